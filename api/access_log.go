@@ -29,8 +29,8 @@ const (
 	logTrace     = "traceparent"
 )
 
-// statusClientGone is the status in log and metrics if the client disconnected before the response,
-// as in nginx. It is not counted as a server error.
+// statusClientGone is the status in logs and metrics if the client disconnected before the
+// response, as in nginx. Alerts do not count it as a server error.
 const statusClientGone = 499
 
 type accessLog struct {
@@ -50,7 +50,7 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 			pattern, status := routePattern(r), ww.Status()
 			switch {
 			case status == 0 && r.Header.Get("Upgrade") != "":
-				status = http.StatusSwitchingProtocols // the connection was taken over
+				status = http.StatusSwitchingProtocols // the connection was hijacked
 			case status == 0:
 				status = http.StatusOK
 			case status == http.StatusServiceUnavailable && errors.Is(r.Context().Err(), context.Canceled):
@@ -58,7 +58,9 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 			}
 			took := l.now().Sub(start)
 			l.metrics.done(r.Context(), r.Method, pattern, status, took)
-			if span := trace.SpanFromContext(r.Context()); span.IsRecording() { // the path may end in a secret that opens a sign-in
+			// Traces contain the pattern, because the path may end in a secret that opens a
+			// sign-in.
+			if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
 				span.SetName(r.Method + " " + pattern)
 				span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
 			}
@@ -172,13 +174,16 @@ func (m *requestMetrics) done(ctx context.Context, method, route string, status 
 		return
 	}
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch,
+		http.MethodOptions:
 	default:
 		method = "other"
 	}
 	observer := m.duration.WithLabelValues(method, route, strconv.Itoa(status))
 	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
-		observer.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": span.TraceID().String()})
+		observer.(prometheus.ExemplarObserver).ObserveWithExemplar(
+			took.Seconds(), prometheus.Labels{"trace_id": span.TraceID().String()},
+		)
 		return
 	}
 	observer.Observe(took.Seconds())

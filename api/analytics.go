@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// analyticsRoutes returns the routes of the 22 analytics endpoints, each with a parser and a query.
-// They are served under /auth and, standalone, at the root; the patterns here have neither prefix.
-// startTime, endTime and pId are query parameters where a pattern does not contain them.
+// analyticsRoutes returns the routes of the 22 analytics endpoints, each with its parameters and
+// its query. They are served under /auth and, standalone, at the root; the patterns here have no
+// prefix. startTime, endTime and pId are query parameters where a pattern does not contain them.
 func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation {
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
@@ -24,7 +24,10 @@ func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation
 	netGrowth := endpoint(door, comparedSeries, figures.AccountNetGrowth)
 	membersTop := endpoint(door, ofMember(topPostsParams), figures.TopPosts)
 	return []Operation{
-		get("/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights", endpoint(door, comparedTotals, figures.AccountInsights)),
+		get(
+			"/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
+			endpoint(door, comparedTotals, figures.AccountInsights),
+		),
 		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
 			endpoint(door, comparedSeries, figures.AccountFollowers)),
 		get("/getRoiViews", "getRoiViews", endpoint(door, totalsParams, figures.RoiViews)),
@@ -35,9 +38,18 @@ func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation
 		get("/leaderboard/{pId}", "getLeaderboard", endpoint(door, leaderboardParams, figures.Leaderboard)),
 		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
 			endpoint(door, topPostsParams, figures.TopPosts)),
-		get("/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights", endpoint(door, postsParams, figures.PostInsights)),
-		get("/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes", endpoint(door, postsSeriesParams, figures.PostsLikes)),
-		get("/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews", endpoint(door, comparedSeries, figures.PostsViews)),
+		get(
+			"/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
+			endpoint(door, postsParams, figures.PostInsights),
+		),
+		get(
+			"/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
+			endpoint(door, postsSeriesParams, figures.PostsLikes),
+		),
+		get(
+			"/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
+			endpoint(door, comparedSeries, figures.PostsViews),
+		),
 		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
 			endpoint(door, postsParams, figures.PostsEngagements)),
 		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
@@ -59,14 +71,17 @@ func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation
 			endpoint(door, ofMember(comparedSeries), figures.PostsViews)),
 		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 			endpoint(door, ofMember(postsParams), figures.PostsEngagements)),
-		// The optional segments of the old system. The number of segments determines which ones are
-		// present.
+		// As in the old system, some segments are optional; the number of segments determines which
+		// ones are present.
 		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId",
-			membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}", "getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId",
-			membersTop),
+		get(
+			"/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
+			membersTop,
+		),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
+			"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", membersTop),
+		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
+			"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", membersTop),
 	}
 }
 
@@ -82,14 +97,16 @@ var (
 	topPostsParams    = with(postsParams, paramCategory, paramRankBy)
 	leaderboardParams = with(totalsParams, paramLimit, paramRankBy)
 	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform, paramCompare}
-	onePlatformParams = []Param{paramPlatformID, paramStartTime, paramEndTime, paramZone, paramGranularity, paramCompare}
+	onePlatformParams = []Param{
+		paramPlatformID, paramStartTime, paramEndTime, paramZone, paramGranularity, paramCompare,
+	}
 )
 
 var paramRankBy = Param{
 	Name: "by", Kind: KindWord, Words: []string{string(analytics.RankByGained), string(analytics.RankByTotal)},
 	Default: string(analytics.RankByGained), wrong: "is not a ranking: use %s", Example: string(analytics.RankByTotal),
-	Text: "Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the " +
-		"end of the range of posts that were published in it.",
+	Text: "Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts " +
+		"published in the range, as of its end.",
 }
 
 var paramCompare = Param{
@@ -146,7 +163,8 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 // endpoint returns the operation of an analytics endpoint. If its path contains no account,
 // ?account= and ?dashboard= can limit the scope.
 func endpoint[R any](
-	door *authorizer, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+	door *authorizer, takes []Param,
+	query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
 	if !slices.ContainsFunc(takes, paramAccountID.same) {
 		takes = with(takes, paramAccount, paramBoard)
@@ -175,7 +193,7 @@ func endpoint[R any](
 		}
 		if asCSV {
 			layout, rows, next := plan, any(data), meta.NextCursor
-			if table == csvSources { // the same on every page
+			if table == csvSources { // it is the same on every page, so there is no next page
 				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvtable.Root
 			}
 			body, err := layout.Write(rows, table)
@@ -215,7 +233,7 @@ func formOf(p *Params, r *http.Request, tables Param) (asCSV bool, table, form s
 	return asCSV, table, form
 }
 
-// csvSources is the table of sources. A response with all tables does not contain it.
+// csvSources is the table of sources. It is returned only on request, not with all tables.
 const csvSources = "meta.sources"
 
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())

@@ -59,7 +59,7 @@ func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 			header.Set("X-Frame-Options", "DENY")
 			header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 			header.Set("Referrer-Policy", "no-referrer")
-			header.Set("Cache-Control", "no-store") // responses belong to a tenant; responses with an ETag override this
+			header.Set("Cache-Control", "no-store") // responses with an ETag override this
 			for name, value := range configured {
 				header.Set(name, value)
 			}
@@ -132,8 +132,8 @@ func headCSV(header http.Header, r *http.Request, nextCursor string) {
 	}
 }
 
-// writeTagged writes a body with its entity tag, or 304 if the caller has that body. The caller of
-// writeTagged sets the other headers first.
+// writeTagged writes a body with its entity tag, or 304 if the client has that body. The other
+// headers must be set before.
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
 	sum := sha256.New() // of the uncompressed body and the headers that describe it
@@ -188,13 +188,18 @@ func withCORS(origins []string) func(http.Handler) http.Handler {
 		// With an empty list, the library would allow all origins. A function does not have that
 		// default.
 		AllowOriginFunc: allowOrigin(origins),
-		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions},
+		AllowedMethods: []string{
+			http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete,
+			http.MethodOptions,
+		},
 		AllowedHeaders: []string{
-			"Accept", "Authorization", "Cache-Control", "Content-Type", headerIdempotency, headerIfMatch, headerIfNoneMatch,
+			"Accept", "Authorization", "Cache-Control", "Content-Type", headerIdempotency, headerIfMatch,
+			headerIfNoneMatch,
 			headerIfPreview, headerLastEventID, "Traceparent", headerRequestID,
 		},
 		ExposedHeaders: []string{
-			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy, headerRetryAfter,
+			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy,
+			headerRetryAfter,
 			headerMock, "Allow", "Command-Id", headerRequestID,
 		},
 		// The standard Socket.IO client may use withCredentials. Credentials are not allowed with

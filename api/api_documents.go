@@ -24,8 +24,8 @@ var (
 	asyncAPIDocument []byte
 )
 
-// documents serves the documents without the operations that this server does not have. Each is
-// prepared once, at its first request.
+// documents serves the documents without the operations that this server does not have. Each
+// document is prepared once, when it is first requested.
 type documents struct {
 	routes  []Operation // set before the first request
 	atRoot  bool        // whether the analytics are also served at the root
@@ -37,12 +37,13 @@ type documents struct {
 
 func newDocuments(atRoot, streams bool) *documents {
 	d := &documents{atRoot: atRoot, streams: streams}
-	d.openAPI, d.asyncAPI, d.page = sync.OnceValue(d.openAPIServed), sync.OnceValue(d.asyncAPIServed), sync.OnceValues(d.pageRendered)
+	d.openAPI, d.asyncAPI = sync.OnceValue(d.openAPIServed), sync.OnceValue(d.asyncAPIServed)
+	d.page = sync.OnceValues(d.pageRendered)
 	return d
 }
 
-// document is the members of a document that this server serves. The documents are embedded and
-// tested, so decoding and encoding them cannot fail.
+// document contains a document by its top-level members. The documents are embedded and tested, so
+// decoding and encoding them cannot fail.
 type document map[string]json.RawMessage
 
 func (d document) read(name string, into any) { _ = json.Unmarshal(d[name], into) }
@@ -80,7 +81,8 @@ func (d *documents) asyncAPIServed() (doc document) {
 	var channels, operations map[string]json.RawMessage
 	doc.read("channels", &channels)
 	doc.read("operations", &operations)
-	for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
+	browserStreams := map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"}
+	for channel, operation := range browserStreams {
 		delete(channels, channel)
 		delete(operations, operation)
 	}
@@ -97,9 +99,13 @@ func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 
 func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
 	return d.asyncAPI().write(w, map[string]map[string]string{
-		"kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "The log; the address depends on the configuration."},
+		"kafka": {
+			"host": "kafka:9092", "protocol": "kafka",
+			"description": "The log; the address depends on the configuration.",
+		},
 		"http": {
-			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/", "description": "The server of this document.",
+			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/",
+			"description": "The server of this document.",
 		},
 	})
 }
@@ -194,7 +200,7 @@ func (d *documents) pageRendered() ([]byte, error) {
 		if paths[path]["servers"] != nil {
 			prefix = PrefixAnalytics
 		}
-		for _, method := range []string{"get", "put", "post", "delete"} {
+		for _, method := range []string{"get", "put", "post"} {
 			raw, ok := paths[path][method]
 			if !ok {
 				continue

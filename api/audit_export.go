@@ -62,7 +62,9 @@ func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQu
 	}
 	return sendExport(a, w, r, export[history.HistoryEntry]{
 		format: e.format, name: "link-history", meta: meta, entries: entries,
-		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query)},
+		record: domain.AuditExported{
+			What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query),
+		},
 		columns: exportColumns, cells: historyCells, cursor: history.HistoryEntry.Cursor,
 	})
 }
@@ -79,18 +81,22 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e expor
 		}
 	}
 	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.IncludedVersion(), e.format)
-	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
+	return a.sendFile(
+		w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) },
+	)
 }
 
 // edgesOf returns the names and values of the moment or range of an export.
 func edgesOf(f domain.AuditFilter) [][2]string {
-	return slices.DeleteFunc([][2]string{{"at", f.At}, {"from", f.From}, {"to", f.To}}, func(edge [2]string) bool { return edge[1] == "" })
+	edges := [][2]string{{"at", f.At}, {"from", f.From}, {"to", f.To}}
+	return slices.DeleteFunc(edges, func(edge [2]string) bool { return edge[1] == "" })
 }
 
 // sendFile records the export and sends the file without a limit on the total time. After the
 // status is sent, errors can only be reported in the last line of the file.
 func (a *audit) sendFile(
-	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string, write func(*bufio.Writer) error,
+	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string,
+	write func(*bufio.Writer) error,
 ) error {
 	if err := a.Records.RecordExport(r.Context(), auditor(r), record); err != nil {
 		return err
@@ -100,7 +106,10 @@ func (a *audit) sendFile(
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
 	if err := cmp.Or(write(out), out.Flush()); err != nil { // the client disconnected or stalled
-		a.logger.DebugContext(r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError, err.Error())
+		a.logger.DebugContext(
+			r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError,
+			err.Error(),
+		)
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve more requests
 	return nil
@@ -109,11 +118,15 @@ func (a *audit) sendFile(
 func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(exportTrailer) error) {
 	if e.format != "csv" { // the same entries as in pages of JSON
 		lines := json.NewEncoder(out)
-		return func(entry E) error { return lines.Encode(entry) }, func(t exportTrailer) error { return lines.Encode(t) }
+		return func(entry E) error { return lines.Encode(entry) },
+			func(t exportTrailer) error { return lines.Encode(t) }
 	}
 	table := csvtable.New(out, e.columns)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
-		text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)
+		text := fmt.Sprintf(
+			"complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version,
+			t.NamesProven,
+		)
 		for _, edge := range edgesOf(e.record.Filter) {
 			text += " " + edge[0] + "=" + edge[1]
 		}
@@ -181,8 +194,8 @@ func (w patientWriter) Write(piece []byte) (int, error) {
 	return w.Writer.Write(piece)
 }
 
-// spanColumns is the header row of access as CSV. Scopes are those of the dashboard between `from`
-// and `to`, separated by spaces.
+// spanColumns is the header row of the CSV export of access. A cell of scopes contains the scopes
+// of the dashboard between `from` and `to`, separated by spaces.
 var spanColumns = []string{
 	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today", "scopes",
 	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",
@@ -191,8 +204,8 @@ var spanColumns = []string{
 	"allowed_version", "allowed_time", "allowed_type", "allowed_actor_id", "allowed_actor_name",
 }
 
-// exportColumns is the header row of the history as CSV. A list is one cell, with its ids separated
-// by spaces; before and after are the whole documents as JSON.
+// exportColumns is the header row of the CSV export of the history. A list is one cell, with its
+// ids separated by spaces; before and after are the whole documents as JSON.
 var exportColumns = []string{
 	"version", "time", "type", "dashboard_id", "dashboard_name", "actor_id", "actor_name", "role", "on_behalf_of",
 	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",
@@ -224,10 +237,13 @@ func historyCells(entry history.HistoryEntry) []any {
 		position, reason = s.Position.String(), s.Reason.String()
 	}
 	return []any{
-		entry.Version, entry.Time, entry.Type, dashboard.ID, dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
-		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash, c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked),
-		idsOf(c.UsersAdded), idsOf(c.UsersRemoved), c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
-		allow, idsOf(entry.Access.Gained), idsOf(entry.Access.Lost), idsOf(entry.Access.ScopesChanged), entry.Before, entry.After,
+		entry.Version, entry.Time, entry.Type, dashboard.ID, dashboard.Name,
+		entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
+		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash,
+		c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked), idsOf(c.UsersAdded), idsOf(c.UsersRemoved),
+		c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
+		allow, idsOf(entry.Access.Gained), idsOf(entry.Access.Lost), idsOf(entry.Access.ScopesChanged),
+		entry.Before, entry.After,
 		skipped, position, reason,
 	}
 }

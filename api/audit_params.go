@@ -16,7 +16,7 @@ import (
 // are versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
-// maxActor limits an actor, as in the log.
+// maxActor is the maximum length of an actor in bytes, as in the log.
 const maxActor = 255
 
 func parseHistory(p *Params) history.HistoryQuery {
@@ -48,7 +48,8 @@ func parseExport(p *Params) exportQuery[history.HistoryQuery] {
 
 func (p *Params) changes() history.HistoryQuery {
 	q := history.HistoryQuery{
-		ParentAccount: p.caller.AccountID, Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser),
+		ParentAccount: p.caller.AccountID, Types: p.eventTypes(),
+		Actor: p.person(paramActor), User: p.person(paramChangedUser),
 		Account: p.hex(paramChangedAccount), Named: strings.TrimSpace(p.text(paramNamed)),
 	}
 	q.From, q.To = p.edges()
@@ -63,7 +64,8 @@ func parseDiff(p *Params) history.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
 	return history.DiffQuery{
-		ParentAccount: p.caller.AccountID, Dashboard: dashboard, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
+		ParentAccount: p.caller.AccountID, Dashboard: dashboard,
+		From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 	}
 }
 
@@ -79,12 +81,16 @@ func parseDiffs(p *Params) history.DiffsQuery {
 func parseAccess(p *Params) history.AccessQuery {
 	dashboard := p.dashboard()
 	p.required(paramAccessUser)
-	return history.AccessQuery{ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
+	return history.AccessQuery{
+		ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment(),
+	}
 }
 
 func parseAuditReads(p *Params) history.AuditReadsQuery {
 	page := p.Page()
-	q := history.AuditReadsQuery{ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
+	q := history.AuditReadsQuery{
+		ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor,
+	}
 	q.From, q.To = p.edges()
 	return q
 }
@@ -158,7 +164,7 @@ func (p *Params) edges() (from, to *time.Time) {
 }
 
 // edge reads an optional end of a range in the formats of [Params.Range]. A day is its start,
-// shifted by dayOffset days. Nil means that the end is open.
+// shifted by dayOffset days. Nil means that the range has no such end.
 func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 	text, present := p.value(declared)
 	zone := p.Zone() // also validated if there is no day
@@ -227,8 +233,8 @@ func (p *Params) required(declared Param) {
 
 func filterOf(q history.HistoryQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
-		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account, Limit: q.Limit, Cursor: q.Cursor,
-		From: instantText(q.From), To: instantText(q.To), Order: "desc",
+		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account,
+		From: instantText(q.From), To: instantText(q.To), Order: "desc", Limit: q.Limit, Cursor: q.Cursor,
 	}
 	f.ByName = q.Named != "" || f.Actor != q.Actor || f.User != q.User
 	if q.Ascending {

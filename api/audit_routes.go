@@ -36,30 +36,15 @@ func (a *audit) routes() []Operation {
 	}
 	const dashboard = patternDashboard
 	return []Operation{
-		get(dashboard+"/history", "getDashboardHistory", showing(a, parseDashboardHistory, a.History.Entries, readOfHistory)),
-		get(dashboard+"/state", "getDashboardState", showing(a, parseState, a.History.State, func(q history.StateQuery) domain.AuditRead {
-			return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: domain.AuditFilter{At: q.At.String()}}
-		})),
-		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, a.History.Diff, func(q history.DiffQuery) domain.AuditRead {
-			return domain.AuditRead{
-				What: domain.AuditDiff, Dashboard: q.Dashboard, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()},
-			}
-		})),
-		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, a.History.Access, func(q history.AccessQuery) domain.AuditRead {
-			return domain.AuditRead{
-				What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: domain.AuditFilter{User: q.User, At: q.At.String()},
-			}
-		})),
+		get(dashboard+"/history", "getDashboardHistory",
+			showing(a, parseDashboardHistory, a.History.Entries, readOfHistory)),
+		get(dashboard+"/state", "getDashboardState", showing(a, parseState, a.History.State, readOfState)),
+		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, a.History.Diff, readOfDiff)),
+		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, a.History.Access, readOfAccess)),
 		get("/api/audit/history", "getAuditHistory", showing(a, parseHistory, a.History.Entries, readOfHistory)),
-		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, a.History.Diffs, func(q history.DiffsQuery) domain.AuditRead {
-			return domain.AuditRead{
-				What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor},
-			}
-		})),
+		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, a.History.Diffs, readOfDiffs)),
 		get(patternExport, "getAuditExport", reading(parseExport, a.exportHistory)),
-		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, a.History.Spans, func(q history.SpansQuery) domain.AuditRead {
-			return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)}
-		})),
+		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, a.History.Spans, readOfSpans)),
 		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
 		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, a.checkpoints)),
 		get(patternBundle, "getAuditBundle", reading(nothing, a.exportBundle)),
@@ -101,6 +86,30 @@ func readOfHistory(q history.HistoryQuery) domain.AuditRead {
 	return domain.AuditRead{What: domain.AuditHistory, Dashboard: q.Dashboard, Filter: filterOf(q)}
 }
 
+func readOfState(q history.StateQuery) domain.AuditRead {
+	filter := domain.AuditFilter{At: q.At.String()}
+	return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: filter}
+}
+
+func readOfDiff(q history.DiffQuery) domain.AuditRead {
+	filter := domain.AuditFilter{From: q.From.String(), To: q.To.String()}
+	return domain.AuditRead{What: domain.AuditDiff, Dashboard: q.Dashboard, Filter: filter}
+}
+
+func readOfDiffs(q history.DiffsQuery) domain.AuditRead {
+	filter := domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor}
+	return domain.AuditRead{What: domain.AuditDiff, Filter: filter}
+}
+
+func readOfAccess(q history.AccessQuery) domain.AuditRead {
+	filter := domain.AuditFilter{User: q.User, At: q.At.String()}
+	return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: filter}
+}
+
+func readOfSpans(q history.SpansQuery) domain.AuditRead {
+	return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)}
+}
+
 // auditReads returns who read or exported the audit trail, newest first. Reading this list is not
 // recorded: every read would make it longer, and it contains nothing about a dashboard.
 func (a *audit) auditReads(
@@ -132,9 +141,13 @@ type HistoryReader interface {
 	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all
 	// of it, in constant memory.
 	Spans(ctx context.Context, q history.SpansQuery) ([]history.AccessSpan, history.SpansMeta, error)
-	ExportSpans(ctx context.Context, q history.SpansQuery) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error)
+	ExportSpans(
+		ctx context.Context, q history.SpansQuery,
+	) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error)
 	// Export returns the whole history in the order of the stream, in constant memory.
-	Export(ctx context.Context, q history.HistoryQuery) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error)
+	Export(
+		ctx context.Context, q history.HistoryQuery,
+	) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error)
 	// Reads returns a page of the reads of the audit trail.
 	Reads(ctx context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
 }
@@ -167,7 +180,8 @@ func spansOf(p *Params) history.SpansQuery {
 
 func spansFilter(q history.SpansQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
-		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit, Cursor: q.Cursor,
+		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit,
+		Cursor: q.Cursor,
 	}
 	if q.ByUser {
 		f.Order = spansByUser
@@ -183,7 +197,9 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	meta.AsOf = meta.To // the file contains nothing later
 	return sendExport(a, w, r, export[history.AccessSpan]{
 		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
-		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query)},
+		record: domain.AuditExported{
+			What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query),
+		},
 		columns: spanColumns, cells: spanCells,
 		cursor: func(span history.AccessSpan) (string, error) { return span.Cursor(e.query) },
 	})
@@ -206,9 +222,11 @@ type CheckpointEntry struct {
 	Note    string    `json:"note"`    // The signed statement, verbatim: verify and keep it.
 }
 
-// checkpoints returns the newest first. Reading them is not recorded: they contain nothing about an
-// agency.
-func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
+// checkpoints lists the checkpoints, newest first. Reading them is not recorded: they contain
+// nothing about an agency.
+func (a *audit) checkpoints(
+	r *http.Request, page readmodels.Page,
+) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
 	if err != nil {
@@ -223,15 +241,19 @@ func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []Ch
 		list = list[slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })+1:]
 	}
 	for _, c := range list[:min(len(list), page.Size()+1)] {
-		entries = append(entries, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note})
+		entries = append(
+			entries, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note},
+		)
 	}
-	entries, meta.NextCursor, err = readmodels.CutPage(entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID })
+	entries, meta.NextCursor, err = readmodels.CutPage(
+		entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID },
+	)
 	return entries, meta, err
 }
 
 // exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file
-// first: the record of the read contains the last version of the bundle, and a slow client must not
-// occupy the memory of a proof.
+// first: the record of the export contains the last version of the bundle, and no proof may stay in
+// memory for a slow client.
 func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {

@@ -24,8 +24,10 @@ func (k *authorizer) principal(r *http.Request) (Principal, error) {
 		return k.admitted(r.Context(), p)
 	}
 	_, known := errors.AsType[*domain.Error](err)
-	if !known && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !k.deps.IsTemporary(err) {
-		err = fmt.Errorf("%w (%w)", errNotSignedIn, err) // a main application's own errors are not failures of this service
+	timedOut := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if !known && !timedOut && !k.deps.IsTemporary(err) {
+		// A main application's own errors are not failures of this service.
+		err = fmt.Errorf("%w (%w)", errNotSignedIn, err)
 	}
 	return Principal{}, err
 }
@@ -74,13 +76,17 @@ type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	ExpiresAt time.Time // when the credentials expire and streams are closed; zero if unknown: streams are then closed after 5 minutes
+	// ExpiresAt is when the credentials expire and streams are closed. If it is unknown (zero),
+	// streams are closed after 5 minutes.
+	ExpiresAt time.Time
 }
 
 // isPerson reports whether the caller must be in the directory: it has a role other than auditor,
 // operator and main application.
 func (p Principal) isPerson() bool {
-	return slices.ContainsFunc(p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp })
+	return slices.ContainsFunc(
+		p.Roles, func(r Role) bool { return r != RoleAuditor && r != RoleOperator && r != RoleMainApp },
+	)
 }
 
 // Authenticator identifies the caller of a request. An error means that the request has no valid

@@ -115,7 +115,7 @@ func (k *authorizer) status(ctx context.Context, user, account string) (director
 	}
 	result, err, _ := k.queries.Do(key, func() (any, error) {
 		if last, known := k.cached(key); known && time.Since(last.at) < statusMaxAge {
-			return last.UserStatus, nil // a query that ended just before this one began
+			return last.UserStatus, nil // from a query that has just ended
 		}
 		// The first caller may disconnect while others wait for the result.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTimeout)
@@ -159,7 +159,7 @@ const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects i
 
 // WithdrawnSubjects is a file of subjects whose tokens are no longer accepted, one per line; #
 // starts a comment. The file is reread at most once a second, when a request or a stream needs it.
-// Withdrawn is safe for concurrent use. A nil *Withdrawn contains no subjects.
+// Its methods are safe for concurrent use. A nil *WithdrawnSubjects contains no subjects.
 type WithdrawnSubjects struct {
 	path   string
 	logger *slog.Logger
@@ -171,7 +171,7 @@ type WithdrawnSubjects struct {
 }
 
 // OpenWithdrawnSubjects reads the file. An error contains the path and, for a malformed file, the
-// line number. If path is empty, OpenWithdrawn returns nil.
+// line number. If path is empty, OpenWithdrawnSubjects returns nil.
 func OpenWithdrawnSubjects(path string, logger *slog.Logger) (*WithdrawnSubjects, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // a nil list is an empty one
@@ -228,7 +228,7 @@ func readWithdrawn(path string) (map[string]bool, error) {
 		case 0:
 		case 1:
 			subject := names[0]
-			if id, ok := domain.HexID(subject); ok { // in lower case, as in Principal; subjects of operators can be any text
+			if id, ok := domain.HexID(subject); ok { // in lower case, as in Principal
 				subject = id
 			}
 			subjects[subject] = true

@@ -35,7 +35,8 @@ func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	return parseObject(raw)
 }
 
-// unreadable returns the error for a body that cannot be read. It keeps an error about the size.
+// unreadable returns the error for a body that cannot be read: err if the body is too large, else
+// an error with the message.
 func unreadable(err error, message string) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return err
@@ -43,13 +44,9 @@ func unreadable(err error, message string) error {
 	return domain.NewError(domain.CodeInvalid, "%s", message)
 }
 
-const malformedMember = "must be %s; leave it out to keep the current value"
-
-// readBody decodes a body into the fields of B by their JSON names. Absent fields keep the values
-// in body. Members that B does not have are refused, because they would have no effect, and members
-// of a wrong type with the detail malformed, in which %s is the type of the field. Both errors are
-// in bad.
-func readBody[B any](r *http.Request, body B, malformed string) (_ B, bad domain.FieldErrors, err error) {
+// readBody decodes a body into the fields of B by their JSON names. Absent fields keep their values
+// in body. Unknown members, which would have no effect, and members of the wrong type are in bad.
+func readBody[B any](r *http.Request, body B) (_ B, bad domain.FieldErrors, err error) {
 	members, err := readObject(r)
 	if err != nil {
 		return body, bad, err
@@ -70,8 +67,10 @@ func readBody[B any](r *http.Request, body B, malformed string) (_ B, bad domain
 				form = "a string"
 			case *bool:
 				form = "true or false"
+			case *[]domain.Platform:
+				form = "a list of numbers"
 			}
-			bad.Addf(name, "%s", strings.Replace(malformed, "%s", form, 1))
+			bad.Addf(name, "must be %s", form)
 		}
 	}
 	return body, bad, nil
@@ -146,7 +145,7 @@ func clip(text string) string {
 
 var previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// entityTags matches a list of entity tags, with empty elements.
+// entityTags matches a list of entity tags, which may have empty elements.
 var (
 	entityTags = regexp.MustCompile(`^[ \t,]*(W/)?"[^"]*"(\s*,[ \t,]*(W/)?"[^"]*")*[\s,]*$`)
 	entityTag  = regexp.MustCompile(`(W/)?"([^"]*)"`)

@@ -49,7 +49,7 @@ var connectPolicy = func() string {
 // for all sign-ins, so that two tabs work at the same time.
 const (
 	connectCookie    = "__Host-lb_connect"
-	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // seconds; at least the lifetime of a link, which is bound to a browser
+	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // in seconds; no shorter than the lifetime of a link
 )
 
 type connectPage struct {
@@ -79,13 +79,13 @@ type readingProgress struct {
 type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
 
 // browserPage serves a page. Errors are pages too, and requests from pages of other sites are
-// refused. If needsPeople is true, the page is unavailable while it is unknown who has lost access.
-// Nothing is used up by then, so the same URL works later, until the sign-in (10 minutes after its
-// start, 15 minutes after its choice was offered) or the link expires. [connecting.getConnectBack]
+// refused. If needsPeople is true, the page is unavailable while it is unknown who has lost access;
+// the same URL works later, until the sign-in or the link expires. [connecting.getConnectBack]
 // makes this check itself.
 func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
-		for name := range w.Header() { // pages of other origins may not read these pages, whatever CORS allows for the API
+		// Pages of other origins may not read these pages, whatever CORS allows for the API.
+		for name := range w.Header() {
 			if strings.HasPrefix(name, "Access-Control-") {
 				w.Header().Del(name)
 			}
@@ -113,8 +113,8 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		public := c.faults.report(r, err)
 		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
 		return writePage(w, StatusOf(public.Code), "error", connectPage{
-			Title: "Something went wrong", Error: public.Message, Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
-			RequestID: RequestID(r.Context()),
+			Title: "Something went wrong", Error: public.Message, RequestID: RequestID(r.Context()),
+			Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
 		})
 	}
 	return operation{serve: page, Takes: []Param{param}}
@@ -148,7 +148,8 @@ func browserOf(r *http.Request) string {
 func setBrowser(w http.ResponseWriter, r *http.Request) string {
 	value := cmp.Or(browserOf(r), connect.NewSecret())
 	http.SetCookie(w, &http.Cookie{
-		Name: connectCookie, Value: value, Path: "/", MaxAge: connectCookieAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: connectCookie, Value: value, Path: "/", MaxAge: connectCookieAge, Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
 	})
 	return value
 }
@@ -164,7 +165,9 @@ func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, sta
 	if err != nil {
 		return err
 	}
-	return writePage(w, http.StatusOK, "start", connectPage{Title: "Connect " + opened.Platform.Title(), Opened: opened})
+	return writePage(
+		w, http.StatusOK, "start", connectPage{Title: "Connect " + opened.Platform.Title(), Opened: opened},
+	)
 }
 
 // getConnectBack handles the OAuth callbacks of all platforms. It redirects to a URL without the
@@ -207,7 +210,7 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 	}
 	back := connect.Callback{
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
-		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms', where a browser keeps its fragment
+		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms append it
 	}
 	// While it is unknown who has lost access, the code stays in the URL, in the browser that the
 	// sign-in is bound to.
@@ -239,7 +242,9 @@ func (c *connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id
 
 // showChoice shows the progress of a sign-in. After an invalid choice, it shows the form as it was
 // sent, with the errors.
-func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id string, form url.Values, invalid *domain.Error) error {
+func (c *connecting) showChoice(
+	w http.ResponseWriter, r *http.Request, id string, form url.Values, invalid *domain.Error,
+) error {
 	view, err := c.connect.View(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
@@ -309,22 +314,22 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	return progress, pending
 }
 
-// notRead explains to the person who connected a page why it is not read and what to do. %s is the
-// platform, or the one where the person signed in. It does not contain the platform's error codes, which are for operators. Pages with an
-// error of another class are retried shortly.
+// notRead tells the person who connected a page why it is not read and what to do. %s is the
+// platform of the page or, if a sign-in or permission is missing, the platform where the person
+// signs in. Pages with an error of another class are retried shortly.
 var notRead = map[platforms.Class]string{
 	platforms.ClassReconnect: "waiting for a sign-in: %s no longer grants access. Start again, and sign in there once more.",
 	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +
 		"For a page, you must be an administrator of the page.",
-	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. It is read automatically as soon as " +
-		"possible. You do not need to do anything.",
-	platforms.ClassNotFound: "not read: %s does not show it to you. Check there whether it still exists and whether " +
-		"you may see its statistics.",
-	platforms.ClassBlocked: "not read: %s does not provide statistics for it. Check the account there.",
+	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. We will read the page as soon as possible. " +
+		"You do not need to do anything.",
+	platforms.ClassNotFound: "not read: %s does not show this page to you. Check there whether it still exists and " +
+		"whether you may see its statistics.",
+	platforms.ClassBlocked: "not read: %s does not provide statistics for this page. Check the account there.",
 	platforms.ClassInvalid: "not read: %s rejected the request. Tell the person who sent you here; you cannot fix this yourself.",
 }
 
-// maxConnectForm is the maximum size of a choice, enough for a thousand keys of pages.
+// maxConnectForm is the maximum size of a form in bytes, enough for a thousand keys of pages.
 const maxConnectForm = 128 << 10
 
 func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
@@ -383,7 +388,9 @@ func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, tok
 		return domain.NewError(domain.CodeInvalid, "No platform was selected. Go back and choose one.")
 	}
 	links := connect.Links{Connect: c.connect}
-	begun, err := links.Follow(r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester)
+	begun, err := links.Follow(
+		r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester,
+	)
 	if err != nil {
 		return err
 	}

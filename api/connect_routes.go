@@ -22,16 +22,27 @@ const exampleSecret = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 var (
 	paramAttempt = Param{
-		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, from POST /api/connect.", Example: "0191c2f0-0000-4000-8000-000000000001",
+		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, from POST /api/connect.",
+		Example: "0191c2f0-0000-4000-8000-000000000001",
 	}
-	paramLinkID = Param{Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002"}
+	paramLinkID = Param{
+		Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002",
+	}
 
 	paramStart = Param{
-		Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.", Example: exampleSecret,
+		Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.",
+		Example: exampleSecret,
 	}
-	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: exampleSecret}
-	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001"}
-	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1}
+	paramBrowserLink = Param{
+		Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: exampleSecret,
+	}
+	paramAttemptPage = Param{
+		Name: "attempt", Kind: KindText, Text: "The id of a sign-in.",
+		Example: "0191c2f0-0000-4000-8000-000000000001",
+	}
+	paramCallBack = Param{
+		Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1,
+	}
 )
 
 type connecting struct {
@@ -51,7 +62,9 @@ func (c *connecting) routes() []Operation {
 			accepting[connectBody](answering(nothing, c.postConnect)),
 		},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", roles, asking(c, nothing,
-			func(ctx context.Context, requester domain.ConnectRequester, _ none, check connect.AccessCheck) ([]domain.ConnectLink, error) {
+			func(
+				ctx context.Context, requester domain.ConnectRequester, _ none, check connect.AccessCheck,
+			) ([]domain.ConnectLink, error) {
 				links, err := connect.Links{Connect: connects}.List(ctx, requester, check)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
@@ -64,7 +77,9 @@ func (c *connecting) routes() []Operation {
 			asking(c, textOf(paramLinkID), connect.Links{Connect: connects}.Revoke),
 		},
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", roles, asking(c, textOf(paramAttempt),
-			func(ctx context.Context, requester domain.ConnectRequester, id string, _ connect.AccessCheck) (connect.Status, error) {
+			func(
+				ctx context.Context, requester domain.ConnectRequester, id string, _ connect.AccessCheck,
+			) (connect.Status, error) {
 				return connects.Status(ctx, requester, id)
 			})},
 		{
@@ -72,12 +87,30 @@ func (c *connecting) routes() []Operation {
 			asking(c, idOf(paramConnection), connects.Disconnect),
 		},
 
-		{http.MethodGet, patternConnectStart, "getConnectStart", nil, c.browserPage(true, paramStart, c.getConnectStart)},
-		{http.MethodGet, patternConnectBack, "getConnectBack", nil, c.browserPage(false, paramCallBack, c.getConnectBack)},
-		{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, c.browserPage(true, paramAttemptPage, c.getConnectChoose)},
-		{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, c.browserPage(true, paramAttemptPage, c.postConnectChoose)},
-		{http.MethodGet, patternConnectLink, "getConnectLink", nil, c.browserPage(true, paramBrowserLink, c.getConnectLink)},
-		{http.MethodPost, patternConnectLink, "postConnectLink", nil, c.browserPage(true, paramBrowserLink, c.postConnectLink)},
+		{
+			http.MethodGet, patternConnectStart, "getConnectStart", nil,
+			c.browserPage(true, paramStart, c.getConnectStart),
+		},
+		{
+			http.MethodGet, patternConnectBack, "getConnectBack", nil,
+			c.browserPage(false, paramCallBack, c.getConnectBack),
+		},
+		{
+			http.MethodGet, patternConnectChoose, "getConnectChoose", nil,
+			c.browserPage(true, paramAttemptPage, c.getConnectChoose),
+		},
+		{
+			http.MethodPost, patternConnectChoose, "postConnectChoose", nil,
+			c.browserPage(true, paramAttemptPage, c.postConnectChoose),
+		},
+		{
+			http.MethodGet, patternConnectLink, "getConnectLink", nil,
+			c.browserPage(true, paramBrowserLink, c.getConnectLink),
+		},
+		{
+			http.MethodPost, patternConnectLink, "postConnectLink", nil,
+			c.browserPage(true, paramBrowserLink, c.postConnectLink),
+		},
 	}, c.metaRoutes()...)
 }
 
@@ -90,12 +123,14 @@ func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequest
 	return k.admit(ctx, p)
 }
 
-// requester returns the caller as the requester of a sign-in for an account; "" stands for all
-// accounts of the caller.
+// requester returns the caller as the requester of a sign-in for an account; "" means all accounts
+// of the caller.
 func (k *authorizer) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
 	p, _ := PrincipalFrom(r.Context())
 	parent, err := k.parentOf(r.Context(), p)
-	requester := domain.ConnectRequester{ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency)}
+	requester := domain.ConnectRequester{
+		ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency),
+	}
 	if p.Roles.Has(RoleAgency) || err != nil {
 		return requester, err
 	}
@@ -123,13 +158,11 @@ type connectBody struct {
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-const connectMembers = "has the wrong type: platform, social_account and days are numbers, platforms is a list of numbers, " +
-	"all others are strings"
-
 // asking returns an operation whose function gets the caller as the requester, for all accounts of
 // the caller.
 func asking[Q, T any](
-	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.AccessCheck) (T, error),
+	c *connecting, parse func(*Params) Q,
+	act func(context.Context, domain.ConnectRequester, Q, connect.AccessCheck) (T, error),
 ) operation {
 	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
 		requester, err := c.authorizer.requester(r, "")
@@ -141,7 +174,7 @@ func asking[Q, T any](
 }
 
 func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.StartedSignIn, err error) {
-	body, bad, err := readBody(r, connectBody{}, connectMembers)
+	body, bad, err := readBody(r, connectBody{})
 	if err != nil {
 		return begun, err
 	}
@@ -157,7 +190,8 @@ func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Started
 		return begun, err
 	}
 	return c.connect.Begin(r.Context(), connect.Request{
-		ConnectRequester: requester, Platform: body.Platform, ReturnTo: body.ReturnTo, SocialAccount: body.SocialAccount,
+		ConnectRequester: requester, Platform: body.Platform, ReturnTo: body.ReturnTo,
+		SocialAccount: body.SocialAccount,
 	}, c.authorizer.checkRequester)
 }
 
@@ -172,13 +206,14 @@ type connectLinkBody struct {
 }
 
 func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
-	body, bad, err := readBody(r, connectLinkBody{}, connectMembers)
+	body, bad, err := readBody(r, connectLinkBody{})
 	if err != nil {
 		return made, err
 	}
 	account := bad.HexID("account", body.Account)
 	slices.Sort(body.Platforms)
-	if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, func(p domain.Platform) bool { return !p.Valid() }) {
+	unknown := func(p domain.Platform) bool { return !p.Valid() }
+	if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, unknown) {
 		bad.Addf("platforms", "must contain one or more platforms: 1, 3, 4, 6")
 	}
 	if body.Days < 1 || body.Days > connect.MaxLinkDays {
@@ -196,8 +231,8 @@ func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.Mad
 	}, c.authorizer.checkRequester)
 }
 
-// Patterns of Meta's callbacks, which are in the settings of the apps, and of the status page of a
-// deletion request.
+// Patterns of Meta's callbacks, which are configured in the settings of the app, and of the page
+// that shows the progress of a deletion request.
 const (
 	patternMetaDeauthorize = "/connect/meta/deauthorize"
 	patternMetaDelete      = "/connect/meta/delete"
@@ -205,7 +240,8 @@ const (
 )
 
 var paramDeletionCode = Param{
-	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.", Example: "0123456789abcdef0123456789abcdef",
+	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.",
+	Example: "0123456789abcdef0123456789abcdef",
 }
 
 // metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, the list is
@@ -218,15 +254,23 @@ func (c *connecting) metaRoutes() []Operation {
 	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
 		return struct{}{}, calls.Deauthorized(ctx, signed)
 	}
-	deletion := operation{serve: metaCall(c, calls.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()}}
+	deletion := operation{
+		serve: metaCall(c, calls.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
+	}
 	return []Operation{
-		{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(c, deauthorize)}},
+		{
+			http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil,
+			operation{serve: metaCall(c, deauthorize)},
+		},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
-		{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, c.browserPage(false, paramDeletionCode, c.getMetaDeletion)},
+		{
+			http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil,
+			c.browserPage(false, paramDeletionCode, c.getMetaDeletion),
+		},
 	}
 }
 
-// metaCall serves a callback of Meta. It is authenticated by its signature, not by a token.
+// metaCall serves a callback of Meta, which is authenticated by its signature instead of a token.
 func metaCall[T any](c *connecting, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		form, err := readForm(w, r)

@@ -45,7 +45,8 @@ type dashboards struct {
 func (d *dashboards) routes() []Operation {
 	return []Operation{
 		{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, operation{
-			serve: d.getDashboard, Takes: []Param{paramDashboard}, Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
+			serve: d.getDashboard, Takes: []Param{paramDashboard},
+			Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
 		}},
 		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
 			serve: d.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
@@ -80,7 +81,9 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 		if err := d.deps.PeopleKnown(); err != nil { // creating a dashboard is a change
 			return err
 		}
-		_, err = d.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount})
+		_, err = d.deps.DashboardCommands.Open(
+			r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount},
+		)
 		if err == nil {
 			view, err = d.deps.Dashboards.Dashboard(r.Context(), request)
 		}
@@ -101,7 +104,9 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 // not exist for the client; if the client's own dashboard is closed to the user, the error says so.
 func mayOpen(p Principal, subAccount string, view readmodels.DashboardView) error {
 	own := subAccount == p.AccountID
-	linked := slices.ContainsFunc(view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID })
+	linked := slices.ContainsFunc(
+		view.SubAccountIDs, func(a readmodels.LinkedAccount) bool { return a.ID == p.AccountID },
+	)
 	open := view.AllowClientDashboard && slices.Contains(view.Listed, p.UserID)
 	switch {
 	case (own || linked) && open:
@@ -122,7 +127,9 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	previewed, err := singleHeader(r.Header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits")
+	previewed, err := singleHeader(
+		r.Header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits",
+	)
 	if err != nil {
 		return err
 	}
@@ -151,7 +158,9 @@ func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown hist
 	if err != nil {
 		return shown, err
 	}
-	preview, err := d.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
+	preview, err := d.deps.DashboardCommands.Preview(
+		r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command},
+	)
 	if err != nil {
 		return shown, err
 	}
@@ -224,7 +233,7 @@ func member[T any](members map[string]json.RawMessage, name, form string, bad *d
 	}
 	var value *T
 	if err := json.Unmarshal(wholeNumbers(raw), &value); err != nil {
-		bad.Addf(name, malformedMember, form)
+		bad.Addf(name, "must be %s", form)
 		return nil
 	}
 	return value
@@ -272,8 +281,8 @@ func hexMember(members map[string]json.RawMessage, name string, bad *domain.Fiel
 // updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The
 // canonical body has only the known members in the order of their names (as in [updateBody]), ids
 // in lower case, and lists as sorted sets, so that equivalent bodies have the same digest. The path
-// has no mount prefix, so that the same request under another prefix is a repetition. If-Match is a
-// precondition and not part of the digest.
+// has no mount prefix, so that the same request under another prefix has the same digest. If-Match
+// is a precondition and not part of the digest.
 func updateDigest(c domain.UpdateDashboard) string {
 	canonical := updateBody{
 		AllowClientDashboard: c.AllowClientDashboard,

@@ -65,11 +65,15 @@ const (
 )
 
 var (
-	paramStartTime = Param{Name: "startTime", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
-	paramEndTime   = Param{Name: "endTime", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
-	paramFromDate  = Param{Name: "fromDate", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
-	paramToDate    = Param{Name: "toDate", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
-	paramZone      = Param{
+	paramStartTime = Param{
+		Name: "startTime", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart,
+	}
+	paramEndTime  = Param{Name: "endTime", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
+	paramFromDate = Param{
+		Name: "fromDate", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart,
+	}
+	paramToDate = Param{Name: "toDate", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
+	paramZone   = Param{
 		Name: "tz", Kind: KindZone, Text: "Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.",
 		Example: "Europe/Berlin",
 	}
@@ -79,12 +83,13 @@ var (
 		Text:  "Interval of the series: day, week (starting on Monday) or month, in the time zone.",
 	}
 	paramPlatform = Param{
-		Name: "pId", Kind: KindPlatform, Text: "Platform: " + domain.PlatformNumbers() + "; 0 or all for all platforms.",
+		Name: "pId", Kind: KindPlatform,
+		Text:    "Platform: " + domain.PlatformNumbers() + "; 0 or all for all platforms.",
 		Default: "all platforms",
 		Example: "all",
 	}
 	paramCategory = Param{
-		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all categories.",
+		Name: "cId", Kind: KindCategory, Text: "Number of the category of posts; 0 or all for all categories.",
 		Default: "all categories", Example: "0",
 	}
 	paramCursor = Param{
@@ -108,14 +113,14 @@ var (
 	paramAccountID = Param{
 		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
 	}
-	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "Member, by the main application's id: a positive integer.", Example: 7}
+	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "The member, by the main application's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
 		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "must be %s; leave it out for the full meta",
 		Default: "a source for every social account",
 		Text:    "Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400.",
 		Example: metaBrief,
 	}
-	// paramTable gets the tables of the response as its words.
+	// The words of paramTable are the tables of the response; each operation sets them.
 	paramTable = Param{
 		Name: "table", Kind: KindWord, wrong: "is not a table of this response: use %s",
 		Default: "all tables of the data, distinguished by the column table",
@@ -124,67 +129,94 @@ var (
 			"application/json and does not prefer text/csv.",
 	}
 
-	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: notAUser}
+	paramUserID = Param{
+		Name: "userId", Kind: KindHexID, Text: "The user's id: 24 hex digits.", Example: exampleUser,
+		wrong: notAUser,
+	}
 	paramPlatformID = Param{
-		Name: "platformId", Kind: KindRowID, Text: "Connected profile or page, by the main application's id: a positive integer.", Example: 70,
+		Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by the main application's id: a positive integer.", Example: 70,
 	}
 	paramActivityID = Param{
-		Name: "activityId", Kind: KindActivity, Text: "Activity: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
+		Name: "activityId", Kind: KindActivity, Text: "The activity's id: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
 	}
-	paramOwner         = Param{Name: "memberId", Kind: KindRowID, Text: "Member who owns the connection.", Example: 7}
-	paramConnection    = Param{Name: "platformId", Kind: KindRowID, Text: "Connected account.", Example: 70}
-	paramSearch        = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, case-insensitive."}
-	paramUserRole      = Param{Name: "role", Kind: KindText, Text: "Role, as named by the main application."}
-	paramUserActive    = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the user is active."}
-	paramOfUser        = Param{Name: "userId", Kind: KindHexID, Text: "User of the member: 24 hex digits.", Example: exampleUser}
-	paramExists        = Param{Name: "exists", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the dashboard exists."}
-	paramAccountActive = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the account is active."}
-	paramMemberActive  = Param{Name: "active", Kind: KindWord, Words: []string{"true", "false"}, Text: "Whether the member is active."}
-	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Type of post: post, photo, video, reel, story, carousel, ad."}
+	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of this member, by the main application's id.", Example: 7}
+	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by the main application's id.", Example: 70}
+	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, case-insensitive."}
+	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application."}
+	paramUserActive = Param{
+		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
+		Text: "Only active (true) or inactive (false) users.",
+	}
+	paramOfUser = Param{
+		Name: "userId", Kind: KindHexID, Text: "Only members of this user: 24 hex digits.", Example: exampleUser,
+	}
+	paramExists = Param{
+		Name: "exists", Kind: KindWord, Words: []string{"true", "false"},
+		Text: "Only clients with (true) or without (false) a dashboard.",
+	}
+	paramAccountActive = Param{
+		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
+		Text: "Only active (true) or inactive (false) accounts.",
+	}
+	paramMemberActive = Param{
+		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
+		Text: "Only active (true) or inactive (false) members.",
+	}
+	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Only posts of this type: post, photo, video, reel, story, carousel or ad."}
 	paramActivityState = Param{
-		Name: "state", Kind: KindWord, Words: texts(analytics.ActivityStates()), Default: string(analytics.ActivityPublished),
+		Name: "state", Kind: KindWord, Words: texts(analytics.ActivityStates()),
+		Default: string(analytics.ActivityPublished),
 		Example: string(analytics.ActivityScheduled),
 		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content " +
 			"planner and not yet published, next one first. A range applies to the time of publication or the scheduled time.",
 	}
-	paramState = Param{Name: "state", Kind: KindWord, Words: texts(directory.PlatformStates()), Text: "State of the connected account."}
+	paramState = Param{Name: "state", Kind: KindWord, Words: texts(directory.PlatformStates()), Text: "Only connected accounts in this state."}
 )
 
 var (
 	paramDashboard = Param{
-		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account of the dashboard: 24 hex digits.", Example: exampleAccount,
-		wrong: "is not an account id: use 24 hex digits",
+		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account of the dashboard: 24 hex digits.",
+		Example: exampleAccount,
+		wrong:   "is not an account id: use 24 hex digits",
 	}
 	paramChanges = Param{
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short names (accounts_linked) or full names.",
 	}
 	paramActor = Param{
-		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a " +
+		Name: "actor", Kind: KindActor, Text: "Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a " +
 			"system name such as system:fetcher.",
 	}
 	paramChangedUser = Param{
 		Name: "user", Kind: KindActor,
-		Text: "Only changes to the data that this user can see as a user on a list: changes to the list, to whether the " +
-			"dashboard is open, to its scopes or linked accounts. " +
-			"A user's id (24 hex digits) or part of a name.",
+		Text: "Only changes that affect what this user can see: changes to a list that contains the user, and to the " +
+			"state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{
-		Name: "account", Kind: KindHexID, Text: "Only changes to this account's links: 24 hex digits.", Example: exampleAccount,
+		Name: "account", Kind: KindHexID, Text: "Only changes to this account's links: 24 hex digits.",
+		Example: exampleAccount,
 	}
 	paramNamed = Param{
 		Name: "q", Kind: KindText, Text: "Only changes where this text is part of a name: of the actor, of a user whose " +
 			"access changed, or of the client. Names are those in the current directory.",
 	}
-	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only the dashboard of this sub-account: 24 hex digits."}
-	paramFrom          = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
-	paramTo            = Param{Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "open", Example: exampleEnd}
-	paramOrder         = Param{
-		Name: "order", Kind: KindOrder, Text: "asc for oldest first, desc for newest first.", Words: []string{"asc", "desc"},
-		wrong: "is not an order: use asc or desc",
+	paramOnlyDashboard = Param{
+		Name: "dashboard", Kind: KindHexID, Text: "Only the dashboard of this sub-account: 24 hex digits.",
+	}
+	paramFrom = Param{
+		Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "unbounded",
+		Example: exampleStart,
+	}
+	paramTo = Param{
+		Name: "to", Kind: KindTime, Text: "End of the range: " + timeForms, Default: "unbounded",
+		Example: exampleEnd,
+	}
+	paramOrder = Param{
+		Name: "order", Kind: KindOrder, Text: "asc for oldest first, desc for newest first.",
+		Words: []string{"asc", "desc"}, wrong: "is not an order: use asc or desc",
 	}
 	paramFormat = Param{
-		Name: "format", Kind: KindWord, Text: "Format of the file.", Required: true, Example: "csv", Words: []string{"csv", "jsonl"},
-		wrong: "is not a format: use csv or jsonl",
+		Name: "format", Kind: KindWord, Text: "Format of the file: csv or jsonl.", Required: true, Example: "csv",
+		Words: []string{"csv", "jsonl"}, wrong: "is not a format: use csv or jsonl",
 	}
 	paramFromMoment = Param{
 		Name: "from", Kind: KindMoment, Required: true, Example: exampleStart,
@@ -198,15 +230,20 @@ var (
 		Name: "at", Kind: KindMoment, Default: "now",
 		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds.",
 	}
-	paramVersion    = Param{Name: "version", Kind: KindVersion, Text: "The version, instead of at."}
-	paramAccessUser = Param{Name: "user_id", Kind: KindHexID, Text: "The user: 24 hex digits.", Required: true, Example: exampleUser}
-	paramSpanAt     = Param{
+	paramVersion    = Param{Name: "version", Kind: KindVersion, Text: "Version of the history, instead of at."}
+	paramAccessUser = Param{
+		Name: "user_id", Kind: KindHexID, Text: "The user: 24 hex digits.", Required: true, Example: exampleUser,
+	}
+	paramSpanAt = Param{
 		Name: "at", Kind: KindMoment, Default: "now",
 		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number " +
 			"below 100,000,000). Cannot be combined with from and to.",
 	}
-	paramSpanUser = Param{Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "all users", Example: exampleUser}
-	paramSpanBy   = Param{
+	paramSpanUser = Param{
+		Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "all users",
+		Example: exampleUser,
+	}
+	paramSpanBy = Param{
 		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is not a sort key: use dashboard or user",
 		Text: "Primary sort key of the entries.", Default: spansByDashboard, Example: spansByUser,
 	}
@@ -224,30 +261,35 @@ var (
 		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of a response that the caller has.",
 	}
 	paramIfMatch = Param{
-		Name: headerIfMatch, Header: true, Kind: KindTags, Text: "Changes the dashboard only if it still has this ETag.",
+		Name: headerIfMatch, Header: true, Kind: KindTags,
+		Text: "The change is made only if the dashboard still has this ETag.",
 	}
 	paramIfPreview = Param{
 		Name: headerIfPreview, Header: true, Kind: KindDigest,
-		Text: "Changes the dashboard only if the change does exactly what a preview showed: the value of preview in the preview's response.",
+		Text: "The change is made only if it does exactly what a preview showed: send the value of preview from that response.",
 	}
 	paramIdempotency = Param{
 		Name: headerIdempotency, Header: true, Kind: KindKey,
 		Text: "A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response.",
 	}
 	paramLastEvent = Param{
-		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The id of the last event that the caller received.",
+		Name: headerLastEventID, Header: true, Kind: KindText,
+		Text: "The id of the last event that the caller received.",
 	}
-	paramLastEventQuery = Param{Name: "last_event_id", Kind: KindText, Text: "Same as the header Last-Event-ID, which takes precedence."}
-	paramFor            = Param{
+	paramLastEventQuery = Param{
+		Name: "last_event_id", Kind: KindText, Text: "Same as the Last-Event-ID header, which takes precedence.",
+	}
+	paramFor = Param{
 		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes",
-		Text: "What to check: whether reads can be served, or whether changes can succeed.",
+		Text: "What to check: reads, whether reads can be served; writes, whether changes can succeed.",
 	}
 	paramTicket = Param{
 		Name: "ticket", Kind: KindText, Text: "A ticket for this stream instead of the Authorization header.",
 	}
 	paramTicketPath = Param{
-		Name: "path", Kind: KindWord, Words: []string{patternNotices, patternLive}, Default: patternNotices, Example: patternLive,
-		Text: "The stream that the ticket opens.", wrong: "is not a stream that accepts tickets: use %s",
+		Name: "path", Kind: KindWord, Words: []string{patternNotices, patternLive}, Default: patternNotices,
+		Example: patternLive,
+		Text:    "The stream that the ticket opens.", wrong: "is not a stream that accepts tickets: use %s",
 	}
 )
 

@@ -36,8 +36,10 @@ var (
 		Name: "kind", Kind: KindWord, Required: true, Example: domain.KindAccount, wrong: "is not a kind of entity: use one of %s",
 		Text: "The kind of the entity, as in the type directory.<kind>.v1.",
 		Words: []string{
-			domain.KindAccount, domain.KindUser, domain.KindOrder, domain.KindSession, domain.KindMember, domain.KindConnection,
-			domain.KindDefaultAccount, domain.KindSocialAccount, domain.KindPlannedPost, domain.KindSubscription, domain.KindCategory,
+			domain.KindAccount, domain.KindUser, domain.KindOrder, domain.KindSession, domain.KindMember,
+			domain.KindConnection,
+			domain.KindDefaultAccount, domain.KindSocialAccount, domain.KindPlannedPost, domain.KindSubscription,
+			domain.KindCategory,
 		},
 	}
 	paramEntityID = Param{Name: "entityId", Kind: KindText, Text: "The entity's id.", Example: exampleAccount}
@@ -47,7 +49,10 @@ func (d *DirectoryDeps) routes() []Operation {
 	mainApp, staff := []Role{RoleMainApp}, []Role{RoleAgency}
 	return []Operation{
 		{http.MethodPost, patternDirectory, "postDirectory", mainApp, d.postDirectory()},
-		{http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp, answering(parseEntity, d.getEntity)},
+		{
+			http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp,
+			answering(parseEntity, d.getEntity),
+		},
 		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(d.postAccount)},
 		{http.MethodPost, "/api/users", "postUsers", staff, making(d.postUser)},
 	}
@@ -55,7 +60,7 @@ func (d *DirectoryDeps) routes() []Operation {
 
 // toldEntity is the current state of an entity.
 type toldEntity struct {
-	Type string          `json:"type"` // directory.<kind>.v1
+	Type string          `json:"type"` // "directory.<kind>.v1"
 	Data json.RawMessage `json:"data"` // the entity, with all its members
 	// UpdatedAt is the time of the entity's last change. A line with the same or an earlier time
 	// changes nothing.
@@ -100,8 +105,8 @@ type newAccountBody struct {
 
 // madeAccount is a client that was added.
 type madeAccount struct {
-	ID            string `json:"id"`             // 24 hex digits
-	RowID         int64  `json:"row_id"`         // accountId in the paths of the analytics
+	ID            string `json:"id"`
+	RowID         int64  `json:"row_id"`         // integer id, the `accountId` of the analytics paths
 	ParentAccount string `json:"parent_account"` // the agency
 	Name          string `json:"name"`
 	Email         string `json:"email"`
@@ -119,7 +124,7 @@ func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key str
 
 // newUserBody is a person to invite.
 type newUserBody struct {
-	Name  string `json:"name"`  // at most 200 characters
+	Name  string `json:"name"`  // name of the person, at most 200 characters
 	Email string `json:"email"` // email address, which identifies the person at the identity provider
 	Phone string `json:"phone,omitempty"`
 	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is
@@ -129,7 +134,7 @@ type newUserBody struct {
 
 // madeUser is a person who was invited.
 type madeUser struct {
-	ID        string    `json:"id"`         // 24 hex digits
+	ID        string    `json:"id"`
 	AccountID string    `json:"account_id"` // the agency, or one of its clients
 	Name      string    `json:"name"`
 	Email     string    `json:"email"`
@@ -152,7 +157,7 @@ func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) 
 		if err != nil {
 			return made, err
 		}
-		body, bad, err := readBody(r, *new(B), malformedMember)
+		body, bad, err := readBody(r, *new(B))
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return made, err
 		}
@@ -185,7 +190,8 @@ func (d *DirectoryDeps) postDirectory() operation {
 func readLines(r *http.Request) ([][]byte, error) {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
-	if err != nil || mediaType != mediaNDJSON && mediaType != "application/jsonl" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	isLines := mediaType == mediaNDJSON || mediaType == "application/jsonl"
+	if err != nil || !isLines || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return nil, domain.NewError(codeUnsupportedMediaType, "The body must be JSON Lines in UTF-8. Send it with Content-Type: %s.", mediaNDJSON)
 	}
 	body := io.Reader(http.MaxBytesReader(nil, r.Body, maxFedBytes))
@@ -213,7 +219,9 @@ func readLines(r *http.Request) ([][]byte, error) {
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
 	// Before bytes.Split: its result may be many times the size of the body.
 	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines {
-		return nil, domain.NewError(domain.CodeTooLarge, "The body has %d lines. Send at most %d in one request.", lines, maxFedLines)
+		return nil, domain.NewError(
+			domain.CodeTooLarge, "The body has %d lines. Send at most %d in one request.", lines, maxFedLines,
+		)
 	}
 	return bytes.Split(raw, []byte("\n")), nil
 }

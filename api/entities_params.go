@@ -14,18 +14,22 @@ import (
 
 func parseUsers(p *Params) directory.UsersQuery {
 	return directory.UsersQuery{
-		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
+		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole),
+		Active:       p.optionalBool(paramUserActive),
 		OfDashboards: isClient(p.caller),
 	}
 }
 
 func parseAccounts(p *Params) directory.AccountsQuery {
-	return directory.AccountsQuery{Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive)}
+	return directory.AccountsQuery{
+		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive),
+	}
 }
 
 func parseMembers(p *Params) directory.MembersQuery {
 	return directory.MembersQuery{
-		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive), User: p.hex(paramOfUser),
+		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive),
+		User:         p.hex(paramOfUser),
 		OfDashboards: isClient(p.caller),
 	}
 }
@@ -48,7 +52,8 @@ func parseUserID(p *Params) string { return p.requiredHex(paramUserID) }
 
 func parsePlatforms(p *Params) directory.PlatformsQuery {
 	return directory.PlatformsQuery{
-		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), State: directory.PlatformState(p.word(paramState)),
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner),
+		State: directory.PlatformState(p.word(paramState)),
 	}
 }
 
@@ -101,7 +106,7 @@ const MaxText = 200
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
-		p.bad.Addf(declared.Name, "must be a text of at most %d characters", MaxText)
+		p.bad.Addf(declared.Name, "must be text of at most %d characters", MaxText)
 		return ""
 	}
 	return value

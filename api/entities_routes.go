@@ -58,11 +58,17 @@ func (e *entities) routes() []Operation {
 				}
 				return figures.Activities(ctx, scope, q)
 			}, paramAccount)),
-		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(door, onePlatformParams, e.statsOfAccount)),
+		get(
+			"/api/platforms/{platformId}/stats", "getPlatformsStats",
+			endpoint(door, onePlatformParams, e.statsOfAccount),
+		),
 		get("/api/activities", "getActivities", scoped(door, parseActivities, figures.Activities, paramAccount)),
 		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, figures.Activity)),
 		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, e.getPicture)),
-		get("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(door, parseReadings, figures.ActivityStats)),
+		get(
+			"/api/activities/{activityId}/stats", "getActivitiesStats",
+			scoped(door, parseReadings, figures.ActivityStats),
+		),
 		get("/api/stats", "getStats", endpoint(door, with(comparedSeries, paramOwner), figures.Stats)),
 	}
 }
@@ -90,7 +96,8 @@ func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 // scoped returns an operation that lists what the caller may see. The parameter accounts, if given,
 // limits the list.
 func scoped[Q, E any](
-	door *authorizer, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
+	door *authorizer, parse func(*Params) Q,
+	query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
 	accounts ...Param,
 ) operation {
 	type request struct {
@@ -113,7 +120,9 @@ func scoped[Q, E any](
 	})
 }
 
-func one[I, E any](door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
+func one[I, E any](
+	door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
+) operation {
 	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
 		scope, err := door.scope(r.Context(), readmodels.Narrowing{})
 		if err != nil {
@@ -183,7 +192,9 @@ func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string)
 	if post.MediaURL == nil || e.deps.Picture == nil {
 		return errNoPicture
 	}
-	ref := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
+	ref := domain.PostRef{
+		ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID),
+	}
 	picture, err := e.deps.Picture(r.Context(), ref)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 // Codes that only this package uses.
 const (
 	codeMethodNotAllowed     domain.Code = "method_not_allowed"     // the path does not support this method; see Allow
-	codeUnsupportedMediaType domain.Code = "unsupported_media_type" // the body is not JSON in UTF-8
+	codeUnsupportedMediaType domain.Code = "unsupported_media_type" // the body's type or encoding is not supported
 )
 
 // statuses maps codes to HTTP statuses.
@@ -73,7 +73,9 @@ func publicError(err error) *domain.Error {
 		}
 		return known
 	case errors.As(err, &tooLarge):
-		return domain.NewError(domain.CodeTooLarge, "The body is larger than %d bytes. Send less in one request.", tooLarge.Limit)
+		return domain.NewError(
+			domain.CodeTooLarge, "The body is larger than %d bytes. Send less in one request.", tooLarge.Limit,
+		)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return domain.NewError(domain.CodeUnavailable, "The request timed out. Try again.")
 	}
@@ -133,7 +135,8 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 		if err == nil {
 			return nil
 		}
-		if status := StatusOf(publicError(err).Code); status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+		status := StatusOf(publicError(err).Code)
+		if status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
 			return err
 		}
 		public := f.report(r, err)
@@ -169,13 +172,17 @@ func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 
 func errorOf(public *domain.Error, requestID string) errorBody {
 	fields := append([]domain.FieldError{}, public.Fields...) // never null
-	return errorBody{Message: public.Message, Code: public.Code, Errors: fields, RequestID: requestID, CommandID: public.CommandID}
+	return errorBody{
+		Message: public.Message, Code: public.Code, Errors: fields, RequestID: requestID,
+		CommandID: public.CommandID,
+	}
 }
 
 func problemOf(body errorBody) problemBody {
 	status := StatusOf(body.Code)
 	return problemBody{
-		Type: "urn:ledgerboard:error:" + string(body.Code), Title: http.StatusText(status), Status: status, Detail: body.Message, errorBody: body,
+		Type: "urn:ledgerboard:error:" + string(body.Code), Title: http.StatusText(status), Status: status,
+		Detail: body.Message, errorBody: body,
 	}
 }
 

@@ -62,7 +62,7 @@ func (c Config) Validate() error {
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
-	// ParentAccount returns the agency of a sub-account, or an error with the code not_found.
+	// ParentAccount returns the agency of a sub-account, or an error with code not_found.
 	ParentAccount func(ctx context.Context, subAccount string) (string, error)
 
 	// People is used to check every caller except auditors and operators, on each request and
@@ -87,8 +87,8 @@ type Deps struct {
 	// client without an open dashboard, it has code [domain.CodeForbidden].
 	Scope     func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	Analytics *analytics.Analytics
-	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil
-	// means that no post has a picture.
+	// Picture returns the picture of a post as a JPEG, or an error with code not_found. Nil means
+	// that no post has a picture.
 	Picture func(context.Context, domain.PostRef) ([]byte, error)
 
 	// If one of the following is nil, its routes do not exist.
@@ -96,21 +96,21 @@ type Deps struct {
 	Audit     *AuditDeps          // the audit trail
 	Directory *DirectoryDeps      // directory imports by a main application; clients and people added by staff
 	SignIns   SignIns             // sign-in links and console sessions; requires Entities
-	MainApp   *MainAppDeps        // registration of pages and hand-over of tokens by a main application
+	MainApp   *MainAppDeps        // pages and tokens from a main application
 	Operators OperatorService
-	Connect   *connect.Connect // connecting of pages and profiles
+	Connect   *connect.Connect // connecting pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
 	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one
 	// address.
 	TicketKey []byte
 
-	// Ready returns an error if the read models are not ready. Until it returns nil, every route
-	// except health, readiness and metrics returns 503, so that no incomplete figures are served.
-	// Nil means that they are always ready.
+	// Ready returns an error if the read models are not ready. Until it returns nil, routes that
+	// need them return 503, so that no incomplete figures are served. Nil means that they are
+	// always ready.
 	Ready func() error
 
-	// IsTemporary reports whether an error is transient, such as while the database is unavailable.
-	// The response is then 503 instead of 500. Nil means that no error is.
+	// IsTemporary reports whether an error is transient, for example because the database is
+	// unavailable. The response is then 503 instead of 500. Nil means that no error is transient.
 	IsTemporary func(error) bool
 
 	Health     Health                // readiness checks
@@ -188,7 +188,8 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
-		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.IsTemporary, deps.Logger}, closing: closing.Done(), close: stop,
+		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.IsTemporary, deps.Logger},
+		closing: closing.Done(), close: stop,
 		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil),
 	}
 	s.routes = s.table()

@@ -32,9 +32,10 @@ const checkTimeout = 2 * time.Second
 
 // HealthBody is the response of /healthz and /readyz.
 type HealthBody struct {
-	Status      string             `json:"status"` // ok, ready, degraded, not_ready
-	Checks      []CheckResult      `json:"checks,omitempty"`
-	Projections []ProjectionHealth `json:"projections,omitempty"`        // State of the read models; absent before the first check.
+	Status string        `json:"status"` // "ok", "ready", "degraded" or "not_ready"
+	Checks []CheckResult `json:"checks,omitempty"`
+	// State of the read models; absent before the first check.
+	Projections []ProjectionHealth `json:"projections,omitempty"`
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // The platforms that an operator paused.
 	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // The connections that an operator paused.
 	Readings    []PlatformReading  `json:"readings,omitempty"`           // How this process reads platforms.
@@ -42,9 +43,10 @@ type HealthBody struct {
 
 // CheckResult is the result of one readiness check.
 type CheckResult struct {
-	Name     string `json:"name"` // The name of the check.
-	OK       bool   `json:"ok"`
-	Degraded bool   `json:"degraded,omitempty"` // True if the check failed but the service can still do what the request asks about.
+	Name string `json:"name"` // The name of the check.
+	OK   bool   `json:"ok"`
+	// Degraded is true if the check failed but the service can do what the request asks about.
+	Degraded bool   `json:"degraded,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 }
 
@@ -52,8 +54,8 @@ type CheckResult struct {
 type ProjectionHealth struct {
 	Name       string            `json:"name"`        // The name of the projection.
 	Generation int               `json:"generation"`  // The generation that this process reads; 0 before the first.
-	State      string            `json:"state"`       // building, live
-	Paused     bool              `json:"paused"`      // Whether an operator has paused it.
+	State      string            `json:"state"`       // "building" or "live"
+	Paused     bool              `json:"paused"`      // Whether an operator paused it.
 	Parked     int64             `json:"parked"`      // Number of parked events, which wait for an operator.
 	LagEvents  int64             `json:"lag_events"`  // Number of events not folded yet, in all partitions.
 	LagSeconds float64           `json:"lag_seconds"` // Time without progress of the partition that has waited longest.
@@ -75,7 +77,7 @@ type PartitionHealth struct {
 type BuildHealth struct {
 	Generation  int    `json:"generation"`      // Number of the generation.
 	Version     int    `json:"version"`         // The version of the projector.
-	Percent     int    `json:"percent"`         // Progress of the work that is needed before the generation can be read.
+	Percent     int    `json:"percent"`         // Progress until the generation can be read.
 	SecondsLeft *int64 `json:"seconds_left"`    // Estimate from the rate so far; null if unknown.
 	Waits       string `json:"waits,omitempty"` // What the rebuild waits for; absent if it is making progress.
 }
@@ -83,27 +85,29 @@ type BuildHealth struct {
 // PlatformReading describes how the connections of a platform are read. Their number is not public.
 type PlatformReading struct {
 	Name   string `json:"name"`   // The name of the platform.
-	Kind   string `json:"kind"`   // account_insights or post_insights
+	Kind   string `json:"kind"`   // "account_insights" or "post_insights"
 	Slowed bool   `json:"slowed"` // Whether the quota makes readings less frequent than configured.
-	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits this rate.
+	// Pace is a sentence that says how often the least frequently read connections are read, and
+	// what limits this rate.
+	Pace string `json:"pace"`
 }
 
 // PlatformPause is a platform that an operator paused: its figures are not read and its tokens are
 // not renewed.
 type PlatformPause struct {
 	Name   string    `json:"name"`   // The name of the platform.
-	Since  time.Time `json:"since"`  // UTC
+	Since  time.Time `json:"since"`  // When it was paused, UTC.
 	By     string    `json:"by"`     // Who paused it.
-	Reason string    `json:"reason"` // CODE or CODE:TICKET
+	Reason string    `json:"reason"` // Why it was paused: CODE or CODE:TICKET.
 }
 
 // ConnectionPause is a connection that an operator paused: its figures are not read and its token
 // is not renewed.
 type ConnectionPause struct {
 	ConnectionID int64     `json:"connection_id"` // Id of the connection.
-	Since        time.Time `json:"since"`         // UTC
+	Since        time.Time `json:"since"`         // When it was paused, UTC.
 	By           string    `json:"by"`            // Who paused it.
-	Reason       string    `json:"reason"`        // CODE or CODE:TICKET
+	Reason       string    `json:"reason"`        // Why it was paused: CODE or CODE:TICKET.
 }
 
 // Health serves /healthz and /readyz.

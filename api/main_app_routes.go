@@ -40,12 +40,12 @@ type registrationBody struct {
 	ExternalID string `json:"external_id"`
 	Name       string `json:"name"`           // The name on the platform, at most 200 characters.
 	User       string `json:"user,omitempty"` // The user of the account who owns the page.
-	// Connected says whether the page is read. False disconnects it. The default is true.
+	// Connected is true if the page is to be read; false disconnects it. The default is true.
 	Connected bool `json:"connected,omitempty"`
 }
 
 func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
-	body, bad, err := readBody(r, registrationBody{Connected: true}, malformedMember)
+	body, bad, err := readBody(r, registrationBody{Connected: true})
 	if err != nil {
 		return done, err
 	}
@@ -69,9 +69,10 @@ func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Regist
 type tokensBody struct {
 	// AccessToken is the person's token. For Facebook pages and for Instagram accounts linked to a
 	// page, it can also be the page's token.
-	AccessToken  string     `json:"access_token"`
-	RefreshToken string     `json:"refresh_token,omitempty"` // Absent if the platform did not issue one.
-	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // When the access token expires; absent if never or unknown.
+	AccessToken string `json:"access_token"`
+	// The refresh token; absent if the platform did not issue one.
+	RefreshToken string     `json:"refresh_token,omitempty"`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"` // When the access token expires; absent if never or unknown.
 	// RefreshExpiresAt is when the refresh token expires; absent if never or unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at,omitempty"`
 	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If

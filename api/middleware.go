@@ -54,7 +54,7 @@ func boundBodies(limit time.Duration, next http.Handler) http.Handler {
 		_ = control.SetReadDeadline(time.Now().Add(limit))
 		defer func() { _ = control.SetReadDeadline(time.Now().Add(min(limit, bodyAfterAnswer))) }()
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			// No handler reads it. If it is late or longer than MaxBody, the deadline stays.
+			// No handler reads the body. If it is late or longer than MaxBody, the deadline stays.
 			_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, MaxBody))
 		}
 		next.ServeHTTP(w, r)
@@ -69,7 +69,7 @@ func (f *faults) recoverer(next http.Handler) http.Handler {
 			if fault == nil {
 				return
 			}
-			if fault == http.ErrAbortHandler { //nolint:errorlint // the value of recover; net/http compares it the same way
+			if fault == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				panic(fault) // aborts the connection
 			}
 			f.logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
@@ -95,7 +95,8 @@ func newPathFolder(routes []Operation) pathFolder {
 	parameters := func(r Operation) int { return strings.Count(r.Pattern, "{") }
 	fewest := func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }
 	for _, r := range slices.SortedStableFunc(slices.Values(routes), fewest) {
-		if segments := strings.Split(r.Pattern, "/"); !strings.HasPrefix(r.Pattern, prefixSocketIO) { // the protocol defines its path
+		if !strings.HasPrefix(r.Pattern, prefixSocketIO) { // its path is part of the protocol
+			segments := strings.Split(r.Pattern, "/")
 			f[len(segments)] = append(f[len(segments)], segments)
 		}
 	}

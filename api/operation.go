@@ -33,14 +33,17 @@ type Answer struct {
 
 // reading returns an operation that takes the parameters that parse reads, and writes its own
 // response. Headers are parameters that write reads.
-func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param) operation {
-	return operation{Takes: append(readBy(parse), headers...), read: func(w http.ResponseWriter, r *http.Request, params *Params) error {
+func reading[Q any](
+	parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param,
+) operation {
+	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		q := parse(params)
 		if err := params.Err(); err != nil {
 			return err
 		}
 		return write(w, r, q)
-	}}
+	}
+	return operation{Takes: append(readBy(parse), headers...), read: read}
 }
 
 // answering returns an operation whose response is an envelope.
@@ -93,13 +96,16 @@ type Description struct {
 // Describe returns the description of all operations. It does not need any dependencies.
 func Describe() Description {
 	s := newServer(Deps{
-		Analytics: &analytics.Analytics{}, Entities: &directory.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
+		Analytics: &analytics.Analytics{}, Entities: &directory.Entities{},
+		Audit:     &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorService }{}, MainApp: &MainAppDeps{}, Metrics: http.NotFoundHandler(),
 		Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}},
 	})
 	s.close()
-	return Description{append(s.routes, (&streams{}).routes()...), reflect.TypeFor[errorBody](), reflect.TypeFor[problemBody]()}
+	return Description{
+		append(s.routes, (&streams{}).routes()...), reflect.TypeFor[errorBody](), reflect.TypeFor[problemBody](),
+	}
 }
 
 // Refusal returns the response to an error: its status, and its body in both shapes.

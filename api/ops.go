@@ -24,17 +24,20 @@ const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
 
 var (
 	paramProjection = Param{
-		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.", Example: "post_insights",
+		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.",
+		Example: "post_insights",
 	}
 	paramRebuild = Param{
 		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
 	}
 	paramParked = Param{
-		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
+		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.",
+		Example: "dashboards-3-1204",
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
 	paramNetwork      = Param{
-		Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.", Example: domain.PlatformNames()[0],
+		Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.",
+		Example: domain.PlatformNames()[0],
 	}
 )
 
@@ -54,9 +57,15 @@ func (o *operators) routes() []Operation {
 	everything := func(*Params) string { return "" }
 	return []Operation{
 		row(http.MethodGet, "projections", "getOpsProjections", all(service.Projections)),
-		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projection, service.RequestRebuild)),
+		row(
+			http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
+			acting(projection, service.RequestRebuild),
+		),
 		row(http.MethodPost, "projections/{projection}/back", "postOpsBack", acting(projection, service.SwitchBack)),
-		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projection, service.PrepareGeneration)),
+		row(
+			http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
+			acting(projection, service.PrepareGeneration),
+		),
 		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
 			acting(projection, pausing(domain.PauseProjection, service.Pause))),
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
@@ -64,8 +73,15 @@ func (o *operators) routes() []Operation {
 		row(http.MethodGet, "generations", "getOpsGenerations", all(service.Generations)),
 		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(service.Rebuilds)),
 		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(rebuild, o.rebuild)),
-		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(rebuild, o.streamRebuild)},
-		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(rebuild, withoutResult(service.CancelRebuild))),
+		{
+			http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents",
+			[]Role{RoleOperator},
+			reading(rebuild, o.streamRebuild),
+		},
+		row(
+			http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel",
+			acting(rebuild, withoutResult(service.CancelRebuild)),
+		),
 		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
 		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(everything, o.retryParked)),
 		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, service.InspectParked)),
@@ -127,7 +143,7 @@ type actionBody struct {
 // the body. Operators act for no agency.
 func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	return accepting[actionBody](answering(name, func(r *http.Request, name string) (result R, err error) {
-		body, bad, err := readBody(r, actionBody{}, "must be a string")
+		body, bad, err := readBody(r, actionBody{})
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return result, err
 		}
@@ -162,19 +178,29 @@ type OperatorService interface {
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
-	RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
-	SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error)
+	RequestRebuild(
+		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+	) (operator.Rebuild, error)
+	SwitchBack(
+		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+	) (operator.Rebuild, error)
 	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// PrepareGeneration builds a generation of this program's version next to the ones in use,
 	// unless it exists.
-	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
+	PrepareGeneration(
+		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+	) (operator.Prepared, error)
 	// RetryParked refolds parked events. Without ids, it refolds all of them.
-	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
+	RetryParked(
+		ctx context.Context, c commands.Caller, ids []string, reason domain.Reason,
+	) (operator.RetryResult, error)
 	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be
 	// skipped, the error has code [domain.CodeConflict].
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
 	// InspectParked returns a parked record. The access is recorded.
-	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)
+	InspectParked(
+		ctx context.Context, c commands.Caller, id string, reason domain.Reason,
+	) (operator.ParkedRecord, error)
 }
 
 // ParkedForm is the pattern of the ids of parked events. The ids are also the cursors of the list.
@@ -203,7 +229,7 @@ func (o *operators) parked(
 	r *http.Request, filter operator.ParkedFilter,
 ) (events []operator.ParkedEvent, meta readmodels.ListMeta, err error) {
 	limit := filter.Limit
-	filter.Limit++ // one more says whether a page follows
+	filter.Limit++ // one more event shows that there is another page
 	if events, err = o.service.Parked(r.Context(), filter); len(events) > limit {
 		events = events[:limit]
 		meta.NextCursor = events[limit-1].ID
@@ -211,14 +237,15 @@ func (o *operators) parked(
 	return events, meta, err
 }
 
-func (o *operators) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
+func (o *operators) retryParked(
+	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
+) (operator.RetryResult, error) {
 	if id == "" {
 		return o.service.RetryParked(ctx, c, nil, reason)
 	}
 	return o.service.RetryParked(ctx, c, []string{id}, reason)
 }
 
-// actions is not recorded.
 func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, history.TrailMeta, error) {
 	return o.service.Actions(r.Context(), page.Limit, page.Cursor)
 }
@@ -250,7 +277,8 @@ func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id str
 			return fmt.Errorf("encode progress: %w", err)
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(10 * progressEvery))
-		if _, err := fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw); err != nil || out.Flush() != nil || rebuild.Ended() {
+		_, err = fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw)
+		if err != nil || out.Flush() != nil || rebuild.Ended() {
 			return nil // a disconnected client is not an error
 		}
 		select {

@@ -85,7 +85,7 @@ func (p *Params) Err() error { return p.bad.Err() }
 
 func (p *Params) declares(declared Param) bool { return slices.ContainsFunc(p.takes, declared.same) }
 
-// value returns a parameter. An empty query parameter (?tz=) is absent.
+// value returns a parameter. An empty query parameter (?tz=) is treated as absent.
 func (p *Params) value(declared Param) (string, bool) {
 	value, _ := p.get(declared.Name)
 	p.asked = append(p.asked, declared)

@@ -19,9 +19,9 @@ const (
 
 const (
 	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
-	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
+	rangeForms = "YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
 	rangeStart = "Start of the range: " + rangeForms
-	rangeEnd   = "End of the range: " + rangeForms + " A day is included, an instant is excluded. The end may be in the future: " +
+	rangeEnd   = "End of the range: " + rangeForms + " A day is included; an instant is excluded. The end may be in the future: " +
 		"future intervals are null, and comparisons cover only the days that have started."
 	beforeEnd  = "30 days before the end"
 	endOfToday = "the end of today"
@@ -134,7 +134,7 @@ func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Tim
 	if at, err := time.Parse(time.RFC3339Nano, strings.Replace(text, " ", "+", 1)); err == nil {
 		return at, nil
 	}
-	if _, err := time.Parse("2006-01-02T15:04:05", text); err == nil { // the format of local times in JavaScript libraries
+	if _, err := time.Parse("2006-01-02T15:04:05", text); err == nil { // a local time, from some JavaScript libraries
 		return time.Time{}, errors.New("has no time zone: add Z or an offset such as +02:00, or use a day (YYYY-MM-DD) in the time zone tz")
 	}
 	return time.Time{}, errors.New("is not a time: use YYYY-MM-DD, RFC 3339 such as 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")

@@ -74,7 +74,7 @@ func (l *rateLimits) count(caller string) (used int, ends time.Duration) {
 	if !now.Before(w.ends) {
 		w = window{ends: now.Add(l.limit.Window)}
 	}
-	if w.used <= l.limit.Requests { // refused requests are counted once
+	if w.used <= l.limit.Requests { // of the refused requests, only the first is counted
 		w.used++
 	}
 	l.callers[caller] = w

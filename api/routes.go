@@ -56,7 +56,8 @@ func (s *Server) table() []Operation {
 			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: plain(http.HandlerFunc(deps.Health.getReady)), Takes: []Param{paramFor}, Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+			serve: plain(http.HandlerFunc(deps.Health.getReady)), Takes: []Param{paramFor},
+			Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: docs.getOpenAPI}},
 		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: docs.getAsyncAPI}},
@@ -87,7 +88,9 @@ func (s *Server) table() []Operation {
 		table = append(table, deps.MainApp.routes()...)
 	}
 	if deps.Metrics != nil {
-		table = append(table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(deps.Metrics)}})
+		table = append(
+			table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(deps.Metrics)}},
+		)
 	}
 	for _, r := range analyticsRoutes(door, deps.Analytics) {
 		table = append(table, Operation{r.Method, PrefixAnalytics + r.Pattern, r.ID, r.Roles, r.operation})
@@ -99,13 +102,13 @@ func (s *Server) table() []Operation {
 }
 
 // handler returns the handler of a route. While the read models are not ready, it refuses requests.
-// While it is unknown who has lost access, it refuses those with the highest risk. Operators are
-// exempt, because they repair the read models; notices have their own check, because their clients
-// reconnect differently.
+// While it is unknown who has lost access, it refuses changes and audit reads. Operators are
+// exempt, because they repair the read models; streams check readiness themselves, because their
+// clients reconnect differently.
 func (s *Server) handler(op Operation) http.HandlerFunc {
 	needsTables := op.Roles != nil && !slices.Equal(op.Roles, []Role{RoleOperator})
 	byPeople := slices.Contains(op.Roles, RoleAgency) || slices.Contains(op.Roles, RoleClient)
-	sensitive := op.Method == http.MethodPut || op.audit || op.Method == http.MethodPost && byPeople && op.Pattern != patternTicket
+	changes := op.Method == http.MethodPut || op.Method == http.MethodPost && byPeople && op.Pattern != patternTicket
 	serve := func(w http.ResponseWriter, r *http.Request) (err error) {
 		if op.Roles != nil {
 			r, err = s.authorizer.authorize(w, r, op.Roles)
@@ -113,7 +116,7 @@ func (s *Server) handler(op Operation) http.HandlerFunc {
 		if err == nil && needsTables {
 			err = s.deps.Ready()
 		}
-		if err == nil && needsTables && sensitive {
+		if err == nil && needsTables && (changes || op.audit) {
 			err = s.deps.PeopleKnown()
 		}
 		if err != nil {
@@ -144,7 +147,9 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	// The compressor uses zstd or gzip, by Accept-Encoding. It buffers and would delay events, so
 	// streams bypass it.
 	types := []string{mediaJSON, mediaProblem, mediaCSV, mediaNDJSON, mediaText}
-	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip))
+	compressed, err := gzhttp.NewWrapper(
+		gzhttp.MinSize(compressFrom), gzhttp.ContentTypes(types), gzhttp.SuffixETag(suffixGzip),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("create compressor: %w", err)
 	}
@@ -188,7 +193,8 @@ func (s *Server) traced(next http.Handler) http.Handler {
 }
 
 func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request) error {
-	allowed := slices.DeleteFunc([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost}, func(method string) bool {
+	methods := []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost}
+	allowed := slices.DeleteFunc(methods, func(method string) bool {
 		return !s.mux.Match(chi.NewRouteContext(), method, routedPath(r))
 	})
 	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
@@ -196,7 +202,10 @@ func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return domain.NewError(codeMethodNotAllowed, "This path does not support %s. Use %s.", clip(r.Method), strings.Join(allowed, " or "))
+	return domain.NewError(
+		codeMethodNotAllowed, "This path does not support %s. Use %s.", clip(r.Method),
+		strings.Join(allowed, " or "),
+	)
 }
 
 // pathParam returns a path parameter decoded once: chi matches on the escaped path when there is
@@ -222,7 +231,8 @@ var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at t
 
 // isStream reports whether requests of the route last as long as the client listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents || strings.HasPrefix(pattern, prefixSocketIO)
+	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents ||
+		strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // isLong reports whether responses of the route may contain a whole history or require reading a
@@ -234,7 +244,8 @@ func isLong(pattern string) bool {
 // isFrequent reports whether the route is requested every few seconds, so that it is logged at the
 // debug level only.
 func isFrequent(pattern string) bool {
-	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" || strings.HasPrefix(pattern, prefixSocketIO)
+	return pattern == "/healthz" || pattern == "/readyz" || pattern == "/metrics" ||
+		strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // compressFrom is the minimum size of a compressed response. Smaller responses fit into a packet.

@@ -32,7 +32,7 @@ type SignInSession struct {
 	ID string `json:"id"` // Id for ending the session. It grants no access.
 	// Way is how the user signed in: link, provider, token, or demo.
 	Way        string    `json:"way"`
-	SignedInAt time.Time `json:"signed_in_at"` // UTC
+	SignedInAt time.Time `json:"signed_in_at"` // Time of the sign-in, UTC.
 	SeenAt     time.Time `json:"seen_at"`      // Time of the last request, to the minute, UTC.
 	EndsAt     time.Time `json:"ends_at"`      // When the session expires, regardless of activity, UTC.
 }
@@ -56,7 +56,10 @@ func (s *signInRoutes) routes() []Operation {
 	return []Operation{
 		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
 		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUser, s.sessions)},
-		{http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff, answering(parseSession, s.sessions)},
+		{
+			http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff,
+			answering(parseSession, s.sessions),
+		},
 	}
 }
 
@@ -108,7 +111,9 @@ func SignInLinkDuration(text string) (time.Duration, error) {
 // SignInLink is a link that signs a user in to the console once.
 type SignInLink struct {
 	UserID string `json:"user_id"` // The user whom the link signs in, 24 hex digits.
-	URL    string `json:"url"`     // Returned only once. Anyone who has it can sign in as the user, so send it to that person only.
+	// URL is returned only once. Anyone who has it can sign in as the user, so send it to that
+	// person only.
+	URL string `json:"url"`
 	// WorksUntil is when the link expires. It becomes invalid earlier if it is used or replaced by
 	// a newer one.
 	WorksUntil time.Time `json:"works_until"`
@@ -129,7 +134,7 @@ func (s *signInRoutes) postSignInLink(r *http.Request, id string) (made SignInLi
 	var body signInLinkBody
 	if r.ContentLength != 0 {
 		var bad domain.FieldErrors
-		body, bad, err = readBody(r, signInLinkBody{}, connectMembers)
+		body, bad, err = readBody(r, signInLinkBody{})
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return made, err
 		}

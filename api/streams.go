@@ -110,7 +110,8 @@ func (s *streams) socketListener(r *http.Request, token string) (stream.Listener
 // closed.
 func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	if listener, known := s.socketIO.Listener(r); known {
-		if err := s.authorizer.limits.take(w.Header(), Principal{UserID: listener.UserID, AccountID: listener.AccountID}); err != nil {
+		user := Principal{UserID: listener.UserID, AccountID: listener.AccountID}
+		if err := s.authorizer.limits.take(w.Header(), user); err != nil {
 			return err
 		}
 	}
@@ -157,7 +158,9 @@ func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmode
 
 // streamPrincipal authenticates the caller of a stream and counts the request. It returns the id of
 // the ticket, or "" if the caller used a token.
-func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, pattern string) (p Principal, ticketID string, err error) {
+func (s *streams) streamPrincipal(
+	w http.ResponseWriter, r *http.Request, pattern string,
+) (p Principal, ticketID string, err error) {
 	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
 		var t ticket
 		if t, err = openTicket(s.tickets, text, pattern, r, s.now()); err != nil {
@@ -181,7 +184,7 @@ const (
 	// earlier.
 	ticketLife = 12 * time.Hour
 	// unknownExpiryLife is the lifetime of streams and tickets of a login whose expiry is unknown,
-	// such as a main application's session, which can end at any time. Then the client opens the
+	// such as a main application's session, which can end at any time. The client then opens the
 	// stream again, and the login is checked again.
 	unknownExpiryLife = 5 * time.Minute
 )
@@ -215,14 +218,15 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	raw, _ := json.Marshal(t)                                  //nolint:errchkjson // texts and a time always marshal
 	sealed := s.tickets.Seal(nil, nil, raw, []byte(ticketUse)) //nolint:gosec // it generates a random nonce
 	return ticketBody{
-		Ticket: base64.RawURLEncoding.EncodeToString(sealed), Path: path, ExpiresIn: int(t.Until.Sub(now) / time.Second),
+		Ticket: base64.RawURLEncoding.EncodeToString(sealed), Path: path,
+		ExpiresIn: int(t.Until.Sub(now) / time.Second),
 	}, nil
 }
 
 // ticket is the content of a ticket. It is encrypted and not stored: every process with the key can
 // open it.
 type ticket struct {
-	ID        string    `json:"i"` // a new stream with it ends the previous one
+	ID        string    `json:"i"` // a new stream with the same id ends the previous one
 	UserID    string    `json:"u"`
 	AccountID string    `json:"a"`
 	Roles     Roles     `json:"r"`

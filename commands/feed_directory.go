@@ -70,17 +70,17 @@ const (
 
 // FeedLine is the result of one line.
 type FeedLine struct {
-	Line    int         `json:"line"` // starts at 1 and counts empty lines
+	Line    int         `json:"line"` // number of the line, from 1; empty lines are counted
 	Outcome FeedOutcome `json:"outcome"`
 	Reason  string      `json:"reason,omitempty"` // why the line was refused or changes nothing
 }
 
 // FeedResult is the result of a request.
 type FeedResult struct {
-	Taken     int        `json:"taken"`     // lines appended to the log
-	Unchanged int        `json:"unchanged"` // lines without new information
-	Refused   int        `json:"refused"`   // lines that were refused
-	Lines     []FeedLine `json:"lines"`     // the results in order, without empty lines
+	Taken     int        `json:"taken"`     // number of lines that were appended to the log
+	Unchanged int        `json:"unchanged"` // number of lines without new information
+	Refused   int        `json:"refused"`   // number of refused lines
+	Lines     []FeedLine `json:"lines"`     // result of each line, in order; empty lines are omitted
 }
 
 // fedLine is the state of a line while it is processed.

@@ -21,7 +21,7 @@ const AuditTypePrefix = "audit."
 // the request. The record is appended to `operations` under the agency's key before the response is
 // shown.
 type AuditRead struct {
-	What      string      `json:"what"`                // history, state, diff, access or as_user
+	What      string      `json:"what"`                // "history", "state", "diff" or "access"
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
 	AsOf      int64       `json:"as_of_version"`       // stream version that the response reflects; 0 if not yet known
 	Filter    AuditFilter `json:"filter,omitzero"`
@@ -30,8 +30,9 @@ type AuditRead struct {
 // AuditExported records that someone exported the audit trail. It is appended in the same way as
 // [AuditRead].
 type AuditExported struct {
-	Format    string      `json:"format"`              // csv, jsonl or bundle
-	What      string      `json:"what,omitempty"`      // history or access; "" in old records means history
+	Format string `json:"format"` // "csv", "jsonl" or "bundle"
+	// "history" or "access"; absent in old records, which means "history"
+	What      string      `json:"what,omitempty"`
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
 	AsOf      int64       `json:"as_of_version"`
 	Filter    AuditFilter `json:"filter,omitzero"`
@@ -39,7 +40,7 @@ type AuditExported struct {
 
 // AuditFilter is the filter of the request. It holds ids of people and accounts, never names.
 type AuditFilter struct {
-	ByName  bool     `json:"by_name,omitempty"` // the search was by part of a name; the name is not recorded
+	ByName  bool     `json:"by_name,omitempty"` // whether the search was by part of a name, which is not recorded
 	Types   []string `json:"types,omitempty"`
 	Actor   string   `json:"actor,omitempty"`   // id of the actor searched for
 	User    string   `json:"user,omitempty"`    // id of the user searched for
@@ -47,22 +48,23 @@ type AuditFilter struct {
 	At      string   `json:"at,omitempty"`      // instant (RFC 3339) or version ("v12")
 	From    string   `json:"from,omitempty"`    // start of the range: instant or version, like `at`
 	To      string   `json:"to,omitempty"`      // end of the range: instant or version, like `at`
-	Order   string   `json:"order,omitempty"`   // for history: asc or desc; for access: user, or "" (by dashboard)
-	Limit   int      `json:"limit,omitempty"`
-	Cursor  string   `json:"cursor,omitempty"`
+	// "asc" or "desc"; for access: "user", or absent for the order by dashboard
+	Order  string `json:"order,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // PersonErased records that an operator erased a person from the directory. It holds ids only.
 type PersonErased struct {
 	Order ErasureOrder `json:"order,omitzero"` // only the reason is set if the erasure was repeated after a restore
 
-	User        string  `json:"user,omitempty"` // "" for a member who is not a user
+	User        string  `json:"user,omitempty"` // the person's user id; "" for a member who is not a user
 	Members     []int64 `json:"members,omitempty"`
 	Sessions    int     `json:"sessions"`
 	Connections []int64 `json:"connections,omitempty"`
 	Profiles    []int64 `json:"profiles,omitempty"`        // the person's own social accounts
 	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
-	Named       []int64 `json:"social_accounts,omitempty"` // other social accounts that the order names
+	Named       []int64 `json:"social_accounts,omitempty"` // further social accounts that the order names
 	Contents    int     `json:"contents,omitempty"`        // number of erased post texts of profiles and named accounts
 
 	Accounts []AccountOwner `json:"accounts,omitempty"` // known owners of profiles and named social accounts

@@ -230,7 +230,7 @@ type FirstReading struct {
 // or revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
 type ConnectLinkChanged struct {
 	Link      string     `json:"link"`   // id of the link
-	Change    string     `json:"change"` // made, followed or revoked
+	Change    string     `json:"change"` // "made", "followed" or "revoked"
 	AccountID string     `json:"account_id"`
 	Platforms []Platform `json:"platforms"`
 	ExpiresAt time.Time  `json:"expires_at"`

@@ -133,8 +133,8 @@ func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, er
 // ErasureOrder records who ordered an erasure, the legal ground, when it is due, and the operator's
 // reason.
 type ErasureOrder struct {
-	By     string `json:"by"`     // person, client, agency, platform or authority
-	Ground string `json:"ground"` // not_needed, consent_withdrawn, objection, unlawful or legal_obligation
+	By     string `json:"by"`     // "person", "client", "agency", "platform" or "authority"
+	Ground string `json:"ground"` // "not_needed", "consent_withdrawn", "objection", "unlawful" or "legal_obligation"
 	Due    string `json:"due"`    // the last day for the erasure, YYYY-MM-DD
 	Reason Reason `json:"reason"` // reason of the operator who executes the order
 }

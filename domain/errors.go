@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Code is the machine-readable class of an [Error]. Package api owns the only table that maps codes
+// Code is the machine-readable class of an error. Package api owns the only table that maps codes
 // to HTTP statuses.
 type Code string
 

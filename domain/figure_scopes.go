@@ -72,7 +72,7 @@ type Permissions struct {
 
 // UngrantedFigure is a figure that the platform would provide with more scopes.
 type UngrantedFigure struct {
-	Of     Figures  `json:"of"`     // account or posts
+	Of     Figures  `json:"of"`     // "account" or "posts"
 	Figure string   `json:"figure"` // name of the figure; demographics: all splits of the audience
 	Scopes []string `json:"scopes"` // scopes that the figure needs and that were not granted
 }

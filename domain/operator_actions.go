@@ -120,7 +120,7 @@ const (
 type Pause struct {
 	Kind   PauseKind `json:"kind"`   // projection, platform or connection
 	Name   string    `json:"name"`   // name of the projection or platform, or id of the connection
-	Since  time.Time `json:"since"`  // UTC
+	Since  time.Time `json:"since"`  // when it was paused, UTC
 	Actor  string    `json:"actor"`  // the operator who paused it
 	Reason Reason    `json:"reason"` // why the operator paused it
 }

@@ -23,8 +23,8 @@ type AccountType int
 
 // LinkedIn's account types.
 const (
-	LinkedInProfile     AccountType = 1
-	LinkedInCompanyPage AccountType = 2
+	LinkedInProfile     AccountType = 1 // personal profile
+	LinkedInCompanyPage AccountType = 2 // company page
 )
 
 const (

@@ -46,7 +46,7 @@ type Figure struct {
 // MissingFigure says why a requested metric is not in a reading.
 type MissingFigure struct {
 	Name   string `json:"name"`             // name of the metric: followers, engagement, impressions, views, reach, …
-	Reason string `json:"reason"`           // unsupported, permission, throttled, empty or error
+	Reason string `json:"reason"`           // "unsupported", "permission", "throttled", "empty" or "error"
 	Detail string `json:"detail,omitempty"` // the reason in words
 }
 

@@ -68,8 +68,8 @@ type DashboardUser struct {
 // UserNotShown is a user who is on the list but not in `users`.
 type UserNotShown struct {
 	ID string `json:"id"`
-	// Reason is inactive, agency_staff, other_account (the user's account is no longer linked) or
-	// unknown (the user is not in the agency's directory).
+	// "inactive", "agency_staff", "other_account" (the account is no longer linked) or "unknown"
+	// (the user is not in the agency's directory)
 	Reason string `json:"reason"`
 }
 

@@ -14,8 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// maxTokenTime is the maximum time in a token, in seconds since 1970 (the year 5138).
-// A larger value is in milliseconds; as seconds, the token would be valid for thousands of years.
+// maxTokenTime is the maximum time in a token, in seconds since 1970 (the year 5138). A larger
+// value is probably in milliseconds; read as seconds, it would make the token valid for thousands
+// of years.
 const maxTokenTime = 1e11
 
 // claims are the claims of a token. Names are case-sensitive and must be unique, as in JSON v2:
@@ -48,8 +49,8 @@ func tokenTime(raw []byte, date *jwt.NumericDate) error {
 	return nil
 }
 
-// roleClaim is a string or an array of strings. Unknown roles are dropped. It is
-// nil if the token has no role claim.
+// roleClaim decodes a string or an array of strings. Unknown roles are dropped. It is nil if the
+// token has no role claim.
 type roleClaim api.Roles
 
 func (r *roleClaim) UnmarshalJSON(raw []byte) error {

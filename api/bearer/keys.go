@@ -114,9 +114,8 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 	defer k.mu.Unlock()
 	if set, err = k.loaded(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
 		if set, failed := k.url(); failed == nil {
-			// The set reloads the URL for a kid that it does not contain, not even among keys for
-			// encryption. The reload is not canceled with this request, because other requests need
-			// the keys too.
+			// KeyRead reloads the URL, because no key has this kid. The reload is not canceled with
+			// this request, because other requests need the keys too.
 			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
 		}
 		if set, err = k.loaded(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
@@ -195,7 +194,8 @@ func parseKeys(raw []byte) (keys []verifyKey, err error) {
 func usable(set []jwkset.JWK) (keys []verifyKey) {
 	for _, k := range set {
 		jwk, algorithm := k.Marshal(), algorithmOf(k.Key())
-		if algorithm == "" || jwk.USE != "" && jwk.USE != jwkset.UseSig || jwk.ALG != "" && jwk.ALG.String() != algorithm {
+		otherUse := jwk.USE != "" && jwk.USE != jwkset.UseSig
+		if algorithm == "" || otherUse || jwk.ALG != "" && jwk.ALG.String() != algorithm {
 			continue
 		}
 		keys = append(keys, verifyKey{id: jwk.KID, algorithm: algorithm, key: k.Key()})

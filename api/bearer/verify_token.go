@@ -41,7 +41,10 @@ func (c Config) validate() error {
 		errs = append(errs, errors.New("JWT: set either the secret (HS256) or the keys (RS256, ES256), and not both"))
 	}
 	if c.Secret != "" && len(c.Secret) < minSecretBytes {
-		errs = append(errs, fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes))
+		errs = append(
+			errs,
+			fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes),
+		)
 	}
 	if c.Issuer == "" {
 		errs = append(errs, errors.New("JWT: set the issuer that tokens must contain in iss"))
@@ -114,7 +117,8 @@ func (j *JWT) verify(ctx context.Context, token string) (api.Principal, error) {
 	if c.Role == nil {
 		return api.Principal{}, refused("The token has no role. Get a new one.")
 	}
-	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
+	p := api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}
+	return p.Canonical()
 }
 
 // tokenError returns an error that says what to do about a refused token. A token is reported as

@@ -108,7 +108,10 @@ func (c Config) Validate() error {
 	unless(c.Authenticator != nil, "Authenticator is not set; it authenticates callers")
 	unless(len(c.ManagedSubscriptions) > 0, "ManagedSubscriptions is empty; set the product types whose orders create points of contact")
 	for _, scope := range c.ClientScopes {
-		unless(scopeForm.MatchString(scope), "ClientScopes contains %q, which is not a scope (%s)", scope, domain.ScopePattern)
+		unless(
+			scopeForm.MatchString(scope), "ClientScopes contains %q, which is not a scope (%s)", scope,
+			domain.ScopePattern,
+		)
 	}
 	_, err := c.application()
 	unless(err == nil, "ConsoleSignIn %s", err)

@@ -35,7 +35,10 @@ type App struct {
 }
 
 func (a App) endpoint() platforms.Endpoint {
-	return platforms.Endpoint{BaseURL: a.BaseURL, ClientID: a.ID, ClientSecret: a.Secret, Scopes: slices.Clone(a.Scopes), ConfigID: a.ConfigID}
+	return platforms.Endpoint{
+		BaseURL: a.BaseURL, ClientID: a.ID, ClientSecret: a.Secret, Scopes: slices.Clone(a.Scopes),
+		ConfigID: a.ConfigID,
+	}
 }
 
 func (c *Connect) validate() error {
@@ -50,17 +53,21 @@ func (c *Connect) validate() error {
 	}
 	_, errKey := assembly.ParseSecretsKeys(c.SecretsKey)
 	_, errQuotas := quota.ParseLimits(c.Quotas)
-	return errors.Join(named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)), named("Quotas", errQuotas))
+	return errors.Join(
+		named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)),
+		named("Quotas", errQuotas),
+	)
 }
 
-// into adds c, which is valid, to the configuration of a process.
+// into adds c, which must be valid, to the configuration of a process.
 func (c *Connect) into(config *assembly.Config) {
 	if c == nil {
 		return
 	}
 	config.SecretsKeys, _ = assembly.ParseSecretsKeys(c.SecretsKey)
 	config.Platforms = &assembly.FetchConfig{Platforms: platforms.Config{
-		Facebook: c.Facebook.endpoint(), Instagram: c.Instagram.endpoint(), LinkedIn: c.LinkedIn.endpoint(), TikTok: c.TikTok.endpoint(),
+		Facebook: c.Facebook.endpoint(), Instagram: c.Instagram.endpoint(), LinkedIn: c.LinkedIn.endpoint(),
+		TikTok: c.TikTok.endpoint(),
 	}}
 	config.Platforms.Quota.Limits, _ = quota.ParseLimits(c.Quotas)
 	if c.PublicURL != "" {

@@ -2,8 +2,8 @@
 // authentication, on the log and the database of a running ledgerboard.
 //
 // [Open] returns a [Mounted]: the main application mounts its Handler, calls Run while it serves,
-// and calls Close after its server has shut down. The package example is a complete program, and
-// testdata/mainapp one in its own Go module.
+// and calls Close after its server has shut down. The package example is a complete program;
+// testdata/mainapp is another one, in its own Go module.
 //
 // The main application is then a process with the role api. One or more processes of the program
 // have the other roles: ledgerboard serve --roles projector,fetcher,signer, with the same brokers

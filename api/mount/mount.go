@@ -64,7 +64,8 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 // newServer returns the server and the handler, which also serves the console if there is one.
 func newServer(c Config, s *assembly.Service, withdrawn *api.WithdrawnSubjects) (*api.Server, http.Handler, error) {
 	handling := assembly.HandlerConfig{
-		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
+		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn,
+		CheckpointKeys: c.checkpointKeys,
 	}
 	handling.Application, _ = c.application() // Validate has checked it
 	server, err := s.Handler(handling)
@@ -75,8 +76,8 @@ func newServer(c Config, s *assembly.Service, withdrawn *api.WithdrawnSubjects) 
 	return server, pages, err
 }
 
-// Handler serves every route of the program except /metrics and, with Config.ConsoleSignIn, the
-// console. It supports Config.HTTP.Prefix, http.StripPrefix and chi's Mount.
+// Handler serves every route of the program except /metrics. With Config.ConsoleSignIn, it also
+// serves the console. It supports Config.HTTP.Prefix, http.StripPrefix and chi's Mount.
 func (m *Mounted) Handler() http.Handler { return m.handler }
 
 // Run keeps the handler up to date until ctx is done or Close is called: it observes the read

@@ -1,27 +1,27 @@
 import type { components, paths as Documented } from "./schema.js";
-/** What is not a figure. */
-type Elsewhere = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
-/** Every path. Figures have the prefix under which every server has them; the document names it as a server. */
+/** Paths that do not belong to the analytics. */
+type OtherPaths = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
+/** All paths. The paths of the analytics include the prefix /auth, which the document lists as a server. */
 export type paths = {
-    [P in keyof Documented as P extends Elsewhere ? P : `/auth${P}`]: Documented[P];
+    [P in keyof Documented as P extends OtherPaths ? P : `/auth${P}`]: Documented[P];
 };
 export type { components };
 export type Schemas = components["schemas"];
-type Method = "get" | "post" | "put" | "delete";
-type Answering<M extends Method, Media extends string> = Record<M, {
+type Method = "get" | "post" | "put";
+type Returning<M extends Method, Media extends string> = Record<M, {
     responses: {
         200: {
             content: Record<Media, unknown>;
         };
     };
 }>;
-/** The paths that take a method and answer in JSON. */
+/** The paths that support a method and return JSON. */
 export type PathsOf<M extends Method> = {
-    [P in keyof paths]: paths[P] extends Answering<M, "application/json"> ? P : never;
+    [P in keyof paths]: paths[P] extends Returning<M, "application/json"> ? P : never;
 }[keyof paths];
-/** The paths that also answer in CSV. */
+/** The paths that can also return CSV. */
 export type CSVPaths = {
-    [P in keyof paths]: paths[P] extends Answering<"get", "text/csv"> ? P : never;
+    [P in keyof paths]: paths[P] extends Returning<"get", "text/csv"> ? P : never;
 }[keyof paths];
 type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
 type Part<O, K extends string> = O extends {
@@ -36,7 +36,7 @@ type BodyOf<O> = O extends {
         };
     };
 } ? B : never;
-/** What a method of a path answers in JSON. */
+/** The JSON response of a method of a path. */
 export type Answer<M extends Method, P extends keyof paths> = Operation<M, P> extends {
     responses: {
         200: {
@@ -46,62 +46,62 @@ export type Answer<M extends Method, P extends keyof paths> = Operation<M, P> ex
         };
     };
 } ? A : undefined;
-/** The data of such an answer. */
+/** The `data` member of an {@link Answer}. */
 export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends {
     data: infer D;
 } ? D : never;
-/** The body that a method of a path takes. */
+/** The request body of a method of a path. */
 export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
-/** A member that must be given where the path demands something of it, and cannot be where it takes nothing. */
-type Given<K extends string, V> = [V] extends [never] ? {
+/** A member that is required if it has required members, and not allowed if the path has nothing of the kind. */
+type Member<K extends string, V> = [V] extends [never] ? {
     [N in K]?: undefined;
 } : {} extends V ? {
     [N in K]?: V;
 } : {
     [N in K]: V;
 };
-/** What a request of a path takes; ?table= is of CSV, ?meta= of JSON. */
+/** The options of a request. The query parameter table applies to CSV only, and meta to JSON only. */
 export type Request<M extends Method, P extends keyof paths, Not extends string = "table"> = {
     headers?: Record<string, string>;
     signal?: AbortSignal;
-} & Given<"path", NonNullable<Part<Operation<M, P>, "path">>> & Given<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> & ([BodyOf<Operation<M, P>>] extends [never] ? {
+} & Member<"path", NonNullable<Part<Operation<M, P>, "path">>> & Member<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> & ([BodyOf<Operation<M, P>>] extends [never] ? {
     body?: undefined;
 } : {
     body: BodyOf<Operation<M, P>>;
 });
-/** The request beside a path: it may be left out only where nothing in it must be given. */
-type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
-/** What makes a request for an answer that the caller may already have: its tag. If it is still right (304), the answer is undefined. */
-type Unless = {
+/** The argument after the path, which is optional if none of its members is required. */
+type RequestArgument<M extends Method, P extends keyof paths, Not extends string = "table"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
+/** Makes a request conditional: if the response still has this ETag (304), the result is undefined. */
+type Conditional = {
     headers: {
         "If-None-Match": string;
     };
 };
-/** What a request of a path takes in CSV. */
+/** The options of a CSV request. */
 export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
-/** The paths whose answers are pages: those that take a cursor. */
+/** The paths of paged lists, which have the parameter cursor. */
 export type PagedPaths = {
     [P in PathsOf<"get">]: "cursor" extends keyof NonNullable<Part<Operation<"get", P>, "query">> ? P : never;
 }[PathsOf<"get">];
-/** One entry of such a page: of the data itself, or of the posts or members of figures. */
+/** An entry of a paged list: an element of `data`, or of its `posts` or `members`. */
 export type Entry<P extends keyof paths> = EntryOf<Data<"get", P>>;
 type EntryOf<D> = D extends (infer E)[] ? E : D extends {
     posts: (infer E)[];
 } ? E : D extends {
     members: (infer E)[];
 } ? E : never;
-/** A table, with the cursor of its next page; undefined: it is the last one. */
+/** A table and the cursor of its next page, which is undefined on the last page. */
 export interface CSV {
     text: string;
     nextCursor: string | undefined;
 }
-/** An answer with its tag: a PUT with it as If-Match is refused (412) where somebody has changed the same meanwhile. */
+/** A response with its ETag. A PUT that sends the ETag as If-Match fails with 412 if the object has changed. */
 export interface Tagged<A> {
     answer: A;
     etag: string | undefined;
 }
-/** A refusal of the server, or no answer at all (status 0). */
+/** An error response, or the lack of any response (status 0). */
 export declare class LedgerboardError extends Error {
     readonly status: number;
     readonly code: string;
@@ -110,26 +110,26 @@ export declare class LedgerboardError extends Error {
         detail: string;
     }[];
     readonly requestId: string;
-    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    /** Seconds to wait before a retry; undefined if the server did not say. */
     readonly retryAfter?: number | undefined;
     name: string;
     constructor(status: number, code: string, message: string, errors?: {
         field: string;
         detail: string;
     }[], requestId?: string, 
-    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    /** Seconds to wait before a retry; undefined if the server did not say. */
     retryAfter?: number | undefined);
 }
-/** What the constructor of the package `eventsource` takes beside the address. */
+/** The constructor of the package `eventsource`. */
 type FetchingEventSource = new (url: string, init: {
     fetch: (url: string | URL, init: RequestInit) => Promise<Response>;
 }) => EventSource;
 export interface Options {
-    /** Where the api is, with the prefix under which it is mounted. */
+    /** URL of the API, including the prefix under which it is mounted. */
     baseUrl: string;
-    /** The token, or what gives a fresh one. None: cookies are sent. */
+    /** The token, or a function that returns a current token. If absent, the client sends cookies. */
     token?: string | (() => string | Promise<string>);
-    /** The EventSource of the package `eventsource`, for Node. It sends the token itself; browsers need tickets. */
+    /** For Node: the EventSource of the package `eventsource`, which can send the token. Browsers use tickets instead. */
     EventSource?: FetchingEventSource;
 }
 export interface NoticeListeners {
@@ -142,7 +142,7 @@ export interface NoticeListeners {
         user_id: string;
         sub_account_ids: string[];
     }) => void;
-    /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
+    /** The stream cannot be opened any more, for example after a sign-out. After other errors, the client reconnects automatically. */
     ended?: (reason: LedgerboardError) => void;
 }
 export interface FiguresChanged {
@@ -166,7 +166,7 @@ export interface LiveListeners {
         connection_id: number;
         p_id: number;
     }) => void;
-    /** A person must sign in for a connection before it ends; sent 14, 7 and 1 days before. */
+    /** A connection expires unless a person signs in again; sent 14, 7 and 1 days before. */
     endsSoon?: (connection: {
         account_id: string;
         member_id: number | null;
@@ -176,7 +176,7 @@ export interface LiveListeners {
     }) => void;
     ended?: (reason: LedgerboardError) => void;
 }
-/** What of the stock Socket.IO client is used: `io` of the package socket.io-client. */
+/** The function `io` of the package socket.io-client. */
 export type ConnectSocket<S> = (url: string, options: {
     path: string;
     auth: (give: (auth: object) => void) => void;
@@ -188,39 +188,38 @@ interface SocketLike {
 export declare class Client {
     #private;
     constructor(options: Options);
-    get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Answer<"get", P> | undefined>;
-    get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>>;
-    put<P extends PathsOf<"put">>(path: P, ...[request]: Asking<"put", P>): Promise<Answer<"put", P>>;
-    post<P extends PathsOf<"post">>(path: P, ...[request]: Asking<"post", P>): Promise<Answer<"post", P>>;
-    delete<P extends PathsOf<"delete">>(path: P, ...[request]: Asking<"delete", P>): Promise<Answer<"delete", P>>;
-    /** What get answers, with its tag. */
-    tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Tagged<Answer<"get", P> | undefined>>;
-    tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>>;
-    /** Figures as a table; a list has pages. */
-    csv<P extends CSVPaths>(path: P, ...[request]: Asking<"get", P, "meta">): Promise<CSV>;
-    /** All entries of a list, page by page. */
-    pages<P extends PagedPaths>(path: P, ...[request]: Asking<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
-    /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+    get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Conditional): Promise<Answer<"get", P> | undefined>;
+    get<P extends PathsOf<"get">>(path: P, ...[request]: RequestArgument<"get", P>): Promise<Answer<"get", P>>;
+    put<P extends PathsOf<"put">>(path: P, ...[request]: RequestArgument<"put", P>): Promise<Answer<"put", P>>;
+    post<P extends PathsOf<"post">>(path: P, ...[request]: RequestArgument<"post", P>): Promise<Answer<"post", P>>;
+    /** Same as get, but returns the response with its ETag. */
+    tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Conditional): Promise<Tagged<Answer<"get", P> | undefined>>;
+    tagged<P extends PathsOf<"get">>(path: P, ...[request]: RequestArgument<"get", P>): Promise<Tagged<Answer<"get", P>>>;
+    /** Returns figures as a table. Lists are paged. */
+    csv<P extends CSVPaths>(path: P, ...[request]: RequestArgument<"get", P, "meta">): Promise<CSV>;
+    /** Iterates over all entries of a list, requesting one page at a time. */
+    pages<P extends PagedPaths>(path: P, ...[request]: RequestArgument<"get", P>): AsyncGenerator<Entry<P>, void, undefined>;
+    /** Starts a sign-in. Open its start_url in the browser of the person who signs in. */
     connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">>;
-    /** How far a sign-in came; every reading of its step is one request. */
+    /** Returns the progress of a sign-in. */
     connecting(attempt: string): Promise<Data<"get", "/api/connect/{attempt}">>;
-    /** Creates a link with which a person without a login connects pages; its url is returned only once. */
+    /** Creates a link with which a person without a login connects pages. Its URL is returned only once. */
     makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">>;
     connectLinks(): Promise<Data<"get", "/api/connect/links">>;
     revokeConnectLink(link: string): Promise<Data<"post", "/api/connect/links/{link}/revoke">>;
     /** Disconnects a page or profile. It is no longer read; its figures are kept. */
     disconnect(socialAccount: number): Promise<Data<"post", "/api/platforms/{platformId}/disconnect">>;
-    /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+    /** For main applications that sign people in themselves: registers a page or profile. Next, send its tokens with handOverTokens. */
     registerPage(page: Body<"post", "/api/platforms">): Promise<Data<"post", "/api/platforms">>;
-    /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+    /** Sends the tokens of a connection. The service checks them before it stores them. Idempotent. */
     handOverTokens(connection: number, tokens: Body<"put", "/api/connections/{connection}/tokens">): Promise<Data<"put", "/api/connections/{connection}/tokens">>;
-    /** Listens to the caller's notices; what it returns ends that. */
+    /** Listens to the caller's notices. Returns a function that closes the stream. */
     notices(to: NoticeListeners): () => void;
-    /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+    /** Listens to changes to figures, optionally of some accounts (ids or row ids) or of a dashboard. Returns a function that closes the stream. */
     live(to: LiveListeners, narrowing?: {
         account?: string;
         dashboard?: string;
     }): () => void;
-    /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
+    /** Listens to notices with the standard Socket.IO client, which reconnects automatically with a current token. */
     socket<S extends SocketLike>(io: ConnectSocket<S>, to: NoticeListeners): S;
 }

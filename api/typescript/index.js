@@ -1,4 +1,4 @@
-/** A refusal of the server, or no answer at all (status 0). */
+/** An error response, or the lack of any response (status 0). */
 export class LedgerboardError extends Error {
     status;
     code;
@@ -7,7 +7,7 @@ export class LedgerboardError extends Error {
     retryAfter;
     name = "LedgerboardError";
     constructor(status, code, message, errors = [], requestId = "", 
-    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    /** Seconds to wait before a retry; undefined if the server did not say. */
     retryAfter) {
         super(message);
         this.status = status;
@@ -17,33 +17,33 @@ export class LedgerboardError extends Error {
         this.retryAfter = retryAfter;
     }
 }
-/** What the server said instead of an answer. */
-async function refusal(answer) {
-    let said = {};
+/** Returns the error in a response. */
+async function errorOf(answer) {
+    let body = {};
     try {
-        said = await answer.json();
+        body = await answer.json();
     }
-    catch { } // a proxy's own page
-    return new LedgerboardError(answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id, secondsOf(answer.headers.get("Retry-After")));
+    catch { } // not from the service: an error page of a proxy
+    return new LedgerboardError(answer.status, body.code ?? "unknown", body.message ?? answer.statusText, body.errors, body.request_id, secondsOf(answer.headers.get("Retry-After")));
 }
-/** The object that was answered; undefined: the caller has it already. */
+/** Returns the decoded body, or undefined for a 304. */
 async function read(answer) {
     return answer.status === 304 ? undefined : answer.json();
 }
-/** The seconds that a Retry-After asks for, as a number or, as proxies may, as a date; undefined: it is neither. */
+/** Returns the seconds in a Retry-After header, which is a number or, from some proxies, a date; undefined if it is neither. */
 function secondsOf(wait) {
     if (!wait)
         return undefined;
     const seconds = /^\d+$/.test(wait) ? Number(wait) : Math.ceil((Date.parse(wait) - Date.now()) / 1000);
     return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
 }
-/** The statuses of streams after which trying again does not help. */
-const forGood = [400, 401, 403, 404];
-// In ms, before a stream that was refused is tried again. Without advice of the server, pauses grow to a minute.
+/** Statuses after which retrying a stream does not help. */
+const permanent = [400, 401, 403, 404];
+// Milliseconds before a refused stream is opened again. Without a Retry-After, pauses grow to a minute.
 const shortestPause = 2_000;
 const longestOwnPause = 40_000;
 const longestPause = 3_600_000;
-/** The pause after so many failures in a row, up to half longer by chance: streams that fell together do not come back together. */
+/** Returns the pause after consecutive failures, randomly increased by up to half so that clients do not reconnect at the same time. */
 function pauseAfter(failures, retryAfter = 0) {
     const own = Math.min(shortestPause * 2 ** (failures - 1), longestOwnPause);
     return Math.min(Math.max(own, retryAfter * 1000) * (1 + Math.random() / 2), longestPause);
@@ -64,39 +64,36 @@ export class Client {
     post(path, ...[request]) {
         return this.#send("post", path, request);
     }
-    delete(path, ...[request]) {
-        return this.#send("delete", path, request);
-    }
     async tagged(path, request) {
-        const answer = await this.#ask("get", path, "application/json", request);
+        const answer = await this.#request("get", path, "application/json", request);
         return { answer: await read(answer), etag: answer.headers.get("ETag") ?? undefined };
     }
-    /** Figures as a table; a list has pages. */
+    /** Returns figures as a table. Lists are paged. */
     async csv(path, ...[request]) {
-        const answer = await this.#ask("get", path, "text/csv", request);
+        const answer = await this.#request("get", path, "text/csv", request);
         const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
         return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
     }
-    /** All entries of a list, page by page. */
+    /** Iterates over all entries of a list, requesting one page at a time. */
     async *pages(path, ...[request]) {
-        const asked = request ?? {};
+        const options = request ?? {};
         let cursor;
         do {
-            const query = cursor ? { ...asked.query, cursor } : asked.query;
-            const page = (await this.#send("get", path, { ...asked, query }));
+            const query = cursor ? { ...options.query, cursor } : options.query;
+            const page = (await this.#send("get", path, { ...options, query }));
             yield* Array.isArray(page.data) ? page.data : (page.data.posts ?? page.data.members ?? []);
             cursor = page.meta.next_cursor;
         } while (cursor);
     }
-    /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+    /** Starts a sign-in. Open its start_url in the browser of the person who signs in. */
     async connect(what) {
         return (await this.post("/api/connect", { body: what })).data;
     }
-    /** How far a sign-in came; every reading of its step is one request. */
+    /** Returns the progress of a sign-in. */
     async connecting(attempt) {
         return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
     }
-    /** Creates a link with which a person without a login connects pages; its url is returned only once. */
+    /** Creates a link with which a person without a login connects pages. Its URL is returned only once. */
     async makeConnectLink(link) {
         return (await this.post("/api/connect/links", { body: link })).data;
     }
@@ -110,22 +107,22 @@ export class Client {
     async disconnect(socialAccount) {
         return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
     }
-    /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+    /** For main applications that sign people in themselves: registers a page or profile. Next, send its tokens with handOverTokens. */
     async registerPage(page) {
         return (await this.post("/api/platforms", { body: page })).data;
     }
-    /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+    /** Sends the tokens of a connection. The service checks them before it stores them. Idempotent. */
     async handOverTokens(connection, tokens) {
         return (await this.put("/api/connections/{connection}/tokens", { path: { connection }, body: tokens })).data;
     }
-    /** Listens to the caller's notices; what it returns ends that. */
+    /** Listens to the caller's notices. Returns a function that closes the stream. */
     notices(to) {
         const handlers = {
             client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { },
         };
         return this.#listen("/api/notices", handlers, to.ended);
     }
-    /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+    /** Listens to changes to figures, optionally of some accounts (ids or row ids) or of a dashboard. Returns a function that closes the stream. */
     live(to, narrowing = {}) {
         const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
         const handlers = {
@@ -133,7 +130,7 @@ export class Client {
         };
         return this.#listen("/api/live", handlers, to.ended, narrow);
     }
-    /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
+    /** Listens to notices with the standard Socket.IO client, which reconnects automatically with a current token. */
     socket(io, to) {
         const at = new URL(this.#base, globalThis.location?.href);
         const socket = io(at.origin, {
@@ -154,30 +151,30 @@ export class Client {
         const { token } = this.#options;
         return typeof token === "function" ? token() : token;
     }
-    /** The init of a fetch that proves who is calling. */
-    async #proven(init) {
+    /** Adds the credentials to the options of a fetch. */
+    async #authenticated(init) {
         const token = await this.#token();
         if (!token)
             return { ...init, credentials: "include" };
         return { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } };
     }
     async #send(method, path, request) {
-        return read(await this.#ask(method, path, "application/json", request));
+        return read(await this.#request(method, path, "application/json", request));
     }
-    /** Asks for a type of content, and throws what is no good answer. */
-    async #ask(method, path, accept, request = {}) {
+    /** Sends a request for a media type. Throws a LedgerboardError for an error response. */
+    async #request(method, path, accept, request = {}) {
         const values = new Map(Object.entries(request.path ?? {}));
         const address = path.replace(/\{(\w+)\}/g, (_, name) => {
             const value = values.get(name);
             if (value == null)
-                throw new TypeError(`${path}: give ${name} in path`);
+                throw new TypeError(`${path}: set ${name} in path`);
             return encodeURIComponent(String(value));
         });
         const query = new URLSearchParams();
         for (const [name, value] of Object.entries(request.query ?? {}))
             if (value != null)
                 query.set(name, String(value));
-        const asked = query.toString(); // not query.size, which browsers before 2023 lack
+        const search = query.toString(); // not query.size, which browsers before 2023 lack
         const headers = { Accept: accept, ...request.headers };
         if (request.body !== undefined)
             headers["Content-Type"] = "application/json";
@@ -186,23 +183,23 @@ export class Client {
             init.body = JSON.stringify(request.body);
         if (request.signal)
             init.signal = request.signal;
-        const answer = await fetch(this.#base + address + (asked ? `?${asked}` : ""), await this.#proven(init)).catch((err) => {
+        const answer = await fetch(this.#base + address + (search ? `?${search}` : ""), await this.#authenticated(init)).catch((err) => {
             if (request.signal?.aborted)
                 throw err;
-            throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
+            throw new LedgerboardError(0, "no_answer", `The server did not respond: ${String(err)}`);
         });
         if (!answer.ok && answer.status !== 304)
-            throw await refusal(answer);
+            throw await errorOf(answer);
         return answer;
     }
-    /** Opens a stream. The EventSource comes back by itself; a new one is made only when its ticket has ended. */
+    /** Opens a stream. The EventSource reconnects automatically; it is replaced only when its ticket has expired. */
     #listen(path, handlers, ended, narrow = "") {
         let source;
         let stopped = false;
         let last = "";
         let opened = false; // since the last refusal
-        let refusals = 0; // in a row, without an opening
-        let failures = 0; // the same, whatever the reason
+        let refusals = 0; // consecutive, since the stream was last open
+        let failures = 0; // the same, of any kind
         const later = (why) => void setTimeout(open, pauseAfter(++failures, why?.retryAfter));
         const open = async () => {
             if (stopped)
@@ -217,7 +214,7 @@ export class Client {
                 const reason = err instanceof LedgerboardError ? err : new LedgerboardError(0, "no_answer", String(err));
                 if (stopped)
                     return;
-                if (forGood.includes(reason.status))
+                if (permanent.includes(reason.status))
                     return void ended?.(reason);
                 later(reason);
                 return;
@@ -233,22 +230,22 @@ export class Client {
             };
             source.onerror = () => {
                 if (source?.readyState === 2 && !stopped)
-                    void this.#refused(path, narrow).then(again);
+                    void this.#whyRefused(path, narrow).then(again);
             };
         };
         const again = (why) => {
             if (stopped)
                 return;
-            if (why && forGood.includes(why.status))
+            if (why && permanent.includes(why.status))
                 return ended?.(why);
             if (!why && opened) {
                 opened = false;
                 return void open();
             }
             if (!why) {
-                last = ""; // it may be what is refused
+                last = ""; // the id may be the reason
                 if (++refusals > 1)
-                    return ended?.(new LedgerboardError(0, "stream_refused", "The stream is refused, though the caller may open it."));
+                    return ended?.(new LedgerboardError(0, "stream_refused", "The server refuses the stream, although the caller may open it."));
             }
             later(why);
         };
@@ -258,21 +255,21 @@ export class Client {
             source?.close();
         };
     }
-    /** Why a stream that was closed for good is refused; undefined: not for the caller's sake, as when its ticket had ended. */
-    async #refused(path, narrow) {
-        const leave = new AbortController();
-        const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#proven({ signal: leave.signal })).catch(() => undefined);
+    /** Returns why the server refuses a closed stream; undefined if the caller may open it, for example because only the ticket expired. */
+    async #whyRefused(path, narrow) {
+        const controller = new AbortController();
+        const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#authenticated({ signal: controller.signal })).catch(() => undefined);
         if (!answer)
-            return new LedgerboardError(0, "no_answer", "The server did not answer.");
+            return new LedgerboardError(0, "no_answer", "The server did not respond.");
         if (answer.ok)
-            return void leave.abort();
-        return refusal(answer);
+            return void controller.abort();
+        return errorOf(answer);
     }
     async #source(path, more) {
         const address = `${this.#base}${path}?`;
-        const Given = this.#options.EventSource;
-        if (Given)
-            return new Given(address + more.slice(1), { fetch: async (url, init) => fetch(url, await this.#proven(init)) });
+        const Custom = this.#options.EventSource;
+        if (Custom)
+            return new Custom(address + more.slice(1), { fetch: async (url, init) => fetch(url, await this.#authenticated(init)) });
         if (!this.#options.token)
             return new EventSource(address + more.slice(1), { withCredentials: true });
         const { data } = await this.post("/api/notices/ticket", { query: { path } });

@@ -1,66 +1,66 @@
-// The client of ledgerboard: requests whose paths, parameters and answers the compiler knows, errors, pages, notices
-// and live updates. What it is checked against is schema.d.ts, which is made of the server's OpenAPI document.
+// The client of ledgerboard: typed requests, errors, paging, notices and live updates. The types are generated from the
+// server's OpenAPI document into schema.d.ts.
 import type { components, paths as Documented } from "./schema.js";
 
-/** What is not a figure. */
-type Elsewhere = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
-/** Every path. Figures have the prefix under which every server has them; the document names it as a server. */
-export type paths = { [P in keyof Documented as P extends Elsewhere ? P : `/auth${P}`]: Documented[P] };
+/** Paths that do not belong to the analytics. */
+type OtherPaths = `/api/${string}` | `/connect/${string}` | `/${string}.${string}` | "/healthz" | "/readyz" | "/metrics" | "/docs";
+/** All paths. The paths of the analytics include the prefix /auth, which the document lists as a server. */
+export type paths = { [P in keyof Documented as P extends OtherPaths ? P : `/auth${P}`]: Documented[P] };
 export type { components };
 export type Schemas = components["schemas"];
 
-type Method = "get" | "post" | "put" | "delete";
-type Answering<M extends Method, Media extends string> = Record<M, { responses: { 200: { content: Record<Media, unknown> } } }>;
-/** The paths that take a method and answer in JSON. */
-export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Answering<M, "application/json"> ? P : never }[keyof paths];
-/** The paths that also answer in CSV. */
-export type CSVPaths = { [P in keyof paths]: paths[P] extends Answering<"get", "text/csv"> ? P : never }[keyof paths];
+type Method = "get" | "post" | "put";
+type Returning<M extends Method, Media extends string> = Record<M, { responses: { 200: { content: Record<Media, unknown> } } }>;
+/** The paths that support a method and return JSON. */
+export type PathsOf<M extends Method> = { [P in keyof paths]: paths[P] extends Returning<M, "application/json"> ? P : never }[keyof paths];
+/** The paths that can also return CSV. */
+export type CSVPaths = { [P in keyof paths]: paths[P] extends Returning<"get", "text/csv"> ? P : never }[keyof paths];
 type Operation<M extends Method, P extends keyof paths> = paths[P] extends Record<M, infer O> ? O : never;
 type Part<O, K extends string> = O extends { parameters: infer A } ? (A extends { [N in K]?: infer V } ? V : never) : never;
 type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? B : never;
-/** What a method of a path answers in JSON. */
+/** The JSON response of a method of a path. */
 export type Answer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: { 200: { content: { "application/json": infer A } } } } ? A : undefined;
-/** The data of such an answer. */
+/** The `data` member of an {@link Answer}. */
 export type Data<M extends Method, P extends keyof paths> = Answer<M, P> extends { data: infer D } ? D : never;
-/** The body that a method of a path takes. */
+/** The request body of a method of a path. */
 export type Body<M extends Method, P extends keyof paths> = BodyOf<Operation<M, P>>;
 type Without<Q, Names extends string> = Q extends unknown ? Omit<Q, Names> : never;
-/** A member that must be given where the path demands something of it, and cannot be where it takes nothing. */
-type Given<K extends string, V> = [V] extends [never] ? { [N in K]?: undefined } : {} extends V ? { [N in K]?: V } : { [N in K]: V };
-/** What a request of a path takes; ?table= is of CSV, ?meta= of JSON. */
+/** A member that is required if it has required members, and not allowed if the path has nothing of the kind. */
+type Member<K extends string, V> = [V] extends [never] ? { [N in K]?: undefined } : {} extends V ? { [N in K]?: V } : { [N in K]: V };
+/** The options of a request. The query parameter table applies to CSV only, and meta to JSON only. */
 export type Request<M extends Method, P extends keyof paths, Not extends string = "table"> = {
   headers?: Record<string, string>;
   signal?: AbortSignal;
-} & Given<"path", NonNullable<Part<Operation<M, P>, "path">>> &
-  Given<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> &
+} & Member<"path", NonNullable<Part<Operation<M, P>, "path">>> &
+  Member<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> &
   ([BodyOf<Operation<M, P>>] extends [never] ? { body?: undefined } : { body: BodyOf<Operation<M, P>> });
-/** The request beside a path: it may be left out only where nothing in it must be given. */
-type Asking<M extends Method, P extends keyof paths, Not extends string = "table"> =
+/** The argument after the path, which is optional if none of its members is required. */
+type RequestArgument<M extends Method, P extends keyof paths, Not extends string = "table"> =
   {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
-/** What makes a request for an answer that the caller may already have: its tag. If it is still right (304), the answer is undefined. */
-type Unless = { headers: { "If-None-Match": string } };
-/** What a request of a path takes in CSV. */
+/** Makes a request conditional: if the response still has this ETag (304), the result is undefined. */
+type Conditional = { headers: { "If-None-Match": string } };
+/** The options of a CSV request. */
 export type CSVRequest<P extends CSVPaths> = Request<"get", P, "meta">;
-/** The paths whose answers are pages: those that take a cursor. */
+/** The paths of paged lists, which have the parameter cursor. */
 export type PagedPaths = {
   [P in PathsOf<"get">]: "cursor" extends keyof NonNullable<Part<Operation<"get", P>, "query">> ? P : never;
 }[PathsOf<"get">];
-/** One entry of such a page: of the data itself, or of the posts or members of figures. */
+/** An entry of a paged list: an element of `data`, or of its `posts` or `members`. */
 export type Entry<P extends keyof paths> = EntryOf<Data<"get", P>>;
 type EntryOf<D> = D extends (infer E)[] ? E : D extends { posts: (infer E)[] } ? E : D extends { members: (infer E)[] } ? E : never;
-/** A table, with the cursor of its next page; undefined: it is the last one. */
+/** A table and the cursor of its next page, which is undefined on the last page. */
 export interface CSV {
   text: string;
   nextCursor: string | undefined;
 }
-/** An answer with its tag: a PUT with it as If-Match is refused (412) where somebody has changed the same meanwhile. */
+/** A response with its ETag. A PUT that sends the ETag as If-Match fails with 412 if the object has changed. */
 export interface Tagged<A> {
   answer: A;
   etag: string | undefined;
 }
 
-/** A refusal of the server, or no answer at all (status 0). */
+/** An error response, or the lack of any response (status 0). */
 export class LedgerboardError extends Error {
   override name = "LedgerboardError";
   constructor(
@@ -69,52 +69,52 @@ export class LedgerboardError extends Error {
     message: string,
     readonly errors: { field: string; detail: string }[] = [],
     readonly requestId = "",
-    /** Seconds after which it makes sense to try again; undefined: the server gave no advice. */
+    /** Seconds to wait before a retry; undefined if the server did not say. */
     readonly retryAfter?: number,
   ) {
     super(message);
   }
 }
 
-/** What the server said instead of an answer. */
-async function refusal(answer: Response): Promise<LedgerboardError> {
-  let said: Partial<Schemas["ErrorBody"]> = {};
+/** Returns the error in a response. */
+async function errorOf(answer: Response): Promise<LedgerboardError> {
+  let body: Partial<Schemas["ErrorBody"]> = {};
   try {
-    said = await answer.json();
-  } catch {} // a proxy's own page
+    body = await answer.json();
+  } catch {} // not from the service: an error page of a proxy
   return new LedgerboardError(
-    answer.status, said.code ?? "unknown", said.message ?? answer.statusText, said.errors, said.request_id,
+    answer.status, body.code ?? "unknown", body.message ?? answer.statusText, body.errors, body.request_id,
     secondsOf(answer.headers.get("Retry-After")),
   );
 }
 
-/** The object that was answered; undefined: the caller has it already. */
+/** Returns the decoded body, or undefined for a 304. */
 async function read(answer: Response): Promise<any> {
   return answer.status === 304 ? undefined : answer.json();
 }
 
-/** The seconds that a Retry-After asks for, as a number or, as proxies may, as a date; undefined: it is neither. */
+/** Returns the seconds in a Retry-After header, which is a number or, from some proxies, a date; undefined if it is neither. */
 function secondsOf(wait: string | null): number | undefined {
   if (!wait) return undefined;
   const seconds = /^\d+$/.test(wait) ? Number(wait) : Math.ceil((Date.parse(wait) - Date.now()) / 1000);
   return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
 }
 
-/** The statuses of streams after which trying again does not help. */
-const forGood = [400, 401, 403, 404];
+/** Statuses after which retrying a stream does not help. */
+const permanent = [400, 401, 403, 404];
 
-/** What the constructor of the package `eventsource` takes beside the address. */
+/** The constructor of the package `eventsource`. */
 type FetchingEventSource = new (
   url: string,
   init: { fetch: (url: string | URL, init: RequestInit) => Promise<Response> },
 ) => EventSource;
 
 export interface Options {
-  /** Where the api is, with the prefix under which it is mounted. */
+  /** URL of the API, including the prefix under which it is mounted. */
   baseUrl: string;
-  /** The token, or what gives a fresh one. None: cookies are sent. */
+  /** The token, or a function that returns a current token. If absent, the client sends cookies. */
   token?: string | (() => string | Promise<string>);
-  /** The EventSource of the package `eventsource`, for Node. It sends the token itself; browsers need tickets. */
+  /** For Node: the EventSource of the package `eventsource`, which can send the token. Browsers use tickets instead. */
   EventSource?: FetchingEventSource;
 }
 
@@ -123,7 +123,7 @@ export interface NoticeListeners {
   accessRemoved?: (notice: { user_id: string }) => void;
   /** The agency closed dashboards for clients. */
   boardClosed?: (notice: { user_id: string; sub_account_ids: string[] }) => void;
-  /** The stream is refused for good, as after a sign-out. Anything else makes it come back by itself. */
+  /** The stream cannot be opened any more, for example after a sign-out. After other errors, the client reconnects automatically. */
   ended?: (reason: LedgerboardError) => void;
 }
 
@@ -138,7 +138,7 @@ export interface LiveListeners {
   figures?: (changed: FiguresChanged) => void;
   /** The platform refuses a connection until a person signs in again. */
   signIn?: (connection: { account_id: string; member_id: number | null; connection_id: number; p_id: number }) => void;
-  /** A person must sign in for a connection before it ends; sent 14, 7 and 1 days before. */
+  /** A connection expires unless a person signs in again; sent 14, 7 and 1 days before. */
   endsSoon?: (connection: {
     account_id: string;
     member_id: number | null;
@@ -149,15 +149,15 @@ export interface LiveListeners {
   ended?: (reason: LedgerboardError) => void;
 }
 
-/** What of the stock Socket.IO client is used: `io` of the package socket.io-client. */
+/** The function `io` of the package socket.io-client. */
 export type ConnectSocket<S> = (url: string, options: { path: string; auth: (give: (auth: object) => void) => void }) => S;
 interface SocketLike {
   on(event: string, listener: (...args: any[]) => void): unknown;
   disconnect(): unknown;
 }
 
-/** A request of any path. */
-interface Asked {
+/** A request, regardless of its path. */
+interface AnyRequest {
   path?: unknown;
   query?: unknown;
   headers?: Record<string, string>;
@@ -167,12 +167,12 @@ interface Asked {
 
 type Handlers = Record<string, ((data: any) => void) | undefined>;
 
-// In ms, before a stream that was refused is tried again. Without advice of the server, pauses grow to a minute.
+// Milliseconds before a refused stream is opened again. Without a Retry-After, pauses grow to a minute.
 const shortestPause = 2_000;
 const longestOwnPause = 40_000;
 const longestPause = 3_600_000;
 
-/** The pause after so many failures in a row, up to half longer by chance: streams that fell together do not come back together. */
+/** Returns the pause after consecutive failures, randomly increased by up to half so that clients do not reconnect at the same time. */
 function pauseAfter(failures: number, retryAfter = 0): number {
   const own = Math.min(shortestPause * 2 ** (failures - 1), longestOwnPause);
   return Math.min(Math.max(own, retryAfter * 1000) * (1 + Math.random() / 2), longestPause);
@@ -187,46 +187,42 @@ export class Client {
     this.#base = options.baseUrl.replace(/\/+$/, "");
   }
 
-  get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Answer<"get", P> | undefined>;
-  get<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Answer<"get", P>>;
-  get<P extends PathsOf<"get">>(path: P, request?: Asked): Promise<Answer<"get", P> | undefined> {
+  get<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Conditional): Promise<Answer<"get", P> | undefined>;
+  get<P extends PathsOf<"get">>(path: P, ...[request]: RequestArgument<"get", P>): Promise<Answer<"get", P>>;
+  get<P extends PathsOf<"get">>(path: P, request?: AnyRequest): Promise<Answer<"get", P> | undefined> {
     return this.#send("get", path, request);
   }
 
-  put<P extends PathsOf<"put">>(path: P, ...[request]: Asking<"put", P>): Promise<Answer<"put", P>> {
+  put<P extends PathsOf<"put">>(path: P, ...[request]: RequestArgument<"put", P>): Promise<Answer<"put", P>> {
     return this.#send("put", path, request);
   }
 
-  post<P extends PathsOf<"post">>(path: P, ...[request]: Asking<"post", P>): Promise<Answer<"post", P>> {
+  post<P extends PathsOf<"post">>(path: P, ...[request]: RequestArgument<"post", P>): Promise<Answer<"post", P>> {
     return this.#send("post", path, request);
   }
 
-  delete<P extends PathsOf<"delete">>(path: P, ...[request]: Asking<"delete", P>): Promise<Answer<"delete", P>> {
-    return this.#send("delete", path, request);
-  }
-
-  /** What get answers, with its tag. */
-  tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Unless): Promise<Tagged<Answer<"get", P> | undefined>>;
-  tagged<P extends PathsOf<"get">>(path: P, ...[request]: Asking<"get", P>): Promise<Tagged<Answer<"get", P>>>;
-  async tagged<P extends PathsOf<"get">>(path: P, request?: Asked): Promise<Tagged<Answer<"get", P> | undefined>> {
-    const answer = await this.#ask("get", path, "application/json", request);
+  /** Same as get, but returns the response with its ETag. */
+  tagged<P extends PathsOf<"get">>(path: P, request: Request<"get", P> & Conditional): Promise<Tagged<Answer<"get", P> | undefined>>;
+  tagged<P extends PathsOf<"get">>(path: P, ...[request]: RequestArgument<"get", P>): Promise<Tagged<Answer<"get", P>>>;
+  async tagged<P extends PathsOf<"get">>(path: P, request?: AnyRequest): Promise<Tagged<Answer<"get", P> | undefined>> {
+    const answer = await this.#request("get", path, "application/json", request);
     return { answer: await read(answer), etag: answer.headers.get("ETag") ?? undefined };
   }
 
-  /** Figures as a table; a list has pages. */
-  async csv<P extends CSVPaths>(path: P, ...[request]: Asking<"get", P, "meta">): Promise<CSV> {
-    const answer = await this.#ask("get", path, "text/csv", request);
+  /** Returns figures as a table. Lists are paged. */
+  async csv<P extends CSVPaths>(path: P, ...[request]: RequestArgument<"get", P, "meta">): Promise<CSV> {
+    const answer = await this.#request("get", path, "text/csv", request);
     const next = /[?&]cursor=([^&>]+)/.exec(answer.headers.get("Link") ?? "")?.[1];
     return { text: await answer.text(), nextCursor: next && decodeURIComponent(next) };
   }
 
-  /** All entries of a list, page by page. */
-  async *pages<P extends PagedPaths>(path: P, ...[request]: Asking<"get", P>): AsyncGenerator<Entry<P>, void, undefined> {
-    const asked: Asked = request ?? {};
+  /** Iterates over all entries of a list, requesting one page at a time. */
+  async *pages<P extends PagedPaths>(path: P, ...[request]: RequestArgument<"get", P>): AsyncGenerator<Entry<P>, void, undefined> {
+    const options: AnyRequest = request ?? {};
     let cursor: string | undefined;
     do {
-      const query = cursor ? { ...(asked.query as object), cursor } : asked.query;
-      const page = (await this.#send("get", path, { ...asked, query })) as {
+      const query = cursor ? { ...(options.query as object), cursor } : options.query;
+      const page = (await this.#send("get", path, { ...options, query })) as {
         data: Entry<P>[] | { posts?: Entry<P>[]; members?: Entry<P>[] };
         meta: { next_cursor?: string };
       };
@@ -235,17 +231,17 @@ export class Client {
     } while (cursor);
   }
 
-  /** Begins a sign-in, whose start_url is to be opened in the browser of the person who signs in. */
+  /** Starts a sign-in. Open its start_url in the browser of the person who signs in. */
   async connect(what: Body<"post", "/api/connect">): Promise<Data<"post", "/api/connect">> {
     return (await this.post("/api/connect", { body: what })).data;
   }
 
-  /** How far a sign-in came; every reading of its step is one request. */
+  /** Returns the progress of a sign-in. */
   async connecting(attempt: string): Promise<Data<"get", "/api/connect/{attempt}">> {
     return (await this.get("/api/connect/{attempt}", { path: { attempt } })).data;
   }
 
-  /** Creates a link with which a person without a login connects pages; its url is returned only once. */
+  /** Creates a link with which a person without a login connects pages. Its URL is returned only once. */
   async makeConnectLink(link: Body<"post", "/api/connect/links">): Promise<Data<"post", "/api/connect/links">> {
     return (await this.post("/api/connect/links", { body: link })).data;
   }
@@ -263,12 +259,12 @@ export class Client {
     return (await this.post("/api/platforms/{platformId}/disconnect", { path: { platformId: socialAccount } })).data;
   }
 
-  /** For a main application that signs people in itself: registers a page or profile, whose tokens are then handed over. */
+  /** For main applications that sign people in themselves: registers a page or profile. Next, send its tokens with handOverTokens. */
   async registerPage(page: Body<"post", "/api/platforms">): Promise<Data<"post", "/api/platforms">> {
     return (await this.post("/api/platforms", { body: page })).data;
   }
 
-  /** Hands over the tokens of a connection. They are checked before anything is stored; to repeat it is harmless. */
+  /** Sends the tokens of a connection. The service checks them before it stores them. Idempotent. */
   async handOverTokens(
     connection: number,
     tokens: Body<"put", "/api/connections/{connection}/tokens">,
@@ -276,7 +272,7 @@ export class Client {
     return (await this.put("/api/connections/{connection}/tokens", { path: { connection }, body: tokens })).data;
   }
 
-  /** Listens to the caller's notices; what it returns ends that. */
+  /** Listens to the caller's notices. Returns a function that closes the stream. */
   notices(to: NoticeListeners): () => void {
     const handlers = {
       client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => {},
@@ -284,7 +280,7 @@ export class Client {
     return this.#listen("/api/notices", handlers, to.ended);
   }
 
-  /** Listens to which figures changed; what it returns ends that. Accounts (ids or row ids) or a dashboard narrow. */
+  /** Listens to changes to figures, optionally of some accounts (ids or row ids) or of a dashboard. Returns a function that closes the stream. */
   live(to: LiveListeners, narrowing: { account?: string; dashboard?: string } = {}): () => void {
     const narrow = Object.entries(narrowing).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`).join("");
     const handlers = {
@@ -293,7 +289,7 @@ export class Client {
     return this.#listen("/api/live", handlers, to.ended, narrow);
   }
 
-  /** Listens to notices with the stock Socket.IO client, which comes back by itself and asks for a token each time. */
+  /** Listens to notices with the standard Socket.IO client, which reconnects automatically with a current token. */
   socket<S extends SocketLike>(io: ConnectSocket<S>, to: NoticeListeners): S {
     const at = new URL(this.#base, globalThis.location?.href);
     const socket = io(at.origin, {
@@ -313,49 +309,49 @@ export class Client {
     return typeof token === "function" ? token() : token;
   }
 
-  /** The init of a fetch that proves who is calling. */
-  async #proven(init: RequestInit): Promise<RequestInit> {
+  /** Adds the credentials to the options of a fetch. */
+  async #authenticated(init: RequestInit): Promise<RequestInit> {
     const token = await this.#token();
     if (!token) return { ...init, credentials: "include" };
     return { ...init, headers: { ...(init.headers as Record<string, string>), Authorization: `Bearer ${token}` } };
   }
 
-  async #send<M extends Method, P extends keyof paths>(method: M, path: P, request?: Asked): Promise<Answer<M, P>> {
-    return read(await this.#ask(method, path, "application/json", request));
+  async #send<M extends Method, P extends keyof paths>(method: M, path: P, request?: AnyRequest): Promise<Answer<M, P>> {
+    return read(await this.#request(method, path, "application/json", request));
   }
 
-  /** Asks for a type of content, and throws what is no good answer. */
-  async #ask(method: Method, path: keyof paths, accept: string, request: Asked = {}): Promise<Response> {
+  /** Sends a request for a media type. Throws a LedgerboardError for an error response. */
+  async #request(method: Method, path: keyof paths, accept: string, request: AnyRequest = {}): Promise<Response> {
     const values = new Map<string, unknown>(Object.entries(request.path ?? {}));
     const address = path.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = values.get(name);
-      if (value == null) throw new TypeError(`${path}: give ${name} in path`);
+      if (value == null) throw new TypeError(`${path}: set ${name} in path`);
       return encodeURIComponent(String(value));
     });
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) if (value != null) query.set(name, String(value));
-    const asked = query.toString(); // not query.size, which browsers before 2023 lack
+    const search = query.toString(); // not query.size, which browsers before 2023 lack
     const headers: Record<string, string> = { Accept: accept, ...request.headers };
     if (request.body !== undefined) headers["Content-Type"] = "application/json";
     const init: RequestInit = { method: method.toUpperCase(), headers };
     if (request.body !== undefined) init.body = JSON.stringify(request.body);
     if (request.signal) init.signal = request.signal;
-    const answer = await fetch(this.#base + address + (asked ? `?${asked}` : ""), await this.#proven(init)).catch((err: unknown) => {
+    const answer = await fetch(this.#base + address + (search ? `?${search}` : ""), await this.#authenticated(init)).catch((err: unknown) => {
       if (request.signal?.aborted) throw err;
-      throw new LedgerboardError(0, "no_answer", `The server did not answer: ${String(err)}`);
+      throw new LedgerboardError(0, "no_answer", `The server did not respond: ${String(err)}`);
     });
-    if (!answer.ok && answer.status !== 304) throw await refusal(answer);
+    if (!answer.ok && answer.status !== 304) throw await errorOf(answer);
     return answer;
   }
 
-  /** Opens a stream. The EventSource comes back by itself; a new one is made only when its ticket has ended. */
+  /** Opens a stream. The EventSource reconnects automatically; it is replaced only when its ticket has expired. */
   #listen(path: "/api/notices" | "/api/live", handlers: Handlers, ended: ((reason: LedgerboardError) => void) | undefined, narrow = ""): () => void {
     let source: EventSource | undefined;
     let stopped = false;
     let last = "";
     let opened = false; // since the last refusal
-    let refusals = 0; // in a row, without an opening
-    let failures = 0; // the same, whatever the reason
+    let refusals = 0; // consecutive, since the stream was last open
+    let failures = 0; // the same, of any kind
     const later = (why?: LedgerboardError): void => void setTimeout(open, pauseAfter(++failures, why?.retryAfter));
     const open = async (): Promise<void> => {
       if (stopped) return;
@@ -366,7 +362,7 @@ export class Client {
       } catch (err) {
         const reason = err instanceof LedgerboardError ? err : new LedgerboardError(0, "no_answer", String(err));
         if (stopped) return;
-        if (forGood.includes(reason.status)) return void ended?.(reason);
+        if (permanent.includes(reason.status)) return void ended?.(reason);
         later(reason);
         return;
       }
@@ -380,19 +376,19 @@ export class Client {
         refusals = failures = 0;
       };
       source.onerror = () => {
-        if (source?.readyState === 2 && !stopped) void this.#refused(path, narrow).then(again);
+        if (source?.readyState === 2 && !stopped) void this.#whyRefused(path, narrow).then(again);
       };
     };
     const again = (why: LedgerboardError | undefined): void => {
       if (stopped) return;
-      if (why && forGood.includes(why.status)) return ended?.(why);
+      if (why && permanent.includes(why.status)) return ended?.(why);
       if (!why && opened) {
         opened = false;
         return void open();
       }
       if (!why) {
-        last = ""; // it may be what is refused
-        if (++refusals > 1) return ended?.(new LedgerboardError(0, "stream_refused", "The stream is refused, though the caller may open it."));
+        last = ""; // the id may be the reason
+        if (++refusals > 1) return ended?.(new LedgerboardError(0, "stream_refused", "The server refuses the stream, although the caller may open it."));
       }
       later(why);
     };
@@ -403,19 +399,19 @@ export class Client {
     };
   }
 
-  /** Why a stream that was closed for good is refused; undefined: not for the caller's sake, as when its ticket had ended. */
-  async #refused(path: string, narrow: string): Promise<LedgerboardError | undefined> {
-    const leave = new AbortController();
-    const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#proven({ signal: leave.signal })).catch(() => undefined);
-    if (!answer) return new LedgerboardError(0, "no_answer", "The server did not answer.");
-    if (answer.ok) return void leave.abort();
-    return refusal(answer);
+  /** Returns why the server refuses a closed stream; undefined if the caller may open it, for example because only the ticket expired. */
+  async #whyRefused(path: string, narrow: string): Promise<LedgerboardError | undefined> {
+    const controller = new AbortController();
+    const answer = await fetch(`${this.#base}${path}?${narrow.slice(1)}`, await this.#authenticated({ signal: controller.signal })).catch(() => undefined);
+    if (!answer) return new LedgerboardError(0, "no_answer", "The server did not respond.");
+    if (answer.ok) return void controller.abort();
+    return errorOf(answer);
   }
 
   async #source(path: "/api/notices" | "/api/live", more: string): Promise<EventSource> {
     const address = `${this.#base}${path}?`;
-    const Given = this.#options.EventSource;
-    if (Given) return new Given(address + more.slice(1), { fetch: async (url, init) => fetch(url, await this.#proven(init)) });
+    const Custom = this.#options.EventSource;
+    if (Custom) return new Custom(address + more.slice(1), { fetch: async (url, init) => fetch(url, await this.#authenticated(init)) });
     if (!this.#options.token) return new EventSource(address + more.slice(1), { withCredentials: true });
     const { data } = await this.post("/api/notices/ticket", { query: { path } });
     return new EventSource(`${address}ticket=${data.ticket}${more}`);

@@ -88,7 +88,7 @@ export interface paths {
         };
         /**
          * Returns a thumbnail of a post's picture.
-         * @description The service re-encodes the picture, at most 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the picture's address expired before the service fetched it.
+         * @description The service re-encodes the picture, at most 320 pixels in each direction. The response is 404 if the platform provides no picture, or if the URL of the picture expired before the service fetched it.
          */
         get: operations["getActivitiesPicture"];
         put?: never;
@@ -381,7 +381,7 @@ export interface paths {
         get?: never;
         /**
          * Stores the tokens of a connection after a main application has signed the person in.
-         * @description The service checks the tokens with the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. For Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This operation is idempotent, even if the tokens have been renewed since.
+         * @description The service checks the tokens with the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. For Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token can read only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This operation is idempotent, even if the tokens have been renewed since.
          */
         put: operations["putConnectionTokens"];
         post?: never;
@@ -399,8 +399,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the clients of the agency by name, each with a summary of its dashboard.
-         * @description The request creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.
+         * Lists the clients of the agency, by name, each with a summary of its dashboard.
+         * @description The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that it may open.
          */
         get: operations["getDashboards"];
         put?: never;
@@ -422,7 +422,7 @@ export interface paths {
         put?: never;
         /**
          * Imports entities, erasures and published posts from a main application, as JSON Lines.
-         * @description The body has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is {"type":…,"id":…,"erase":true,"updated_at":…}; a post is {"type":"metrics.post_registered.v1","data":{…}}. updated_at is the time at which the entity was changed; the default is now. A line that is not newer than the stored entity changes nothing, so you can repeat requests and send them in any order. The response reports the outcome of each line. Accepted lines are in the log; reads show them a moment later.
+         * @description The body has at most 10,000 lines and 16 MiB and may be compressed with gzip. An entity is {"type":"directory.<kind>.v1","updated_at":…,"data":{…}}; an erasure is {"type":…,"id":…,"erase":true,"updated_at":…}; a post is {"type":"metrics.post_registered.v1","data":{…}}. updated_at is the time at which the entity was changed; the default is now. A line that is not newer than the stored entity changes nothing, so you can repeat requests and send them in any order. The response reports the outcome of each line. When it arrives, reads usually show the accepted entities; published posts appear a moment later.
          */
         post: operations["postDirectory"];
         delete?: never;
@@ -457,7 +457,7 @@ export interface paths {
         };
         /**
          * Streams which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application: names, members, categories of posts, prices, connections. Request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The event connection_needs_sign_in means that the platform refuses a connection until a person signs in. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
          */
         get: operations["getLive"];
         put?: never;
@@ -533,7 +533,7 @@ export interface paths {
         put?: never;
         /**
          * Creates a ticket for an EventSource, which cannot send headers.
-         * @description The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. A second stream with the same ticket ends the first. The service checks the page's origin by the Origin header; if the browser sends none, it must send Sec-Fetch-Site: same-origin.
+         * @description The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. A second stream with the same ticket ends the first. The service identifies the page by the Origin header; a browser that does not send Origin must send Sec-Fetch-Site: same-origin.
          */
         post: operations["postNoticesTicket"];
         delete?: never;
@@ -551,7 +551,7 @@ export interface paths {
         };
         /**
          * Lists the actions of operators and their outcomes, newest first.
-         * @description Each action is recorded before it runs, and its outcome afterwards. An action without an outcome is still running, or its process has terminated.
+         * @description Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process has terminated.
          */
         get: operations["getOpsActions"];
         put?: never;
@@ -571,7 +571,7 @@ export interface paths {
         };
         /**
          * Lists the connected accounts: state, token expiry, permissions, last reading and next reading.
-         * @description The name of a profile is left out, because it is the name of a person.
+         * @description The names of personal profiles are omitted, because they are names of people.
          */
         get: operations["getOpsConnections"];
         put?: never;
@@ -649,7 +649,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the generations of tables: which one readers use, who folds each, and their size. */
+        /** Lists the generations of tables, with their size, and whether they are in use and folded. */
         get: operations["getOpsGenerations"];
         put?: never;
         post?: never;
@@ -997,8 +997,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams the progress of a rebuild once a second until it ends.
-         * @description The data of each `rebuild` event is a rebuild object.
+         * Streams the progress of a rebuild, once a second, until the rebuild ends.
+         * @description The data of each `rebuild` event is a Rebuild object.
          */
         get: operations["getOpsRebuildEvents"];
         put?: never;
@@ -1075,7 +1075,7 @@ export interface paths {
         put?: never;
         /**
          * Disconnects a page or profile. It is no longer read; its figures are kept.
-         * @description The platform is asked to revoke the person's consent when no agency needs it any more. This operation is idempotent.
+         * @description The service asks the platform to revoke the person's consent if no agency needs it any more. This operation is idempotent.
          */
         post: operations["postPlatformsDisconnect"];
         delete?: never;
@@ -1110,7 +1110,7 @@ export interface paths {
         };
         /**
          * Returns the dashboard of a sub-account.
-         * @description If the dashboard does not exist, an agency's request creates it. A client user can see its own dashboard and linked dashboards while they are open to that user.
+         * @description If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of its own account and of linked accounts while they are open to that user.
          */
         get: operations["getDashboard"];
         /**
@@ -1186,8 +1186,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.
-         * @description The request has the same body and If-Match as the PUT and is validated in the same way, but changes nothing. To apply the change, send the same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
+         * Previews a change to a dashboard: who would gain and who would lose access to which accounts.
+         * @description The request has the same body and If-Match header as a PUT of the dashboard and is validated in the same way, but changes nothing. To apply the change, send the same body in a PUT with the value of `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
          */
         post: operations["postDashboardPreview"];
         delete?: never;
@@ -1410,8 +1410,8 @@ export interface paths {
         get: operations["getConnectChoose"];
         put?: never;
         /**
-         * Connects the pages that were chosen on that page.
-         * @description The form field page names the pages to connect; move names those to move from another client. After a refused sign-in, the form field again starts another sign-in instead.
+         * Connects the chosen pages.
+         * @description The form fields named page contain the pages to connect; those named move contain the pages to move here from another client. After a refused sign-in, the form field again starts another sign-in instead.
          */
         post: operations["postConnectChoose"];
         delete?: never;
@@ -1434,7 +1434,7 @@ export interface paths {
         get: operations["getConnectLink"];
         put?: never;
         /**
-         * Follows a link and starts a sign-in at the platform in the form.
+         * Follows a link and starts a sign-in at the platform that the form names.
          * @description After that, the link works in this browser only.
          */
         post: operations["postConnectLink"];
@@ -1532,7 +1532,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
+         * Handles the OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
          * @description The operation reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that the sign-in is bound to.
          */
         get: operations["getConnectBack"];
@@ -1840,7 +1840,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns views per platform and month compared with the cost of the subscriptions. */
+        /** Compares the views per platform and month with the cost of the subscriptions. */
         get: operations["getRoiViews"];
         put?: never;
         post?: never;
@@ -2071,13 +2071,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Socket.IO v4 (Engine.IO protocol 4).
+         * Serves Socket.IO v4 (Engine.IO protocol 4).
          * @description Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.
          */
         get: operations["getSocketIo"];
         put?: never;
         /**
-         * Socket.IO v4 (Engine.IO protocol 4).
+         * Serves Socket.IO v4 (Engine.IO protocol 4).
          * @description Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.
          */
         post: operations["postSocketIo"];
@@ -2093,65 +2093,63 @@ export interface components {
     schemas: {
         /** @description Says whether a user had access to a dashboard, and which records decided this. It uses only the records of the topic `dashboards`; it ignores whether the user or the account was active. */
         AccessAnswer: {
-            /** @description `access` is true if `listed` and `allowed` are true; a client user needs both. The user then had each of `scopes`. */
+            /** @description True if `listed` and `allowed` are true; a client user needs both. The user then had each of `scopes`. */
             access: boolean;
-            /** @description the dashboard was open to its clients */
+            /** @description The dashboard was open to its clients. */
             allowed: components["schemas"]["DecidedFlag"];
-            /** @description The point up to which the response is complete. */
+            /** @description The position in the agency's stream up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
-            /** @description the user was on the list */
+            /** @description The user was on the list. */
             listed: components["schemas"]["DecidedFlag"];
-            /** @description null if the user is not staff of the agency */
-            role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description scopes of the dashboard */
+            role: components["schemas"]["Role"];
+            /** @description Scopes of the dashboard. */
             scopes: components["schemas"]["DecidedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
         /** @description Says for which users a record changed the access to a dashboard. It uses only the records of the topic `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
-            /** @description users with access after the record, but not before */
+            /** @description Users with access after the record, but not before. */
             gained: components["schemas"]["Named"][];
-            /** @description `inactive_today` are the users in the three lists who, according to the current directory, are inactive or in an inactive account. */
+            /** @description The users in the three lists who, according to the current directory, are inactive or in an inactive account. */
             inactive_today: components["schemas"]["Named"][];
-            /** @description users with access before the record, but not after */
+            /** @description Users with access before the record, but not after. */
             lost: components["schemas"]["Named"][];
-            /** @description `scopes_changed` are users with access before and after the record who gained or lost the scopes in `changes`. Empty if `changes` contains no scopes. */
+            /** @description Users with access before and after the record who gained or lost the scopes in `changes`. Empty if `changes` contains no scopes. */
             scopes_changed: components["schemas"]["Named"][];
         };
-        /** @description Tells a user that it has lost access to a dashboard. */
+        /** @description Tells a user about lost access to dashboards. */
         AccessRemoved: {
-            /** @description user who lost access to at least one dashboard: 24 hex digits */
+            /** @description User who lost access to at least one dashboard: 24 hex digits. */
             user_id: string;
         };
         /** @description A period during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans depend only on the records of the topic `dashboards`, not on whether the user or the account was active. */
         AccessSpan: {
-            /** @description `active_today` is true if, according to the current directory, the user and the account are active. Inactive users cannot open anything, regardless of lists. */
+            /** @description True if, according to the current directory, the user and the account are active. Inactive users cannot open anything, regardless of lists. */
             active_today: boolean;
-            /** @description the record that opened the dashboard to its clients */
+            /** @description The record that opened the dashboard to its clients. */
             allowed_by: components["schemas"]["Record"];
-            /** @description the later of `listed_by` and `allowed_by`, or a later change to the scopes */
+            /** @description The later of `listed_by` and `allowed_by`, or a later change to the scopes. */
             began_by: components["schemas"]["Record"];
-            /** @description the sub-account */
+            /** @description The sub-account. */
             dashboard: components["schemas"]["Named"];
-            /** @description the record that removed the user from the list, closed the dashboard or changed its scopes; null if there was no such record up to `as_of` */
+            /** @description The record that removed the user from the list, closed the dashboard or changed its scopes; null if there was no such record up to `as_of`. */
             ended_by: components["schemas"]["Record"] | null;
             /**
              * Format: date-time
-             * @description the time of `began_by`, when this access began
+             * @description The time of `began_by`, when this access began.
              */
             from: string;
-            /** @description the record that added the user to the list */
+            /** @description The record that added the user to the list. */
             listed_by: components["schemas"]["Record"];
-            /** @description null if the user is not staff of the agency */
-            role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description scopes of the dashboard, unchanged from `from` to `to` */
+            role: components["schemas"]["Role"];
+            /** @description Scopes of the dashboard, unchanged from `from` to `to`. */
             scopes: components["schemas"]["ScopeSpan"][];
             /**
              * Format: date-time
-             * @description the time of `ended_by`, when the access was lost or changed; null if it still lasts
+             * @description The time of `ended_by`, when the access was lost or changed; null if it still lasts.
              */
             to: string | null;
             /** @description The user. */
@@ -2159,21 +2157,21 @@ export interface components {
         };
         /** @description The staff of an agency. The log does not contain staff, so this is the current state of the directory. */
         AccessStaff: {
-            /** @description always agency */
+            /** @description Always agency. */
             role: string;
-            /** @description always true: the role is the current one, not the one at the requested moment */
+            /** @description Always true: the role is the current one, not the one at the requested moment. */
             today: boolean;
-            /** @description ordered by id, at most 500 */
+            /** @description Ordered by id, at most 500. */
             users: components["schemas"]["Named"][];
             /**
              * Format: int64
-             * @description total number
+             * @description Total number.
              */
             users_count: number;
         };
         /** @description An agency or one of its clients, as in the directory. */
         Account: {
-            /** @description whether the account is active */
+            /** @description Whether the account is active. */
             active: boolean;
             /** @description Postal address; empty if unknown. */
             address: string;
@@ -2181,59 +2179,59 @@ export interface components {
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description false for a client of the agency */
+            /** @description False for a client of the agency. */
             is_agency: boolean;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
             /** @description Telephone number; empty if unknown. */
             phone: string;
             /**
              * Format: int64
-             * @description the accountId in the analytics paths
+             * @description The accountId in the analytics paths.
              */
             row_id: number;
         };
         /** @description The response to /getAccountFollowers. */
         AccountFollowers: {
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["FollowerSeries"];
         };
-        /** @description `account_id` is the sub-account that last registered the post. If the caller cannot see that sub-account, it is the sub-account that owned the page at the last reading in the range. */
+        /** @description The sub-account that last registered the post. If the caller cannot see that sub-account, it is the sub-account that owned the page at the last reading in the range. */
         AccountId: string;
         /** @description The response to /getAccountInsights. */
         AccountInsights: {
-            /** @description `as_read` lists engagement figures that platforms report only for their own windows, such as lifetime statistics. No total includes them. */
+            /** @description Lists engagement figures that platforms report only for their own windows, such as lifetime statistics. No total includes them. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformInsights"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["AccountTotals"];
         };
         /** @description An account with its name. */
         AccountName: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description empty if the account is not in the directory */
+            /** @description Name, as in the directory. Empty if the account is not in the directory. */
             name: string;
         };
         /** @description The response to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformNetGrowth"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["NetGrowth"];
         };
-        /** @description The number of people that one social account reached, in the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. The figures are reported as read, never summed or subtracted. */
+        /** @description The number of people that one social account reached, in the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); not available from TikTok. The figures are reported as read, never summed or subtracted. */
         AccountReach: {
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description `series` contains, for each interval of the range, the platform's figure for exactly that interval. */
+            /** @description Contains, for each interval of the range, the platform's figure for exactly that interval. */
             series: components["schemas"]["ReachPoint"][];
             /**
              * Format: int64
@@ -2242,21 +2240,21 @@ export interface components {
             social_account_id: number;
             /**
              * Format: int64
-             * @description `value` is the figure for the window that equals the range; null if the platform has no such window.
+             * @description The figure for the window that equals the range; null if the platform has no such window.
              */
             value: number | null;
-            /** @description `windows` contains, for each length of window, the figure of the window that ends last in the range. */
+            /** @description Contains, for each length of window, the figure of the window that ends last in the range. */
             windows: components["schemas"]["ReachWindow"][];
         };
         /** @description The response to /reach/getAccountStats. */
         AccountStats: {
-            /** @description `as_read` lists impressions that platforms report only for their own windows. No total includes them. */
+            /** @description Lists impressions that platforms report only for their own windows. No total includes them. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformReachStats"][];
-            /** @description `reach` is the reach of each social account. Reach counts people, and two accounts can reach the same people, so it is never summed. Accounts without reach in the range are excluded; `meta.sources` gives the reason. */
+            /** @description The reach of each social account. Reach counts people, and two accounts can reach the same people, so it is never summed. Accounts without reach in the range are excluded; `meta.sources` gives the reason. */
             reach: components["schemas"]["AccountReach"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["ReachStats"];
         };
         /** @description The totals of a set of social accounts. */
@@ -2269,115 +2267,119 @@ export interface components {
          * Format: int64
          * @description Distinguishes LinkedIn's two kinds of social accounts (`aType`); 0 for other platforms.
          *
-         *     - `1`: linkedinprofile
-         *     - `2`: linkedincompanypage
+         *     - `1`: personal profile
+         *     - `2`: company page
          * @enum {integer}
          */
         AccountType: 1 | 2;
         /**
          * Format: int64
-         * @description `accounts_measured` is the number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
+         * @description The number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
          */
         AccountsMeasured: number;
         /** @description An operator's action, or an attempt. */
         Action: {
-            /** @description type of action */
+            /** @description Type of action. */
             action: components["schemas"]["OperatorAction"];
-            /** @description id of the user; `system:operator` for the command line */
+            /** @description Id of the user; `system:operator` for the command line. */
             actor: string;
-            /** @description error code, if refused or failed */
+            /** @description Error code, if refused or failed. */
             code?: components["schemas"]["Code"];
             /**
              * Format: int64
-             * @description number of parked events that were folded
+             * @description Number of parked events that were folded.
              */
             count?: number;
-            /** @description `erasure` is the order of an erasure; absent for other actions, and if the erasure was repeated after a restore. */
+            /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
             erasure?: components["schemas"]["ErasureOrder"];
             /**
              * Format: date-time
-             * @description absent while the outcome is unknown
+             * @description When it ended, UTC. Absent while the outcome is unknown.
              */
             finished_at?: string;
-            /** @description id of the record that announced the action */
+            /** @description Id of the record that announced the action. */
             id: string;
-            /** @description what an import was about to append; absent for other actions */
+            /** @description What an import was about to append; absent for other actions. */
             import?: components["schemas"]["DataImported"];
             /**
              * Format: int64
-             * @description number of parked events that failed again
+             * @description Number of parked events that failed again.
              */
             left?: number;
-            /** @description `outcome` is done, refused (nothing was done), failed (the action ended with an error and may have been done in part or completely) or unknown (in progress, or its process exited before recording the outcome). */
+            /** @description "done", "refused" (nothing was done), "failed" (the action ended with an error and may have been done in part or completely) or "unknown" (in progress, or its process exited before recording the outcome). */
             outcome: components["schemas"]["OperatorOutcome"];
-            /** @description reason given by the operator; absent for an import */
+            /** @description Reason given by the operator; absent for an import. */
             reason?: components["schemas"]["Reason"];
-            /** @description id of the requested rebuild */
+            /** @description Id of the requested rebuild. */
             rebuild?: string;
-            /** @description `rebuild_state` is the current state of that rebuild; absent if it is no longer known. */
+            /** @description The current state of that rebuild; absent if it is no longer known. */
             rebuild_state?: components["schemas"]["RebuildState"];
-            /** @description id of the request; empty on the command line */
+            /** @description Id of the request; empty on the command line. */
             request_id: string;
-            /** @description role that allowed the action */
+            /** @description Role that allowed the action. */
             role: string;
-            /** @description what the action changes */
+            /** @description What the action changes. */
             target: components["schemas"]["OperatorTarget"];
             /**
              * Format: date-time
-             * @description time of that record, UTC
+             * @description Time of that record, UTC.
              */
             time: string;
-            /** @description message to the operator, if refused */
+            /** @description Message to the operator, if refused. */
             why?: string;
         };
         /** @description The body of an operator's action. */
         ActionBody: {
-            /** @description `reason` is CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
+            /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
             reason: string;
         };
         /** @description A person in an account and that person's connections. */
         ActiveMember: {
-            /** @description the sub-account */
+            /** @description The sub-account. */
             account_id: string;
             /**
              * Format: int64
-             * @description `default_social_account_id` is the social account that the main application shows the member first. Null if none is set, or if the caller cannot see it.
+             * @description The social account that the main application shows the member first. Null if none is set, or if the caller cannot see it.
              */
             default_social_account_id: number | null;
             /**
              * Format: int64
-             * @description id of the member
+             * @description Id of the member.
              */
             member_id: number;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
-            /** @description platforms on which the member has a social account, ordered by number */
+            /** @description Platforms on which the member has a social account, ordered by number. */
             platforms: components["schemas"]["MemberPlatform"][];
-            /** @description `social_accounts` are the accounts that the member has connected, ordered by platform and id. */
+            /** @description The accounts that the member has connected, ordered by platform and id. */
             social_accounts: components["schemas"]["ConnectedSocial"][];
         };
         /** @description The response to /accountActiveMembersPlatforms. */
         ActiveMembers: {
-            /** @description `members` are the members of the account that are active in the main application, ordered by id. */
+            /** @description The members of the account that are active in the main application, ordered by id. */
             members: components["schemas"]["ActiveMember"][];
         };
         /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun are counted, each as a whole day. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown; 0 means no posts. Sums include only known numbers. */
         Activity: {
             accounts_measured: components["schemas"]["AccountsMeasured"];
-            frequency: components["schemas"]["Frequency"];
+            /**
+             * Format: double
+             * @description From 0 to 100: posts per week as a percentage of 3, capped at 100.
+             */
+            frequency: number | null;
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean of the measured accounts.
+             * @description The mean of the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
             score: components["schemas"]["Score"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
-             * @description number in scope
+             * @description Number in scope.
              */
             social_accounts: number;
         };
@@ -2386,15 +2388,15 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description `posts` is the number of posts published in the interval, on the days on which the number is known. Null if it is unknown for every account and day, and in future intervals.
+             * @description The number of posts published in the interval, on the days on which the number is known. Null if it is unknown for every account and day, and in future intervals.
              */
             posts: number | null;
         };
         /** @description The response to /reach/activityMeter. */
         ActivityMeter: {
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformActivity"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["Activity"];
         };
         /**
@@ -2412,24 +2414,24 @@ export interface components {
              * @description Number of followers (a stock).
              */
             followers: number;
-            /** @description the platform's name for the group; for a place that the platform identifies by a URN, its English name, or the URN until the name is known */
+            /** @description The platform's name for the group; for a place that the platform identifies by a URN, its English name, or the URN until the name is known. */
             name: string;
-            /** @description the platform's URN of the place, which distinguishes places with the same name; null if there is no URN */
+            /** @description The platform's URN of the place, which distinguishes places with the same name; null if there is no URN. */
             place: string | null;
         };
         /** @description One read or export of an agency's history. */
         AuditReadEntry: {
-            /** @description Who did it. */
+            /** @description Who made the change or request. */
             actor: components["schemas"]["Named"];
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description the people and accounts whose ids are in `read` */
+            /** @description The people and accounts whose ids are in `read`. */
             names: components["schemas"]["Named"][];
-            /** @description the request: the payload of the event */
+            /** @description The request: the payload of the event. */
             read: unknown;
-            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
             request_id: string;
-            /** @description The role that allowed it. */
+            /** @description The role that allowed the action. */
             role: string;
             /**
              * Format: date-time
@@ -2437,57 +2439,57 @@ export interface components {
              */
             time: string;
             /**
-             * @description type of the record
+             * @description Type of the record.
              * @enum {string}
              */
             type: "audit.read.v1" | "audit.exported.v1";
         };
         /** @description Describes a page of reads. */
         AuditReadsMeta: {
-            /** @description `incomplete` says why entries may be missing; absent if all are shown. */
+            /** @description Says why entries may be missing; absent if all are shown. */
             incomplete?: string;
-            /** @description always false: names come from the current directory, ids from the log */
+            /** @description Always false: names come from the current directory, ids from the log. */
             names_proven: boolean;
-            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
+            /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
         /** @description Tells a user which dashboards were closed for clients. */
         BoardClosed: {
-            /** @description dashboards that the agency closed for clients */
+            /** @description Dashboards that the agency closed for clients. */
             sub_account_ids: string[];
-            /** @description user on the lists of the dashboards: 24 hex digits */
+            /** @description User on the lists of the dashboards: 24 hex digits. */
             user_id: string;
         };
         /** @description A generation that is being built. */
         Build: {
             /**
              * Format: double
-             * @description time since the start of the build
+             * @description Time since the start of the build.
              */
             elapsed_seconds: number;
             /**
              * Format: int64
-             * @description number of folded events
+             * @description Number of folded events.
              */
             events_done: number;
             /**
              * Format: int64
-             * @description number of events to fold before it may be read
+             * @description Number of events to fold before it may be read.
              */
             events_total: number;
             /**
              * Format: int64
-             * @description number of the generation
+             * @description Number of the generation.
              */
             generation: number;
-            /** @description state of the generation */
+            /** @description State of the generation. */
             state: components["schemas"]["State"];
             /**
              * Format: int64
-             * @description version of the projector
+             * @description Version of the projector.
              */
             version: number;
-            /** @description what the rebuild waits for; absent while it makes progress */
+            /** @description What the rebuild waits for; absent while it makes progress. */
             waits?: string;
         };
         /** @description A generation under construction. */
@@ -2499,7 +2501,7 @@ export interface components {
             generation: number;
             /**
              * Format: int64
-             * @description Progress of the work that is needed before the generation can be read.
+             * @description Progress until the generation can be read.
              */
             percent: number;
             /**
@@ -2519,33 +2521,33 @@ export interface components {
         Category: {
             /**
              * Format: int64
-             * @description the number of the category, cId in paths
+             * @description The number of the category, cId in paths.
              */
             id: number;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
         };
         /** @description Says that new figures of an account can be read. */
         Change: {
-            /** @description sub-account, 24 hex digits */
+            /** @description Sub-account, 24 hex digits. */
             account_id: string;
             figures: components["schemas"]["Figures"];
             /**
              * Format: int64
-             * @description `member_id` is the owner of the social account; null if several changed at once.
+             * @description The owner of the social account; null if several changed at once.
              */
             member_id: number | null;
-            /** @description `p_id` is the platform of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null if several changed at once. */
+            /** @description The platform of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null if several changed at once. */
             p_id: components["schemas"]["Platform"] | null;
             /**
              * Format: int64
-             * @description `social_account_id` is the social account; null if several changed at once.
+             * @description The social account; null if several changed at once.
              */
             social_account_id: number | null;
         };
         /** @description The result of one readiness check. */
         CheckResult: {
-            /** @description True if the check failed but the service can still do what the request asks about. */
+            /** @description True if the check failed but the service can do what the request asks about. */
             degraded?: boolean;
             /** @description The name of the check. */
             name: string;
@@ -2556,7 +2558,7 @@ export interface components {
         };
         /** @description A signed statement about the log as a whole; it names no agency. */
         CheckpointEntry: {
-            /** @description SHA-256 of the text, 64 hex digits */
+            /** @description SHA-256 of the text, 64 hex digits. */
             id: string;
             /** @description The signed statement, verbatim: verify and keep it. */
             note: string;
@@ -2573,15 +2575,15 @@ export interface components {
         };
         /** @description A dashboard to which no client user had access, with the reason. */
         ClosedDashboard: {
-            /** @description `allow_client_dashboard` is false if the dashboard was closed to its clients; true if it was open with an empty list. */
+            /** @description False if the dashboard was closed to its clients; true if it was open with an empty list. */
             allow_client_dashboard: boolean;
-            /** @description the sub-account */
+            /** @description The sub-account. */
             dashboard: components["schemas"]["Named"];
-            /** @description the record that closed the dashboard; if it was open, the record that emptied its list or opened it with an empty list */
+            /** @description The record that closed the dashboard; if it was open, the record that emptied its list or opened it with an empty list. */
             decided_by: components["schemas"]["Record"];
         };
         /**
-         * @description The machine-readable class of an Error.
+         * @description The machine-readable class of an error.
          *
          *     - `invalid`: the request is malformed
          *     - `unauthenticated`: the credentials are missing or invalid
@@ -2595,75 +2597,75 @@ export interface components {
          *     - `unavailable`: temporarily unavailable; the outcome may be unknown
          *     - `internal`: a defect of ledgerboard
          *     - `method_not_allowed`: the path does not support this method; see Allow
-         *     - `unsupported_media_type`: the body is not JSON in UTF-8
+         *     - `unsupported_media_type`: the body's type or encoding is not supported
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
-        /** @description `compared_in_part` is true if some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
+        /** @description True if some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
         ComparedInPart: boolean;
         /** @description The body of a request to start a sign-in. */
         ConnectBody: {
-            /** @description `account` is the id of the account to connect pages for: a client, or the agency itself. */
+            /** @description The id of the account to connect pages for: a client, or the agency itself. */
             account: string;
-            /** @description `platform` is where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
+            /** @description Where the person signs in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
             platform: components["schemas"]["Platform"];
-            /** @description `return_to` is the target of the link on the result page: a path of this service, or a URL of a configured origin. */
+            /** @description The target of the link on the result page: a path of this service, or a URL of a configured origin. */
             return_to?: string;
             /**
              * Format: int64
-             * @description `social_account` is a connected page or profile to reconnect; if absent, the person can choose any pages.
+             * @description A connected page or profile to reconnect; if absent, the person can choose any pages.
              */
             social_account?: number;
         };
         /** @description Lets a person without a login connect pages for an account. Only the browser in which the link is first followed can use it. */
         ConnectLink: {
-            /** @description the account that will own the pages */
+            /** @description The account that will own the pages. */
             account_id: string;
             /**
              * Format: date-time
-             * @description when the link was created, in UTC
+             * @description When the link was created, in UTC.
              */
             created_at: string;
-            /** @description whether the link was followed in a browser */
+            /** @description Whether the link was followed in a browser. */
             followed: boolean;
-            /** @description UUID; not a secret */
+            /** @description UUID; not a secret. */
             id: string;
-            /** @description id of the user who created the link */
+            /** @description Id of the user who created the link. */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description when the link was revoked; null if it was not revoked
+             * @description When the link was revoked; null if it was not revoked.
              */
             revoked_at: string | null;
             works: components["schemas"]["Works"];
             /**
              * Format: date-time
-             * @description when the link expires, in UTC
+             * @description When the link expires, in UTC.
              */
             works_until: string;
         };
         /** @description The body of a request to create a link. */
         ConnectLinkBody: {
-            /** @description `account` is the id of the account to connect pages for. */
+            /** @description The id of the account to connect pages for. */
             account: string;
             /**
              * Format: int64
-             * @description `days` is the number of days that the link works: 1 to 14.
+             * @description The number of days that the link works: 1 to 14.
              */
             days: number;
-            /** @description `platforms` are the platforms with which a person with the link may sign in. */
+            /** @description The platforms with which a person with the link may sign in. */
             platforms: components["schemas"]["Platform"][];
         };
         /** @description The outcome of an attempt, as the requester can see it. */
         ConnectOutcome: {
-            /** @description `connected` lists the pages and profiles that ledgerboard now reads. */
+            /** @description Lists the pages and profiles that ledgerboard now reads. */
             connected: components["schemas"]["ConnectedNow"][];
-            /** @description `declined` is true if the person did not give consent on the platform; otherwise it is absent. */
+            /** @description True if the person did not give consent on the platform; otherwise it is absent. */
             declined?: boolean;
-            /** @description `fell_away` lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
+            /** @description Lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
             fell_away: string[];
-            /** @description `refused` says why nothing was connected and what to do; null if something was connected. */
+            /** @description Says why nothing was connected and what to do; null if something was connected. */
             refused: string | null;
         };
         /**
@@ -2679,7 +2681,7 @@ export interface components {
         ConnectStep: "begun" | "opened" | "taken" | "choosing" | "done";
         /** @description A page or profile that was chosen. */
         ConnectedNow: {
-            /** @description name on the platform */
+            /** @description Name on the platform. */
             name: string;
             p_id: components["schemas"]["Platform"];
             /**
@@ -2690,135 +2692,135 @@ export interface components {
         };
         /** @description One profile or page that a member has connected. It contains no tokens. */
         ConnectedPlatform: {
-            /** @description LinkedIn: 1 profile, 2 company page */
+            /** @description LinkedIn: 1 profile, 2 company page. */
             a_type?: components["schemas"]["AccountType"];
-            /** @description the sub-account that it belongs to */
+            /** @description The sub-account that it belongs to. */
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
             /**
              * Format: int64
-             * @description `connection_id` is the authorization that is used to read the account; several accounts can share it.
+             * @description The authorization that is used to read the account; several accounts can share it.
              */
             connection_id: number;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was created, UTC. Null if unknown.
              */
             created_at: string | null;
             data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `expires_at` is when the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if the token never expires or the time is unknown.
+             * @description When the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if the token never expires or the time is unknown.
              */
             expires_at: string | null;
             /**
              * Format: int64
-             * @description consecutive failures
+             * @description Consecutive failures.
              */
             failures: number;
             granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: int64
-             * @description id of the social account
+             * @description Id of the social account.
              */
             id: number;
             /**
              * Format: date-time
-             * @description time of the last complete reading of the account's posts; null if never
+             * @description Time of the last complete reading of the account's posts; null if never.
              */
             last_posts_at: string | null;
             /**
              * Format: date-time
-             * @description time of the newest reading under the account `account_id`; null if never read
+             * @description Time of the newest reading under the account `account_id`; null if never read.
              */
             last_read_at: string | null;
             /**
              * Format: int64
-             * @description the owner
+             * @description The owner.
              */
             member_id: number;
             /**
              * Format: date-time
-             * @description `next_due` is when the account's totals are due next. It is in the past while the account waits for its turn or for quota. Null means immediately or, depending on the state, not at all.
+             * @description When the account's totals are due next. It is in the past while the account waits for its turn or for quota. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
-            /** @description null if the member is no longer in the directory */
+            /** @description Name of the owner. Null if the member is no longer in the directory. */
             owner_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `pace` is a sentence that says how often the account's totals are read, and why not more often. Null before the first reading. */
+            /** @description A sentence that says how often the account's totals are read, and why not more often. Null before the first reading. */
             pace: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description the platform's id of the page or profile */
+            /** @description The platform's id of the page or profile. */
             profile_id: string;
-            /** @description the name on the platform */
+            /** @description The name on the platform. */
             profile_name: string;
-            /** @description `reason` is a sentence that says what is wrong and what to do. Null if there is no problem. */
+            /** @description A sentence that says what is wrong and what to do. Null if there is no problem. */
             reason: string | null;
             /**
-             * @description `reason_class` is the error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
+             * @description The error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
              * @enum {string|null}
              */
             reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
             /**
              * Format: date-time
-             * @description `retry_at` is the earliest time of the next attempt after a failure; null if there was no failure.
+             * @description The earliest time of the next attempt after a failure; null if there was no failure.
              */
             retry_at: string | null;
-            /** @description `sign_in_at` is the platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, it is Instagram, although a sign-in to Facebook can also connect the account. */
+            /** @description The platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, it is Instagram, although a sign-in to Facebook can also connect the account. */
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `sign_in_before` is the deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline or it is unknown.
+             * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
-            /** @description current state */
+            /** @description Current state. */
             state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
-             * @description `token_stored_at` is when the token of the last sign-in was stored; renewals do not change it. Null if no token is stored.
+             * @description When the token of the last sign-in was stored; renewals do not change it. Null if no token is stored.
              */
             token_stored_at: string | null;
             /**
-             * @description the type on the platform
+             * @description The type on the platform.
              * @enum {string}
              */
             type: "page" | "business_account" | "profile" | "company_page" | "user";
             ungranted_figures: components["schemas"]["UngrantedFigures"];
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was last changed, UTC. Null if unknown.
              */
             updated_at: string | null;
-            /** @description the owner's user, 24 hex digits; null if the owner is not a user */
+            /** @description The owner's user, 24 hex digits; null if the owner is not a user. */
             user_id: string | null;
         };
         /** @description A social account of a member. It never contains tokens. */
         ConnectedSocial: {
-            /** @description LinkedIn: 1 profile, 2 company page */
+            /** @description LinkedIn: 1 profile, 2 company page. */
             a_type?: components["schemas"]["AccountType"];
-            /** @description false if it was disconnected */
+            /** @description False if it was disconnected. */
             connected: boolean;
             /**
              * Format: date-time
-             * @description when the current token expires, after any renewals; null if unknown, or if it never expires
+             * @description When the current token expires, after any renewals; null if unknown, or if it never expires.
              */
             expires_at: string | null;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
-            /** @description `needs_reconnect` is true if the platform rejects the authorization. The member must then authorize the connection again. */
+            /** @description True if the platform rejects the authorization. The member must then authorize the connection again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description why the platform rejects it; null if unknown, or if `needs_reconnect` is false */
+            /** @description Why the platform rejects it; null if unknown, or if `needs_reconnect` is false. */
             reason: string | null;
             /**
              * Format: int64
@@ -2835,81 +2837,81 @@ export interface components {
              * @description Id of the connection.
              */
             connection_id: number;
-            /** @description CODE or CODE:TICKET */
+            /** @description Why it was paused: CODE or CODE:TICKET. */
             reason: string;
             /**
              * Format: date-time
-             * @description UTC
+             * @description When it was paused, UTC.
              */
             since: string;
         };
         /** @description The reading status of one connected account, for operators. */
         ConnectionReading: {
-            /** @description LinkedIn: 1 profile, 2 company page */
+            /** @description LinkedIn: 1 profile, 2 company page. */
             a_type?: components["schemas"]["AccountType"];
-            /** @description the client, 24 hex digits */
+            /** @description The client, 24 hex digits. */
             account_id: string;
-            /** @description null if unknown */
+            /** @description Name of the account. Null if unknown. */
             account_name: string | null;
-            /** @description 24 hex digits */
+            /** @description The agency, 24 hex digits. */
             agency: string;
-            /** @description null if unknown */
+            /** @description Name of the agency. Null if unknown. */
             agency_name: string | null;
             /**
              * Format: int64
-             * @description API calls per day to read the account's totals and posts; 0 while it is not read
+             * @description API calls per day to read the account's totals and posts; 0 while it is not read.
              */
             calls_a_day: number;
             /**
              * Format: int64
-             * @description the authorization; several accounts can share it
+             * @description The authorization; several accounts can share it.
              */
             connection_id: number;
             data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `expires_at` is when the current token expires; null if it never expires or the time is unknown.
+             * @description When the current token expires; null if it never expires or the time is unknown.
              */
             expires_at: string | null;
             granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: date-time
-             * @description `last_read_at` is when the account's totals were last read; null if never.
+             * @description When the account's totals were last read; null if never.
              */
             last_read_at: string | null;
-            /** @description `name` is the name of the page on the platform. Null if unknown and for a person's own profile. */
+            /** @description The name of the page on the platform. Null if unknown and for a person's own profile. */
             name: string | null;
             /**
              * Format: date-time
-             * @description `next_due` is when the account's totals are due next. Null means immediately or, depending on the state, not at all.
+             * @description When the account's totals are due next. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
-            /** @description how often the account's totals are read; null before the first reading and while not read */
+            /** @description How often the account's totals are read; null before the first reading and while not read. */
             pace: string | null;
             /**
-             * @description facebook, instagram, linkedin, tiktok
+             * @description "facebook", "instagram", "linkedin" or "tiktok".
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description `reason` explains the state; null if there was no problem. For an account that waits for a sign-in, it also mentions an operator's pause. */
+            /** @description Explains the state; null if there was no problem. For an account that waits for a sign-in, it also mentions an operator's pause. */
             reason: string | null;
             /**
              * Format: date-time
-             * @description `sign_in_before` is the deadline for the next sign-in; null if there is no deadline or it is unknown.
+             * @description The deadline for the next sign-in; null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
             /**
              * Format: int64
-             * @description the connected profile or page
+             * @description The connected profile or page.
              */
             social_account_id: number;
-            /** @description `state` is the first of these that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
+            /** @description The first of these that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
             state: string;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
         /**
          * Format: int64
-         * @description `cost_minor` is the cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
+         * @description The cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
          *
          *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and is included only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
          *
@@ -2918,7 +2920,7 @@ export interface components {
         CostMinor: number | null;
         /**
          * Format: double
-         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
+         * @description `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
          */
         CostPerThousandViewsMinor: number | null;
         /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never null. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
@@ -2932,7 +2934,7 @@ export interface components {
              * @description When it was created, UTC.
              */
             created_at: string;
-            /** @description the same as `_id` */
+            /** @description The same as `_id`. */
             id: string;
             /** @description Ids of the points of contact at the agency, 24 hex digits each. */
             main_poc: string[];
@@ -2942,7 +2944,7 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description the linked set, including this account */
+            /** @description The linked set, including this account. */
             sub_account_ids: string[];
             /**
              * Format: date-time
@@ -2954,24 +2956,24 @@ export interface components {
         };
         /** @description The effect that a PUT would have. */
         DashboardPreview: {
-            /** @description `access` contains every client user who can open one of the linked or unlinked dashboards before or after the change. Inactive users and users of inactive accounts cannot open anything and are excluded. */
+            /** @description Contains every client user who can open one of the linked or unlinked dashboards before or after the change. Inactive users and users of inactive accounts cannot open anything and are excluded. */
             access: components["schemas"]["PreviewedAccess"][];
             /**
              * Format: int64
-             * @description version of the agency's stream on which the decision is based
+             * @description Version of the agency's stream on which the decision is based.
              */
             as_of_version: number;
-            /** @description `dashboards` are the dashboards that would change, ordered by sub-account id. */
+            /** @description The dashboards that would change, ordered by sub-account id. */
             dashboards: components["schemas"]["PreviewedDashboard"][];
-            /** @description `lost_access` are the users who would be removed from a list and get a client_access_removed notice. Users excluded from `access` are excluded here too. */
+            /** @description The users who would be removed from a list and get a client_access_removed notice. Users excluded from `access` are excluded here too. */
             lost_access: components["schemas"]["Named"][];
-            /** @description `preview` identifies the decision. A PUT that sends it in the header If-Preview makes exactly these changes or fails (412). Null if nothing would change. */
+            /** @description Identifies the decision. A PUT that sends it in the header If-Preview makes exactly these changes or fails (412). Null if nothing would change. */
             preview: string | null;
-            /** @description `type` is the type of the record that the PUT would append, for example dashboard.accounts_linked.v1; null if nothing would change. */
+            /** @description The type of the record that the PUT would append, for example dashboard.accounts_linked.v1; null if nothing would change. */
             type: string | null;
             /**
              * Format: int64
-             * @description version of this dashboard, as in its ETag; 0 if it does not exist yet
+             * @description Version of this dashboard, as in its ETag; 0 if it does not exist yet.
              */
             version: number;
         };
@@ -2986,7 +2988,7 @@ export interface components {
             created_at: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description points of contact at the agency */
+            /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["Named"][];
             /** @description The agency, 24 hex digits. */
             parent_account: string;
@@ -3001,7 +3003,7 @@ export interface components {
              * @description When it was last changed, UTC.
              */
             updated_at: string;
-            /** @description on the list */
+            /** @description Users on the list. */
             users: components["schemas"]["Named"][];
         };
         /** @description A client with the state of its dashboard. */
@@ -3010,34 +3012,34 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: int64
-             * @description number of listed users who can open the dashboard while it is open: active users of active, linked accounts
+             * @description Number of listed users who can open the dashboard while it is open: active users of active, linked accounts.
              */
             can_open: number;
-            /** @description false if the dashboard does not exist yet; it is created when the agency first opens it */
+            /** @description False if the dashboard does not exist yet; it is created when the agency first opens it. */
             exists: boolean;
-            /** @description id of the dashboard, 24 hex digits; null if the dashboard does not exist yet */
+            /** @description Id of the dashboard, 24 hex digits; null if the dashboard does not exist yet. */
             id: string | null;
-            /** @description `linked` are the accounts that share the view, including this one; empty if the dashboard does not exist yet. */
+            /** @description The accounts that share the view, including this one; empty if the dashboard does not exist yet. */
             linked: components["schemas"]["AccountName"][];
             /**
              * Format: int64
-             * @description number of users on the list
+             * @description Number of users on the list.
              */
             listed_users: number;
             /**
              * Format: int64
-             * @description the accountId in the analytics paths; 0 if the client is not in the directory
+             * @description The accountId in the analytics paths; 0 if the client is not in the directory.
              */
             row_id: number;
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description empty if the client is not in the directory */
+            /** @description Name of the client. Empty if the client is not in the directory. */
             sub_account_name: string;
             /**
              * Format: date-time
-             * @description null if the dashboard does not exist yet
+             * @description When it was last changed, UTC. Null if the dashboard does not exist yet.
              */
             updated_at: string | null;
         };
@@ -3045,7 +3047,7 @@ export interface components {
         DashboardUser: {
             /** @description The account that the user belongs to, 24 hex digits. */
             account: string;
-            /** @description false while a password reset is pending */
+            /** @description False while a password reset is pending. */
             active: boolean;
             /** @description Email address; empty if unknown. */
             email: string;
@@ -3055,12 +3057,8 @@ export interface components {
             image: string;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            /**
-             * Format: date-time
-             * @description null if the user has never signed in
-             */
-            last_login: string | null;
-            /** @description Name, from the main application or the platform. */
+            last_login: components["schemas"]["LastLogin"];
+            /** @description Name, as in the directory. */
             name: string;
         };
         /** @description The response to a GET of a dashboard. */
@@ -3076,7 +3074,7 @@ export interface components {
             id: string;
             /** @description The agency. */
             main_account: components["schemas"]["MainAccount"];
-            /** @description points of contact at the agency */
+            /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["POC"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
@@ -3084,143 +3082,143 @@ export interface components {
             sub_account_id: string;
             /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["LinkedAccount"][];
-            /** @description name of the account `sub_account_id` */
+            /** @description Name of the account `sub_account_id`. */
             sub_account_name: string;
             /**
              * Format: date-time
              * @description When it was last changed, UTC.
              */
             updated_at: string;
-            /** @description active users on the list who belong to a linked account */
+            /** @description Active users on the list who belong to a linked account. */
             users: components["schemas"]["DashboardUser"][];
-            /** @description `users_not_shown` are the other users on the list. A PUT whose list contains only `users` removes them, so send their ids too. Absent for client users, who cannot change lists. */
+            /** @description The other users on the list. A PUT whose list contains only `users` removes them, so send their ids too. Absent for client users, who cannot change lists. */
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
         /**
          * Format: date-time
-         * @description `data_access_expires_at` is when Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
+         * @description When Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
          */
         DataAccessExpiresAt: string | null;
         /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. The numbers count the records that the import is about to append. */
         DataImported: {
             /**
              * Format: int64
-             * @description readings of the figures of accounts
+             * @description Readings of the figures of accounts.
              */
             account_readings: number;
             /**
              * Format: int64
-             * @description connections of people to platforms
+             * @description Connections of people to platforms.
              */
             connections: number;
             /**
              * Format: int64
-             * @description dashboards of the legacy system
+             * @description Dashboards of the legacy system.
              */
             dashboards: number;
             /**
              * Format: int64
-             * @description entities of the main application
+             * @description Entities of the main application.
              */
             entities: number;
-            /** @description the files that were read */
+            /** @description The files that were read. */
             files: components["schemas"]["ImportedFile"][];
             /**
              * Format: int64
-             * @description readings of the figures of posts
+             * @description Readings of the figures of posts.
              */
             post_readings: number;
             /**
              * Format: int64
-             * @description published posts
+             * @description Published posts.
              */
             posts: number;
             /**
              * Format: int64
-             * @description rows that are not imported
+             * @description Rows that are not imported.
              */
             refused: number;
             /**
              * Format: int64
-             * @description ids and scopes that were removed from dashboards
+             * @description Ids and scopes that were removed from dashboards.
              */
             repaired: number;
             /**
              * Format: int64
-             * @description tokens of connections; absent instead of 0
+             * @description Tokens of connections; absent instead of 0.
              */
             tokens?: number;
         };
         /**
          * Format: date
-         * @description `day` is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be before the range.
+         * @description The first day of the interval, YYYY-MM-DD in the response's time zone. It can be before the range.
          */
         Day: string;
         /**
          * Format: date
-         * @description first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
+         * @description First day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range.
          */
         DayOfFollowerDay: string;
         /** @description A flag with the record that last changed it. */
         DecidedFlag: {
-            /** @description The record that decided it. */
+            /** @description The record that set the value. */
             decided_by: components["schemas"]["Record"];
             /** @description The value. */
             value: boolean;
         };
         /** @description A scope of the dashboard with the record that added it. */
         DecidedScope: {
-            /** @description The record that decided it. */
+            /** @description The record that set the value. */
             decided_by: components["schemas"]["Record"];
-            /** @description The scope. */
+            /** @description Name of the scope. */
             scope: string;
         };
         /** @description The answer to Meta's request for deletion, with Meta's field names. */
         DeletionAnswer: {
-            /** @description 32 hex digits */
+            /** @description 32 hex digits. */
             confirmation_code: string;
-            /** @description the page that shows the progress */
+            /** @description The page that shows the progress. */
             url: string;
         };
         /** @description The followers by attributes that the platform reports, added up over the accounts that have demographics. The sum of the groups can be less than the number of followers, because platforms omit people whose attributes they do not know. */
         Demographics: {
-            /** @description sorted by name, for example 25-34; empty if not reported */
+            /** @description Sorted by name, for example 25-34; empty if not reported. */
             age_groups: components["schemas"]["AudienceShare"][];
             /**
              * Format: date-time
-             * @description capture time of the newest demographics
+             * @description Capture time of the newest demographics.
              */
             captured_at: string;
-            /** @description the platform's names; the 25 largest, in descending order */
+            /** @description The platform's names; the 25 largest, in descending order. */
             cities: components["schemas"]["AudienceShare"][];
-            /** @description ISO codes, or names if the platform gives no code; the 25 largest, in descending order */
+            /** @description ISO codes, or names if the platform gives no code; the 25 largest, in descending order. */
             countries: components["schemas"]["AudienceShare"][];
-            /** @description F, M or U (unknown); empty if not reported */
+            /** @description F, M or U (unknown); empty if not reported. */
             gender: components["schemas"]["AudienceShare"][];
             /**
              * Format: int64
-             * @description accounts with demographics
+             * @description Accounts with demographics.
              */
             social_accounts: number;
         };
         /** @description The difference between two moments of one dashboard. */
         DiffAnswer: {
-            /** @description the state at `to` */
+            /** @description The state at `to`. */
             after: components["schemas"]["DashboardState"];
-            /** @description the state at `from`; null if the dashboard did not exist yet */
+            /** @description The state at `from`; null if the dashboard did not exist yet. */
             before: components["schemas"]["DashboardState"] | null;
-            /** @description What changed between before and after. */
+            /** @description What changed between `before` and `after`. */
             changes: components["schemas"]["Differences"];
             /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
-            /** @description the earlier moment */
+            /** @description The earlier moment. */
             from: components["schemas"]["StreamPosition"];
             /**
              * Format: int64
-             * @description number of records between the two moments that changed this dashboard
+             * @description Number of records between the two moments that changed this dashboard.
              */
             records: number;
-            /** @description the later moment */
+            /** @description The later moment. */
             to: components["schemas"]["StreamPosition"];
         };
         /** @description The changes between two states of one dashboard. */
@@ -3229,9 +3227,9 @@ export interface components {
             accounts_linked: components["schemas"]["Named"][];
             /** @description Accounts that were unlinked. */
             accounts_unlinked: components["schemas"]["Named"][];
-            /** @description null if unchanged */
+            /** @description Whether the dashboard is open to its clients. Null if unchanged. */
             allow_client_dashboard: components["schemas"]["Flip"] | null;
-            /** @description there was no dashboard before */
+            /** @description Whether there was no dashboard before. */
             created: boolean;
             /** @description Points of contact that were added. */
             main_poc_added: components["schemas"]["Named"][];
@@ -3248,16 +3246,16 @@ export interface components {
         };
         /** @description Says that the user is staff of the agency. Staff can open every dashboard because of their role, regardless of lists. The log does not contain staff, so this is the current state of the directory. */
         DirectoryStaff: {
-            /** @description always agency */
+            /** @description Always agency. */
             role: string;
-            /** @description always true: the role is the current one, not the one at the requested moment */
+            /** @description Always true: the role is the current one, not the one at the requested moment. */
             today: boolean;
         };
         /** @description The result of disconnecting a page. */
         Disconnected: {
-            /** @description `given_back` is true if the person's consent was revoked, because nothing depends on it anymore. */
+            /** @description True if the person's consent was revoked, because nothing depends on it anymore. */
             given_back: boolean;
-            /** @description `left` says what remains to be done on the platform; null if nothing remains. */
+            /** @description Says what remains to be done on the platform; null if nothing remains. */
             left: string | null;
             /**
              * Format: int64
@@ -3272,111 +3270,111 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description followers at the last readings in the range, of the accounts in `start`; null if `start` is null
+         * @description Followers at the last readings in the range, of the accounts in `start`; null if `start` is null.
          */
         End: number | null;
         /** @description Names a connection that will no longer be read unless a person signs in before a given time. */
         EndsSoon: {
-            /** @description sub-account, 24 hex digits; "" if unknown */
+            /** @description Sub-account, 24 hex digits; "" if unknown. */
             account_id: string;
             /**
              * Format: int64
-             * @description id of the refused connection
+             * @description Id of the refused connection.
              */
             connection_id: number;
             /**
              * Format: int64
-             * @description owner of the connection; null if unknown
+             * @description Owner of the connection; null if unknown.
              */
             member_id: number | null;
-            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
             p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description UTC
+             * @description Deadline for the sign-in, UTC.
              */
             sign_in_before: string;
         };
-        /** @description `engagement` is the number of interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
+        /** @description The number of interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
         Engagement: components["schemas"]["Total"];
         /** @description One interval of EngagementTotals. Its figures are gains since the previous readings, which can be several days old, and null if nothing was read. */
         EngagementDay: {
             /**
              * Format: int64
-             * @description comments gained
+             * @description Comments gained.
              */
             comments: number | null;
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description likes + comments + shares gained, as far as they are known
+             * @description Likes + comments + shares gained, as far as they are known.
              */
             engagement: number | null;
             /**
              * Format: int64
-             * @description likes or reactions gained
+             * @description Likes or reactions gained.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description number of readings of posts captured in this interval
+             * @description Number of readings of posts captured in this interval.
              */
             readings: number;
             /**
              * Format: int64
-             * @description shares gained, including reposts
+             * @description Shares gained, including reposts.
              */
             shares: number | null;
         };
-        /** @description `engagement` is likes + comments + shares gained: the sum of those that are known. */
-        EngagementOfEngagementTotals: components["schemas"]["Gain"];
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
-            /** @description comments gained */
+            /** @description Comments gained. */
             comments: components["schemas"]["Gain"];
-            engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
+            /** @description Likes + comments + shares gained: the sum of those that are known. */
+            engagement: components["schemas"]["Gain"];
+            /** @description True if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
-            /** @description likes or reactions gained */
+            /** @description Likes or reactions gained. */
             likes: components["schemas"]["Gain"];
             previous_series?: components["schemas"]["PreviousSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["EngagementDay"][];
-            /** @description shares gained, including reposts */
+            /** @description Shares gained, including reposts. */
             shares: components["schemas"]["Gain"];
         };
         /** @description Describes a page of entries. */
         EntriesMeta: {
-            /** @description The point up to which the response is complete. */
+            /** @description The position in the agency's stream up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
             /**
              * Format: date-time
-             * @description `began_at` is when the agency's first change was recorded, regardless of filters; null if there are no changes.
+             * @description When the agency's first change was recorded, regardless of filters; null if there are no changes.
              */
             began_at: string | null;
-            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
+            /** @description Says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
-            names_proven: components["schemas"]["NamesProven"];
+            /** @description Always false: the log contains only ids, and their names come from the current directory. */
+            names_proven: boolean;
             /**
              * Format: date-time
-             * @description `next_at` is when the first matching entry at or after `to` was recorded. Only on the first page of a history in descending order. Absent if no entry matches (with filters, among the next 20,000 entries).
+             * @description When the first matching entry at or after `to` was recorded. Only on the first page of a history in descending order. Absent if no entry matches (with filters, among the next 20,000 entries).
              */
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
         };
         /** @description Records who ordered an erasure, the legal ground, when it is due, and the operator's reason. */
         ErasureOrder: {
-            /** @description person, client, agency, platform or authority */
+            /** @description "person", "client", "agency", "platform" or "authority". */
             by: string;
             /**
              * Format: date
-             * @description the last day for the erasure, YYYY-MM-DD
+             * @description The last day for the erasure, YYYY-MM-DD.
              */
             due: string;
-            /** @description not_needed, consent_withdrawn, objection, unlawful or legal_obligation */
+            /** @description "not_needed", "consent_withdrawn", "objection", "unlawful" or "legal_obligation". */
             ground: string;
-            /** @description reason of the operator who executes the order */
+            /** @description Reason of the operator who executes the order. */
             reason: components["schemas"]["Reason"];
         };
         /** @description The shape of all errors. */
@@ -3386,31 +3384,31 @@ export interface components {
             /** @description Id of the command; also its idempotency key. */
             command_id?: string;
             errors: components["schemas"]["Errors"];
-            /** @description A message for people that says what was wrong and what to do. */
+            /** @description A message for people that says what is wrong and what to do. */
             message: string;
-            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
             request_id: string;
-            /** @description False: the request was refused or failed. */
+            /** @description Always false. */
             success: boolean;
         };
         /** @description Every invalid input; empty if the error does not concern single inputs. */
         Errors: components["schemas"]["FieldError"][];
         /** @description Says which figures changed. */
         Event: {
-            /** @description anything may have changed: read everything again */
+            /** @description Whether anything may have changed: then read everything again. */
             all: boolean;
-            /** @description accounts whose figures changed; empty with `all` */
+            /** @description Accounts whose figures changed; empty with `all`. */
             changes: components["schemas"]["Change"][];
         };
         /** @description The result of one line. */
         FeedLine: {
             /**
              * Format: int64
-             * @description starts at 1 and counts empty lines
+             * @description Number of the line, from 1; empty lines are counted.
              */
             line: number;
             outcome: components["schemas"]["FeedOutcome"];
-            /** @description why the line was refused or changes nothing */
+            /** @description Why the line was refused or changes nothing. */
             reason?: string;
         };
         /**
@@ -3424,29 +3422,29 @@ export interface components {
         FeedOutcome: "taken" | "unchanged" | "refused";
         /** @description The result of a request. */
         FeedResult: {
-            /** @description the results in order, without empty lines */
+            /** @description Result of each line, in order; empty lines are omitted. */
             lines: components["schemas"]["FeedLine"][];
             /**
              * Format: int64
-             * @description lines that were refused
+             * @description Number of refused lines.
              */
             refused: number;
             /**
              * Format: int64
-             * @description lines appended to the log
+             * @description Number of lines that were appended to the log.
              */
             taken: number;
             /**
              * Format: int64
-             * @description lines without new information
+             * @description Number of lines without new information.
              */
             unchanged: number;
         };
         /** @description Describes one invalid input, so that a caller can correct all of them at once. */
         FieldError: {
-            /** @description what was wrong and what to do */
+            /** @description What was wrong and what to do. */
             detail: string;
-            /** @description path of the input, for example "users[2]" or "startTime" */
+            /** @description Path of the input, for example "users[2]" or "startTime". */
             field: string;
         };
         /**
@@ -3461,10 +3459,10 @@ export interface components {
         FirstReading: {
             /**
              * Format: date-time
-             * @description `last_read_at` is the time of the newest reading since the page was connected, in UTC; null before the first one.
+             * @description The time of the newest reading since the page was connected, in UTC; null before the first one.
              */
             last_read_at: string | null;
-            /** @description `reason` says why the page is not read and what to do; null if it was read, or if its first reading is pending. */
+            /** @description Says why the page is not read and what to do; null if it was read, or if its first reading is pending. */
             reason: string | null;
             /**
              * Format: int64
@@ -3483,48 +3481,43 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is the number of accounts that were first read in this interval. Their initial followers are in `followers` from this interval on, but in no `change`. Absent instead of 0, except in CSV.
+             * @description The number of accounts that were first read in this interval. Their initial followers are in `followers` from this interval on, but in no `change`. Absent instead of 0, except in CSV.
              */
             accounts_joined?: number;
             /**
              * Format: int64
-             * @description number of accounts read in this interval
+             * @description Number of accounts read in this interval.
              */
             accounts_read: number;
             /**
              * Format: int64
-             * @description `change` is the number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if there are no previous readings.
+             * @description The number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if there are no previous readings.
              */
             change: number | null;
             day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
-             * @description `followers` is the number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range is counted from its first reading; no `change` includes its initial followers. Null if no account was read in this interval.
+             * @description The number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range is counted from its first reading; no `change` includes its initial followers. Null if no account was read in this interval.
              */
             followers: number | null;
         };
         /** @description The number of followers of a set of social accounts over time. */
         FollowerSeries: {
-            /** @description see `followers` of AccountTotals */
+            /** @description See `followers` of AccountTotals. */
             followers: components["schemas"]["Total"];
             moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
         };
-        /** @description `followers` is the number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
+        /** @description The number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
-        /**
-         * Format: double
-         * @description `frequency` is from 0 to 100: posts per week as a percentage of 3, capped at 100.
-         */
-        Frequency: number | null;
         /**
          * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing.
          *
@@ -3535,31 +3528,31 @@ export interface components {
         Gain: {
             /**
              * Format: int64
-             * @description number of social accounts in `value`
+             * @description Number of social accounts in `value`.
              */
             accounts: number;
             /**
              * Format: int64
-             * @description `change` is the gain of the same accounts in the range minus `previous`; null if `previous` is null.
+             * @description The gain of the same accounts in the range minus `previous`; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimal places. Null if `previous` is null or not positive, or if, for some account, no post was read for more than two days at the start or end of a period.
+             * @description `change` as a percentage of `previous`, rounded to two decimal places. Null if `previous` is null or not positive, or if, for some account, no post was read for more than two days at the start or end of a period.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts have a gain in only one period and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if, for some account, no post was read for more than two days at the start or end of a period, so that gains of those days are missing. */
+            /** @description True if some accounts have a gain in only one period and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if, for some account, no post was read for more than two days at the start or end of a period, so that gains of those days are missing. */
             compared_in_part: boolean;
-            /** @description `no_baseline` is true if there is a `value` but nothing to compare it with. */
+            /** @description True if there is a `value` but nothing to compare it with. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the gain in the previous period of the accounts that have a gain in both periods; null if there are no such accounts.
+             * @description The gain in the previous period of the accounts that have a gain in both periods; null if there are no such accounts.
              */
             previous: number | null;
             /**
              * Format: int64
-             * @description null if no gain is known
+             * @description The value. Null if no gain is known.
              */
             value: number | null;
         };
@@ -3567,42 +3560,42 @@ export interface components {
         Generation: {
             /**
              * Format: int64
-             * @description size of tables and indexes
+             * @description Size of tables and indexes.
              */
             bytes: number;
             /**
              * Format: date-time
-             * @description creation time, UTC
+             * @description Creation time, UTC.
              */
             created_at: string;
-            /** @description a process is folding events into it */
+            /** @description Whether a process is folding events into it. */
             folded: boolean;
             /**
              * Format: int64
-             * @description number of the generation
+             * @description Number of the generation.
              */
             generation: number;
             /**
              * Format: date-time
-             * @description when readers first used it
+             * @description When readers first used it.
              */
             live_at?: string;
-            /** @description name of the projection */
+            /** @description Name of the projection. */
             projection: string;
             /**
              * Format: date-time
-             * @description when another generation replaced it
+             * @description When another generation replaced it.
              */
             retired_at?: string;
-            /** @description copying, building, live, retired or dropped */
+            /** @description "copying", "building", "live", "retired" or "dropped". */
             state: components["schemas"]["State"];
             /**
              * Format: int64
-             * @description version of the projector that built it
+             * @description Version of the projector that built it.
              */
             version: number;
         };
-        /** @description `granted_scopes` lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
+        /** @description Lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
         GrantedScopes: string[] | null;
         /**
          * @description The length of the intervals of a series.
@@ -3616,26 +3609,26 @@ export interface components {
         GrowthDay: {
             /**
              * Format: int64
-             * @description number of accounts read in this interval
+             * @description Number of accounts read in this interval.
              */
             accounts_read: number;
             day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
-             * @description `net` is the number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if no account was read, or if no account has a previous reading.
+             * @description The number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if no account was read, or if no account has a previous reading.
              */
             net: number | null;
         };
         /** @description The totals of the growth of a member's social accounts, compared with the previous period (see Total). */
         GrowthTotals: {
-            /** @description see `engagement` of AccountTotals: counted by the platforms per account */
+            /** @description See `engagement` of AccountTotals: counted by the platforms per account. */
             engagement: components["schemas"]["Total"];
-            /** @description see `followers` of AccountTotals */
+            /** @description See `followers` of AccountTotals. */
             followers: components["schemas"]["Total"];
-            /** @description see `impressions` of ReachStats */
+            /** @description See `impressions` of ReachStats. */
             impressions: components["schemas"]["Total"];
             post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
-            /** @description video views, see `views` of ViewsSeries */
+            /** @description Video views, see `views` of ViewsSeries. */
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
@@ -3643,29 +3636,29 @@ export interface components {
         };
         /** @description Says what was stored and what to expect. It contains no tokens. */
         HandedOver: {
-            /** @description `awaited` is true if the connection was waiting for this sign-in. */
+            /** @description True if the connection was waiting for this sign-in. */
             awaited: boolean;
             /**
              * Format: int64
-             * @description the connection to which the tokens belong
+             * @description The connection to which the tokens belong.
              */
             connection_id: number;
             /**
              * Format: date-time
-             * @description when the access token expires; null if never or unknown
+             * @description When the access token expires; null if never or unknown.
              */
             expires_at: string | null;
             p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when the tokens can no longer be renewed and a person must sign in again; null if never or unknown.
+             * @description When the tokens can no longer be renewed and a person must sign in again; null if never or unknown.
              */
             refresh_expires_at: string | null;
-            /** @description `renewable` is true if the access token can be renewed without a new sign-in. */
+            /** @description True if the access token can be renewed without a new sign-in. */
             renewable: boolean;
-            /** @description `replaced` is true if tokens were already stored. */
+            /** @description True if tokens were already stored. */
             replaced: boolean;
-            /** @description `unchanged` is true if the same tokens were sent before. The stored tokens, which may have been renewed in the meantime, are kept. */
+            /** @description True if the same tokens were sent before. The stored tokens, which may have been renewed in the meantime, are kept. */
             unchanged: boolean;
         };
         /** @description The response of /healthz and /readyz. */
@@ -3680,73 +3673,73 @@ export interface components {
             projections?: components["schemas"]["ProjectionHealth"][];
             /** @description How this process reads platforms. */
             readings?: components["schemas"]["PlatformReading"][];
-            /** @description ok, ready, degraded, not_ready */
+            /** @description "ok", "ready", "degraded" or "not_ready". */
             status: string;
         };
         /** @description The effect of one record on one dashboard, or an operator's skip of a record. */
         HistoryEntry: {
-            /** @description users who gained or lost access to the dashboard or to scopes of it because of the record */
+            /** @description Users who gained or lost access to the dashboard or to scopes of it because of the record. */
             access: components["schemas"]["AccessEffect"];
-            /** @description who made the change */
+            /** @description Who made the change. */
             actor: components["schemas"]["Named"];
-            /** @description null for a skip */
+            /** @description The value after the change. Null for a skip. */
             after: components["schemas"]["DashboardState"] | null;
-            /** @description null if the record created the dashboard, or for a skip */
+            /** @description The value before the change. Null if the record created the dashboard, or for a skip. */
             before: components["schemas"]["DashboardState"] | null;
-            /** @description What changed between before and after. */
+            /** @description What changed between `before` and `after`. */
             changes: components["schemas"]["Differences"];
             /** @description Id of the command; also its idempotency key. */
             command_id: string;
-            /** @description the sub-account; null for a skip */
+            /** @description The sub-account; null for a skip. */
             dashboard: components["schemas"]["Named"] | null;
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description hash of the record, SHA-256 in hex */
+            /** @description Hash of the record, SHA-256 in hex. */
             hash: string;
-            /** @description null if the actor acted for no one else */
-            on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
+            on_behalf_of: components["schemas"]["OnBehalfOf"];
+            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
             request_id: string;
-            /** @description the role that permitted it */
+            /** @description The role that permitted it. */
             role: string;
-            /** @description `skip` says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type operator.parked_skipped.v1. */
+            /** @description Says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type operator.parked_skipped.v1. */
             skip?: components["schemas"]["ParkedSkipped"];
             /**
              * Format: date-time
-             * @description UTC; strictly increases with `version`
+             * @description UTC; strictly increases with `version`.
              */
             time: string;
-            /** @description for example dashboard.accounts_linked.v1 */
+            /** @description For example dashboard.accounts_linked.v1. */
             type: string;
             /**
              * Format: int64
-             * @description version of the agency's stream
+             * @description Version of the agency's stream.
              */
             version: number;
         };
         /** @description Describes the data of a response to an auditor. */
         HistoryMeta: {
-            /** @description The point up to which the response is complete. */
+            /** @description The position in the agency's stream up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
+            /** @description Says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
-            names_proven: components["schemas"]["NamesProven"];
+            /** @description Always false: the log contains only ids, and their names come from the current directory. */
+            names_proven: boolean;
             next_cursor?: components["schemas"]["NextCursor"];
         };
         /** @description A file that was read. */
         ImportedFile: {
             /**
              * Format: int64
-             * @description size in bytes
+             * @description Size in bytes.
              */
             bytes: number;
-            /** @description file name without the directory */
+            /** @description File name without the directory. */
             name: string;
-            /** @description hex SHA-256 of the content */
+            /** @description Hex SHA-256 of the content. */
             sha256: string;
         };
-        /** @description `impressions` is the number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
+        /** @description The number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); not available from TikTok. */
         Impressions: components["schemas"]["Total"];
         /**
          * @description Says how the values of a figure can be combined over time.
@@ -3758,31 +3751,36 @@ export interface components {
          * @enum {string}
          */
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
+        /**
+         * Format: date-time
+         * @description When the user last signed in, UTC. Null if the user has never signed in.
+         */
+        LastLogin: string | null;
         /** @description The response to /leaderboard. */
         Leaderboard: {
-            /** @description `members` are ranked by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and therefore not in any list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
+            /** @description Lists the members by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and therefore not in any list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
             members: components["schemas"]["RankedMember"][];
-            /** @description `posts` are ranked in the same way; posts with equal engagement are ordered newest first. */
+            /** @description Lists the posts by the same measure; of posts with equal engagement, the newest is first. */
             posts: components["schemas"]["RankedPost"][];
         };
         /**
          * Format: int64
-         * @description `left_out` is the number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
+         * @description The number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
          */
         LeftOut: number;
-        /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
+        /** @description Likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
         Likes: components["schemas"]["Gain"];
         /** @description One interval of a LikesSeries. */
         LikesDay: {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description gained since the previous readings, which can be several days old; null if nothing was read
+             * @description Gained since the previous readings, which can be several days old; null if nothing was read.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description number of readings of posts captured in this interval
+             * @description Number of readings of posts captured in this interval.
              */
             readings: number;
         };
@@ -3790,7 +3788,7 @@ export interface components {
         LikesSeries: {
             likes: components["schemas"]["Likes"];
             previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["LikesDay"][];
         };
         /** @description One account of the linked set. */
@@ -3801,73 +3799,73 @@ export interface components {
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
             /** @description Telephone number; empty if unknown. */
             phone: string;
         };
         /** @description Describes a page of entries. */
         ListMeta: {
-            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
+            /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
         /** @description A client that was added. */
         MadeAccount: {
-            /** @description Whether it is active. */
+            /** @description Whether the account is active. */
             active: boolean;
             /** @description Postal address; empty if unknown. */
             address: string;
             /** @description Email address; empty if unknown. */
             email: string;
-            /** @description 24 hex digits */
+            /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
-            /** @description the agency */
+            /** @description The agency. */
             parent_account: string;
             /** @description Telephone number; empty if unknown. */
             phone: string;
             /**
              * Format: int64
-             * @description accountId in the paths of the analytics
+             * @description Integer id, the `accountId` of the analytics paths.
              */
             row_id: number;
         };
         /** @description A link with its address, which is shown only once. */
         MadeLink: {
-            /** @description the account that will own the pages */
+            /** @description The account that will own the pages. */
             account_id: string;
             /**
              * Format: date-time
-             * @description when the link was created, in UTC
+             * @description When the link was created, in UTC.
              */
             created_at: string;
-            /** @description whether the link was followed in a browser */
+            /** @description Whether the link was followed in a browser. */
             followed: boolean;
-            /** @description UUID; not a secret */
+            /** @description UUID; not a secret. */
             id: string;
-            /** @description id of the user who created the link */
+            /** @description Id of the user who created the link. */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description when the link was revoked; null if it was not revoked
+             * @description When the link was revoked; null if it was not revoked.
              */
             revoked_at: string | null;
-            /** @description address to send to the person who should connect */
+            /** @description Address to send to the person who should connect. */
             url: string;
             works: components["schemas"]["Works"];
             /**
              * Format: date-time
-             * @description when the link expires, in UTC
+             * @description When the link expires, in UTC.
              */
             works_until: string;
         };
         /** @description A person who was invited. */
         MadeUser: {
-            /** @description the agency, or one of its clients */
+            /** @description The agency, or one of its clients. */
             account_id: string;
-            /** @description Whether it is active. */
+            /** @description Whether the user is active. */
             active: boolean;
             /**
              * Format: date-time
@@ -3876,49 +3874,49 @@ export interface components {
             created_at: string;
             /** @description Email address; empty if unknown. */
             email: string;
-            /** @description 24 hex digits */
+            /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
             /** @description Telephone number; empty if unknown. */
             phone: string;
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
-            /** @description the custom domain, otherwise the white-label address; "" if the agency has neither */
+            /** @description The custom domain, otherwise the white-label address; "" if the agency has neither. */
             login_url: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
         };
         /** @description The caller's identity and permissions. */
         Me: {
-            /** @description `account` is the account in the token; null if the token has no account, as for operators. */
+            /** @description The account in the token; null if the token has no account, as for operators. */
             account: components["schemas"]["AccountName"] | null;
-            /** @description null if the caller does not act for an agency */
+            /** @description The agency that the caller belongs to. Null if the caller does not act for an agency. */
             agency: components["schemas"]["MeAgency"] | null;
             /**
              * Format: date-time
-             * @description when the token expires; null if never
+             * @description When the token expires; null if never.
              */
             expires_at: string | null;
             /** @description What the caller can open. */
             opens: components["schemas"]["MeOpens"];
             /** @description The caller's roles. */
             roles: string[];
-            /** @description all scopes of the dashboards that a client user may open; empty for users who are only agency staff or auditors, because their role decides */
+            /** @description All scopes of the dashboards that a client user may open; empty for users who are only agency staff or auditors, because their role decides. */
             scopes: string[];
-            /** @description null if the user is not in the directory */
+            /** @description The user. Null if the user is not in the directory. */
             user: components["schemas"]["MeUser"] | null;
-            /** @description the token's subject */
+            /** @description The token's subject. */
             user_id: string;
         };
         /** @description The agency for which the caller acts. */
         MeAgency: {
-            /** @description #rrggbb; empty if the directory has no color */
+            /** @description #rrggbb; empty if the directory has no color. */
             colour: string;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description empty if the account is not in the directory */
+            /** @description Name, as in the directory. Empty if the account is not in the directory. */
             name: string;
         };
         /** @description A dashboard that a client user may open. */
@@ -3927,27 +3925,27 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description empty if the client is not in the directory */
+            /** @description Name of the client. Empty if the client is not in the directory. */
             sub_account_name: string;
         };
         /** @description Lists the rights of the caller. */
         MeOpens: {
-            /** @description the caller may open every dashboard of the agency; /api/dashboards lists them */
+            /** @description The caller may open every dashboard of the agency; /api/dashboards lists them. */
             all_dashboards: boolean;
-            /** @description the caller may read and export the history */
+            /** @description The caller may read and export the history. */
             audit: boolean;
-            /** @description the caller may change dashboards */
+            /** @description The caller may change dashboards. */
             changes_dashboards: boolean;
-            /** @description `dashboards` are the dashboards that a client user may open; empty for users who are only agency staff or auditors. */
+            /** @description The dashboards that a client user may open; empty for users who are only agency staff or auditors. */
             dashboards: components["schemas"]["MeDashboard"][];
-            /** @description the caller may read analytics, users, platforms, activities and stats */
+            /** @description The caller may read analytics, users, platforms, activities and stats. */
             figures: boolean;
-            /** @description the caller may use /api/ops */
+            /** @description The caller may use /api/ops. */
             operators: boolean;
         };
         /** @description The caller's entry in the directory. */
         MeUser: {
-            /** @description also false while a password reset is pending */
+            /** @description Whether the user is active. Also false while a password reset is pending. */
             active: boolean;
             /** @description Email address; empty if unknown. */
             email: string;
@@ -3955,7 +3953,7 @@ export interface components {
             image: string;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
         };
         /** @description A person in an account who owns connections. */
@@ -3964,55 +3962,55 @@ export interface components {
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
-            /** @description whether the member is active */
+            /** @description Whether the member is active. */
             active: boolean;
-            /** @description email address of that user; empty if unknown */
+            /** @description Email address of that user; empty if unknown. */
             email: string;
             /**
              * Format: int64
-             * @description id of the member
+             * @description Id of the member.
              */
             id: number;
-            /** @description URL of that user's picture; may be empty */
+            /** @description URL of that user's picture; may be empty. */
             image: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
             /**
              * Format: int64
-             * @description number of profiles and pages that the member has connected
+             * @description Number of profiles and pages that the member has connected.
              */
             social_accounts: number;
-            /** @description the member's user, 24 hex digits; null if the member is not a user */
+            /** @description The member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
         };
         /** @description The response to /membersSocialGrowth. */
         MemberGrowth: {
-            /** @description all platforms, including those without accounts */
+            /** @description All platforms, including those without accounts. */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
-            /** @description over all platforms */
+            /** @description All platforms together. */
             total: components["schemas"]["GrowthTotals"];
         };
         /**
          * Format: int64
-         * @description `member_id` is the owner of the connection when the post was last registered. If another member takes over the connection, its posts are registered again for that member.
+         * @description The owner of the connection when the post was last registered. If another member takes over the connection, its posts are registered again for that member.
          */
         MemberId: number;
         /** @description A platform with the number of a member's social accounts on it. */
         MemberPlatform: {
             /**
              * Format: int64
-             * @description number of these accounts that are connected and need no new authorization
+             * @description Number of these accounts that are connected and need no new authorization.
              */
             connected: number;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
-             * @description number of the member's accounts on the platform
+             * @description Number of the member's accounts on the platform.
              */
             social_accounts: number;
         };
@@ -4020,62 +4018,62 @@ export interface components {
         Meta: {
             /**
              * Format: date-time
-             * @description `as_of` is the newest capture time in the response; null if the response uses no readings.
+             * @description The newest capture time in the response; null if the response uses no readings.
              */
             as_of: string | null;
-            /** @description `clients_see` says whether the clients of a dashboard can see these figures. Present only with the parameter dashboard. */
+            /** @description Says whether the clients of a dashboard can see these figures. Present only with the parameter dashboard. */
             clients_see?: boolean;
-            /** @description `clients_see_not` is a sentence that says why clients cannot see the figures. Absent if they can. */
+            /** @description A sentence that says why clients cannot see the figures. Absent if they can. */
             clients_see_not?: string;
             /**
              * Format: date-time
-             * @description `compared_from` is the first instant of the compared period, UTC; absent if nothing is compared.
+             * @description The first instant of the compared period, UTC; absent if nothing is compared.
              */
             compared_from?: string;
             /**
              * Format: date-time
-             * @description end of the compared period, exclusive, UTC; absent if `compared_from` is absent
+             * @description End of the compared period, exclusive, UTC; absent if `compared_from` is absent.
              */
             compared_to?: string;
-            /** @description `complete` is false while the range has not ended. The figures can still grow, future intervals are null, and the comparison covers as many days as have begun in the range, including today. */
+            /** @description False while the range has not ended. The figures can still grow, future intervals are null, and the comparison covers as many days as have begun in the range, including today. */
             complete: boolean;
             /**
              * Format: date-time
-             * @description first instant of the range, UTC
+             * @description First instant of the range, UTC.
              */
             from: string;
-            /** @description `granularity` is the length of the intervals in series: day, week (from Monday) or month. If the range cuts an interval, its entry covers only the part in the range, and is labeled with the interval's first day, which can be before the range. */
+            /** @description The length of the intervals in series: day, week (from Monday) or month. If an interval is only partly in the range, its entry covers that part, and is labeled with the interval's first day, which can be before the range. */
             granularity: components["schemas"]["Granularity"];
-            /** @description `ignored` lists the query parameters that were ignored because this endpoint does not support them. Absent if there were none. */
+            /** @description Lists the query parameters that were ignored because this endpoint does not support them. Absent if there were none. */
             ignored?: string[];
-            /** @description `instead` suggests the other ranking if that may be more informative; absent otherwise. */
+            /** @description Suggests the other ranking if that may be more informative; absent otherwise. */
             instead?: components["schemas"]["RankingOffer"];
-            /** @description `next_cursor` is the cursor of the next page; absent on the last page and on responses without pages. */
+            /** @description The cursor of the next page; absent on the last page and on responses without pages. */
             next_cursor?: string;
             /**
              * Format: date-time
-             * @description `next_due` is when newer figures are expected: the next scheduled reading of any of these accounts. It is in the past if that reading is late. Null if none is expected: the accounts were read after the end of the range, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
+             * @description When newer figures are expected: the next scheduled reading of any of these accounts. It is in the past if that reading is late. Null if none is expected: the accounts were read after the end of the range, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
-            /** @description `ranked_by` is the measure of the rankings in the response; absent if there are no rankings. */
+            /** @description The measure of the rankings in the response; absent if there are no rankings. */
             ranked_by?: components["schemas"]["RankBy"];
-            /** @description `sources` says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if the scope, the requested platforms and the member have no social account in common. Absent with meta=brief. */
+            /** @description Says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if the scope, the requested platforms and the member have no social account in common. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
-            /** @description IANA name of the zone in which days begin */
+            /** @description IANA name of the zone in which days begin. */
             time_zone: string;
             /**
              * Format: date-time
-             * @description end of the range, exclusive, UTC
+             * @description End of the range, exclusive, UTC.
              */
             to: string;
         };
         /** @description Says why a requested metric is not in a reading. */
         MissingFigure: {
-            /** @description the reason in words */
+            /** @description The reason in words. */
             detail?: string;
-            /** @description name of the metric: followers, engagement, impressions, views, reach, … */
+            /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
             name: string;
-            /** @description unsupported, permission, throttled, empty or error */
+            /** @description "unsupported", "permission", "throttled", "empty" or "error". */
             reason: string;
         };
         /** @description A version of a history (v12, or a number below 100,000,000) or a time. */
@@ -4084,29 +4082,27 @@ export interface components {
         MovedAway: {
             /**
              * Format: int64
-             * @description number of accounts
+             * @description Number of accounts.
              */
             accounts: number;
             /**
              * Format: int64
-             * @description sum of their last readings here
+             * @description Sum of their last readings with this client or member.
              */
             followers: number;
         };
-        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They are counted here with their last reading before the move, and for the other client or member with their readings after the move. Absent if no account moved. */
+        /** @description Accounts in `followers` whose newest reading in the range belongs to another client or member. They are counted here with their last reading before the move, and for the other client or member with their readings after the move. Absent if no account moved. */
         MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
         /** @description A person or an account, with the current name in the agency's directory. */
         Named: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description null if erased or not in this agency */
+            /** @description Name, as in the directory. Null if erased or not in this agency. */
             name: string | null;
         };
-        /** @description `names_proven` is always false: the log contains only ids, and their names come from the current directory. */
-        NamesProven: boolean;
         /**
          * Format: int64
-         * @description `net` is `end` minus `start`, regardless of the parameter compare. It is negative if more followers were lost than gained.
+         * @description `end` minus `start`, regardless of the parameter compare. It is negative if more followers were lost than gained.
          */
         Net: number | null;
         /** @description Followers gained minus followers lost. It covers the social accounts that were read in the range and before it, or at least twice in the range. Followers are a stock (see `followers` of AccountTotals); platforms do not report gains and losses separately. */
@@ -4115,57 +4111,59 @@ export interface components {
             end: components["schemas"]["End"];
             /**
              * Format: date-time
-             * @description see `gained_since` of Total
+             * @description See `gained_since` of Total.
              */
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description `no_baseline` is true if followers were read in the range but never before. */
+            /** @description True if followers were read in the range but never before. */
             no_baseline: boolean;
             previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
             series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
         /**
          * Format: double
-         * @description `net_pct` is `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is set.
+         * @description `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is set.
          */
         NetPct: number | null;
         /** @description A client to add. */
         NewAccountBody: {
-            /** @description postal address of the client, shown to its users */
+            /** @description Postal address of the client, shown to its users. */
             address?: string;
             /**
              * Format: email
-             * @description email address of the client, shown to its users
+             * @description Email address of the client, shown to its users.
              */
             email?: string;
-            /** @description display name, at most 200 characters */
+            /** @description Display name, at most 200 characters. */
             name: string;
-            /** @description telephone number of the client, shown to its users */
+            /** @description Telephone number of the client, shown to its users. */
             phone?: string;
         };
         /** @description A person to invite. */
         NewUserBody: {
-            /** @description `account` is the client that the person belongs to, 24 hex digits; if absent, the person is agency staff. */
+            /** @description The client that the person belongs to, 24 hex digits; if absent, the person is agency staff. */
             account?: string;
             /**
              * Format: email
-             * @description email address, which identifies the person at the identity provider
+             * @description Email address, which identifies the person at the identity provider.
              */
             email: string;
-            /** @description at most 200 characters */
+            /** @description Name of the person, at most 200 characters. */
             name: string;
             /** @description Telephone number; empty if unknown. */
             phone?: string;
         };
-        /** @description `next_cursor` is the cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
+        /** @description The cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
         NextCursor: string;
+        /** @description The user on whose behalf the actor acted. Null if the actor acted for no one else. */
+        OnBehalfOf: components["schemas"]["Named"] | null;
         /**
          * @description Names what an operator did.
          *
@@ -4195,38 +4193,38 @@ export interface components {
         OperatorTarget: {
             /**
              * Format: int64
-             * @description the connection that the action is about
+             * @description The connection that the action is about.
              */
             connection_id?: number;
             /**
              * Format: int64
-             * @description number of parked records that the preview showed
+             * @description Number of parked records that the preview showed.
              */
             count?: number;
             /**
              * Format: int64
-             * @description number of the generation, from 1
+             * @description Number of the generation, from 1.
              */
             generation?: number;
             /**
              * Format: int64
-             * @description member id of the person, if the person is not a user
+             * @description Member id of the person, if the person is not a user.
              */
             member_id?: number;
-            /** @description the platform that was paused or resumed */
+            /** @description The platform that was paused or resumed. */
             p_id?: components["schemas"]["Platform"];
-            /** @description position of the parked record, or of the first of several */
+            /** @description Position of the parked record, or of the first of several. */
             position?: components["schemas"]["Position"];
-            /** @description name of the projection */
+            /** @description Name of the projection. */
             projection?: string;
-            /** @description id of the rebuild */
+            /** @description Id of the rebuild. */
             rebuild?: string;
             /**
              * Format: date-time
-             * @description for a restore: instant up to which the backup has records
+             * @description For a restore: instant up to which the backup has records.
              */
             until?: string;
-            /** @description user id of the person */
+            /** @description User id of the person. */
             user?: string;
         };
         /** @description A point of contact at the agency. */
@@ -4239,7 +4237,7 @@ export interface components {
             image: string;
             /** @description URL for scheduling a meeting; may be empty. */
             meeting_link: string;
-            /** @description Name, from the main application or the platform. */
+            /** @description Name, as in the directory. */
             name: string;
             /** @description Telephone number; empty if unknown. */
             phone: string;
@@ -4248,44 +4246,44 @@ export interface components {
         ParkedEvent: {
             /**
              * Format: int64
-             * @description number of later events of the stream that wait for this event
+             * @description Number of later events of the stream that wait for this event.
              */
             behind: number;
-            /** @description description of the problem */
+            /** @description Description of the problem. */
             detail: string;
-            /** @description event id in the envelope */
+            /** @description Event id in the envelope. */
             event_id: string;
             /**
              * Format: date-time
-             * @description time of the event; null if the envelope cannot be read
+             * @description Time of the event; null if the envelope cannot be read.
              */
             event_time: string | null;
-            /** @description <projection>-<partition>-<offset> */
+            /** @description <projection>-<partition>-<offset>. */
             id: string;
             /**
              * Format: int64
-             * @description offset of the record
+             * @description Offset of the record.
              */
             offset: number;
             /**
              * Format: int64
-             * @description partition of the topic
+             * @description Partition of the topic.
              */
             partition: number;
-            /** @description projection that has not folded the event */
+            /** @description Projection that has not folded the event. */
             projection: string;
-            /** @description class of the problem */
+            /** @description Class of the problem. */
             reason: components["schemas"]["ParkedReason"];
             /**
-             * @description parked or skipped
+             * @description "parked" or "skipped".
              * @enum {string}
              */
             state: "parked" | "skipped";
-            /** @description key of the record */
+            /** @description Key of the record. */
             stream: string;
-            /** @description topic of the record */
+            /** @description Topic of the record. */
             topic: string;
-            /** @description full name of the event type */
+            /** @description Full name of the event type. */
             type: string;
         };
         /**
@@ -4305,66 +4303,66 @@ export interface components {
         ParkedRecord: {
             /**
              * Format: int64
-             * @description number of later events of the stream that wait for this event
+             * @description Number of later events of the stream that wait for this event.
              */
             behind: number;
             /**
              * Format: int64
-             * @description size of the value
+             * @description Size of the value.
              */
             bytes: number;
-            /** @description description of the problem */
+            /** @description Description of the problem. */
             detail: string;
-            /** @description event id in the envelope */
+            /** @description Event id in the envelope. */
             event_id: string;
             /**
              * Format: date-time
-             * @description time of the event; null if the envelope cannot be read
+             * @description Time of the event; null if the envelope cannot be read.
              */
             event_time: string | null;
-            /** @description `gone` is true if compaction has removed the record because a later record has the same key. */
+            /** @description True if compaction has removed the record because a later record has the same key. */
             gone: boolean;
-            /** @description headers of the record */
+            /** @description Headers of the record. */
             headers: components["schemas"]["RecordHeader"][];
-            /** @description <projection>-<partition>-<offset> */
+            /** @description <projection>-<partition>-<offset>. */
             id: string;
             /**
              * Format: int64
-             * @description offset of the record
+             * @description Offset of the record.
              */
             offset: number;
             /**
              * Format: int64
-             * @description partition of the topic
+             * @description Partition of the topic.
              */
             partition: number;
-            /** @description `payload` is the value of the record: JSON unchanged, anything else as a string; absent without a value. */
+            /** @description The value of the record: JSON unchanged, anything else as a string; absent without a value. */
             payload?: unknown;
-            /** @description projection that has not folded the event */
+            /** @description Projection that has not folded the event. */
             projection: string;
-            /** @description class of the problem */
+            /** @description Class of the problem. */
             reason: components["schemas"]["ParkedReason"];
             /**
-             * @description parked or skipped
+             * @description "parked" or "skipped".
              * @enum {string}
              */
             state: "parked" | "skipped";
-            /** @description key of the record */
+            /** @description Key of the record. */
             stream: string;
-            /** @description topic of the record */
+            /** @description Topic of the record. */
             topic: string;
-            /** @description full name of the event type */
+            /** @description Full name of the event type. */
             type: string;
         };
         /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, and the only one that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
         ParkedSkipped: {
-            /** @description position of the skipped record */
+            /** @description Position of the skipped record. */
             position: components["schemas"]["Position"];
-            /** @description the operator's reason */
+            /** @description The operator's reason. */
             reason: components["schemas"]["Reason"];
             /**
              * Format: int64
-             * @description version of that record in the stream; absent in old records
+             * @description Version of that record in the stream; absent in old records.
              */
             version?: number;
         };
@@ -4372,35 +4370,35 @@ export interface components {
         Partition: {
             /**
              * Format: int64
-             * @description end offset of the log, exclusive
+             * @description End offset of the log, exclusive.
              */
             end_offset: number;
             /**
              * Format: date-time
-             * @description time of the newest folded event
+             * @description Time of the newest folded event.
              */
             event_time?: string;
             /**
              * Format: double
-             * @description how long the partition has been behind without progress; 0 without lag
+             * @description How long the partition has been behind without progress; 0 without lag.
              */
             lag_seconds: number;
             /**
              * Format: int64
-             * @description first offset that is not folded
+             * @description First offset that is not folded.
              */
             next_offset: number;
             /**
              * Format: int64
-             * @description number of the partition
+             * @description Number of the partition.
              */
             partition: number;
             /**
              * Format: date-time
-             * @description wall-clock time of the last batch, UTC
+             * @description Wall-clock time of the last batch, UTC.
              */
             progressed_at: string;
-            /** @description why the partition is not, or must not be, followed */
+            /** @description Why the partition is not, or must not be, followed. */
             stopped?: string;
         };
         /** @description The position of one partition. */
@@ -4435,17 +4433,17 @@ export interface components {
         };
         /** @description A pause that is in effect. */
         Pause: {
-            /** @description the operator who paused it */
+            /** @description The operator who paused it. */
             actor: string;
-            /** @description projection, platform or connection */
+            /** @description Projection, platform or connection. */
             kind: components["schemas"]["PauseKind"];
-            /** @description name of the projection or platform, or id of the connection */
+            /** @description Name of the projection or platform, or id of the connection. */
             name: string;
-            /** @description why the operator paused it */
+            /** @description Why the operator paused it. */
             reason: components["schemas"]["Reason"];
             /**
              * Format: date-time
-             * @description UTC
+             * @description When it was paused, UTC.
              */
             since: string;
         };
@@ -4458,7 +4456,7 @@ export interface components {
          * @enum {string}
          */
         PauseKind: "projection" | "platform" | "connection";
-        /** @description one entry per day, week (from Monday) or month; the range can cut the first and the last */
+        /** @description One entry per day, week (from Monday) or month; the range can cut the first and the last. */
         Periods: components["schemas"]["StatsPeriod"][];
         /**
          * Format: int64
@@ -4474,87 +4472,92 @@ export interface components {
         /** @description The activity on one platform. */
         PlatformActivity: {
             accounts_measured: components["schemas"]["AccountsMeasured"];
-            frequency: components["schemas"]["Frequency"];
+            /**
+             * Format: double
+             * @description From 0 to 100: posts per week as a percentage of 3, capped at 100.
+             */
+            frequency: number | null;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean of the measured accounts.
+             * @description The mean of the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
             score: components["schemas"]["Score"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
-             * @description number in scope
+             * @description Number in scope.
              */
             social_accounts: number;
         };
         /** @description The totals of one platform. */
         PlatformEngagementTotals: {
-            /** @description comments gained */
+            /** @description Comments gained. */
             comments: components["schemas"]["Gain"];
-            engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
+            /** @description Likes + comments + shares gained: the sum of those that are known. */
+            engagement: components["schemas"]["Gain"];
+            /** @description True if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
-            /** @description likes or reactions gained */
+            /** @description Likes or reactions gained. */
             likes: components["schemas"]["Gain"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["EngagementDay"][];
-            /** @description shares gained, including reposts */
+            /** @description Shares gained, including reposts. */
             shares: components["schemas"]["Gain"];
         };
         /** @description The follower series of one platform. */
         PlatformFollowerSeries: {
-            /** @description see `followers` of AccountTotals */
+            /** @description See `followers` of AccountTotals. */
             followers: components["schemas"]["Total"];
             moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
             same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
         };
         /** @description The totals of one platform. */
         PlatformGrowthTotals: {
-            /** @description see `engagement` of AccountTotals: counted by the platforms per account */
+            /** @description See `engagement` of AccountTotals: counted by the platforms per account. */
             engagement: components["schemas"]["Total"];
-            /** @description see `followers` of AccountTotals */
+            /** @description See `followers` of AccountTotals. */
             followers: components["schemas"]["Total"];
-            /** @description see `impressions` of ReachStats */
+            /** @description See `impressions` of ReachStats. */
             impressions: components["schemas"]["Total"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             post_engagement: components["schemas"]["PostEngagementOfGrowthTotals"];
-            /** @description video views, see `views` of ViewsSeries */
+            /** @description Video views, see `views` of ViewsSeries. */
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
@@ -4566,7 +4569,7 @@ export interface components {
             followers: components["schemas"]["Followers"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4577,12 +4580,12 @@ export interface components {
             likes: components["schemas"]["Likes"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["LikesDay"][];
         };
         /** @description The growth on one platform. */
@@ -4591,16 +4594,16 @@ export interface components {
             end: components["schemas"]["End"];
             /**
              * Format: date-time
-             * @description see `gained_since` of Total
+             * @description See `gained_since` of Total.
              */
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description `no_baseline` is true if followers were read in the range but never before. */
+            /** @description True if followers were read in the range but never before. */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4608,7 +4611,7 @@ export interface components {
             series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
@@ -4619,11 +4622,11 @@ export interface components {
             by: string;
             /** @description The name of the platform. */
             name: string;
-            /** @description CODE or CODE:TICKET */
+            /** @description Why it was paused: CODE or CODE:TICKET. */
             reason: string;
             /**
              * Format: date-time
-             * @description UTC
+             * @description When it was paused, UTC.
              */
             since: string;
         };
@@ -4632,23 +4635,23 @@ export interface components {
             impressions: components["schemas"]["Impressions"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
             reach: components["schemas"]["Reach"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
         };
         /** @description Describes how the connections of a platform are read. Their number is not public. */
         PlatformReading: {
-            /** @description account_insights or post_insights */
+            /** @description "account_insights" or "post_insights". */
             kind: string;
             /** @description The name of the platform. */
             name: string;
@@ -4661,17 +4664,17 @@ export interface components {
         PlatformRoi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null if there is no cost */
+            /** @description ISO 4217; null if there is no cost. */
             currency: string | null;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
-            /** @description `source_metrics` are the platform's names for the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. If a platform does not report views of accounts, views of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
+            /** @description The platform's names for the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); not available from LinkedIn or TikTok. If a platform does not report views of accounts, views of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); not available from LinkedIn. */
             source_metrics: string[];
             views: components["schemas"]["Views"];
         };
@@ -4693,37 +4696,37 @@ export interface components {
         PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description The response to /api/stats. */
         PlatformStats: {
-            /** @description all requested platforms, including those without accounts */
+            /** @description All requested platforms, including those without accounts. */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
         /** @description The series of one platform. */
         PlatformViewsSeries: {
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
-        /** @description platforms where the holder of the link can sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+        /** @description Platforms where the holder of the link can sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
         Platforms: components["schemas"]["Platform"][];
         /** @description Identifies one record of the log. */
         Position: {
             /**
              * Format: int64
-             * @description offset in the partition
+             * @description Offset in the partition.
              */
             offset: number;
             /**
              * Format: int64
-             * @description partition of the topic, from 0
+             * @description Partition of the topic, from 0.
              */
             partition: number;
-            /** @description name of the topic */
+            /** @description Name of the topic. */
             topic: string;
         };
         /**
@@ -4732,84 +4735,84 @@ export interface components {
          *     Figures are totals since publication, except the average watch time, which is reported as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostActivity: {
-            /** @description the sub-account that owns the post */
+            /** @description The sub-account that owns the post. */
             account_id: string;
             /**
              * Format: int64
-             * @description average watch time per view in milliseconds, as read
+             * @description Average watch time per view in milliseconds, as read.
              */
             avg_watch_ms: number | null;
             /**
              * Format: int64
-             * @description a category of the main application; null if the post has none
+             * @description A category of the main application; null if the post has none.
              */
             c_id: number | null;
             /**
              * Format: date-time
-             * @description capture time of these figures; null if the post was not read yet
+             * @description Capture time of these figures; null if the post was not read yet.
              */
             captured_at: string | null;
-            /** @description name of the category; null if the post has no category or the name is unknown */
+            /** @description Name of the category; null if the post has no category or the name is unknown. */
             category: string | null;
             /**
              * Format: int64
              * @description Comments; null if the platform did not report them.
              */
             comments: number | null;
-            /** @description the text; null if unknown */
+            /** @description The text; null if unknown. */
             content: string | null;
             /**
              * Format: date-time
-             * @description when the post was first registered here; null if only planned
+             * @description When the post was first registered here; null if only planned.
              */
             created_at: string | null;
-            /** @description the platform's id of the post; null until published */
+            /** @description The platform's id of the post; null until published. */
             external_id: string | null;
-            /** @description <social account>:<external id>; for a planned post <social account>:planned:<plan number> */
+            /** @description <social account>:<external id>; for a planned post <social account>:planned:<plan number>. */
             id: string;
             /**
              * Format: int64
-             * @description equal to `views` if the platform counts only views
+             * @description Equal to `views` if the platform counts only views.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them or the post was not read yet.
+             * @description Likes or reactions. All counts are null if the platform did not report them or the post was not read yet.
              */
             likes: number | null;
-            /** @description URL of the media, which can expire on the platform; null if unknown */
+            /** @description URL of the media, which can expire on the platform; null if unknown. */
             media_url: string | null;
             /**
              * Format: int64
-             * @description `member_id` is the owner of the connection when the post was last registered; for a planned post, the current owner.
+             * @description The owner of the connection when the post was last registered; for a planned post, the current owner.
              */
             member_id: number;
             p_id: components["schemas"]["Platform"];
-            /** @description the URL on the platform; null if unknown */
+            /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: date-time
-             * @description null if unknown or not published yet
+             * @description When it was published, UTC. Null if unknown or not published yet.
              */
             published_at: string | null;
             /**
              * Format: int64
-             * @description number of people
+             * @description Number of people.
              */
             reach: number | null;
             /**
              * Format: int64
-             * @description number of times that people saved the post; not all platforms count it
+             * @description Number of times that people saved the post; not all platforms count it.
              */
             saves: number | null;
             /**
              * Format: date-time
-             * @description when the content planner will publish the post; null if published
+             * @description When the content planner will publish the post; null if published.
              */
             scheduled_at: string | null;
             /**
@@ -4822,20 +4825,20 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description published or scheduled */
+            /** @description "published" or "scheduled". */
             state: components["schemas"]["ActivityState"];
-            /** @description post, photo, video, reel, story, carousel, ad, or a type from the main application; null if unknown */
+            /** @description Post, photo, video, reel, story, carousel, ad, or a type from the main application; null if unknown. */
             type: string | null;
             /**
              * Format: date-time
-             * @description when the post was last registered or read; null if only planned
+             * @description When the post was last registered or read; null if only planned.
              */
             updated_at: string | null;
-            /** @description the member's user, 24 hex digits; null if the member is not a user */
+            /** @description The member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
             /**
              * Format: int64
-             * @description video views; null if the platform did not report them
+             * @description Video views; null if the platform did not report them.
              */
             views: number | null;
         };
@@ -4847,12 +4850,12 @@ export interface components {
         PostCounts: {
             /**
              * Format: int64
-             * @description average watch time per view in milliseconds, as read; not cumulative, never summed
+             * @description Average watch time per view in milliseconds, as read; not cumulative, never summed.
              */
             avg_watch_ms: number | null;
             /**
              * Format: date-time
-             * @description time of the reading; null, like all figures, if the post was not read by then
+             * @description Time of the reading; null, like all figures, if the post was not read by then.
              */
             captured_at: string | null;
             /**
@@ -4867,29 +4870,29 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description likes + comments + shares, as far as they are known; null if none of them are known
+             * @description Likes + comments + shares, as far as they are known; null if none of them are known.
              */
             engagement: number | null;
-            /** @description `engagement_partial` is true if a part of `engagement` is missing. */
+            /** @description True if a part of `engagement` is missing. */
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description equal to `views` if the platform counts only views
+             * @description Equal to `views` if the platform counts only views.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description likes or reactions
+             * @description Likes or reactions.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description number of people; never summed over posts
+             * @description Number of people; never summed over posts.
              */
             reach: number | null;
             /**
              * Format: int64
-             * @description number of times that people saved the post; not all platforms count it
+             * @description Number of times that people saved the post; not all platforms count it.
              */
             saves: number | null;
             /**
@@ -4899,7 +4902,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null if unknown, or if the platform counts only impressions
+             * @description Video views; null if unknown, or if the platform counts only impressions.
              */
             views: number | null;
         };
@@ -4908,62 +4911,62 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description a category of the main application; null if the post has none
+             * @description A category of the main application; null if the post has none.
              */
             c_id: number | null;
             /**
              * Format: int64
-             * @description at the end of the range, like `likes`
+             * @description Total at the end of the range, like `likes`.
              */
             comments: number | null;
-            /** @description the text; null if unknown */
+            /** @description The text; null if unknown. */
             content: string | null;
             /**
              * Format: int64
-             * @description the sum of `likes`, `comments` and `shares`, as far as they are known
+             * @description The sum of `likes`, `comments` and `shares`, as far as they are known.
              */
             engagement: number | null;
-            /** @description a part of `engagement` is missing */
+            /** @description Whether a part of `engagement` is missing. */
             engagement_partial: boolean;
-            /** @description the platform's id of the post */
+            /** @description The platform's id of the post. */
             external_id: string;
             /**
              * Format: int64
-             * @description `gained` is the engagement gained in the range, see `engagement` of PostGrowth.
+             * @description The engagement gained in the range, see `engagement` of PostGrowth.
              */
             gained: number | null;
-            /** @description see `engagement_partial` of PostGrowth */
+            /** @description See `engagement_partial` of PostGrowth. */
             gained_partial: boolean;
-            /** @description <social account>:<the platform's id> */
+            /** @description <social account>:<the platform's id>. */
             id: string;
             /**
              * Format: int64
              * @description `likes`, `comments`, `shares` and their sum `engagement` are totals since publication, at the end of the range; see PostCounts.
              */
             likes: number | null;
-            /** @description null if unknown */
+            /** @description URL of the picture or video. Null if unknown. */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description see `no_baseline` of PostGrowth */
+            /** @description See `no_baseline` of PostGrowth. */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
-            /** @description the URL on the platform; null if unknown */
+            /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description the type as named by the platform or the main application; null if unknown */
+            /** @description The type as named by the platform or the main application; null if unknown. */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was published, UTC. Null if unknown.
              */
             published_at: string | null;
             /**
              * Format: int64
-             * @description at the end of the range, like `likes`
+             * @description Total at the end of the range, like `likes`.
              */
             shares: number | null;
             /**
@@ -4972,57 +4975,57 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description `post_engagement` is the likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
+        /** @description The likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
         PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
         /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). If the response is limited to clients or a member, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
              * Format: int64
-             * @description clicks gained
+             * @description Clicks gained.
              */
             clicks: number | null;
             /**
              * Format: int64
-             * @description comments gained
+             * @description Comments gained.
              */
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is likes + comments + shares gained, as far as they are known; null if none of them are known.
+             * @description Likes + comments + shares gained, as far as they are known; null if none of them are known.
              */
             engagement: number | null;
-            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
+            /** @description True if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description impressions gained; equal to `views` if the platform counts only views
+             * @description Impressions gained; equal to `views` if the platform counts only views.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description likes or reactions gained
+             * @description Likes or reactions gained.
              */
             likes: number | null;
-            /** @description `no_baseline` is true if the gain is unknown because the post was first read in the range, was read only once, and its figures are not counted from 0. */
+            /** @description True if the gain is unknown because the post was first read in the range, was read only once, and its figures are not counted from 0. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description saves gained
+             * @description Saves gained.
              */
             saves: number | null;
             /**
              * Format: int64
-             * @description shares gained, including reposts
+             * @description Shares gained, including reposts.
              */
             shares: number | null;
             /**
              * Format: date-time
-             * @description `since` is the capture time of the reading from which the gains are counted: the last reading before the range, otherwise a baseline in the range. Null if the gains are counted from publication, or if no gain is known.
+             * @description The capture time of the reading from which the gains are counted: the last reading before the range, otherwise a baseline in the range. Null if the gains are counted from publication, or if no gain is known.
              */
             since: string | null;
             /**
              * Format: int64
-             * @description video views gained
+             * @description Video views gained.
              */
             views: number | null;
         };
@@ -5031,35 +5034,35 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description a category of the main application; null if the post has none
+             * @description A category of the main application; null if the post has none.
              */
             c_id: number | null;
-            /** @description the text; null if unknown */
+            /** @description The text; null if unknown. */
             content: string | null;
-            /** @description the platform's id of the post */
+            /** @description The platform's id of the post. */
             external_id: string;
-            /** @description in the range */
+            /** @description Growth in the range. */
             growth: components["schemas"]["PostGrowth"];
-            /** @description <social account>:<the platform's id> */
+            /** @description <social account>:<the platform's id>. */
             id: string;
-            /** @description at the end of the range */
+            /** @description Totals at the end of the range. */
             latest: components["schemas"]["PostCounts"];
-            /** @description null if unknown */
+            /** @description URL of the picture or video. Null if unknown. */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
             p_id: components["schemas"]["Platform"];
-            /** @description the URL on the platform; null if unknown */
+            /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description the type as named by the platform or the main application; null if unknown */
+            /** @description The type as named by the platform or the main application; null if unknown. */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was published, UTC. Null if unknown.
              */
             published_at: string | null;
             /**
@@ -5070,7 +5073,7 @@ export interface components {
         };
         /** @description The response to /getPostInsights and /getMembersPostInsights. */
         PostInsights: {
-            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
+            /** @description All posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostInsight"][];
         };
         /** @description One post with its likes. */
@@ -5078,43 +5081,43 @@ export interface components {
             account_id: components["schemas"]["AccountId"];
             /**
              * Format: int64
-             * @description a category of the main application; null if the post has none
+             * @description A category of the main application; null if the post has none.
              */
             c_id: number | null;
-            /** @description the text; null if unknown */
+            /** @description The text; null if unknown. */
             content: string | null;
-            /** @description the platform's id of the post */
+            /** @description The platform's id of the post. */
             external_id: string;
             /**
              * Format: int64
-             * @description in the range, see `likes` of PostGrowth
+             * @description Gained in the range, see `likes` of PostGrowth.
              */
             gained: number | null;
-            /** @description <social account>:<the platform's id> */
+            /** @description <social account>:<the platform's id>. */
             id: string;
             /**
              * Format: int64
-             * @description total since publication, at the end of the range; null if not read or not reported
+             * @description Total since publication, at the end of the range; null if not read or not reported.
              */
             likes: number | null;
-            /** @description null if unknown */
+            /** @description URL of the picture or video. Null if unknown. */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description see `no_baseline` of PostGrowth */
+            /** @description See `no_baseline` of PostGrowth. */
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
-            /** @description the URL on the platform; null if unknown */
+            /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description the type as named by the platform or the main application; null if unknown */
+            /** @description The type as named by the platform or the main application; null if unknown. */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was published, UTC. Null if unknown.
              */
             published_at: string | null;
             /**
@@ -5127,7 +5130,7 @@ export interface components {
         PostReading: {
             /**
              * Format: int64
-             * @description average watch time per view in milliseconds, as read
+             * @description Average watch time per view in milliseconds, as read.
              */
             avg_watch_ms: number | null;
             /**
@@ -5147,32 +5150,32 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description Likes + comments + shares, as far as they are known; null if none of them is.
+             * @description Likes + comments + shares, of the parts that are known; null if none is known.
              */
             engagement: number | null;
             /**
              * Format: int64
-             * @description How often it was shown; null if the platform did not report it.
+             * @description Number of times it was shown; null if the platform did not report it.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them with this reading.
+             * @description Likes or reactions. All counts are null if the platform did not report them with this reading.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description owner of the connection at that time
+             * @description Owner of the connection at that time.
              */
             member_id: number;
             /**
              * Format: int64
-             * @description number of people
+             * @description Number of people.
              */
             reach: number | null;
             /**
              * Format: int64
-             * @description How often people saved it; null if the platform did not report it.
+             * @description Number of times it was saved; null if the platform did not report it.
              */
             saves: number | null;
             /**
@@ -5185,85 +5188,85 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description that member's user, 24 hex digits; null if the member is not a user */
+            /** @description That member's user, 24 hex digits; null if the member is not a user. */
             user_id: string | null;
             /**
              * Format: int64
-             * @description video views; null if the platform did not report them
+             * @description Video views; null if the platform did not report them.
              */
             views: number | null;
         };
         /**
          * Format: int64
-         * @description `posts` is the number of posts of the measured accounts published in the range, according to the publication time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are counted. If a page moved to another sub-account, posts from before the move are counted for both sub-accounts. Null if no account is measured.
+         * @description The number of posts of the measured accounts published in the range, according to the publication time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are counted. If a page moved to another sub-account, posts from before the move are counted for both sub-accounts. Null if no account is measured.
          */
         Posts: number | null;
         /** @description The response to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
-            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
+            /** @description All posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostEngagement"][];
         };
         /** @description The response to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
-            /** @description all requested platforms, including those without posts */
+            /** @description All requested platforms, including those without posts. */
             platforms: components["schemas"]["PlatformLikesSeries"][];
-            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. The pages of a response differ only in this list. For a member, the list contains the posts of the connections that the member owns now, and posts that were read in the range while the member owned their connection. Their gains, like `total`, include only readings from the time when the member owned the connection. */
+            /** @description All posts that were published before the end of the range or read in it, newest first. The pages of a response differ only in this list. For a member, the list contains the posts of the connections that the member owns now, and posts that were read in the range while the member owned their connection. Their gains, like `total`, include only readings from the time when the member owned the connection. */
             posts: components["schemas"]["PostLikes"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["LikesSeries"];
         };
         /**
          * Format: int64
-         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures, by contrast, include only gains from times when the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
+         * @description The number of posts published in the range on connections that the member owns now, including posts that were deleted later. The other figures, by contrast, include only gains from times when the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
          */
         PostsPublished: number | null;
         /**
          * Format: int64
-         * @description the same number for the previous period (see Total); null with compare=none or if unknown
+         * @description The same number for the previous period (see Total); null with compare=none or if unknown.
          */
         PostsPublishedPrevious: number | null;
         /** @description The response to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
-            /** @description all requested platforms, including those without posts */
+            /** @description All requested platforms, including those without posts. */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["EngagementTotals"];
         };
         /** @description The response to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
-            /** @description all requested platforms, including those without posts */
+            /** @description All requested platforms, including those without posts. */
             platforms: components["schemas"]["PlatformViewsSeries"][];
-            /** @description over the requested platforms */
+            /** @description All requested platforms together. */
             total: components["schemas"]["ViewsSeries"];
         };
         /** @description The result of preparing a generation of this program's version. */
         Prepared: {
-            /** @description the generation already existed; nothing was done */
+            /** @description Whether the generation already existed, so that nothing was done. */
             already: boolean;
             /**
              * Format: int64
-             * @description generation that readers of this version use; 0 until it is built
+             * @description Generation that readers of this version use; 0 until it is built.
              */
             generation?: number;
-            /** @description name of the projection */
+            /** @description Name of the projection. */
             projection: string;
-            /** @description `rebuild` builds the generation; absent if it already exists. */
+            /** @description Builds the generation; absent if it already exists. */
             rebuild?: components["schemas"]["Rebuild"];
             /**
              * Format: int64
-             * @description version of this program's projector
+             * @description Version of this program's projector.
              */
             version: number;
         };
         /** @description The change to a user's access. If all lists are empty, the access does not change. */
         PreviewedAccess: {
-            /** @description accounts that the user can see only after the change */
+            /** @description Accounts that the user can see only after the change. */
             gains: components["schemas"]["Named"][];
-            /** @description scopes gained on accounts that the user can see before and after the change */
+            /** @description Scopes gained on accounts that the user can see before and after the change. */
             gains_scopes: components["schemas"]["PreviewedScope"][];
-            /** @description accounts that the user can see only before the change */
+            /** @description Accounts that the user can see only before the change. */
             loses: components["schemas"]["Named"][];
-            /** @description scopes lost on accounts that the user can see before and after the change */
+            /** @description Scopes lost on accounts that the user can see before and after the change. */
             loses_scopes: components["schemas"]["PreviewedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
@@ -5272,39 +5275,39 @@ export interface components {
         PreviewedDashboard: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
-            /** @description What changed between before and after. */
+            /** @description What changed between `before` and `after`. */
             changes: components["schemas"]["Differences"];
-            /** @description the sub-account */
+            /** @description The sub-account. */
             dashboard: components["schemas"]["Named"];
-            /** @description points of contact at the agency */
+            /** @description Points of contact at the agency. */
             main_poc: components["schemas"]["Named"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
             /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["Named"][];
-            /** @description on the list */
+            /** @description Users on the list. */
             users: components["schemas"]["Named"][];
         };
         /** @description A scope that a user would gain or lose. */
         PreviewedScope: {
-            /** @description accounts for which the scope would change */
+            /** @description Accounts for which the scope would change. */
             accounts: components["schemas"]["Named"][];
-            /** @description The scope. */
+            /** @description Name of the scope. */
             scope: string;
         };
-        /** @description `previous_periods` is present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the first day of the earlier period. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the first day of the earlier period. */
         PreviousPeriods: components["schemas"]["StatsPeriod"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeries: components["schemas"]["EngagementDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfFollowerSeries: components["schemas"]["FollowerDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfLikesSeries: components["schemas"]["LikesDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfNetGrowth: components["schemas"]["GrowthDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfPlatformReachStats: components["schemas"]["ReachDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
+        /** @description Present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfPlatformViewsSeries: components["schemas"]["ViewsDay"][];
         /**
          * @description Says whether a price is known, and if not, why.
@@ -5320,7 +5323,7 @@ export interface components {
         PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
         /**
          * Format: int64
-         * @description `priced_views` is the number of page views that accounts gained while their price was known. The cost is for these views. Null if there are no such views. Like `views`, they add up over time.
+         * @description The number of page views that accounts gained while their price was known. The cost is for these views. Null if there are no such views. Like `views`, they add up over time.
          */
         PricedViews: number | null;
         /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
@@ -5329,65 +5332,65 @@ export interface components {
             code: components["schemas"]["Code"];
             /** @description Id of the command; also its idempotency key. */
             command_id?: string;
-            /** @description Details of this occurrence. */
+            /** @description Same as `message`. */
             detail: string;
             errors: components["schemas"]["Errors"];
-            /** @description A message for people that says what was wrong and what to do. */
+            /** @description A message for people that says what is wrong and what to do. */
             message: string;
-            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
+            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
             request_id: string;
             /**
              * Format: int64
              * @description The HTTP status.
              */
             status: number;
-            /** @description False: the request was refused or failed. */
+            /** @description Always false. */
             success: boolean;
             /** @description The reason phrase of the HTTP status. */
             title: string;
-            /** @description The type of the problem. */
+            /** @description URI that identifies the error code. */
             type: string;
         };
         /** @description The status of a projection. */
         Projection: {
-            /** @description generations being built, of any version */
+            /** @description Generations being built, of any version. */
             building: components["schemas"]["Build"][];
             /**
              * Format: int64
-             * @description generation that readers use
+             * @description Generation that readers use.
              */
             generation: number;
             /**
              * Format: int64
-             * @description exact number of events not yet folded, all partitions
+             * @description Exact number of events not yet folded, all partitions.
              */
             lag_events: number;
             /**
              * Format: double
-             * @description longest time that a partition has been behind without progress; 0 without lag
+             * @description Longest time that a partition has been behind without progress; 0 without lag.
              */
             lag_seconds: number;
             /**
              * Format: int64
-             * @description number of events that wait for an operator
+             * @description Number of events that wait for an operator.
              */
             parked: number;
-            /** @description progress in each partition of its topic */
+            /** @description Progress in each partition of its topic. */
             partitions: components["schemas"]["Partition"][];
-            /** @description an operator has paused the projection */
+            /** @description Whether an operator has paused the projection. */
             paused: boolean;
-            /** @description why the projection is stopped */
+            /** @description Why the projection is stopped. */
             problem?: string;
-            /** @description name of the projection */
+            /** @description Name of the projection. */
             projection: string;
             /**
              * Format: int64
-             * @description lost races and duplicates since this process was started
+             * @description Lost races and duplicates since this process was started.
              */
             stale: number;
-            /** @description state of that generation */
+            /** @description State of that generation. */
             state: components["schemas"]["State"];
-            /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
+            /** @description The latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
         };
         /** @description The state of a read model, as of this process's last check. */
@@ -5418,9 +5421,9 @@ export interface components {
             parked: number;
             /** @description The partitions of the topic. */
             partitions: components["schemas"]["PartitionHealth"][];
-            /** @description Whether an operator has paused it. */
+            /** @description Whether an operator paused it. */
             paused: boolean;
-            /** @description building, live */
+            /** @description "building" or "live". */
             state: string;
         };
         /**
@@ -5430,7 +5433,7 @@ export interface components {
         RankBy: "gained" | "total";
         /** @description A member in a ranking. The figures are the gains of the ranked posts in the range, from readings at times when the member owned the connection. With by=total, they are the totals of the posts at the end of the range. */
         RankedMember: {
-            /** @description name of the member's account; null if the member is no longer in the directory */
+            /** @description Name of the member's account; null if the member is no longer in the directory. */
             account_name: string | null;
             /**
              * Format: int64
@@ -5439,36 +5442,36 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is likes + comments + shares, as far as platforms report them.
+             * @description Likes + comments + shares, as far as platforms report them.
              */
             engagement: number;
-            /** @description URL of the picture of the member's user; null if there is no picture */
+            /** @description URL of the picture of the member's user; null if there is no picture. */
             image: string | null;
             /**
              * Format: int64
-             * @description likes or reactions; this and the following figures are null if no platform reported them
+             * @description Likes or reactions; all counts except `engagement` are null if no platform reported them.
              */
             likes: number | null;
             /**
              * Format: int64
-             * @description id of the member
+             * @description Id of the member.
              */
             member_id: number;
-            /** @description null if the member is no longer in the directory */
+            /** @description Name, as in the directory. Null if the member is no longer in the directory. */
             name: string | null;
             /**
              * Format: int64
-             * @description number of ranked posts
+             * @description Number of ranked posts.
              */
             posts: number;
             /**
              * Format: int64
-             * @description `previous_rank` is the member's rank in the previous period by the same measure; null if the member was not ranked then.
+             * @description The member's rank in the previous period by the same measure; null if the member was not ranked then.
              */
             previous_rank: number | null;
             /**
              * Format: int64
-             * @description starts at 1; tied members share a rank and are ordered by id, and the following ranks are skipped (1, 1, 3)
+             * @description Rank, from 1; tied members share a rank and are ordered by id, and the following ranks are skipped (1, 1, 3).
              */
             rank: number;
             /**
@@ -5478,59 +5481,59 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null if no platform reported them
+             * @description Video views; null if no platform reported them.
              */
             views: number | null;
         };
         /** @description A post in a ranking. Names are current; null if the entity is no longer in the directory. */
         RankedPost: {
             account_id: components["schemas"]["AccountId"];
-            /** @description name of `account_id` */
+            /** @description Name of `account_id`. */
             account_name: string | null;
             /**
              * Format: int64
-             * @description a category of the main application; null if the post has none
+             * @description A category of the main application; null if the post has none.
              */
             c_id: number | null;
-            /** @description name of `c_id`; also null if the post has no category */
+            /** @description Name of `c_id`; also null if the post has no category. */
             category_name: string | null;
-            /** @description the text; null if unknown */
+            /** @description The text; null if unknown. */
             content: string | null;
-            /** @description the platform's id of the post */
+            /** @description The platform's id of the post. */
             external_id: string;
-            /** @description in the range; posts are ranked by `engagement` of PostGrowth */
+            /** @description Growth in the range; posts are ranked by `engagement` of PostGrowth. */
             growth: components["schemas"]["PostGrowth"];
-            /** @description <social account>:<the platform's id> */
+            /** @description <social account>:<the platform's id>. */
             id: string;
-            /** @description at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts */
+            /** @description Totals at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts. */
             latest: components["schemas"]["PostCounts"];
-            /** @description null if unknown */
+            /** @description URL of the picture or video. Null if unknown. */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description URL of the picture of the member's user; null if there is no picture */
+            /** @description URL of the picture of the member's user; null if there is no picture. */
             member_image: string | null;
-            /** @description name of `member_id` */
+            /** @description Name of `member_id`. */
             member_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description name of the social account; null if unknown, or if the account has left the caller's scope */
+            /** @description Name of the social account; null if unknown, or if the account has left the caller's scope. */
             page_name: string | null;
-            /** @description the URL on the platform; null if unknown */
+            /** @description The URL on the platform; null if unknown. */
             permalink: string | null;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description the type as named by the platform or the main application; null if unknown */
+            /** @description The type as named by the platform or the main application; null if unknown. */
             post_type: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was published, UTC. Null if unknown.
              */
             published_at: string | null;
             /**
              * Format: int64
-             * @description starts at 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3)
+             * @description Rank, from 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3).
              */
             rank: number;
             /**
@@ -5541,9 +5544,9 @@ export interface components {
         };
         /** @description Suggests the other ranking. */
         RankingOffer: {
-            /** @description value of the parameter by */
+            /** @description Value of the parameter by. */
             by: components["schemas"]["RankBy"];
-            /** @description a sentence */
+            /** @description A sentence. */
             reason: string;
         };
         /**
@@ -5556,25 +5559,25 @@ export interface components {
         RateBase: "reach" | "followers";
         /**
          * Format: int64
-         * @description `reach` is how many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, or if there is more than one social account: people are never summed.
+         * @description How many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, or if there is more than one social account: people are never summed.
          */
         Reach: number | null;
         /** @description One interval of ReachStats: a day, week or month. Platforms label figures with their own days, some in Pacific time; a figure appears on the day of its label. */
         ReachDay: {
             /**
              * Format: int64
-             * @description number of accounts in `impressions`
+             * @description Number of accounts in `impressions`.
              */
             accounts_read: number;
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description `impressions` is the number of impressions gained in this interval. A cumulative figure is measured from the previous reading, which can be several days old (see Total). Null if none were read.
+             * @description The number of impressions gained in this interval. A cumulative figure is measured from the previous reading, which can be several days old (see Total). Null if none were read.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null if there is no such figure, or if there is more than one social account.
+             * @description The platform's figure for exactly this interval (its window of a day, a week or 28 days). Null if there is no such figure, or if there is more than one social account.
              */
             reach: number | null;
         };
@@ -5583,7 +5586,7 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description null if not read
+             * @description The value. Null if not read.
              */
             value: number | null;
         };
@@ -5592,11 +5595,11 @@ export interface components {
             impressions: components["schemas"]["Impressions"];
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
             reach: components["schemas"]["Reach"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
         };
@@ -5607,32 +5610,32 @@ export interface components {
              * @description When it was read from the platform, UTC.
              */
             captured_at: string;
-            /** @description last day of the window, as labeled by the platform; null if unlabeled */
+            /** @description Last day of the window, as labeled by the platform; null if unlabeled. */
             ends_on: string | null;
-            /** @description The platform's name of the metric. */
+            /** @description The platform's name for the metric. */
             source_metric: string;
             /**
              * Format: int64
-             * @description number of people
+             * @description Number of people.
              */
             value: number;
-            /** @description the platform's name for the window: day, week, days_28, … */
+            /** @description The platform's name for the window: day, week, days_28, … */
             window: string;
         };
         /** @description A figure as the platform reports it. No total includes it, because it covers the platform's own window or cannot be added up. */
         ReadFigure: {
             /**
              * Format: date-time
-             * @description capture time of the last reading in the range
+             * @description Capture time of the last reading in the range.
              */
             captured_at: string;
-            /** @description rolling or stock */
+            /** @description Rolling or stock. */
             kind: components["schemas"]["Kind"];
             /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
             metric: string;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -5641,21 +5644,21 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description The platform's name of the metric. */
+            /** @description The platform's name for the metric. */
             source_metric: string;
             /**
              * Format: int64
-             * @description The value.
+             * @description The figure as read.
              */
             value: number;
-            /** @description the platform's name for the window; null if unnamed */
+            /** @description The platform's name for the window; null if unnamed. */
             window: string | null;
         };
         /** @description An operator's reason: a code from a fixed list, and the ticket with the details. */
         Reason: {
-            /** @description one of a fixed list of codes */
+            /** @description One of a fixed list of codes. */
             code: components["schemas"]["ReasonCode"];
-            /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / - */
+            /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -. */
             ticket?: string;
         };
         /**
@@ -5667,63 +5670,63 @@ export interface components {
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
         /** @description The build of a generation, or the rollback to an earlier one. */
         Rebuild: {
-            /** @description rollback to an earlier generation */
+            /** @description Whether it is a rollback to an earlier generation. */
             back?: boolean;
-            /** @description why it failed, or what it waits for */
+            /** @description Why it failed, or what it waits for. */
             error?: string;
             /**
              * Format: double
-             * @description remaining time of the bulk fold; absent if unknown
+             * @description Remaining time of the bulk fold; absent if unknown.
              */
             eta_seconds?: number;
             /**
              * Format: int64
-             * @description number of records folded in bulk
+             * @description Number of records folded in bulk.
              */
             events_done: number;
             /**
              * Format: double
-             * @description recent rate
+             * @description Recent rate.
              */
             events_per_second: number;
             /**
              * Format: int64
-             * @description number of records in the topic at the start
+             * @description Number of records in the topic at the start.
              */
             events_total: number;
             /**
              * Format: date-time
-             * @description when it ended; absent before
+             * @description When it ended; absent before.
              */
             finished_at?: string;
             /**
              * Format: int64
-             * @description number of the new generation; 0 until it is created
+             * @description Number of the new generation; 0 until it is created.
              */
             generation?: number;
-            /** @description id of the rebuild */
+            /** @description Id of the rebuild. */
             id: string;
-            /** @description name of the projection */
+            /** @description Name of the projection. */
             projection: string;
-            /** @description CODE or CODE:TICKET */
+            /** @description CODE or CODE:TICKET. */
             reason: string;
             /**
              * Format: date-time
-             * @description time of the request, UTC
+             * @description Time of the request, UTC.
              */
             requested_at: string;
-            /** @description id of the user or of the system actor */
+            /** @description Id of the user or of the system actor. */
             requested_by: string;
             /**
              * Format: date-time
-             * @description when a process started it; absent before
+             * @description When a process started it; absent before.
              */
             started_at?: string;
-            /** @description state of the rebuild */
+            /** @description State of the rebuild. */
             state: components["schemas"]["RebuildState"];
             /**
              * Format: int64
-             * @description version of the projector
+             * @description Version of the projector.
              */
             version: number;
         };
@@ -5740,49 +5743,48 @@ export interface components {
         RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
-            /** @description who made the change */
+            /** @description Who made the change. */
             actor: components["schemas"]["Named"];
             /** @description Id of the command; also its idempotency key. */
             command_id: string;
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description hash of the record, SHA-256 in hex */
+            /** @description Hash of the record, SHA-256 in hex. */
             hash: string;
-            /** @description null if the actor acted for no one else */
-            on_behalf_of: components["schemas"]["Named"] | null;
-            /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
+            on_behalf_of: components["schemas"]["OnBehalfOf"];
+            /** @description Id that the service assigned to the request; also in the X-Request-Id header of its response. */
             request_id: string;
-            /** @description the role that permitted it */
+            /** @description The role that permitted it. */
             role: string;
             /**
              * Format: date-time
-             * @description UTC; strictly increases with `version`
+             * @description UTC; strictly increases with `version`.
              */
             time: string;
-            /** @description for example dashboard.accounts_linked.v1 */
+            /** @description For example dashboard.accounts_linked.v1. */
             type: string;
             /**
              * Format: int64
-             * @description version of the agency's stream
+             * @description Version of the agency's stream.
              */
             version: number;
         };
         /** @description One header of a record. */
         RecordHeader: {
-            /** @description name of the header */
+            /** @description Name of the header. */
             key: string;
-            /** @description value; bytes that are not text are escaped */
+            /** @description Value; bytes that are not text are escaped. */
             value: string;
         };
         /** @description A page or profile as stored in the directory. */
         Registered: {
-            /** @description `changed` is true if this request changed the directory. */
+            /** @description True if this request changed the directory. */
             changed: boolean;
-            /** @description false if the page is no longer read */
+            /** @description False if the page is no longer read. */
             connected: boolean;
             /**
              * Format: int64
-             * @description the connection for which tokens must be sent
+             * @description The connection for which tokens must be sent.
              */
             connection_id: number;
             /**
@@ -5795,46 +5797,46 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description `subscribed` is true if the account or its agency has an active subscription. Without one, the page is not read. */
+            /** @description True if the account or its agency has an active subscription. Without one, the page is not read. */
             subscribed: boolean;
         };
         /** @description A page or profile for which the main application handles the sign-in. */
         RegistrationBody: {
-            /** @description LinkedIn: 1 profile, 2 company page */
+            /** @description LinkedIn: 1 profile, 2 company page. */
             a_type?: components["schemas"]["AccountType"];
-            /** @description `account` is the id of the account that the page belongs to: a client, or an agency itself. */
+            /** @description The id of the account that the page belongs to: a client, or an agency itself. */
             account: string;
-            /** @description `connected` says whether the page is read. False disconnects it. The default is true. */
+            /** @description True if the page is to be read; false disconnects it. The default is true. */
             connected?: boolean;
-            /** @description `external_id` is the platform's id of the page or profile. */
+            /** @description The platform's id of the page or profile. */
             external_id: string;
             /** @description The name on the platform, at most 200 characters. */
             name: string;
-            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
             platform: components["schemas"]["Platform"];
             /** @description The user of the account who owns the page. */
             user?: string;
         };
         /**
          * Format: double
-         * @description `regularity` is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
+         * @description From 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
          */
         Regularity: number | null;
         /** @description The result of retrying parked events. An event that is folded in one generation but not in another stays parked. */
         RetryResult: {
             /**
              * Format: int64
-             * @description number of folded events
+             * @description Number of folded events.
              */
             folded: number;
-            /** @description events that failed again; events that wait for them were not tried */
+            /** @description Events that failed again; events that wait for them were not tried. */
             parked: components["schemas"]["StillParked"][];
         };
         /** @description Compares page views with the cost of subscriptions. Platforms count page views per account. Video views of posts are counted separately, see ViewsSeries. */
         Roi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null if there is no cost */
+            /** @description ISO 4217; null if there is no cost. */
             currency: string | null;
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
@@ -5844,11 +5846,11 @@ export interface components {
         RoiMonth: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null if there is no cost */
+            /** @description ISO 4217; null if there is no cost. */
             currency: string | null;
             /**
              * Format: int64
-             * @description `days` is the number of days of the month that are in the range and have begun, including today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
+             * @description The number of days of the month that are in the range and have begun, including today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
              */
             days: number;
             /**
@@ -5856,9 +5858,9 @@ export interface components {
              * @description Number of days in the whole month.
              */
             days_in_month: number;
-            /** @description YYYY-MM in the response's time zone */
+            /** @description YYYY-MM in the response's time zone. */
             month: string;
-            /** @description all requested platforms, in this month */
+            /** @description All requested platforms, in this month. */
             platforms: components["schemas"]["PlatformRoi"][];
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
@@ -5866,69 +5868,71 @@ export interface components {
         };
         /** @description The response to /getRoiViews. */
         RoiViews: {
-            /** @description every calendar month that overlaps the range, oldest first */
+            /** @description Every calendar month that overlaps the range, oldest first. */
             months: components["schemas"]["RoiMonth"][];
-            /** @description all requested platforms, over the months */
+            /** @description All requested platforms, over the months. */
             platforms: components["schemas"]["PlatformRoi"][];
-            /** @description over the platforms and months */
+            /** @description All platforms and months together. */
             total: components["schemas"]["Roi"];
         };
+        /** @description The role that allowed the action. Null if the user is not staff of the agency. */
+        Role: components["schemas"]["DirectoryStaff"] | null;
         /** @description Compares followers without the accounts that were connected or moved here in between. */
         SameAccounts: {
             /**
              * Format: int64
-             * @description number of accounts in `previous` and `change`
+             * @description Number of accounts in `previous` and `change`.
              */
             accounts: number;
             /**
              * Format: int64
-             * @description null if `previous` is null
+             * @description The change of these accounts; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change` as a percentage of `previous`; null under the conditions of Total
+             * @description `change` as a percentage of `previous`; null under the conditions of Total.
              */
             change_pct: number | null;
             /**
              * Format: int64
-             * @description see Total; null if there are no such accounts
+             * @description See Total; null if there are no such accounts.
              */
             previous: number | null;
         };
-        /** @description `same_accounts` compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
+        /** @description Compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
         /** @description An uninterrupted period during which a dashboard had a scope. */
         ScopeSpan: {
-            /** @description the record that added the scope */
+            /** @description The record that added the scope. */
             given_by: components["schemas"]["Record"];
-            /** @description The scope. */
+            /** @description Name of the scope. */
             scope: string;
-            /** @description the record that removed the scope; null if there was no such record up to `as_of` */
+            /** @description The record that removed the scope; null if there was no such record up to `as_of`. */
             taken_by: components["schemas"]["Record"] | null;
         };
         /**
          * Format: double
-         * @description `score` is from 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
+         * @description From 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
          */
         Score: number | null;
-        /** @description one entry per interval of the range; they add up to `net` */
+        /** @description One entry per interval of the range; they add up to `net`. */
         Series: components["schemas"]["GrowthDay"][];
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
-            /** @description sub-account, 24 hex digits; "" if unknown */
+            /** @description Sub-account, 24 hex digits; "" if unknown. */
             account_id: string;
             /**
              * Format: int64
-             * @description id of the refused connection
+             * @description Id of the refused connection.
              */
             connection_id: number;
             /**
              * Format: int64
-             * @description owner of the connection; null if unknown
+             * @description Owner of the connection; null if unknown.
              */
             member_id: number | null;
-            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+            /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok. */
             p_id: components["schemas"]["Platform"];
         };
         /** @description A link that signs a user in to the console once. */
@@ -5939,13 +5943,13 @@ export interface components {
             user_id: string;
             /**
              * Format: date-time
-             * @description `works_until` is when the link expires. It becomes invalid earlier if it is used or replaced by a newer one.
+             * @description When the link expires. It becomes invalid earlier if it is used or replaced by a newer one.
              */
             works_until: string;
         };
         /** @description The body of a request to create a sign-in link. */
         SignInLinkBody: {
-            /** @description `valid_for` is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
+            /** @description The lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
             valid_for?: string;
         };
         /** @description A browser in which a user is signed in to the console. */
@@ -5964,71 +5968,71 @@ export interface components {
             seen_at: string;
             /**
              * Format: date-time
-             * @description UTC
+             * @description Time of the sign-in, UTC.
              */
             signed_in_at: string;
-            /** @description `way` is how the user signed in: link, provider, token, or demo. */
+            /** @description How the user signed in: link, provider, token, or demo. */
             way: string;
         };
         /** @description The result of skipping a parked event. */
         SkipResult: {
-            /** @description the event had already been skipped; nothing was done */
+            /** @description Whether the event had already been skipped, so that nothing was done. */
             already: boolean;
             /**
              * Format: int64
-             * @description number of waiting events that were folded
+             * @description Number of waiting events that were folded.
              */
             folded: number;
-            /** @description id of the skipped event */
+            /** @description Id of the skipped event. */
             id: string;
-            /** @description events of the stream that are still parked; the first one blocks the others */
+            /** @description Events of the stream that are still parked; the first one blocks the others. */
             parked: components["schemas"]["StillParked"][];
-            /** @description `unknown` is true if the event was skipped but the waiting events could not be read: list the parked events. */
+            /** @description True if the event was skipped but the waiting events could not be read: list the parked events. */
             unknown?: boolean;
         };
         /**
          * Format: int64
-         * @description `social_accounts` is the number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
+         * @description The number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
          */
         SocialAccounts: number;
         /**
          * Format: int64
-         * @description accounts that the member has now, and former ones with figures in this response
+         * @description Accounts that the member has now, and former ones with figures in this response.
          */
         SocialAccountsOfGrowthTotals: number;
         /** @description One social account that a response uses. */
         Source: {
-            /** @description LinkedIn: 1 profile, 2 company page */
+            /** @description LinkedIn: 1 profile, 2 company page. */
             a_type?: components["schemas"]["AccountType"];
-            /** @description the sub-account that it belongs to */
+            /** @description The sub-account that it belongs to. */
             account_id: string;
-            /** @description `gaps` are sentences about days of the range that were not read. Present only if the status is disconnected or reconnect; otherwise `reason` contains these sentences. */
+            /** @description Sentences about days of the range that were not read. Present only if the status is disconnected or reconnect; otherwise `reason` contains these sentences. */
             gaps?: string[];
             /**
              * Format: date-time
-             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is no such reading.
+             * @description The capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is no such reading.
              */
             last_read_at: string | null;
-            /** @description `missing` lists the metrics of the response that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
+            /** @description Lists the metrics of the response that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
-            /** @description null if the social account is no longer in the directory */
+            /** @description Name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
+            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
             paused?: string;
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description a sentence; null if the status is ok */
+            /** @description A sentence; null if the status is ok. */
             reason: string | null;
             /**
              * Format: int64
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description how complete the figures are */
+            /** @description How complete the figures are. */
             status: components["schemas"]["SourceStatus"];
         };
         /**
@@ -6045,34 +6049,35 @@ export interface components {
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
         /** @description Describes a page of spans. */
         SpansMeta: {
-            /** @description The point up to which the response is complete. */
+            /** @description The position in the agency's stream up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description the last change before the range or up to the moment; spans that existed then are included */
+            /** @description The last change before the range or up to the moment; spans that existed then are included. */
             from: components["schemas"]["StreamPosition"];
-            /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
+            /** @description Says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];
-            names_proven: components["schemas"]["NamesProven"];
+            /** @description Always false: the log contains only ids, and their names come from the current directory. */
+            names_proven: boolean;
             next_cursor?: components["schemas"]["NextCursor"];
-            /** @description `staff` are the agency's active staff, or only the user in the query. Staff can open every dashboard because of their role, regardless of lists. */
+            /** @description The agency's active staff, or only the user in the query. Staff can open every dashboard because of their role, regardless of lists. */
             staff: components["schemas"]["AccessStaff"];
-            /** @description the last change in the range; for a moment, the same as `from` */
+            /** @description The last change in the range; for a moment, the same as `from`. */
             to: components["schemas"]["StreamPosition"];
-            /** @description the user in the query; null for all users */
+            /** @description The user in the query; null for all users. */
             user: components["schemas"]["Named"] | null;
-            /** @description `without_access` are the dashboards to which no client user had access at the moment. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
+            /** @description The dashboards to which no client user had access at the moment. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
         /**
          * Format: int64
-         * @description `start` is the number of followers at the last readings before the range. For an account that was first read in the range, that reading is used. Null if no account is covered.
+         * @description The number of followers at the last readings before the range. For an account that was first read in the range, that reading is used. Null if no account is covered.
          */
         Start: number | null;
         /** @description A sign-in that can be opened. */
         StartedSignIn: {
-            /** @description id with which the status of the sign-in can be read */
+            /** @description Id with which the status of the sign-in can be read. */
             id: string;
-            /** @description `start_url` is the address to open in the browser of the person who signs in. It is valid for ten minutes and works once. */
+            /** @description The address to open in the browser of the person who signs in. It is valid for ten minutes and works once. */
             start_url: string;
         };
         /**
@@ -6088,28 +6093,28 @@ export interface components {
         State: "copying" | "building" | "live" | "retired" | "dropped";
         /** @description A dashboard at a moment. */
         StateAnswer: {
-            /** @description the state after this prefix of the stream */
+            /** @description Position in the stream at the moment. */
             as_of: components["schemas"]["StreamPosition"];
-            /** @description the last record in the prefix that changed this dashboard */
+            /** @description The last record in the prefix that changed this dashboard. */
             changed_by: components["schemas"]["Record"];
             /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
-            /** @description The state at that time. */
+            /** @description The state at that moment. */
             state: components["schemas"]["DashboardState"];
         };
         /** @description One social account with its figures. */
         StatsOfAccount: {
-            /** @description the sub-account that the social account belongs to */
+            /** @description The sub-account that the social account belongs to. */
             account_id: string;
             /**
              * Format: int64
-             * @description the owner
+             * @description The owner.
              */
             member_id: number;
             p_id: components["schemas"]["Platform"];
             periods: components["schemas"]["Periods"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -6119,7 +6124,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description the owner's user, 24 hex digits; null if the owner is not a user */
+            /** @description The owner's user, 24 hex digits; null if the owner is not a user. */
             user_id: string | null;
         };
         /** @description One platform with its figures. */
@@ -6127,113 +6132,113 @@ export interface components {
             p_id: components["schemas"]["Platform"];
             periods: components["schemas"]["Periods"];
             /**
-             * @description name of the platform
+             * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_periods?: components["schemas"]["PreviousPeriods"];
-            /** @description the profiles and pages in scope now, connected or not, in ascending order */
+            /** @description The profiles and pages in scope now, connected or not, in ascending order. */
             social_account_ids: number[];
             /**
              * Format: int64
-             * @description number in scope, whether read or not
+             * @description Number in scope, whether read or not.
              */
             social_accounts: number;
-            /** @description the users who own these accounts, 24 hex digits each; owners who are not users are omitted */
+            /** @description The users who own these accounts, 24 hex digits each; owners who are not users are omitted. */
             user_ids: string[];
         };
         /** @description One period with its figures. */
         StatsPeriod: {
-            /** @description `demographics` are the last demographics of the audience read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); none at TikTok. Null if none were read; platforms withhold them for small accounts. */
+            /** @description The last demographics of the audience read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); not available from TikTok. Null if none were read; platforms withhold them for small accounts. */
             demographics: components["schemas"]["Demographics"] | null;
             /**
              * Format: int64
-             * @description `engagement` is the number of interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
+             * @description The number of interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
              */
             engagement: number | null;
-            /** @description reach or followers; null if there is no rate */
+            /** @description Reach or followers; null if there is no rate. */
             engagement_rate_of: components["schemas"]["RateBase"] | null;
             /**
              * Format: double
-             * @description `engagement_rate_pct` is `engagement` as a percentage of `reach` if `reach` is positive, otherwise of followers, rounded to two decimal places. `engagement_rate_of` names the base. If the base is followers, the rate uses only accounts that have both figures in the period; `followers` can include more accounts. Null if neither base is positive, or if `engagement` is null. Do not add rates of periods or platforms.
+             * @description `engagement` as a percentage of `reach` if `reach` is positive, otherwise of followers, rounded to two decimal places. `engagement_rate_of` names the base. If the base is followers, the rate uses only accounts that have both figures in the period; `followers` can include more accounts. Null if neither base is positive, or if `engagement` is null. Do not add rates of periods or platforms.
              */
             engagement_rate_pct: number | null;
             /**
              * Format: int64
-             * @description `followers` is the number of followers at the end of the period (a stock): the sum of each account's last reading. If an account was not read in this period, its last reading from an earlier period of the range is used. Null if no account was read in the period.
+             * @description The number of followers at the end of the period (a stock): the sum of each account's last reading. If an account was not read in this period, its last reading from an earlier period of the range is used. Null if no account was read in the period.
              */
             followers: number | null;
             /**
              * Format: int64
-             * @description `followers_change` is the number of followers gained, since their previous readings, by the accounts that were read in this period. Null if there are no previous readings.
+             * @description The number of followers gained, since their previous readings, by the accounts that were read in this period. Null if there are no previous readings.
              */
             followers_change: number | null;
             /**
              * Format: date-time
-             * @description first instant covered, UTC; the range can begin within the period
+             * @description First instant covered, UTC; the range can begin within the period.
              */
             from: string;
             /**
              * Format: int64
-             * @description `impressions` is the number of impressions gained: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null if none were read.
+             * @description The number of impressions gained: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); not available from TikTok. Null if none were read.
              */
             impressions: number | null;
             /**
              * Format: date
-             * @description first day of the period, YYYY-MM-DD in the response's time zone
+             * @description First day of the period, YYYY-MM-DD in the response's time zone.
              */
             period: string;
             /**
              * Format: int64
-             * @description `posts` is the number of posts published in the period, according to the publication time that the platform or the main application reports. An account's number is known if at least one of its posts is known and the account or its posts were read after the period began, or if a post of the period is known. Null if it is unknown for every account.
+             * @description The number of posts published in the period, according to the publication time that the platform or the main application reports. An account's number is known if at least one of its posts is known and the account or its posts were read after the period began, or if a post of the period is known. Null if it is unknown for every account.
              */
             posts: number | null;
             /**
              * Format: int64
-             * @description `reach` is how many people saw content in exactly this period, as counted by the platform. Null if the platform has no window of exactly this length, or if there is more than one social account: people are never summed.
+             * @description How many people saw content in exactly this period, as counted by the platform. Null if the platform has no window of exactly this length, or if there is more than one social account: people are never summed.
              */
             reach: number | null;
             /**
              * Format: date-time
-             * @description `recorded_at` is the oldest capture time of `followers`, `engagement` and `impressions` in this period. Only each account's last reading in the period is considered, and for day flows the last reading of each day, which can be after the period. Earlier readings that a figure repeats or is measured from are ignored. Null if nothing was read.
+             * @description The oldest capture time of `followers`, `engagement` and `impressions` in this period. Only each account's last reading in the period is considered, and for day flows the last reading of each day, which can be after the period. Earlier readings that a figure repeats or is measured from are ignored. Null if nothing was read.
              */
             recorded_at: string | null;
             /**
              * Format: date-time
-             * @description end of the covered time, exclusive, UTC
+             * @description End of the covered time, exclusive, UTC.
              */
             to: string;
             /**
              * Format: date-time
-             * @description the newest capture time of the same figures; null if `recorded_at` is null
+             * @description The newest capture time of the same figures; null if `recorded_at` is null.
              */
             updated_at: string | null;
         };
         /** @description The progress of a sign-in, as the requester can see it in any session. */
         Status: {
-            /** @description `first_readings` shows the progress of the first reading of each connected page. */
+            /** @description Shows the progress of the first reading of each connected page. */
             first_readings: components["schemas"]["FirstReading"][];
-            /** @description id of the sign-in, as returned when it was requested */
+            /** @description Id of the sign-in, as returned when it was requested. */
             id: string;
-            /** @description `outcome` is set when the sign-in is done; until then it is null. */
+            /** @description Set when the sign-in is done; until then it is null. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
-            /** @description begun, opened, taken (redeeming the code), choosing, done or expired */
+            /** @description "begun", "opened", "taken" (the code is being redeemed), "choosing", "done" or "expired". */
             step: components["schemas"]["ConnectStep"];
         };
         /** @description An event that still cannot be folded. */
         StillParked: {
-            /** @description description of the problem */
+            /** @description Description of the problem. */
             detail: string;
-            /** @description id of the parked event */
+            /** @description Id of the parked event. */
             id: string;
-            /** @description class of the problem */
+            /** @description Class of the problem. */
             reason: components["schemas"]["ParkedReason"];
         };
         /** @description The position of a response: it includes everything in the agency's stream up to a version. */
         StreamPosition: {
             /**
              * Format: date-time
-             * @description time of the last change up to the version; null if there was none
+             * @description Time of the last change up to the version; null if there was none.
              */
             time: string | null;
             /**
@@ -6256,12 +6261,12 @@ export interface components {
         TablesChecked: {
             /**
              * Format: date-time
-             * @description UTC
+             * @description Time of the check, UTC.
              */
             at: string;
-            /** @description the tables match the log */
+            /** @description Whether the tables match the log. */
             equal: boolean;
-            /** @description id of the report in table_checks */
+            /** @description Id of the report in table_checks. */
             report: string;
         };
         /** @description A ticket that replaces the caller's token in the URL of a stream. */
@@ -6273,7 +6278,7 @@ export interface components {
             expires_in_seconds: number;
             /** @description The path of the stream that the ticket opens. */
             path: string;
-            /** @description The ticket, for the parameter ticket of one stream. */
+            /** @description The ticket, for the parameter ticket of the stream. */
             ticket: string;
         };
         /** @description A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds. */
@@ -6285,39 +6290,39 @@ export interface components {
         TimeZone: string;
         /** @description Contains the tokens that a platform issued to the application that signed the person in. They are never logged or returned. */
         TokensBody: {
-            /** @description `access_token` is the person's token. For Facebook pages and for Instagram accounts linked to a page, it can also be the page's token. */
+            /** @description The person's token. For Facebook pages and for Instagram accounts linked to a page, it can also be the page's token. */
             access_token: string;
             /**
              * Format: date-time
              * @description When the access token expires; absent if never or unknown.
              */
             expires_at?: string | null;
-            /** @description `instagram_login` is true if the token is from Instagram Login, false if it is from Facebook Login. If absent, the stored value is kept. */
+            /** @description True if the token is from Instagram Login, false if it is from Facebook Login. If absent, the stored value is kept. */
             instagram_login?: boolean | null;
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when the refresh token expires; absent if never or unknown.
+             * @description When the refresh token expires; absent if never or unknown.
              */
             refresh_expires_at?: string | null;
-            /** @description Absent if the platform did not issue one. */
+            /** @description The refresh token; absent if the platform did not issue one. */
             refresh_token?: string;
         };
         /** @description The current state of an entity. */
         ToldEntity: {
-            /** @description the entity, with all its members */
+            /** @description The entity, with all its members. */
             data: unknown;
-            /** @description directory.<kind>.v1 */
+            /** @description "directory.<kind>.v1". */
             type: string;
             /**
              * Format: date-time
-             * @description `updated_at` is the time of the entity's last change. A line with the same or an earlier time changes nothing.
+             * @description The time of the entity's last change. A line with the same or an earlier time changes nothing.
              */
             updated_at: string;
         };
         /** @description The response to /getTopPostsInsights and /getMembersTopPosts. */
         TopPosts: {
             /**
-             * @description `posts` are ranked by the engagement (likes + comments + shares) that they gained in the range, highest first; tied posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. For a member, only gains from the time when the member owned the post are included.
+             * @description Lists the posts by the engagement (likes + comments + shares) gained in the range, highest first; tied posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. For a member, only gains from the time when the member owned the post are included.
              *
              *     With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts that were not read before the end of the range are excluded. For a member, the list contains the posts of the connections that the member owns now.
              */
@@ -6325,13 +6330,13 @@ export interface components {
         };
         /** @description A topic of the log as the brokers describe it. */
         Topic: {
-            /** @description configured name */
+            /** @description Configured name. */
             name: string;
-            /** @description all partitions */
+            /** @description All partitions. */
             partitions: components["schemas"]["TopicPartition"][];
-            /** @description an unsafe setting that could lose or split records */
+            /** @description Unsafe setting that could lose or split records. */
             problem?: string;
-            /** @description settings on the brokers */
+            /** @description Settings on the brokers. */
             settings: {
                 [key: string]: string;
             };
@@ -6340,32 +6345,32 @@ export interface components {
         TopicPartition: {
             /**
              * Format: int64
-             * @description end offset, exclusive
+             * @description End offset, exclusive.
              */
             end_offset: number;
             /**
              * Format: int64
-             * @description number of replicas in sync
+             * @description Number of replicas in sync.
              */
             in_sync_replicas: number;
             /**
              * Format: int64
-             * @description broker id of the leader; -1: no leader
+             * @description Broker id of the leader; -1 if there is no leader.
              */
             leader: number;
             /**
              * Format: int64
-             * @description number of the partition
+             * @description Number of the partition.
              */
             partition: number;
             /**
              * Format: int64
-             * @description number of assigned replicas
+             * @description Number of assigned replicas.
              */
             replicas: number;
             /**
              * Format: int64
-             * @description first offset kept
+             * @description Offset of the first record that is kept.
              */
             start_offset: number;
         };
@@ -6381,72 +6386,72 @@ export interface components {
         Total: {
             /**
              * Format: int64
-             * @description `accounts` is the number of social accounts in `value`.
+             * @description The number of social accounts in `value`.
              */
             accounts: number;
             /**
              * Format: int64
-             * @description `change` is the compared part of `value` minus `previous`; null if `previous` is null.
+             * @description The compared part of `value` minus `previous`; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimal places. Accounts whose stock was first read in the range are excluded from this calculation. Null if `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
+             * @description `change` as a percentage of `previous`, rounded to two decimal places. Accounts whose stock was first read in the range are excluded from this calculation. Null if `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if a stock was first read in the range; its `change` is then measured from that reading. */
+            /** @description True if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if a stock was first read in the range; its `change` is then measured from that reading. */
             compared_in_part: boolean;
             /**
              * Format: date-time
-             * @description `gained_since` is the time of the last reading before a gap of more than 35 days that ends in the range, the earliest if there are several gaps. The gain over the gap is counted, but it is unknown when it occurred. Null if there is no such gap.
+             * @description The time of the last reading before a gap of more than 35 days that ends in the range, the earliest if there are several gaps. The gain over the gap is counted, but it is unknown when it occurred. Null if there is no such gap.
              */
             gained_since: string | null;
-            /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
+            /** @description The kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first of these readings. */
+            /** @description True if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first of these readings. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the value to compare with, over the accounts and days that both periods have. Null if there is no comparison.
+             * @description The value to compare with, over the accounts and days that both periods have. Null if there is no comparison.
              */
             previous: number | null;
-            /** @description `source_metrics` are the platforms' names for the metrics in `value` and in the comparison. */
+            /** @description The platforms' names for the metrics in `value` and in the comparison. */
             source_metrics: string[];
             /**
              * Format: int64
-             * @description `value` is null if no account has the figure in the range.
+             * @description The value. Null if no account has the figure in the range.
              */
             value: number | null;
         };
         /** @description Describes a page of the trail of operations. */
         TrailMeta: {
-            /** @description `incomplete` says why entries may be missing; absent if all are shown. */
+            /** @description Says why entries may be missing; absent if all are shown. */
             incomplete?: string;
-            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
+            /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
         /** @description A figure that the platform would provide with more scopes. */
         UngrantedFigure: {
-            /** @description name of the figure; demographics: all splits of the audience */
+            /** @description Name of the figure; demographics: all splits of the audience. */
             figure: string;
-            /** @description account or posts */
+            /** @description "account" or "posts". */
             of: components["schemas"]["Figures"];
-            /** @description scopes that the figure needs and that were not granted */
+            /** @description Scopes that the figure needs and that were not granted. */
             scopes: string[];
         };
-        /** @description `ungranted_figures` lists the figures that stay null because a scope is missing; empty if the granted scopes are unknown. */
+        /** @description Lists the figures that stay null because a scope is missing; empty if the granted scopes are unknown. */
         UngrantedFigures: components["schemas"]["UngrantedFigure"][];
         /** @description The body of a PUT. Every member is optional; null means absent. */
         UpdateBody: {
-            /** @description `allow_client_dashboard` opens (true) or closes (false) the linked dashboards to their clients. */
+            /** @description Opens (true) or closes (false) the linked dashboards to their clients. */
             allow_client_dashboard?: boolean | null;
-            /** @description `scopes` replaces the scopes of every linked dashboard. */
+            /** @description Replaces the scopes of every linked dashboard. */
             scopes?: string[] | null;
-            /** @description `sub_account_ids` lists accounts to link; with unlink, all accounts that stay linked. 24 hex digits each. */
+            /** @description Lists accounts to link; with unlink, all accounts that stay linked. 24 hex digits each. */
             sub_account_ids?: string[] | null;
-            /** @description `unlink` makes sub_account_ids the complete linked set; otherwise, accounts are only added. */
+            /** @description Makes sub_account_ids the complete linked set; otherwise, accounts are only added. */
             unlink?: boolean | null;
-            /** @description `users` replaces the list of users of every linked dashboard. 24 hex digits each. */
+            /** @description Replaces the list of users of every linked dashboard. 24 hex digits each. */
             users?: string[] | null;
         };
         /** @description A person who can sign in to the main application. */
@@ -6455,37 +6460,33 @@ export interface components {
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
-            /** @description `active` is also false for a user with a pending password reset. */
+            /** @description Whether the user is active. Also false for a user with a pending password reset. */
             active: boolean;
-            /** @description null if unknown */
+            /** @description The company that the user works for. Null if unknown. */
             company: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was created, UTC. Null if unknown.
              */
             created_at: string | null;
             /** @description Email address; empty if unknown. */
             email: string;
-            /** @description 24 hex digits */
+            /** @description Id, 24 hex digits. */
             id: string;
-            /** @description URL of a picture; null if the user has no picture */
+            /** @description URL of a picture; null if the user has no picture. */
             image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
-            /**
-             * Format: date-time
-             * @description null if the user has never signed in
-             */
-            last_login: string | null;
-            /** @description Name, from the main application or the platform. */
+            last_login: components["schemas"]["LastLogin"];
+            /** @description Name, as in the directory. */
             name: string;
-            /** @description true if a pending password reset is the only reason for being inactive; sign-in links still work */
+            /** @description True if a pending password reset is the only reason for being inactive; sign-in links still work. */
             reset_pending: boolean;
-            /** @description the role as named by the main application; null if unknown */
+            /** @description The role as named by the main application; null if unknown. */
             role: string | null;
             /**
              * Format: date-time
-             * @description null if unknown
+             * @description When it was last changed, UTC. Null if unknown.
              */
             updated_at: string | null;
         };
@@ -6493,12 +6494,12 @@ export interface components {
         UserNotShown: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description `reason` is inactive, agency_staff, other_account (the user's account is no longer linked) or unknown (the user is not in the agency's directory). */
+            /** @description "inactive", "agency_staff", "other_account" (the account is no longer linked) or "unknown" (the user is not in the agency's directory). */
             reason: string;
         };
         /**
          * Format: int64
-         * @description `views` is the number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the end of the day. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
+         * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the end of the day. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
          */
         Views: number | null;
         /** @description One interval of a ViewsSeries. */
@@ -6506,35 +6507,35 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description number of readings of posts captured in this interval
+             * @description Number of readings of posts captured in this interval.
              */
             readings: number;
             /**
              * Format: int64
-             * @description video views gained since the previous readings, which can be several days old; null if nothing was read
+             * @description Video views gained since the previous readings, which can be several days old; null if nothing was read.
              */
             views: number | null;
         };
-        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. If a platform has no views, its posts can have `impressions` in PostCounts. */
+        /** @description The video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); not available from LinkedIn. If a platform has no views, its posts can have `impressions` in PostCounts. */
         ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
         /** @description The number of video views that posts gained, in total and over time. Page views, which platforms count per account, are in Roi. */
         ViewsSeries: {
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
-            /** @description one entry per interval of the range */
+            /** @description One entry per interval of the range. */
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
         /** @description Dashboards to which no client user had access. */
         WithoutAccess: {
-            /** @description ordered by id, at most 500 */
+            /** @description Ordered by id, at most 500. */
             dashboards: components["schemas"]["ClosedDashboard"][];
             /**
              * Format: int64
-             * @description total number
+             * @description Total number.
              */
             dashboards_count: number;
         };
-        /** @description `works` is false if the link has expired or was revoked, and while its creator may not connect pages or its account is inactive. The link's page then returns 404. */
+        /** @description False if the link has expired or was revoked, and while its creator may not connect pages or its account is inactive. The link's page then returns 404. */
         Works: boolean;
     };
     responses: {
@@ -6546,7 +6547,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description An error: 400 invalid (The request is malformed; errors lists every invalid input); 401 unauthenticated (The request has no valid token); 403 forbidden (The caller's role or the dashboard does not permit this); 404 not_found (The object does not exist, or belongs to another tenant); 429 rate_limited (The caller has exceeded its limit of requests or connections); 500 internal (The service failed; report the request id); 503 unavailable (The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as Idempotency-Key). Every response of an operation with roles has the RateLimit header. */
+        /** @description An error: 400 invalid (The request is malformed; errors lists every invalid input); 401 unauthenticated (The request has no valid token); 403 forbidden (The caller's role or the dashboard does not permit this); 404 not_found (The object does not exist, or belongs to another tenant); 429 rate_limited (The caller has exceeded its limit of requests or connections); 500 internal (An internal error occurred; report the request id); 503 unavailable (The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as Idempotency-Key). Every response of an operation with roles has the RateLimit header. */
         Refused: {
             headers: {
                 RateLimit: components["headers"]["RateLimit"];
@@ -6560,7 +6561,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description There are too many concurrent changes to one agency's dashboards. Send the request again. */
+        /** @description The request conflicts with the current state or with concurrent changes; message says what to do. */
         conflict: {
             headers: {
                 [name: string]: unknown;
@@ -6743,7 +6744,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description The body is not JSON in UTF-8. */
+        /** @description The request's Content-Type, charset or Content-Encoding is not supported. */
         unsupported_media_type: {
             headers: {
                 [name: string]: unknown;
@@ -6775,11 +6776,11 @@ export interface components {
          */
         Account2: string;
         /**
-         * @description Activity: <connected account>:<the platform's id of the post>.
+         * @description The activity's id: <connected account>:<the platform's id of the post>.
          * @example 70:104_77
          */
         ActivityIdInPath: string;
-        /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
+        /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
         Actor: string;
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
         At: components["schemas"]["Moment"];
@@ -6796,17 +6797,17 @@ export interface components {
          */
         By: "dashboard" | "user";
         /**
-         * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+         * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
          * @example total
          */
         By2: "gained" | "total";
         /**
-         * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
+         * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
          * @example 0
          */
         CId: string;
         /**
-         * @description Category of posts: its number; 0 or all for all categories.
+         * @description Number of the category of posts; 0 or all for all categories.
          * @example 0
          */
         CIdInPath: string;
@@ -6832,22 +6833,22 @@ export interface components {
         /** @description Only the dashboard of this sub-account: 24 hex digits. */
         Dashboard2: string;
         /**
-         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
          * @example 2026-01-31
          */
         EndTime: components["schemas"]["Time"];
         /**
-         * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
          * @example 2026-01-31
          */
         EndTimeInPath: components["schemas"]["Time"];
         /**
-         * @description Format of the file.
+         * @description Format of the file: csv or jsonl.
          * @example csv
          */
         Format: "csv" | "jsonl";
         /**
-         * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+         * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-01
          */
         From: components["schemas"]["Time"];
@@ -6863,13 +6864,13 @@ export interface components {
         Granularity: "day" | "week" | "month";
         /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
         IdempotencyKeyHeader: string;
-        /** @description Changes the dashboard only if it still has this ETag. */
+        /** @description The change is made only if the dashboard still has this ETag. */
         IfMatchHeader: string;
         /** @description The ETag of a response that the caller has. */
         IfNoneMatchHeader: string;
         /** @description The id of the last event that the caller received. */
         LastEventIDHeader: string;
-        /** @description Same as the header Last-Event-ID, which takes precedence. */
+        /** @description Same as the Last-Event-ID header, which takes precedence. */
         LastEventId: string;
         /**
          * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -6877,12 +6878,12 @@ export interface components {
          */
         Limit: number;
         /**
-         * @description Member who owns the connection.
+         * @description Limits the result to the connections of this member, by the main application's id.
          * @example 7
          */
         MemberId: number;
         /**
-         * @description Member, by the main application's id: a positive integer.
+         * @description The member, by the main application's id: a positive integer.
          * @example 7
          */
         MemberIdInPath: number;
@@ -6909,7 +6910,7 @@ export interface components {
          */
         ParkedInPath: string;
         /**
-         * @description Connected profile or page, by the main application's id: a positive integer.
+         * @description The connected profile or page, by the main application's id: a positive integer.
          * @example 70
          */
         PlatformIdInPath: number;
@@ -6933,16 +6934,16 @@ export interface components {
          */
         RebuildInPath: string;
         /**
-         * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+         * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
          * @example 2026-01-01
          */
         StartTime: components["schemas"]["Time"];
         /**
-         * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+         * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
          * @example 2026-01-01
          */
         StartTimeInPath: components["schemas"]["Time"];
-        /** @description State of the connected account. */
+        /** @description Only connected accounts in this state. */
         State: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /**
          * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
@@ -6963,7 +6964,7 @@ export interface components {
         /** @description A ticket for this stream instead of the Authorization header. */
         Ticket: string;
         /**
-         * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+         * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-31
          */
         To: components["schemas"]["Time"];
@@ -6979,14 +6980,14 @@ export interface components {
         TokenInPath: string;
         /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
         Type: string;
-        /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
+        /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
         Type2: string;
         /**
          * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+        /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
         User: string;
         /**
          * @description Only this user: 24 hex digits. Default: all users.
@@ -6994,18 +6995,18 @@ export interface components {
          */
         UserId: string;
         /**
-         * @description User: 24 hex digits.
+         * @description The user's id: 24 hex digits.
          * @example a11ce0000000000000000000
          */
         UserIdInPath: string;
-        /** @description The version, instead of at. */
+        /** @description Version of the history, instead of at. */
         Version: string;
     };
     requestBodies: never;
     headers: {
         /** @description Name of the file. */
         "Content-Disposition": string;
-        /** @description Entity tag of the response. A request with it in If-None-Match returns 304 if the response has not changed. The tag of a dashboard is its version, for If-Match. */
+        /** @description Entity tag of the response. A request that sends it as If-None-Match returns 304 if the response has not changed. The entity tag of a dashboard is its version, for If-Match. */
         ETag: string;
         /** @description true if this is the response to an earlier request with the same Idempotency-Key. */
         "Idempotency-Replayed": string;
@@ -7028,12 +7029,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -7077,7 +7078,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -7170,7 +7171,7 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Whether the account is active. */
+                /** @description Only active (true) or inactive (false) accounts. */
                 active?: "true" | "false";
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -7184,7 +7185,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7242,7 +7243,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7294,21 +7295,21 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Member who owns the connection.
+                 * @description Limits the result to the connections of this member, by the main application's id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description Connected account.
+                 * @description The connected profile or page, by the main application's id.
                  * @example 70
                  */
                 platformId?: number;
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
+                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
                 cId?: components["parameters"]["CId"];
-                /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
+                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
                 type?: components["parameters"]["Type2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
@@ -7316,12 +7317,12 @@ export interface operations {
                  */
                 state?: components["parameters"]["State2"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -7342,7 +7343,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7406,7 +7407,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Activity: <connected account>:<the platform's id of the post>.
+                 * @description The activity's id: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
                 activityId: components["parameters"]["ActivityIdInPath"];
@@ -7415,7 +7416,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7473,7 +7474,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Activity: <connected account>:<the platform's id of the post>.
+                 * @description The activity's id: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
                 activityId: components["parameters"]["ActivityIdInPath"];
@@ -7515,12 +7516,12 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -7533,7 +7534,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Activity: <connected account>:<the platform's id of the post>.
+                 * @description The activity's id: <connected account>:<the platform's id of the post>.
                  * @example 70:104_77
                  */
                 activityId: components["parameters"]["ActivityIdInPath"];
@@ -7542,7 +7543,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7599,12 +7600,12 @@ export interface operations {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -7632,7 +7633,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7805,7 +7806,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Format of the file.
+                 * @description Format of the file: csv or jsonl.
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
@@ -7814,12 +7815,12 @@ export interface operations {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -7902,7 +7903,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7968,7 +7969,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8112,7 +8113,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Format of the file.
+                 * @description Format of the file: csv or jsonl.
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
@@ -8122,9 +8123,9 @@ export interface operations {
                 cursor?: components["parameters"]["Cursor2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
+                /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -8134,12 +8135,12 @@ export interface operations {
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -8181,9 +8182,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
+                /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -8193,12 +8194,12 @@ export interface operations {
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -8216,7 +8217,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8360,15 +8361,15 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
+                /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -8384,7 +8385,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8455,7 +8456,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8507,7 +8508,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8545,7 +8546,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8605,7 +8606,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8659,7 +8660,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8709,7 +8710,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8762,7 +8763,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8810,7 +8811,7 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Whether the dashboard exists. */
+                /** @description Only clients with (true) or without (false) a dashboard. */
                 exists?: "true" | "false";
             };
             header?: never;
@@ -8819,7 +8820,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8890,7 +8891,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8947,7 +8948,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8993,7 +8994,7 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description Same as the header Last-Event-ID, which takes precedence. */
+                /** @description Same as the Last-Event-ID header, which takes precedence. */
                 last_event_id?: components["parameters"]["LastEventId"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -9063,7 +9064,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9129,10 +9130,10 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Whether the member is active. */
+                /** @description Only active (true) or inactive (false) members. */
                 active?: "true" | "false";
                 /**
-                 * @description User of the member: 24 hex digits.
+                 * @description Only members of this user: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId?: string;
@@ -9148,7 +9149,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9192,7 +9193,7 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description Same as the header Last-Event-ID, which takes precedence. */
+                /** @description Same as the Last-Event-ID header, which takes precedence. */
                 last_event_id?: components["parameters"]["LastEventId"];
             };
             header?: {
@@ -9252,7 +9253,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9296,7 +9297,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9346,7 +9347,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9417,7 +9418,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9469,7 +9470,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9521,7 +9522,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9558,7 +9559,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9601,7 +9602,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9672,7 +9673,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9731,7 +9732,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9790,7 +9791,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9849,7 +9850,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9937,7 +9938,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9977,7 +9978,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10035,7 +10036,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10087,7 +10088,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10124,7 +10125,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10192,7 +10193,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10255,7 +10256,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10307,7 +10308,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10362,7 +10363,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10423,7 +10424,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10460,7 +10461,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10514,7 +10515,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10575,7 +10576,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10650,11 +10651,11 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Member who owns the connection.
+                 * @description Limits the result to the connections of this member, by the main application's id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description State of the connected account. */
+                /** @description Only connected accounts in this state. */
                 state?: components["parameters"]["State"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -10668,7 +10669,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10751,7 +10752,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10792,7 +10793,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -10801,7 +10802,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10873,16 +10874,16 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Member who owns the connection.
+                 * @description Limits the result to the connections of this member, by the main application's id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories. Default: all categories.
+                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
                 cId?: components["parameters"]["CId"];
-                /** @description Type of post: post, photo, video, reel, story, carousel, ad. */
+                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
                 type?: components["parameters"]["Type2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
@@ -10890,12 +10891,12 @@ export interface operations {
                  */
                 state?: components["parameters"]["State2"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -10913,7 +10914,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -10922,7 +10923,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -10986,7 +10987,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Connected account.
+                 * @description The connected profile or page, by the main application's id.
                  * @example 70
                  */
                 platformId: number;
@@ -10995,7 +10996,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11027,12 +11028,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -11075,7 +11076,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by the main application's id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -11084,7 +11085,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -11195,7 +11196,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -11277,9 +11278,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Changes the dashboard only if it still has this ETag. */
+                /** @description The change is made only if the dashboard still has this ETag. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
-                /** @description Changes the dashboard only if the change does exactly what a preview showed: the value of preview in the preview's response. */
+                /** @description The change is made only if it does exactly what a preview showed: send the value of preview from that response. */
                 "If-Preview"?: string;
                 /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
@@ -11307,7 +11308,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -11367,7 +11368,7 @@ export interface operations {
                 user_id: string;
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
                 at?: components["parameters"]["At2"];
-                /** @description The version, instead of at. */
+                /** @description Version of the history, instead of at. */
                 version?: components["parameters"]["Version"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
@@ -11387,7 +11388,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11520,7 +11521,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11669,9 +11670,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
-                /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
+                /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -11681,12 +11682,12 @@ export interface operations {
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
                 q?: components["parameters"]["Q2"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
                 from?: components["parameters"]["From"];
                 /**
-                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: open.
+                 * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
@@ -11710,7 +11711,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11853,7 +11854,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Changes the dashboard only if it still has this ETag. */
+                /** @description The change is made only if the dashboard still has this ETag. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
             };
             path: {
@@ -11879,7 +11880,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11981,7 +11982,7 @@ export interface operations {
             query?: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
                 at?: components["parameters"]["At2"];
-                /** @description The version, instead of at. */
+                /** @description Version of the history, instead of at. */
                 version?: components["parameters"]["Version"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
@@ -12001,7 +12002,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12089,12 +12090,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -12119,7 +12120,7 @@ export interface operations {
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Member who owns the connection.
+                 * @description Limits the result to the connections of this member, by the main application's id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
@@ -12150,7 +12151,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -12265,9 +12266,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, case-insensitive. */
                 q?: components["parameters"]["Q"];
-                /** @description Role, as named by the main application. */
+                /** @description Only users with this role, as named by the main application. */
                 role?: string;
-                /** @description Whether the user is active. */
+                /** @description Only active (true) or inactive (false) users. */
                 active?: "true" | "false";
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -12281,7 +12282,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12348,7 +12349,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12389,7 +12390,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description User: 24 hex digits.
+                 * @description The user's id: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId: components["parameters"]["UserIdInPath"];
@@ -12398,7 +12399,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12452,11 +12453,11 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Member who owns the connection.
+                 * @description Limits the result to the connections of this member, by the main application's id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description State of the connected account. */
+                /** @description Only connected accounts in this state. */
                 state?: components["parameters"]["State"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -12467,7 +12468,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description User: 24 hex digits.
+                 * @description The user's id: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId: components["parameters"]["UserIdInPath"];
@@ -12476,7 +12477,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12544,7 +12545,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description User: 24 hex digits.
+                 * @description The user's id: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId: components["parameters"]["UserIdInPath"];
@@ -12553,7 +12554,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12582,7 +12583,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description User: 24 hex digits.
+                 * @description The user's id: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId: components["parameters"]["UserIdInPath"];
@@ -12596,7 +12597,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12625,7 +12626,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description User: 24 hex digits.
+                 * @description The user's id: 24 hex digits.
                  * @example a11ce0000000000000000000
                  */
                 userId: components["parameters"]["UserIdInPath"];
@@ -12643,7 +12644,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -12774,7 +12775,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12792,7 +12793,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12870,7 +12871,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12888,7 +12889,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12966,7 +12967,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12984,7 +12985,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13062,7 +13063,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13080,7 +13081,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13127,7 +13128,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13151,7 +13152,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -13211,7 +13212,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13229,7 +13230,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13307,7 +13308,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13325,7 +13326,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13403,7 +13404,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link is bound to another browser, or the access rights have ended. */
+            /** @description An error page: the sign-in or link is bound to another browser, or the requester no longer has access. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13421,7 +13422,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description An error page: the sign-in or link has been used already. */
+            /** @description An error page: the sign-in or link has already been used. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13521,12 +13522,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -13540,7 +13541,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -13690,12 +13691,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -13709,7 +13710,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -13878,17 +13879,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -13902,7 +13903,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14020,17 +14021,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14044,7 +14045,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14191,17 +14192,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14215,7 +14216,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14373,17 +14374,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14397,7 +14398,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14496,12 +14497,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -14523,7 +14524,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -14551,12 +14552,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories.
+                 * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14565,7 +14566,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14674,7 +14675,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -14696,7 +14697,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -14724,17 +14725,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories.
+                 * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14743,7 +14744,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -14869,7 +14870,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -14897,22 +14898,22 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories.
+                 * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -14921,7 +14922,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15042,7 +15043,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -15070,22 +15071,22 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories.
+                 * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -15099,7 +15100,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15246,17 +15247,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15270,7 +15271,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15422,12 +15423,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15441,7 +15442,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15578,12 +15579,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15597,7 +15598,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15725,12 +15726,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15744,7 +15745,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -15902,12 +15903,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15921,7 +15922,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16120,12 +16121,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -16139,7 +16140,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16238,12 +16239,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -16284,7 +16285,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16404,7 +16405,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -16432,12 +16433,12 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -16447,7 +16448,7 @@ export interface operations {
                  */
                 pId: components["parameters"]["PIdInPath"];
                 /**
-                 * @description Category of posts: its number; 0 or all for all categories.
+                 * @description Number of the category of posts; 0 or all for all categories.
                  * @example 0
                  */
                 cId: components["parameters"]["CIdInPath"];
@@ -16456,7 +16457,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16590,12 +16591,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -16610,7 +16611,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts that were published in it. Default: gained.
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
                 by?: components["parameters"]["By2"];
@@ -16647,7 +16648,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16771,12 +16772,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -16824,7 +16825,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -16833,7 +16834,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -16988,17 +16989,17 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description Member, by the main application's id: a positive integer.
+                 * @description The member, by the main application's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
                  * @example 2026-01-01
                  */
                 fromDate: components["schemas"]["Time"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
                  * @example 2026-01-31
                  */
                 toDate: components["schemas"]["Time"];
@@ -17007,7 +17008,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17252,12 +17253,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17303,7 +17304,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17394,12 +17395,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17450,7 +17451,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17545,12 +17546,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17602,7 +17603,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17697,12 +17698,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Start of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included, an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17754,7 +17755,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done. */
+            /** @description Success. */
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
@@ -17897,7 +17898,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description What to check: whether reads can be served, or whether changes can succeed. Default: reads.
+                 * @description What to check: reads, whether reads can be served; writes, whether changes can succeed. Default: reads.
                  * @example writes
                  */
                 for?: "reads" | "writes";

@@ -120,8 +120,9 @@ func (c *Connect) waiting(ctx context.Context, a domain.ConnectAttempt) (waiting
 
 // Status is the progress of a sign-in, as the requester can see it in any session.
 type Status struct {
-	ID   string             `json:"id"`   // id of the sign-in, as returned when it was requested
-	Step domain.ConnectStep `json:"step"` // begun, opened, taken (redeeming the code), choosing, done or expired
+	ID string `json:"id"` // id of the sign-in, as returned when it was requested
+	// "begun", "opened", "taken" (the code is being redeemed), "choosing", "done" or "expired"
+	Step domain.ConnectStep `json:"step"`
 	// Outcome is set when the sign-in is done; until then it is null.
 	Outcome *domain.ConnectOutcome `json:"outcome"`
 	// FirstReadings shows the progress of the first reading of each connected page.

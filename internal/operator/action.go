@@ -18,9 +18,9 @@ type Action struct {
 	Action    domain.OperatorAction `json:"action"`          // type of action
 	Target    domain.OperatorTarget `json:"target"`          // what the action changes
 	Reason    domain.Reason         `json:"reason,omitzero"` // reason given by the operator; absent for an import
-	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may
-	// have been done in part or completely) or unknown (in progress, or its process exited before
-	// recording the outcome).
+	// Outcome is "done", "refused" (nothing was done), "failed" (the action ended with an error and
+	// may have been done in part or completely) or "unknown" (in progress, or its process exited
+	// before recording the outcome).
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
 	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
@@ -30,8 +30,8 @@ type Action struct {
 	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested rebuild
 	// RebuildState is the current state of that rebuild; absent if it is no longer known.
 	RebuildState RebuildState `json:"rebuild_state,omitempty"`
-	// Erasure is the order of an erasure; absent for other actions, and if the erasure was repeated
-	// after a restore.
+	// Erasure is the order for the erasure; absent for other actions, and if the erasure was
+	// repeated after a restore.
 	Erasure *domain.ErasureOrder `json:"erasure,omitempty"`
 	Import  *domain.DataImported `json:"import,omitempty"` // what an import was about to append; absent for other actions
 }

@@ -24,7 +24,7 @@ type ParkedEvent struct {
 	EventTime  *time.Time   `json:"event_time"`                   // time of the event; null if the envelope cannot be read
 	Reason     ParkedReason `json:"reason"`                       // class of the problem
 	Detail     string       `json:"detail"`                       // description of the problem
-	State      string       `json:"state" words:"parked skipped"` // parked or skipped
+	State      string       `json:"state" words:"parked skipped"` // "parked" or "skipped"
 	Behind     int64        `json:"behind"`                       // number of later events of the stream that wait for this event
 }
 
@@ -79,7 +79,7 @@ type RetryResult struct {
 // SkipResult is the result of skipping a parked event.
 type SkipResult struct {
 	ID      string        `json:"id"`      // id of the skipped event
-	Already bool          `json:"already"` // the event had already been skipped; nothing was done
+	Already bool          `json:"already"` // whether the event had already been skipped, so that nothing was done
 	Folded  int           `json:"folded"`  // number of waiting events that were folded
 	Parked  []StillParked `json:"parked"`  // events of the stream that are still parked; the first one blocks the others
 	// Unknown is true if the event was skipped but the waiting events could not be read: list the

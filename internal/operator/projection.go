@@ -15,7 +15,7 @@ type Projection struct {
 	Parked     int64   `json:"parked"`            // number of events that wait for an operator
 	Stale      int64   `json:"stale"`             // lost races and duplicates since this process was started
 	Problem    string  `json:"problem,omitempty"` // why the projection is stopped
-	Paused     bool    `json:"paused"`            // an operator has paused the projection
+	Paused     bool    `json:"paused"`            // whether an operator has paused the projection
 	Building   []Build `json:"building"`          // generations being built, of any version
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
@@ -29,8 +29,8 @@ type Projection struct {
 
 // TablesChecked is the latest check of the tables that readers use.
 type TablesChecked struct {
-	At     time.Time `json:"at"`     // UTC
-	Equal  bool      `json:"equal"`  // the tables match the log
+	At     time.Time `json:"at"`     // time of the check, UTC
+	Equal  bool      `json:"equal"`  // whether the tables match the log
 	Report string    `json:"report"` // id of the report in table_checks
 }
 
@@ -83,16 +83,16 @@ type Topic struct {
 	Name       string            `json:"name"`              // configured name
 	Partitions []TopicPartition  `json:"partitions"`        // all partitions
 	Settings   map[string]string `json:"settings"`          // settings on the brokers
-	Problem    string            `json:"problem,omitempty"` // an unsafe setting that could lose or split records
+	Problem    string            `json:"problem,omitempty"` // unsafe setting that could lose or split records
 }
 
 // TopicPartition is one partition of a topic.
 type TopicPartition struct {
 	Partition int32 `json:"partition"`        // number of the partition
-	Leader    int32 `json:"leader"`           // broker id of the leader; -1: no leader
+	Leader    int32 `json:"leader"`           // broker id of the leader; -1 if there is no leader
 	Replicas  int   `json:"replicas"`         // number of assigned replicas
 	InSync    int   `json:"in_sync_replicas"` // number of replicas in sync
-	Start     int64 `json:"start_offset"`     // first offset kept
+	Start     int64 `json:"start_offset"`     // offset of the first record that is kept
 	End       int64 `json:"end_offset"`       // end offset, exclusive
 }
 
@@ -104,7 +104,7 @@ type Prepared struct {
 	Projection string `json:"projection"`           // name of the projection
 	Version    int    `json:"version"`              // version of this program's projector
 	Generation int    `json:"generation,omitempty"` // generation that readers of this version use; 0 until it is built
-	Already    bool   `json:"already"`              // the generation already existed; nothing was done
+	Already    bool   `json:"already"`              // whether the generation already existed, so that nothing was done
 	// Rebuild builds the generation; absent if it already exists.
 	Rebuild *Rebuild `json:"rebuild,omitempty"`
 }
@@ -114,12 +114,12 @@ type Generation struct {
 	Projection string     `json:"projection"`           // name of the projection
 	Generation int        `json:"generation"`           // number of the generation
 	Version    int        `json:"version"`              // version of the projector that built it
-	State      State      `json:"state"`                // copying, building, live, retired or dropped
+	State      State      `json:"state"`                // "copying", "building", "live", "retired" or "dropped"
 	Bytes      int64      `json:"bytes"`                // size of tables and indexes
 	CreatedAt  time.Time  `json:"created_at"`           // creation time, UTC
 	LiveAt     *time.Time `json:"live_at,omitempty"`    // when readers first used it
 	RetiredAt  *time.Time `json:"retired_at,omitempty"` // when another generation replaced it
-	Folded     bool       `json:"folded"`               // a process is folding events into it
+	Folded     bool       `json:"folded"`               // whether a process is folding events into it
 }
 
 // RebuildState is the state of a rebuild.
@@ -143,7 +143,7 @@ type Rebuild struct {
 	Projection  string       `json:"projection"`            // name of the projection
 	Version     int          `json:"version"`               // version of the projector
 	Generation  int          `json:"generation,omitempty"`  // number of the new generation; 0 until it is created
-	Back        bool         `json:"back,omitempty"`        // rollback to an earlier generation
+	Back        bool         `json:"back,omitempty"`        // whether it is a rollback to an earlier generation
 	State       RebuildState `json:"state"`                 // state of the rebuild
 	RequestedBy string       `json:"requested_by"`          // id of the user or of the system actor
 	Reason      string       `json:"reason"`                // CODE or CODE:TICKET

@@ -141,5 +141,5 @@ func EndsSoonDays() []int { return []int{14, 7, 1} }
 type EndsSoon struct {
 	SignIn
 
-	SignInBefore time.Time `json:"sign_in_before"` // UTC
+	SignInBefore time.Time `json:"sign_in_before"` // deadline for the sign-in, UTC
 }

@@ -136,7 +136,7 @@ const (
 
 // Event says which figures changed.
 type Event struct {
-	All     bool     `json:"all"`     // anything may have changed: read everything again
+	All     bool     `json:"all"`     // whether anything may have changed: then read everything again
 	Changes []Change `json:"changes"` // accounts whose figures changed; empty with `all`
 }
 

@@ -32,7 +32,7 @@ type Notice struct {
 	SubAccounts   []string  // the closed dashboards; empty if access was removed
 }
 
-// AccessRemoved tells a user that it has lost access to a dashboard.
+// AccessRemoved tells a user about lost access to dashboards.
 type AccessRemoved struct {
 	UserID string `json:"user_id"` // user who lost access to at least one dashboard: 24 hex digits
 }

@@ -13,7 +13,7 @@ import (
 
 // AccountInsights is the response to /getAccountInsights.
 type AccountInsights struct {
-	Total AccountTotals `json:"total"` // over the requested platforms
+	Total AccountTotals `json:"total"` // all requested platforms together
 	// all requested platforms, including those without accounts
 	Platforms []PlatformInsights `json:"platforms"`
 	// AsRead lists engagement figures that platforms report only for their own windows, such as

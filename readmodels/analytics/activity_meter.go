@@ -12,7 +12,7 @@ const (
 
 // ActivityMeter is the response to /reach/activityMeter.
 type ActivityMeter struct {
-	Total Activity `json:"total"` // over the requested platforms
+	Total Activity `json:"total"` // all requested platforms together
 	// all requested platforms, including those without accounts
 	Platforms []PlatformActivity `json:"platforms"`
 }

@@ -45,9 +45,9 @@ type Meta struct {
 	From     time.Time `json:"from"`      // first instant of the range, UTC
 	To       time.Time `json:"to"`        // end of the range, exclusive, UTC
 	TimeZone string    `json:"time_zone"` // IANA name of the zone in which days begin
-	// Granularity is the length of the intervals in series: day, week (from Monday) or month. If
-	// the range cuts an interval, its entry covers only the part in the range, and is labeled with
-	// the interval's first day, which can be before the range.
+	// Granularity is the length of the intervals in series: day, week (from Monday) or month. If an
+	// interval is only partly in the range, its entry covers that part, and is labeled with the
+	// interval's first day, which can be before the range.
 	Granularity Granularity `json:"granularity"`
 	// Complete is false while the range has not ended. The figures can still grow, future intervals
 	// are null, and the comparison covers as many days as have begun in the range, including today.

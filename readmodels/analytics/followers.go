@@ -9,7 +9,7 @@ import (
 
 // AccountFollowers is the response to /getAccountFollowers.
 type AccountFollowers struct {
-	Total FollowerSeries `json:"total"` // over the requested platforms
+	Total FollowerSeries `json:"total"` // all requested platforms together
 	// all requested platforms, including those without accounts
 	Platforms []platformFollowerSeries `json:"platforms"`
 }
@@ -45,7 +45,7 @@ type FollowerSeries struct {
 type SameAccounts struct {
 	Accounts int    `json:"accounts"` // number of accounts in `previous` and `change`
 	Previous *int64 `json:"previous"` // see [Total]; null if there are no such accounts
-	Change   *int64 `json:"change"`   // null if `previous` is null
+	Change   *int64 `json:"change"`   // the change of these accounts; null if `previous` is null
 	// `change` as a percentage of `previous`; null under the conditions of [Total]
 	ChangePct *float64 `json:"change_pct"`
 }
@@ -53,7 +53,7 @@ type SameAccounts struct {
 // MovedAway are accounts that moved to another client or member in the range.
 type MovedAway struct {
 	Accounts  int   `json:"accounts"`  // number of accounts
-	Followers int64 `json:"followers"` // sum of their last readings here
+	Followers int64 `json:"followers"` // sum of their last readings with this client or member
 }
 
 // FollowerDay is one interval of a [FollowerSeries]: a day, week or month.
@@ -136,7 +136,7 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 
 // AccountNetGrowth is the response to /reach/getAccountNetGrowth.
 type AccountNetGrowth struct {
-	Total NetGrowth `json:"total"` // over the requested platforms
+	Total NetGrowth `json:"total"` // all requested platforms together
 	// all requested platforms, including those without accounts
 	Platforms []platformNetGrowth `json:"platforms"`
 }

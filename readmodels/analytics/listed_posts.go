@@ -21,8 +21,8 @@ type PostInsights struct {
 type PostInsight struct {
 	Post
 
-	Latest PostCounts `json:"latest"` // at the end of the range
-	Growth PostGrowth `json:"growth"` // in the range
+	Latest PostCounts `json:"latest"` // totals at the end of the range
+	Growth PostGrowth `json:"growth"` // growth in the range
 }
 
 // PostsEngagements is the response to /getPostsEngagements and /getMembersPostEngagement.
@@ -39,11 +39,11 @@ type PostEngagement struct {
 	// Likes, `comments`, `shares` and their sum `engagement` are totals since publication, at the
 	// end of the range; see [PostCounts].
 	Likes    *int64 `json:"likes"`
-	Comments *int64 `json:"comments"` // at the end of the range, like `likes`
-	Shares   *int64 `json:"shares"`   // at the end of the range, like `likes`
+	Comments *int64 `json:"comments"` // total at the end of the range, like `likes`
+	Shares   *int64 `json:"shares"`   // total at the end of the range, like `likes`
 	// the sum of `likes`, `comments` and `shares`, as far as they are known
 	Engagement        *int64 `json:"engagement"`
-	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
+	EngagementPartial bool   `json:"engagement_partial"` // whether a part of `engagement` is missing
 	// Gained is the engagement gained in the range, see `engagement` of [PostGrowth].
 	Gained        *int64 `json:"gained"`
 	GainedPartial bool   `json:"gained_partial"` // see `engagement_partial` of [PostGrowth]

@@ -130,7 +130,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 
 // MemberGrowth is the response to /membersSocialGrowth.
 type MemberGrowth struct {
-	Total     GrowthTotals           `json:"total"`     // over all platforms
+	Total     GrowthTotals           `json:"total"`     // all platforms together
 	Platforms []platformGrowthTotals `json:"platforms"` // all platforms, including those without accounts
 }
 
@@ -150,7 +150,7 @@ type GrowthTotals struct {
 	Engagement  Total `json:"engagement"`
 	Impressions Total `json:"impressions"` // see `impressions` of [ReachStats]
 	// PostsPublished is the number of posts published in the range on connections that the member
-	// owns now, including posts that were deleted later. The following figures, by contrast,
+	// owns now, including posts that were deleted later. The other figures, by contrast,
 	// include only gains from times when the member owned the connection. Null if unknown for every
 	// account, see `posts` of [StatsPeriod].
 	PostsPublished *int64 `json:"posts_published"`

@@ -50,7 +50,7 @@ type PostActivity struct {
 
 	// <social account>:<external id>; for a planned post <social account>:planned:<plan number>
 	ID            string        `json:"id"`
-	State         ActivityState `json:"state"` // published or scheduled
+	State         ActivityState `json:"state"` // "published" or "scheduled"
 	SocialAccount int64         `json:"social_account_id"`
 	AccountID     string        `json:"account_id"` // the sub-account that owns the post
 	// MemberID is the owner of the connection when the post was last registered; for a planned
@@ -71,7 +71,7 @@ type PostActivity struct {
 	Category *int64 `json:"c_id"`
 	// name of the category; null if the post has no category or the name is unknown
 	CategoryName *string `json:"category"`
-	// Likes are likes or reactions. This and the following figures are null if the platform did not
+	// Likes are likes or reactions. All counts are null if the platform did not
 	// report them or the post was not read yet.
 	Likes    *int64 `json:"likes"`
 	Comments *int64 `json:"comments"`
@@ -255,7 +255,7 @@ type PostReading struct {
 	MemberID      int64     `json:"member_id"` // owner of the connection at that time
 	// that member's user, 24 hex digits; null if the member is not a user
 	UserID *string `json:"user_id"`
-	// Likes are likes or reactions. This and the following figures are null if the platform did not
+	// Likes are likes or reactions. All counts are null if the platform did not
 	// report them with this reading.
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`

@@ -9,7 +9,7 @@ import (
 
 // PostsTotalEngagements is the response to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
-	Total EngagementTotals `json:"total"` // over the requested platforms
+	Total EngagementTotals `json:"total"` // all requested platforms together
 	// all requested platforms, including those without posts
 	Platforms []platformEngagementTotals `json:"platforms"`
 }
@@ -75,7 +75,7 @@ func engagementDay(day string, sums *gainSums) EngagementDay {
 
 // PostsLikes is the response to /getPostsLikes and /getMembersPostLikes.
 type PostsLikes struct {
-	Total LikesSeries `json:"total"` // over the requested platforms
+	Total LikesSeries `json:"total"` // all requested platforms together
 	// all requested platforms, including those without posts
 	Platforms []platformLikesSeries `json:"platforms"`
 	// Posts are all posts that were published before the end of the range or read in it, newest
@@ -119,7 +119,7 @@ type PostLikes struct {
 
 	// total since publication, at the end of the range; null if not read or not reported
 	Likes      *int64 `json:"likes"`
-	Gained     *int64 `json:"gained"`      // in the range, see `likes` of [PostGrowth]
+	Gained     *int64 `json:"gained"`      // gained in the range, see `likes` of [PostGrowth]
 	NoBaseline bool   `json:"no_baseline"` // see `no_baseline` of [PostGrowth]
 }
 
@@ -129,7 +129,7 @@ func likesDay(day string, sums *gainSums) LikesDay {
 
 // PostsViews is the response to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
-	Total ViewsSeries `json:"total"` // over the requested platforms
+	Total ViewsSeries `json:"total"` // all requested platforms together
 	// all requested platforms, including those without posts
 	Platforms []platformViewsSeries `json:"platforms"`
 }

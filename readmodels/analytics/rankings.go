@@ -9,13 +9,14 @@ import (
 
 // Leaderboard is the response to /leaderboard.
 type Leaderboard struct {
-	// Members are ranked by the engagement that posts gained in the range while the member owned
-	// them, highest first. A member is ranked if at least one gain is known, even if the post is
-	// not registered and therefore not in any list of posts. With by=total, members are ranked by
-	// the total engagement of the posts that were published in the range on connections that they
-	// own now.
+	// Members lists the members by the engagement that posts gained in the range while the member
+	// owned them, highest first. A member is ranked if at least one gain is known, even if the post
+	// is not registered and therefore not in any list of posts. With by=total, members are ranked
+	// by the total engagement of the posts that were published in the range on connections that
+	// they own now.
 	Members []RankedMember `json:"members"`
-	// Posts are ranked in the same way; posts with equal engagement are ordered newest first.
+	// Posts lists the posts by the same measure; of posts with equal engagement, the newest is
+	// first.
 	Posts []RankedPost `json:"posts"`
 }
 
@@ -23,7 +24,7 @@ type Leaderboard struct {
 // range, from readings at times when the member owned the connection. With by=total, they are the
 // totals of the posts at the end of the range.
 type RankedMember struct {
-	// starts at 1; tied members share a rank and are ordered by id, and the following ranks are
+	// rank, from 1; tied members share a rank and are ordered by id, and the following ranks are
 	// skipped (1, 1, 3)
 	Rank int64 `json:"rank"`
 	// PreviousRank is the member's rank in the previous period by the same measure; null if the
@@ -39,7 +40,7 @@ type RankedMember struct {
 	Posts       int64               `json:"posts"` // number of ranked posts
 	// Engagement is likes + comments + shares, as far as platforms report them.
 	Engagement int64 `json:"engagement"`
-	// likes or reactions; this and the following figures are null if no platform reported them
+	// likes or reactions; all counts except `engagement` are null if no platform reported them
 	Likes    *int64 `json:"likes"`
 	Comments *int64 `json:"comments"`
 	Shares   *int64 `json:"shares"`
@@ -48,7 +49,7 @@ type RankedMember struct {
 
 // TopPosts is the response to /getTopPostsInsights and /getMembersTopPosts.
 type TopPosts struct {
-	// Posts are ranked by the engagement (likes + comments + shares) that they gained in the range,
+	// Posts lists the posts by the engagement (likes + comments + shares) gained in the range,
 	// highest first; tied posts are ordered newest first. Posts without a known gain are excluded:
 	// they were not read in the range, or their first reading in the range is a baseline. For a
 	// member, only gains from the time when the member owned the post are included.
@@ -62,8 +63,7 @@ type TopPosts struct {
 // RankedPost is a post in a ranking. Names are current; null if the entity is no longer in the
 // directory.
 type RankedPost struct {
-	// starts at 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3)
-	Rank int64 `json:"rank"`
+	Rank int64 `json:"rank"` // rank, from 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3)
 	Post
 
 	// name of the social account; null if unknown, or if the account has left the caller's scope
@@ -75,10 +75,10 @@ type RankedPost struct {
 	// name of `c_id`; also null if the post has no category
 	CategoryName domain.OptionalText `json:"category_name"`
 
-	// at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts
+	// totals at the end of the range; with by=total, posts are ranked by `engagement` of
+	// [PostCounts]
 	Latest PostCounts `json:"latest"`
-	// in the range; posts are ranked by `engagement` of PostGrowth
-	Growth PostGrowth `json:"growth"`
+	Growth PostGrowth `json:"growth"` // growth in the range; posts are ranked by `engagement` of [PostGrowth]
 }
 
 // rankedPosts reads the posts of a ranking and the names of everything that it shows, including

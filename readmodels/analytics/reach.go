@@ -14,7 +14,7 @@ import (
 
 // AccountStats is the response to /reach/getAccountStats.
 type AccountStats struct {
-	Total ReachStats `json:"total"` // over the requested platforms
+	Total ReachStats `json:"total"` // all requested platforms together
 	// all requested platforms, including those without accounts
 	Platforms []platformReachStats `json:"platforms"`
 	// Reach is the reach of each social account. Reach counts people, and two accounts can reach

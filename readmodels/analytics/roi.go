@@ -10,7 +10,7 @@ import (
 
 // RoiViews is the response to /getRoiViews.
 type RoiViews struct {
-	Total     Roi           `json:"total"`     // over the platforms and months
+	Total     Roi           `json:"total"`     // all platforms and months together
 	Platforms []platformRoi `json:"platforms"` // all requested platforms, over the months
 	// every calendar month that overlaps the range, oldest first
 	Months []roiMonth `json:"months"`

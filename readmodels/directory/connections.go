@@ -205,7 +205,7 @@ const maxConnections = 100_000
 
 // ConnectionReading is the reading status of one connected account, for operators.
 type ConnectionReading struct {
-	// {platform names}
+	// "facebook", "instagram", "linkedin" or "tiktok"
 	PlatformName string `json:"platform_name" words:"{platform names}"`
 	// the connected profile or page
 	SocialAccount int64 `json:"social_account_id"`
@@ -213,7 +213,7 @@ type ConnectionReading struct {
 	AccountType domain.AccountType `json:"a_type,omitempty"`
 	// Name is the name of the page on the platform. Null if unknown and for a person's own profile.
 	Name        domain.OptionalText `json:"name"`
-	Agency      string              `json:"agency"`       // 24 hex digits
+	Agency      string              `json:"agency"`       // the agency, 24 hex digits
 	AgencyName  domain.OptionalText `json:"agency_name"`  // null if unknown
 	AccountID   string              `json:"account_id"`   // the client, 24 hex digits
 	AccountName domain.OptionalText `json:"account_name"` // null if unknown

@@ -117,7 +117,7 @@ type UsersQuery struct {
 
 // User is a person who can sign in to the main application.
 type User struct {
-	ID    string              `json:"id"` // 24 hex digits
+	ID    string              `json:"id"`
 	Name  string              `json:"name"`
 	Email string              `json:"email"`
 	Image domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture

@@ -78,7 +78,7 @@ type DashboardState struct {
 	SubAccountID         string    `json:"sub_account_id"`
 	ParentAccount        string    `json:"parent_account"`
 	SubAccountIDs        []Named   `json:"sub_account_ids"`
-	Users                []Named   `json:"users"`    // on the list
+	Users                []Named   `json:"users"`    // users on the list
 	MainPOC              []Named   `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool      `json:"allow_client_dashboard"`
 	Scopes               []string  `json:"scopes"`
@@ -88,7 +88,7 @@ type DashboardState struct {
 
 // Differences are the changes between two states of one dashboard.
 type Differences struct {
-	Created              bool     `json:"created"` // there was no dashboard before
+	Created              bool     `json:"created"` // whether there was no dashboard before
 	AccountsLinked       []Named  `json:"accounts_linked"`
 	AccountsUnlinked     []Named  `json:"accounts_unlinked"`
 	UsersAdded           []Named  `json:"users_added"`

@@ -130,7 +130,7 @@ type DashboardPreview struct {
 type PreviewedDashboard struct {
 	Dashboard            Named       `json:"dashboard"` // the sub-account
 	SubAccountIDs        []Named     `json:"sub_account_ids"`
-	Users                []Named     `json:"users"`    // on the list
+	Users                []Named     `json:"users"`    // users on the list
 	MainPOC              []Named     `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool        `json:"allow_client_dashboard"`
 	Scopes               []string    `json:"scopes"`

@@ -20,7 +20,7 @@ type StateQuery struct {
 // StateAnswer is a dashboard at a moment.
 type StateAnswer struct {
 	Dashboard Named          `json:"dashboard"`
-	AsOf      StreamPosition `json:"as_of"` // the state after this prefix of the stream
+	AsOf      StreamPosition `json:"as_of"` // position in the stream at the moment
 	State     DashboardState `json:"state"`
 	// the last record in the prefix that changed this dashboard
 	ChangedBy Record `json:"changed_by"`

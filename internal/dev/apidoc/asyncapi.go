@@ -70,19 +70,19 @@ const (
 	serverHTTP  = "http"
 )
 
-// topics describes the contents and the retention of each topic.
+// topics describes the contents, key and retention of each topic.
 var topics = map[string]string{
 	domain.TopicDashboards: "One record for each accepted change to an agency's dashboards. Key: the agency. Kept forever.",
 	domain.TopicMetrics:    "Readings of social accounts and posts, and newly discovered posts. Key: the social account. Kept forever.",
-	domain.TopicOperations: "Audit reads and exports, actions of operators, signed checkpoints, states of connections. Key: " +
-		"the agency, or -. Kept forever.",
-	domain.TopicDirectory: "The latest state of each reference entity of the main application. Key: the entity's kind and id. " +
+	domain.TopicOperations: "Audit reads and exports, actions of operators, signed checkpoints, and states of connections. Key: " +
+		"the agency, or - for records that concern no single agency. Kept forever.",
+	domain.TopicDirectory: "The latest state of each reference entity, from the main application or created here. Key: the entity's kind and id. " +
 		"Compacted; a record without a value erases the entity.",
-	domain.TopicContents: "Content of posts: texts, media URLs, permalinks. Key: the agency, the source, and the post's id. " +
+	domain.TopicContents: "Content of posts: texts, media URLs and permalinks. Key: the agency, the source, and the post's id. " +
 		"Compacted; a record without a value erases the content.",
 }
 
-// topicsOf returns the topics of an event type.
+// topicsOf returns the topics that contain an event type.
 func topicsOf(eventType string) []string {
 	if eventType == (domain.AccountErased{}).EventType() {
 		return []string{domain.TopicMetrics, domain.TopicContents}
@@ -130,7 +130,8 @@ func asyncAPI(root string, described api.Description, made *schemas) (*asyncDoc,
 
 func (doc *asyncDoc) channel(name, address, server, action, text string) {
 	doc.Channels[name] = asyncChannel{
-		Address: address, Description: text, Servers: []openapi3.Ref{{Ref: "#/servers/" + server}}, Messages: map[string]*openapi3.Ref{},
+		Address: address, Description: text, Servers: []openapi3.Ref{{Ref: "#/servers/" + server}},
+		Messages: map[string]*openapi3.Ref{},
 	}
 	doc.Operations[action+strings.ToUpper(name[:1])+name[1:]] = asyncOperation{
 		Action: action, Channel: openapi3.Ref{Ref: "#/channels/" + name}, Summary: text,
@@ -182,14 +183,15 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 	for name, stream := range map[string]struct{ operation, text string }{
 		"notices":  {"getNotices", "The caller's notices, as Server-Sent Events with Last-Event-ID."},
 		"socketIO": {"getSocketIo", "The caller's notices, over Socket.IO v4. The notice's id is the second argument."},
-		"live":     {"getLive", "Changes to figures of the caller's accounts, at most once a second, when the new figures can be read."},
+		"live":     {"getLive", "Changes to the figures of the caller's accounts, at most once a second, when the new figures can be read."},
 	} {
 		if address[stream.operation] == "" {
 			return errors.New("no route has the id " + stream.operation)
 		}
 		doc.channel(name, address[stream.operation], serverHTTP, "send", stream.text)
 	}
-	for channel, events := range map[string][]streamEvent{"notices": noticeEvents, "socketIO": noticeEvents, "live": liveEvents} {
+	events := map[string][]streamEvent{"notices": noticeEvents, "socketIO": noticeEvents, "live": liveEvents}
+	for channel, events := range events {
 		for _, e := range events {
 			m := asyncMessage{Name: e.name, Summary: e.summary, Payload: e.data(made)}
 			if e.example != nil {
@@ -208,14 +210,14 @@ func cloudEvent() *openapi3.SchemaRef {
 	event.Value.Required = []string{"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"}
 	event.Value.Properties = openapi3.Schemas{}
 	for name, text := range map[string]string{
-		"ce_specversion":    "1.0",
+		"ce_specversion":    "Version of the CloudEvents specification: 1.0.",
 		"ce_id":             "Id of the event, globally unique.",
 		"ce_source":         "The program that wrote the record.",
 		"ce_type":           "Type and version of the event; the name of the message in this document.",
-		"ce_time":           "When the event was decided or read, RFC 3339.",
+		"ce_time":           "Time of the decision or of the reading, RFC 3339.",
 		"ce_subject":        "The subject of the event.",
 		"ce_actor":          "Who caused the event: a user's id, or a system name of the program.",
-		"ce_actorrole":      "The role that allowed it.",
+		"ce_actorrole":      "The role in which the actor acted.",
 		"ce_onbehalfof":     "The user on whose behalf the actor acted, if any: a user's id.",
 		"ce_commandid":      "Id of the command that the event records.",
 		"ce_requestid":      "Id that the service assigned to the request that caused the event.",

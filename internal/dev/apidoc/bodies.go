@@ -11,22 +11,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Forms of texts in bodies.
+// Patterns of strings in request bodies.
 const (
 	lineForm  = `[^\x00-\x1f\x7f-\x9f]*`
-	nameForm  = lineForm + `[^\s\x00-\x1f\x7f-\xa0]` + lineForm // with something on it
+	nameForm  = lineForm + `[^\s\x00-\x1f\x7f-\xa0]` + lineForm // with a visible character
 	tokenForm = "[!-~]"
-	// pageIDForm is a platform's id; LinkedIn's are what stands behind the last colon.
+	// pageIDForm matches a platform's id. It does not end with a colon, because the id of a
+	// LinkedIn URN is the part after the last colon.
 	pageIDForm = "[!-~]*[!-9;-~]"
-	// returnForm is a path here, or an address.
+	// returnForm matches a path of this service or a URL.
 	returnForm = "(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?)?(/(" + addressChar + "(/|" + addressChar + ")*)?)?"
-	// addressChar is what an address may hold behind a slash, but a slash.
+	// addressChar matches a character of the path, query or fragment of a URL, except a slash.
 	addressChar = `([A-Za-z0-9._~!$&'()*+,;=:@?#-]|%[0-9A-Fa-f]{2})`
 )
 
-// bodyForms are the forms of texts in bodies, and of those in lists: of what operators say beside
-// the address, of whose pages are connected, of who is added, of what is linked and of what tokens
-// are handed over.
+// bodyForms returns the patterns of strings and of the elements of lists in request bodies, by the
+// name of the member.
 func bodyForms() map[string]string {
 	var codes []string
 	for _, code := range domain.ReasonCodes() {
@@ -37,16 +37,18 @@ func bodyForms() map[string]string {
 	const ticket = "[A-Za-z0-9._#/-]{1,64}"
 	return map[string]string{
 		"reason":  "(" + strings.Join(codes, "|") + ")(:" + ticket + ")?|" + string(domain.ReasonOther) + ":" + ticket,
-		"account": hexForm, "user": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm, "phone": lineForm, "address": lineForm,
+		"account": hexForm, "user": hexForm, "users": hexForm, "sub_account_ids": hexForm, "name": nameForm,
+		"phone": lineForm, "address": lineForm,
 		"scopes":       strings.Trim(domain.ScopePattern, "^$"),
-		"access_token": tokenForm + "+", "refresh_token": tokenForm + "*", "external_id": pageIDForm, "return_to": returnForm,
+		"access_token": tokenForm + "+", "refresh_token": tokenForm + "*", "external_id": pageIDForm,
+		"return_to": returnForm,
 
 		"valid_for": "(1[5-9]|[2-9][0-9]|[1-9][0-9]{2,3})m|([1-9][0-9]?|1[0-5][0-9]|16[0-8])h",
 		"report":    "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 	}
 }
 
-// bodyOf is a body; a strict one refuses what it does not know.
+// bodyOf returns the schema of a request body. A strict body has no unknown members.
 func (s *schemas) bodyOf(t reflect.Type, strict bool) *openapi3.SchemaRef {
 	s.taken = true
 	ref := s.of(t)

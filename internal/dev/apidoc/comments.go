@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/doc/comment"
@@ -14,12 +15,12 @@ import (
 	"strings"
 )
 
-// source reads what the module's own source says about its types. It reads a package when it is
-// first asked.
+// source provides the comments and constants of the types of this module. It parses a package when
+// the package is first needed.
 type source struct {
 	root  string
-	read  map[string]bool     // folders of packages
-	types map[string]declared // folder.Type
+	read  map[string]bool     // directories of the packages
+	types map[string]declared // by directory.Type
 }
 
 // declared is a type in the source.
@@ -27,18 +28,19 @@ type declared struct {
 	text   string            // its comment
 	fields map[string]string // comments of its fields
 	values []any             // its constants
-	listed string            // what the constants mean, as a list
+	listed string            // the meaning of the constants, as a Markdown list
 }
 
 const modulePath = "github.com/ledgerboard/ledgerboard/"
 
-// constantsOf are types whose constants stand in another package, and what they are called there.
+// constantsOf lists types with constants in another package: the package, and the name of the type
+// there.
 var constantsOf = map[string]struct{ dir, name string }{
 	"internal/operator.State":        {"projections", "internal/operator.State"},
 	"internal/operator.ParkedReason": {"projections/fold", "projections/fold.Reason"},
 }
 
-// of returns what the source says about a type; nothing of types outside the module.
+// of returns the declaration of a type. For types of other modules, it is empty.
 func (s source) of(t reflect.Type) (declared, error) {
 	dir, ours := strings.CutPrefix(t.PkgPath(), modulePath)
 	if !ours {
@@ -98,7 +100,7 @@ func (s source) readFile(dir, name string) error {
 				s.readType(dir, group, spec)
 			case *ast.ValueSpec:
 				pkg, of := typeName(dir, file, spec.Type)
-				if err := s.readPackage(pkg); err != nil { // whose own constants come first
+				if err := s.readPackage(pkg); err != nil { // so that the constants declared there come first
 					return err
 				}
 				s.readConstant(pkg+"."+of, spec)
@@ -125,8 +127,8 @@ func (s source) readType(dir string, group *ast.GenDecl, spec *ast.TypeSpec) {
 	s.types[dir+"."+spec.Name.Name] = d
 }
 
-// typeName is the folder of the package that declares a type, and the type's name. Of a type of
-// another module the name is empty.
+// typeName returns the directory of the package that declares a type, and the name of the type. For
+// types of other modules, the name is empty.
 func typeName(dir string, file *ast.File, e ast.Expr) (pkg, name string) {
 	switch t := e.(type) {
 	case *ast.Ident:
@@ -142,8 +144,8 @@ func typeName(dir string, file *ast.File, e ast.Expr) (pkg, name string) {
 	return dir, ""
 }
 
-// readConstant notes the value of a constant with a type. The comment beside it says what it means;
-// a number is known by its name.
+// readConstant stores the value of a typed constant and its comment. A number without a comment is
+// described by the name of the constant.
 func (s source) readConstant(of string, spec *ast.ValueSpec) {
 	if len(spec.Values) != 1 {
 		return
@@ -155,7 +157,7 @@ func (s source) readConstant(of string, spec *ast.ValueSpec) {
 	var value any
 	text := markdown(spec.Comment)
 	if number, err := strconv.Atoi(literal.Value); err == nil {
-		value, text = number, strings.ToLower(text+spec.Names[0].Name)
+		value, text = number, cmp.Or(text, strings.ToLower(spec.Names[0].Name))
 	} else if word, err := strconv.Unquote(literal.Value); err == nil {
 		value = word
 	}
@@ -167,7 +169,8 @@ func (s source) readConstant(of string, spec *ast.ValueSpec) {
 	s.types[of] = d
 }
 
-// markdown is a comment with paragraphs on one line each, and links to Go names as plain words.
+// markdown returns a comment with one line per paragraph, and with the names in doc links as plain
+// text.
 func markdown(group *ast.CommentGroup) string {
 	if group == nil {
 		return ""
@@ -177,8 +180,8 @@ func markdown(group *ast.CommentGroup) string {
 	return placeholders.Replace(strings.TrimSpace(string(printer.Text(reader.Parse(group.Text())))))
 }
 
-// withoutName takes off the Go name that a type's comment begins with: "Total is one metric" is one
-// metric.
+// withoutName removes the Go name at the start of a comment: "Total is one metric" becomes "One
+// metric".
 func withoutName(name, text string) string {
 	rest, ok := strings.CutPrefix(text, name+" ")
 	if !ok {
@@ -186,4 +189,15 @@ func withoutName(name, text string) string {
 	}
 	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "is "), "are ")
 	return strings.ToUpper(rest[:1]) + rest[1:]
+}
+
+// sentence returns a text with a capital letter at the start and a period at the end.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if last := text[len(text)-1]; last != '.' && !strings.HasSuffix(text, "…") {
+		text += "."
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -34,7 +34,7 @@ var connectOperations = map[string]about{
 	},
 	"postPlatformsDisconnect": {
 		tag: tagConnecting, summary: "Disconnects a page or profile. It is no longer read; its figures are kept.",
-		text:    "The platform is asked to revoke the person's consent when no agency needs it any more. This operation is idempotent.",
+		text:    "The service asks the platform to revoke the person's consent if no agency needs it any more. This operation is idempotent.",
 		refuses: []domain.Code{domain.CodeConflict},
 	},
 
@@ -49,21 +49,23 @@ var connectOperations = map[string]about{
 		tag: tagConnecting, summary: "Stores the tokens of a connection after a main application has signed the person in.",
 		text: "The service checks the tokens with the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error " +
 			"lists the platform's ids of those accounts. For Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the tokens of the " +
-			"person's pages; a page's token reads only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
+			"person's pages; a page's token can read only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
 			"This operation is idempotent, even if the tokens have been renewed since.",
 		refuses: append([]domain.Code{domain.CodeUnprocessable}, changes...),
 	},
 
 	"getConnectStart": browserPage("Shows who requests a sign-in and for which account, with a link to the platform.",
 		"The sign-in is bound to the first browser that opens this page."),
-	"getConnectBack": browserPage("OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
+	"getConnectBack": browserPage("Handles the OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
 		"The operation reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that "+
 			"the sign-in is bound to."),
 	"getConnectChoose": browserPage("Shows the pages that the sign-in makes available, or its outcome.", "The page works only in the browser that the sign-in is bound to."),
-	"postConnectChoose": browserPage("Connects the pages that were chosen on that page.", "The form field page names the pages to connect; move names those to move from "+
-		"another client. After a refused sign-in, the form field again starts another sign-in instead."),
-	"getConnectLink":  browserPage("Shows the page of a link.", "Opening the page does not bind the link to a browser."),
-	"postConnectLink": browserPage("Follows a link and starts a sign-in at the platform in the form.", "After that, the link works in this browser only."),
+	"postConnectChoose": browserPage("Connects the chosen pages.", "The form fields named page contain the pages to connect; those named move contain the pages to move here "+
+		"from another client. After a refused sign-in, the form field again starts another sign-in instead."),
+	"getConnectLink": browserPage(
+		"Shows the page of a link.", "Opening the page does not bind the link to a browser.",
+	),
+	"postConnectLink": browserPage("Follows a link and starts a sign-in at the platform that the form names.", "After that, the link works in this browser only."),
 
 	"postConnectMetaDeauthorize": {
 		tag: tagConnecting, summary: "Receives Meta's callback when a person removes the app.",
@@ -75,11 +77,13 @@ var connectOperations = map[string]about{
 		text:    metaSigns + "The person is erased as with the command erase. A repeated request returns the same code.",
 		answers: taken, refuses: metaRefusals,
 	},
-	"getConnectMetaDelete": browserPage("Shows the progress of a deletion request.", "The page is available for 90 days after the deletion."),
+	"getConnectMetaDelete": browserPage(
+		"Shows the progress of a deletion request.", "The page is available for 90 days after the deletion.",
+	),
 }
 
 var (
-	taken        = []answer{{status: 200, text: "Done.", media: []string{mediaJSON}}}
+	taken        = []answer{{status: 200, text: "Success.", media: []string{mediaJSON}}}
 	metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
 )
 
@@ -98,9 +102,9 @@ func browserPage(summary, text string) about {
 			{status: 200, text: "An HTML page.", media: []string{html}},
 			{status: 303, text: "A redirect to the next page."},
 			wrong(400, "An error page: the request is malformed."),
-			wrong(403, "An error page: the sign-in or link is bound to another browser, or the access rights have ended."),
+			wrong(403, "An error page: the sign-in or link is bound to another browser, or the requester no longer has access."),
 			wrong(404, "An error page: the sign-in or link is unknown or has expired."),
-			wrong(409, "An error page: the sign-in or link has been used already."),
+			wrong(409, "An error page: the sign-in or link has already been used."),
 			wrong(413, "An error page: the form is too large."),
 			wrong(422, "The page again, with the errors in the choice."),
 			wrong(503, "An error page: the service is not ready."),

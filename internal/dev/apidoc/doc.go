@@ -1,17 +1,16 @@
 // Package apidoc writes the two documents that the program serves: api/openapi.json (OpenAPI 3.1)
-// and api/asyncapi.json (AsyncAPI 3). `go generate ./api` runs it; a test fails when a committed
-// document is not what the source says.
+// and api/asyncapi.json (AsyncAPI 3). `go generate ./api` runs it; a test fails if a committed
+// document is out of date.
 //
-// What the documents say comes from one place each:
+// The contents of the documents have these sources:
 //
-//   - paths, operation ids, roles, parameters, types of answers: the route table, by
+//   - paths, operation ids, roles, parameters, and types of responses: the route table, through
 //     [api.Describe];
-//   - what an operation is for, and its errors: the tables here (operations.go, refusals.go);
-//   - schemas: the Go types of the answers;
-//   - what a type or a member means: the comment of the type or the field, else the glossary here.
-//     Comments are shown as they are written, but for two things: a comment begins with the Go name
-//     of what it explains, and the document says the member's name there; and lists of platforms
-//     and their facts stand as {placeholders}. Other members stand in comments by their JSON names,
-//     in backquotes;
+//   - descriptions of operations and errors: the tables here (operations.go, refusals.go);
+//   - schemas: the Go types of the responses;
+//   - descriptions of types and members: the comments of the types and fields. If a field has no
+//     comment, the glossary here is used. A Go name at the start of a comment is removed. Comments
+//     refer to other members by their JSON names in backquotes, and contain {placeholders} for facts
+//     about the platforms;
 //   - events: the registry of domain, with its frozen samples as examples.
 package apidoc

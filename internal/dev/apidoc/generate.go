@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// Generate returns the two documents by their paths in the module that lies at root.
+// Generate returns the two documents by their paths in the module at root.
 func Generate(root string) (map[string][]byte, error) {
 	described := api.Describe()
 	open, err := openAPI(root, described, newSchemas(root))
@@ -18,7 +18,7 @@ func Generate(root string) (map[string][]byte, error) {
 		return nil, fmt.Errorf("make OpenAPI document: %w", err)
 	}
 	events := newSchemas(root)
-	events.taken = true // also from main applications, in whose records a null is an absent member
+	events.taken = true // main applications send them too, and may send null for absent
 	async, err := asyncAPI(root, described, events)
 	if err != nil {
 		return nil, fmt.Errorf("make AsyncAPI document: %w", err)
@@ -34,7 +34,7 @@ func Generate(root string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// Root returns the folder of the module that the working directory lies in.
+// Root returns the root directory of the module that contains the working directory.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -46,7 +46,7 @@ func Root() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("find module: no go.mod in any folder above")
+			return "", errors.New("find module: no go.mod in this or any parent directory")
 		}
 		dir = parent
 	}

@@ -64,7 +64,8 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 		s.Type, s.Format, s.Min, s.Max = &openapi3.Types{"integer"}, "int64", new(1.0), new(float64(1<<53-1))
 	},
 	api.KindLimit: func(s *openapi3.Schema) {
-		s.Type, s.Min, s.Max, s.Default = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit)), readmodels.DefaultPageLimit
+		s.Type, s.Min, s.Max = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit))
+		s.Default = readmodels.DefaultPageLimit
 	},
 }
 

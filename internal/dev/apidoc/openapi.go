@@ -22,38 +22,38 @@ const documentVersion = "1.0.0"
 
 const openAPIText = `Dashboards, analytics, audit and live updates of ledgerboard.
 
-Each operation has a sample request. BASE is this server, and TOKEN is the bearer token of the main application:
+Each operation has a sample request. BASE is this server, and TOKEN is a bearer token:
 
     BASE=http://localhost:6001
     curl -H "Authorization: Bearer $TOKEN" "$BASE/auth/reach/getAccountNetGrowth?tz=Europe/Berlin&granularity=week"
 
-Analytics are served under /auth; a standalone server also serves them at its root. This document lists their paths once, with both prefixes as
+Analytics are served under /auth; a standalone server also serves them at its root. This document lists each path once, with both prefixes as
 servers. startTime, endTime and pId may be query parameters where a path does not contain them. The default range is the last 30 days. Paths under
-/api/ refuse unknown query parameters. The analytics ignore them and list them in meta.ignored, except start, end, from and to, which look like a
-range: for these, the response is a 400 that names the correct parameters. Paths are case-insensitive, but the ids in them are not.
+/api/ reject unknown query parameters. The analytics ignore unknown parameters and list them in meta.ignored, except start, end, from and to, which
+look like a range: for these, the response is a 400 that names the correct parameters. Paths are case-insensitive, but the ids in them are not.
 
 The parameter compare selects what totals and series are compared with: previous, the period of equal length immediately before the range; year, the
 same dates one year earlier; or none. By default, totals are compared with the previous period, and series have no comparison.
 
 All responses have the same envelope: success, message, data and, for some operations, meta. All errors have the shape ErrorBody or, with
-Accept: application/problem+json, the shape defined in RFC 9457. An error lists every invalid input at once. An object of another tenant is a 404,
-like an object that does not exist. null always means "unknown", never 0; meta.sources explains why.
+Accept: application/problem+json, the shape defined in RFC 9457. An error lists every invalid input at once. For an object of another tenant, the
+response is 404, as for an object that does not exist. In figures, null means "unknown", never 0; meta.sources explains why.
 
 A value that matches the schema of its parameter is well-formed. Schemas cannot express the following rules: a range starts before it ends and has
 at most 1,096 days; at excludes version, from and to; a moment in the history is not in the future; meta applies to JSON and table to CSV; a cursor
-comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. A violation is a 400 that names
-the parameter.
+comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. For a violation, the response is
+a 400 that names the parameter.
 
-To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if it
-has not changed, a request with If-None-Match returns 304. The RateLimit header reports the remaining requests; 429 and 503 responses say in
+To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if the
+body has not changed, a request with If-None-Match returns 304. The RateLimit header reports the remaining requests; 429 and 503 responses say in
 Retry-After how long to wait.
 
-Kinds of metrics: a **stock** is a current level, such as followers; the last reading counts. A **cumulative** counter only grows; its value for a
-range is the difference between the readings at the ends. A **day flow** belongs to a day of the platform; its value for a range is the sum of
-the days. A **rolling** metric covers the platform's own window; responses show it as read and never add or subtract it.
+Kinds of metrics: a **stock** is a current level, such as followers; its value for a range is the last reading. A **cumulative** metric is a running
+total; its value for a range is the difference between the readings at the ends. A **day flow** belongs to a day of the platform; its value for a
+range is the sum of the days. A **rolling** metric covers the platform's own window; responses show it as read and never add or subtract it.
 
-Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, with the scalars of the elements that contain
-it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
+Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, which includes the scalars of the
+elements that contain it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
 spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark; a page that saves the file for Excel must prepend one.`
 
 // openAPI builds the document without its servers.
@@ -74,10 +74,12 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 			Schemas: made.components, Headers: responseHeaders(), Responses: refusalResponses(),
 			SecuritySchemes: openapi3.SecuritySchemes{
 				"bearer": {Value: &openapi3.SecurityScheme{
-					Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token with the claims sub, account_id and role.",
+					Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+					Description: "A token with the claims sub, account_id and role.",
 				}},
 				"ticket": {Value: &openapi3.SecurityScheme{
-					Type: "apiKey", In: "query", Name: "ticket", Description: "A ticket from POST /api/notices/ticket, for EventSource.",
+					Type: "apiKey", In: "query", Name: "ticket",
+					Description: "A ticket from POST /api/notices/ticket, for EventSource.",
 				}},
 			},
 		},
@@ -94,13 +96,16 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))
 			continue
 		}
-		path, analytics := strings.CutPrefix(strings.TrimSuffix(op.Pattern, "*"), api.PrefixAnalytics) // OpenAPI has no *
+		pattern := strings.TrimSuffix(op.Pattern, "*") // OpenAPI has no wildcards
+		path, analytics := strings.CutPrefix(pattern, api.PrefixAnalytics)
 		if doc.Paths.Value(path) == nil {
 			doc.Paths.Set(path, &openapi3.PathItem{})
 		}
 		if analytics { // relative to the document's URL
 			doc.Paths.Value(path).Servers = openapi3.Servers{
-				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {URL: ".", Description: "Standalone servers only."},
+				{URL: "." + api.PrefixAnalytics, Description: "Every server."}, {
+					URL: ".", Description: "Standalone servers only.",
+				},
 			}
 		}
 		doc.Paths.Value(path).SetOperation(op.Method, made)
@@ -148,7 +153,8 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 			media.Schema = openapi3.NewSchemaRef("", openapi3.NewStringSchema())
 		}
 		content := openapi3.Content{cmp.Or(op.BodyMedia, mediaJSON): media}
-		doc.RequestBody = &openapi3.RequestBodyRef{Value: &openapi3.RequestBody{Required: !op.BodyOptional, Content: content}}
+		body := &openapi3.RequestBody{Required: !op.BodyOptional, Content: content}
+		doc.RequestBody = &openapi3.RequestBodyRef{Value: body}
 	}
 	if op.Roles != nil {
 		doc.Responses.Set("default", &openapi3.ResponseRef{Ref: "#/components/responses/" + usualRefusal})
@@ -203,9 +209,12 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 		if op.Answer.CSV != "" {
 			headers = append(headers, "ETag", "Link", "Content-Disposition")
 			content[mediaCSV] = &openapi3.MediaType{Schema: typed("string")}
-			responses.Set(strconv.Itoa(http.StatusNotModified), &openapi3.ResponseRef{Ref: "#/components/responses/" + notModified})
+			responses.Set(
+				strconv.Itoa(http.StatusNotModified),
+				&openapi3.ResponseRef{Ref: "#/components/responses/" + notModified},
+			)
 		}
-		add(http.StatusOK, "Done.", content, headers...)
+		add(http.StatusOK, "Success.", content, headers...)
 	}
 	resumed := slices.ContainsFunc(op.Takes, func(p api.Param) bool { return p.Name == "Last-Event-ID" })
 	for _, other := range a.answers {
@@ -229,11 +238,12 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 // responseHeaders returns the response headers.
 func responseHeaders() openapi3.Headers {
 	header := func(kind, text string) *openapi3.HeaderRef {
-		return &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: openapi3.Parameter{Description: text, Schema: typed(kind)}}}
+		described := openapi3.Parameter{Description: text, Schema: typed(kind)}
+		return &openapi3.HeaderRef{Value: &openapi3.Header{Parameter: described}}
 	}
 	return openapi3.Headers{
-		"ETag": header("string", "Entity tag of the response. A request with it in If-None-Match returns 304 if the response has not changed. "+
-			"The tag of a dashboard is its version, for If-Match."),
+		"ETag": header("string", "Entity tag of the response. A request that sends it as If-None-Match returns 304 if the response has not changed. "+
+			"The entity tag of a dashboard is its version, for If-Match."),
 		"Idempotency-Replayed": header("string", "true if this is the response to an earlier request with the same Idempotency-Key."),
 		"Retry-After":          header("integer", "Seconds to wait before retrying."),
 		"Content-Disposition":  header("string", "Name of the file."),

@@ -37,7 +37,7 @@ const (
 		"then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help."
 )
 
-// tags are the groups in their order.
+// tags are the groups in the order of the document.
 var tags = []struct{ name, text string }{
 	{tagService, "Health, metrics and this document."},
 	{tagDashboards, "Who sees which client's dashboard, and which clients share one view."},
@@ -61,9 +61,11 @@ const (
 
 var (
 	streamAnswers  = []answer{{status: 200, text: "The stream.", media: []string{mediaEvents}}}
-	streamRefusals = []domain.Code{domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound}
-	socketIO       = about{
-		tag: tagStreams, summary: "Socket.IO v4 (Engine.IO protocol 4).",
+	streamRefusals = []domain.Code{
+		domain.CodeInvalid, domain.CodeUnauthenticated, domain.CodeForbidden, domain.CodeNotFound,
+	}
+	socketIO = about{
+		tag: tagStreams, summary: "Serves Socket.IO v4 (Engine.IO protocol 4).",
 		text: "Use the standard client, with the token in auth.token or in a Bearer header. The events are client_access_removed and board_closed.",
 		answers: []answer{
 			{status: 200, text: "Engine.IO packets.", media: []string{mediaText}},
@@ -92,7 +94,8 @@ func file(summary string) about {
 		text: "The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a " +
 			"formula is prefixed with an apostrophe.",
 		answers: []answer{{
-			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"}, headers: []string{"Content-Disposition"},
+			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"},
+			headers: []string{"Content-Disposition"},
 		}},
 	}
 }
@@ -100,7 +103,8 @@ func file(summary string) about {
 // operations describes every operation, by id.
 var operations = map[string]about{
 	"getHealthz": {
-		tag: tagService, summary: "Reports whether the process is running.", text: "Use /readyz to check whether it can do its work.",
+		tag: tagService, summary: "Reports whether the process is running.",
+		text:    "Use /readyz to check whether it can do its work.",
 		answers: []answer{{status: 200, text: "The process is running.", media: []string{mediaJSON}}},
 	},
 	"getReadyz": {
@@ -115,14 +119,16 @@ var operations = map[string]about{
 		answers: []answer{{status: 200, text: "Metrics, in the text format that the scraper requests.", media: []string{mediaText}}},
 	},
 	"getOpenapiJson": {
-		tag: tagService, summary: "Returns this document.", answers: []answer{{status: 200, text: "OpenAPI 3.1.", media: []string{mediaJSON}}},
+		tag: tagService, summary: "Returns this document.",
+		answers: []answer{{status: 200, text: "OpenAPI 3.1.", media: []string{mediaJSON}}},
 	},
 	"getAsyncapiJson": {
 		tag: tagService, summary: "Returns the AsyncAPI document of the log's topics and the streams.",
 		answers: []answer{{status: 200, text: "AsyncAPI 3.", media: []string{mediaJSON}}},
 	},
 	"getDocs": {
-		tag: tagService, summary: "Returns this document as an HTML page.", answers: []answer{{status: 200, text: "HTML.", media: []string{"text/html"}}},
+		tag: tagService, summary: "Returns this document as an HTML page.",
+		answers: []answer{{status: 200, text: "HTML.", media: []string{"text/html"}}},
 	},
 	"getClientTgz": {
 		tag: tagService, summary: "Returns the typed client for browsers and Node that matches this server, as a package for npm install.",
@@ -135,8 +141,8 @@ var operations = map[string]about{
 
 	"getDashboard": {
 		tag: tagDashboards, summary: "Returns the dashboard of a sub-account.",
-		text: "If the dashboard does not exist, an agency's request creates it. A client user can see its own dashboard and linked dashboards " +
-			"while they are open to that user.",
+		text: "If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of its own account and of " +
+			"linked accounts while they are open to that user.",
 
 		headers: []string{"ETag"}, refuses: []domain.Code{domain.CodeConflict},
 	},
@@ -146,23 +152,26 @@ var operations = map[string]about{
 
 		headers: []string{"ETag", "Idempotency-Replayed"},
 		refuses: []domain.Code{
-			domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+			domain.CodeConflict, domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType,
+			domain.CodeUnprocessable,
 		},
 	},
 
 	"postDashboardPreview": {
-		tag: tagDashboards, summary: "Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.",
-		text: "The request has the same body and If-Match as the PUT and is validated in the same way, but changes nothing. To apply the change, send the " +
-			"same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.",
-		refuses: []domain.Code{domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+		tag: tagDashboards, summary: "Previews a change to a dashboard: who would gain and who would lose access to which accounts.",
+		text: "The request has the same body and If-Match header as a PUT of the dashboard and is validated in the same way, but changes nothing. To apply the " +
+			"change, send the same body in a PUT with the value of `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.",
+		refuses: []domain.Code{
+			domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
 	},
 
 	"getMe": {
 		tag: tagService, summary: "Returns the caller: user, account, agency, roles, scopes, and what the caller can open.",
 	},
 	"getDashboards": {
-		tag: tagDashboards, summary: "Lists the clients of the agency by name, each with a summary of its dashboard.",
-		text: "The request creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.",
+		tag: tagDashboards, summary: "Lists the clients of the agency, by name, each with a summary of its dashboard.",
+		text: "The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that it may open.",
 	},
 	"postDirectory": {
 		tag: tagDirectory, summary: "Imports entities, erasures and published posts from a main application, as JSON Lines.",
@@ -170,8 +179,8 @@ var operations = map[string]about{
 			"{\"type\":\"directory.<kind>.v1\",\"updated_at\":…,\"data\":{…}}; " +
 			"an erasure is {\"type\":…,\"id\":…,\"erase\":true,\"updated_at\":…}; a post is {\"type\":\"metrics.post_registered.v1\",\"data\":{…}}. " +
 			"updated_at is the time at which the entity was changed; the default is now. A line that is not newer than the stored entity changes nothing, " +
-			"so you can repeat requests and send them in any order. The response reports the outcome of each line. Accepted lines are in the log; " +
-			"reads show them a moment later.",
+			"so you can repeat requests and send them in any order. The response reports the outcome of each line. When it arrives, reads usually show the " +
+			"accepted entities; published posts appear a moment later.",
 		refuses: []domain.Code{domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"getDirectoryEntity": {tag: tagDirectory, summary: "Returns the current state of an entity, by kind and id."},
@@ -179,14 +188,18 @@ var operations = map[string]about{
 		tag: tagDirectory, summary: "Adds a client of the agency.",
 		text: "Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. A request with the same Idempotency-Key returns the " +
 			"client that the first request created.",
-		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+		refuses: []domain.Code{
+			domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
 	},
 	"postUsers": {
 		tag: tagDirectory, summary: "Invites a colleague or a client user.",
 		text: "Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. The person can sign in immediately: through the identity " +
 			"provider, which matches the email address; if there is no provider, with a sign-in link from the agency; or with a token. The client's " +
 			"dashboard determines what client users see.",
-		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+		refuses: []domain.Code{
+			domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
 	},
 	"postUsersSignInLink": {
 		tag:     tagEntities,
@@ -194,7 +207,9 @@ var operations = map[string]about{
 		text: "Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for sets how long the link works. A new link " +
 			"replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in through an identity " +
 			"provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.",
-		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
+		refuses: []domain.Code{
+			domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
 	},
 	"getUsersSessions": {
 		tag: tagEntities, summary: "Lists the console sessions of a user, newest first.",
@@ -213,7 +228,7 @@ var operations = map[string]about{
 	"getActivitiesPicture": {
 		tag: tagEntities, summary: "Returns a thumbnail of a post's picture.",
 		text: "The service re-encodes the picture, at most 320 pixels in each direction. The response is 404 if the platform provides no picture, or " +
-			"if the picture's address expired before the service fetched it.",
+			"if the URL of the picture expired before the service fetched it.",
 		refuses: []domain.Code{domain.CodeNotFound},
 		answers: []answer{
 			{status: 200, text: "The picture.", media: []string{"image/jpeg"}, headers: []string{"ETag"}},
@@ -263,7 +278,8 @@ var operations = map[string]about{
 	"getAuditAccessExport": file("Exports who had access to any dashboard of the agency, as one file."),
 
 	"getNotices": {
-		tag: tagStreams, summary: "Streams the caller's notices as Server-Sent Events.", answers: streamAnswers, refuses: streamRefusals,
+		tag: tagStreams, summary: "Streams the caller's notices as Server-Sent Events.", answers: streamAnswers,
+		refuses: streamRefusals,
 		text: "The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. " +
 			"Without Last-Event-ID, it starts at the newest notice. " + streamEnds,
 	},
@@ -271,16 +287,16 @@ var operations = map[string]about{
 		tag: tagStreams, summary: "Streams which figures of the caller's accounts changed, as Server-Sent Events.",
 		answers: streamAnswers, refuses: streamRefusals,
 		text: "The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. " +
-			"The event covers readings and newly discovered posts. It does not cover changes by the main application: names, members, categories of " +
-			"posts, prices, connections. Request those again when the user opens a page that shows them. " +
+			"The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of " +
+			"posts, prices and connections: request those again when the user opens a page that shows them. " +
 			"With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything " +
-			"may have changed. The event connection_needs_sign_in means that the platform refuses a connection until a person signs in. " + streamEnds,
+			"may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. " + streamEnds,
 	},
 	"postNoticesTicket": {
 		tag: tagStreams, summary: "Creates a ticket for an EventSource, which cannot send headers.",
 		text: "The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. " +
-			"A second stream with the same ticket ends the first. The service checks the page's origin by the Origin header; if the browser sends none, " +
-			"it must send Sec-Fetch-Site: same-origin.",
+			"A second stream with the same ticket ends the first. The service identifies the page by the Origin header; a browser that does not send " +
+			"Origin must send Sec-Fetch-Site: same-origin.",
 	},
 	"getSocketIo":  socketIO,
 	"postSocketIo": socketIO,
@@ -288,7 +304,7 @@ var operations = map[string]about{
 	"getAccountInsights": figures("Returns follower and engagement totals per platform and overall, with the change from "+
 		"the previous period.", ""),
 	"getAccountFollowers":      figures("Returns followers by day, week or month, per platform and overall.", ""),
-	"getRoiViews":              figures("Returns views per platform and month compared with the cost of the subscriptions.", ""),
+	"getRoiViews":              figures("Compares the views per platform and month with the cost of the subscriptions.", ""),
 	"getAccountStats":          figures("Returns reach and impressions as totals and series.", ""),
 	"getAccountNetGrowth":      figures("Returns net follower growth per platform and overall.", ""),
 	"getAccountNetGrowthByPId": figures("Returns net follower growth per platform and overall.", ""),

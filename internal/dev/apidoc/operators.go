@@ -31,7 +31,7 @@ var operatorsOperations = map[string]about{
 	"postOpsPrepare": act("Builds the tables of this program version before an upgrade, while the current tables stay in use.",
 		"Readers do not switch. A process of this version with the role projector builds the tables. If they exist already, "+
 			"nothing is done, and the response says so."),
-	"getOpsGenerations":     ops("Lists the generations of tables: which one readers use, who folds each, and their size.", ""),
+	"getOpsGenerations":     ops("Lists the generations of tables, with their size, and whether they are in use and folded.", ""),
 	"getOpsRebuilds":        ops("Lists rebuilds, newest first.", ""),
 	"getOpsRebuild":         ops("Returns a rebuild with its progress and rate.", ""),
 	"postOpsRebuildCancel":  act("Cancels a rebuild and drops its tables. The tables in use do not change.", ""),
@@ -47,7 +47,7 @@ var operatorsOperations = map[string]about{
 	"postOpsPlatformPause":  act("Pauses the reading of a platform, including the renewal of its tokens.", refusesPaused),
 	"postOpsPlatformResume": act("Resumes the reading of a platform.", refusesRunning),
 	"getOpsConnections": ops("Lists the connected accounts: state, token expiry, permissions, last reading and next reading.",
-		"The name of a profile is left out, because it is the name of a person."),
+		"The names of personal profiles are omitted, because they are names of people."),
 	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, including the renewal of its token.",
 		"The pause takes effect within seconds; a reading that has started is completed. "+refusesPaused),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", refusesRunning),
@@ -55,10 +55,10 @@ var operatorsOperations = map[string]about{
 		"As far as the quota permits, the service reads the accounts' totals and the posts that are due because of their age. If none of the "+
 			"accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason."),
 	"getOpsActions": ops("Lists the actions of operators and their outcomes, newest first.",
-		"Each action is recorded before it runs, and its outcome afterwards. An action without an outcome is still running, or its process has terminated."),
+		"Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process has terminated."),
 	"getOpsLog": ops("Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.", ""),
 	"getOpsRebuildEvents": {
-		tag: tagOperators, summary: "Streams the progress of a rebuild once a second until it ends.", text: "The data of each `rebuild` event is a rebuild object.",
+		tag: tagOperators, summary: "Streams the progress of a rebuild, once a second, until the rebuild ends.", text: "The data of each `rebuild` event is a Rebuild object.",
 		answers: streamAnswers, refuses: nil,
 	},
 }

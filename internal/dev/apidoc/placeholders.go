@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// placeholders stand in comments for what follows from the platforms' facts.
+// placeholders replaces placeholders in comments with facts about the platforms.
 var placeholders = newPlaceholders()
 
 func newPlaceholders() *strings.Replacer {
@@ -16,15 +16,19 @@ func newPlaceholders() *strings.Replacer {
 		"{account types}", domain.AccountTypeNumbers(), "{post metrics}", postMetrics(),
 	}
 	for _, figure := range []string{
-		domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach, domain.MetricLikes,
+		domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews,
+		domain.MetricReach, domain.MetricLikes,
 		domain.FigureDemographics,
 	} {
-		pairs = append(pairs, "{account "+figure+"}", sources(domain.FiguresOfAccount, figure), "{post "+figure+"}", sources(domain.FiguresOfPosts, figure))
+		pairs = append(
+			pairs, "{account "+figure+"}", sources(domain.FiguresOfAccount, figure), "{post "+figure+"}",
+			sources(domain.FiguresOfPosts, figure),
+		)
 	}
 	return strings.NewReplacer(pairs...)
 }
 
-// sources names what each platform makes a figure of.
+// sources lists the metrics of each platform that a figure consists of.
 func sources(of domain.Figures, figure string) string {
 	var gives, lacks []string
 	for _, p := range domain.Platforms() {
@@ -41,12 +45,12 @@ func sources(of domain.Figures, figure string) string {
 	}
 	text := strings.Join(gives, ", ")
 	if lacks != nil {
-		text += "; none at " + strings.Join(lacks, " and ")
+		text += "; not available from " + strings.Join(lacks, " or ")
 	}
 	return text
 }
 
-// postMetrics names the metrics of each platform's posts.
+// postMetrics lists the metrics of each platform's posts.
 func postMetrics() string {
 	var all []string
 	for _, p := range domain.Platforms() {

@@ -53,7 +53,7 @@ var refusals = map[domain.Code]refusal{
 		example: example(domain.CodeNotFound, "There is no such member. Check the id."),
 	},
 	domain.CodeConflict: {
-		text:    "There are too many concurrent changes to one agency's dashboards. Send the request again.",
+		text:    "The request conflicts with the current state or with concurrent changes; message says what to do.",
 		example: example(domain.CodeConflict, "Too many changes to this agency are being made at the same time. Send the request again."),
 	},
 	domain.CodePreconditionFailed: {
@@ -62,7 +62,7 @@ var refusals = map[domain.Code]refusal{
 	},
 	domain.CodeTooLarge: {text: "The body is too large.", example: &http.MaxBytesError{Limit: api.MaxBody}},
 	codeUnsupportedMediaType: {
-		text:    "The body is not JSON in UTF-8.",
+		text:    "The request's Content-Type, charset or Content-Encoding is not supported.",
 		example: example(codeUnsupportedMediaType, "The body must be JSON in UTF-8. Send it with Content-Type: application/json."),
 	},
 	domain.CodeUnprocessable: {
@@ -81,7 +81,7 @@ var refusals = map[domain.Code]refusal{
 		example: example(domain.CodeUnavailable, "The read models are being built. Try again in a moment."),
 		headers: []string{"Retry-After"},
 	},
-	domain.CodeInternal: {text: "The service failed; report the request id.", example: errors.New("a defect")},
+	domain.CodeInternal: {text: "An internal error occurred; report the request id.", example: errors.New("a defect")},
 }
 
 // refusalResponses returns a response for each code.
@@ -102,13 +102,16 @@ func refusalResponses() openapi3.ResponseBodies {
 	usual.Headers = headersNamed("Retry-After", "WWW-Authenticate", "RateLimit", "RateLimit-Policy")
 	usual.Content = openapi3.Content{}
 	for media, schema := range map[string]string{mediaJSON: "ErrorBody", mediaProblem: "ProblemBody"} {
-		usual.Content[media] = &openapi3.MediaType{Schema: openapi3.NewSchemaRef("#/components/schemas/"+schema, nil), Examples: openapi3.Examples{}}
+		usual.Content[media] = &openapi3.MediaType{
+			Schema: openapi3.NewSchemaRef("#/components/schemas/"+schema, nil), Examples: openapi3.Examples{},
+		}
 	}
 	for _, code := range usualRefusals {
 		_, body, problem := api.Refusal(refusals[code].example, requestID)
 		usual.Content[mediaJSON].Examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: body}}
 		if code == domain.CodeInvalid {
-			usual.Content[mediaProblem].Examples[string(code)] = &openapi3.ExampleRef{Value: &openapi3.Example{Value: problem}}
+			shown := &openapi3.Example{Value: problem}
+			usual.Content[mediaProblem].Examples[string(code)] = &openapi3.ExampleRef{Value: shown}
 		}
 	}
 	responses[usualRefusal] = &openapi3.ResponseRef{Value: usual}

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// exampleBody is the body of an operation that takes one.
+// exampleBody returns an example of the request body.
 func exampleBody(op api.Operation) string {
 	switch {
 	case op.ID == "postDirectory":
@@ -38,14 +38,14 @@ func exampleBody(op api.Operation) string {
 	}
 }
 
-// codeSample is a request that can be copied, as renderers of OpenAPI show it.
+// codeSample is an entry of x-codeSamples, which renderers of OpenAPI show.
 type codeSample struct {
 	Lang   string `json:"lang"`
 	Label  string `json:"label"`
 	Source string `json:"source"`
 }
 
-// samplesOf are requests of an operation, for a shell in which BASE and TOKEN are set.
+// samplesOf returns sample requests for a shell in which BASE and TOKEN are set.
 func samplesOf(op api.Operation, stream bool) []codeSample {
 	sample := func(flags string) codeSample {
 		if op.Roles != nil || stream {
@@ -55,11 +55,11 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	}
 	switch {
 	case strings.HasSuffix(op.Pattern, "*"):
-		return nil // Socket.IO is not spoken by hand
+		return nil // Socket.IO requires a client
 	case op.Body != nil:
 		data := "-d"
 		if op.BodyMedia != "" {
-			data = "--data-binary" // which keeps the ends of lines
+			data = "--data-binary" // keeps line breaks
 		}
 		return []codeSample{
 			sample(` -X ` + op.Method + ` -H "Content-Type: ` + cmp.Or(op.BodyMedia, mediaJSON) + `" ` + data + ` '` + exampleBody(op) + `'`),
@@ -73,7 +73,8 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	}
 }
 
-// examplePath is the address of an example: what must be given, and what shapes the answer.
+// examplePath returns the path and query of a sample request, with the required parameters and
+// those that determine the form of the response.
 func examplePath(op api.Operation) string {
 	path, query := op.Pattern, url.Values{}
 	for _, p := range op.Takes {

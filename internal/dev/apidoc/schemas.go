@@ -1,6 +1,7 @@
 package apidoc
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,13 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// schemas makes the schemas of Go types as encoding/json writes them. Named structs become
+// schemas creates the schemas of Go types as encoding/json encodes them. Named structs become
 // components.
 type schemas struct {
 	source     source
 	components openapi3.Schemas
-	types      map[string]reflect.Type // of the components' names
-	taken      bool                    // what is described is taken, not only given: a null is an absent member
+	types      map[string]reflect.Type // of the components, by name
+	taken      bool                    // whether the values are also received: null then means absent
 	faults     []error
 }
 
@@ -31,7 +32,7 @@ func newSchemas(root string) *schemas {
 	}
 }
 
-// err returns everything that has no schema, no name of its own or no source.
+// err returns the errors of all calls, joined.
 func (s *schemas) err() error { return errors.Join(s.faults...) }
 
 func (s *schemas) faultf(format string, args ...any) {
@@ -57,8 +58,8 @@ func formatted(name, format string) *openapi3.SchemaRef {
 	return s
 }
 
-// of returns the schema of a type. Only a pointer and an optional text may be null: a list without
-// entries is [].
+// of returns the schema of a type. Only pointers and optional texts can be null; an empty list is
+// [].
 func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	switch t {
 	case reflect.TypeFor[time.Time]():
@@ -68,7 +69,7 @@ func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	case reflect.TypeFor[json.RawMessage]():
 		return openapi3.NewSchemaRef("", &openapi3.Schema{})
 	}
-	switch t.Kind() { //nolint:exhaustive // the others stand in no answer, and the default says so
+	switch t.Kind() { //nolint:exhaustive // the default reports other kinds
 	case reflect.Pointer:
 		return nullable(s.of(t.Elem()))
 	case reflect.Struct:
@@ -90,7 +91,7 @@ func (s *schemas) of(t reflect.Type) *openapi3.SchemaRef {
 	case reflect.Float64:
 		return formatted("number", "double")
 	default:
-		s.faultf("type %s stands in an answer and has no schema", t)
+		s.faultf("type %s is used in a response and has no schema", t)
 		return typed("object")
 	}
 }
@@ -106,18 +107,15 @@ func nullable(s *openapi3.SchemaRef) *openapi3.SchemaRef {
 	return s
 }
 
-// enumerated adds the constants of a type of this module as the only values. Of the type's comment
-// it takes the first sentence; what follows is for who writes the program.
+// enumerated adds the constants of a type of this module as the only values. It uses only the first
+// sentence of the type's comment; the rest is for developers of the program.
 func (s *schemas) enumerated(t reflect.Type, base *openapi3.SchemaRef) *openapi3.SchemaRef {
 	if t.PkgPath() == "" {
 		return base
 	}
 	d := s.declared(t)
-	what, _, more := strings.Cut(withoutName(t.Name(), d.text), ". ")
-	if more {
-		what += "."
-	}
-	base.Value.Enum, base.Value.Description = slices.Clone(d.values), strings.TrimSpace(what+"\n"+d.listed)
+	what, _, _ := strings.Cut(withoutName(t.Name(), d.text), ". ")
+	base.Value.Enum, base.Value.Description = slices.Clone(d.values), strings.TrimSpace(sentence(what)+"\n"+d.listed)
 	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
 	if known, ok := s.types[name]; len(d.values) == 0 || ok && known != t {
 		return base
@@ -132,7 +130,7 @@ func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
 	ref := openapi3.NewSchemaRef("#/components/schemas/"+name, nil)
 	if known, ok := s.types[name]; ok {
 		if known != t {
-			s.faultf("%s and %s have one name in the API document: rename one", known, t)
+			s.faultf("%s and %s have the same name in the API document: rename one", known, t)
 		}
 		return ref
 	}
@@ -145,8 +143,7 @@ func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
 	return ref
 }
 
-// addMembers adds the fields of a struct, and those of structs embedded in it as encoding/json
-// does.
+// addMembers adds the fields of a struct and of the structs embedded in it, like encoding/json.
 func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 	comments := s.declared(t).fields
 	for field := range t.Fields() {
@@ -160,11 +157,16 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		case name == "":
 			name = field.Name
 		}
-		text := comments[field.Name]
-		if rest, ok := strings.CutPrefix(text, field.Name+" "); ok {
-			text = "`" + name + "` " + rest
-		} else if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
+		text := withoutName(field.Name, comments[field.Name])
+		if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
 			text = "`" + name + "`, " + rest
+		}
+		switch first, _, _ := strings.Cut(text, " "); strings.ToLower(first) {
+		case "":
+			text = glossary[t.Name()+"."+name]
+		case "null", "empty", "absent", "also", "positive": // supplements the meaning in the glossary
+			meaning := cmp.Or(glossary[t.Name()+"."+name], glossary[name])
+			text = strings.TrimSpace(meaning + " " + sentence(text))
 		}
 		omitted := strings.Contains(options, "omit")
 		kind := field.Type
@@ -172,7 +174,8 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 			kind = kind.Elem() // it is absent instead of null
 		}
 		schema := s.of(kind)
-		if words := strings.Fields(strings.ReplaceAll(placeholders.Replace(field.Tag.Get("words")), ",", "")); len(words) > 0 {
+		tag := placeholders.Replace(field.Tag.Get("words"))
+		if words := strings.Fields(strings.ReplaceAll(tag, ",", "")); len(words) > 0 {
 			if schema.Ref != "" {
 				schema = typed("string")
 			}
@@ -184,14 +187,14 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
 			schema.Value.Format = "date"
 		}
-		object.Properties[name] = s.member(name, strings.TrimSpace(text), schema)
+		object.Properties[name] = s.member(name, text, schema)
 		if !omitted {
 			object.Required = append(object.Required, name)
 		}
 	}
 }
 
-// wordsOf are the only values of a text.
+// wordsOf returns the allowed values of a string.
 func wordsOf(words []string) (values []any) {
 	for _, word := range words {
 		values = append(values, word)
@@ -199,12 +202,13 @@ func wordsOf(words []string) (values []any) {
 	return values
 }
 
-// member adds what there is to say of a member beyond its type: the comment of its field, else what
-// it means everywhere.
+// member adds the description of a member to its schema: text or, if there is neither a text nor a
+// description of the type, the glossary's.
 func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	if text == "" && (schema.Ref != "" || schema.Value.Description == "") {
 		text = glossary[name]
 	}
+	text = sentence(text)
 	switch {
 	case text == "":
 		return schema
@@ -212,8 +216,8 @@ func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi
 		schema.Value.Description = text
 		return schema
 	}
-	// JSON Schema takes a description beside a reference. The library's types hold one only when
-	// they read it.
+	// JSON Schema allows a description next to a reference, but the library's types have one only
+	// after decoding.
 	beside := new(openapi3.SchemaRef)
 	raw, err := json.Marshal(map[string]string{"$ref": schema.Ref, "description": text})
 	if err == nil {
@@ -225,7 +229,7 @@ func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi
 	return beside
 }
 
-// enveloped is the schema of the envelope around data.
+// enveloped returns the schema of the envelope around data.
 func (s *schemas) enveloped(data, meta reflect.Type) *openapi3.SchemaRef {
 	object := typed("object")
 	object.Value.Required = []string{"success", "message", "data"}
@@ -241,7 +245,7 @@ func (s *schemas) enveloped(data, meta reflect.Type) *openapi3.SchemaRef {
 	return object
 }
 
-// addEnvelope adds what every envelope has.
+// addEnvelope adds the schemas of the members that every envelope has.
 func (s *schemas) addEnvelope() {
 	success, message := typed("boolean"), typed("string")
 	success.Value.Description, success.Value.Enum = "Always true here.", []any{true}

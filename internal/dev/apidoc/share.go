@@ -10,14 +10,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// share has what stands in a document more than once stand there once, as a component.
+// share moves parts that occur several times in a document to its components.
 func share(doc *openapi3.T) {
 	shareMembers(doc.Components.Schemas)
 	shareParameters(doc)
 	dropUnused(doc)
 }
 
-// dropUnused removes answers that no operation refers to.
+// dropUnused removes responses that no operation refers to.
 func dropUnused(doc *openapi3.T) {
 	text, _ := json.Marshal(doc) //nolint:errchkjson // parts of a document always marshal
 	maps.DeleteFunc(doc.Components.Responses, func(name string, _ *openapi3.ResponseRef) bool {
@@ -25,7 +25,7 @@ func dropUnused(doc *openapi3.T) {
 	})
 }
 
-// shareParameters replaces parameters that several operations take by references.
+// shareParameters replaces parameters that several operations have with references.
 func shareParameters(doc *openapi3.T) {
 	var all []*openapi3.ParameterRef
 	for _, path := range doc.Paths.InMatchingOrder() {
@@ -57,10 +57,11 @@ func shareParameters(doc *openapi3.T) {
 	}
 }
 
-// sharedFrom is the size from which a member is worth a component of its own.
+// sharedFrom is the minimum size in bytes of a member that becomes a component.
 const sharedFrom = 150
 
-// shareMembers replaces members that several schemas have, alike in name and schema, by references.
+// shareMembers replaces members that have the same name and schema in several schemas with
+// references.
 func shareMembers(schemas openapi3.Schemas) {
 	type member struct {
 		of         openapi3.Schemas
@@ -90,7 +91,8 @@ func shareMembers(schemas openapi3.Schemas) {
 	}
 }
 
-// alike groups values by what is written of them, in their order.
+// alike groups values whose results of written have the same JSON, in the order of their first
+// occurrence.
 func alike[V any](all []V, written func(V) any) func(yield func(string, []V) bool) {
 	var order []string
 	groups := map[string][]V{}
@@ -111,7 +113,7 @@ func alike[V any](all []V, written func(V) any) func(yield func(string, []V) boo
 	}
 }
 
-// camel writes a name as components are called.
+// camel returns the name of a component for a snake_case or kebab-case name.
 func camel(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '-' })
 	for i, word := range words {

@@ -29,7 +29,9 @@ var (
 	noticeEvents = []streamEvent{
 		{
 			stream.NoticeEvent, "The user lost access to at least one dashboard. To resume the stream after this event, send its id as Last-Event-ID.",
-			reflect.TypeFor[stream.AccessRemoved](), &asyncExample{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)},
+			reflect.TypeFor[stream.AccessRemoved](), &asyncExample{
+				"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`),
+			},
 		},
 		{
 			stream.BoardClosedEvent, "The agency closed dashboards for clients, and the user stays on their lists.",
@@ -46,7 +48,10 @@ var (
 		{
 			stream.SignInEvent, "The platform refuses a connection until a person signs in again. The event is sent once, when the service discovers this.",
 			reflect.TypeFor[stream.SignIn](),
-			&asyncExample{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)},
+			&asyncExample{
+				"refused",
+				json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`),
+			},
 		},
 		{
 			stream.EndsSoonEvent, "A connection expires unless a person signs in. The event is sent 14, 7 and 1 days before the connection expires.",
@@ -60,7 +65,9 @@ var (
 )
 
 // eventsOf lists the events of each operation that returns a stream.
-var eventsOf = map[string][]streamEvent{"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents}
+var eventsOf = map[string][]streamEvent{
+	"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents,
+}
 
 // sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if
 // the stream can be resumed, the id.

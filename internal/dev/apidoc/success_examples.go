@@ -11,8 +11,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// goldens are the frozen answers of api's tests that operations show as an example of success.
-var goldens = map[string]string{ //nolint:gosec // names of operations, no credentials
+// goldens lists the golden files of api's tests that the document shows as examples, by operation.
+var goldens = map[string]string{ //nolint:gosec // names of operations, not credentials
 	"getAccountInsights":               "01_account_insights",
 	"getAccountFollowers":              "02_account_followers",
 	"getRoiViews":                      "03_roi_views",
@@ -47,11 +47,11 @@ var goldens = map[string]string{ //nolint:gosec // names of operations, no crede
 	"putConnectionTokens":      "main_app_tokens",
 }
 
-// otherExamples has answers of the demo, by operation.
+// otherExamples contains responses of the demo, by operation.
 const otherExamples = "api/testdata/examples.json"
 
-// addExamples adds to operations that answer JSON one of their answers, with one entry of each
-// list.
+// addExamples adds an example response to operations that return JSON, with at most one entry in
+// each list.
 func addExamples(root string, operations []*openapi3.Operation) error {
 	var others map[string]any
 	if err := readJSON(filepath.Join(root, otherExamples), &others); err != nil {
@@ -86,7 +86,7 @@ func readJSON(path string, value any) error {
 	return nil
 }
 
-// shortened leaves one entry in each list.
+// shortened keeps at most one entry of each list.
 func shortened(value any) any {
 	switch value := value.(type) {
 	case []any:

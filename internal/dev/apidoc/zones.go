@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// zones are the names of the IANA database by area; "" has those without one. The document names
-// them, so that a client checks a name before it asks. A zone that is newer than this list is
-// served all the same.
+// zones lists the names in the IANA database by area; "" contains the names without an area. The
+// document includes them so that clients can check a name before they send it. The service also
+// accepts newer names.
 var zones = map[string]string{
 	"": "CET CST6CDT Cuba EET EST EST5EDT Egypt Eire GB GB-Eire GMT GMT+0 GMT-0 GMT0 Greenwich HST Hongkong " +
 		"Iceland Iran Israel Jamaica Japan Kwajalein Libya MET MST MST7MDT NZ NZ-CHAT Navajo PRC PST8PDT " +
@@ -76,7 +76,7 @@ var zones = map[string]string{
 		"Samoa",
 }
 
-// zonePattern is the pattern of zones.
+// zonePattern returns the pattern of the names in zones.
 func zonePattern() string {
 	var areas []string
 	for _, area := range slices.Sorted(maps.Keys(zones)) {

@@ -161,7 +161,7 @@ func developFrontend(t *testing.T, p *program) {
 	require.Contains(t, said, "table platforms.p_id true")
 	require.Contains(t, said, "refused 400 invalid startTime true")
 	require.Contains(t, said, "away no_answer")
-	require.Contains(t, said, "missing /api/users/{userId}: give userId in path")
+	require.Contains(t, said, "missing /api/users/{userId}: set userId in path")
 }
 
 // printedBlocks are the code blocks of a language in a document, as they are printed there.
