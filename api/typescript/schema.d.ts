@@ -5385,7 +5385,7 @@ export interface components {
             projection: string;
             /**
              * Format: int64
-             * @description Lost races and duplicates since this process was started.
+             * @description Lost races and duplicates skipped since this process last began to fold.
              */
             stale: number;
             /** @description State of that generation. */

@@ -240,7 +240,7 @@ var (
 		"Longest time that a partition has been behind without progress; 0 without lag.", "projection")
 	parkedCount = desc("projection_parked_events", "Number of parked events that require an operator.", "projection")
 	staleCount  = desc("projection_stale_total",
-		"Number of stale records (lost races and duplicates) that this process has skipped.", "projection")
+		"Number of stale records (lost races and duplicates) skipped since this process last began to fold.", "projection")
 	degraded = desc("degraded",
 		"Number of affected read models by kind of fault; 1 for a fault that affects all of them.", "reason")
 	differGauge = desc("projection_tables_differ",

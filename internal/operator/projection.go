@@ -13,7 +13,7 @@ type Projection struct {
 	Lag        int64   `json:"lag_events"`        // exact number of events not yet folded, all partitions
 	LagSeconds float64 `json:"lag_seconds"`       // longest time that a partition has been behind without progress; 0 without lag
 	Parked     int64   `json:"parked"`            // number of events that wait for an operator
-	Stale      int64   `json:"stale"`             // lost races and duplicates since this process was started
+	Stale      int64   `json:"stale"`             // lost races and duplicates skipped since this process last began to fold
 	Problem    string  `json:"problem,omitempty"` // why the projection is stopped
 	Paused     bool    `json:"paused"`            // whether an operator has paused the projection
 	Building   []Build `json:"building"`          // generations being built, of any version
