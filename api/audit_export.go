@@ -11,6 +11,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -123,23 +124,23 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 	}
 	table := csvtable.New(out, e.columns)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
-		text := fmt.Sprintf(
-			"complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version,
-			t.NamesProven,
-		)
+		parts := []string{
+			fmt.Sprintf("complete=%t", t.Complete), fmt.Sprintf("entries=%d", t.Entries),
+			fmt.Sprintf("as_of_version=%d", t.AsOf.Version), fmt.Sprintf("names_proven=%t", t.NamesProven),
+		}
 		for _, edge := range edgesOf(e.record.Filter) {
-			text += " " + edge[0] + "=" + edge[1]
+			parts = append(parts, edge[0]+"="+edge[1])
 		}
 		if t.LeftOut > 0 {
-			text += fmt.Sprintf(" left_out=%d", t.LeftOut)
+			parts = append(parts, fmt.Sprintf("left_out=%d", t.LeftOut))
 		}
 		if t.NextCursor != "" {
-			text += " next_cursor=" + t.NextCursor
+			parts = append(parts, "next_cursor="+t.NextCursor)
 		}
 		if t.Reason != "" {
-			text += " reason=" + t.Reason
+			parts = append(parts, "reason="+t.Reason)
 		}
-		if err := table.Comment(text); err != nil {
+		if err := table.Comment(strings.Join(parts, " ")); err != nil {
 			return err
 		}
 		return table.Flush()

@@ -136,7 +136,7 @@ func FirstAgencyCode(secret []byte) string {
 
 // Wanted reports whether the directory is empty. It returns false while this is unknown.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if f.Known() != nil {
+	if unknown := f.Known() != nil; unknown {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)
