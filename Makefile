@@ -1,98 +1,99 @@
 .DEFAULT_GOAL := help
-.PHONY: words image release charts help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
+.PHONY: help demo test build sbom image release charts govulncheck lint unreachable generate size
+.PHONY: e2e freezes soak worlds mutate kafka chaos bench ways bench-against words
 
-# What `ledgerboard version` says where the go command does not look into the repository by itself.
+# The version that `ledgerboard version` prints if the go command does not record it.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 
-# What the README promises: `make demo` and `make test` work in a fresh clone with Go alone.
-demo: ## run the whole thing in one process, with a made-up agency
+# The README promises that `make demo` and `make test` work in a fresh clone with only Go.
+demo: ## run everything in one process, with a sample agency
 	go run ./cmd/ledgerboard demo
 
-# RERUN=1 runs a failed test once more and names it at the end, as CI does.
-test: ## run all tests; its last line says what it left out for want of a program (CI=true: nothing may be)
+# RERUN=1 runs each failed test once more and lists it at the end, as CI does.
+test: ## run all tests; the last line lists tests that were skipped because a program is missing
 	.ci/temporary $(if $(RERUN),.ci/rerun,go test) -p 2 -timeout 40m ./...
 	@.ci/left-out
 
-build: ## make bin/ledgerboard
+build: ## build bin/ledgerboard
 	CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$(VERSION) -X main.commit=$(COMMIT)" -o bin/ledgerboard ./cmd/ledgerboard
 
-sbom: build ## write bin/ledgerboard.cdx.json: what the binary is made of (CycloneDX)
+sbom: build ## write the bill of materials of the binary to bin/ledgerboard.cdx.json (CycloneDX)
 	go tool -modfile=.ci/sbom.mod cyclonedx-gomod bin -json -version "$(VERSION)" -output bin/ledgerboard.cdx.json bin/ledgerboard
 
-# REPOSITORY and TAG name the image; PUSH=true pushes it, else it is left in dist/image as an OCI layout.
-image: ## build the image for linux on amd64 and arm64, without a Docker daemon
+# REPOSITORY and TAG name the image. PUSH=true pushes it; otherwise it is written to dist/image as an OCI layout.
+image: ## build the container image for Linux on amd64 and arm64, without a Docker daemon
 	VERSION=$(VERSION) COMMIT=$(COMMIT) KO_DOCKER_REPO=$(or $(REPOSITORY),ledgerboard) go run github.com/google/ko@v0.19.1 build --bare \
 		--platform linux/amd64,linux/arm64 --sbom spdx --tags $(or $(TAG),$(VERSION)) \
 		--image-label org.opencontainers.image.title=ledgerboard,org.opencontainers.image.revision=$(COMMIT),org.opencontainers.image.version=$(VERSION) \
 		--image-label org.opencontainers.image.source=https://github.com/ledgerboard/ledgerboard,org.opencontainers.image.licenses=Apache-2.0 \
 		$(if $(filter true,$(PUSH)),,--push=false --oci-layout-path dist/image) ./cmd/ledgerboard
 
-release: ## build the archives of a release (linux and darwin, amd64 and arm64) into dist, without publishing them
+release: ## build the release archives for Linux and macOS in dist, without publishing them
 	go run github.com/goreleaser/goreleaser/v2@v2.15.1 release --snapshot --clean
 
-charts: ## lint and render the Helm chart, decode it strictly, test the alert rules
+charts: ## lint, render and strictly decode the Helm chart, and test the alert rules
 	.ci/charts
 
-govulncheck: ## look for known holes in what the program calls; says so where the database cannot be reached
+govulncheck: ## look for known vulnerabilities in called code; succeeds with a message if the database is unreachable
 	.ci/govulncheck
 
-lint: unreachable ## format, vet, golangci-lint, functions that nothing reaches
+lint: unreachable ## check the format, run vet and golangci-lint, and list unreachable functions
 	gofmt -l $$(git ls-files '*.go') | (! grep .)
 	go vet -tags e2e ./...
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run --build-tags e2e ./...
 
-unreachable: ## list functions that the program cannot reach, but for those that .ci/unreachable names
+unreachable: ## list functions that the program cannot reach, except those named in .ci/unreachable
 	.ci/unreachable
 
-generate: ## write again what is generated; CI fails if that changes a file
+generate: ## regenerate the generated files; CI fails if that changes a file
 	go generate ./...
 
-size: ## print files, lines, bytes and exported names of each package, and how many tests, settings, commands and operations there are
+size: ## print the size of each package, and the numbers of tests, settings, commands and API operations
 	@go run ./internal/dev/size
 
-# The deeper suites: the program as a process, killed at random under load, with real clients.
-e2e: ## test the program as a process: kill -9 under load, stock clients
+e2e: ## test the program as a process, with kill -9 under load and stock clients
 	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
 
-# RUNS says how often, PACKAGES what: make freezes RUNS=3 PACKAGES=./internal/quota
-freezes: ## run all tests twenty times on a machine that stalls: none may depend on time
+# RUNS is the number of runs: make freezes RUNS=3 PACKAGES=./internal/quota
+freezes: ## run all tests twenty times on a machine that stalls, to find tests that depend on timing
 	.ci/temporary .ci/freezes $(or $(RUNS),20) $(or $(PACKAGES),./...)
 
-# 20,000 connections for 10 hours of compressed time, with faults on; CI runs 2,000 for 2 hours.
-soak: ## fetch for ten hours of compressed time, with faults on
+# Fetches 20,000 connections for 10 hours of accelerated time; CI fetches 2,000 for 2 hours.
+soak: ## fetch for ten hours of accelerated time, with simulated faults
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
-# WORLDS says how many are drawn; a failure names its world, LEDGERBOARD_WORLD_SEED draws that one again.
-worlds: ## judge all answers with gains by the seven rules, in a thousand drawn worlds
+# WORLDS is the number of data sets. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that data set.
+worlds: ## check the rules for gains in all responses, with a thousand random data sets
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
 
-# FAST=1: those whose tests need no server and a few seconds at most, as CI does. ONLY=REGEXP: those whose file, test or purpose matches.
-mutate: ## break the guards that matter, line by line: each break must make a named test fail
+# FAST=1 selects mutations whose tests need no server and at most a few seconds, as CI does. ONLY=REGEXP selects
+# mutations whose file, test or purpose matches.
+mutate: ## break important lines one at a time; a named test must fail for each
 	go run ./internal/dev/mutate $(if $(FAST),-fast) $(if $(ONLY),-run '$(ONLY)')
 
-kafka: ## run the log's suite against three brokers of Apache Kafka (needs Java and Maven)
+kafka: ## run the tests of the log against three Apache Kafka brokers (needs Java and Maven)
 	.ci/kafka
 
-# CHAOS says for how long there are faults, BOUND when all is given up, ONLY which tests.
-chaos: ## break processes, brokers, PostgreSQL and the network under load for ten minutes (needs Java and Maven)
+# CHAOS is the duration of the faults, BOUND the timeout, ONLY a pattern of tests.
+chaos: ## inject faults into processes, brokers, PostgreSQL and the network for ten minutes (needs Java and Maven)
 	LEDGERBOARD_CHAOS=$(or $(CHAOS),10m) go test -count=1 -v -timeout $(or $(BOUND),60m) $(if $(ONLY),-run '$(ONLY)') ./internal/dev/chaos
 
 # Prints JSON lines {"name","value","unit","limit","ratio"}; see internal/dev/bench.
-bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP: only what it matches
+bench: ## measure performance and compare it with what Kafka and PostgreSQL alone achieve; RUN=REGEXP selects
 	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
 
-# LIST=1 names them.
-ways: ## count our functions that run for a GET, a PUT and a reading
+# LIST=1 lists the functions.
+ways: ## count the functions of this module that run for a GET, a PUT and a reading
 	go run ./internal/dev/ways $(if $(LIST),-list)
 
-# In turn, PAIRS times, so that what else the machine does meets both: make bench-against OLD=c95822c RUN=puts_10_agencies
-bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
+# Example: make bench-against OLD=c95822c RUN=puts_10_agencies
+bench-against: ## run one benchmark at an older commit and here: OLD=COMMIT RUN=NAME [PAIRS=5]
 	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
 	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
 
-words: ## list words that the project's English does without
+words: ## list words that the project's style guide forbids
 	.ci/words
 
-help: ## print this
+help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,4 +1,5 @@
-// Command strict decodes Kubernetes manifests from standard input into the API's own types and refuses fields that they do not have.
+// Command strict decodes Kubernetes manifests from standard input into the types of the Kubernetes API and
+// refuses unknown fields. It skips manifests of the Prometheus operator.
 package main
 
 import (
@@ -34,8 +35,9 @@ func check(r io.Reader) (kinds []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if strings.TrimSpace(withoutComments(string(raw))) == "" || strings.Contains(string(raw), "\napiVersion: monitoring.coreos.com/") {
-			continue // of the Prometheus operator
+		if strings.TrimSpace(withoutComments(string(raw))) == "" ||
+			strings.Contains(string(raw), "\napiVersion: monitoring.coreos.com/") {
+			continue
 		}
 		_, kind, err := decoder.Decode(raw, nil, nil)
 		if err != nil {
