@@ -6,5 +6,5 @@ import _ "embed"
 var topics []byte
 
 // Topics returns the definition of the log's topics as JSON, for eventlog.ParseTopics. The caller
-// must not change it.
+// must not modify the result.
 func Topics() []byte { return topics }

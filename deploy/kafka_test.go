@@ -117,7 +117,7 @@ func TestKafkaRefusesAnIncompleteDirectory(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "1", "server.properties"), nil, 0o600))
 	out, err := kafka(t, "--dir", dir, "--attached").CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(out), "is being made")
+	require.Contains(t, string(out), "is incomplete")
 }
 
 // A kept directory can be started again on the same address, even if another process now has the

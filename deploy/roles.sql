@@ -1,5 +1,6 @@
--- Groups of database users with the least rights of each role of a process. Run it as the owner of the database, who may
--- create roles, after `ledgerboard migrate` and again after each upgrade:
+-- Creates groups of database users with the minimum privileges for each process role. Run this script after each
+-- `ledgerboard migrate`, that is, at installation and after each upgrade. Run it as the owner of the database, who must
+-- be allowed to create roles:
 --
 --   psql -v ON_ERROR_STOP=1 --single-transaction -f deploy/roles.sql "$LEDGERBOARD_DATABASE_URL"
 --
@@ -7,9 +8,9 @@
 --
 --   create role lb_web login password '...' in role ledgerboard_connect, ledgerboard_fetcher;
 --
--- Groups belong to the whole server, rights to one database.
+-- The groups exist on the whole server; their privileges apply to this database.
 
-set local lock_timeout = '5s'; -- a table in use stops the script, and nothing changes
+set local lock_timeout = '5s'; -- if a table is in use, the script fails without changing anything
 
 do $$
 declare
@@ -22,7 +23,7 @@ begin
     end if;
   end loop;
 
-  -- Projectors own what they make: the schemas of generations and views.
+  -- Projectors own the schemas of generations and views.
   execute format('grant ledgerboard_projector to %I', current_user);
   execute format('grant create, temporary on database %I to ledgerboard_projector', current_database());
   for item in
@@ -50,12 +51,13 @@ grant usage on schema lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses, kept.backups to ledgerboard_process;
 
--- Every process may erase what is kept of people. Of a secret it reads everything but what is sealed.
+-- Every process may erase personal data in schema kept. It can read all columns of secrets and pictures except the sealed
+-- content.
 grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,
   kept.pictures to ledgerboard_process;
 grant select (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id) on kept.pictures to ledgerboard_process;
 grant select (ref, key_id, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted) on kept.secrets to ledgerboard_process;
-grant select, update (secret_ref) on kept.grants to ledgerboard_process; -- locks rows, and changes none
+grant select, update (secret_ref) on kept.grants to ledgerboard_process; -- needed to lock rows; nothing is changed
 grant delete on kept.sessions, kept.sign_in_links, kept.identities to ledgerboard_process;
 grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities to ledgerboard_process;
 grant select on kept.granted_connections, kept.notice_cursors, kept.post_notes, kept.platform_words to ledgerboard_process;
@@ -73,16 +75,16 @@ grant select, insert on kept.ticket_key to ledgerboard_api;
 grant select on kept.connection_marks to ledgerboard_api;
 grant select, insert, update on kept.sessions, kept.sign_in_links to ledgerboard_api;
 grant select, insert on kept.identities to ledgerboard_api;
-grant insert on kept.fetch_state to ledgerboard_api; -- reads a connection now
+grant insert on kept.fetch_state to ledgerboard_api; -- makes a connection due immediately
 
--- Processes of the API that also connect accounts, or take tokens from a main application.
+-- Processes of the API that also connect accounts or accept tokens from a main application.
 grant ledgerboard_api to ledgerboard_connect;
 grant select, insert, update on kept.secrets, kept.grants to ledgerboard_connect;
 grant insert, update on kept.granted_connections to ledgerboard_connect;
 grant select, insert, update, delete on kept.connect_links, kept.connect_attempts, kept.deletion_requests to ledgerboard_connect;
 grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
-grant select on kept.pictures to ledgerboard_connect; -- shown if the process has the key
+grant select on kept.pictures to ledgerboard_connect; -- for processes that have the key
 
 -- Fetchers.
 grant ledgerboard_process to ledgerboard_fetcher;
@@ -98,7 +100,7 @@ grant ledgerboard_process to ledgerboard_signer;
 -- Projectors.
 grant ledgerboard_process to ledgerboard_projector;
 grant insert, update, delete on all tables in schema lb_engine to ledgerboard_projector;
-grant delete on kept.connection_marks to ledgerboard_projector; -- after a restore of an older state
+grant delete on kept.connection_marks to ledgerboard_projector; -- after an older state was restored
 revoke insert, update, delete on lb_engine.schema_migrations, lb_engine.identity from ledgerboard_projector;
 
 -- Operators on the command line.

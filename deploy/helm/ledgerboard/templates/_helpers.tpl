@@ -18,7 +18,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* A variable from a Secret: (list NAME reference); nothing if the reference has no name. */}}
+{{/* An environment variable from a Secret: (list NAME reference). Empty if the reference has no name. */}}
 {{- define "ledgerboard.fromSecret" -}}
 {{- $reference := index . 1 }}
 {{- if $reference.name }}
@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{/* What every process gets: (dict "root" $ "databaseURL" reference). */}}
+{{/* The environment of every process: (dict "root" $ "databaseURL" reference). */}}
 {{- define "ledgerboard.env" -}}
 {{- $values := .root.Values }}
 - {name: LEDGERBOARD_ADDR, value: ":6001"}
@@ -44,12 +44,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_KAFKA_PASSWORD" $values.secrets.kafkaPassword) }}
 {{- end }}
 
-{{/* The URL of the database, all that psql and pg_dump need: (dict "root" $ "databaseURL" reference). */}}
+{{/* The URL of the database, also for psql and pg_dump: (dict "root" $ "databaseURL" reference). */}}
 {{- define "ledgerboard.database" -}}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_DATABASE_URL" (.databaseURL | default .root.Values.secrets.databaseURL)) }}
 {{- end }}
 
-{{/* What the processes get that call the platforms. */}}
+{{/* Secrets of the processes that call the platforms. */}}
 {{- define "ledgerboard.platformSecrets" -}}
 {{- with .Values.secrets }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_SECRETS_KEY" .secretsKey) }}
