@@ -14,13 +14,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
+// Connecting stores sign-ins in progress, the links that start them, and the resulting grants.
+// Secrets that give access are stored as SHA-256 digests.
+type Connecting struct{ Pool *pgxpool.Pool }
+
 // Errors of a link that cannot be used.
 var (
-	// ErrLinkUnknown (not_found): it does not exist, has expired or was revoked.
-	ErrLinkUnknown = domain.NewError(domain.CodeNotFound, "This link is no longer valid. Ask the person who sent it for a new one.")
-	// ErrLinkElsewhere (forbidden): another browser opened it first.
+	// ErrLinkUnknown (not_found): the link does not exist, has expired or was revoked.
+	ErrLinkUnknown = domain.NewError(domain.CodeNotFound,
+		"This link is no longer valid. Ask the person who sent it for a new one.")
+	// ErrLinkElsewhere (forbidden): another browser opened the link first.
 	ErrLinkElsewhere = domain.NewError(domain.CodeForbidden,
-		"This link was opened in another browser and works only there. Use that browser, or ask the person who sent it for a new link.")
+		"This link was opened in another browser and works only there. "+
+			"Use that browser, or ask the person who sent it for a new link.")
 )
 
 const linkColumns = `id::text as id, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at,
@@ -30,7 +36,7 @@ func (c Connecting) link(ctx context.Context, query string, args ...any) (domain
 	return one[domain.ConnectLink](ctx, c.Pool, "look up a connect link", ErrLinkUnknown, query, args...)
 }
 
-// MakeLink stores a link. token is the digest of the last part of its URL.
+// MakeLink stores a link. token is the digest of the last part of the link's URL.
 func (c Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error {
 	return pg.Exec(ctx, c.Pool, "create a connect link", `
 		insert into connect_links (id, token, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at)
@@ -57,7 +63,9 @@ func (c Connecting) LinkByID(ctx context.Context, parent, id string) (domain.Con
 
 // FollowLink binds a link to a browser unless it is already bound, and reports whether this call
 // bound it. Errors: [ErrLinkUnknown], [ErrLinkElsewhere].
-func (c Connecting) FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error) {
+func (c Connecting) FollowLink(
+	ctx context.Context, token, cookie []byte, now time.Time,
+) (l domain.ConnectLink, first bool, err error) {
 	l, err = c.link(ctx, `
 		update connect_links set cookie = $2 where token = $1 and cookie is null and revoked_at is null and expires_at > $3
 		returning `+linkColumns, token, cookie, now)
@@ -84,34 +92,33 @@ func (c Connecting) RevokeLink(ctx context.Context, parent, id string, now time.
 		returning `+linkColumns, parent, id, now)
 }
 
-// Connecting stores sign-ins in progress, the links that start them, and the resulting grants.
-// Secrets that open something are stored as SHA-256 digests.
-type Connecting struct{ Pool *pgxpool.Pool }
-
 // Errors of a sign-in that cannot continue.
 var (
-	// ErrAttemptUnknown (not_found): it does not exist, or no longer exists.
-	ErrAttemptUnknown = domain.NewError(domain.CodeNotFound, "This sign-in does not exist or has ended. Nothing was connected. Start again.")
-	// ErrAttemptExpired (not_found): it took too long.
-	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in has expired. Nothing was connected. Start again.")
-	// ErrAttemptElsewhere (forbidden): it belongs to another browser.
+	// ErrAttemptUnknown (not_found): the attempt does not exist or was deleted.
+	ErrAttemptUnknown = domain.NewError(domain.CodeNotFound,
+		"This sign-in does not exist or has ended. Nothing was connected. Start again.")
+	// ErrAttemptExpired (not_found): the sign-in took too long.
+	ErrAttemptExpired = domain.NewError(domain.CodeNotFound,
+		"This sign-in has expired. Nothing was connected. Start again.")
+	// ErrAttemptElsewhere (forbidden): the attempt belongs to another browser.
 	ErrAttemptElsewhere = domain.NewError(domain.CodeForbidden,
 		"This sign-in was started in another browser and can only be finished there. Nothing was connected. "+
 			"Go back to that browser, or start again in this one.")
-	// ErrAttemptUsed (conflict): it was already used.
+	// ErrAttemptUsed (conflict): the attempt was already used.
 	ErrAttemptUsed = domain.NewError(domain.CodeConflict, "This sign-in has already been used. Start again.")
 )
 
-const connectKept = 24 * time.Hour // for the outcome of a sign-in
+// connectKept is the retention of ended sign-ins, expired links and grants without connections.
+const connectKept = 24 * time.Hour
 
-const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform, redirect_uri, return_to, social_account,
-	cookie, step, outcome, created_at, expires_at`
+const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform,
+	redirect_uri, return_to, social_account, cookie, step, outcome, created_at, expires_at`
 
 func (c Connecting) attempt(ctx context.Context, query string, args ...any) (domain.ConnectAttempt, error) {
 	return one[domain.ConnectAttempt](ctx, c.Pool, "look up a sign-in", ErrAttemptUnknown, query, args...)
 }
 
-// Begin stores an attempt. start is the digest of the last part of its URL.
+// Begin stores an attempt. start is the digest of the last part of the attempt's URL.
 func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
 	return pg.Exec(ctx, c.Pool, "begin a sign-in", `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri,
@@ -128,7 +135,9 @@ func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []
 // OpenAttempt binds an attempt to the first browser that opens its URL, and stores the state that
 // the platform must return. The same browser may open it again. Errors: [ErrAttemptUnknown],
 // [ErrAttemptExpired], [ErrAttemptElsewhere], [ErrAttemptUsed].
-func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error) {
+func (c Connecting) OpenAttempt(
+	ctx context.Context, start, cookie, state []byte, now time.Time,
+) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
 		update connect_attempts set cookie = $2, state = $3, step = 'opened'
 		where start = $1 and expires_at > $4 and (step = 'begun' or step = 'opened' and cookie = $2)
@@ -139,8 +148,9 @@ func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte
 	return a, err
 }
 
-// TakeAttempt takes the attempt of a callback, once and only for the browser that it belongs to.
-// Errors: as for [Connecting.OpenAttempt]. With [ErrAttemptUsed] it also returns the attempt.
+// TakeAttempt marks the attempt of a callback as taken. It succeeds once, and only for the browser
+// that opened the attempt. Errors: as for [Connecting.OpenAttempt]. If the error is
+// [ErrAttemptUsed], the attempt is returned too.
 func (c Connecting) TakeAttempt(
 	ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time,
 ) (domain.ConnectAttempt, error) {
@@ -154,12 +164,13 @@ func (c Connecting) TakeAttempt(
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return a, err
 	}
-	a, err = c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where state = $1 and platform = $2`, state, int(platform))
+	a, err = c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where state = $1 and platform = $2`,
+		state, int(platform))
 	return a, cmp.Or(err, error(ErrAttemptUsed))
 }
 
-// CheckAttempt explains why a callback of this browser fails, without taking the attempt. It
-// returns nil if [Connecting.TakeAttempt] would succeed or has succeeded.
+// CheckAttempt returns the error with which [Connecting.TakeAttempt] would fail for a callback from
+// this browser, without taking the attempt; nil if TakeAttempt would succeed or has succeeded.
 func (c Connecting) CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err
@@ -187,8 +198,8 @@ func (c Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttem
 }
 
 // Choosing records that the tokens of a taken attempt are stored under the ref connect/<id> until
-// the given time. Until then they protect the grant that they would renew from
-// [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
+// the given time. Until then, [Connecting.DropGrant] keeps the grant that they would renew. Errors:
+// [ErrAttemptUsed].
 func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
 	tag, err := c.Pool.Exec(ctx, `
 		update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
@@ -199,8 +210,8 @@ func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, 
 	return pg.Wrap("store the pending choice of a sign-in", err)
 }
 
-// EndChoices lets the sign-ins of a person that wait for a choice and were made before an instant
-// expire, and deletes their stored tokens.
+// EndChoices ends a person's sign-ins that wait for a choice and were made before an instant. It
+// deletes their stored tokens.
 func (c Connecting) EndChoices(ctx context.Context, g domain.GrantKey, before time.Time) error {
 	return pg.Exec(ctx, c.Pool, "end the pending choices of a person", `
 		with ended as (
@@ -217,9 +228,9 @@ func (c Connecting) FinishAttempt(ctx context.Context, id string, outcome domain
 		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
 }
 
-// Purge deletes expired tokens of unfinished choices, outcomes of attempts after a day, links a day
-// after they expire, grants without connections together with their tokens, and completed deletion
-// requests after 90 days.
+// Purge deletes the tokens of expired sign-ins, sign-ins and links a day after they end, grants
+// without connections (and their tokens) a day after the consent, and deletion requests 90 days
+// after they were completed.
 func (c Connecting) Purge(ctx context.Context, now time.Time) error {
 	return pg.Exec(ctx, c.Pool, "purge sign-ins", `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),

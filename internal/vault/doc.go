@@ -18,19 +18,20 @@
 // [identity.Session]), internal/pg, internal/stream (for [stream.Cursor]) and internal/quota (for
 // [quota.Store]).
 //
-// # Not obvious
+// # Notes
 //
-//   - A key's ID is a digest of the key: two configurations cannot use the same ID for different
+//   - The ID of a key is a digest of the key, so two configurations cannot use one ID for different
 //     keys.
 //   - To rotate keys: (1) append the new key to the list everywhere and restart, (2) move it to the
 //     front everywhere and restart, (3) run Rotate until nothing remains, (4) remove the old key.
 //     If the new key came first in step 1, a restarted process would seal secrets that other
 //     processes cannot open yet.
 //   - Rotate does not change updated_at, which is the time at which the secret was obtained.
-//   - Swap distinguishes a database failure from a secret stored by another process: only in the
-//     latter case does a caller discard its renewed token.
+//   - Swap distinguishes a database failure from a secret that another process has stored: a caller
+//     discards its renewed token only in the latter case.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again
 //     while its URL works.
 //   - Sealing cannot detect that a whole row was reset to an earlier state of the same ref, as in a
-//     restored backup. The platform refuses such a token, and the connection asks to reconnect.
+//     restored backup. The platform refuses such a token, and the account must be connected
+//     again.
 package vault

@@ -18,22 +18,23 @@ type Eraser struct{ pool *pgxpool.Pool }
 // NewEraser returns an Eraser for a pool opened with [Open].
 func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{pool} }
 
-// Delete is [Secrets.Delete].
+// Delete deletes the secret of ref, like [Secrets.Delete].
 func (e Eraser) Delete(ctx context.Context, ref string) error {
 	return (&Secrets{pool: e.pool}).Delete(ctx, ref)
 }
 
-// DeleteConnection removes a connection from its grant and deletes its secret. It also deletes the
-// grant, which names the person, and the grant's secret. Connections of several agencies may share
-// them: it keeps those that another connection uses.
+// DeleteConnection removes a connection from its grant and deletes the connection's secret. It also
+// deletes the grant, which names a person, and the grant's secret, unless another connection uses
+// them: connections of several agencies may share a grant.
 func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
 	_, err := e.release(ctx, []int64{connection}, []string{ref}, nil)
 	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
-// release removes deleted connections from their grants. It then deletes those of the refs and of
-// the grants that no connection uses anymore. It keeps everything that was stored or consented to
-// at or after the instant before; nil keeps nothing for that reason.
+// release removes deleted connections from their grants. It then deletes the grants, and the secrets
+// of refs and of these grants, that no other connection uses, and returns the number of deleted
+// secrets. If before is not nil, it keeps grants consented to and secrets stored at or after that
+// time.
 func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		// Lock the grants first: of two transactions that remove the last two connections
@@ -68,8 +69,8 @@ func (e Eraser) release(ctx context.Context, connections []int64, refs []string,
 }
 
 // ForgetReads deletes the reading state of the social accounts in gone, and the pictures of their
-// posts. For the accounts in stay it deletes only failures and platform messages: they belong to a
-// connection that is removed, while figures that were read need not be read again.
+// posts. For the accounts in stay, it deletes only failures and platform messages, which belong to
+// the removed connection: figures that were already read need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	return pg.Exec(ctx, e.pool, fmt.Sprintf("delete the reading state of %d social accounts", len(gone)+len(stay)), `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
@@ -95,9 +96,9 @@ func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 		delete from notice_cursors where user_id = $1`, user)
 }
 
-// DeleteStale deletes the secrets of the refs that were stored before an instant and returns their
-// number. As in [Eraser.DeleteConnection], it keeps the secrets that a connection outside gone
-// uses. It must only be called for tombstones.
+// DeleteStale deletes the secrets of refs that were stored before an instant and returns their
+// number. Like [Eraser.DeleteConnection], it keeps secrets that a connection outside gone uses. Call
+// it only for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
 	deleted, err := e.release(ctx, gone, refs, &before)
 	return deleted, pg.Wrap("delete stale secrets", err)
@@ -107,9 +108,9 @@ func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, be
 // investigated within weeks.
 const wordsKept = 30 * 24 * time.Hour
 
-// withWords completes a statement: it stores the platform messages of the reads in results and
-// replaces earlier ones. Reads without a message keep the stored one until it expires. Reads of an
-// account's history are a separate kind.
+// withWords completes a statement that begins with a common table expression named results: it
+// stores the platform messages of these reads, replacing earlier ones. A read without a message does
+// not change the stored message. Reads of an account's history are a separate kind.
 const withWords = `
 	insert into platform_words as w (social_account_id, kind, said_at, class, words)
 	select id, kind, at, class, words from results where words <> '' order by id
@@ -123,13 +124,13 @@ func (e Eraser) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 }
 
 const (
-	deletionKept    = 90 * 24 * time.Hour // for a completed deletion request
-	deletionClaimed = 5 * time.Minute     // for a claim on a request
+	deletionKept    = 90 * 24 * time.Hour // retention of a completed deletion request
+	deletionClaimed = 5 * time.Minute     // duration of a claim on a request
 )
 
 // StopGrant deletes the tokens of a grant and of its connections, unless the person has consented
-// again since lastConsent, and reports whether it did. The connections remain linked to the grant:
-// a later consent renews it.
+// again since lastConsent, and reports whether it deleted them. The connections remain linked to the
+// grant, which a later consent renews.
 func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsent time.Time) (stopped bool, err error) {
 	return pg.QueryBool(ctx, c.Pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants
@@ -139,7 +140,7 @@ func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsen
 		select exists (select from stopped)`, int(g.Platform), g.App, g.Person, lastConsent)
 }
 
-// AskDeletion stores a person's deletion request, once.
+// AskDeletion stores a person's deletion request, unless it is already stored.
 func (c Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) error {
 	return pg.Exec(ctx, c.Pool, "store a deletion request", `
 		insert into deletion_requests (code, platform, person, asked_at, done_at) values ($1, $2, $3, $4, $5) on conflict do nothing`,
@@ -148,14 +149,14 @@ func (c Connecting) AskDeletion(ctx context.Context, r domain.DeletionRequest) e
 
 const deletionColumns = `code, platform, person, asked_at, done_at`
 
-// Deletion returns the requests with a code, for all apps.
+// Deletion returns the requests with a code, one per platform.
 func (c Connecting) Deletion(ctx context.Context, code string) ([]domain.DeletionRequest, error) {
 	return pg.List(ctx, c.Pool, "look up a deletion request", pgx.RowToStructByName[domain.DeletionRequest],
 		`select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
 }
 
-// ClaimDeletion claims one open, unclaimed request for five minutes; found is false if no request
-// is open. If [Connecting.DeletionDone] does not follow, the request can be claimed again.
+// ClaimDeletion claims one open, unclaimed request for five minutes; found is false if there is
+// none. If [Connecting.DeletionDone] is not called in that time, the request can be claimed again.
 func (c Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
 	return pg.Find(ctx, c.Pool, "claim a deletion request", pgx.RowToStructByName[domain.DeletionRequest], `
 		update deletion_requests set claimed_until = $2 where (code, platform) = (
@@ -165,7 +166,8 @@ func (c Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.
 }
 
 // DeletionDone marks a request as done and removes the person's ID from it. It also deletes the
-// grants that the person gave before the request, and their tokens.
+// grants that the person gave before the request, and the tokens of these grants and of their
+// connections.
 func (c Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, now time.Time) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// OpenFetching returns a pool for [Fetching] and [Budgets]. It commits asynchronously: if the
-// database crashes, lost commits only make connections due again.
+// OpenFetching returns a pool for [Fetching] and [Budgets]. The pool commits asynchronously: commits
+// lost in a database crash only make connections due again.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: 8, AsyncCommit: true,
@@ -25,9 +25,9 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 // state.
 type Fetching struct{ Pool *pgxpool.Pool }
 
-// Claim claims, for the given time, the accounts whose due time has not changed since the caller
-// read it and that are not claimed. It does not wait for a process that claims at the same moment.
-// It returns the claimed accounts, the most overdue first.
+// Claim claims due accounts for the given length of time. It skips accounts that are already claimed,
+// that another process is claiming at the same moment, or whose due time has changed since the
+// caller read it. It returns the claimed accounts, the most overdue first.
 func (f Fetching) Claim(
 	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, length time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {
@@ -93,7 +93,7 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 	return pg.Wrap("make accounts of "+platform.String()+" due", err)
 }
 
-// Release releases the accounts of a claim that have no result.
+// Release ends a claim for the accounts whose result was not recorded.
 func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 	return pg.Exec(ctx, f.Pool, "release claims of "+claim.Platform.String(), `
 		update fetch_state set claimed_until = null
@@ -101,23 +101,26 @@ func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
 }
 
-// Record stores the results of connections and ends their claims. It ignores connections that
-// another process has claimed in the meantime, and deleted ones. A success clears the state of
-// earlier failures.
+// Record stores the results of accounts and ends their claims. It ignores accounts that another
+// process has claimed in the meantime, and deleted ones. A success clears the state of earlier
+// failures.
 func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
 	n := len(results)
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
 	failures, costs := make([]int32, n), make([]int32, n)
 	classes, reasons, words := make([]string, n), make([]string, n), make([]string, n)
-	tokens := make([]time.Time, n) // a token from a clock that is ahead counts as new once, not until that time
+	// The later of reading time and token time: a token that was dated by a clock ahead of this one
+	// counts as new only once.
+	tokens := make([]time.Time, n)
 	for i, r := range results {
 		ids[i], read[i], at[i], due[i], tokens[i] = r.SocialAccount, r.Read, r.At, r.DueAt, r.At
 		if r.TokenTakenAt.After(r.At) {
 			tokens[i] = r.TokenTakenAt
 		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
-		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
+		failures[i], costs[i] = int32(r.Failures), int32(r.CallsADay)
+		classes[i], reasons[i], words[i] = r.Class, r.Reason, r.Words
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
 		with mine as (
@@ -138,19 +141,21 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
-		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons,
-		paces, costs, words, tokens)
+		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
+		failures, classes, reasons, paces, costs, words, tokens)
 }
 
-// KeepListing stores how far an account's posts were listed.
-func (f Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error {
+// KeepListing stores how far an account's posts have been listed.
+func (f Fetching) KeepListing(
+	ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing,
+) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
 		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6
 		where kind = $1 and p_id = $2 and social_account_id = $3`,
 		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
 }
 
-// KeepHistory stores how far back an account's history was read, and the result of the last
+// KeepHistory stores how far back an account's history has been read, and the result of the last
 // attempt.
 func (f Fetching) KeepHistory(
 	ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time,
@@ -164,9 +169,9 @@ func (f Fetching) KeepHistory(
 		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 }
 
-// ReadingAges returns the age of the newest successful reading of each queue. It omits queues
-// without an attempt in the last two days, for example after the last account was disconnected, and
-// queues of paused platforms.
+// ReadingAges returns the age of the newest successful reading of each queue. It omits queues that
+// have never succeeded, queues without an attempt in the last two days (for example because the last
+// account was disconnected), queues of paused platforms, and token renewals.
 func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
 	var ids []int
 	for _, p := range domain.Platforms() {
@@ -191,15 +196,17 @@ func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.D
 // How long a mark prevents others from recording the same change, by the database's clock.
 const (
 	// unsureMark applies while it is unknown whether the log contains the change: the process that
-	// set the mark may have stopped before. It is longer than an abandoned append may continue plus
-	// the time that tables need to show it.
-	unsureMark   = 5 * time.Minute
-	recordedMark = time.Hour // if the log contains the change: until tables show it, but no longer than this
+	// set the mark may have stopped before recording it. It exceeds the time in which an abandoned
+	// append can still succeed plus the time until the tables show the change.
+	unsureMark = 5 * time.Minute
+	// recordedMark applies if the log contains the change. The mark ends earlier if the tables show
+	// the change.
+	recordedMark = time.Hour
 )
 
 // First marks a change of the connection's state and reports whether the caller must record it. It
-// returns false while another change to the same state is recorded but not yet in the tables. shown
-// is the time of the state that the tables showed to the caller; nil if they showed no state.
+// returns false if a change to the same state is already marked and not yet in the tables. shown is
+// the time of the state that the tables showed to the caller; nil if they showed no state.
 func (f Fetching) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
 	tag, err := f.Pool.Exec(ctx, `
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, clock_timestamp())
@@ -210,14 +217,14 @@ func (f Fetching) First(ctx context.Context, connection int64, state string, sho
 	return tag.RowsAffected() > 0, pg.Wrap(fmt.Sprintf("mark connection %d as %s", connection, state), err)
 }
 
-// Recorded stores that the log contains the change of a mark, and its time.
+// Recorded stores in a mark that the log contains the change, and the time of the change.
 func (f Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("record that the log contains connection %d as %s", connection, state),
 		`update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
 }
 
-// forgottenAfter is how long an unused note is kept: its post or account is then deleted on our
-// side too. Without a note, a post is requested once more.
+// forgottenAfter is how long a note is kept after the last attempt. A post without a note is
+// requested again.
 const forgottenAfter = 400 * 24 * time.Hour
 
 // PostNotes returns the notes on an account's posts.
@@ -228,7 +235,9 @@ func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.
 }
 
 // KeepPostNotes stores notes on an account's posts and deletes the notes on posts that were read.
-func (f Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error {
+func (f Fetching) KeepPostNotes(
+	ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time,
+) error {
 	n := len(notes)
 	ids, classes, since, tried := make([]string, n), make([]string, n), make([]time.Time, n), make([]time.Time, n)
 	for i, note := range notes {
@@ -244,7 +253,8 @@ func (f Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes 
 			insert into post_notes (social_account_id, external_id, class, since, tried_at)
 			select $1, n.* from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) as n order by 2
 			on conflict (social_account_id, external_id) do update
-			set class = excluded.class, since = excluded.since, tried_at = excluded.tried_at`, socialAccount, ids, classes, since, tried)
+			set class = excluded.class, since = excluded.since, tried_at = excluded.tried_at`,
+			socialAccount, ids, classes, since, tried)
 		return err
 	})
 	return pg.Wrap(fmt.Sprintf("store notes of %d posts of social account %d", n+len(read), socialAccount), err)

@@ -12,9 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// KeepGrant stores a grant, replacing an earlier one, and links connections to it, which may have
-// been linked to another grant. Their consent time is always later than that of the earlier
-// consent, even if the clocks differ: [Connecting.DetachConnection] relies on it.
+// KeepGrant stores a grant, replacing an earlier one, and links connections to it, even if they were
+// linked to another grant. The stored consent time is always later than that of the earlier consent,
+// even if clocks differ: [Connecting.DetachConnection] relies on this.
 func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
@@ -25,7 +25,8 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections [
 			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'),
 			  data_access_until = excluded.data_access_until
 			returning consented_at`,
-			int(g.Platform), g.App, g.Person, g.SecretRef(), notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil)
+			int(g.Platform), g.App, g.Person, g.SecretRef(),
+			notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil)
 		if err := row.Scan(&consented); err != nil {
 			return err
 		}
@@ -56,18 +57,18 @@ func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]dom
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
 }
 
-// ConsentOf returns the time of the consent that last linked a connection to its grant; zero if it
-// has no grant.
+// ConsentOf returns the time of the consent that last linked a connection to its grant; zero if the
+// connection has no grant.
 func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
 	row := c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection)
 	_, err = pg.ScanOptional(row, fmt.Sprintf("read the consent of connection %d", connection), &at)
 	return at, err
 }
 
-// DetachConnection removes a connection from its grant and deletes the page's own token, if it has
-// one, unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
-// number of connections of all agencies that remain; known is false if the connection had no grant,
-// or was linked again.
+// DetachConnection removes a connection from its grant and deletes the connection's separate token
+// (that of a Facebook page), if there is one. It does nothing if a consent has linked the connection
+// again since lastConsent ([Connecting.ConsentOf]). left is the number of connections, of all
+// agencies, that remain linked to the grant; known is false if nothing was removed.
 func (c Connecting) DetachConnection(
 	ctx context.Context, connection int64, lastConsent time.Time,
 ) (g domain.GrantKey, left int, known bool, err error) {
@@ -94,9 +95,9 @@ func (c Connecting) DetachConnection(
 	return g, left, err == nil, pg.Wrap(fmt.Sprintf("remove connection %d from its grant", connection), err)
 }
 
-// DropGrant deletes a grant without connections, with its tokens, and reports whether it did. It
-// keeps the grant if a sign-in with a pending choice uses it, because revoking the grant would
-// invalidate its tokens.
+// DropGrant deletes a grant without connections, and the grant's token, and reports whether it did.
+// It keeps a grant that a sign-in with a pending choice would renew, because revoking the grant
+// would invalidate the tokens of that sign-in.
 func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (

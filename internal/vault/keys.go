@@ -41,7 +41,7 @@ func (k Key) open(ref string, sealed []byte) ([]byte, error) {
 	return k.aead().Open(nil, sealed[1:head], sealed[head:], boundTo(ref))
 }
 
-// boundTo returns the additional data of a seal: the ciphertext opens for this ref only.
+// boundTo returns the additional authenticated data of a seal, so that it opens only for this ref.
 func boundTo(ref string) []byte { return append([]byte("ledgerboard secret\x00"), ref...) }
 
 // KeySize is the length of a key in bytes.
@@ -50,8 +50,8 @@ const KeySize = chacha20poly1305.KeySize
 // Key seals and opens secrets. It prints, logs and marshals as its ID.
 type Key struct {
 	id string
-	// A function hides the cipher: fmt calls no methods on unexported fields of other packages'
-	// structs, but follows their pointers for a verb that does not fit, such as %q.
+	// The cipher is hidden in a function: for a Key in an unexported field, fmt does not call Format,
+	// but may print the memory that pointers refer to.
 	aead func() cipher.AEAD
 }
 
@@ -70,23 +70,23 @@ func newKey(b []byte) (Key, error) {
 // ID identifies the key in stored rows. It is a digest and reveals nothing about the key.
 func (k Key) ID() string { return k.id }
 
-// String returns the key's ID.
+// String returns "key " and the key's ID.
 func (k Key) String() string { return "key " + k.id }
 
-// Format prints the key's ID for every verb.
+// Format prints the result of String for every verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// MarshalText returns the key's ID, in JSON and in logs.
+// MarshalText returns the result of String, for JSON and logs.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Keys are the keys of a process: the first key seals, every key opens. They print, log and marshal
 // as their IDs.
 type Keys []Key
 
-// ParseKeys reads keys of [KeySize] bytes in base64 or hexadecimal, separated by commas or spaces.
-// Its errors identify a key by its position.
+// ParseKeys parses keys of [KeySize] bytes in base64 or hexadecimal, separated by commas or spaces.
+// Errors identify a key by its position and do not contain it.
 func ParseKeys(text string) (Keys, error) {
-	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+	fields := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\n\r", r) })
 	var keys Keys
 	var errs []error
 	for i, field := range fields {
@@ -151,15 +151,16 @@ const (
 // Rotation is the result of [Secrets.Rotate].
 type Rotation struct {
 	Resealed int `json:"resealed"`
-	// Remaining counts the rows that are not sealed with the newest key: those that do not open,
-	// and those stored in the meantime by a process with an older newest key (run it again).
+	// Remaining counts the rows that are not sealed with the first key: those that do not open, and
+	// those that a process with another first key has stored in the meantime. Run Rotate again for
+	// the latter.
 	Remaining int `json:"remaining"`
-	// Unreadable lists refs that did not open and were not changed; at most 100.
+	// Unreadable lists at most 100 refs that did not open. They were not changed.
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
-// Rotate reseals every row that is not sealed with the newest key. It may run concurrently with all
-// other work, and may be stopped and repeated.
+// Rotate reseals every row that is not sealed with the first key. It may run concurrently with all
+// other work, and may be interrupted and repeated.
 func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	var rotation Rotation
 	after := ""
@@ -211,14 +212,14 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotati
 		from fresh join locked on locked.ref = fresh.ref
 		where secrets.ref = fresh.ref and secrets.sealed = fresh.before`, s.keys[0].id, refs, before, after)
 	if err != nil {
-		return fmt.Errorf("store re-sealed secrets: %w", err)
+		return fmt.Errorf("store resealed secrets: %w", err)
 	}
 	rotation.Resealed += int(tag.RowsAffected())
 	return nil
 }
 
-// Check returns an error if the keys do not include the one that sealed the newest secret. Older
-// rows may have lost keys: their connections sign in again.
+// Check returns an error if the keys do not include the one that sealed the newest secret. Keys of
+// older secrets may be lost: their accounts must be connected again.
 func (s *Secrets) Check(ctx context.Context) error {
 	var newest string
 	err := s.pool.QueryRow(ctx, `select key_id from secrets order by updated_at desc, ref limit 1`).Scan(&newest)

@@ -12,12 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Pauses stores the current pauses. The topic `operations` records beforehand who paused and
-// resumed it, and when. The current state is stored here because a projected flag could not stop
-// its own projection.
+// Pauses stores the current pauses. The topic `operations` records who paused or resumed what, and
+// when, before the state changes here. The state is not projected, because the pause of a projection
+// must not depend on that projection.
 type Pauses struct{ Pool *pgxpool.Pool }
 
-// Pause starts a pause and reports whether it did: an existing pause does not change.
+// Pause starts a pause. It returns false if the pause already exists, which is then not changed.
 func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
 	tag, err := p.Pool.Exec(ctx, `
 		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
@@ -33,7 +33,7 @@ func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) 
 
 // Paused reports whether a projection or a platform is paused.
 func (p Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
-	return pg.QueryBool(ctx, p.Pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
+	return pg.QueryBool(ctx, p.Pool, fmt.Sprintf("check whether %s %s is paused", kind, name),
 		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
 }
 
@@ -45,18 +45,16 @@ func (p Pauses) List(ctx context.Context) ([]domain.Pause, error) {
 	}, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)
 }
 
-// Backups keeps when the log was last backed up.
-type Backups struct {
-	Pool *pgxpool.Pool
-}
+// Backups stores the time of the last backup of the log.
+type Backups struct{ Pool *pgxpool.Pool }
 
-// Note stores when a backup finished.
+// Note stores the time at which a backup finished.
 func (b Backups) Note(ctx context.Context, endedAt time.Time) error {
-	return pg.Exec(ctx, b.Pool, "note the backup",
+	return pg.Exec(ctx, b.Pool, "store the time of the backup",
 		`insert into backups (ended_at) values ($1) on conflict (only_row) do update set ended_at = excluded.ended_at`, endedAt)
 }
 
-// Newest returns when the last backup finished, and false if none is known.
+// Newest returns the time at which the last backup finished; found is false if no backup is known.
 func (b Backups) Newest(ctx context.Context) (endedAt time.Time, found bool, err error) {
-	return pg.Find(ctx, b.Pool, "look for the last backup", pgx.RowTo[time.Time], `select ended_at from backups`)
+	return pg.Find(ctx, b.Pool, "read the time of the last backup", pgx.RowTo[time.Time], `select ended_at from backups`)
 }

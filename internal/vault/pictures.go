@@ -14,8 +14,8 @@ import (
 
 const (
 	pictureTries = 3                    // attempts per picture
-	pictureRetry = 6 * time.Hour        // until the next attempt, also if the downloading process stopped
-	pictureKept  = 400 * 24 * time.Hour // also the record of failed attempts
+	pictureRetry = 6 * time.Hour        // delay until the next attempt, even if the downloading process has stopped
+	pictureKept  = 400 * 24 * time.Hour // retention of pictures and of records of failed attempts
 )
 
 // ErrNoPicture (not_found): no picture of the post is stored, or no key of this process opens it.
@@ -27,7 +27,7 @@ type Pictures struct {
 	keys Keys
 }
 
-// NewPictures returns the pictures of a pool opened with [Open] or [OpenFetching].
+// NewPictures returns a store that uses a pool opened with [Open] or [OpenFetching].
 func NewPictures(pool *pgxpool.Pool, keys Keys) *Pictures { return &Pictures{pool, keys} }
 
 // KeyIDs returns the IDs of the keys that open pictures: a picture with another key counts as
@@ -44,8 +44,8 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 		set tries = k.tries + 1, tried_at = @now, next_at = case when k.tries + 1 < @most then @again else 'infinity' end
 		where (k.sealed is null or k.key_id <> all(@keys)) and k.next_at <= @now`,
 		pgx.NamedArgs{
-			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID, "now": now, "again": now.Add(pictureRetry),
-			"most": pictureTries, "keys": p.keys.ids(),
+			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID,
+			"now": now, "again": now.Add(pictureRetry), "most": pictureTries, "keys": p.keys.ids(),
 		})
 	return tag.RowsAffected() > 0, pg.Wrap("begin a picture", err)
 }
@@ -55,12 +55,13 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte) error {
 	return pg.Exec(ctx, p.pool, "store picture", `
 		update pictures set key_id = $4, sealed = $5 where parent_account = $1 and social_account_id = $2 and external_id = $3`,
-		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, p.keys[0].seal(pictureRef(post), picture))
+		post.ParentAccount, post.SocialAccount, post.ExternalID,
+		p.keys[0].id, p.keys[0].seal(pictureRef(post), picture))
 }
 
-// GiveUp records that a picture cannot be downloaded at all.
+// GiveUp records that a picture cannot be downloaded, which prevents further attempts.
 func (p *Pictures) GiveUp(ctx context.Context, post domain.PostRef) error {
-	return pg.Exec(ctx, p.pool, "give up a picture", `
+	return pg.Exec(ctx, p.pool, "give up on a picture", `
 		update pictures set next_at = 'infinity' where parent_account = $1 and social_account_id = $2 and external_id = $3`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID)
 }
@@ -75,7 +76,7 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 		return nil, pg.Wrap("read picture", orNone(err, ErrNoPicture))
 	}
 	picture, err := p.keys.open(row)
-	if err != nil { // the key is missing or the row was changed: it counts as missing
+	if err != nil { // the key is missing or the row was changed
 		return nil, ErrNoPicture
 	}
 	return picture, nil
@@ -89,16 +90,18 @@ func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
 	}
 	return pg.Exec(ctx, p.pool, fmt.Sprintf("delete %d pictures", len(posts)), `
 		delete from pictures k using unnest($1::text[], $2::bigint[], $3::text[]) as gone (agency, account, post)
-		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`, agencies, accounts, ids)
+		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`,
+		agencies, accounts, ids)
 }
 
-// ForgetOld deletes pictures last requested 400 days ago.
+// ForgetOld deletes pictures whose last download attempt was more than 400 days ago.
 func (p *Pictures) ForgetOld(ctx context.Context, now time.Time) error {
-	return pg.Exec(ctx, p.pool, "delete old pictures", `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
+	return pg.Exec(ctx, p.pool, "delete old pictures",
+		`delete from pictures where tried_at < $1`, now.Add(-pictureKept))
 }
 
-// pictureRef returns the ref that a picture is sealed with: it does not open for another post or
-// another agency.
+// pictureRef returns the ref that a picture is sealed for: the picture does not open for another
+// post or another agency.
 func pictureRef(post domain.PostRef) string {
 	return fmt.Sprintf("picture/%s/%d/%s", post.ParentAccount, post.SocialAccount, post.ExternalID)
 }

@@ -13,18 +13,18 @@ import (
 // Schema is the schema of all tables of this package.
 const Schema = "kept"
 
-// Conns is the number of connections. A few suffice because the queries are short and rare.
+// Conns is the maximum number of connections of a pool opened with [Open].
 const Conns = 4
 
-// Open returns a pool whose search path is the schema kept and whose commits are on disk when they
-// return.
+// Open returns a pool for schema kept. Its commits return after the data is on disk.
 func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: Conns})
 }
 
-// one returns the row of a query, by the names of its columns; without a row, the error wraps
-// missing.
-func one[T any](ctx context.Context, pool *pgxpool.Pool, doing string, missing error, query string, args ...any) (T, error) {
+// one scans the only row of a query by column names. Without a row, the error wraps missing.
+func one[T any](
+	ctx context.Context, pool *pgxpool.Pool, doing string, missing error, query string, args ...any,
+) (T, error) {
 	rows, _ := pool.Query(ctx, query, args...)
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
 	return row, pg.Wrap(doing, orNone(err, missing))

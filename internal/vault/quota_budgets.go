@@ -15,7 +15,7 @@ import (
 // Budgets stores the quotas that all fetchers share. It implements [quota.Store].
 type Budgets struct{ Pool *pgxpool.Pool }
 
-// Draw implements [quota.Store]. A clock that is behind another process's clock adds no calls.
+// Draw implements [quota.Store]. A process whose clock is behind adds no calls.
 func (b Budgets) Draw(
 	ctx context.Context, want int, from []quota.Budget, now time.Time,
 ) (granted int, left []quota.BudgetState, err error) {
@@ -36,8 +36,8 @@ func (b Budgets) Draw(
 	return granted, left, pg.Wrap("draw from budgets "+strings.Join(names, ", "), err)
 }
 
-// draw takes nothing if a limited budget has no row yet; complete is then false. An unlimited budget
-// has a row only while it is held.
+// draw takes nothing if a limited budget has no row yet; complete is then false. The row of an
+// unlimited budget matters only while the budget is held.
 func (b Budgets) draw(
 	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
 ) (granted int, left []quota.BudgetState, complete bool, err error) {

@@ -24,14 +24,15 @@ const (
 // Errors of [Secrets], in addition to database failures.
 var (
 	// ErrNoSecret (not_found): no secret is stored under the ref.
-	ErrNoSecret = domain.NewError(domain.CodeNotFound, "No secret is stored under this reference. Connect the account again.")
+	ErrNoSecret = domain.NewError(domain.CodeNotFound,
+		"No secret is stored under this reference. Connect the account again.")
 	// ErrEmptySecret (invalid): an empty secret never replaces a stored one.
 	ErrEmptySecret = domain.NewError(domain.CodeInvalid, "A secret must not be empty. To remove a secret, delete it.")
-	// ErrSecretTooLarge (too_large): longer than [MaxSecret].
+	// ErrSecretTooLarge (too_large): the secret is longer than [MaxSecret].
 	ErrSecretTooLarge = domain.NewError(domain.CodeTooLarge, "A secret may have at most %d bytes.", MaxSecret)
 	// ErrRef (invalid): the ref is empty, too long, or not text.
 	ErrRef = domain.NewError(domain.CodeInvalid, "A secret's reference must be text of 1 to %d characters.", MaxRef)
-	// ErrSwapped (conflict): the stored secret is not the one to be replaced.
+	// ErrSwapped (conflict): the stored secret is not the one that was to be replaced.
 	ErrSwapped = domain.NewError(domain.CodeConflict, "Another secret was stored in the meantime. It was not replaced.")
 	// ErrUnknownKey (internal): the row was sealed with a key that this process does not have.
 	ErrUnknownKey = domain.NewError(domain.CodeInternal,
@@ -47,7 +48,7 @@ type Secrets struct {
 	keys Keys
 }
 
-// NewSecrets returns the secrets of a pool opened with [Open].
+// NewSecrets returns a store that uses a pool opened with [Open].
 func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	if err := keys.validate(); err != nil {
 		return nil, fmt.Errorf("check secret keys: %w", err)
@@ -67,8 +68,8 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
 			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until,
 			data_access_until = excluded.data_access_until, granted = excluded.granted`,
-		ref, s.keys[0].id, s.keys[0].seal(ref, secret), times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil),
-		nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
+		ref, s.keys[0].id, s.keys[0].seal(ref, secret), times.Taken, nullIfZero(times.Expires),
+		nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 }
 
 func nullIfZero(at time.Time) *time.Time {
@@ -78,7 +79,7 @@ func nullIfZero(at time.Time) *time.Time {
 	return &at
 }
 
-// scopesText joins scopes by spaces; null: unknown.
+// scopesText returns scopes separated by spaces; nil if they are unknown.
 func scopesText(scopes []string) *string {
 	if scopes == nil {
 		return nil
@@ -151,8 +152,8 @@ func (k Keys) open(row sealedRow) ([]byte, error) {
 	return secret, nil
 }
 
-// Delete deletes the secret of ref, if it exists. It must be called for a tombstone, never because
-// a row of a projection is absent.
+// Delete deletes the secret of ref, if it exists. Call it for a tombstone, never because a row of a
+// projection is absent.
 func (s *Secrets) Delete(ctx context.Context, ref string) error {
 	if !validRef(ref) {
 		return nil

@@ -15,14 +15,15 @@ import (
 )
 
 var (
-	// ErrNoSession (not_found): no session has that digest, or it has ended.
+	// ErrNoSession (not_found): no session has that digest, or the session has ended.
 	ErrNoSession = domain.NewError(domain.CodeNotFound, "This session does not exist or has ended. Sign in.")
-	// ErrNoSignInLink (not_found): no link has that digest, or it was used, replaced or has
+	// ErrNoSignInLink (not_found): no link has that digest, or the link was used or replaced or has
 	// expired.
-	ErrNoSignInLink = domain.NewError(domain.CodeNotFound, "This sign-in link is no longer valid. Ask the person who sent it for a new one.")
+	ErrNoSignInLink = domain.NewError(domain.CodeNotFound,
+		"This sign-in link is no longer valid. Ask the person who sent it for a new one.")
 )
 
-// seenEvery is the precision of a session's last use: not every request writes.
+// seenEvery is the precision of a session's last use. It saves a write for most requests.
 const seenEvery = time.Minute
 
 // SignInLink signs a person in once.
@@ -37,20 +38,20 @@ type SignInLink struct {
 // Sessions stores the console's sessions.
 type Sessions struct {
 	pool *pgxpool.Pool
-	// beginning limits the sessions that begin concurrently: each uses a connection while it is
-	// recorded, which may take long. The other connections serve signed-in people.
+	// beginning limits the number of sessions that begin concurrently. Each uses a connection while
+	// the sign-in is recorded, which may take long. The remaining connections serve signed-in people.
 	beginning chan struct{}
 }
 
-// NewSessions returns the sessions of a pool opened with [Open].
+// NewSessions returns a store that uses a pool opened with [Open].
 func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(chan struct{}, Conns/2)} }
 
 const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
 
-// Begin stores a session under the digest of its cookie. If link is not nil, it is used up, and so
-// are all other links of the user. Begin also deletes expired sessions. record, if not nil,
-// records the sign-in: it is called last, and if it fails, nothing is stored or used up. Errors:
-// [ErrNoSignInLink], and those of record.
+// Begin stores a session under the digest of its cookie. It deletes all sign-in links of the user,
+// and expired sessions. If link is not nil, it must be the digest of a valid link of the user.
+// record, if not nil, records the sign-in: it is called last, and if it fails, nothing is stored or
+// deleted. Errors: [ErrNoSignInLink], and those of record.
 func (s *Sessions) Begin(
 	ctx context.Context, session identity.Session, digest, link []byte, record func(context.Context) error,
 ) error {
@@ -92,13 +93,13 @@ func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (iden
 	found, err := one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
 		`select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
 	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
-		err = pg.Exec(ctx, s.pool, "look up a session",
+		err = pg.Exec(ctx, s.pool, "store the last use of a session",
 			`update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 	}
 	return found, err
 }
 
-// Of returns a user's sessions that are valid at now, newest first.
+// Of returns a user's sessions that are valid at now, newest first, at most 100.
 func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
 	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[identity.Session], `
 		select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
@@ -128,9 +129,12 @@ func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (Sign
 
 var (
 	// ErrNotLinked (not_found): the user is not linked.
-	ErrNotLinked = domain.NewError(domain.CodeNotFound, "This user is not linked to an identity provider: there is no link to remove.")
-	// ErrLinkedElsewhere (conflict): the user is linked to another person of the provider.
-	ErrLinkedElsewhere = domain.NewError(domain.CodeConflict, "This user is linked to another person of the identity provider.")
+	ErrNotLinked = domain.NewError(domain.CodeNotFound,
+		"This user is not linked to an identity provider: there is no link to remove.")
+	// ErrLinkedElsewhere (conflict): the user is linked to another subject, or the subject to
+	// another user.
+	ErrLinkedElsewhere = domain.NewError(domain.CodeConflict,
+		"This user is already linked to another account at the identity provider.")
 )
 
 // Identities maps subjects of the identity provider to users.
@@ -138,7 +142,8 @@ type Identities struct{ Pool *pgxpool.Pool }
 
 // UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
 func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
-	err = i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
+	row := i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject)
+	err = row.Scan(&user)
 	return user, pg.Wrap("look up the user of an identity", orNone(err, ErrNotLinked))
 }
 

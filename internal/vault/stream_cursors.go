@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Cursors is the part of [stream.Store] that this package implements: the version of the agency up
-// to which each user has received notices.
+// Cursors implements the part of [stream.Store] that stores, for each user, the version of the
+// agency up to which the user has received notices.
 type Cursors struct{ Pool *pgxpool.Pool }
 
 // Cursor returns the stored cursor of a user; found is false if it does not exist.
@@ -26,7 +26,7 @@ func (c Cursors) Cursor(ctx context.Context, parent, user string) (version int64
 }
 
 // SaveCursors stores cursors in one statement. A cursor never moves backward. Of several cursors of
-// the same user the highest counts.
+// the same user, the highest is stored.
 func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
 	if len(cursors) == 0 {
 		return nil
@@ -51,17 +51,19 @@ func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error
 // highest returns one cursor per user, in an order that all writers share.
 func highest(cursors []stream.Cursor) []stream.Cursor {
 	sorted := slices.SortedFunc(slices.Values(cursors), func(a, b stream.Cursor) int {
-		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.UserID, b.UserID), cmp.Compare(b.Version, a.Version))
+		return cmp.Or(
+			cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.UserID, b.UserID),
+			cmp.Compare(b.Version, a.Version))
 	})
 	return slices.CompactFunc(sorted, func(a, b stream.Cursor) bool {
 		return a.ParentAccount == b.ParentAccount && a.UserID == b.UserID
 	})
 }
 
-// ResetAfterRestore resets the state stored next to a log that was restored from a backup of an
-// instant. It deletes the fetchers' state that was recorded after that instant and the marks of
-// changes that the log lost; it lowers notice cursors to the last version of their agency. The
-// transaction may use any search path.
+// ResetAfterRestore resets the state that belongs to a log after the log was restored. It deletes
+// the fetchers' state that was recorded after the time of the backup, and all connection marks, and
+// lowers notice cursors to the last version of their agency. The transaction may use any search
+// path.
 func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
 	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
 	for parent, version := range versions {
@@ -86,7 +88,8 @@ func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, version
 func TicketKey(ctx context.Context, pool *pgxpool.Pool) (key []byte, err error) {
 	newKey := make([]byte, KeySize)
 	_, _ = rand.Read(newKey) // never fails
-	err = pg.Exec(ctx, pool, "create the ticket key", `insert into ticket_key (key) values ($1) on conflict do nothing`, newKey)
+	err = pg.Exec(ctx, pool, "create the ticket key",
+		`insert into ticket_key (key) values ($1) on conflict do nothing`, newKey)
 	if err != nil {
 		return nil, err
 	}

@@ -15,21 +15,22 @@ import (
 
 const (
 	leaseLook   = 50 * time.Millisecond // how often a waiting process checks whether the lease is free
-	leaseLength = time.Minute           // after this, others take over from a holder that stopped
+	leaseLength = time.Minute           // after this time, others take over from a holder that has stopped
 	leaseEvery  = 10 * time.Second      // how often a holder renews the lease
-	// leaseMargin is how long before its expiry a lease that cannot be renewed is given up. It is
-	// longer than a call to a token endpoint and the following write may take, so that the holder
-	// does not start a call during which another process takes over.
+	// leaseMargin is how long before its expiry a lease that cannot be renewed is abandoned. It
+	// exceeds the maximum duration of a call to a token endpoint and the following write, so that no
+	// other process takes over during such a call.
 	leaseMargin = 25 * time.Second
 )
 
-// errLeaseLost is the cause if the lease's context is canceled before its release.
+// errLeaseLost is the cancellation cause of a lease's context if the lease is lost.
 var errLeaseLost = errors.New("the lease could not be renewed")
 
-// Lease waits until no other process works on the secret of ref, at most until ctx is done, and
-// then keeps others away until release is called. leaseCtx has the values of ctx but is not
-// canceled with it; it is canceled at the release, or earlier if the lease may be lost. If a
-// holder stops, others take over after a minute. A lease uses no database connection.
+// Lease gives the caller exclusive use of the secret of ref until release is called. It waits until
+// no other process holds the lease, at most until ctx is done. leaseCtx has the values of ctx but
+// not its cancellation; it is canceled at release, or earlier if the lease may be lost. If a holder
+// stops without a release, others take over after a minute. A held lease occupies no database
+// connection.
 func (s *Secrets) Lease(ctx context.Context, ref string) (leaseCtx context.Context, release func(), err error) {
 	token := rand.Text()
 	for {
@@ -53,8 +54,10 @@ func (s *Secrets) Lease(ctx context.Context, ref string) (leaseCtx context.Conte
 	}
 }
 
-// hold renews a lease requested at the given time until its release.
-func (s *Secrets) hold(ctx context.Context, ref, token string, requestedAt time.Time) (leaseCtx context.Context, release func()) {
+// hold renews a lease, which was requested at the given time, until its release.
+func (s *Secrets) hold(
+	ctx context.Context, ref, token string, requestedAt time.Time,
+) (leaseCtx context.Context, release func()) {
 	leaseCtx, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -64,7 +67,7 @@ func (s *Secrets) hold(ctx context.Context, ref, token string, requestedAt time.
 	return leaseCtx, func() {
 		end(nil)
 		<-done
-		// If this fails, the waiting process takes over when the lease expires.
+		// If this fails, another process can take over when the lease expires.
 		_, _ = s.pool.Exec(context.WithoutCancel(ctx), `delete from token_leases where ref = $1 and token = $2`, ref, token)
 	}
 }
@@ -89,7 +92,7 @@ func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt
 			ref, token, leaseLength)
 		cancel()
 		if err != nil {
-			continue // tried again until the lease is no longer safe
+			continue // retried until the lease may be lost
 		}
 		if tag.RowsAffected() == 0 {
 			return errLeaseLost
@@ -98,16 +101,18 @@ func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt
 	}
 }
 
-// Swap replaces the secret old, which must still be stored. The error is [ErrSwapped] if another
-// secret was stored in the meantime (a person signed in again); that secret is kept. If times.Taken
-// is zero, the time of the old secret is kept. Other errors: those of Put and Get.
+// Swap replaces the secret old, which must still be stored. The error wraps [ErrSwapped] if the
+// secret was deleted, or if another one was stored in the meantime because a person signed in again;
+// that secret is kept. If times.Taken is zero, the time of the old secret is kept. Other errors: as
+// for [Secrets.Put] and [Secrets.Get].
 func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		stored := sealedRow{Ref: ref}
-		err := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref).Scan(&stored.KeyID, &stored.Sealed)
+		row := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref)
+		err := row.Scan(&stored.KeyID, &stored.Sealed)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("it was deleted: %w", ErrSwapped)
 		}
