@@ -2120,7 +2120,7 @@ export interface components {
             /** @description Users with access before and after the record who gained or lost the scopes in `changes`. Empty if `changes` contains no scopes. */
             scopes_changed: components["schemas"]["Named"][];
         };
-        /** @description Tells a user about lost access to dashboards. */
+        /** @description Reports that a user has lost access to a dashboard. */
         AccessRemoved: {
             /** @description User who lost access to at least one dashboard: 24 hex digits. */
             user_id: string;
@@ -2277,7 +2277,7 @@ export interface components {
          * @description The number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
          */
         AccountsMeasured: number;
-        /** @description An operator's action, or an attempt. */
+        /** @description An action of an operator, or a refused or failed attempt. */
         Action: {
             /** @description Type of action. */
             action: components["schemas"]["OperatorAction"];
@@ -2453,7 +2453,7 @@ export interface components {
             /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
-        /** @description Tells a user which dashboards were closed for clients. */
+        /** @description Reports that dashboards were closed for clients. */
         BoardClosed: {
             /** @description Dashboards that the agency closed for clients. */
             sub_account_ids: string[];
@@ -4398,7 +4398,7 @@ export interface components {
              * @description Wall-clock time of the last batch, UTC.
              */
             progressed_at: string;
-            /** @description Why the partition is not, or must not be, followed. */
+            /** @description Why the partition is not followed. */
             stopped?: string;
         };
         /** @description The position of one partition. */
@@ -6334,7 +6334,7 @@ export interface components {
             name: string;
             /** @description All partitions. */
             partitions: components["schemas"]["TopicPartition"][];
-            /** @description Unsafe setting that could lose or split records. */
+            /** @description Unsafe setting that could lose records or split streams. */
             problem?: string;
             /** @description Settings on the brokers. */
             settings: {

@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Action is an operator's action, or an attempt.
+// Action is an action of an operator, or a refused or failed attempt.
 type Action struct {
 	ID        string                `json:"id"`              // id of the record that announced the action
 	Time      time.Time             `json:"time"`            // time of that record, UTC
@@ -39,7 +39,7 @@ type Action struct {
 // OutcomeUnknown is the outcome of an action without an outcome in the log.
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
 
-// Because describes the reason of the action.
+// Because describes the reason for the action.
 func (a Action) Because() string {
 	if a.Role == "agency" {
 		return "by the agency itself"
@@ -53,8 +53,8 @@ func ReasonWords(reason string) string {
 	return strings.TrimSuffix(strings.ReplaceAll(code, "_", " ")+", "+ticket, ", ")
 }
 
-// On describes the target. It contains no names of people, because operators do not see them. The
-// functions name platforms and connections.
+// On describes the target. The functions return the names of platforms and connections. The result
+// contains no names of people, because operators must not see them.
 func (a Action) On(platform func(domain.Platform) string, connection func(int64) string) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {
@@ -111,7 +111,7 @@ func (a Action) Came() string {
 	if a.Left > 0 {
 		left := "still parked"
 		if a.Action == domain.ActionParkedRetried {
-			left = "failed again" // those that wait for them were not tried
+			left = "failed again" // events that wait for them were not tried
 		}
 		words = append(words, fmt.Sprintf("%d %s", a.Left, left))
 	}

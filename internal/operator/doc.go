@@ -1,10 +1,10 @@
-// Package operator contains the data that operators see: package projections fills it, package api
-// and the command line show it. It has no behavior.
+// Package operator contains the types of the data that operators see in the HTTP API, in the console
+// and on the command line.
 //
 // # Invariants
 //
 //   - The JSON of these types is the response of /api/ops and the output of --json.
-//   - It contains no personal data, except in a record that is shown on demand ([ParkedRecord]).
+//   - They contain no personal data, except in a record that is shown on demand ([ParkedRecord]).
 //
-// It may import package domain only.
+// The package may import only package domain.
 package operator

@@ -20,8 +20,8 @@ type Projection struct {
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
 	Partitions    []Partition    `json:"partitions"` // progress in each partition of its topic
-	// For /readyz: tables of the current generation that have been dropped from the database, and
-	// whether the first generation of this version is being rebuilt because an earlier one became
+	// For /readyz: tables of the current generation that are missing in the database, and whether the
+	// first generation of this version is being rebuilt because an earlier generation became
 	// unusable.
 	TablesGone []string `json:"-"`
 	Rebuilding bool     `json:"-"`
@@ -48,7 +48,7 @@ type Partition struct {
 	LagSeconds   float64    `json:"lag_seconds"`          // how long the partition has been behind without progress; 0 without lag
 	EventTime    *time.Time `json:"event_time,omitempty"` // time of the newest folded event
 	ProgressedAt time.Time  `json:"progressed_at"`        // wall-clock time of the last batch, UTC
-	Stopped      string     `json:"stopped,omitempty"`    // why the partition is not, or must not be, followed
+	Stopped      string     `json:"stopped,omitempty"`    // why the partition is not followed
 }
 
 // Build is a generation that is being built.
@@ -83,7 +83,7 @@ type Topic struct {
 	Name       string            `json:"name"`              // configured name
 	Partitions []TopicPartition  `json:"partitions"`        // all partitions
 	Settings   map[string]string `json:"settings"`          // settings on the brokers
-	Problem    string            `json:"problem,omitempty"` // unsafe setting that could lose or split records
+	Problem    string            `json:"problem,omitempty"` // unsafe setting that could lose records or split streams
 }
 
 // TopicPartition is one partition of a topic.

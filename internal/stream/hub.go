@@ -13,14 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const queryTimeout = 5 * time.Second // of each query
+const queryTimeout = 5 * time.Second // for each query
 
 // Config configures a [Hub].
 type Config struct {
-	// Ready reports whether the read model has caught up with the log. Until then no notices are
-	// read, no heads are taken and no access is checked: a head in the middle of a rebuild would
-	// make old notices look new, and no users would be found. If Ready is nil, the read model is
-	// always ready.
+	// Ready reports whether the read model has caught up with the log. Until then, no notices or
+	// heads are read and no access is checked: a head in the middle of a rebuild would make old
+	// notices look new, and no users would be found. If Ready is nil, the read model is always
+	// ready.
 	Ready   func() bool
 	Recheck time.Duration // interval of access checks; default 8 s
 	// AuthTimeout is how long a Socket.IO client may take to authenticate; default 10 s.
@@ -31,7 +31,7 @@ type Config struct {
 // Hub sends notices and changes of figures to the listeners of this process.
 type Hub struct {
 	cfg     Config
-	done    chan struct{} // closed when the hub ends
+	done    chan struct{} // closed when the hub stops
 	notices *notices
 	figures *figures
 }
@@ -61,7 +61,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready returns nil if notices can be streamed; otherwise an error with the code unavailable.
+// Ready returns nil if notices can be streamed; otherwise an error with code unavailable.
 func (h *Hub) Ready() error {
 	if h.cfg.Ready() {
 		return nil
@@ -79,7 +79,7 @@ func (h *Hub) HasListeners(parent string) bool {
 
 // Wake says that a new record of the agency's dashboards can be read. The hub looks for notices and
 // checks again who may see which figures. A lost wake-up delays a notice until the next sweep.
-// A notice that is sent because of it continues the trace of ctx.
+// A notice that is found after this call continues the trace of ctx.
 func (h *Hub) Wake(ctx context.Context, parent string) {
 	h.notices.wake(parent, trace.SpanContextFromContext(ctx))
 	h.figures.accessChanged(parent)

@@ -16,25 +16,27 @@ import (
 const maxPerUser = 64 // streams per user and source
 
 var (
-	errTooManyNotices = domain.NewError(domain.CodeRateLimited, "Too many connections listen for this user. Close some first.")
-	errTooManyFigures = domain.NewError(domain.CodeRateLimited, "Too many live streams are open for this user. Close some first.")
+	errTooManyNotices = domain.NewError(domain.CodeRateLimited,
+		"Too many connections listen for this user. Close some first.")
+	errTooManyFigures = domain.NewError(domain.CodeRateLimited,
+		"Too many live streams are open for this user. Close some first.")
 )
 
-// Listener is a verified caller. It gets the notices of UserID at ParentAccount or the figures that
-// it may see in that agency, and nothing else.
+// Listener is a verified caller. It gets only the notices of UserID in the agency ParentAccount, or
+// changes of the figures that it may see in that agency.
 type Listener struct {
 	ParentAccount string
 	UserID        string
-	AccountID     string    // as claimed by its token
-	ExpiresAt     time.Time // the stream is closed then; zero: never
+	AccountID     string    // account that the token claims
+	ExpiresAt     time.Time // when the stream is closed; zero: never
 	// Ticket is the ticket of the request; a newer stream with the same ticket replaces this one.
 	// It is empty if the request has a token.
 	Ticket string
 
-	// Access returns the sub-accounts whose figures the listener may see now, by id, or nil for all
-	// of the agency. If [domain.AccessRefused] is true for its error, the stream is closed; other
-	// errors count as temporary. If Access is nil, the listener may see all of the agency until its
-	// token expires.
+	// Access returns the ids of the sub-accounts whose figures the listener may see now; nil means
+	// all of the agency. If [domain.AccessRefused] is true for its error, the stream is closed; other
+	// errors are temporary. If Access is nil, the listener may see the whole agency until its token
+	// expires.
 	Access func(context.Context) ([]string, error)
 }
 
@@ -52,8 +54,9 @@ type key struct{ parent, user string }
 
 func (l Listener) key() key { return key{l.ParentAccount, l.UserID} }
 
+// registry contains the open streams of one source.
 type registry struct {
-	done     <-chan struct{} // closed when the hub ends
+	done     <-chan struct{} // closed when the hub stops
 	limitErr *domain.Error
 
 	mu       sync.Mutex
@@ -63,6 +66,7 @@ type registry struct {
 	count    int
 }
 
+// place is an open stream in a registry.
 type place struct {
 	listener Listener
 	wake     chan struct{} // capacity 1: there may be something to send
@@ -132,7 +136,8 @@ func (r *registry) remove(p *place) {
 	r.count--
 }
 
-// wake makes streams look for news. What they send continues the trace of their agency in causes.
+// wake wakes the streams of the wanted listeners. Their next events continue the trace that causes
+// contains for their agency.
 func (r *registry) wake(causes map[string]trace.SpanContext, wanted func(Listener) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,8 +17,8 @@ const (
 	connectionsEvery = 10 * time.Second    // interval of queries for connection events
 	maxMissed        = 14 * 24 * time.Hour // how far back a reconnecting stream gets connection events
 
-	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector
-	// encountered it and appears when its record is folded.
+	// maxRefusalDelay is the maximum time from a refusal by the platform until queries return it,
+	// which is when its record is folded.
 	maxRefusalDelay = 10 * time.Minute
 )
 
@@ -27,7 +27,7 @@ type ConnectionNews struct {
 	ParentAccount, AccountID string
 	MemberID, ConnectionID   int64
 	Platform                 domain.Platform
-	At                       time.Time // when it is to be announced
+	At                       time.Time // when the event is due to be announced
 	// SignInBefore is the time at which the connection expires. It is nil if the platform already
 	// refuses the connection.
 	SignInBefore *time.Time
@@ -52,7 +52,7 @@ func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
-// newestEvents returns the newest event of each connection of the given accounts; nil: of all.
+// newestEvents returns the newest event of each connection of the given accounts; nil means all.
 func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 	newest := map[connectionKey]ConnectionNews{}
 	for _, c := range list {
@@ -73,9 +73,9 @@ func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 	return events
 }
 
-// note adds a connection event to the next step. A refusal is announced once, although several
-// generations announce it around a switch and each query finds it for a while. The caller must hold
-// the lock.
+// note adds a connection event to the next step. It ignores a refusal that was already announced:
+// during a switch, two generations notify of it, and queries return it for a while. The caller must
+// hold the lock.
 func (f *figures) note(c ConnectionNews) {
 	if c.SignInBefore == nil {
 		if !c.At.After(f.refused[c.key()]) {
@@ -86,9 +86,9 @@ func (f *figures) note(c ConnectionNews) {
 	f.connectionEvents = append(f.connectionEvents, c)
 }
 
-// readConnectionEvents returns the connection events of listening agencies and the time up to which
-// they are complete: connections that became due to expire soon after the last query, and refusals
-// whose notification was lost. Some of the refusals may already be announced.
+// readConnectionEvents returns connection events of agencies with listeners since the last query:
+// connections that expire soon, and refusals, whose notifications may have been lost. Refusals may
+// already have been announced. The events are complete up to the returned time.
 func (f *figures) readConnectionEvents(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
 	parents := f.listeners.parents()
 	now := time.Now()
@@ -101,14 +101,14 @@ func (f *figures) readConnectionEvents(ctx context.Context) (found []ConnectionN
 	}
 	found, err := f.between(ctx, parents, after, now)
 	if err != nil {
-		f.hub.warn(ctx, "look at connections", err)
+		f.hub.warn(ctx, "read connection events", err)
 		return nil, after
 	}
 	return found, now
 }
 
-// missed returns the connection events of an agency between the last event of a stream of another
-// process and the last query of this one. It may repeat refusals that appeared late.
+// missed returns the connection events of an agency after the last event of a stream of another
+// process, up to the last query of this process. It may repeat refusals.
 func (f *figures) missed(ctx context.Context, parent string, after, until time.Time) ([]ConnectionNews, error) {
 	if earliest := until.Add(-maxMissed); after.Before(earliest) {
 		after = earliest
@@ -120,13 +120,14 @@ func (f *figures) missed(ctx context.Context, parent string, after, until time.T
 	return list, err
 }
 
-// between returns the connection events of agencies in a time range. It includes earlier refusals
-// that may have appeared only in this range.
+// between returns the connection events of agencies in a time range. It includes refusals that are
+// up to maxRefusalDelay older, because their records may have been folded in the range.
 func (f *figures) between(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	list, err := f.store.ConnectionNews(ctx, parents, after.Add(-maxRefusalDelay), until)
-	return slices.DeleteFunc(list, func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }), err
+	expiryBefore := func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }
+	return slices.DeleteFunc(list, expiryBefore), err
 }
 
 // EndsSoonEvent reports that a person must sign in soon to keep a connection. Its payload is

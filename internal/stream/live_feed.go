@@ -40,7 +40,7 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 		err = out.write(connectedBlock)
 	case lastEventID(r) == "":
 		err = out.send(r.Context(), event{name: FiguresCursorEvent, id: f.id(), data: map[string]any{}})
-	default: // it is unknown which figures it missed
+	default: // the client may have missed changes of any figures
 		events := append(newestEvents(f.initial, accounts), event{name: FiguresEvent, data: everything()})
 		err = f.send(r.Context(), events, lastEventID(r), out)
 	}
@@ -53,10 +53,10 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 type figureFeed struct {
 	source    *figures
 	listener  Listener
-	accounts  []string // that it may see, at the last check
+	accounts  []string // those that the listener may see, at the last check
 	position  int64    // number of the last step sent
 	queriedAt time.Time
-	initial   []ConnectionNews // sent at the start; a later query may find its refusals again
+	initial   []ConnectionNews // sent at the start; later queries may return the refusals again
 }
 
 // resume restores the position of an id. It returns false if this process does not know the id;
@@ -79,8 +79,8 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	return true, before
 }
 
-// tell sends changes to the accounts that the listener may see now. A temporary error leaves the
-// position unchanged.
+// tell sends the changes of the accounts that the listener may see now. If access cannot be checked,
+// the position does not change.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	n := f.source.since(f.listener.ParentAccount, f.position)
 	n.connections = slices.DeleteFunc(n.connections, f.alreadySent)
@@ -109,8 +109,8 @@ func (f *figureFeed) alreadySent(c ConnectionNews) bool {
 	})
 }
 
-// send sends events that belong together. All except the last have the id before, so that a client
-// disconnected between them gets all of them again.
+// send sends events that belong together. All except the last have the previous id (before), so that
+// a client that is disconnected in between gets all of them again.
 func (f *figureFeed) send(ctx context.Context, events []event, before string, out output) error {
 	for i, e := range events {
 		if e.id = before; i == len(events)-1 {
@@ -127,8 +127,8 @@ func (f *figureFeed) id() string {
 	return fmt.Sprintf("%s.%d.%d", f.source.process, f.position, f.queriedAt.UnixMilli())
 }
 
-// The events of a stream of figures. [FiguresCursorEvent] tells a stream its position before
-// anything has changed, so that a client disconnected early can resume.
+// The events of a stream of figures. [FiguresCursorEvent] contains the position of a stream before
+// its first change, so that a client that is disconnected early can resume.
 const (
 	FiguresEvent       = "figures_changed"
 	FiguresCursorEvent = "live_cursor"
@@ -152,7 +152,7 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// news is what an agency's listeners have not been sent yet.
+// news contains the changes of an agency after a position.
 type news struct {
 	all         bool
 	changes     []domain.FigureChange
@@ -161,7 +161,7 @@ type news struct {
 	queriedAt   time.Time
 }
 
-// events returns the connection events and the changed figures of the given accounts; nil: of all.
+// events returns the connection events and the changed figures of the given accounts; nil means all.
 func (n news) events(accounts []string) (connections []event, changes Event, anyFigures bool) {
 	if n.all {
 		return newestEvents(n.connections, accounts), everything(), true

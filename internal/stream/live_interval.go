@@ -13,7 +13,7 @@ import (
 
 const (
 	minInterval = time.Second // minimum interval between two events of a stream
-	maxSteps    = 600         // steps that a stream may lag and still get exactly what it missed
+	maxSteps    = 600         // steps that a stream may be behind and still get exactly the missed changes
 )
 
 // figures is the source of changed figures: one list of steps, in which each stream has a position.
@@ -52,7 +52,7 @@ func newFigures(h *Hub, store Store) *figures {
 }
 
 // Notify takes the payload of a projection's notification: a JSON list of [domain.FigureChange].
-// Any other payload counts as "anything may have changed". Notify does not block.
+// Any other payload means that anything may have changed. Notify does not block.
 func (h *Hub) Notify(payload string) {
 	var changes []domain.FigureChange
 	unknown := json.Unmarshal([]byte(payload), &changes) != nil
@@ -63,8 +63,8 @@ func (h *Hub) Notify(payload string) {
 	for _, c := range changes {
 		if c.Figures == domain.NeedsSignIn {
 			f.note(ConnectionNews{
-				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection,
-				Platform: c.Platform, At: c.At,
+				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID,
+				ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
 			})
 			continue
 		}
@@ -92,7 +92,8 @@ func (f *figures) run(ctx context.Context) {
 		case <-f.kick:
 			changed = true
 		}
-		// even after a kick: the ids of events state up to when connection events are complete
+		// Query even after a kick: the ids of events contain the time up to which connection events
+		// are complete.
 		found, upTo := f.readConnectionEvents(ctx)
 		if !f.step(changed, found, upTo) {
 			continue
@@ -105,9 +106,10 @@ func (f *figures) run(ctx context.Context) {
 	}
 }
 
-// step adds a step with what is pending and what a query found, unless both are empty, and wakes
-// the listeners concerned. The step number and the query time change together: a stream that opens
-// now either gets the found events with the step or reads them itself.
+// step adds a step with the pending changes and the events that a query found, and wakes the
+// listeners concerned; without changes or new events it adds none. The step number and the query
+// time change together, so a stream that opens now gets the found events either with the step or by
+// its own query.
 func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time) (made bool) {
 	f.mu.Lock()
 	f.queriedAt = queriedAt
@@ -153,8 +155,8 @@ func (f *figures) newest() (step int64, queriedAt time.Time) {
 	return f.last, f.queriedAt
 }
 
-// since returns the news that an agency's listeners must be sent after a step. If the list does not
-// reach back that far, anything may have changed.
+// since returns the changes of an agency after a step. If the list of steps does not reach back that
+// far, anything may have changed.
 func (f *figures) since(parent string, after int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,10 +11,10 @@ import (
 
 // The events of a stream of notices.
 const (
-	// NoticeEvent tells a user that it has lost access. Its payload is {"user_id":"…"}.
+	// NoticeEvent reports that a user has lost access. Its payload is {"user_id":"…"}.
 	NoticeEvent = domain.NoticeAccessRemoved
-	// BoardClosedEvent tells a user that dashboards whose list contains the user were closed for
-	// clients. Its payload is {"user_id":"…","sub_account_ids":["…"]}.
+	// BoardClosedEvent reports that dashboards whose lists contain the user were closed for clients.
+	// Its payload is {"user_id":"…","sub_account_ids":["…"]}.
 	BoardClosedEvent = domain.NoticeBoardClosed
 	// NoticeCursorEvent contains the start position of a stream, so that a client disconnected
 	// before its first notice can resume. Frontends ignore it.
@@ -32,12 +32,12 @@ type Notice struct {
 	SubAccounts   []string  // the closed dashboards; empty if access was removed
 }
 
-// AccessRemoved tells a user about lost access to dashboards.
+// AccessRemoved reports that a user has lost access to a dashboard.
 type AccessRemoved struct {
 	UserID string `json:"user_id"` // user who lost access to at least one dashboard: 24 hex digits
 }
 
-// BoardClosed tells a user which dashboards were closed for clients.
+// BoardClosed reports that dashboards were closed for clients.
 type BoardClosed struct {
 	UserID      string   `json:"user_id"`         // user on the lists of the dashboards: 24 hex digits
 	SubAccounts []string `json:"sub_account_ids"` // dashboards that the agency closed for clients
@@ -46,7 +46,8 @@ type BoardClosed struct {
 // event returns the event of a notice. Its id depends only on the log, so it is the same after a
 // rebuild or restore.
 func (n Notice) event() event {
-	e := event{name: n.Kind, id: FormatID(n.ParentAccount, n.Version), data: AccessRemoved{n.UserID}, version: n.Version}
+	id := FormatID(n.ParentAccount, n.Version)
+	e := event{name: n.Kind, id: id, data: AccessRemoved{n.UserID}, version: n.Version}
 	if n.Kind == BoardClosedEvent {
 		e.data = BoardClosed{n.UserID, n.SubAccounts}
 	}
@@ -78,22 +79,22 @@ func ParseID(id string) (parent string, version int64, ok bool) {
 type NoticeRange struct {
 	ParentAccount string
 	AfterVersion  int64
-	// AfterUser is the last user read of AfterVersion; [allUsers] if the version is complete.
+	// AfterUser is the last user of AfterVersion whose notice was read; allUsers if all were read.
 	AfterUser string
 }
 
 // allUsers sorts after every user id in every collation, because ids are hexadecimal.
 const allUsers = "g"
 
-// Cursor is the version of its agency up to which a user got notices.
+// Cursor is the version of the agency up to which a user has received notices.
 type Cursor struct {
 	ParentAccount string
 	UserID        string
 	Version       int64
 }
 
-// Store reads access_notices and stores cursors in schema `kept`. It does not return notices older
-// than notBefore, which exceed the retention.
+// Store reads access_notices and stores cursors in schema `kept`. It omits notices older than
+// notBefore, which have exceeded their retention.
 type Store interface {
 	// Scan returns at most limit notices of the spans, ordered by parent account, version and user.
 	// It reads all spans in one query.
@@ -106,6 +107,6 @@ type Store interface {
 	Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error)
 	// ConnectionNews returns the connection events of agencies after one time and up to another.
 	ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error)
-	// SaveCursors stores cursors. A cursor never moves backwards.
+	// SaveCursors stores cursors. A cursor never moves backward.
 	SaveCursors(ctx context.Context, cursors []Cursor) error
 }

@@ -25,9 +25,9 @@ type notices struct {
 	moved     chan struct{} // capacity 1: cursors must be saved
 
 	mu      sync.Mutex
-	scanned map[string]NoticeRange // by agency with listeners: all notices up to there were found
+	scanned map[string]NoticeRange // by agency with listeners: position of the last notice found
 	woken   map[string]bool
-	causes  map[string]trace.SpanContext // by agency: trace of the last wake-up, until a notice is found
+	causes  map[string]trace.SpanContext // by agency: trace of the last wake-up, kept until a notice is found
 	cursors map[key]int64                // cursors to be saved
 }
 
@@ -78,8 +78,8 @@ func (n *notices) wake(parent string, cause trace.SpanContext) {
 	}
 }
 
-// spans returns the ranges to scan: of woken agencies, or of all, after those without listeners are
-// dropped.
+// spans returns the ranges to scan: those of woken agencies or, if all is set, of all agencies. In
+// the latter case it first drops agencies without listeners.
 func (n *notices) spans(all bool) (spans []NoticeRange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,11 +163,11 @@ func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head
 
 const retention = 7 * 24 * time.Hour // by event time: older notices are not sent
 
-// saveDelay is how long a moved cursor waits, to be saved together with others.
+// saveDelay is the delay until a moved cursor is saved, so that several are saved together.
 const saveDelay = 100 * time.Millisecond
 
-// delivered records that a connection has written a notice. The user's stored cursor is updated a
-// moment later, together with others.
+// delivered records that a connection has written a notice. The user's stored cursor is updated
+// after saveDelay, together with others.
 func (n *notices) delivered(listener Listener, version int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -198,8 +198,7 @@ func (n *notices) storedCursor(ctx context.Context, listener Listener, head int6
 	return head, nil
 }
 
-// saveCursors writes all moved cursors at once. Cursors that cannot be saved are retried at the
-// next sweep.
+// saveCursors writes all moved cursors at once. If this fails, the next sweep tries again.
 func (n *notices) saveCursors(ctx context.Context) {
 	n.mu.Lock()
 	moved := make([]Cursor, 0, len(n.cursors))

@@ -15,11 +15,11 @@ import (
 
 const keepAliveEvery = 15 * time.Second // interval of comments that keep connections open
 
-// recheckEvery is the interval of access checks. Listeners that lost their access must be
-// disconnected within 10 s, and the check may use a result that is 1 s old.
+// recheckEvery is the interval of access checks. Listeners that lose access must be disconnected
+// within 10 s, and a check may use a result that is up to 1 s old.
 const recheckEvery = 8 * time.Second
 
-const retryDelay = time.Second // delay until a failed attempt is repeated
+const retryDelay = time.Second // delay before a failed attempt is repeated
 
 type event struct {
 	name, id string
@@ -31,7 +31,7 @@ type output interface {
 	// send and keepAlive return errGone if the listener is disconnected.
 	send(ctx context.Context, e event) error
 	keepAlive() error
-	// end states why the stream is closed.
+	// end closes the stream for a reason.
 	end(ctx context.Context, reason error)
 }
 
@@ -47,8 +47,9 @@ var errGone = errors.New("the listener is disconnected")
 var (
 	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
 	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
-	ErrReplaced   = domain.NewError(domain.CodeConflict, "A newer stream was opened with the same ticket. Use one ticket for each stream.")
-	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to continue.")
+	ErrReplaced   = domain.NewError(domain.CodeConflict,
+		"A newer stream was opened with the same ticket. Use one ticket for each stream.")
+	ErrClosed = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to continue.")
 )
 
 // serve runs a feed until the listener disconnects, its token expires, its access is lost, another
@@ -61,7 +62,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	if !p.listener.ExpiresAt.IsZero() {
 		expired = time.After(time.Until(p.listener.ExpiresAt))
 	}
-	failed := false // whether the last attempt failed; a lasting fault is logged once
+	failed := false // whether the last attempt failed; repeated failures are logged once
 	for {
 		check := false
 		select {
@@ -97,7 +98,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 			return
 		default:
 			if !failed && !errors.Is(err, errNotReady) {
-				h.warn(ctx, "look at a listener", err)
+				h.warn(ctx, "send to a listener", err)
 			}
 			failed = true
 			retry = time.After(retryDelay)
@@ -105,8 +106,8 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	}
 }
 
-// writeTimeout limits one write to a stream. A client that reads nothing for so long that all
-// buffers are full counts as disconnected.
+// writeTimeout limits one write to a stream. A client that does not read until all buffers are full
+// and the write times out counts as disconnected.
 const writeTimeout = 10 * time.Second
 
 const connectedBlock = ": connected\n\n" // starts a resumed stream
@@ -121,9 +122,9 @@ type eventStream struct {
 // same length is added, so that clients do not reconnect all at once after a restart.
 const reconnectDelay = time.Second
 
-// RetryLater responds to a listener that cannot be served now so that its EventSource tries again
-// automatically, after at least wait. An EventSource retries only after a stream that ends; after
-// any other status it gives up.
+// RetryLater responds to a listener that cannot be served now. The response is a stream that ends at
+// once, so that an EventSource reconnects automatically, after at least wait; after an error status
+// it would give up.
 func RetryLater(w http.ResponseWriter, wait time.Duration, reason string) {
 	// the client may be disconnected
 	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
@@ -136,8 +137,7 @@ func startStream(w http.ResponseWriter, wait time.Duration) *eventStream {
 	w.WriteHeader(http.StatusOK)
 	// the next write reports a disconnected client
 	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(reconnectDelay)).Milliseconds()))
-	// The read timeout of the server is for request bodies, which net/http reads before the
-	// response; streams must have none.
+	// The server's read timeout is meant for request bodies; it must not end a stream.
 	_ = s.controller.SetReadDeadline(time.Time{})
 	return s
 }
@@ -177,8 +177,8 @@ func (s *eventStream) end(_ context.Context, reason error) {
 	}
 }
 
-// lastEventID returns the cursor of a request, or "". The header overrides the query parameter,
-// because a browser that reconnects sets the header but keeps the old URL.
+// lastEventID returns the cursor of a request; "" if it has none. The header overrides the query
+// parameter, because a reconnecting browser sets the header but keeps the old URL.
 func lastEventID(r *http.Request) string {
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		return id

@@ -39,9 +39,9 @@ type SocketIO struct {
 }
 
 // NewSocketIO returns a handler. The caller must call [SocketIO.Close].
-func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
+func NewSocketIO(hub *Hub, authenticator Authenticate) (*SocketIO, error) {
 	s := &SocketIO{
-		hub: hub, authenticator: prove,
+		hub: hub, authenticator: authenticator,
 		pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{},
 	}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
@@ -61,7 +61,7 @@ func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	recovery := socket.DefaultConnectionStateRecovery()
 	// Recovery is enabled only because the stock client keeps an offset if the server assigns a
 	// private session id. A recovered session must authenticate again. The session-aware adapter
-	// would restore rooms and append its own offset to every packet in place of this one.
+	// would restore rooms and append its own offset to every packet in place of the notice id.
 	recovery.SetSkipMiddlewares(false)
 	options := socket.DefaultServerOptions()
 	options.SetConnectionStateRecovery(recovery)
@@ -140,7 +140,9 @@ func (s *SocketIO) connected(args ...any) {
 		return // Close closes the transport
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &connection{owner: s, client: client, listener: listener, stop: stop, inFlight: make(chan struct{}, maxInFlight)}
+	c := &connection{
+		owner: s, client: client, listener: listener, stop: stop, inFlight: make(chan struct{}, maxInFlight),
+	}
 	c.stopOnDisconnect()
 	session := client.Conn().Id()
 	s.open[session] = c

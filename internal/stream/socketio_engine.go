@@ -86,14 +86,15 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 		poll := &pendingPoll{writer, end}
 		if !s.pending.add(sid, poll) {
 			s.closeSession(sid)
-			http.Error(writer, "Another poll of this session is waiting for its response. The session is closed.", http.StatusBadRequest)
+			http.Error(writer, "Another poll of this session is waiting for its response. The session is closed.",
+				http.StatusBadRequest)
 			return
 		}
 		defer s.pending.remove(sid, poll)
-		// if the session is closed while the engine takes the poll, the engine would not answer it
+		// if the session is closed while the engine processes the poll, the engine does not answer it
 		defer writer.answerClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
-			// it waited for this poll to send the close packet and would not answer it
+			// the transport waited for this poll to send its close packet, but would not answer the poll
 			conn.Transport().OnClose()
 			return
 		}
@@ -101,7 +102,8 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 		payload, err := io.ReadAll(io.LimitReader(r.Body, maxMessageBytes+1))
 		if err != nil || !validPayload(r.Header, payload) {
 			s.closeSession(sid)
-			http.Error(writer, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
+			http.Error(writer, "The body is not a valid Engine.IO 4 payload. The session is closed.",
+				http.StatusBadRequest)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(payload))
@@ -119,7 +121,8 @@ func validPayload(header http.Header, payload []byte) bool {
 		return false
 	}
 	packets, err := parser.Parserv4().DecodePayload(types.NewStringBuffer(slices.Clone(payload)))
-	return err == nil && len(packets) > 0 && !slices.ContainsFunc(packets, func(p *packet.Packet) bool { return p.Type == packet.PING })
+	isPing := func(p *packet.Packet) bool { return p.Type == packet.PING }
+	return err == nil && len(packets) > 0 && !slices.ContainsFunc(packets, isPing)
 }
 
 const (
@@ -128,8 +131,8 @@ const (
 	maxInFlight = 64
 	// closeTimeout limits the time for the last notices of a connection that is being closed.
 	closeTimeout = 2 * time.Second
-	// slowAfter is how long a client may read nothing while maxInFlight events wait, before it is
-	// disconnected. It can resume from its cursor.
+	// slowAfter is how long maxInFlight events may wait for a client that reads nothing, before the
+	// client is disconnected. It can resume from its cursor.
 	slowAfter = 30 * time.Second
 )
 
@@ -140,7 +143,7 @@ type connection struct {
 	listener Listener
 
 	stop     context.CancelFunc
-	inFlight chan struct{} // one slot for each event that is not written yet
+	inFlight chan struct{} // contains one element for each event that is not written yet
 }
 
 // stopOnDisconnect stops the connection when the client disconnects. It also watches the transport,
@@ -162,7 +165,7 @@ func (c *connection) run(ctx context.Context) {
 	}
 }
 
-// serve starts at the client's offset or, without one, at the user's stored cursor.
+// serve sends the notices after the client's offset or, without one, after the user's stored cursor.
 func (c *connection) serve(ctx context.Context) error {
 	notices := c.owner.hub.notices
 	place, head, err := notices.listen(ctx, c.listener)
@@ -170,7 +173,7 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	defer notices.listeners.remove(place)
-	id, _ := c.client.Handshake().Auth["offset"].(string) // the last notice that the stock client saw
+	id, _ := c.client.Handshake().Auth["offset"].(string) // id of the last notice that the stock client received
 	parent, after, known := ParseID(id)
 	if !known || parent != c.listener.ParentAccount {
 		if after, err = notices.storedCursor(ctx, c.listener, head); err != nil {
@@ -179,7 +182,7 @@ func (c *connection) serve(ctx context.Context) error {
 	}
 	// a cursor beyond the head belongs to a log that was replaced by a restore
 	after = min(after, head)
-	kick(place.wake) // it may start below the head
+	kick(place.wake) // there may be notices up to the head
 	if c.send(ctx, placeEvent(c.listener.ParentAccount, after)) == nil {
 		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, listener: c.listener, after: after}, c)
 	}

@@ -19,17 +19,17 @@ import (
 
 // This file works around six faults of the engine (v3.0.2):
 //
-//   - It greets a client before it listens to it. The answer of a quick client was dropped, and the
-//     client waited until it was disconnected after authTimeout (seen with 10,000 clients that
-//     reconnected at once) ([gatedConn], [pollWriter]).
-//   - It answers a long poll from its own goroutine, which may still write after the handler has
-//     returned because the client disconnected. It then writes into a buffer that net/http has
-//     given to another connection ([pollWriter]).
+//   - It sends the handshake before it listens for the client's packets. The first packet of a fast
+//     client was dropped, and the client waited until it was disconnected after authTimeout (seen
+//     with 10,000 clients that reconnected at once) ([gatedConn], [pollWriter]).
+//   - It answers a long poll from another goroutine, which may still write after the handler has
+//     returned because the client disconnected. That write goes to a buffer that net/http has given
+//     to another connection ([pollWriter]).
 //   - The goroutine that watches a request's context reads a field that the handler is still
 //     setting ([armRequest]).
-//   - It releases a poll twice, the second time after its answer. If the next poll had already
-//     arrived, it was lost: the engine closed the session at the next packet although nothing was
-//     wrong ([engineRequest], [pollWriter]).
+//   - It releases a poll twice, the second time after the answer. A next poll that had already
+//     arrived was lost, and the engine closed the session at the next packet without a reason
+//     ([engineRequest], [pollWriter]).
 //   - Closing a polling transport first stops the queue that sends the close packet, so the
 //     client's poll hangs, even during a shutdown ([closeConn]).
 //   - A transport closed by the client keeps its writing goroutine forever: every page view leaked
@@ -130,7 +130,7 @@ func (p *pollWriter) WriteHeader(status int) {
 	if p.finished {
 		return
 	}
-	// so the engine ends the request whose packet made it close the session
+	// the engine's status for the request whose packet made it close the session
 	if status == http.StatusTooManyRequests {
 		status = http.StatusBadRequest
 	}
@@ -217,11 +217,11 @@ func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
 type endingTransports struct {
 	transports.TransportCtor
 
-	after time.Duration // delay after the client has closed it
+	after time.Duration // delay after the client has closed the transport
 }
 
-// New implements the engine's TransportCtor. It ends the transport in another goroutine, because
-// DoClose emits the event that would call it.
+// New implements the engine's TransportCtor. DoClose is called in another goroutine, because it
+// emits the event that leads to this call.
 func (b *endingTransports) New(ctx *types.HttpContext) transports.Transport {
 	transport := b.TransportCtor.New(ctx)
 	end := sync.OnceFunc(func() {

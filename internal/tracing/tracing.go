@@ -15,17 +15,17 @@ const scope = "github.com/ledgerboard/ledgerboard"
 
 var none = otel.GetTracerProvider()
 
-// Enabled reports whether a provider is installed. Install it before anything is opened: pools and
-// routers ask once.
+// Enabled reports whether a provider is installed. Install it before opening pools and routers,
+// which check this only once.
 func Enabled() bool { return otel.GetTracerProvider() != none }
 
-// Start begins a span below the one of ctx.
+// Start starts a span, as a child of the span in ctx if there is one.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
-// StartInTrace begins a span only if ctx is part of a sampled trace: repeated background work
-// starts no traces of its own.
+// StartInTrace starts a span only if ctx is part of a sampled trace, so that periodic background work
+// does not start traces.
 func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, noop.Span{}
@@ -33,8 +33,8 @@ func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOp
 	return Start(ctx, name, options...)
 }
 
-// End ends a span, as failed if err is not nil. The error's text is omitted: it may quote what a
-// person wrote.
+// End ends a span and marks it as failed if err is not nil. It omits the error's text, which may
+// quote text written by a person.
 func End(span trace.Span, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, "")
@@ -46,7 +46,7 @@ const header = "traceparent"
 
 // Parent returns the trace context of ctx as W3C traceparent, 55 characters; "" outside a trace.
 func Parent(ctx context.Context) string {
-	if !trace.SpanContextFromContext(ctx).IsValid() { // every append asks
+	if !trace.SpanContextFromContext(ctx).IsValid() { // fast path: every append calls Parent
 		return ""
 	}
 	carrier := propagation.MapCarrier{}
@@ -54,7 +54,7 @@ func Parent(ctx context.Context) string {
 	return carrier[header]
 }
 
-// Continue returns ctx within the trace that a traceparent names; ctx itself if it names none.
+// Continue returns ctx with the trace context of a traceparent; ctx itself if traceParent is empty.
 func Continue(ctx context.Context, traceParent string) context.Context {
 	if traceParent == "" {
 		return ctx
@@ -62,7 +62,7 @@ func Continue(ctx context.Context, traceParent string) context.Context {
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{header: traceParent})
 }
 
-// LogHandler adds trace_id and span_id to the lines that are logged within a trace.
+// LogHandler returns a handler that adds trace_id and span_id to lines logged within a trace.
 func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
 
 type logHandler struct{ slog.Handler }
