@@ -24,8 +24,8 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// detectDeadPeers closes connections if the server vanishes, and makes the server close them if
-// this machine vanishes. Otherwise the locks of its sessions would be held for two hours.
+// detectDeadPeers closes connections if the server vanishes, and makes the server close them if this
+// machine vanishes. Otherwise the server would hold the locks of their sessions for two hours.
 func detectDeadPeers(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),
@@ -37,7 +37,9 @@ func detectDeadPeers(config *pgx.ConnConfig) {
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	dialer := net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries},
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: keepAliveIdle, Interval: keepAliveEvery, Count: keepAliveTries,
+		},
 		Control: func(network, _ string, conn syscall.RawConn) error {
 			if network == "unix" {
 				return nil
@@ -50,7 +52,7 @@ func detectDeadPeers(config *pgx.ConnConfig) {
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
-// connect opens a connection outside of a pool, with session settings in addition to those of url.
+// connect opens a connection outside of a pool, with additional session settings.
 func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

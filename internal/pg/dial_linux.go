@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnanswered ends the connection if sent data is not acknowledged within limit.
+// limitUnanswered makes the kernel close the connection if sent data is not acknowledged within limit.
 func limitUnanswered(conn syscall.RawConn, limit time.Duration) error {
 	var err error
 	control := conn.Control(func(fd uintptr) {
@@ -18,7 +18,7 @@ func limitUnanswered(conn syscall.RawConn, limit time.Duration) error {
 		err = control
 	}
 	if err != nil {
-		return fmt.Errorf("limit the wait for the server: %w", err)
+		return fmt.Errorf("set TCP_USER_TIMEOUT: %w", err)
 	}
 	return nil
 }

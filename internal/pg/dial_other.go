@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// limitUnanswered does nothing: only Linux has the option. Elsewhere the kernel's default applies.
+// limitUnanswered does nothing: only Linux has this option.
 func limitUnanswered(syscall.RawConn, time.Duration) error { return nil }

@@ -1,5 +1,5 @@
-// Package pg connects ledgerboard to PostgreSQL: it provides pools with their settings, consistent
-// snapshots, the only code that reads SQLSTATEs, and the signal that a projection has moved.
+// Package pg connects ledgerboard to PostgreSQL. It provides connection pools, consistent snapshots,
+// the classification of SQLSTATEs, and notifications of the progress of projections.
 //
 // # Invariants
 //
@@ -7,10 +7,10 @@
 //   - Only pools for data that can be refolded from the log commit asynchronously.
 //   - The simple protocol is never used.
 //
-// It may not import any package of this module except domain.
+// The package may import no other package of this module except domain and internal/tracing.
 //
 // # Notes
 //
 //   - Progress payloads contain projection names and keys, not positions: PostgreSQL merges equal
-//     payloads of one transaction, and waiters must read the tables anyway.
+//     payloads in a transaction, and waiters must read the tables anyway.
 package pg

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	URL        string
 	SearchPath []string // schemas of unqualified names; required, so that a missing one is an error
-	Name       string   // application_name: shows in pg_stat_activity who holds a lock
+	Name       string   // part of application_name: pg_stat_activity then shows who holds a lock
 	MaxConns   int32    // 0: pgx's default
 
 	// AsyncCommit lets COMMIT return before the WAL is on disk. Use it only for data that can be
@@ -34,8 +34,8 @@ type Config struct {
 	Params map[string]string
 }
 
-// Open returns a pool after a first successful connection. Times are scanned as UTC, whatever the
-// time zones of server and process are.
+// Open returns a pool after a first successful connection. Times are scanned as UTC, regardless of
+// the time zones of the server and the process.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	if c.URL == "" || len(c.SearchPath) == 0 {
 		return nil, errors.New("check pool config: URL or SearchPath is missing")
@@ -77,9 +77,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// CheckURL returns an error that says what is wrong with a database URL, without connecting.
-// Statements need the types of their parameters, which the modes exec and simple_protocol do not
-// request from the server: statements would fail one by one.
+// CheckURL returns an error that says what is wrong with a database URL, without connecting. It
+// refuses the modes exec and simple_protocol, which do not get the types of a statement's parameters
+// from the server: some statements would fail.
 func CheckURL(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -87,8 +87,9 @@ func CheckURL(url string) error {
 	}
 	switch mode := config.DefaultQueryExecMode; mode {
 	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:
-		return fmt.Errorf("the database URL contains default_query_exec_mode=%s, which is not supported. Remove it; if a pooler requires "+
-			"it, connect to the server directly or set the pooler to session mode", strings.ReplaceAll(mode.String(), " ", "_"))
+		return fmt.Errorf("the database URL contains default_query_exec_mode=%s, which is not supported. Remove it; "+
+			"if a pooler requires it, connect to the server directly or set the pooler to session mode",
+			strings.ReplaceAll(mode.String(), " ", "_"))
 	default:
 		return nil
 	}
@@ -132,7 +133,9 @@ func Exec(ctx context.Context, q Querier, doing, sql string, args ...any) error 
 }
 
 // List reads all rows of a statement.
-func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+func List[T any](
+	ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any,
+) ([]T, error) {
 	rows, _ := q.Query(ctx, sql, args...) // rows returns its error
 	list, err := pgx.CollectRows(rows, scan)
 	return list, Wrap(doing, err)
@@ -174,7 +177,7 @@ func Wrap(doing string, err error) error {
 	return nil
 }
 
-// ScanMap reads a map from two columns, the key and the value.
+// ScanMap reads a map from rows with two columns, the key and the value.
 func ScanMap[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
 	values := map[K]V{}
 	var key K

@@ -8,10 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrPooler says that a pooler between this process and the server assigns another session to each
-// transaction.
+// ErrPooler means that a pooler between this process and the server may assign a different session
+// to each transaction.
 var ErrPooler = errors.New("the database URL leads to a pooler in transaction mode, which loses session state: " +
-	"search paths, LISTEN, advisory locks and prepared statements; connect to the server directly, or set the pooler to session mode")
+	"search paths, LISTEN, advisory locks and prepared statements; connect to the server directly, " +
+	"or set the pooler to session mode")
 
 // checkedPath is a search path that nothing else sets.
 const checkedPath = "ledgerboard_session_check"
@@ -34,20 +35,20 @@ func CheckDirect(ctx context.Context, url string) error {
 		return fmt.Errorf("%w (the pooler dropped the search path of the connection)", ErrPooler)
 	}
 	if pid == first.PgConn().PID() {
-		return nil // poolers generate their own keys
+		return nil // poolers report other process ids
 	}
 	return checkShared(ctx, url, first, pid)
 }
 
-// checkShared checks whether two clients of a pooler share sessions or one client gets several. The
-// session of the first connection (pid) is free between its transactions.
+// checkShared checks whether two clients of a pooler share sessions or one client gets several. In
+// transaction mode, the session of the first connection (pid) is free between its transactions.
 func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) error {
 	second, err := connect(ctx, url, sessionCheck)
 	if err != nil {
 		return err
 	}
 	defer second.Close(context.WithoutCancel(ctx))
-	held, other, err := compareSessions(ctx, second, first) // not that session: it is in a transaction
+	held, other, err := compareSessions(ctx, second, first)
 	if err != nil {
 		return err
 	}

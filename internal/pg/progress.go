@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// ProgressChannel is the NOTIFY channel on which a projection announces, in the transaction that
-// moves its checkpoint, that its tables have moved.
+// ProgressChannel is the NOTIFY channel on which a projection announces that its tables have changed,
+// in the transaction that moves its checkpoint.
 const ProgressChannel = "ledgerboard_progress"
 
 const maxPayload = 4000 // PostgreSQL's limit is 8000 bytes
 
-// ProgressPayload returns the projection's name and, separated by spaces, the keys whose rows have
-// moved. Without keys, or if there are too many, it returns only the name: rows of any key may have
-// moved.
+// ProgressPayload returns the projection's name and the keys whose rows have changed, separated by
+// spaces. Without keys, or if there are too many, it returns only the name, which means that rows of
+// any key may have changed.
 func ProgressPayload(projection string, keys []string) string {
 	payload := strings.Join(append([]string{projection}, keys...), " ")
 	if len(payload) > maxPayload {
@@ -36,33 +36,33 @@ const FiguresChannel = "ledgerboard_figures"
 // it, or notifications may have been lost.
 const AnyFigure = "*"
 
-// Progress wakes goroutines that wait for a projection to move. It is a hint: a waiter must read
-// the tables when woken, and occasionally even when not woken.
+// Progress wakes goroutines that wait for a projection to move. A wake-up is only a hint: a waiter
+// must read the tables when it wakes up, and occasionally without a wake-up.
 type Progress struct {
 	mu      sync.Mutex
-	waiters map[waiter]chan struct{} // closed and removed at a move
+	waiters map[waiter]chan struct{} // closed and removed when the projection moves
 	figures func(payload string)
 }
 
 // waiter waits for a move of a projection that may affect a key.
 type waiter struct{ projection, key string }
 
-// NewProgress returns a Progress that is not connected yet; see Listen.
+// NewProgress returns a Progress that is not connected until [Progress.Listen] is called.
 func NewProgress() *Progress {
 	return &Progress{waiters: map[waiter]chan struct{}{}, figures: func(string) {}}
 }
 
-// ListenFigures sets the function that gets the payloads of [FiguresChannel] in order, and
-// [AnyFigure] whenever the listening connection was opened again. hear must not block. Call
+// ListenFigures sets the function that gets the payloads of [FiguresChannel], in order, and
+// [AnyFigure] whenever the listening connection has been opened. hear must not block. Call
 // ListenFigures before [Progress.Listen].
 func (p *Progress) ListenFigures(hear func(payload string)) { p.figures = hear }
 
-// AnyKey is the key for [Progress.Changed] of a projection whose moves name no keys. A move that
-// names keys does not wake its waiters.
+// AnyKey is the key for [Progress.Changed] of a projection whose payloads contain no keys. A payload
+// with keys does not wake its waiters.
 const AnyKey = "any"
 
-// Changed returns a channel that is closed at the next move of the projection that names the key or
-// no keys. Call it before reading the tables, so that no move between reading and waiting is
+// Changed returns a channel that is closed when rows of the projection that belong to the key may
+// have changed. Call it before reading the tables, so that no change between reading and waiting is
 // missed.
 func (p *Progress) Changed(projection, key string) <-chan struct{} {
 	p.mu.Lock()
@@ -95,15 +95,15 @@ func (p *Progress) wakeWhere(concerned func(waiter) bool) {
 	})
 }
 
-// Listen feeds p from the database until ctx is done. It reopens a lost connection and then wakes
-// everyone, because moves may have been missed.
+// Listen receives notifications from the database until ctx is done. After a lost connection it
+// reconnects and wakes all waiters, because notifications may have been missed.
 func (p *Progress) Listen(ctx context.Context, databaseURL string, logger *slog.Logger) {
 	for ctx.Err() == nil {
 		err := p.listenOnce(ctx, databaseURL)
 		if ctx.Err() != nil {
 			return
 		}
-		logger.Warn("listen for projection progress", "error", err)
+		logger.Warn("cannot listen for projection progress; reconnecting", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(500 * time.Millisecond):

@@ -40,9 +40,9 @@ func IsMissing(err error) bool {
 func IsForbidden(err error) bool { return sqlstate(err) == "42501" }
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
-// stopping, overloaded or now a read-only replica, or tables were moved, for example because a
+// stopping, overloaded or now a read-only replica, or tables are missing, for example because a
 // generation was retired while the process was suspended. All connection errors are temporary,
-// including those reported by a server. Otherwise SQLSTATE decides: classes 08 (connection), 40
+// including those reported by a server. Otherwise the SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
 // starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
 // transactions and of locks), and [IsMissing].
@@ -60,14 +60,14 @@ func IsTemporary(err error) bool {
 }
 
 // Durably runs a transaction that survives a crash of the server, even on a pool that commits
-// asynchronously. Use it for results that are returned to an operator or were read.
+// asynchronously. Use it for results that are reported to an operator or visible to readers.
 func Durably(ctx context.Context, pool interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }, f func(tx pgx.Tx) error,
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `set local synchronous_commit = on`); err != nil {
-			return fmt.Errorf("commit in sync: %w", err)
+			return fmt.Errorf("enable synchronous commit: %w", err)
 		}
 		return f(tx)
 	})
@@ -75,8 +75,8 @@ func Durably(ctx context.Context, pool interface {
 
 // PostTexts selects content, media_url and permalink (text; null: unknown) of one post from its
 // rows c of post_contents. Responses and the views in schema lb share it. The main application
-// takes precedence over the listing, field by field. They are aggregates, so that a post without
-// texts also has a row.
+// takes precedence over the listing, field by field. The expressions are aggregates, so that a post
+// without texts also has a row.
 const PostTexts = `coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
 			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
 			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink`
@@ -89,7 +89,8 @@ func IsUnencrypted(url string) string {
 		return "" // [CheckURL] reports it
 	}
 	where, plain, unverified := "", config.TLSConfig == nil, false
-	for _, candidate := range append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+	primary := &pgconn.FallbackConfig{Host: config.Host, TLSConfig: config.TLSConfig}
+	for _, candidate := range append([]*pgconn.FallbackConfig{primary}, config.Fallbacks...) {
 		if onThisMachine(candidate.Host) {
 			continue
 		}
@@ -117,7 +118,8 @@ func IsUnencrypted(url string) string {
 // machine.
 func onThisMachine(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback() || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@")
+	return host == "localhost" || ip != nil && ip.IsLoopback() ||
+		strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@")
 }
 
 // explainRefusal adds to a connection error which part of the database URL to check. It does not

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 )
 
-// databases are the free databases.
+// databases contains the databases of this process that no test uses now.
 var databases struct {
 	template sync.Once
 	fresh    string // [fingerprint] of the template
@@ -50,8 +50,8 @@ func takeDatabase(t testing.TB) string {
 
 func newName() string { return "t_" + strings.ToLower(rand.Text()) }
 
-// giveBack empties a database for another test, or drops it if it cannot be restored to a new
-// state. Its new name separates clients that outlive their test from the next test.
+// giveBack empties a database for another test, or drops it if it cannot be reset to the state of
+// the template. It renames the database, so that clients that outlive their test do not reach it.
 func giveBack(t testing.TB, name string) {
 	t.Helper()
 	admin, next := serverURL(t), newName()
@@ -72,8 +72,9 @@ var (
 	//
 	//go:embed empty.sql
 	emptying string
-	// fingerprint is one text that changes with every change of the catalog, of a sequence and of
-	// the template's own rows.
+	// fingerprint selects a text that changes with every change of the catalog, of a sequence and of
+	// the rows of the template.
+	//
 	//go:embed fingerprint.sql
 	fingerprint string
 )

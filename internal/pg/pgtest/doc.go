@@ -3,12 +3,12 @@
 // and migrates one template database. A test gets a database that no other test uses: a new copy of
 // the template, or an emptied database of an earlier test.
 //
-// Only tests may import it.
+// Only tests may import the package.
 //
 // # Notes
 //
 //   - Each test has a database instead of a schema, because NOTIFY channels and the fixed schema
 //     names are per database.
-//   - A database with a changed catalog, sequences or migrated rows is dropped, because every
-//     engine that starts in one creates its tables again.
+//   - A database is dropped after a test that changed the catalog, sequences or rows of migrations,
+//     as every test does that starts an engine, which creates tables.
 package pgtest

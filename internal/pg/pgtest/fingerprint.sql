@@ -1,7 +1,7 @@
--- A copy of a database has the object ids and the row versions of its template: whatever is made,
--- changed or removed later shows in the count or the newest version of a catalog's rows. Of
--- pg_class, whose rows change with the files of a table, the text counts; so does what ANALYZE
--- writes there.
+-- A new database has the object ids and row versions (xmin) of its template. Creating, changing or
+-- removing an object changes the number or the newest version of the rows in a catalog. A row of
+-- pg_class also gets a new version when its table gets new files, so selected columns are compared
+-- instead, including the row count that ANALYZE stores.
 select concat_ws(' ',
   (select sum(hashtext(concat_ws(',', oid, relname, relnamespace, reltype, relowner, relam, relpersistence, relkind, relnatts, relchecks,
      relrowsecurity, relispartition, relacl, reloptions,

@@ -34,16 +34,20 @@ type DB struct {
 	ReadOnly *pgxpool.Pool // for reading the views; the server refuses writes
 }
 
-// New returns an empty database with all schemas. After the test its sessions are ended and another
-// test uses it under a new name.
+// New returns an empty database with all schemas. After the test, the database is disconnected from
+// all clients, renamed and given to another test.
 func New(t testing.TB) *DB {
 	t.Helper()
 	ctx := context.Background()
 	name := takeDatabase(t)
 	t.Cleanup(func() { giveBack(t, name) })
 	db := &DB{URL: withDatabase(t, serverURL(t), name)}
-	db.Pool = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16})
-	db.ReadOnly = open(t, ctx, pg.Config{URL: db.URL, SearchPath: tables.Views(), Name: "test reader", ReadOnly: true, MaxConns: 8})
+	db.Pool = open(t, ctx, pg.Config{
+		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
+	})
+	db.ReadOnly = open(t, ctx, pg.Config{
+		URL: db.URL, SearchPath: tables.Views(), Name: "test reader", ReadOnly: true, MaxConns: 8,
+	})
 	return db
 }
 
@@ -100,12 +104,14 @@ func serverURL(t testing.TB) string {
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
-			// Tests lose nothing if the machine crashes. As many tests run at once as there are
-			// processors, with about ten connections each. Dropping a table searches all buffers.
-			// Without autovacuum, the plans of a test do not depend on its duration.
+			// Test data need not survive a crash of the machine. There are few shared buffers,
+			// because dropping a table searches all of them. Autovacuum is off, so that query plans
+			// do not depend on the duration of a test. Each test running in parallel has about ten
+			// connections.
 			Settings: map[string]string{
 				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
-				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB", "autovacuum": "off", "max_connections": "1000",
+				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB",
+				"autovacuum": "off", "max_connections": "1000",
 			},
 		})
 		if server.err == nil {
@@ -116,7 +122,7 @@ func serverURL(t testing.TB) string {
 	return server.url
 }
 
-// Main runs the tests of a package and stops the server that they started.
+// Main runs the tests of a package, stops the server that they started, and exits.
 func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
 
 // Runner is [Main] for a package whose TestMain passes its tests to another runner, such as goleak.
@@ -127,7 +133,7 @@ func (r Runner) Run() int {
 	code := r.Tests.Run()
 	if server.embedded != nil {
 		if err := server.embedded.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "stop PostgreSQL of tests:", err)
+			fmt.Fprintln(os.Stderr, "stop PostgreSQL for tests:", err)
 			code = max(code, 1)
 		}
 	}
@@ -150,8 +156,8 @@ func exec(t testing.TB, databaseURL, sql string) {
 // patience limits the wait for the end of a database's sessions.
 const patience = 5 * time.Minute
 
-// inUse reports whether a database still had sessions after the five seconds that the server waits
-// for their end.
+// inUse reports whether err means that a database still had sessions after the five seconds for which
+// the server waits for them to end.
 func inUse(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55006"
