@@ -94,8 +94,8 @@ func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
 	return r
 }
 
-// BundleKey reads the public key that a bundle names for its checkpoint. It does not verify the
-// owner of that key.
+// BundleKey returns the public key that a bundle names for its checkpoint. It does not verify whose
+// key it is.
 func BundleKey(in io.Reader) (string, error) {
 	reader, err := newBundleReader(in)
 	if err != nil {
@@ -203,7 +203,7 @@ func (b *bundleReader) finish(raw []byte) error {
 		return err
 	}
 	if end.Records != b.n {
-		return b.errorf("the line says %d records, but there are %d", end.Records, b.n)
+		return b.errorf("the line states %d records, but there are %d", end.Records, b.n)
 	}
 	if _, err := b.next(); !errors.Is(err, io.EOF) {
 		return b.errorf("data follows the last line")

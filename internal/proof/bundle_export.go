@@ -126,10 +126,11 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 
 func (e *exporter) uncovered(ctx context.Context) error {
 	reason := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
-	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(eventlog.Record, domain.StreamHead) error {
+	found := func(eventlog.Record, domain.StreamHead) error {
 		reason = ErrNotCovered
 		return nil
-	})
+	}
+	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, found)
 	return cmp.Or(err, reason)
 }
 
@@ -137,13 +138,14 @@ func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (E
 	done := Exported{Agency: e.cfg.Parent, Checkpoint: e.signed.Checkpoint}
 	w := bufio.NewWriterSize(out, 64<<10)
 	err := writeLine(w, bundleHead{
-		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent, PublicKey: publicKeyOf(e.signed.note, e.cfg.Verifiers),
+		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent,
+		PublicKey:  publicKeyOf(e.signed.note, e.cfg.Verifiers),
 		Checkpoint: e.signed.note, Head: head,
 	})
 	if err != nil {
 		return Exported{}, err
 	}
-	err = effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(r eventlog.Record, at domain.StreamHead) error {
+	writeRecord := func(r eventlog.Record, at domain.StreamHead) error {
 		line, err := newBundleRecord(r, at.Version)
 		if err != nil {
 			return err
@@ -157,7 +159,8 @@ func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (E
 		}
 		done.Records++
 		return writeLine(w, line)
-	})
+	}
+	err = effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, writeRecord)
 	if err != nil {
 		return Exported{}, err
 	}

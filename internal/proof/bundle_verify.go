@@ -56,10 +56,12 @@ func VerifyBundle(in io.Reader, verifiers note.Verifiers) (BundleReport, error) 
 		case !ended:
 			detail = c.add(line, next)
 		case next <= c.report.Head:
-			detail = fmt.Sprintf("the bundle ends at version %d, but the signed head is version %d", c.head.Version, c.report.Head)
+			detail = fmt.Sprintf("the bundle ends at version %d, but the signed head is version %d",
+				c.head.Version, c.report.Head)
 		}
 		if detail != "" {
-			c.report.Findings = append(c.report.Findings, Finding{Agency: c.report.Agency, Version: next, Detail: detail})
+			finding := Finding{Agency: c.report.Agency, Version: next, Detail: detail}
+			c.report.Findings = append(c.report.Findings, finding)
 		}
 		if detail != "" || ended {
 			return c.report, nil
@@ -97,10 +99,12 @@ func beginBundle(in io.Reader, verifiers note.Verifiers) (*bundleCheck, error) {
 		return nil, fmt.Errorf("%w: it proves no record", errBundle)
 	}
 	partitions := int32(len(signed.Partitions))
+	number := eventlog.PartitionOf([]byte(reader.head.Key), partitions)
 	return &bundleCheck{
-		in: reader, partitions: partitions, leaf: -1, covered: signed.Partitions[eventlog.PartitionOf([]byte(reader.head.Key), partitions)],
+		in: reader, partitions: partitions, leaf: -1, covered: signed.Partitions[number],
 		report: BundleReport{
-			Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time, Head: reader.head.Head.Version, Findings: []Finding{},
+			Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time,
+			Head: reader.head.Head.Version, Findings: []Finding{},
 		},
 	}, nil
 }
@@ -113,7 +117,7 @@ func (c *bundleCheck) add(line bundleRecord, want int64) string {
 	case verdict != eventlog.Effective:
 		return "the record is not the next one: " + reason
 	case line.Version != want:
-		return fmt.Sprintf("the line says version %d", line.Version)
+		return fmt.Sprintf("the line states version %d", line.Version)
 	}
 	c.head = next
 	c.report.Records++

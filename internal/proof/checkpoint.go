@@ -51,7 +51,7 @@ type Covered struct {
 	Heads   tlog.Hash // root of the tree over the streams' last records, sorted by key
 }
 
-// Records returns the number of effective records that it covers, of all agencies.
+// Records returns the number of effective records, of all agencies, that the checkpoint covers.
 func (c Checkpoint) Records() (n int64) {
 	for _, p := range c.Partitions {
 		n += p.Records
@@ -92,7 +92,8 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 			var p Covered
 			var number int
 			var root, heads string
-			_, err := fmt.Sscanf(line, "partition %d %d %d %s %d %s", &number, &p.Next, &p.Records, &root, &p.Streams, &heads)
+			_, err := fmt.Sscanf(line, "partition %d %d %d %s %d %s",
+				&number, &p.Next, &p.Records, &root, &p.Streams, &heads)
 			p.Root, _ = tlog.ParseHash(root)
 			p.Heads, _ = tlog.ParseHash(heads)
 			if err != nil || min(p.Next, p.Records, p.Streams) < 0 {
@@ -116,13 +117,15 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 	return signed, nil
 }
 
-// OpenCheckpoint verifies a signed note and parses its text. Every signature must be valid and of a
-// known key, and the note must be in canonical form; otherwise the error wraps [ErrCheckpoint].
+// OpenCheckpoint verifies a signed note and parses its text. Every signature must be valid and made
+// with a known key, and the note must be in canonical form; otherwise the error wraps
+// [ErrCheckpoint].
 func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error) {
 	opened, err := note.Open(signed, verifiers)
 	if unknown := (*note.UnverifiedNoteError)(nil); errors.As(err, &unknown) && len(unknown.Note.UnverifiedSigs) > 0 {
 		key := unknown.Note.UnverifiedSigs[0]
-		return Checkpoint{}, fmt.Errorf("%w: it is signed with the key %s+%08x, which is not the given one", ErrCheckpoint, key.Name, key.Hash)
+		return Checkpoint{}, fmt.Errorf("%w: it is signed with the key %s+%08x, which is not the given one",
+			ErrCheckpoint, key.Name, key.Hash)
 	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
@@ -136,7 +139,8 @@ func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error)
 		canonical.WriteString("— " + sig.Name + " " + base64.StdEncoding.EncodeToString(raw) + "\n")
 	}
 	if canonical.String() != string(signed) {
-		return Checkpoint{}, fmt.Errorf("%w: it contains a signature of an unknown key, or unsigned bytes", ErrCheckpoint)
+		return Checkpoint{}, fmt.Errorf("%w: it contains a signature of an unknown key, or unsigned bytes",
+			ErrCheckpoint)
 	}
 	return ParseCheckpoint(opened.Text)
 }
@@ -151,7 +155,7 @@ type signed struct {
 	fails    bool   // the log contradicts it
 }
 
-// contradicted returns [ErrContradiction] with the checkpoint's place.
+// contradicted returns [ErrContradiction] with the checkpoint's time and location.
 func (s *signed) contradicted() error {
 	return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, s.Time.Format(timeLayout), s.location)
 }
@@ -166,7 +170,9 @@ var checkpointType = domain.CheckpointSigned{}.EventType()
 
 // readCheckpoints returns the checkpoints on `operations` from an offset on, in order, and the next
 // offset. Invalid notes are included with their error.
-func readCheckpoints(ctx context.Context, source Source, verifiers note.Verifiers, from int64) (list []*signed, next int64, err error) {
+func readCheckpoints(
+	ctx context.Context, source Source, verifiers note.Verifiers, from int64,
+) (list []*signed, next int64, err error) {
 	ranges, id, err := source.Ranges(ctx, domain.TopicOperations)
 	if err != nil {
 		return nil, from, fmt.Errorf("read checkpoints: %w", err)
@@ -182,7 +188,8 @@ func readCheckpoints(ctx context.Context, source Source, verifiers note.Verifier
 				}
 				recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
 				data, _ := recorded.Data.(domain.CheckpointSigned)
-				list = append(list, openSigned(data.Note, fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset), verifiers))
+				location := fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)
+				list = append(list, openSigned(data.Note, location, verifiers))
 			}
 			return nil
 		},
@@ -233,7 +240,8 @@ func ParseVerifiers(public ...string) (note.Verifiers, error) {
 		}
 		v, err := note.NewVerifier(key)
 		if err != nil {
-			return nil, fmt.Errorf("%.80q is not a public key for checkpoints; the format is <name>+<hash>+<base64>", key)
+			return nil, fmt.Errorf("%.80q is not a public key for checkpoints; the format is <name>+<hash>+<base64>",
+				key)
 		}
 		list, texts[v.KeyHash()] = append(list, v), key
 	}
@@ -246,7 +254,7 @@ type publicKeys struct {
 	texts map[uint32]string // by key hash
 }
 
-// publicKeyOf returns the text of the known key that signed a note; "" if it is unknown.
+// publicKeyOf returns the text of the public key that verifies a note; "" if the key is unknown.
 func publicKeyOf(signed string, verifiers note.Verifiers) string {
 	keys, _ := verifiers.(publicKeys)
 	opened, err := note.Open([]byte(signed), verifiers)
@@ -260,14 +268,14 @@ func publicKeyOf(signed string, verifiers note.Verifiers) string {
 // byte and the data) over the record's chain hash (32 bytes), its version (64 bits, big-endian) and
 // its key. The fields of fixed length come first, so the encoding is unambiguous.
 func LeafHash(key string, head domain.StreamHead) tlog.Hash {
-	data := make([]byte, 1, 96) // like [tlog.RecordHash] on the bytes after the zero byte, without its allocations
+	data := make([]byte, 1, 96) // same result as [tlog.RecordHash], with fewer allocations
 	data = append(data, head.Hash[:]...)
 	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))
 	return sha256.Sum256(append(data, key...))
 }
 
-// tree is an append-only Merkle tree. Of each level it keeps only the newest complete subtree,
-// which is enough for the next leaf and the root.
+// tree is an append-only Merkle tree. It keeps only the newest complete subtree of each level, which
+// is enough to add leaves and to compute the root.
 type tree struct {
 	size   int64
 	levels [64]tlog.Hash

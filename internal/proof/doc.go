@@ -1,4 +1,4 @@
-// Package proof makes and checks evidence that the history of dashboards is unmodified: signed
+// Package proof creates and checks evidence that the history of dashboards is unmodified: signed
 // checkpoints, verification of the log, proof bundles that need neither log nor database, and
 // replay from the log.
 //
@@ -7,23 +7,24 @@
 // per partition of `dashboards`, up to an offset: over all effective records in offset order, and
 // over the last record of each stream, sorted by key, so that a bundle can prove the end of one
 // stream. The trees are per partition because Kafka orders records only within a partition. Two
-// processes that sign at the same time make two valid checkpoints.
+// processes that sign at the same time create two valid checkpoints.
 //
 // # Limits
 //
-// Only their chains cover records after the newest checkpoint. The holder of the signing key can
-// sign another history; only people who kept an older checkpoint or bundle can detect that
-// ([VerifyConfig].Kept). The time of a checkpoint is the signer's clock.
+// Records after the newest checkpoint are protected only by their chains. The holder of the signing
+// key can sign another history; only people who kept an older checkpoint or bundle can detect this
+// ([VerifyConfig].Kept). The time of a checkpoint is that of the signer's clock.
 //
 // # Invariants
 //
 //   - Verify only reports. An error means that the check could not be completed, never a finding.
-//   - A known key without any checkpoint is a finding: an attacker can remove checkpoints too.
+//   - If a public key is given but the log contains no checkpoint, Verify reports a finding, because
+//     an attacker may have removed the checkpoints.
 //   - The signer refuses to sign ([ErrContradiction]) while the log contradicts a checkpoint of a
 //     known key. It ignores invalid notes; Verify reports them.
 //   - A bundle contains no data of another agency: audit paths are hashes, and the checkpoint has
 //     only counts per partition.
-//   - Signed notes and bundles must be in canonical form, so no byte of them can change unnoticed.
+//   - Signed notes and bundles must be in canonical form, so no change of a byte goes unnoticed.
 //
 // # Bundle format (ledgerboard.proof.v1), JSON Lines
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Source is the log as proofs read it; *eventlog.Log implements it.
+// Source is the part of the log's interface that proofs use; *eventlog.Log implements it.
 type Source interface {
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
 	Scan(ctx context.Context, cfg eventlog.ScanConfig) error
@@ -20,7 +20,7 @@ type Source interface {
 }
 
 // reader reads `dashboards` from the beginning, in one scan of all partitions or in several
-// consecutive ones. Partitions share nothing while it reads.
+// consecutive ones. Partitions are read concurrently and share no state.
 type reader struct {
 	source  Source
 	topicID eventlog.TopicID
@@ -37,7 +37,7 @@ type partition struct {
 	tree    tree
 	streams map[string]*stream
 	keep    func(agency string, leaf tlog.Hash) // receives each leaf; nil: not needed
-	due     []*signed                           // checkpoints still to compare, by the offset up to which they cover this partition
+	due     []*signed                           // checkpoints still to compare, by the end of their range
 	fits    int64                               // end of the newest matching checkpoint; 0 if none exists
 
 	findings []Finding
@@ -62,8 +62,8 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	return r
 }
 
-// expect schedules the comparison of a checkpoint for when the reader passes it. The reader must
-// not be past the covered offsets.
+// expect schedules the comparison of a checkpoint with each partition for when the reader reaches the
+// end of the covered range. It skips partitions that were already read further.
 func (r *reader) expect(c *signed) {
 	for i, p := range r.parts {
 		if i < len(c.Partitions) && c.Partitions[i].Next >= p.next {
@@ -72,8 +72,8 @@ func (r *reader) expect(c *signed) {
 	}
 }
 
-// read reads up to the ends of the ranges and compares the checkpoints on the way. progress, if
-// set, receives the number of processed offsets, from several goroutines.
+// read reads up to the ends of the ranges and compares the expected checkpoints on the way. progress,
+// if set, receives the number of processed offsets; several goroutines call it concurrently.
 func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, progress func(offsets int)) error {
 	from, to := map[int32]int64{}, map[int32]int64{}
 	for i, p := range r.parts {
@@ -125,7 +125,8 @@ func (p *partition) compare(c *signed) {
 	var detail string
 	switch {
 	case signedPart.Records != actual.Records:
-		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d", actual.Records, signedPart.Records)
+		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d",
+			actual.Records, signedPart.Records)
 	case signedPart.Root != actual.Root:
 		detail = "a record was altered, replaced or moved"
 	case signedPart.Streams != actual.Streams || signedPart.Heads != actual.Heads:
@@ -136,7 +137,8 @@ func (p *partition) compare(c *signed) {
 	}
 	c.fails = true
 	p.found(Finding{Partition: &p.number, Offset: new(p.fits), Detail: fmt.Sprintf(
-		"from this offset up to %d the log differs from the checkpoint of %s: %s", signedPart.Next, c.Time.Format(timeLayout), detail)})
+		"from this offset up to %d the log differs from the checkpoint of %s: %s",
+		signedPart.Next, c.Time.Format(timeLayout), detail)})
 }
 
 func (p *partition) covered() Covered {
@@ -164,7 +166,8 @@ func (p *partition) add(r eventlog.Record) {
 	p.records++
 	s := p.streams[string(r.Key)]
 	if s == nil {
-		if id, isHex := domain.HexID(string(r.Key)); !isHex || id != string(r.Key) || eventlog.PartitionOf(r.Key, p.count) != p.number {
+		id, isHex := domain.HexID(string(r.Key))
+		if !isHex || id != string(r.Key) || eventlog.PartitionOf(r.Key, p.count) != p.number {
 			p.skipped++
 			return
 		}
@@ -193,10 +196,12 @@ func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 		p.findings[s.finding-1].More++
 		return
 	}
-	f := Finding{Agency: string(r.Key), Version: s.head.Version + 1, Partition: &p.number, Offset: new(r.Offset), Detail: reason}
+	f := Finding{
+		Agency: string(r.Key), Version: s.head.Version + 1, Partition: &p.number, Offset: new(r.Offset), Detail: reason,
+	}
 	if s.head.Version > 0 {
-		f.Detail += fmt.Sprintf("; version %d, the last valid one, is at offset %d: one of the two was altered, or records "+
-			"between them were added or removed", s.head.Version, s.offset)
+		f.Detail += fmt.Sprintf("; version %d, the last valid one, is at offset %d: one of the two was altered, "+
+			"or records between them were added or removed", s.head.Version, s.offset)
 	}
 	if p.found(f) {
 		s.finding = len(p.findings)
@@ -223,11 +228,13 @@ func (r *reader) checkpoint(at time.Time) Checkpoint {
 // effective yields the effective records of one stream up to an offset, each with the resulting
 // head.
 func effective(
-	ctx context.Context, source Source, agency string, partitions int32, end int64, yield func(eventlog.Record, domain.StreamHead) error,
+	ctx context.Context, source Source, agency string, partitions int32, end int64,
+	yield func(eventlog.Record, domain.StreamHead) error,
 ) error {
 	var head domain.StreamHead
+	number := eventlog.PartitionOf([]byte(agency), partitions)
 	return source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{eventlog.PartitionOf([]byte(agency), partitions): end},
+		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{number: end},
 		Handle: func(_ context.Context, run eventlog.Run) error {
 			for _, r := range run.Records {
 				verdict, next, _ := eventlog.Judge(head, r, partitions)

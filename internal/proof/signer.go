@@ -25,7 +25,7 @@ type SignerConfig struct {
 	// Append appends to `operations` and returns nil once the record is acknowledged.
 	Append    func(ctx context.Context, d domain.Draft) error
 	Key       note.Signer
-	Verifiers note.Verifiers // of earlier checkpoints, including Key's own
+	Verifiers note.Verifiers // public keys of earlier checkpoints and of Key
 	Now       func() time.Time
 	Every     time.Duration // interval between checkpoints, even if nothing is new
 	Logger    *slog.Logger
@@ -56,9 +56,9 @@ type Signer struct {
 // NewSigner returns a signer; it reads nothing yet.
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
-// Run takes a turn at once, so that a process that is killed repeatedly still signs, then one per
-// interval, and a last one when ctx is done, until stopped is done. Errors are logged and retried
-// at the next turn.
+// Run takes a turn immediately, so that a process that is killed repeatedly still signs, and then one
+// per interval. When ctx is done, it takes a last turn with the context stopped, and returns. Errors
+// are logged and retried at the next turn.
 func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
@@ -80,7 +80,7 @@ func (s *Signer) turn(ctx context.Context) {
 		s.Observe(SigningResult{Checkpoint: c, Signed: signed, Err: err})
 	}
 	switch {
-	case err != nil && ctx.Err() != nil: // canceled by the end of the process; the last turn follows
+	case err != nil && ctx.Err() != nil: // the process is stopping
 	case errors.Is(err, ErrContradiction):
 		s.Logger.Error("signing is refused; run 'ledgerboard verify --all'", "error", err)
 	case err != nil:
@@ -101,8 +101,9 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 		return Checkpoint{}, false, err
 	}
 	c = s.log.checkpoint(s.Now().UTC().Truncate(time.Microsecond))
-	// A turn starts slightly less than an interval after the last signature. A checkpoint dated far
-	// in the future by a wrong clock counts as old; otherwise none would be signed until then.
+	// A turn may start slightly less than an interval after the last signature, hence the tolerance. A
+	// checkpoint that a wrong clock dated far in the future counts as old; otherwise no checkpoint
+	// would be signed until that time.
 	age := c.Time.Sub(s.newest.Time).Abs()
 	if len(s.newest.Partitions) > 0 && c.Records() == s.newest.Records() && age < s.Every-s.Every/10 {
 		return Checkpoint{}, false, nil
@@ -179,7 +180,7 @@ type Published struct {
 	Note string
 }
 
-// Prover serves proofs to callers of a running service. It makes one bundle at a time.
+// Prover creates proofs for callers of a running service, one bundle at a time.
 type Prover struct {
 	source Source
 	keys   func() (note.Verifiers, error)
@@ -192,14 +193,16 @@ func NewProver(source Source, keys func() (note.Verifiers, error)) *Prover {
 	return &Prover{source: source, keys: keys, turn: make(chan struct{}, 1)}
 }
 
-// Errors of a prover for people.
+// Errors of a [Prover] that callers see.
 var (
 	errNoKey = domain.NewError(domain.CodeUnavailable,
 		"This service has no public key for checkpoints. An operator must set LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS.")
-	errUncovered = domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet. Try again after the next checkpoint: "+
-		"the service signs one when it starts and then at a configured interval.")
-	errContradicted = domain.NewError(domain.CodeConflict, "The log contradicts a signed checkpoint, so nothing can be proved "+
-		"from it. Notify the operators, and keep your existing bundles and checkpoints.")
+	errUncovered = domain.NewError(domain.CodeConflict,
+		"No checkpoint covers this agency yet. Try again after the next checkpoint: "+
+			"the service signs one when it starts and then at a configured interval.")
+	errContradicted = domain.NewError(domain.CodeConflict,
+		"The log contradicts a signed checkpoint, so nothing can be proved from it. "+
+			"Notify the operators, and keep your existing bundles and checkpoints.")
 )
 
 func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
@@ -212,8 +215,8 @@ func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
 	return verifiers, err
 }
 
-// Bundle writes the proof bundle of one agency, like [Export]. Errors for people are not_found for
-// an agency without records, and conflict if nothing can be proved.
+// Bundle writes the proof bundle of one agency, like [Export]. Errors: not_found if the agency has no
+// records, conflict if nothing can be proved, unavailable if there is no public key.
 func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
 	verifiers, err := p.verifiers()
 	if err != nil {

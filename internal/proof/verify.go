@@ -22,22 +22,22 @@ var ErrKeyNeeded = errors.New("the log has signed checkpoints: specify the publi
 type VerifyConfig struct {
 	Source    Source
 	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
-	Verifiers note.Verifiers // public keys of checkpoints; nil: none
+	Verifiers note.Verifiers // public keys of checkpoints; nil if there are none
 	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints` prints
 	// them. They reveal a log that was replaced together with its checkpoints.
 	Kept string
-	// Progress receives the number of processed offsets, from several goroutines concurrently.
+	// Progress receives the number of processed offsets. Several goroutines call it concurrently.
 	Progress func(offsets int)
 }
 
-// Finding is one deviation, at the first place where it shows.
+// Finding is one deviation, with the first position at which it is detected.
 type Finding struct {
 	Agency    string `json:"agency,omitempty"`
 	Version   int64  `json:"version,omitempty"` // 0: not about a single version
 	Partition *int32 `json:"partition,omitempty"`
 	Offset    *int64 `json:"offset,omitempty"`
 	Detail    string `json:"detail"`
-	// More counts later records of the same agency that do not fit either.
+	// More is the number of later records of the same agency that are not valid either.
 	More int64 `json:"more,omitempty"`
 }
 
@@ -104,22 +104,25 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 		switch {
 		case c.err != nil:
 			report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
-				"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s", c.location, c.err)})
+				"the checkpoint at %s is forged, damaged or signed with a key that was not given: %s",
+				c.location, c.err)})
 		case len(c.Partitions) != len(log.parts):
 			report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
-				"the checkpoint at %s covers %d partitions, but the topic has %d", c.location, len(c.Partitions), len(log.parts))})
+				"the checkpoint at %s covers %d partitions, but the topic has %d",
+				c.location, len(c.Partitions), len(log.parts))})
 			c.fails = true
 		default:
 			log.expect(c)
 		}
 	}
 	if len(list) == 0 && cfg.Verifiers != nil {
-		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. The service signs one when it " +
-			"starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
+		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. " +
+			"The service signs one when it starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
 	}
 	err = log.read(ctx, ranges, cfg.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
-		report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf("records were removed from the log: %s", err)})
+		detail := fmt.Sprintf("records were removed from the log: %s", err)
+		report.Findings = append(report.Findings, Finding{Detail: detail})
 		return report, nil
 	}
 	if err != nil {
@@ -136,7 +139,7 @@ func orNone(verifiers note.Verifiers) note.Verifiers {
 	return verifiers
 }
 
-// keptNotes splits notes: one begins with the origin and ends where the next one begins.
+// keptNotes splits notes: each begins with the origin and ends where the next note begins.
 func keptNotes(text string, verifiers note.Verifiers) (list []*signed) {
 	for i, part := range strings.Split("\n"+strings.ReplaceAll(text, "\r\n", "\n"), "\n"+origin+"\n") {
 		if i == 0 && strings.TrimSpace(part) == "" {
