@@ -1,5 +1,5 @@
-// Command strict decodes Kubernetes manifests from standard input into the types of the Kubernetes API and
-// refuses unknown fields. It skips manifests of the Prometheus operator.
+// Command strict decodes Kubernetes manifests from standard input into the types of the Kubernetes
+// API and refuses unknown fields. It skips manifests of the Prometheus operator.
 package main
 
 import (

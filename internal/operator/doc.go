@@ -1,5 +1,5 @@
-// Package operator contains the types of the data that operators see in the HTTP API, in the console
-// and on the command line.
+// Package operator contains the types of the data that operators see in the HTTP API, in the
+// console and on the command line.
 //
 // # Invariants
 //

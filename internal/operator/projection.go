@@ -20,8 +20,8 @@ type Projection struct {
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
 	Partitions    []Partition    `json:"partitions"` // progress in each partition of its topic
-	// For /readyz: tables of the current generation that are missing in the database, and whether the
-	// first generation of this version is being rebuilt because an earlier generation became
+	// For /readyz: tables of the current generation that are missing in the database, and whether
+	// the first generation of this version is being rebuilt because an earlier generation became
 	// unusable.
 	TablesGone []string `json:"-"`
 	Rebuilding bool     `json:"-"`

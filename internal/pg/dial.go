@@ -24,8 +24,8 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// detectDeadPeers closes connections if the server vanishes, and makes the server close them if this
-// machine vanishes. Otherwise the server would hold the locks of their sessions for two hours.
+// detectDeadPeers closes connections if the server vanishes, and makes the server close them if
+// this machine vanishes. Otherwise the server would hold the locks of their sessions for two hours.
 func detectDeadPeers(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnanswered makes the kernel close the connection if sent data is not acknowledged within limit.
+// limitUnanswered makes the kernel close the connection if sent data is not acknowledged within
+// limit.
 func limitUnanswered(conn syscall.RawConn, limit time.Duration) error {
 	var err error
 	control := conn.Control(func(fd uintptr) {

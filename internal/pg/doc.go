@@ -1,5 +1,5 @@
-// Package pg connects ledgerboard to PostgreSQL. It provides connection pools, consistent snapshots,
-// the classification of SQLSTATEs, and notifications of the progress of projections.
+// Package pg connects ledgerboard to PostgreSQL. It provides connection pools, consistent
+// snapshots, the classification of SQLSTATEs, and notifications of the progress of projections.
 //
 // # Invariants
 //

@@ -78,8 +78,8 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 }
 
 // CheckURL returns an error that says what is wrong with a database URL, without connecting. It
-// refuses the modes exec and simple_protocol, which do not get the types of a statement's parameters
-// from the server: some statements would fail.
+// refuses the modes exec and simple_protocol, which do not get the types of a statement's
+// parameters from the server: some statements would fail.
 func CheckURL(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

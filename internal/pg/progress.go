@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// ProgressChannel is the NOTIFY channel on which a projection announces that its tables have changed,
-// in the transaction that moves its checkpoint.
+// ProgressChannel is the NOTIFY channel on which a projection announces that its tables have
+// changed, in the transaction that moves its checkpoint.
 const ProgressChannel = "ledgerboard_progress"
 
 const maxPayload = 4000 // PostgreSQL's limit is 8000 bytes
 
 // ProgressPayload returns the projection's name and the keys whose rows have changed, separated by
-// spaces. Without keys, or if there are too many, it returns only the name, which means that rows of
-// any key may have changed.
+// spaces. Without keys, or if there are too many, it returns only the name, which means that rows
+// of any key may have changed.
 func ProgressPayload(projection string, keys []string) string {
 	payload := strings.Join(append([]string{projection}, keys...), " ")
 	if len(payload) > maxPayload {
@@ -57,8 +57,8 @@ func NewProgress() *Progress {
 // ListenFigures before [Progress.Listen].
 func (p *Progress) ListenFigures(hear func(payload string)) { p.figures = hear }
 
-// AnyKey is the key for [Progress.Changed] of a projection whose payloads contain no keys. A payload
-// with keys does not wake its waiters.
+// AnyKey is the key for [Progress.Changed] of a projection whose payloads contain no keys. A
+// payload with keys does not wake its waiters.
 const AnyKey = "any"
 
 // Changed returns a channel that is closed when rows of the projection that belong to the key may

@@ -274,8 +274,8 @@ func LeafHash(key string, head domain.StreamHead) tlog.Hash {
 	return sha256.Sum256(append(data, key...))
 }
 
-// tree is an append-only Merkle tree. It keeps only the newest complete subtree of each level, which
-// is enough to add leaves and to compute the root.
+// tree is an append-only Merkle tree. It keeps only the newest complete subtree of each level,
+// which is enough to add leaves and to compute the root.
 type tree struct {
 	size   int64
 	levels [64]tlog.Hash

@@ -3,9 +3,9 @@
 // replay from the log.
 //
 // The chain of a stream (internal/eventlog) reveals a change within it, but neither the removal of
-// its last records nor a completely rewritten stream. A checkpoint signs two Merkle trees (RFC 6962)
-// per partition of `dashboards`, up to an offset: over all effective records in offset order, and
-// over the last record of each stream, sorted by key, so that a bundle can prove the end of one
+// its last records nor a completely rewritten stream. A checkpoint signs two Merkle trees (RFC
+// 6962) per partition of `dashboards`, up to an offset: over all effective records in offset order,
+// and over the last record of each stream, sorted by key, so that a bundle can prove the end of one
 // stream. The trees are per partition because Kafka orders records only within a partition. Two
 // processes that sign at the same time create two valid checkpoints.
 //
@@ -18,8 +18,8 @@
 // # Invariants
 //
 //   - Verify only reports. An error means that the check could not be completed, never a finding.
-//   - If a public key is given but the log contains no checkpoint, Verify reports a finding, because
-//     an attacker may have removed the checkpoints.
+//   - If a public key is given but the log contains no checkpoint, Verify reports a finding,
+//     because an attacker may have removed the checkpoints.
 //   - The signer refuses to sign ([ErrContradiction]) while the log contradicts a checkpoint of a
 //     known key. It ignores invalid notes; Verify reports them.
 //   - A bundle contains no data of another agency: audit paths are hashes, and the checkpoint has

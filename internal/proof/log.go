@@ -62,8 +62,8 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	return r
 }
 
-// expect schedules the comparison of a checkpoint with each partition for when the reader reaches the
-// end of the covered range. It skips partitions that were already read further.
+// expect schedules the comparison of a checkpoint with each partition for when the reader reaches
+// the end of the covered range. It skips partitions that were already read further.
 func (r *reader) expect(c *signed) {
 	for i, p := range r.parts {
 		if i < len(c.Partitions) && c.Partitions[i].Next >= p.next {
@@ -72,8 +72,9 @@ func (r *reader) expect(c *signed) {
 	}
 }
 
-// read reads up to the ends of the ranges and compares the expected checkpoints on the way. progress,
-// if set, receives the number of processed offsets; several goroutines call it concurrently.
+// read reads up to the ends of the ranges and compares the expected checkpoints on the way.
+// progress, if set, receives the number of processed offsets; several goroutines call it
+// concurrently.
 func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, progress func(offsets int)) error {
 	from, to := map[int32]int64{}, map[int32]int64{}
 	for i, p := range r.parts {

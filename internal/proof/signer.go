@@ -56,9 +56,9 @@ type Signer struct {
 // NewSigner returns a signer; it reads nothing yet.
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
-// Run takes a turn immediately, so that a process that is killed repeatedly still signs, and then one
-// per interval. When ctx is done, it takes a last turn with the context stopped, and returns. Errors
-// are logged and retried at the next turn.
+// Run takes a turn immediately, so that a process that is killed repeatedly still signs, and then
+// one per interval. When ctx is done, it takes a last turn with the context stopped, and returns.
+// Errors are logged and retried at the next turn.
 func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
@@ -101,9 +101,9 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 		return Checkpoint{}, false, err
 	}
 	c = s.log.checkpoint(s.Now().UTC().Truncate(time.Microsecond))
-	// A turn may start slightly less than an interval after the last signature, hence the tolerance. A
-	// checkpoint that a wrong clock dated far in the future counts as old; otherwise no checkpoint
-	// would be signed until that time.
+	// A turn may start slightly less than an interval after the last signature, hence the
+	// tolerance. A checkpoint that a wrong clock dated far in the future counts as old; otherwise
+	// no checkpoint would be signed until that time.
 	age := c.Time.Sub(s.newest.Time).Abs()
 	if len(s.newest.Partitions) > 0 && c.Records() == s.newest.Records() && age < s.Every-s.Every/10 {
 		return Checkpoint{}, false, nil
@@ -215,8 +215,8 @@ func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
 	return verifiers, err
 }
 
-// Bundle writes the proof bundle of one agency, like [Export]. Errors: not_found if the agency has no
-// records, conflict if nothing can be proved, unavailable if there is no public key.
+// Bundle writes the proof bundle of one agency, like [Export]. Errors: not_found if the agency has
+// no records, conflict if nothing can be proved, unavailable if there is no public key.
 func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
 	verifiers, err := p.verifiers()
 	if err != nil {

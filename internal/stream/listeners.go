@@ -34,9 +34,9 @@ type Listener struct {
 	Ticket string
 
 	// Access returns the ids of the sub-accounts whose figures the listener may see now; nil means
-	// all of the agency. If [domain.AccessRefused] is true for its error, the stream is closed; other
-	// errors are temporary. If Access is nil, the listener may see the whole agency until its token
-	// expires.
+	// all of the agency. If [domain.AccessRefused] is true for its error, the stream is closed;
+	// other errors are temporary. If Access is nil, the listener may see the whole agency until its
+	// token expires.
 	Access func(context.Context) ([]string, error)
 }
 

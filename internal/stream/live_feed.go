@@ -79,8 +79,8 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	return true, before
 }
 
-// tell sends the changes of the accounts that the listener may see now. If access cannot be checked,
-// the position does not change.
+// tell sends the changes of the accounts that the listener may see now. If access cannot be
+// checked, the position does not change.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	n := f.source.since(f.listener.ParentAccount, f.position)
 	n.connections = slices.DeleteFunc(n.connections, f.alreadySent)
@@ -109,8 +109,8 @@ func (f *figureFeed) alreadySent(c ConnectionNews) bool {
 	})
 }
 
-// send sends events that belong together. All except the last have the previous id (before), so that
-// a client that is disconnected in between gets all of them again.
+// send sends events that belong together. All except the last have the previous id (before), so
+// that a client that is disconnected in between gets all of them again.
 func (f *figureFeed) send(ctx context.Context, events []event, before string, out output) error {
 	for i, e := range events {
 		if e.id = before; i == len(events)-1 {
@@ -161,7 +161,8 @@ type news struct {
 	queriedAt   time.Time
 }
 
-// events returns the connection events and the changed figures of the given accounts; nil means all.
+// events returns the connection events and the changed figures of the given accounts; nil means
+// all.
 func (n news) events(accounts []string) (connections []event, changes Event, anyFigures bool) {
 	if n.all {
 		return newestEvents(n.connections, accounts), everything(), true

@@ -155,8 +155,8 @@ func (f *figures) newest() (step int64, queriedAt time.Time) {
 	return f.last, f.queriedAt
 }
 
-// since returns the changes of an agency after a step. If the list of steps does not reach back that
-// far, anything may have changed.
+// since returns the changes of an agency after a step. If the list of steps does not reach back
+// that far, anything may have changed.
 func (f *figures) since(parent string, after int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()

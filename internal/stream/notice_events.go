@@ -13,8 +13,8 @@ import (
 const (
 	// NoticeEvent reports that a user has lost access. Its payload is {"user_id":"…"}.
 	NoticeEvent = domain.NoticeAccessRemoved
-	// BoardClosedEvent reports that dashboards whose lists contain the user were closed for clients.
-	// Its payload is {"user_id":"…","sub_account_ids":["…"]}.
+	// BoardClosedEvent reports that dashboards whose lists contain the user were closed for
+	// clients. Its payload is {"user_id":"…","sub_account_ids":["…"]}.
 	BoardClosedEvent = domain.NoticeBoardClosed
 	// NoticeCursorEvent contains the start position of a stream, so that a client disconnected
 	// before its first notice can resume. Frontends ignore it.

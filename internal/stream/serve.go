@@ -122,9 +122,9 @@ type eventStream struct {
 // same length is added, so that clients do not reconnect all at once after a restart.
 const reconnectDelay = time.Second
 
-// RetryLater responds to a listener that cannot be served now. The response is a stream that ends at
-// once, so that an EventSource reconnects automatically, after at least wait; after an error status
-// it would give up.
+// RetryLater responds to a listener that cannot be served now. The response is a stream that ends
+// at once, so that an EventSource reconnects automatically, after at least wait; after an error
+// status it would give up.
 func RetryLater(w http.ResponseWriter, wait time.Duration, reason string) {
 	// the client may be disconnected
 	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")

@@ -91,10 +91,12 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 			return
 		}
 		defer s.pending.remove(sid, poll)
-		// if the session is closed while the engine processes the poll, the engine does not answer it
+		// if the session is closed while the engine processes the poll, the engine does not answer
+		// it
 		defer writer.answerClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
-			// the transport waited for this poll to send its close packet, but would not answer the poll
+			// the transport waited for this poll to send its close packet, but would not answer the
+			// poll
 			conn.Transport().OnClose()
 			return
 		}
@@ -165,7 +167,8 @@ func (c *connection) run(ctx context.Context) {
 	}
 }
 
-// serve sends the notices after the client's offset or, without one, after the user's stored cursor.
+// serve sends the notices after the client's offset or, without one, after the user's stored
+// cursor.
 func (c *connection) serve(ctx context.Context) error {
 	notices := c.owner.hub.notices
 	place, head, err := notices.listen(ctx, c.listener)

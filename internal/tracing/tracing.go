@@ -24,8 +24,8 @@ func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (
 	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
-// StartInTrace starts a span only if ctx is part of a sampled trace, so that periodic background work
-// does not start traces.
+// StartInTrace starts a span only if ctx is part of a sampled trace, so that periodic background
+// work does not start traces.
 func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, noop.Span{}

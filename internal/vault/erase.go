@@ -31,10 +31,10 @@ func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref stri
 	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
-// release removes deleted connections from their grants. It then deletes the grants, and the secrets
-// of refs and of these grants, that no other connection uses, and returns the number of deleted
-// secrets. If before is not nil, it keeps grants consented to and secrets stored at or after that
-// time.
+// release removes deleted connections from their grants. It then deletes the grants, and the
+// secrets of refs and of these grants, that no other connection uses, and returns the number of
+// deleted secrets. If before is not nil, it keeps grants consented to and secrets stored at or
+// after that time.
 func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		// Lock the grants first: of two transactions that remove the last two connections
@@ -97,8 +97,8 @@ func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 }
 
 // DeleteStale deletes the secrets of refs that were stored before an instant and returns their
-// number. Like [Eraser.DeleteConnection], it keeps secrets that a connection outside gone uses. Call
-// it only for tombstones.
+// number. Like [Eraser.DeleteConnection], it keeps secrets that a connection outside gone uses.
+// Call it only for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
 	deleted, err := e.release(ctx, gone, refs, &before)
 	return deleted, pg.Wrap("delete stale secrets", err)
@@ -109,8 +109,8 @@ func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, be
 const wordsKept = 30 * 24 * time.Hour
 
 // withWords completes a statement that begins with a common table expression named results: it
-// stores the platform messages of these reads, replacing earlier ones. A read without a message does
-// not change the stored message. Reads of an account's history are a separate kind.
+// stores the platform messages of these reads, replacing earlier ones. A read without a message
+// does not change the stored message. Reads of an account's history are a separate kind.
 const withWords = `
 	insert into platform_words as w (social_account_id, kind, said_at, class, words)
 	select id, kind, at, class, words from results where words <> '' order by id
@@ -129,8 +129,8 @@ const (
 )
 
 // StopGrant deletes the tokens of a grant and of its connections, unless the person has consented
-// again since lastConsent, and reports whether it deleted them. The connections remain linked to the
-// grant, which a later consent renews.
+// again since lastConsent, and reports whether it deleted them. The connections remain linked to
+// the grant, which a later consent renews.
 func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsent time.Time) (stopped bool, err error) {
 	return pg.QueryBool(ctx, c.Pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// OpenFetching returns a pool for [Fetching] and [Budgets]. The pool commits asynchronously: commits
-// lost in a database crash only make connections due again.
+// OpenFetching returns a pool for [Fetching] and [Budgets]. The pool commits asynchronously:
+// commits lost in a database crash only make connections due again.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: 8, AsyncCommit: true,
@@ -25,9 +25,9 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 // state.
 type Fetching struct{ Pool *pgxpool.Pool }
 
-// Claim claims due accounts for the given length of time. It skips accounts that are already claimed,
-// that another process is claiming at the same moment, or whose due time has changed since the
-// caller read it. It returns the claimed accounts, the most overdue first.
+// Claim claims due accounts for the given length of time. It skips accounts that are already
+// claimed, that another process is claiming at the same moment, or whose due time has changed since
+// the caller read it. It returns the claimed accounts, the most overdue first.
 func (f Fetching) Claim(
 	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, length time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {
@@ -170,8 +170,8 @@ func (f Fetching) KeepHistory(
 }
 
 // ReadingAges returns the age of the newest successful reading of each queue. It omits queues that
-// have never succeeded, queues without an attempt in the last two days (for example because the last
-// account was disconnected), queues of paused platforms, and token renewals.
+// have never succeeded, queues without an attempt in the last two days (for example because the
+// last account was disconnected), queues of paused platforms, and token renewals.
 func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
 	var ids []int
 	for _, p := range domain.Platforms() {

@@ -12,9 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// KeepGrant stores a grant, replacing an earlier one, and links connections to it, even if they were
-// linked to another grant. The stored consent time is always later than that of the earlier consent,
-// even if clocks differ: [Connecting.DetachConnection] relies on this.
+// KeepGrant stores a grant, replacing an earlier one, and links connections to it, even if they
+// were linked to another grant. The stored consent time is always later than that of the earlier
+// consent, even if clocks differ: [Connecting.DetachConnection] relies on this.
 func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
@@ -66,9 +66,9 @@ func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Ti
 }
 
 // DetachConnection removes a connection from its grant and deletes the connection's separate token
-// (that of a Facebook page), if there is one. It does nothing if a consent has linked the connection
-// again since lastConsent ([Connecting.ConsentOf]). left is the number of connections, of all
-// agencies, that remain linked to the grant; known is false if nothing was removed.
+// (that of a Facebook page), if there is one. It does nothing if a consent has linked the
+// connection again since lastConsent ([Connecting.ConsentOf]). left is the number of connections,
+// of all agencies, that remain linked to the grant; known is false if nothing was removed.
 func (c Connecting) DetachConnection(
 	ctx context.Context, connection int64, lastConsent time.Time,
 ) (g domain.GrantKey, left int, known bool, err error) {

@@ -50,8 +50,8 @@ const KeySize = chacha20poly1305.KeySize
 // Key seals and opens secrets. It prints, logs and marshals as its ID.
 type Key struct {
 	id string
-	// The cipher is hidden in a function: for a Key in an unexported field, fmt does not call Format,
-	// but may print the memory that pointers refer to.
+	// The cipher is hidden in a function: for a Key in an unexported field, fmt does not call
+	// Format, but may print the memory that pointers refer to.
 	aead func() cipher.AEAD
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // Pauses stores the current pauses. The topic `operations` records who paused or resumed what, and
-// when, before the state changes here. The state is not projected, because the pause of a projection
-// must not depend on that projection.
+// when, before the state changes here. The state is not projected, because the pause of a
+// projection must not depend on that projection.
 type Pauses struct{ Pool *pgxpool.Pool }
 
 // Pause starts a pause. It returns false if the pause already exists, which is then not changed.

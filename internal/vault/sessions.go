@@ -39,7 +39,8 @@ type SignInLink struct {
 type Sessions struct {
 	pool *pgxpool.Pool
 	// beginning limits the number of sessions that begin concurrently. Each uses a connection while
-	// the sign-in is recorded, which may take long. The remaining connections serve signed-in people.
+	// the sign-in is recorded, which may take long. The remaining connections serve signed-in
+	// people.
 	beginning chan struct{}
 }
 

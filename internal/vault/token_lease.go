@@ -18,8 +18,8 @@ const (
 	leaseLength = time.Minute           // after this time, others take over from a holder that has stopped
 	leaseEvery  = 10 * time.Second      // how often a holder renews the lease
 	// leaseMargin is how long before its expiry a lease that cannot be renewed is abandoned. It
-	// exceeds the maximum duration of a call to a token endpoint and the following write, so that no
-	// other process takes over during such a call.
+	// exceeds the maximum duration of a call to a token endpoint and the following write, so that
+	// no other process takes over during such a call.
 	leaseMargin = 25 * time.Second
 )
 
@@ -102,9 +102,9 @@ func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt
 }
 
 // Swap replaces the secret old, which must still be stored. The error wraps [ErrSwapped] if the
-// secret was deleted, or if another one was stored in the meantime because a person signed in again;
-// that secret is kept. If times.Taken is zero, the time of the old secret is kept. Other errors: as
-// for [Secrets.Put] and [Secrets.Get].
+// secret was deleted, or if another one was stored in the meantime because a person signed in
+// again; that secret is kept. If times.Taken is zero, the time of the old secret is kept. Other
+// errors: as for [Secrets.Put] and [Secrets.Get].
 func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)

@@ -72,8 +72,8 @@ var (
 	//
 	//go:embed empty.sql
 	emptying string
-	// fingerprint selects a text that changes with every change of the catalog, of a sequence and of
-	// the rows of the template.
+	// fingerprint selects a text that changes with every change of the catalog, of a sequence and
+	// of the rows of the template.
 	//
 	//go:embed fingerprint.sql
 	fingerprint string

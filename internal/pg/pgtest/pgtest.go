@@ -156,8 +156,8 @@ func exec(t testing.TB, databaseURL, sql string) {
 // patience limits the wait for the end of a database's sessions.
 const patience = 5 * time.Minute
 
-// inUse reports whether err means that a database still had sessions after the five seconds for which
-// the server waits for them to end.
+// inUse reports whether err means that a database still had sessions after the five seconds for
+// which the server waits for them to end.
 func inUse(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55006"
