@@ -4,7 +4,8 @@
 // # Invariants
 //
 //   - Every pool names its schema; times are scanned as UTC.
-//   - Only pools for data that can be refolded from the log commit asynchronously.
+//   - Only pools for data that can be refolded from the log, or that may be lost in a crash, commit
+//     asynchronously.
 //   - The simple protocol is never used.
 //
 // The package may import no other package of this module except domain and internal/tracing.

@@ -26,7 +26,7 @@ type Config struct {
 	MaxConns   int32    // 0: pgx's default
 
 	// AsyncCommit lets COMMIT return before the WAL is on disk. Use it only for data that can be
-	// refolded from the log (rows and checkpoint are lost together), not for schema kept.
+	// refolded from the log (rows and checkpoint are lost together) or that may be lost in a crash.
 	AsyncCommit bool
 	// ReadOnly makes the server refuse every write.
 	ReadOnly bool

@@ -76,7 +76,8 @@ func compareSessions(ctx context.Context, holder, other *pgx.Conn) (session1, se
 
 func session(ctx context.Context, q Querier) (pid uint32, path string, err error) {
 	var id int32
-	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
+	row := q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec)
+	err = row.Scan(&id, &path)
 	if err != nil {
 		return 0, "", fmt.Errorf("detect a pooler: %w", explainRefusal(err))
 	}

@@ -103,7 +103,8 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 		p.pass(ranges[i].End)
 		for _, c := range p.due {
 			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
-				"the partition ends here, but the checkpoint of %s covers it up to offset %d: records were removed from its end",
+				"the partition ends here, but the checkpoint of %s covers it up to offset %d: "+
+					"records were removed from its end",
 				c.Time.Format(timeLayout), c.Partitions[p.number].Next)})
 			c.fails = true
 		}

@@ -22,7 +22,7 @@ var ErrKeyNeeded = errors.New("the log has signed checkpoints: specify the publi
 type VerifyConfig struct {
 	Source    Source
 	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
-	Verifiers note.Verifiers // public keys of checkpoints; nil if there are none
+	Verifiers note.Verifiers // public keys of checkpoints; nil if no key is known
 	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints` prints
 	// them. They reveal a log that was replaced together with its checkpoints.
 	Kept string
@@ -117,7 +117,8 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	}
 	if len(list) == 0 && cfg.Verifiers != nil {
 		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. " +
-			"The service signs one when it starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
+			"The service signs one when it starts: either it never had a key, or the checkpoints were removed, " +
+			"and any records may be missing"})
 	}
 	err = log.read(ctx, ranges, cfg.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {

@@ -10,11 +10,11 @@
 //     hints: a lost wake-up delays a notice until the next sweep.
 //   - Figures can be read as soon as their change is announced: projections announce changes in the
 //     transaction that changes the rows. Events contain no figures. A lost event does not go
-//     unnoticed: a listener that cannot get exactly the changes that it missed must read
-//     everything.
+//     unnoticed: a listener that cannot get exactly the missed changes must read everything.
 //   - A listener gets at most one FiguresEvent per second, which contains all changes.
-//   - What a listener gets depends only on its verified token, never on its request. A listener
-//     that loses its access is disconnected. A slow listener delays no other.
+//   - Whose notices and figures a listener gets depends only on its verified token, never on the
+//     rest of its request. A listener that loses access is disconnected. A slow listener delays no
+//     other.
 //   - Until the read model has caught up with the log, no notices or heads are read.
 //
 // The package may not import pgx, watermill, chi, internal/pg or any package above internal, except

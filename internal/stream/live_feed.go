@@ -161,8 +161,7 @@ type news struct {
 	queriedAt   time.Time
 }
 
-// events returns the connection events and the changed figures of the given accounts; nil means
-// all.
+// events returns the connection events and changed figures of the given accounts; nil means all.
 func (n news) events(accounts []string) (connections []event, changes Event, anyFigures bool) {
 	if n.all {
 		return newestEvents(n.connections, accounts), everything(), true

@@ -91,12 +91,10 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 			return
 		}
 		defer s.pending.remove(sid, poll)
-		// if the session is closed while the engine processes the poll, the engine does not answer
-		// it
+		// the engine does not answer a poll if the session is closed while it processes the poll
 		defer writer.answerClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
-			// the transport waited for this poll to send its close packet, but would not answer the
-			// poll
+			// the transport waited for this poll to send its close packet, but would not answer it
 			conn.Transport().OnClose()
 			return
 		}

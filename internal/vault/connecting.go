@@ -58,7 +58,8 @@ func (c Connecting) Link(ctx context.Context, token []byte) (domain.ConnectLink,
 
 // LinkByID returns a link of an agency. Errors: [ErrLinkUnknown].
 func (c Connecting) LinkByID(ctx context.Context, parent, id string) (domain.ConnectLink, error) {
-	return c.link(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and id::text = $2`, parent, id)
+	return c.link(ctx, `select `+linkColumns+` from connect_links where parent_account = $1 and id::text = $2`,
+		parent, id)
 }
 
 // FollowLink binds a link to a browser unless it is already bound, and reports whether this call
@@ -126,8 +127,8 @@ func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []
 		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect,
 		        @return, @social, 'begun', @now, @until)`,
 		pgx.NamedArgs{
-			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID, "role": a.Role,
-			"link": a.LinkID, "platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo,
+			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID,
+			"role": a.Role, "link": a.LinkID, "platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo,
 			"social": a.SocialAccount, "now": a.CreatedAt, "until": a.ExpiresAt,
 		})
 }
@@ -228,9 +229,9 @@ func (c Connecting) FinishAttempt(ctx context.Context, id string, outcome domain
 		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
 }
 
-// Purge deletes the tokens of expired sign-ins, sign-ins and links a day after they end, grants
-// without connections (and their tokens) a day after the consent, and deletion requests 90 days
-// after they were completed.
+// Purge deletes the tokens of expired sign-ins; sign-ins and links a day after they end; grants
+// without connections, and their tokens, a day after the consent; and deletion requests 90 days
+// after their completion.
 func (c Connecting) Purge(ctx context.Context, now time.Time) error {
 	return pg.Exec(ctx, c.Pool, "purge sign-ins", `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),

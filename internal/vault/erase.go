@@ -31,11 +31,13 @@ func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref stri
 	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
-// release removes deleted connections from their grants. It then deletes the grants, and the
-// secrets of refs and of these grants, that no other connection uses, and returns the number of
-// deleted secrets. If before is not nil, it keeps grants consented to and secrets stored at or
-// after that time.
-func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
+// release removes deleted connections from their grants. It then deletes the grants that no other
+// connection uses, their secrets, and the secrets of refs, and returns the number of deleted
+// secrets. If before is not nil, it keeps grants whose consent was given, and secrets that were
+// stored, at or after that time.
+func (e Eraser) release(
+	ctx context.Context, connections []int64, refs []string, before *time.Time,
+) (deleted int, err error) {
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		// Lock the grants first: of two transactions that remove the last two connections
 		// concurrently, one must see that no connection remains.
@@ -155,9 +157,12 @@ func (c Connecting) Deletion(ctx context.Context, code string) ([]domain.Deletio
 		`select `+deletionColumns+` from deletion_requests where code = $1 order by platform`, code)
 }
 
-// ClaimDeletion claims one open, unclaimed request for five minutes; found is false if there is
-// none. If [Connecting.DeletionDone] is not called in that time, the request can be claimed again.
-func (c Connecting) ClaimDeletion(ctx context.Context, now time.Time) (r domain.DeletionRequest, found bool, err error) {
+// ClaimDeletion claims one open, unclaimed request for five minutes; found is false if no such
+// request exists. If [Connecting.DeletionDone] is not called in that time, the request can be
+// claimed again.
+func (c Connecting) ClaimDeletion(
+	ctx context.Context, now time.Time,
+) (r domain.DeletionRequest, found bool, err error) {
 	return pg.Find(ctx, c.Pool, "claim a deletion request", pgx.RowToStructByName[domain.DeletionRequest], `
 		update deletion_requests set claimed_until = $2 where (code, platform) = (
 		  select code, platform from deletion_requests where done_at is null and (claimed_until is null or claimed_until <= $1)

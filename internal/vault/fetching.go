@@ -166,7 +166,8 @@ func (f Fetching) KeepHistory(
 		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
 		where kind = $1 and p_id = $2 and social_account_id = $3
 		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+withWords,
-		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
+		queue.Kind, int(queue.Platform), socialAccount,
+		h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 }
 
 // ReadingAges returns the age of the newest successful reading of each queue. It omits queues that

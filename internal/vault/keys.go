@@ -229,9 +229,9 @@ func (s *Secrets) Check(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("check the keys of stored secrets: %w", err)
 	case !slices.Contains(s.keys.ids(), newest):
-		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key %s, "+
-			"and the configured keys are %s. Add that key. If it is lost, "+
-			"delete the secrets that it sealed (delete from kept.secrets where key_id = '%s') and connect these accounts again",
+		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with "+
+			"key %s, and the configured keys are %s. Add that key. If it is lost, delete the secrets that it sealed "+
+			"(delete from kept.secrets where key_id = '%s') and connect the affected accounts again",
 			newest, strings.Join(s.keys.ids(), ", "), newest)
 	}
 	return nil

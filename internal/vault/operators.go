@@ -56,5 +56,6 @@ func (b Backups) Note(ctx context.Context, endedAt time.Time) error {
 
 // Newest returns the time at which the last backup finished; found is false if no backup is known.
 func (b Backups) Newest(ctx context.Context) (endedAt time.Time, found bool, err error) {
-	return pg.Find(ctx, b.Pool, "read the time of the last backup", pgx.RowTo[time.Time], `select ended_at from backups`)
+	return pg.Find(ctx, b.Pool, "read the time of the last backup", pgx.RowTo[time.Time],
+		`select ended_at from backups`)
 }
