@@ -305,7 +305,7 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 				words, known := notRead[class]
 				words = cmp.Or(words, "not read yet: a temporary error occurred. We retry automatically.")
 				shown.Text, soon = strings.ReplaceAll(words, "%s", at.Title()), !known
-				shown.SignIn = class == platforms.ClassReconnect
+				shown.SignIn = class == platforms.ClassReconnect || class == platforms.ClassPermission
 			}
 		}
 		pending = pending || soon

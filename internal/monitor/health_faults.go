@@ -49,7 +49,11 @@ type fault struct {
 }
 
 func (f fault) unavailable() error {
-	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: 2, Message: f.Reason + ". Nothing was changed."}
+	reason := f.Reason
+	if f.Class == classPaused {
+		reason = "Changes are not accepted now, because an operator has paused them"
+	}
+	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: 2, Message: reason + ". Nothing was changed."}
 }
 
 // unreadable reports whether tables are missing or lack records that were in the log at startup.

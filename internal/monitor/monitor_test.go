@@ -262,7 +262,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
-		require.ErrorContains(t, m.MayWrite("dashboards"), "is paused by an operator and shows no new events until it is resumed. Nothing was changed.")
+		require.ErrorContains(t, m.MayWrite("dashboards"), "Changes are not accepted now, because an operator has paused them. Nothing was changed.")
 		model.status.Paused, model.status.Parked = false, 0
 		require.Equal(t, 1, told())
 		require.Empty(t, m.Reason("dashboards"))

@@ -136,7 +136,7 @@ func FirstAgencyCode(secret []byte) string {
 
 // Wanted reports whether the directory is empty. It returns false while this is unknown.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if unknown := f.Known() != nil; unknown {
+	if known := f.Known() == nil; !known {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)

@@ -56,7 +56,7 @@ func TestFirstAgency(t *testing.T) {
 	require.True(t, active)
 	require.Equal(t, person, status)
 	require.Equal(t, "agency", person.Role)
-	refused(first.Code, "South", nina, domain.CodeConflict, "exists already")
+	refused(first.Code, "South", nina, domain.CodeConflict, "already exists")
 	wanted, err = first.Wanted(t.Context())
 	require.NoError(t, err)
 	require.False(t, wanted)

@@ -96,10 +96,10 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''),
-		       coalesce(t.reason, ''), `+directory.TokenEnds+`
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, `+readmodels.AwaitsSignIn+`,
+		       coalesce(st.reason, ''), `+directory.TokenEnds+`
 		from tSAccounts s
-		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
+		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
 		left join kept.secrets k on k.ref = c.secret_ref
 		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
@@ -107,11 +107,11 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial
-	var state string
 	return forEach(rows, "read social accounts of members", []any{
-		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected, &state, &s.Reason, &s.ExpiresAt,
+		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected,
+		&s.NeedsReconnect, &s.Reason, &s.ExpiresAt,
 	}, func() {
-		s.PlatformRef, s.NeedsReconnect = readmodels.PlatformRefOf(s.Platform), state == domain.ConnectionReconnect
+		s.PlatformRef = readmodels.PlatformRefOf(s.Platform)
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}

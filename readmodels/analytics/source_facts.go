@@ -19,7 +19,7 @@ type sourceFacts struct {
 	dueAt        *time.Time
 	ungranted    []domain.UngrantedFigure
 	connected    bool
-	state        string // of its connection; "" if unknown
+	awaitsSignIn bool // no one has signed in since the platform refused the token
 	stateReason  string
 	notConnected string // reason, if it is not connected
 	// a subscription was active in the range, or none is required
@@ -69,7 +69,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
+		       `+readmodels.AwaitsSignIn+`, coalesce(st.reason, ''), s.external_id, s.connection_id,
 		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
@@ -90,7 +90,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				var granted *string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
+					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused)
 				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType

@@ -226,7 +226,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		s.Status, why = SourcePartial, "It no longer belongs to this account. Earlier readings are kept."
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
-	case f.state == domain.ConnectionReconnect:
+	case f.awaitsSignIn:
 		s.Status, s.Gaps, why = SourceReconnect, gaps, "Its connection must be authorized again"
 		if f.stateReason != "" {
 			why += ": " + strings.TrimSuffix(f.stateReason, ".")

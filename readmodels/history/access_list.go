@@ -245,7 +245,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	}
 	var err error
 	staff.Users, err = pg.List(ctx, tx, "read staff", scan, `
-		select id, name, count(*) over () from users where account_id = $1 and (id = $2 or $2 = '' and active)
+		select id, name, count(*) over () from users where account_id = $1 and active and $2 in ('', id)
 		  order by id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
 	return staff, err

@@ -55,4 +55,7 @@ function replace(live, fresh) {
 }
 
 const first = document.querySelector("[data-refresh]");
-if (first) setTimeout(refresh, Number(first.dataset.refresh) * 1000);
+if (first) {
+  document.querySelector("#again > span").hidden = false;
+  setTimeout(refresh, Number(first.dataset.refresh) * 1000);
+}
