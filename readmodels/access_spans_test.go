@@ -199,6 +199,9 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	q.User = nina // the cursor belongs to another query
 	refused(p, domain.CodeInvalid, (*history.History).Spans, q)
 
+	require.NoError(t, p.Append(t.Context(), commands.EntityDraft(domain.DirectoryUser{ID: stan, AccountID: agencyA}, time.Now())))
+	_, meta = asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, User: stan, Limit: 1})
+	require.Empty(t, meta.Staff.Users, "inactive")
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
 	q = history.SpansQuery{ParentAccount: agencyA, User: nina, From: &historyBegin, Limit: 10}
 	erased, meta := asked(p, (*history.History).Spans, q)

@@ -125,9 +125,6 @@ func TestClientsAreListed(t *testing.T) {
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))
-	removed.Reason = "The person who connected this page asked Facebook to have deleted what we know of them. Connect it again."
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")

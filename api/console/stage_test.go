@@ -55,8 +55,7 @@ func newStage(t *testing.T) *stage {
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
-		me := directory.Me{UserID: p.UserID, User: &directory.MeUser{Name: "Name of " + p.UserID}, Agency: &directory.MeAgency{}}
-		me.Agency.AccountName = directory.AccountName{ID: agency, Name: "North"}
+		me := directory.Me{UserID: p.UserID, User: &directory.MeUser{Name: "Name of " + p.UserID}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North"}}}
 		for _, role := range p.Roles {
 			me.Roles = append(me.Roles, string(role))
 		}

@@ -201,22 +201,25 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 		subscribed,
 	}}
 	w.Add("a", lacking)
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: inJune}}
 	w.Fold(t, db)
-	missing := func() []domain.MissingFigure {
+	source := func() analytics.Source {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
-		return meta.Sources[0].Missing
+		return meta.Sources[0]
 	}
-	require.Equal(t, lacking.Missing, missing(), "scopes are unknown")
+	require.Equal(t, lacking.Missing, source().Missing, "scopes are unknown")
+	require.Equal(t, analytics.SourceReconnect, source().Status)
 	grant := func(scopes string) {
-		exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
+		exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted, signed_in_at) values ('connection/101', 'k', '', $1, $2, now())
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
 	}
 	grant("pages_read_engagement")
 	require.Equal(t, []domain.MissingFigure{
 		{Name: domain.MetricEngagement, Reason: "permission", Detail: "the person who signed in did not grant read_insights"},
-	}, missing())
+	}, source().Missing)
+	require.Equal(t, analytics.SourcePartial, source().Status, "someone has signed in since")
 	grant("pages_read_engagement read_insights")
-	require.Equal(t, lacking.Missing, missing(), "it was granted: the newest reading says why")
+	require.Equal(t, lacking.Missing, source().Missing, "it was granted: the newest reading says why")
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
