@@ -113,7 +113,7 @@ var (
 	paramAccountID = Param{
 		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
 	}
-	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "The member, by the main application's id: a positive integer.", Example: 7}
+	paramMember = Param{Name: "memberId", Kind: KindRowID, Text: "The member's id: a positive integer.", Example: 7}
 	paramMeta   = Param{
 		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "must be %s; leave it out for the full meta",
 		Default: "a source for every social account",
@@ -134,13 +134,13 @@ var (
 		wrong: notAUser,
 	}
 	paramPlatformID = Param{
-		Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by the main application's id: a positive integer.", Example: 70,
+		Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by its id: a positive integer.", Example: 70,
 	}
 	paramActivityID = Param{
 		Name: "activityId", Kind: KindActivity, Text: "The activity's id: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
 	}
-	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of this member, by the main application's id.", Example: 7}
-	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by the main application's id.", Example: 70}
+	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of the member with this id.", Example: 7}
+	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by its id.", Example: 70}
 	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, case-insensitive."}
 	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application."}
 	paramUserActive = Param{
@@ -189,7 +189,7 @@ var (
 	paramChangedUser = Param{
 		Name: "user", Kind: KindActor,
 		Text: "Only changes that affect what this user can see: changes to a list that contains the user, and to the " +
-			"state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name.",
+			"state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{
 		Name: "account", Kind: KindHexID, Text: "Only changes to this account's links: 24 hex digits.",
@@ -252,7 +252,8 @@ var (
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
 		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an " +
 			"export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even " +
-			"with other filters; in the opposite order, the response contains the entries before the cursor.",
+			"with different filters. If the new request sorts in the opposite order, it returns the entries that come before " +
+			"the cursor in the original order.",
 	}
 )
 

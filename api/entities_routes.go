@@ -158,7 +158,7 @@ func (e *entities) me(r *http.Request, _ none) (directory.Me, error) {
 }
 
 // dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and
-// auditors see all of them, a client user only the dashboards that it may open.
+// auditors see all of them, and a client user sees only the dashboards that they may open.
 func (e *entities) dashboards(
 	r *http.Request, q directory.DashboardsQuery,
 ) (list []directory.DashboardSummary, meta readmodels.ListMeta, err error) {

@@ -107,7 +107,7 @@ func (d *Dashboards) appendError(ctx context.Context, c change, err error) error
 	}
 }
 
-// settle waits until the head has passed the version. Before that, neither success nor refusal may
+// settle waits until the head has reached the version. Before that, neither success nor refusal may
 // be reported, because the record may still arrive.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
 	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
@@ -124,7 +124,7 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 	return Result{Dashboard: document}, true, nil
 }
 
-// AwaitHead waits until the head of an agency's stream has passed a version, and returns which
+// AwaitHead waits until the head of an agency's stream has reached a version, and returns which
 // record has the version. The error is that of ctx.
 func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	for {

@@ -13,7 +13,7 @@ import (
 type DashboardStore interface {
 	// Load loads the facts in one transaction.
 	Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error)
-	// Settle reports whether the head has passed a version, and which record has the version.
+	// Settle reports whether the head has reached a version, and which record has that version.
 	Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error)
 	// Document returns a dashboard as of a version of the stream.
 	Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error)

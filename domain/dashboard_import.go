@@ -10,7 +10,7 @@ import (
 )
 
 // The rules for importing legacy dashboards. A repair never shows a person more than before: it
-// only removes links and ids.
+// removes links, ids and scopes, and adds only a dashboard's own account to its set.
 //
 //  1. A document is refused if its times are in the future, or if its account does not belong to
 //     the agency, is the agency itself, or has another document that was changed later. If two
@@ -44,8 +44,9 @@ type PresentDashboard struct {
 type ImportNote struct {
 	SubAccountID string `json:"sub_account_id"`
 	Field        string `json:"field,omitempty"` // sub_account_ids, users, main_poc, scopes; "" for the whole document
-	ID           string `json:"id,omitempty"`    // the id that was removed
-	Reason       string `json:"reason"`
+	// ID is the id or scope that the note is about; for a refusal, the document's id.
+	ID     string `json:"id,omitempty"`
+	Reason string `json:"reason"`
 }
 
 // ImportPlan is the result of the decision about an agency's legacy dashboards.
@@ -198,7 +199,8 @@ func (f ImportFacts) repairDocument(
 	}
 	unlinkedAccounts := map[string]bool{}
 	if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
-		note("sub_account_ids", d.SubAccountID, "was missing: a set contains its own account")
+		note("sub_account_ids", d.SubAccountID,
+			"was missing and was added: the set of a dashboard includes the dashboard's own account")
 	}
 	for _, id := range set(d.SubAccountIDs) {
 		if !slices.Contains(linked, id) {
@@ -237,7 +239,7 @@ type DashboardsImported struct {
 	Dashboards []ImportedDashboard `json:"dashboards"`
 }
 
-// ImportedDashboard is a dashboard of the legacy system with repaired links.
+// ImportedDashboard is a dashboard of the legacy system. In a record, its links have been repaired.
 type ImportedDashboard struct {
 	DocumentID           string    `json:"_id"`
 	SubAccountID         string    `json:"sub_account_id"`
@@ -307,8 +309,8 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 
 // DataImported records that an operator imports legacy data, or the main application's entities,
 // from files. It is appended before the imported records, so even an interrupted import is on
-// record. An import that changes nothing appends no record. The numbers count the records that the
-// import is about to append.
+// record. An import that changes nothing appends no record. Except for Repaired and
+// Refused, the numbers count the items that the import is about to append.
 type DataImported struct {
 	Files           []ImportedFile `json:"files"`            // the files that were read
 	Entities        int            `json:"entities"`         // entities of the main application
@@ -318,7 +320,7 @@ type DataImported struct {
 	Posts           int            `json:"posts"`            // published posts
 	AccountReadings int            `json:"account_readings"` // readings of the figures of accounts
 	PostReadings    int            `json:"post_readings"`    // readings of the figures of posts
-	Repaired        int            `json:"repaired"`         // ids and scopes that were removed from dashboards
+	Repaired        int            `json:"repaired"`         // repairs of dashboards: ids and scopes that were removed or added
 	Refused         int            `json:"refused"`          // rows that are not imported
 }
 

@@ -148,8 +148,8 @@ func ComputedConnection(agency string, platform Platform, app, user string) int6
 	return computedID(KindConnection, agency, number(int64(platform)), app, user)
 }
 
-// appOfMain stands for the app of a main application, which is unknown, in the ids and references
-// of the connections that the main application registered.
+// appOfMain stands for a main application's app, whose id is unknown, in the ids and references of
+// the connections that the main application registered.
 const appOfMain = "main_app"
 
 // RegisteredConnection returns the id of the connection of a page or profile that a main

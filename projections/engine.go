@@ -66,8 +66,8 @@ var defaultIntervals = intervals{
 	tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
 }
 
-// Engine runs one projector. It ensures that a generation exists, and follows each generation that
-// is being built or live in a separate session.
+// Engine runs one projector. It ensures that a generation exists, and runs a separate session
+// for each generation that is live or being built.
 type Engine struct {
 	work
 

@@ -18,7 +18,8 @@ const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.S
 
 // fold writes the steps and moves their checkpoints, in one transaction if possible. If the
 // database refuses values, fold halves the batch until a single event remains, and parks that
-// event. After any other error it retries, up to the session's retry limit.
+// event. After most other errors it retries, up to the session's retry limit. It returns
+// immediately if the generation is retired, the topic was replaced or ctx is done.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
 	giveUpAt := time.Now().Add(f.every.retry)

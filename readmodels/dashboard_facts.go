@@ -207,7 +207,7 @@ func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, ar
 	})
 }
 
-// Settle reports whether the head of the agency's stream has passed a version, and which command
+// Settle reports whether the head of the agency's stream has reached a version, and which command
 // wrote that version.
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement

@@ -304,7 +304,7 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 		{Record: history.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: history.Differences{Created: true}},
 	}, nil)
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "This board was changed while you edited it.", "Adam Nowak", "Added to the list").
+	page.says(http.StatusOK, "This board was changed while you were editing it.", "Adam Nowak", "Added to the list").
 		lacks("Alice Long") // that was known
 	again := fields(t, page.Body.String())
 	require.Equal(t, "8", again.Get("version"))

@@ -506,7 +506,7 @@ func TestABoardIsShown(t *testing.T) {
 	s := newBoardStage(t)
 	b := s.browser
 	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", alice,
+	b.get(edits).says(http.StatusOK, "1 person at the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", alice,
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")

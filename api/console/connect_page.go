@@ -78,8 +78,8 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	return e
 }
 
-// showConnecting shows the page with its input. The list of clients always contains the chosen
-// client, even if the API response does not.
+// showConnecting shows the page with its input. The list of clients also contains the chosen
+// client, if its name can be read, even if the API response does not.
 func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.Find = v.who.Roles.Has(api.RoleAgency), v.r.URL.Query().Get("q")
 	shown.MaxDays = connect.MaxLinkDays

@@ -40,7 +40,7 @@ type historyView struct {
 	AsOf       history.StreamPosition
 	Incomplete string
 	LeftOut    int64 // number of unreadable records that were skipped
-	Further    bool  // nothing was found so far, but older history was not searched
+	Further    bool  // nothing has been found so far, but older history was not searched
 }
 
 type change struct {

@@ -32,7 +32,7 @@ type operatorAction struct {
 	does   string
 	more   targetText // scope of the effects; nil: not shown
 	idle   targetText // why there is nothing to do, or ""; nil: there is always something to do
-	path   string     // API path below /api/ops/; %s: id of the target
+	path   string     // API path under /api/ops/; %s: id of the target
 	back   string     // page that shows the result
 }
 

@@ -298,7 +298,7 @@ export interface paths {
         put?: never;
         /**
          * Starts a sign-in at a platform to connect pages or profiles for an account.
-         * @description Open start_url within ten minutes in the browser of the person who signs in; it works once. The person sees who requests the sign-in, signs in at the platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for its own account while its dashboard is open to it with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.
+         * @description Open start_url within ten minutes in the browser of the person who signs in; it works once. The person sees who requests the sign-in, signs in at the platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for their own account while its dashboard is open to them with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.
          */
         post: operations["postConnect"];
         delete?: never;
@@ -400,7 +400,7 @@ export interface paths {
         };
         /**
          * Lists the clients of the agency, by name, each with a summary of its dashboard.
-         * @description The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that it may open.
+         * @description The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that they may open.
          */
         get: operations["getDashboards"];
         put?: never;
@@ -909,7 +909,7 @@ export interface paths {
         put?: never;
         /**
          * Rebuilds a read model from the log while the current tables stay in use.
-         * @description The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. A second rebuild of the same read model is refused.
+         * @description The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. While a rebuild is in progress, another rebuild of the same read model is refused.
          */
         post: operations["postOpsRebuild"];
         delete?: never;
@@ -1110,7 +1110,7 @@ export interface paths {
         };
         /**
          * Returns the dashboard of a sub-account.
-         * @description If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of its own account and of linked accounts while they are open to that user.
+         * @description If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of their own account and of linked accounts while they are open to that user.
          */
         get: operations["getDashboard"];
         /**
@@ -1237,7 +1237,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the users of the caller's accounts, by name. A client user sees the users on its dashboards' lists. */
+        /** Lists the users of the caller's accounts, by name. A client user sees the users on the lists of their dashboards. */
         get: operations["getUsers"];
         put?: never;
         /**
@@ -1275,7 +1275,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the profiles and pages that a user has connected through its members. */
+        /** Lists the profiles and pages that a user's members have connected. */
         get: operations["getUsersPlatforms"];
         put?: never;
         post?: never;
@@ -2235,7 +2235,7 @@ export interface components {
             series: components["schemas"]["ReachPoint"][];
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /**
@@ -2686,7 +2686,7 @@ export interface components {
             p_id: components["schemas"]["Platform"];
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -2771,7 +2771,7 @@ export interface components {
              * @description The earliest time of the next attempt after a failure; null if there was no failure.
              */
             retry_at: string | null;
-            /** @description The platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, it is Instagram, although a sign-in to Facebook can also connect the account. */
+            /** @description The platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, the value is Instagram, although signing in to Facebook can also reconnect the account. */
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
@@ -2824,7 +2824,7 @@ export interface components {
             reason: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -3099,7 +3099,7 @@ export interface components {
          * @description When Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
          */
         DataAccessExpiresAt: string | null;
-        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. The numbers count the records that the import is about to append. */
+        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. Except for Repaired and Refused, the numbers count the items that the import is about to append. */
         DataImported: {
             /**
              * Format: int64
@@ -3140,7 +3140,7 @@ export interface components {
             refused: number;
             /**
              * Format: int64
-             * @description Ids and scopes that were removed from dashboards.
+             * @description Repairs of dashboards: ids and scopes that were removed or added.
              */
             repaired: number;
             /**
@@ -3259,7 +3259,7 @@ export interface components {
             left: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -3466,7 +3466,7 @@ export interface components {
             reason: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -4822,7 +4822,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description "published" or "scheduled". */
@@ -4971,7 +4971,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -5067,7 +5067,7 @@ export interface components {
             published_at: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -5122,7 +5122,7 @@ export interface components {
             published_at: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -5185,7 +5185,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description That member's user, 24 hex digits; null if the member is not a user. */
@@ -5538,7 +5538,7 @@ export interface components {
             rank: number;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
         };
@@ -5641,7 +5641,7 @@ export interface components {
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description The platform's name for the metric. */
@@ -5701,7 +5701,7 @@ export interface components {
             finished_at?: string;
             /**
              * Format: int64
-             * @description Number of the new generation; 0 until it is created.
+             * @description Number of the generation; absent until it is created.
              */
             generation?: number;
             /** @description Id of the rebuild. */
@@ -5789,12 +5789,12 @@ export interface components {
             connection_id: number;
             /**
              * Format: int64
-             * @description The member who owns the connection, by the main application's id.
+             * @description Id of the member who owns the connection.
              */
             member_id: number;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description True if the account or its agency has an active subscription. Without one, the page is not read. */
@@ -6029,7 +6029,7 @@ export interface components {
             reason: string | null;
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description How complete the figures are. */
@@ -6121,7 +6121,7 @@ export interface components {
             previous_periods?: components["schemas"]["PreviousPeriods"];
             /**
              * Format: int64
-             * @description The connected profile or page, by the main application's id.
+             * @description The connected profile or page, by its id.
              */
             social_account_id: number;
             /** @description The owner's user, 24 hex digits; null if the owner is not a user. */
@@ -6812,7 +6812,7 @@ export interface components {
          */
         CIdInPath: string;
         /**
-         * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+         * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
          */
         Compare: "previous" | "year" | "none";
@@ -6823,7 +6823,7 @@ export interface components {
         ConnectionInPath: number;
         /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
         Cursor: string;
-        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
+        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
         Cursor2: string;
         /**
          * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
@@ -6878,12 +6878,12 @@ export interface components {
          */
         Limit: number;
         /**
-         * @description Limits the result to the connections of this member, by the main application's id.
+         * @description Limits the result to the connections of the member with this id.
          * @example 7
          */
         MemberId: number;
         /**
-         * @description The member, by the main application's id: a positive integer.
+         * @description The member's id: a positive integer.
          * @example 7
          */
         MemberIdInPath: number;
@@ -6910,7 +6910,7 @@ export interface components {
          */
         ParkedInPath: string;
         /**
-         * @description The connected profile or page, by the main application's id: a positive integer.
+         * @description The connected profile or page, by its id: a positive integer.
          * @example 70
          */
         PlatformIdInPath: number;
@@ -6987,7 +6987,7 @@ export interface components {
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
+        /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
         User: string;
         /**
          * @description Only this user: 24 hex digits. Default: all users.
@@ -7295,12 +7295,12 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Limits the result to the connections of this member, by the main application's id.
+                 * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description The connected profile or page, by the main application's id.
+                 * @description The connected profile or page, by its id.
                  * @example 70
                  */
                 platformId?: number;
@@ -8119,13 +8119,13 @@ export interface operations {
                 format: components["parameters"]["Format"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -8173,7 +8173,7 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8184,7 +8184,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -10651,7 +10651,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Limits the result to the connections of this member, by the main application's id.
+                 * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
@@ -10793,7 +10793,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -10874,7 +10874,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Limits the result to the connections of this member, by the main application's id.
+                 * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
@@ -10914,7 +10914,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -10987,7 +10987,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The connected profile or page, by the main application's id.
+                 * @description The connected profile or page, by its id.
                  * @example 70
                  */
                 platformId: number;
@@ -11048,7 +11048,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -11076,7 +11076,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The connected profile or page, by the main application's id: a positive integer.
+                 * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
                  */
                 platformId: components["parameters"]["PlatformIdInPath"];
@@ -11661,7 +11661,7 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -11672,7 +11672,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of its dashboards. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -12115,12 +12115,12 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
                 /**
-                 * @description Limits the result to the connections of this member, by the main application's id.
+                 * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
@@ -12453,7 +12453,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Limits the result to the connections of this member, by the main application's id.
+                 * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
@@ -12811,15 +12811,6 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
             /** @description An error page: the service is not ready. */
             503: {
                 headers: {
@@ -12907,7 +12898,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
+            /** @description The page is shown again and describes what is wrong with the selection. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13003,15 +12994,6 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
             /** @description An error page: the service is not ready. */
             503: {
                 headers: {
@@ -13099,7 +13081,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
+            /** @description An error page: the link does not allow this platform. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13248,15 +13230,6 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
             /** @description An error page: the service is not ready. */
             503: {
                 headers: {
@@ -13337,15 +13310,6 @@ export interface operations {
             };
             /** @description An error page: the form is too large. */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description The page again, with the errors in the choice. */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13440,15 +13404,6 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description The page again, with the errors in the choice. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
             /** @description An error page: the service is not ready. */
             503: {
                 headers: {
@@ -13494,7 +13449,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13663,7 +13618,7 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13879,7 +13834,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14021,7 +13976,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14164,7 +14119,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14192,7 +14147,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14346,7 +14301,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14374,7 +14329,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14552,7 +14507,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14725,7 +14680,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -14898,7 +14853,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -15071,7 +15026,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -15219,7 +15174,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15247,7 +15202,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -15698,7 +15653,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15875,7 +15830,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16093,7 +16048,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16797,7 +16752,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16825,7 +16780,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -16961,7 +16916,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16989,7 +16944,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The member, by the main application's id: a positive integer.
+                 * @description The member's id: a positive integer.
                  * @example 7
                  */
                 memberId: components["parameters"]["MemberIdInPath"];
@@ -17420,7 +17375,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17566,7 +17521,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17718,7 +17673,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];

@@ -179,8 +179,9 @@ type Fact interface {
 }
 
 // Record appends facts in one call and returns their results in order: nil means that the fact is
-// in the log, an error with [domain.CodeInvalid] that it can never be recorded. A refused fact does
-// not affect the others. Canceling ctx does not stop Record, because the facts have used quota.
+// in the log, and an error with [domain.CodeInvalid] means that it can never be recorded. A refused
+// fact does not affect the others. Canceling ctx does not stop Record, because the facts have used
+// quota.
 func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))

@@ -142,7 +142,7 @@ type Rebuild struct {
 	ID          string       `json:"id"`                    // id of the rebuild
 	Projection  string       `json:"projection"`            // name of the projection
 	Version     int          `json:"version"`               // version of the projector
-	Generation  int          `json:"generation,omitempty"`  // number of the new generation; 0 until it is created
+	Generation  int          `json:"generation,omitempty"`  // number of the generation; absent until it is created
 	Back        bool         `json:"back,omitempty"`        // whether it is a rollback to an earlier generation
 	State       RebuildState `json:"state"`                 // state of the rebuild
 	RequestedBy string       `json:"requested_by"`          // id of the user or of the system actor

@@ -103,8 +103,8 @@ func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 }
 
 // Copy implements [fold.Fold]. It copies the trail immediately and the states of connections at the
-// end. If partitions were folded separately, the first statement among the keys of
-// connection_states deletes the older state of a connection.
+// end. If partitions were folded separately, the delete statement below
+// `-- +keys` in operations.sql removes the older state of a connection.
 func (f *operationsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	err := trailTable.Copy(ctx, into, slices.Values(f.trail))
 	f.trail = nil

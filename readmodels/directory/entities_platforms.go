@@ -70,7 +70,8 @@ type ConnectedPlatform struct {
 	ConnectionID int64 `json:"connection_id"`
 	// SignInAt is the platform to which a person signs in to connect the account again: Facebook
 	// for an Instagram account that was connected through its page. Once such an account is
-	// disconnected, it is Instagram, although a sign-in to Facebook can also connect the account.
+	// disconnected, the value is Instagram, although signing in to Facebook can also reconnect the
+	// account.
 	SignInAt domain.Platform `json:"sign_in_at"`
 	State    PlatformState   `json:"state"` // current state
 	// ReasonClass is the error class of the last attempt to read the account or a part of it:

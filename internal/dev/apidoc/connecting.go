@@ -12,8 +12,8 @@ var connectOperations = map[string]about{
 	"postConnect": {
 		tag: tagConnecting, summary: "Starts a sign-in at a platform to connect pages or profiles for an account.",
 		text: "Open start_url within ten minutes in the browser of the person who signs in; it works once. The person sees who requests the sign-in, signs in at the " +
-			"platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for its own account while its dashboard is " +
-			"open to it with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.",
+			"platform, returns, and chooses what to connect; nothing is stored before that. A client user can start a sign-in for their own account while its dashboard is " +
+			"open to them with the scope connect. With social_account, that page or profile is reconnected under its id, and a sign-in that does not include it is refused.",
 		refuses: changes,
 	},
 	"getConnect": {
@@ -60,12 +60,14 @@ var connectOperations = map[string]about{
 		"The operation reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that "+
 			"the sign-in is bound to."),
 	"getConnectChoose": browserPage("Shows the pages that the sign-in makes available, or its outcome.", "The page works only in the browser that the sign-in is bound to."),
-	"postConnectChoose": browserPage("Connects the chosen pages.", "The form fields named page contain the pages to connect; those named move contain the pages to move here "+
-		"from another client. After a refused sign-in, the form field again starts another sign-in instead."),
+	"postConnectChoose": formPage("Connects the chosen pages.", "The form fields named page contain the pages to connect; those named move contain the pages to move here "+
+		"from another client. After a refused sign-in, the form field again starts another sign-in instead.",
+		"The page is shown again and describes what is wrong with the selection."),
 	"getConnectLink": browserPage(
 		"Shows the page of a link.", "Opening the page does not bind the link to a browser.",
 	),
-	"postConnectLink": browserPage("Follows a link and starts a sign-in at the platform that the form names.", "After that, the link works in this browser only."),
+	"postConnectLink": formPage("Follows a link and starts a sign-in at the platform that the form names.", "After that, the link works in this browser only.",
+		"An error page: the link does not allow this platform."),
 
 	"postConnectMetaDeauthorize": {
 		tag: tagConnecting, summary: "Receives Meta's callback when a person removes the app.",
@@ -94,20 +96,28 @@ var changes = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupp
 
 // browserPage describes an operation that returns an HTML page.
 func browserPage(summary, text string) about {
-	const html = "text/html"
-	wrong := func(status int, text string) answer { return answer{status: status, text: text, media: []string{html}} }
 	return about{
 		tag: tagConnecting, summary: summary, text: text,
 		answers: []answer{
-			{status: 200, text: "An HTML page.", media: []string{html}},
+			htmlPage(200, "An HTML page."),
 			{status: 303, text: "A redirect to the next page."},
-			wrong(400, "An error page: the request is malformed."),
-			wrong(403, "An error page: the sign-in or link is bound to another browser, or the requester no longer has access."),
-			wrong(404, "An error page: the sign-in or link is unknown or has expired."),
-			wrong(409, "An error page: the sign-in or link has already been used."),
-			wrong(413, "An error page: the form is too large."),
-			wrong(422, "The page again, with the errors in the choice."),
-			wrong(503, "An error page: the service is not ready."),
+			htmlPage(400, "An error page: the request is malformed."),
+			htmlPage(403, "An error page: the sign-in or link is bound to another browser, or the requester no longer has access."),
+			htmlPage(404, "An error page: the sign-in or link is unknown or has expired."),
+			htmlPage(409, "An error page: the sign-in or link has already been used."),
+			htmlPage(413, "An error page: the form is too large."),
+			htmlPage(503, "An error page: the service is not ready."),
 		},
 	}
+}
+
+// formPage describes an operation that receives a form. invalid is the text of its 422.
+func formPage(summary, text, invalid string) about {
+	page := browserPage(summary, text)
+	page.answers = append(page.answers, htmlPage(422, invalid))
+	return page
+}
+
+func htmlPage(status int, text string) answer {
+	return answer{status: status, text: text, media: []string{"text/html"}}
 }

@@ -141,7 +141,7 @@ var operations = map[string]about{
 
 	"getDashboard": {
 		tag: tagDashboards, summary: "Returns the dashboard of a sub-account.",
-		text: "If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of its own account and of " +
+		text: "If the dashboard does not exist, an agency's request creates it. A client user can see the dashboards of their own account and of " +
 			"linked accounts while they are open to that user.",
 
 		headers: []string{"ETag"}, refuses: []domain.Code{domain.CodeConflict},
@@ -171,7 +171,7 @@ var operations = map[string]about{
 	},
 	"getDashboards": {
 		tag: tagDashboards, summary: "Lists the clients of the agency, by name, each with a summary of its dashboard.",
-		text: "The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that it may open.",
+		text: "The request does not create dashboards: `exists` says whether a client has one. A client user sees only the dashboards that they may open.",
 	},
 	"postDirectory": {
 		tag: tagDirectory, summary: "Imports entities, erasures and published posts from a main application, as JSON Lines.",
@@ -222,7 +222,7 @@ var operations = map[string]about{
 	"getAccounts":            entities("Lists the accounts for which the caller may see figures, by name."),
 	"getMembers":             entities("Lists the members of the caller's accounts, by name."),
 	"getCategories":          entities("Lists the categories of posts, by name."),
-	"getUsersPlatforms":      entities("Lists the profiles and pages that a user has connected through its members."),
+	"getUsersPlatforms":      entities("Lists the profiles and pages that a user's members have connected."),
 	"getPlatformsActivities": entities("Lists the posts of one connected profile or page, newest first."),
 	"getPlatformsStats":      statsOf("of one connected profile or page"),
 	"getActivitiesPicture": {
@@ -237,7 +237,7 @@ var operations = map[string]about{
 	},
 	"getActivitiesStats": entities("Lists the metrics of one post at each reading, newest first."),
 
-	"getUsers":         entities("Lists the users of the caller's accounts, by name. A client user sees the users on its dashboards' lists."),
+	"getUsers":         entities("Lists the users of the caller's accounts, by name. A client user sees the users on the lists of their dashboards."),
 	"getUsersByUserId": entities("Returns a user."),
 	"getPlatforms": entities("Lists the connected profiles and pages, each with its state, the reason for its last " +
 		"failure and its last reading."),

@@ -24,7 +24,7 @@ var operatorsOperations = map[string]about{
 	"getOpsProjections": ops("Lists the read models, with lag per partition, parked events and generations under construction.", ""),
 	"postOpsRebuild": act("Rebuilds a read model from the log while the current tables stay in use.",
 		"The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. "+
-			"A second rebuild of the same read model is refused."),
+			"While a rebuild is in progress, another rebuild of the same read model is refused."),
 	"postOpsBack":   act("Switches readers back to the previous generation when it has caught up.", ""),
 	"postOpsPause":  act("Pauses a read model: until it is resumed, no events are folded and no commands are accepted.", refusesPaused),
 	"postOpsResume": act("Resumes a read model.", refusesRunning),

@@ -1,5 +1,5 @@
-// Command mainapp is a main application, a Go module of its own, that serves ledgerboard at /boards: under
-// its router, to people whom it has signed in itself.
+// Command mainapp is an example of a main application, in its own Go module. It serves ledgerboard at
+// /boards under its own router, to users that it has signed in.
 //
 //	export LEDGERBOARD_KAFKA_BROKERS=… LEDGERBOARD_DATABASE_URL=…   # of a service with roles projector,fetcher,signer
 //	go run .
