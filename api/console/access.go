@@ -88,6 +88,7 @@ func openAccess(v *visit) (view, error) {
 		return nil, err
 	}
 	shown.Staff, shown.Position, shown.Incomplete, shown.LeftOut = meta.Staff, meta.To, meta.Incomplete, meta.LeftOut
+	shown.Moment.keep(given)
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
 	if at.IsZero() {
@@ -242,7 +243,7 @@ func decided(r history.Record, board string) decision {
 
 const (
 	beforeAll    = "1970-01-01" // a day before the first record
-	spansOnAPage = "80"
+	spansOnAPage = "200"
 )
 
 // openPerson shows a person's access in a range. Without a valid range, it shows the access at all
@@ -263,6 +264,7 @@ func openPerson(v *visit) (view, error) {
 		return nil, err
 	}
 	shown.Incomplete, shown.LeftOut = meta.Incomplete, meta.LeftOut
+	shown.To.keep(given)
 	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)
 	if meta.User != nil {
 		shown.Named = *meta.User
@@ -282,8 +284,8 @@ func openPerson(v *visit) (view, error) {
 		}
 		shown.Spans = append(shown.Spans, span)
 	}
-	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { // the API sorts by id
-		return byName(a.Dashboard, b.Dashboard)
-	})
+	if shown.More == "" && !given.Has("cursor") { // pages keep the order of the API, which is by id
+		slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) })
+	}
 	return shown, nil
 }

@@ -71,6 +71,7 @@ func openDifference(v *visit) (view, error) {
 		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
 	}
 	slices.SortFunc(shown.Boards, func(a, b comparedBoard) int { return byName(a.Dashboard, b.Dashboard) })
+	shown.To.keep(given)
 	shown.More = nextPage(differencePath, given, meta.NextCursor)
 	return shown, nil
 }

@@ -157,6 +157,7 @@ type moment struct {
 	Fault       string
 
 	Begins, Ends time.Time
+	untilNow     bool // the period has not ended, so Ends is now
 }
 
 func momentOf(v *visit, name, label string) moment {
@@ -174,7 +175,7 @@ func momentOf(v *visit, name, label string) moment {
 	case m.Begins.After(now):
 		m.Fault = "This time is in the future. Choose an earlier time."
 	case m.Ends.After(now): // today
-		m.Ends = now
+		m.Ends, m.untilNow = now, true
 	}
 	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // one parameter with day and time
 		clock := time.TimeOnly
@@ -184,6 +185,15 @@ func momentOf(v *visit, name, label string) moment {
 		m.Day, m.Time = m.Begins.Format(time.DateOnly), m.Begins.Format(clock)
 	}
 	return m
+}
+
+// keep puts the exact end into the address of a next page: a cursor belongs to one end, and with each
+// request, today ends later.
+func (m moment) keep(address url.Values) {
+	if m.untilNow {
+		address.Set(m.Name, rfc3339(m.Ends))
+		address.Del(m.Name + "_time")
+	}
 }
 
 // between holds two times of a form. If From is a day, it means the start of the day; if To is a

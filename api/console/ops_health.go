@@ -83,6 +83,8 @@ func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	case concerns == 0:
 		return "good", fmt.Sprintf("The service is healthy: it serves reads and changes, and %s the log.",
 			counted(len(h.Projections), "projection follows", "projections follow"))
+	case h.Status == "ready":
+		return "warn", "The service serves reads and changes, but has " + counted(concerns, "problem.", "problems.")
 	default:
 		return "warn", "The service serves reads, but has " + counted(concerns, "problem.", "problems.")
 	}

@@ -288,8 +288,8 @@ func (r *nodeRound) tally(q question) {
 // read for none. A part that was refused for one post may be forbidden only for that post.
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
-		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0])) {
-			r.unpermitted.recordRefusal(r.kind.edge, part, r.t.ExternalID)
+		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.permissions(), posts[0])) {
+			r.unpermitted.recordRefusal(r.kind.edge, part, r.t.permissions())
 		}
 	}
 }

@@ -169,13 +169,13 @@ const (
 func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	var plan nodePlan
 	plan.metrics, plan.refused = f.refused.usable(k.edge, t.ExternalID, k.metrics)
-	plan.summaries = f.unpermitted.allows(k.edge, t.ExternalID, partSummaries)
+	plan.summaries = f.unpermitted.allows(k.edge, t.permissions(), partSummaries)
 	switch {
 	case k.metrics != nil && len(plan.metrics) == 0:
 		plan.skipClass = ClassUnsupportedMetric
 	case !f.refused.allows(k.edge, t.ExternalID, k.insights):
 		plan.skipClass = ClassInvalid
-	case !f.unpermitted.allows(k.edge, t.ExternalID, partInsights):
+	case !f.unpermitted.allows(k.edge, t.permissions(), partInsights):
 		plan.skipClass = ClassPermission
 	}
 	return plan

@@ -100,7 +100,7 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 // mayReadAnalytics reports whether analytics should be requested. Without the LinkedIn product,
 // every call is refused, and each counts against a small daily quota.
 func (r *liReading) mayReadAnalytics() bool {
-	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
+	return r.unpermitted.allows("member_analytics", r.t.permissions(), resourceAnalytics)
 }
 
 // noteRefusedAnalytics reports whether the error means that the token may not read analytics, and
@@ -110,7 +110,7 @@ func (r *liReading) noteRefusedAnalytics(err error) bool {
 	if class != ClassPermission && class != ClassNotFound {
 		return false
 	}
-	r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.ExternalID)
+	r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
 	r.missAnalytics(err.Error())
 	return true
 }

@@ -3,6 +3,7 @@ package platforms
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -218,6 +219,13 @@ type Target struct {
 	// CountedBy is the LinkedIn member who owns the token: all calls with the token count against
 	// that member's quota. If it is empty, calls count against the account's quota.
 	CountedBy string
+}
+
+// permissions identifies the account together with its token, for missing permissions: the token of
+// a new sign-in may have more.
+func (t Target) permissions() string {
+	sum := sha256.Sum256([]byte(t.AccessToken))
+	return t.ExternalID + "|" + string(sum[:8])
 }
 
 func (t Target) quotaAccount() string { return cmp.Or(t.CountedBy, t.ExternalID) }

@@ -30,7 +30,7 @@ type refusal struct {
 	post  string // the post for which the part was refused; "" for a refusal that applies to all
 }
 
-// permissionTTL is short, because a person may sign in again with more scopes at any time.
+// permissionTTL is short, because a person can get more rights on a page at any time.
 const permissionTTL = time.Hour
 
 func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
