@@ -530,7 +530,7 @@ func TestFacebookPostForbidsInsights(t *testing.T) {
 	require.LessOrEqual(t, calls.Load(), int64(4*3), "not one by one")
 }
 
-// If two posts are refused a part separately, the token lacks it: it is not requested for an hour.
+// If two posts are refused a part separately, the token lacks it: it is not requested with the token for an hour.
 func TestFacebookPartRefusedForTwoPosts(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_1", "100_2", "100_3")
@@ -546,4 +546,8 @@ func TestFacebookPartRefusedForTwoPosts(t *testing.T) {
 			require.Equal(t, int64(3), calls.Load())
 		}
 	}
+	calls.Store(0)
+	tgt.AccessToken = "of the next sign-in"
+	client.metrics(tgt, []platforms.Post{{ID: "100_3"}})
+	require.Equal(t, int64(3), calls.Load(), "which may have the permission")
 }
