@@ -126,17 +126,23 @@ func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
 	}
 }
 
+// CanReconnect reports whether the client of a stream should reconnect after an error with this
+// code. The response must then be [stream.RetryLater], because an EventSource gives up permanently
+// after any status other than 200.
+func CanReconnect(code domain.Code) bool {
+	status := StatusOf(code)
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+}
+
 // reconnecting wraps a stream so that its client reconnects automatically after errors for which
-// that can help: an EventSource gives up permanently after any status other than 200. Other errors
-// keep their status.
+// that can help. Other errors keep their status.
 func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := next(w, r)
 		if err == nil {
 			return nil
 		}
-		status := StatusOf(publicError(err).Code)
-		if status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+		if !CanReconnect(publicError(err).Code) {
 			return err
 		}
 		public := f.report(r, err)

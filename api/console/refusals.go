@@ -66,13 +66,12 @@ func (v *visit) refuse(err error) int {
 	if errors.Is(why, domain.ErrDashboardNotFound) || errors.Is(why, readmodels.ErrAccountNotFound) {
 		said = "There is no such client. Check the address, or go to the start page."
 	}
-	status := api.StatusOf(why.Code)
-	if strings.HasPrefix(v.r.URL.Path, streamPath) && (status >= http.StatusInternalServerError || status == http.StatusTooManyRequests) {
-		stream.RetryLater(v.w, 0, said) // browsers reconnect only after status 200
+	if strings.HasPrefix(v.r.URL.Path, streamPath) && api.CanReconnect(why.Code) {
+		stream.RetryLater(v.w, 0, said)
 		return http.StatusOK
 	}
 	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
-	return v.write(status, errorView{
+	return v.write(api.StatusOf(why.Code), errorView{
 		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said,
 		RequestID: why.RequestID, SignedIn: v.me != nil, SignIn: string(v.signInAddress(v.formPage())),
 	})
