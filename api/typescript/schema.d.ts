@@ -6059,7 +6059,7 @@ export interface components {
             /** @description Always false: the log contains only ids, and their names come from the current directory. */
             names_proven: boolean;
             next_cursor?: components["schemas"]["NextCursor"];
-            /** @description The agency's active staff, or only the user in the query. Staff can open every dashboard because of their role, regardless of lists. */
+            /** @description The agency's active staff; with a user in the query, only that user, if active. Staff can open every dashboard because of their role, regardless of lists. */
             staff: components["schemas"]["AccessStaff"];
             /** @description The last change in the range; for a moment, the same as `from`. */
             to: components["schemas"]["StreamPosition"];

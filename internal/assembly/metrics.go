@@ -141,7 +141,7 @@ func (g ageGauge) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, age.Seconds(), labels...)
 	})
 	if err != nil {
-		g.logger.Warn("cannot read an age", "error", err)
+		g.logger.Warn("cannot read an age", "metric", g.desc.String(), "error", err)
 	}
 }
 

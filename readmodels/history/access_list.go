@@ -79,8 +79,8 @@ type SpansMeta struct {
 	// the last change in the range; for a moment, the same as `from`
 	To   StreamPosition `json:"to"`
 	User *Named         `json:"user"` // the user in the query; null for all users
-	// Staff are the agency's active staff, or only the user in the query. Staff can open every
-	// dashboard because of their role, regardless of lists.
+	// Staff are the agency's active staff; with a user in the query, only that user, if active.
+	// Staff can open every dashboard because of their role, regardless of lists.
 	Staff AccessStaff `json:"staff"`
 	// WithoutAccess are the dashboards to which no client user had access at the moment. They are
 	// divided among the pages in the order of dashboards. Null if the query has a range or a user,
