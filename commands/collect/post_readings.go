@@ -64,10 +64,11 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 }
 
 // postDue reports whether a known post is due according to its age, and was not tried recently by
-// an unfinished round.
+// an unfinished round. Every post is due after a sign-in, which may grant a permission that its
+// last reading lacked.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
-	if last.IsZero() {
+	if last.IsZero() || f.SignedInAt != nil && last.Before(*f.SignedInAt) {
 		return true
 	}
 	if now.Sub(last) < f.pace.Every/2 {

@@ -52,6 +52,11 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 	require.InDelta(t, days, len(s.postReadings(page, "1020")), 4, "daily, weekly from 30 days on")
 	require.Len(t, s.postReadings(page, "1060"), 2, "weekly")
 	require.Len(t, s.postReadings(page, "1200"), 1, "every 30 days")
+	s.store(page, s.tokens(page)) // by a sign-in, which may grant a permission that the last readings lacked
+	for range 2 {
+		s.roundAfter(halfDay, domain.FetchPosts, domain.Facebook)
+	}
+	require.Len(t, s.postReadings(page, "1200"), 2, "once after a sign-in")
 }
 
 func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
