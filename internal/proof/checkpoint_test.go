@@ -124,7 +124,12 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := busy(t, 2)
-			truth := w.sign(t, w.signer(t))
+			running := w.signer(t)
+			truth := w.sign(t, running)
+			for _, agency := range agencies {
+				w.change(t, agency)
+			}
+			w.sign(t, running)
 			require.True(t, w.verify(t).OK())
 			c.lie(&truth)
 			text, err := truth.Sign(w.key)
@@ -133,9 +138,11 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 			report := w.verify(t)
 			require.Len(t, report.Findings, 1)
 			require.Contains(t, report.Findings[0].String(), c.words)
-			require.Equal(t, 1, report.Checkpoints)
-			_, _, err = w.signer(t).Sign(t.Context())
-			require.ErrorIs(t, err, proof.ErrContradiction)
+			require.Equal(t, 2, report.Checkpoints)
+			for _, s := range []*proof.Signer{w.signer(t), running} { // one that starts, and one that has read further
+				_, _, err = s.Sign(t.Context())
+				require.ErrorIs(t, err, proof.ErrContradiction)
+			}
 		})
 	}
 }

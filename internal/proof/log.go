@@ -63,13 +63,14 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 }
 
 // expect schedules the comparison of a checkpoint with each partition for when the reader reaches
-// the end of the covered range. It skips partitions that were already read further.
-func (r *reader) expect(c *signed) {
+// the end of the covered range. It returns false if a partition was already read further.
+func (r *reader) expect(c *signed) (ahead bool) {
+	ahead = true
 	for i, p := range r.parts {
-		if i < len(c.Partitions) && c.Partitions[i].Next >= p.next {
-			p.due = append(p.due, c)
-		}
+		ahead = ahead && c.Partitions[i].Next >= p.next
+		p.due = append(p.due, c)
 	}
+	return ahead
 }
 
 // read reads up to the ends of the ranges and compares the expected checkpoints on the way.

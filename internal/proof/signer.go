@@ -156,7 +156,10 @@ func (s *Signer) catchUp(ctx context.Context) error {
 			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d",
 				ErrContradiction, c.location, len(c.Partitions), len(ranges))
 		}
-		s.log.expect(c)
+		if !s.log.expect(c) { // another process signed it at the same time, or read another log
+			s.log = nil
+			return s.catchUp(ctx)
+		}
 		if s.newest.Partitions == nil || c.Time.After(s.newest.Time) {
 			s.newest = c.Checkpoint
 		}
