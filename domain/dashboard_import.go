@@ -112,7 +112,7 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 		case !f.Accounts[d.SubAccountID]:
 			reason = "is not an account of agency " + f.ParentAccount
 		case admittedIDs[d.SubAccountID]:
-			reason = "has another document that was changed later"
+			reason = "has another document that was changed later or at the same time"
 		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
 			reason = "has a creation or change time in the future"
 		}

@@ -118,7 +118,7 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 	plan := domain.PlanImport(importFacts(), []domain.ImportedDashboard{old(elsewhere, 1), old(agency, 1), late, first, second, broken, old(south, 1)})
 	require.Equal(t, []string{
 		"aa||" + old(agency, 1).DocumentID + "|is the agency's own account, which has no dashboard",
-		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|has another document that was changed later",
+		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|has another document that was changed later or at the same time",
 		west[:2] + "||" + late.DocumentID + "|has a creation or change time in the future",
 		"ff||" + old(elsewhere, 1).DocumentID + "|is not an account of agency " + agency,
 	}, sorted(notesOf(plan.Refused)...))
