@@ -33,7 +33,7 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	build.Dir = filepath.Join("testdata", "mainapp")
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
 	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s\nAfter a change of go.mod: cp go.sum %[2]s; cd %[2]s; go build -mod=mod -o /dev/null .", out, "api/mount/testdata/mainapp")
+	require.NoError(t, err, "%s\nAfter a change of go.mod: cd %[2]s; go mod tidy -e", out, "api/mount/testdata/mainapp")
 	m.process = exec.Command(program)
 	m.process.Env = append(os.Environ(), "MAINAPP_ADDR=127.0.0.1:0",
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
