@@ -78,6 +78,9 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 		return nil, fmt.Errorf("create PostgreSQL data directory: %w", err)
 	}
 	if p.lock, err = lockDir(p.dir); err != nil {
+		if p.temporary {
+			err = errors.Join(err, os.RemoveAll(p.dir))
+		}
 		return nil, err
 	}
 	started := time.Now()
