@@ -91,18 +91,13 @@ func cachedProbe(probe func(context.Context) error) func(context.Context) error 
 	}
 }
 
-// addState adds the state of the read models, the readings and the pauses to a response. It queries
-// the pauses each time, because the monitor's state may be older than a pause.
+// addState adds the state of the read models, the readings and the pauses to a response. Like the
+// checks, it takes the state of the read models from the monitor.
 func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	body.Projections, body.Readings = projectionsHealth(s.Monitor.Projections()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
 		return // a check reports an unreachable database
-	}
-	for i, known := range body.Projections {
-		body.Projections[i].Paused = slices.ContainsFunc(pauses, func(p domain.Pause) bool {
-			return p.Kind == domain.PauseProjection && p.Name == known.Name
-		})
 	}
 	for _, p := range pauses {
 		switch p.Kind {

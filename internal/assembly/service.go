@@ -137,6 +137,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})
+	s.operators.Acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
 		DefaultScopes:        s.config.ClientScopes,

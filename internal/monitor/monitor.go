@@ -34,6 +34,7 @@ type Monitor struct {
 	models []readModel
 	config Config
 
+	checking   sync.Mutex // held during a poll, so that an older state never replaces a newer one
 	mu         sync.Mutex
 	statuses   []operator.Projection
 	faults     [][]fault // for each entry of statuses
@@ -110,6 +111,8 @@ func (m *Monitor) nextLook() time.Duration {
 // Check polls once. If the status of a projection cannot be read, the last state of all projections
 // is kept.
 func (m *Monitor) Check(ctx context.Context) {
+	m.checking.Lock()
+	defer m.checking.Unlock()
 	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
 	statuses, folded, err := m.ask(looking)

@@ -28,6 +28,7 @@ type Service struct {
 	Engines []*projections.Engine
 	Changes commands.DashboardsConfig // without Store; for skips, which are dashboard commands
 	Records *commands.Audit
+	Acted   func(context.Context) // called after each action; may be nil
 }
 
 func (d *Service) projection(name string) (*projections.Engine, error) {
@@ -45,6 +46,9 @@ func (d *Service) act(
 	do func(context.Context) (commands.Effect, error),
 ) error {
 	record := domain.OperatorActed{Action: action, Target: on, Reason: reason}
+	if d.Acted != nil {
+		defer d.Acted(ctx)
+	}
 	return d.Records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {

@@ -128,7 +128,7 @@ func (b *byRole) act() {
 	}
 	rebuild := post("projections/operations/rebuild")
 	require.Less(b.t, rebuild.status, 300, "%s", rebuild.body)
-	for of, seen := range map[string]string{"projections/contents/": `"paused":true`, "platforms/tiktok/": `"paused_platforms"`} {
+	for of, seen := range map[string]string{"projections/contents/": "Read model contents is paused", "platforms/tiktok/": `"paused_platforms"`} {
 		post(of+"pause").ok(b.t, http.StatusOK)
 		require.Contains(b.t, string(b.p.get("", "/readyz").body), seen, "at once")
 		require.Equal(b.t, http.StatusConflict, post(of+"pause").status, "it is paused already")
