@@ -23,6 +23,7 @@ const (
 	rebuildAction  = "projections/%s/rebuild"
 	rollbackAction = "projections/%s/back"
 	showAction     = "parked/%s/show"
+	skipAction     = "parked/%s/skip"
 )
 
 type operatorAction struct {
@@ -76,7 +77,7 @@ var operatorActions = map[string]operatorAction{
 		does: "All parked events are folded again, in order. Events that still fail stay parked.",
 	},
 	"skip": {
-		title: "Skip %s", button: "Skip", path: "parked/%s/skip", back: actionsPath,
+		title: "Skip %s", button: "Skip", path: skipAction, back: actionsPath,
 		does: "The event stays in the log and is not folded. For an agency's dashboards, skipping an event " +
 			"cannot be undone and is recorded in the agency's history. " +
 			"Events that wait for the skipped event are then folded.",
@@ -233,9 +234,17 @@ func doAct(v *visit) (view, error) {
 			shown.Payload = pretty.String()
 		}
 		return shown, err
-	default:
-		return redirect(action.back), nil
+	case skipAction:
+		var done operator.SkipResult
+		if err = json.Unmarshal(answered, &done); done.Already {
+			return opsActView{
+				Title: fmt.Sprintf(action.title, target), Does: action.does, Back: action.back,
+				Idle: "The event was already skipped, so nothing was done now. Go back to the operator actions, " +
+					"which say who skipped it, when and why.",
+			}, nil
+		}
 	}
+	return redirect(action.back), err
 }
 
 func wordsOfReason(r domain.Reason) map[string]fieldWords {

@@ -167,6 +167,8 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}, "live": {"2"}}).
 		leadsTo("/console/ops/projections/rebuilds/r10")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
+	s.take("POST /api/ops/parked/x-1-2/skip", operator.SkipResult{Already: true})
+	b.post("/console/ops/do/skip/x-1-2", reason).says(http.StatusOK, "The event was already skipped", `href="/console/ops/actions"`).lacks("<button>Skip")
 	b.post("/console/ops/do/retry-all/parked", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
 	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
@@ -174,6 +176,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		{by: "ops", call: "POST /api/ops/projections/post_insights/rebuild", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/projections/post_insights/back", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/parked/x-1-2/skip", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/retry", body: `{"reason":"test"}`},
 		{by: "ops", call: "POST /api/ops/platforms/linkedin/pause", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/show", body: `{"reason":"incident:OPS-7"}`},
@@ -191,7 +194,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, s.sent, 6)
+	require.Len(t, s.sent, 7)
 }
 
 func TestRebuildProgress(t *testing.T) {
