@@ -27,6 +27,9 @@ func parseSearch(text string) (s search, fault string) {
 	keys := map[string]*string{
 		"actor": &s.actor, "user": &s.user, "dashboard": &s.dashboard, "action": &s.action, "since": &s.since,
 	}
+	if strings.Count(text, `"`)%2 != 0 {
+		return s, "A quotation mark is not closed. Add the closing quotation mark, or remove the opening one."
+	}
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
 		key, value := found[1], found[2]+found[3]
