@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -89,6 +90,19 @@ func (e boardEdit) change() (c boardChange, err error) {
 		c.Scopes = new(append([]string{}, e.Scopes.After...))
 	}
 	return c, nil
+}
+
+// naming replaces the index of a person or client in an error about the change by the id.
+func (c boardChange) naming(err error) error {
+	why, known := errors.AsType[*domain.Error](err)
+	for i := 0; known && i < len(why.Fields); i++ {
+		name, index, _ := strings.Cut(strings.TrimSuffix(why.Fields[i].Field, "]"), "[")
+		ids := map[string]*[]string{"users": c.Users, "sub_account_ids": c.Accounts}[name]
+		if at, err := strconv.Atoi(index); err == nil && ids != nil && at < len(*ids) {
+			why.Fields[i].Field = name + "[" + (*ids)[at] + "]"
+		}
+	}
+	return err
 }
 
 type boardPreviewView struct {
@@ -177,7 +191,7 @@ func idsOf(list []history.Named) (all []string) {
 func askPreview(v *visit, id, version string, change boardChange) (p history.DashboardPreview, err error) {
 	got, err := v.send(http.MethodPost, boardAPI(id)+"/preview", change, map[string]string{"If-Match": tag(version)})
 	if err != nil {
-		return p, err
+		return p, change.naming(err)
 	}
 	err = got.read(&p, nil)
 	return p, err
@@ -221,7 +235,9 @@ func saveBoard(v *visit, client directory.Account, edit boardEdit) (view, error)
 			"Reload this page to send the same change again. The change is not applied twice."
 	}
 	if err != nil {
-		return nil, err
+		var change boardChange
+		_ = json.Unmarshal(body, &change) // the API has refused other forms
+		return nil, change.naming(err)
 	}
 	version := url.Values{"saved": {versionOf(saved.header)}}
 	return redirect(clientPath(client.ID, "board") + "?" + version.Encode()), nil

@@ -3,6 +3,7 @@ package console_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -339,9 +340,9 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 		lacks("Alice Long") // the preview showed that
 }
 
-// A colleague who is added to the list is shown under the agency, even if the board does not list
-// that colleague.
-func TestAColleagueIsShownWithTheAgency(t *testing.T) {
+// A colleague on the list is shown under the agency, and a person of a client that is not linked
+// under that client.
+func TestOtherPeopleOnTheListHaveNames(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	b.answer("GET /api/me", directory.Me{Roles: []string{"agency"}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}}, nil)
@@ -353,10 +354,13 @@ func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 		}
 		return http.StatusOK, map[string]any{"data": users}
 	}
+	b.answer("GET /api/users/"+jonas, directory.User{ID: jonas, Name: "Jonas Weber", AccountName: "Old Mill"}, nil)
+	b.view.UsersNotShown = []readmodels.UserNotShown{{ID: jonas, Reason: "other_account"}} // not linked
 	form := fields(t, b.get(edits).Body.String())
 	form.Add("user", alice)
 	form.Set("do", "back")
-	b.post(edits, form).says(http.StatusOK, "<h3>North Star</h3>", "Alice Long").lacks("<h3>Others</h3>")
+	b.post(edits, form).says(http.StatusOK, "<h3>North Star</h3>", "Alice Long", "<h3>Old Mill</h3>", "Jonas Weber <span class=\"quiet\">belongs to a client that is not linked").
+		lacks("<h3>Others</h3>")
 }
 
 // The page shows the API's refusal and keeps the input.
@@ -370,8 +374,15 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 		"The change names something that it may not name.",
 		domain.FieldError{Field: "sub_account_ids[0]", Detail: "is not a sub-account of your agency"})
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below")
+	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below",
+		"will be linked</span><strong class=\"fault\">Is not a sub-account of your agency.")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+
+	saving := maps.Clone(form)
+	saving.Set("do", "save")
+	saving.Set("body", `{"users":["`+alice+`","`+clara+`"]}`)
+	b.refuse("PUT "+board, http.StatusUnprocessableEntity, domain.CodeUnprocessable, "See errors.", domain.FieldError{Field: "users[1]", Detail: "is unknown"})
+	b.post(edits, saving).says(http.StatusOK, "clara@bakery.example.com</span><strong class=\"fault\">Is unknown.", "list</legend><strong class=\"fault\">One of these people")
 
 	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
 	page = b.post(edits, form)
@@ -379,6 +390,19 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 		lacks("Nothing was changed") // the API says what was changed
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
-	form.Add("was_account", "c0ffee000000000000000000")
-	b.post(edits, form).says(http.StatusOK, "Linking and unlinking are separate changes")
+	// The people of the client to link are selected, and the client to unlink stays cleared.
+	const yard = "b00000000000000000000003"
+	form = fields(t, b.get(edits).Body.String())
+	form["account"], form["was_account"] = []string{mill}, []string{yard}
+	form.Set("do", "preview")
+	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: yard, Name: "Brick Yard"})
+	b.take("POST "+board+"/preview", history.DashboardPreview{Dashboards: []history.PreviewedDashboard{{
+		Dashboard:     named(bakery, "Harbour Bakery"),
+		SubAccountIDs: []history.Named{named(bakery, "Harbour Bakery"), named(mill, "Old Mill"), named(yard, "Brick Yard")},
+		Users:         []history.Named{named(alice, ""), named(clara, "Clara Holm"), named(jonas, "Jonas Weber")},
+	}}})
+	page = b.post(edits, form)
+	page.says(http.StatusOK, "Linking and unlinking are separate changes", "Brick Yard <span class=\"quiet\">will be unlinked")
+	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
+	require.ElementsMatch(t, []string{alice, clara, jonas}, fields(t, page.Body.String())["user"])
 }

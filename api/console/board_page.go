@@ -113,7 +113,7 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
 	next := edit.applyTo(board)
 	links := next.Accounts.added()
-	if len(links) == 0 || len(next.Accounts.removed()) > 0 {
+	if len(links) == 0 {
 		return next
 	}
 	after, _ := boardAfter(v, shown.ID, board.Version, boardChange{Accounts: &links}) // the preview reports errors
@@ -126,7 +126,7 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 	// are not added.
 	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...)
 	next = edit.applyTo(board)
-	linked := without(idsOf(after.SubAccountIDs), append(next.Accounts.After, shown.ID)...)
+	linked := without(idsOf(after.SubAccountIDs), append(next.Accounts.all(), shown.ID)...)
 	next.Accounts.After = append(next.Accounts.After, linked...)
 	return next
 }
@@ -303,10 +303,16 @@ func readPeople(v *visit, shown *boardEditView) error {
 		}
 		addChoice(shown, cmp.Or(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
-	for _, id := range slices.Concat(edit.Before, edit.After) { // people beyond the limit of one API response
-		if !added[id] {
-			addChoice(shown, "Others", pick(id, "", ""))
+	lookups := 0
+	for _, id := range slices.Concat(edit.Before, edit.After) { // of other clients, or beyond the limit of one response
+		if added[id] {
+			continue
 		}
+		var u directory.User
+		if lookups++; lookups <= accountsToAsk {
+			u, _ = get[directory.User](v, "/api/users/"+url.PathEscape(id), nil) // optional: its name
+		}
+		addChoice(shown, cmp.Or(u.AccountName, "Others"), pick(id, u.Name, u.Email))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -25,8 +26,9 @@ type fieldWords struct{ Field, Words string }
 const correctMarked = "Nothing has been done yet. Correct the marked fields and submit the form again."
 
 // faultsOf converts an error of the API to form errors. The keys of words are API fields; "users"
-// also matches users[2]. Taken is false for errors that do not belong in a form: internal errors,
-// and an unavailable service if it is unknown whether the request had an effect.
+// also matches users[2], and the form field "user2" then has the API's detail. Taken is false for
+// errors that do not belong in a form: internal errors, and an unavailable service if it is unknown
+// whether the request had an effect.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
 	if !known || why.Code == domain.CodeInternal || why.Code == domain.CodeUnavailable && why.CommandID != "" {
@@ -34,15 +36,16 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	}
 	f = formFaults{Said: why.Message, Fields: map[string]string{}}
 	for _, wrong := range why.Fields {
-		name, _, _ := strings.Cut(wrong.Field, "[")
+		name, which, isOne := strings.Cut(strings.TrimSuffix(wrong.Field, "]"), "[")
 		at, known := words[name]
 		if !known {
 			continue
 		}
 		f.Said = correctMarked
-		f.Fields[at.Field] = at.Words
-		if at.Words == "" {
-			f.Fields[at.Field] = capital(wrong.Detail) + "."
+		detail := capital(wrong.Detail) + "."
+		f.Fields[at.Field] = cmp.Or(at.Words, detail)
+		if isOne {
+			f.Fields[at.Field+which] = detail
 		}
 	}
 	return f, true
