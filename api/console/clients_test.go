@@ -570,9 +570,13 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	b.get("/console/board/"+bakery).says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency").
 		lacks("Somebody Else") // client users do not see who else is on the list
+	s.refuse("GET "+lastFourWeeks, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
+	file := "/console/board/" + bakery + "/followers.csv"
+	b.get(file).says(http.StatusForbidden, "shows no figures on this board. If you expected figures, ask your agency")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
 	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
+	b.get(file).says(http.StatusForbidden, "Your agency has closed this dashboard")
 	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard, in other words.")
 	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or you do not have access to it.")
 

@@ -226,6 +226,13 @@ func (v *visit) open() (view, error) {
 	if err := v.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
+	if v.r.Method == http.MethodPost {
+		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+		if v.r.ParseForm() != nil {
+			return nil, errForm
+		}
+		v.form = v.r.PostForm
+	}
 	signedIn, err := authenticate(v)
 	switch {
 	case v.page.public && (err == nil || v.session.ID != ""): // sign out even if the API cannot check the session
@@ -238,13 +245,6 @@ func (v *visit) open() (view, error) {
 	}
 	if len(v.page.roles) > 0 && !v.who.Roles.Has(v.page.roles...) {
 		return nil, errWrongRole
-	}
-	if v.r.Method == http.MethodPost {
-		v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-		if v.r.ParseForm() != nil {
-			return nil, errForm
-		}
-		v.form = v.r.PostForm
 	}
 	return v.page.open(v)
 }

@@ -24,7 +24,10 @@ var (
 	errWrongRole = domain.NewError(domain.CodeForbidden,
 		"Your role does not have access to this page. Go to the start page, or ask your agency.")
 	errSignedOut = domain.NewError(domain.CodeUnauthenticated,
-		"You are no longer signed in. Nothing was done. Sign in and submit the form again.")
+		"You are no longer signed in. Nothing was done, and this page keeps what you entered. "+
+			"Sign in on the page that the link below opens in a new tab, then come back and submit the form again.")
+	errNoFigures = domain.NewError(domain.CodeForbidden,
+		"Your agency shows no figures on this board. If you expected figures, ask your agency.")
 	errForm = domain.NewError(domain.CodeInvalid,
 		"The form could not be read. Go back and submit it again.")
 )
@@ -35,6 +38,8 @@ type errorView struct {
 	RequestID string
 	SignedIn  bool
 	SignIn    string
+	Here      string     // address that Form was sent to; "": no form is offered again
+	Form      url.Values // the form of a visitor who is no longer signed in
 }
 
 var headings = map[domain.Code]string{
@@ -71,10 +76,14 @@ func (v *visit) refuse(err error) int {
 		return http.StatusOK
 	}
 	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
-	return v.write(api.StatusOf(why.Code), errorView{
+	shown := errorView{
 		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said,
 		RequestID: why.RequestID, SignedIn: v.me != nil, SignIn: string(v.signInAddress(v.formPage())),
-	})
+	}
+	if why == errSignedOut {
+		shown.Here, shown.Form = v.r.URL.RequestURI(), v.form
+	}
+	return v.write(api.StatusOf(why.Code), shown)
 }
 
 // formPage returns the address of the page whose form was submitted, or "" if it is unknown. The
