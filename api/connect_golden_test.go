@@ -132,6 +132,7 @@ func TestMetaCallbacks(t *testing.T) {
 	require.Equal(t, http.StatusOK, call("/connect/meta/deauthorize", said("77", issued)).status)
 	page := b.get(fmt.Sprintf("/api/platforms/%d", domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")), b.agencyToken())
 	require.Contains(t, page.body, "removed our app")
+	require.Contains(t, browser.visit(choose, nil).body, "<h1>Sign in again</h1>")
 
 	known, unknown := call("/connect/meta/delete", said("77", issued)), call("/connect/meta/delete", said("78", issued))
 	for _, got := range []answer{known, unknown} {
@@ -144,7 +145,10 @@ func TestMetaCallbacks(t *testing.T) {
 		require.True(t, strings.HasSuffix(told["url"].(string), told["confirmation_code"].(string)))
 	}
 	require.Equal(t, known.body, call("/connect/meta/delete", said("77", issued)).body)
-	require.Equal(t, http.StatusNotFound, browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil).status)
+	nothing := browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil)
+	require.Equal(t, http.StatusNotFound, nothing.status)
+	require.Contains(t, nothing.body, "<h1>Unknown deletion request</h1>")
+	require.Contains(t, nothing.body, "A code has 32 characters")
 	for _, path := range []string{"/connect/meta/deauthorize", "/connect/meta/delete"} {
 		forged := call(path, "signed_request=e30.e30")
 		require.Equal(t, http.StatusBadRequest, forged.status)
@@ -152,4 +156,7 @@ func TestMetaCallbacks(t *testing.T) {
 		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).status)
 	}
 	require.NotContains(t, b.logged(), "APPSECRET")
+	without := &visitor{b: setupTenants(t, func(d *api.Deps) { d.Connect.Meta = nil })}
+	require.Equal(t, nothing.status, without.visit("/connect/meta/delete/x", nil).status)
+	require.Contains(t, without.visit("/connect/meta/delete/x", nil).body, "A code has 32 characters")
 }

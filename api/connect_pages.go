@@ -52,11 +52,17 @@ const (
 	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // in seconds; no shorter than the lifetime of a link
 )
 
+// ConsoleCookie is the name of the console's session cookie. Because of the prefix __Host-, browsers
+// accept it only from a secure page of this host; loopback counts as secure. The prefix requires the
+// path /, but only the console accepts the cookie: connect pages only offer a link if it exists.
+const ConsoleCookie = "__Host-lb_console"
+
 type connectPage struct {
 	Title     string
 	Reload    bool   // the page reloads automatically
 	Error     string // what went wrong, and what to do
 	Restart   bool   // the page says how to start again
+	Console   string // URL at which a person with a session of the console starts again
 	RequestID string
 	Opened    connect.OpenedSignIn
 	View      connect.View
@@ -112,10 +118,17 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		}
 		public := c.faults.report(r, err)
 		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
-		return writePage(w, StatusOf(public.Code), "error", connectPage{
+		failed := connectPage{
 			Title: "Something went wrong", Error: public.Message, RequestID: RequestID(r.Context()),
 			Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
-		})
+		}
+		if errors.Is(err, connect.ErrDeletionUnknown) {
+			failed.Title = "Unknown deletion request"
+		}
+		if _, err := r.Cookie(ConsoleCookie); err == nil {
+			failed.Console = c.connect.Public("/console/connect")
+		}
+		return writePage(w, StatusOf(public.Code), "error", failed)
 	}
 	return operation{serve: page, Takes: []Param{param}}
 }
@@ -269,6 +282,9 @@ func (c *connecting) showChoice(
 		return writePage(w, http.StatusOK, "unfinished", page)
 	}
 	page.Title = "Choose what to connect"
+	if !view.Choice.Selectable() {
+		page.Title = "Nothing can be connected"
+	}
 	for _, offer := range view.Choice.Pages {
 		if invalid == nil && offer.Ticked {
 			page.Checked.Add("page", offer.Key)

@@ -244,12 +244,16 @@ var paramDeletionCode = Param{
 	Example: "0123456789abcdef0123456789abcdef",
 }
 
-// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, the list is
-// empty.
+// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, only the page
+// of deletion requests is left.
 func (c *connecting) metaRoutes() []Operation {
 	calls := connect.MetaCalls{Connect: c.connect}
+	progress := Operation{
+		http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil,
+		c.browserPage(false, paramDeletionCode, c.getMetaDeletion),
+	}
 	if !calls.Configured() {
-		return nil
+		return []Operation{progress}
 	}
 	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
 		return struct{}{}, calls.Deauthorized(ctx, signed)
@@ -263,10 +267,7 @@ func (c *connecting) metaRoutes() []Operation {
 			operation{serve: metaCall(c, deauthorize)},
 		},
 		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
-		{
-			http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil,
-			c.browserPage(false, paramDeletionCode, c.getMetaDeletion),
-		},
+		progress,
 	}
 }
 

@@ -284,7 +284,17 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	form.Set("seen", "old")
 	require.Regexp(t, `value="1.0.1001"[^>]* checked>`, mine.visit(at, form).body, "changed meanwhile")
 	form.Set("seen", ticked(page).Get("seen"))
+	form.Add("page", "1.0.1002")
 	require.Equal(t, http.StatusSeeOther, mine.visit(at, form).status)
+
+	// A person with a link cannot move them, so there is nothing to choose.
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
+	followed := mine.visit(made.object(t)["data"].(map[string]any)["url"].(string), url.Values{"platform": {"1"}})
+	at = mine.visit(atPlatform(t, mine.visit(followed.header.Get("Location"), nil)), nil).header.Get("Location")
+	nothing := mine.visit(at, nil).body
+	require.Contains(t, nothing, "<h1>Nothing can be connected</h1>")
+	require.NotContains(t, nothing, "Choose")
+	require.NotContains(t, nothing, "Connect selected")
 }
 
 // A person who did not agree can start again with a button. A late consent gets an error.
@@ -307,8 +317,16 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 	again := mine.visit(at, url.Values{"again": {"1"}})
 	require.Equal(t, http.StatusSeeOther, again.status, again.body)
 	choose := mine.visit(atPlatform(t, mine.visit(again.header.Get("Location"), nil)), nil).header.Get("Location")
-	require.Contains(t, mine.visit(choose, nil).body, "Bakery")
-	require.Equal(t, http.StatusConflict, mine.visit(choose, url.Values{"again": {"1"}}).status, "it was not refused")
+	page := mine.visit(choose, nil)
+	require.Contains(t, page.body, "Bakery")
+	require.Contains(t, page.body, `name="again"`)
+	require.Equal(t, http.StatusSeeOther, mine.visit(choose, url.Values{"again": {"1"}}).status, "before the choice")
+	require.Equal(t, http.StatusSeeOther, mine.visit(choose, ticked(page, "1.0.1001")).status)
+	connected := mine.visit(choose, url.Values{"again": {"1"}})
+	require.Equal(t, http.StatusConflict, connected.status, "it was not refused")
+	require.Contains(t, connected.body, "open the link that you received again")
+	inConsole := mine.visit(choose, url.Values{"again": {"1"}}, "Cookie: "+api.ConsoleCookie+"=x; __Host-lb_connect="+mine.cookie)
+	require.Contains(t, inConsole.body, `href="`+connectAt+`/console/connect"`)
 }
 
 // While it is unknown who has lost access, a code is not redeemed. It stays in the URL only in the

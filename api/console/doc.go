@@ -36,7 +36,7 @@
 //
 //   - The secrets of sign-in links have 130 random bits, and tokens are signed. Failed sign-ins are
 //     therefore counted but not delayed.
-//   - Browsers also send the cookie to the API, which ignores it: see [cookieName].
+//   - Browsers also send the cookie to the API, which ignores it: see [api.ConsoleCookie].
 //   - The state of a sign-in at the identity provider is derived from a secret in a cookie, so any
 //     process can complete the sign-in. It starts with a link, not a form, because the content
 //     security policy restricts form submissions to this host.

@@ -55,11 +55,6 @@ func Digest(secret string) []byte {
 	return sum[:]
 }
 
-// cookieName is the name of the session cookie. Because of the prefix __Host-, browsers accept it
-// only from a secure page of this host; loopback counts as secure. The prefix requires the path /,
-// but only the console reads the cookie.
-const cookieName = "__Host-lb_console"
-
 // sessionFor is the lifetime of a session. Activity does not extend it.
 const sessionFor = 12 * time.Hour
 
@@ -88,13 +83,13 @@ func authenticate(v *visit) (signedIn bool, err error) {
 // findSession sets v.session. It ends the session of an auditor or operator who is no longer on the
 // list.
 func findSession(v *visit) (found bool, err error) {
-	cookies := v.r.CookiesNamed(cookieName)
+	cookies := v.r.CookiesNamed(api.ConsoleCookie)
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
 	}
 	v.session, err = v.deps.Sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.deps.Now())
 	if domain.CodeOf(err) == domain.CodeNotFound {
-		setCookie(v.w, cookieName, "", -1)
+		setCookie(v.w, api.ConsoleCookie, "", -1)
 		return false, nil
 	}
 	if err != nil {
@@ -115,7 +110,7 @@ func closeSession(v *visit) error {
 			return err
 		}
 	}
-	setCookie(v.w, cookieName, "", -1)
+	setCookie(v.w, api.ConsoleCookie, "", -1)
 	return nil
 }
 
@@ -140,7 +135,7 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	if err := v.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
 		return err
 	}
-	setCookie(v.w, cookieName, secret, int(s.ExpiresAt.Sub(now).Seconds()))
+	setCookie(v.w, api.ConsoleCookie, secret, int(s.ExpiresAt.Sub(now).Seconds()))
 	if v.session.ID == "" {
 		return nil
 	}

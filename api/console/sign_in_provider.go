@@ -18,7 +18,7 @@ const (
 	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
 	// flowCookie is the name of the cookie that holds the state of a sign-in in progress at the
-	// provider. See [cookieName] for the prefix.
+	// provider. See [api.ConsoleCookie] for the prefix.
 	flowCookie = "__Host-lb_sign_in"
 	flowFor    = 10 * time.Minute
 	// maxWanted is the longest return address, in bytes.

@@ -67,11 +67,11 @@ func (c *Connect) Begin(ctx context.Context, r Request, still AccessCheck) (Star
 	return StartedSignIn{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
 }
 
-// BeginAgain creates a sign-in like a refused one, for the browser that owns the refused one.
-// Errors are those of [Connect.View] and [Connect.Begin].
+// BeginAgain creates a sign-in like one that has connected nothing, for the browser that owns that
+// one. Errors are those of [Connect.View] and [Connect.Begin].
 func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still AccessCheck) (StartedSignIn, error) {
 	a, err := c.ownAttempt(ctx, id, cookie)
-	if err == nil && (a.Outcome == nil || a.Outcome.Refused == "") {
+	if err == nil && a.Outcome != nil && a.Outcome.Refused == "" {
 		err = errChosen
 	}
 	if err != nil {

@@ -168,11 +168,11 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	s.dialog.consent = consent("77", renewed, page("1003"))
 	s.now = s.now.Add(time.Hour)
 	id, view := s.signIn(facebook(south))
-	require.Equal(t, []string{"Page 1002 (North)"}, view.Choice.FallsAway)
+	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, view.Choice.FallsAway)
 	ours, rivals := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002"), domain.ComputedSocialAccount(rival, domain.Facebook, 0, "1002")
 	require.Subset(t, s.due(domain.Facebook), []int64{ours, rivals}, "nothing is stored before the choice")
 	outcome := s.choose(id, view, "1.0.1003")
-	require.Equal(t, []string{"Page 1002 (North)"}, outcome.FellAway)
+	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, outcome.FellAway)
 	due := s.due(domain.Facebook)
 	require.NotContains(t, due, ours)
 	require.NotContains(t, due, rivals)
@@ -210,7 +210,7 @@ func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 		_, view := s.signIn(request)
 		require.Contains(t, view.Outcome.Refused, says)
 		require.NotContains(t, view.Outcome.Refused, "Nothing was changed")
-		require.Equal(t, []string{"Page 1001 (North)", "Page 1002 (North)"}, slices.Sorted(slices.Values(view.Outcome.FellAway)))
+		require.Equal(t, []string{"Page 1001 (Facebook, North)", "Page 1002 (Facebook, North)"}, slices.Sorted(slices.Values(view.Outcome.FellAway)))
 		require.Empty(t, s.due(domain.Facebook))
 	}
 }

@@ -93,8 +93,9 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.Deleti
 
 // ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
 var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
-	"There is no deletion request with this code. Requests are removed 90 days after they are done. "+
-		"Check the code, or send a new request on the platform.")
+	"There is no deletion request with this code. A code has 32 characters: digits, and letters from a to f. "+
+		"Copy it completely from the platform's message. Requests are removed 90 days after they are done. "+
+		"If the code is correct and newer, ask the operator of this service.")
 
 // dueWithin is the time limit for an erasure: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour

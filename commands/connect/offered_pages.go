@@ -27,7 +27,7 @@ type Choice struct {
 	Who   string // who signed in, as named by the platform; may be empty
 	Pages []Offer
 	// FallsAway lists the pages of this agency that an earlier consent of this person connected and
-	// that the new one does not cover.
+	// that the new one does not cover, each with its platform and, for agency staff, its client.
 	FallsAway []string
 	Declined  []string // scopes that the person declined
 	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
@@ -54,6 +54,12 @@ type Offer struct {
 	MayMove bool // whether the choice may move it to this account
 	Ticked  bool // whether it is selected by default
 }
+
+// Selectable reports whether the page can be chosen.
+func (o Offer) Selectable() bool { return o.Missing == "" && (o.HeldBy == "" || o.MayMove) }
+
+// Selectable reports whether at least one page can be chosen.
+func (c Choice) Selectable() bool { return slices.ContainsFunc(c.Pages, Offer.Selectable) }
 
 // Errors of choices.
 var (
@@ -199,11 +205,11 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 		if page.ParentAccount != a.ParentAccount {
 			continue
 		}
-		name := page.Name
+		about := page.Platform.Title()
 		if byAgency {
-			name = fmt.Sprintf("%s (%s)", page.Name, page.AccountName)
+			about += ", " + page.AccountName
 		}
-		p.FallsAway = append(p.FallsAway, name)
+		p.FallsAway = append(p.FallsAway, fmt.Sprintf("%s (%s)", page.Name, about))
 		named = append(named, fmt.Sprintf("lost %d", page.ID))
 	}
 	slices.Sort(named)

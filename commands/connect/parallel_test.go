@@ -179,7 +179,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = organization("77")
 	id, view := s.signIn(r)
-	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
+	require.Equal(t, []string{"Shop (LinkedIn, North)"}, view.Choice.FallsAway)
 	chosen := connect.Selection{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
 	s.log.Fail(errors.New("the log is away"))
 	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
@@ -199,7 +199,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	s.Log = log
 	outcome := s.choose(id, view, "4.0.2001")
 	require.Len(t, outcome.Connected, 1)
-	require.Equal(t, []string{"Shop (North)"}, outcome.FellAway)
+	require.Equal(t, []string{"Shop (LinkedIn, North)"}, outcome.FellAway)
 	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
 	require.ElementsMatch(t, []string{staff, "system:connect"}, s.changes())
 	var state, reason string
