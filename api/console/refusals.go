@@ -71,13 +71,17 @@ func (v *visit) refuse(err error) int {
 	if errors.Is(why, domain.ErrDashboardNotFound) || errors.Is(why, readmodels.ErrAccountNotFound) {
 		said = "There is no such client. Check the address, or go to the start page."
 	}
+	heading := cmp.Or(headings[why.Code], "The request failed")
+	if errors.Is(why, signInRefusals[refusalLink]) {
+		heading = "Sign-in link no longer valid"
+	}
 	if strings.HasPrefix(v.r.URL.Path, streamPath) && api.CanReconnect(why.Code) {
 		stream.RetryLater(v.w, 0, said)
 		return http.StatusOK
 	}
 	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
 	shown := errorView{
-		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said,
+		Heading: heading, Said: said,
 		RequestID: why.RequestID, SignedIn: v.me != nil, SignIn: string(v.signInAddress(v.formPage())),
 	}
 	if why == errSignedOut {

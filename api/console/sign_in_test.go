@@ -174,7 +174,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK, "a one-time link")
 	other := s.browser()
 	other.post("/console/link/WORD", url.Values{}).says(http.StatusNotFound, "is no longer valid", "Ask the person who sent it")
-	other.get("/console/link/WORD").says(http.StatusNotFound)
+	other.get("/console/link/WORD").says(http.StatusNotFound, "<h1>Sign-in link no longer valid</h1>")
 	require.Empty(t, other.cookie)
 }
 
