@@ -108,6 +108,14 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	read, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{"state": {"ok"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	declined := map[string]bool{}
+	for _, p := range read {
+		declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
+	}
 	from, to := latelyDays(v)
 	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v,
 		"/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
@@ -120,7 +128,7 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	var unseen, missing []concern
 	if agency := v.me.Agency; agency != nil && len(sources[agency.ID]) > 0 {
-		all, missing = sourceConcerns(agency.Name, agency.ID, sources[agency.ID])
+		all, missing = sourceConcerns(agency.Name, agency.ID, sources[agency.ID], declined[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
 			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
 		}
@@ -135,21 +143,25 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 			unseen = append(unseen,
 				concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
 		}
-		signIns, lacks := sourceConcerns(name, board.SubAccountID, sources[board.SubAccountID])
+		id := board.SubAccountID
+		signIns, lacks := sourceConcerns(name, id, sources[id], declined[id])
 		all, missing = append(all, signIns...), append(missing, lacks...)
 	}
 	return slices.Concat(all, unseen, missing), own, nil
 }
 
 // sourceConcerns returns the problems of one account's sources that need attention: required
-// sign-ins and missing figures.
-func sourceConcerns(name, account string, sources []analytics.Source) (signIns, missing []concern) {
+// sign-ins and missing figures. Declined is true if someone declined permissions during sign-in.
+func sourceConcerns(
+	name, account string, sources []analytics.Source, declined bool,
+) (signIns, missing []concern) {
 	connections := clientPath(account, "connections")
 	if why := whyUnread(sources); why != "" {
 		return nil, []concern{{name + ": no account is read", why, connections}}
 	}
-	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool { // intended, or without a subscription
-		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() ||
+	// Leave out what is intended or final, and accounts without a subscription.
+	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool {
+		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.OnlyPast() ||
 			s.Paused == readmodels.NoSubscriptionRuns
 	})
 	for _, s := range analytics.MostSevere(sources) {
@@ -165,6 +177,13 @@ func sourceConcerns(name, account string, sources []analytics.Source) (signIns, 
 		default:
 			missing = append(missing, concern{name + ": figures are missing", says, connections})
 		}
+	}
+	if declined {
+		missing = append(missing, concern{
+			name + ": permissions are missing",
+			"Some permissions were declined during sign-in, so some figures stay empty. Reconnect and grant all of them.",
+			connections,
+		})
 	}
 	return signIns, missing
 }
@@ -186,11 +205,16 @@ func whyUnread(sources []analytics.Source) (why string) {
 	return why
 }
 
-func allBoards(v *visit) (all []directory.DashboardSummary, err error) {
-	asked := url.Values{"limit": {strconv.Itoa(api.MaxPageLimit)}}
+func allBoards(v *visit) ([]directory.DashboardSummary, error) {
+	return listAll[directory.DashboardSummary](v, "/api/dashboards", url.Values{})
+}
+
+// listAll returns all pages of a list.
+func listAll[T any](v *visit, path string, asked url.Values) (all []T, err error) {
+	asked.Set("limit", strconv.Itoa(api.MaxPageLimit))
 	for {
-		boards, meta, err := getMeta[[]directory.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
-		all = append(all, boards...)
+		page, meta, err := getMeta[[]T, readmodels.ListMeta](v, path, asked)
+		all = append(all, page...)
 		if err != nil || meta.NextCursor == "" {
 			return all, err
 		}

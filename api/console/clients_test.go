@@ -124,7 +124,15 @@ func TestClientsAreListed(t *testing.T) {
 	removed.Reason = "The person who connected this page removed our app on Facebook. Connect the page again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason)).lacks("permissions are missing")
+
+	// No one can bring erased readings back. Declined permissions can be granted.
+	erased := source(bakery, analytics.SourcePartial, "")
+	erased.Reason = "Its readings before 2026-09-05T12:00:00Z were erased."
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{erased, source(bakery, analytics.SourceOK, "")}})
+	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")

@@ -62,6 +62,7 @@ func newStage(t *testing.T) *stage {
 		return http.StatusOK, map[string]any{"data": me}
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
+	s.answer("GET /api/platforms", []any{}, nil)
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
 		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),

@@ -82,6 +82,20 @@ func (s Source) EndedAtPlatform() bool {
 		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
 }
 
+// Parts of the reasons of sources that can no longer be completed.
+const (
+	noLongerBelongs = "It no longer belongs to this "
+	wereErased      = " were erased."
+)
+
+// OnlyPast reports whether figures are missing only because readings were erased or because the
+// account has left the scope, so that no one can do anything about it.
+func (s Source) OnlyPast() bool {
+	reason := string(s.Reason)
+	return s.Status == SourcePartial &&
+		(strings.HasPrefix(reason, noLongerBelongs) || strings.HasSuffix(reason, wereErased))
+}
+
 type knownAccount struct {
 	account  string // sub-account of the newest row
 	platform domain.Platform
@@ -138,7 +152,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 			if s.Status == SourceOK {
 				s.Status = SourcePartial
 			}
-			erasure := fmt.Sprintf("Its readings before %s were erased. %s", at.UTC().Format(time.RFC3339), s.Reason)
+			erasure := fmt.Sprintf("Its readings before %s"+wereErased+" %s", at.UTC().Format(time.RFC3339), s.Reason)
 			s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
 		}
 		qc.sources[i] = s
@@ -221,9 +235,9 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case f.erased:
 		s.Status = SourcePartial
 	case f.leftTheScope && qc.query.Member > 0:
-		s.Status, why = SourcePartial, "It no longer belongs to this member. Earlier readings are kept."
+		s.Status, why = SourcePartial, noLongerBelongs+"member. Earlier readings are kept."
 	case f.leftTheScope:
-		s.Status, why = SourcePartial, "It no longer belongs to this account. Earlier readings are kept."
+		s.Status, why = SourcePartial, noLongerBelongs+"account. Earlier readings are kept."
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
 	case f.awaitsSignIn:

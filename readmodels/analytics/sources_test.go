@@ -336,6 +336,7 @@ func TestSourcesReportErasures(t *testing.T) {
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
 	require.Contains(t, got[0].Reason, erased+" ", "and the other reason")
+	require.Equal(t, []bool{false, true}, []bool{got[0].OnlyPast(), got[1].OnlyPast()})
 	require.EqualValues(t, "page 11", got[0].Name)
 	require.Equal(t, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
