@@ -153,7 +153,8 @@ type ConnectOutcome struct {
 	Declined bool `json:"declined,omitempty"`
 	// Connected lists the pages and profiles that ledgerboard now reads.
 	Connected []ConnectedNow `json:"connected"`
-	// FellAway lists the names of pages that the sign-in no longer covers. They need a new sign-in.
+	// FellAway lists the pages that the sign-in no longer covers, each by name and platform. They
+	// need a new sign-in.
 	FellAway []string `json:"fell_away"`
 }
 

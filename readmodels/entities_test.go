@@ -379,6 +379,10 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	listed = readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Equal(t, "reconnect", listed[0].State)
 	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
+	shown, err = entities.Platform(t.Context(), wholeAgency, 1)
+	require.NoError(t, err)
+	require.Equal(t, directory.PlatformReconnect, shown.State)
+	require.EqualValues(t, "Sign in again. An operator has paused it. Ask the operator of this service.", shown.Reason)
 	require.Empty(t, readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{102}}))
 	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	due, err := directory.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))

@@ -40,6 +40,8 @@ const (
 	// ReadUnlessPaused: a connected account is read when it is due, unless an operator has paused
 	// it or its whole platform.
 	ReadUnlessPaused = `not ` + AwaitsSignIn + ` and ` + Subscribed
+	// PausedPrefix begins the sentences of [Paused] about an operator's pause.
+	PausedPrefix = "An operator has paused "
 	// NoSubscriptionRuns is the reason if no subscription is active.
 	NoSubscriptionRuns = "No subscription is active, so nothing is read."
 	// EndedAtPlatform is the reason, a sentence, if an account was disconnected because the person
@@ -80,10 +82,10 @@ var (
 	PlatformName = platformNameSQL()
 	// Paused is a sentence for agencies and clients: an operator has paused the connection or its
 	// platform, or no subscription is active. Otherwise it is null.
-	Paused = `case when ` + PausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
+	Paused = `case when ` + PausedByOperator + ` then '` + PausedPrefix + `it. Ask the operator of this service.'
 	    when not ` + Subscribed + ` then '` + NoSubscriptionRuns + `'
 	    when ` + PlatformPaused + `
-	      then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
+	      then '` + PausedPrefix + `all reading from this platform. Ask the operator of this service.' end`
 )
 
 func platformNameSQL() string {

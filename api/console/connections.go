@@ -15,13 +15,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-const connectionsOnAPage = "200"
-
 type connectionsView struct {
 	directory.Account
 
 	Connected []connection
-	More      bool
 	Networks  []domain.Platform
 	Waits     bool // a first reading is pending
 	Fault     string
@@ -42,14 +39,14 @@ func clientConnections(v *visit, client directory.Account) (view, error) {
 }
 
 func showConnections(v *visit, client directory.Account, fault string) (view, error) {
-	list, meta, err := getMeta[[]directory.ConnectedPlatform, readmodels.ListMeta](
-		v, "/api/platforms", url.Values{"account": {client.ID}, "limit": {connectionsOnAPage}})
+	list, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{"account": {client.ID}})
 	if err != nil {
 		return nil, err
 	}
-	shown := connectionsView{
-		Account: client, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
-	}
+	slices.SortStableFunc(list, func(a, b directory.ConnectedPlatform) int { // the API sorts by id
+		return cmp.Or(cmp.Compare(a.Platform, b.Platform), inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
+	})
+	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault}
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{
 			Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID),
@@ -67,6 +64,9 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
 		if p.State == directory.PlatformDisconnected {
 			says = string(p.Reason) // written by this service, not by the platform
+		}
+		if i := strings.Index(string(p.Reason), readmodels.PausedPrefix); i >= 0 && p.State == directory.PlatformReconnect {
+			says += " " + string(p.Reason[i:])
 		}
 		c := connection{ConnectedPlatform: p, Says: says}
 		switch p.State {

@@ -2161,7 +2161,7 @@ export interface components {
             role: string;
             /** @description Always true: the role is the current one, not the one at the requested moment. */
             today: boolean;
-            /** @description Ordered by id, at most 500. */
+            /** @description Ordered by name, at most 500. */
             users: components["schemas"]["Named"][];
             /**
              * Format: int64
@@ -2663,7 +2663,7 @@ export interface components {
             connected: components["schemas"]["ConnectedNow"][];
             /** @description True if the person did not give consent on the platform; otherwise it is absent. */
             declined?: boolean;
-            /** @description Lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
+            /** @description Lists the pages that the sign-in no longer covers, each by name and platform. They need a new sign-in. */
             fell_away: string[];
             /** @description Says why nothing was connected and what to do; null if something was connected. */
             refused: string | null;
@@ -2759,7 +2759,7 @@ export interface components {
             profile_id: string;
             /** @description The name on the platform. */
             profile_name: string;
-            /** @description A sentence that says what is wrong and what to do. Null if there is no problem. */
+            /** @description Says what is wrong and what to do. Null if there is no problem. For an account that waits for a sign-in, it also mentions an operator's pause or a missing subscription. */
             reason: string | null;
             /**
              * @description The error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.

@@ -78,7 +78,8 @@ type ConnectedPlatform struct {
 	// reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data,
 	// invalid or internal. Null after a success.
 	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid internal"`
-	// Reason is a sentence that says what is wrong and what to do. Null if there is no problem.
+	// Reason says what is wrong and what to do. Null if there is no problem. For an account that
+	// waits for a sign-in, it also mentions an operator's pause or a missing subscription.
 	Reason domain.OptionalText `json:"reason"`
 	// RetryAt is the earliest time of the next attempt after a failure; null if there was no
 	// failure.
@@ -155,7 +156,7 @@ var platformsSQL = `
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
 		       case when not s.connected then coalesce(` + readmodels.EndedAtPlatform + `, '')
-		            when ` + readmodels.AwaitsSignIn + ` then st.reason
+		            when ` + readmodels.AwaitsSignIn + ` then concat_ws(' ', st.reason, ` + readmodels.Paused + `)
 		            else coalesce(` + readmodels.Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,

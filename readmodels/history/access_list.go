@@ -93,7 +93,7 @@ type SpansMeta struct {
 type AccessStaff struct {
 	DirectoryStaff
 
-	Users      []Named `json:"users"`       // ordered by id, at most 500
+	Users      []Named `json:"users"`       // ordered by name, at most 500
 	UsersCount int64   `json:"users_count"` // total number
 }
 
@@ -246,7 +246,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	var err error
 	staff.Users, err = pg.List(ctx, tx, "read staff", scan, `
 		select id, name, count(*) over () from users where account_id = $1 and active and $2 in ('', id)
-		  order by id limit $3`,
+		  order by name collate "C", id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
 	return staff, err
 }
