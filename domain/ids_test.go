@@ -182,6 +182,15 @@ func TestComputedIDsTellTheirPartsApart(t *testing.T) {
 		domain.ComputedConnection(computingAgency, domain.Facebook, computingClient, "1"))
 }
 
+// A LinkedIn account without a type may be a person's profile.
+func TestPersonalAccounts(t *testing.T) {
+	t.Parallel()
+	for kind, personal := range map[domain.AccountType]bool{0: true, domain.LinkedInProfile: true, domain.LinkedInCompanyPage: false} {
+		require.Equal(t, personal, domain.LinkedIn.Personal(kind))
+		require.False(t, domain.Facebook.Personal(kind))
+	}
+}
+
 func TestComputedIDsAreAboveTheMainApplicationsAndSafeInJavaScript(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -432,8 +432,9 @@ func (p Platform) Kind(t AccountType) (kind AccountKind, known bool) {
 	return kind, false
 }
 
-// Personal reports whether accounts of the type belong to a person.
+// Personal reports whether accounts of the type belong to a person. Like [Platform.Kind], it treats
+// an unknown type as the first kind: a LinkedIn account without a type may carry a person's name.
 func (p Platform) Personal(t AccountType) bool {
-	kind, known := p.Kind(t)
-	return known && kind.Personal
+	kind, _ := p.Kind(t)
+	return kind.Personal
 }
