@@ -30,8 +30,8 @@
 //     token's account ([Identifier]). LinkedIn does not: with another member's token, a profile
 //     gets that member's figures, and this cannot be detected.
 //   - A part of a post, such as its insights, may be refused because the token lacks a permission
-//     or because of the post. If the part is refused for two posts and read for none, the token
-//     lacks the permission. Only this case is remembered.
+//     or because of the post. If the part is refused for two posts of one reading and read for
+//     none, the token lacks the permission. Only this case is remembered.
 //   - If a Facebook video names its post, the video is listed as that post. Videos are listed
 //     before posts, because posts do not name their videos.
 package platforms

@@ -20,8 +20,8 @@ type nodeRound struct {
 	noBatch bool // the platform accepts no batches: posts are read one by one
 	results []PostSnapshot
 
-	allowed map[string]bool     // parts that were read for at least one post
-	dropped map[string][]string // by part: posts that were read without it for lack of a permission
+	allowed map[string]bool // parts that were read for at least one post
+	dropped map[string]int  // by part: the number of posts that were read without it for lack of a permission
 }
 
 type question struct {
@@ -41,7 +41,7 @@ func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []
 	r := nodeRound{
 		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch,
 		noBatch: !f.refused.allows(edgeBatch, t.ExternalID, k.op),
-		allowed: map[string]bool{}, dropped: map[string][]string{},
+		allowed: map[string]bool{}, dropped: map[string]int{},
 	}
 	for _, p := range posts {
 		r.pending = append(r.pending, question{post: p, plan: r.initial})
@@ -277,18 +277,18 @@ func (r *nodeRound) tally(q question) {
 		if read {
 			r.allowed[part] = true
 		} else if requested {
-			r.dropped[part] = append(r.dropped[part], q.post.ID)
+			r.dropped[part]++
 		}
 	}
 	note(partSummaries, r.initial.summaries, q.plan.summaries)
 	note(partInsights, r.initial.skipClass == "" && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
 }
 
-// remember records the parts that the token may not read: the part was refused for two posts and
-// read for none. A part that was refused for one post may be forbidden only for that post.
+// remember records the parts that the token may not read: the part was refused for two posts of the
+// round and read for none. A part that was refused for one post may be forbidden only for that post.
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
-		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.permissions(), posts[0])) {
+		if !r.allowed[part] && posts > 1 {
 			r.unpermitted.recordRefusal(r.kind.edge, part, r.t.permissions())
 		}
 	}

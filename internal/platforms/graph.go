@@ -26,7 +26,7 @@ type graph struct {
 	pacific        *time.Location
 	refused        *negativeCache // metrics and fields that Meta does not know, or no longer does
 	unpermitted    *negativeCache // parts that an account's token may not read
-	single         *negativeCache // metrics and parts that were refused for single posts
+	single         *negativeCache // metrics that were refused for single posts
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {

@@ -27,7 +27,7 @@ type negativeCache struct {
 
 type refusal struct {
 	until time.Time
-	post  string // the post for which the part was refused; "" for a refusal that applies to all
+	post  string // the post for which the metric was refused; "" for a refusal that applies to all
 }
 
 // permissionTTL is short, because a person can get more rights on a page at any time.
@@ -83,19 +83,19 @@ func (c *negativeCache) usable(edge, account string, metrics []string) (ask, ref
 	return ask, refused
 }
 
-// confirm reports whether the platform recently refused the same part for another post of the
-// account. If so, it deletes that refusal; otherwise, it records this one. A single post may forbid
-// a part that others allow, so only a second refusal shows that the refusal applies to all posts.
-func (c *negativeCache) confirm(edge, part, account, post string) bool {
+// confirm reports whether the platform recently refused the same metric for another post of the
+// account. If so, it deletes that refusal; otherwise, it records this one. A single post may lack
+// a metric that others have, so only a second refusal shows that the refusal applies to all posts.
+func (c *negativeCache) confirm(edge, metric, account, post string) bool {
 	c.mu.Lock()
-	previous, found := c.refused[edge+"|"+part][account]
+	previous, found := c.refused[edge+"|"+metric][account]
 	confirmed := found && previous.post != post && previous.until.After(c.now())
 	if confirmed {
-		delete(c.refused[edge+"|"+part], account)
+		delete(c.refused[edge+"|"+metric], account)
 	}
 	c.mu.Unlock()
 	if !confirmed {
-		c.note(edge, part, account, post)
+		c.note(edge, metric, account, post)
 	}
 	return confirmed
 }
