@@ -105,12 +105,13 @@ func ticked(page answer, pages ...string) url.Values {
 
 const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/console/clients"}`
 
-// The page explains why a page is not read, and reloads if that may change soon.
+// The page explains why a page is not read, even if it was read before, and reloads if that may
+// change soon. It names the platform of the sign-in: Facebook for an Instagram account behind a page.
 func TestFailedFirstReadingIsExplained(t *testing.T) {
 	t.Parallel()
 	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`
 	for class, want := range map[platforms.Class]string{
-		platforms.ClassReconnect: "sign in there once more", platforms.ClassPermission: "leave everything selected at Facebook",
+		platforms.ClassReconnect: "waiting for a sign-in: Facebook no longer grants access", platforms.ClassPermission: "leave everything selected at Facebook",
 		platforms.ClassThrottled: "limits requests at the moment", platforms.ClassNotFound: "Check there whether it still exists",
 		platforms.ClassBlocked: "Check the account there", platforms.ClassInvalid: "Tell the person who sent you here",
 		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "not read yet. An operator has paused it.",
@@ -119,28 +120,15 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 		if class == "paused" {
 			reason = "An operator has paused it."
 		}
-		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(reason)}}}
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, ReadAt: new(time.Now()), Class: string(class), Reason: domain.OptionalText(reason)}}}
 		view.Platform = domain.Facebook
-		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
+		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Instagram, Name: "Bakery"}}}
 		says, again := api.ProgressTexts(view)
 		require.Len(t, says, 1)
 		require.Contains(t, says[0], want, class)
 		require.NotContains(t, says[0], "HTTP", class)
 		require.Equal(t, class == platforms.ClassRetry || class == "internal", again, class)
 	}
-}
-
-// A page that waits for a sign-in does not promise figures, even if it was read. It names the
-// platform of the sign-in: a person signs in at Facebook for an Instagram account behind a page.
-func TestReadPageThatWaitsForASignIn(t *testing.T) {
-	t.Parallel()
-	reading := domain.FirstReading{SocialAccountID: 5, ReadAt: new(time.Now()), Class: string(platforms.ClassReconnect), Reason: "removed"}
-	view := connect.View{Readings: []domain.FirstReading{reading}}
-	view.Platform = domain.Facebook
-	view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Instagram, Name: "Bakery"}}}
-	says, again := api.ProgressTexts(view)
-	require.Equal(t, []string{"waiting for a sign-in: Facebook no longer grants access. Start again, and sign in there once more."}, says)
-	require.False(t, again)
 }
 
 // The page of a finished sign-in shows if a page was disconnected later or belongs to another
@@ -248,11 +236,6 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	off := b.ask(http.MethodPost, "/api/platforms/"+strconv.FormatInt(number, 10)+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
 	require.Equal(t, http.StatusOK, off.status, off.body)
 	require.Equal(t, true, off.object(t)["data"].(map[string]any)["given_back"])
-	start2, _ := b.begun("agency", strings.Replace(forClient1, "{", `{"social_account":`+strconv.FormatInt(number, 10)+",", 1))
-	choose = mine.visit(atPlatform(t, mine.visit(start2, nil)), nil).header.Get("Location")
-	page = mine.visit(choose, nil)
-	require.Regexp(t, `value="1.0.1001"[^>]* checked>`, page.body, "the page to connect again")
-	require.NotRegexp(t, `value="1.0.1002"[^>]* checked>`, page.body)
 
 	word := start[strings.LastIndex(start, "/")+1:]
 	for _, secret := range []string{"SECRETCODE", "SECRETMORE", "TOKEN", word, strings.ToLower(word), mine.cookie} {

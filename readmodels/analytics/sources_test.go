@@ -126,11 +126,6 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
 			status: analytics.SourceDisconnected, reason: "It is no longer connected. Connect it again to resume reading.",
 		},
-		"token refused": {
-			reads:  whole,
-			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
-			status: analytics.SourceReconnect, reason: "Its connection must be authorized again: password changed.",
-		},
 		"token refused, and three days of thirty read": {
 			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
