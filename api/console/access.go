@@ -241,10 +241,7 @@ func decided(r history.Record, board string) decision {
 	return decision{inWords(r.Type), r.Actor, r.Time, address}
 }
 
-const (
-	beforeAll    = "1970-01-01" // a day before the first record
-	spansOnAPage = "200"
-)
+const beforeAll = "1970-01-01" // a day before the first record
 
 // openPerson shows a person's access in a range. Without a valid range, it shows the access at all
 // times.
@@ -254,7 +251,7 @@ func openPerson(v *visit) (view, error) {
 		Named: history.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "To (UTC)"),
 		Agency: v.who.Roles.Has(api.RoleAgency),
 	}
-	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
+	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {strconv.Itoa(api.MaxPageLimit)}}
 	if !shown.Wrong() {
 		shown.ask(q)
 	}

@@ -326,7 +326,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	}, history.SpansMeta{HistoryMeta: history.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
 	b := s.signedIn("auditor")
-	const periods = "GET /api/audit/access?from=1970-01-01&limit=200&user_id=" + adam
+	const periods = "GET /api/audit/access?from=1970-01-01&limit=500&user_id=" + adam
 	b.get("/console/people/"+adam+"?to=2026-10-04").says(http.StatusOK, "cursor=NEXT&amp;to=2026-10-04T12%3A00%3A00Z")
 	page := b.asks("/console/people/"+adam, periods)
 	requireInOrder(t, page.Body.String(), ">Bakery<", ">appetisers<") // a list of several pages has the order of the API
@@ -334,7 +334,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now<", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.asks("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03",
-		"GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=200&to=2026-10-03T23%3A59%3A59.999999Z&user_id="+adam).
+		"GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=500&to=2026-10-03T23%3A59%3A59.999999Z&user_id="+adam).
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
 	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a time that is before", "2026-10-05": "This time is in the future"} {
 		b.asks("/console/people/"+adam+"?from="+from+"&to=2026-10-03", periods).says(http.StatusOK, "<h1>Adam</h1>",
