@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// FigureScopes holds figures that need the same scopes.
+// FigureScopes holds figures that need the same scopes. If several groups contain a figure, the
+// scopes of one of them are enough.
 type FigureScopes struct {
 	Of      Figures
 	Scopes  []string // in the platform's spelling; scopes of [PlatformFacts.LoginBy] if the platform has one
@@ -90,23 +91,34 @@ func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {
 		return Permissions{Ungranted: []UngrantedFigure{}}
 	}
 	granted := append([]string{}, strings.Fields(*stored)...)
-	ungranted := []UngrantedFigure{}
 	own := slices.Collect(maps.Values(p.Facts().OwnScopes))
 	byOwn := slices.ContainsFunc(granted, func(scope string) bool { return slices.Contains(own, scope) })
-	for _, need := range p.FiguresOf(t, byOwn) {
-		var lacking []string
-		for _, scope := range need.Scopes {
-			if !slices.Contains(granted, scope) {
-				lacking = append(lacking, scope)
-			}
-		}
+	lacks := func(scope string) bool { return !slices.Contains(granted, scope) }
+	return Permissions{Granted: &granted, Ungranted: Ungranted(p.FiguresOf(t, byOwn), lacks)}
+}
+
+// Ungranted returns the figures that cannot be read without the scopes that are lacking.
+func Ungranted(needs []FigureScopes, lacks func(scope string) bool) []UngrantedFigure {
+	type key struct {
+		of   Figures
+		name string
+	}
+	done := map[key]bool{} // can be read, or is already in the list
+	for _, need := range needs {
 		for _, figure := range need.Figures {
-			if len(lacking) > 0 {
-				ungranted = append(ungranted, UngrantedFigure{need.Of, figure.Name, lacking})
+			done[key{need.Of, figure.Name}] = done[key{need.Of, figure.Name}] || !slices.ContainsFunc(need.Scopes, lacks)
+		}
+	}
+	ungranted := []UngrantedFigure{}
+	for _, need := range needs {
+		lacking := slices.DeleteFunc(slices.Clone(need.Scopes), func(scope string) bool { return !lacks(scope) })
+		for _, figure := range need.Figures {
+			if k := (key{need.Of, figure.Name}); !done[k] {
+				ungranted, done[k] = append(ungranted, UngrantedFigure{need.Of, figure.Name, lacking}), true
 			}
 		}
 	}
-	return Permissions{Granted: &granted, Ungranted: ungranted}
+	return ungranted
 }
 
 // Kind says how the values of a figure can be combined over time.

@@ -80,6 +80,7 @@ var platforms = []PlatformFacts{
 					{MetricComments, Cumulative, "comments"},
 				}},
 				{FiguresOfPosts, []string{"pages_read_engagement", "read_insights"}, []FigureSource{
+					{MetricLikes, Cumulative, "reactions"}, // used if there is no summary
 					{MetricViews, Cumulative, "post_media_view (of videos total_video_views, of reels their plays)"},
 					{MetricImpressions, Cumulative, "post_media_view"},
 					{MetricReach, Cumulative, "post_total_media_view_unique"},

@@ -363,7 +363,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	permissions := domain.Permissions{
 		Granted: &[]string{"pages_read_engagement", "read_insights"},
 		Ungranted: []domain.UngrantedFigure{
-			{Of: domain.FiguresOfPosts, Figure: "likes", Scopes: lacks}, {Of: domain.FiguresOfPosts, Figure: "comments", Scopes: lacks},
+			{Of: domain.FiguresOfPosts, Figure: "comments", Scopes: lacks}, // likes are read from the insights
 		},
 	}
 	require.Equal(t, permissions, shown.Permissions)

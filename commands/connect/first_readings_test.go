@@ -127,12 +127,22 @@ func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
 	require.Empty(t, view.Choice.StayEmpty)
 	s.dialog.consent.Declined = []string{"pages_read_user_content"}
 	_, view = s.signIn(facebook(north))
-	require.Equal(t, []string{"of posts: comments, likes"}, view.Choice.StayEmpty)
+	require.Equal(t, []string{"of posts: comments"}, view.Choice.StayEmpty)
 	s.dialog.consent.Declined = []string{"read_insights"}
 	_, view = s.signIn(facebook(north))
 	require.Equal(t, []string{
 		"of pages and profiles: clicks, demographics, engagement, impressions, likes, reach, views",
 		"of posts: average watch time, clicks, impressions, reach, views", // and not their likes
+	}, view.Choice.StayEmpty)
+	// A figure that several platforms lack is listed once.
+	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	s.dialog.consent.Offered = append(s.dialog.consent.Offered, linked)
+	s.dialog.consent.Declined = append(s.dialog.consent.Declined, "pages_read_user_content", "instagram_manage_insights")
+	_, view = s.signIn(facebook(north))
+	require.Equal(t, []string{
+		"of pages and profiles: demographics, engagement, impressions, likes, reach, views", "of posts: average watch time, impressions, reach, views",
+		"Facebook, of pages and profiles: clicks", "Facebook, of posts: clicks, comments, likes",
+		"Instagram, of pages and profiles: comments, shares", "Instagram, of posts: saves, shares",
 	}, view.Choice.StayEmpty)
 }
 

@@ -217,35 +217,38 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty lists the figures of the offered pages that need a declined scope. If there are pages
-// of several platforms, it names the platform, because only one of them may lack a figure.
-func stayEmpty(w waiting) (says []string) {
-	figures := map[domain.Platform][]domain.UngrantedFigure{}
-	for _, o := range w.Offered {
-		figures[o.Platform] = append(figures[o.Platform], ungranted(o, w)...)
-	}
-	for _, p := range domain.Platforms() {
-		for _, group := range StayEmpty(figures[p]) {
-			if len(figures) > 1 {
-				group = p.Title() + ", " + group
-			}
-			says = append(says, group)
-		}
-	}
-	return says
-}
-
-func ungranted(o offered, w waiting) (figures []domain.UngrantedFigure) {
+// stayEmpty lists the figures of the offered pages that need a declined scope: first those that all
+// offered platforms lack, then those that only one platform lacks, with its name.
+func stayEmpty(w waiting) []string {
 	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
-	for _, need := range o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin) {
-		if !slices.ContainsFunc(need.Scopes, declined) {
-			continue
+	lacking := map[domain.Platform][]domain.UngrantedFigure{}
+	for _, o := range w.Offered {
+		needs := o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin)
+		lacking[o.Platform] = append(lacking[o.Platform], domain.Ungranted(needs, declined)...)
+	}
+	var everywhere []domain.UngrantedFigure
+	var only []string
+	for _, p := range domain.Platforms() {
+		var here []domain.UngrantedFigure
+		for _, u := range lacking[p] {
+			isIt := func(other domain.UngrantedFigure) bool { return other.Of == u.Of && other.Figure == u.Figure }
+			lacks := 0
+			for _, figures := range lacking {
+				if slices.ContainsFunc(figures, isIt) {
+					lacks++
+				}
+			}
+			if lacks == len(lacking) {
+				everywhere = append(everywhere, u)
+			} else {
+				here = append(here, u)
+			}
 		}
-		for _, figure := range need.Figures {
-			figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure.Name})
+		for _, group := range StayEmpty(here) {
+			only = append(only, p.Title()+", "+group)
 		}
 	}
-	return figures
+	return append(StayEmpty(everywhere), only...)
 }
 
 // StayEmpty lists figures for people, separately for accounts and posts, because the same figure

@@ -261,7 +261,7 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	says("PostsViews", domain.TikTok, source{partial, missing + "views.", lacks("video.list", "views")})
 	says("PostsTotalEngagements", domain.TikTok, source{partial, missing + "likes, comments, shares.", lacks("video.list", "likes", "comments", "shares")})
 	says("PostsTotalEngagements", domain.Facebook,
-		source{partial, missing + "likes, comments. " + notRead, lacks("pages_read_user_content", "likes", "comments")})
+		source{partial, missing + "comments. " + notRead, lacks("pages_read_user_content", "comments")})
 	says("PostsViews", domain.Facebook, source{neverRead, notRead, lacks("")})
 	says("PostsViews", domain.Instagram, source{neverRead, notRead, lacks("")})
 
@@ -271,7 +271,8 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	exec(t, db, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, read_at, due_at, updated_at)
 		values ('post_insights', $1, 13, $2, $2, $2)`, int(domain.Instagram), inJune)
-	says("PostsLikes", domain.Facebook, source{partial, missing + "likes.", lacks("pages_read_user_content", "likes")})
+	const noGain = "Its posts were read, but no post has two readings that show a gain in this range."
+	says("PostsLikes", domain.Facebook, source{partial, noGain, lacks("")})                                 // insights contain likes
 	says("PostsViews", domain.Instagram, source{partial, "No figures were read in this range.", lacks("")}) // it has no posts
 }
 

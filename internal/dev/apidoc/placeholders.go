@@ -35,7 +35,10 @@ func sources(of domain.Figures, figure string) string {
 		var metrics []string
 		kind := ""
 		for _, source := range p.Sources(of, figure) {
-			metrics, kind = append(metrics, source.Source), strings.ReplaceAll(string(source.Kind), "_", " ")
+			if !slices.Contains(metrics, source.Source) {
+				metrics = append(metrics, source.Source)
+			}
+			kind = strings.ReplaceAll(string(source.Kind), "_", " ")
 		}
 		if metrics == nil {
 			lacks = append(lacks, p.Title())
