@@ -361,9 +361,9 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Facebook, 10, ok, ""), of(domain.TikTok, 11, ok, ""), of(domain.Facebook, 12, ok, ""),
 		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
-		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", uncounted),
-		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). For impressions, 3 of 24 days were read.", uncounted),
-		of(domain.TikTok, 6, partial, "Its newest reading lacks impressions (permission), reach (unsupported).",
+		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (not reported by the platform).", uncounted),
+		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (not reported by the platform). For impressions, 3 of 24 days were read.", uncounted),
+		of(domain.TikTok, 6, partial, "Its newest reading lacks impressions (a permission is missing), reach (not reported by the platform).",
 			domain.MissingFigure{Name: "impressions", Reason: "permission"}, uncounted),
 		of(domain.Instagram, 8, partial, "For impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
@@ -379,7 +379,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
-		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (permission).<",
+		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
 		">"+permission+"likes, comments, shares. "+permission+"views.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
 		">No figures of posts were read in this range.<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")

@@ -28,8 +28,10 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
-	erased       bool      // no longer in the directory, and its readings are erased
-	erasedAt     time.Time // readings before this time are erased
+	// first connected after the range
+	connectedLater bool
+	erased         bool      // no longer in the directory, and its readings are erased
+	erasedAt       time.Time // readings before this time are erased
 }
 
 // SQL for the newest reading of social account s in the scope: a reading of the account itself, or
@@ -75,7 +77,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       coalesce(`+readmodels.Paused+`, '')
+		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false)
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
@@ -91,7 +93,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
-					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused)
+					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
+					&f.connectedLater)
 				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))

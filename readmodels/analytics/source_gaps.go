@@ -63,6 +63,9 @@ func lacking(read []byDay, first, end day) string {
 	if n == int(end-first) {
 		return ""
 	}
+	if end-first == 1 {
+		return "the day was not read"
+	}
 	return fmt.Sprintf("%d of %d days were read", n, end-first)
 }
 

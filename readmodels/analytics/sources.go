@@ -238,6 +238,8 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		s.Status, why = SourcePartial, noLongerBelongs+"member. Earlier readings are kept."
 	case f.leftTheScope:
 		s.Status, why = SourcePartial, noLongerBelongs+"account. Earlier readings are kept."
+	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
+		s.Status, s.Missing, why = SourcePartial, []domain.MissingFigure{}, ConnectedLater
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
 	case f.awaitsSignIn:
@@ -247,7 +249,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		}
 		why += "."
 	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
-		lacking := strings.ReplaceAll(listMissing(s.Missing), " ("+reasonPermission+")", "")
+		lacking := strings.ReplaceAll(listMissing(s.Missing), missingWords[reasonPermission], "")
 		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."
 		if len(s.Missing) < len(qc.metrics) {
 			why += " " + qc.whyNothing(f, neverRead, postsRead)
@@ -290,6 +292,9 @@ func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) strin
 
 // NoSubscriptionRan is the reason if no subscription was active at any time in the range.
 const NoSubscriptionRan = "No subscription was active in this range, so nothing was read."
+
+// ConnectedLater is the reason if the account was connected after the range, whatever its status.
+const ConnectedLater = "It was connected after this range."
 
 func (f sourceFacts) unsubscribedOr(reason string) string {
 	if !f.subscribed {
@@ -369,10 +374,16 @@ func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.Missing
 	}
 }
 
+// missingWords are the reasons of [domain.MissingFigure] in sentences. "empty" needs no words.
+var missingWords = map[string]string{
+	reasonUnsupported: " (not reported by the platform)", reasonPermission: " (a permission is missing)",
+	"throttled": " (the rate limit was reached)", "error": " (the request failed)",
+}
+
 func listMissing(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
-		parts[i] = m.Name + " (" + m.Reason + ")"
+		parts[i] = m.Name + missingWords[m.Reason]
 	}
 	return strings.Join(parts, ", ")
 }

@@ -34,6 +34,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	}
 	lacking := read(domain.Facebook, inJune, all[0])
 	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission", Detail: "read_insights"}}
+	empty := read(domain.Facebook, inJune, all[0])
+	empty.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty"}}
 	nothing := read(domain.Facebook, inJune)
 	nothing.Missing = []domain.MissingFigure{
 		{Name: domain.MetricFollowers, Reason: "unsupported"}, {Name: domain.MetricEngagement, Reason: "unsupported"},
@@ -42,6 +44,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	disconnected, disconnectedHere, moved := connected, connected, connected
 	disconnected.Connected, disconnectedHere.Connected = false, false
 	disconnectedHere.ConnectionID, disconnectedHere.UpdatedAt = domain.FirstComputedID+11, inJune
+	later := connected
+	later.CreatedAt = june.To
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
 	in := func(from, to, now string) analytics.Range {
 		r := analytics.Range{From: at(from), To: at(to), Zone: time.UTC}
@@ -66,7 +70,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
-			reads: readings{lacking}, status: partial, reason: "Its newest reading lacks engagement (permission).", lacks: 1,
+			reads: readings{lacking}, status: partial, reason: "Its newest reading lacks engagement (a permission is missing).", lacks: 1,
 		},
 		"a metric lacks in the newest reading and has figures in the range": {
 			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: ok,
@@ -109,10 +113,21 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"a metric that the platform was not asked for": {
 			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial, lacks: 1,
-			reason: "Its newest reading lacks engagement (unsupported).",
+			reason: "Its newest reading lacks engagement (not reported by the platform).",
 		},
 		"read, but not in the range": {
 			reads: readings{counted(june.To, 5)}, status: partial, reason: "No figures were read in this range.",
+		},
+		"a metric came without a value": {
+			reads: readings{empty}, status: partial, reason: "Its newest reading lacks engagement.", lacks: 1,
+		},
+		"connected after the range": {
+			page: later, reads: readings{counted(june.To, 5)}, status: partial, reason: analytics.ConnectedLater,
+		},
+		"connected after the range, and read in it": {page: later, reads: whole, status: ok},
+		"a day that was not read": {
+			queried: in("2026-06-09 00:00", "2026-06-11 00:00", "2026-06-10 23:30"), reads: ofDay("2026-06-10"), status: partial,
+			reason: "For engagement, the day was not read.",
 		},
 		"never read": {status: analytics.SourceNeverRead, reason: "It has not been read yet."},
 		"never read without a subscription": {
@@ -301,7 +316,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 	require.EqualValues(t, "Its platform does not report views for posts.", reason)
 	status, reason = source("PostInsights", june)
 	require.Equal(t, analytics.SourcePartial, status, "its likes are known")
-	require.EqualValues(t, "The readings of its posts lack views (unsupported).", reason)
+	require.EqualValues(t, "The readings of its posts lack views (not reported by the platform).", reason)
 	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
 	require.EqualValues(t, "No figures were read in this range.", reason, "the more severe problem")
 }
