@@ -29,6 +29,11 @@ var reachWindows = []string{"day", "week", "days_28", "months_12"}
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
 	shown.Sources = sourcesOf("followers", meta.Sources)
 	shown.Hidden, shown.AsOf, shown.Open = meta.ClientsSeeNot, meta.AsOf, !meta.Complete
+	for _, s := range meta.Sources {
+		if s.Reason == analytics.ConnectedLater {
+			data.Total.SocialAccounts--
+		}
+	}
 	part := followersPart(data.Total)
 	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
 	tile.Part = part
@@ -64,15 +69,15 @@ func followersPart(s analytics.FollowerSeries) string {
 	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
 		all := s.Followers.Accounts
-		sentences = append(sentences, fmt.Sprintf("%s not compared (connected later, %s followers).",
+		sentences = append(sentences, fmt.Sprintf("%s not compared (connected later, %s).",
 			counted(all-same.Accounts, fmt.Sprintf("of %d accounts is", all), fmt.Sprintf("of %d accounts are", all)),
-			chart.Number(*s.Followers.Value-*same.Previous-*same.Change)))
+			counted(*s.Followers.Value-*same.Previous-*same.Change, "follower", "followers")))
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
 		sentences = append(sentences, fmt.Sprintf(
-			"%s of these followers belong to %s that moved to another client in this range. "+
-				"They are also counted there.",
-			chart.Number(moved.Followers), counted(moved.Accounts, "account", "accounts")))
+			"%s to %s that moved to another client in this range. Also counted there.",
+			counted(moved.Followers, "of these followers belongs", "of these followers belong"),
+			counted(moved.Accounts, "account", "accounts")))
 	}
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
@@ -337,6 +342,9 @@ func pointsOf[D any](days []D, read readDay[D]) (all []chart.Point, accounts, kn
 		p := chart.Point{Label: day, Short: day, Value: value}
 		if at, err := time.Parse(time.DateOnly, day); err == nil {
 			p.Label, p.Short, p.Begins = at.Format("2 January 2006"), at.Format("2 Jan"), begins(at)
+			if len(days) > oneYear {
+				p.Short = at.Format("Jan 2006")
+			}
 		}
 		all, accounts = append(all, p), max(accounts, n)
 		if value != nil {
@@ -345,6 +353,8 @@ func pointsOf[D any](days []D, read readDay[D]) (all []chart.Point, accounts, kn
 	}
 	return all, accounts, known
 }
+
+const oneYear = 366 // days; the axis of a longer range names years
 
 func begins(day time.Time) (of chart.Begins) {
 	if day.Weekday() == time.Monday {

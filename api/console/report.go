@@ -133,6 +133,9 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		}
 	}
 	for _, source := range now.Sources {
+		if source.Reason == analytics.ConnectedLater {
+			continue
+		}
 		at, why, gaps := network(source.PlatformName), whyMissing(source), strings.Join(source.Gaps, " ")
 		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
 		switch {
@@ -145,8 +148,32 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			shown.Missing = append(shown.Missing, at+", "+cmp.Or(string(source.Name), "unnamed page")+": "+why)
 		}
 	}
+	shown.speakOfMonth()
 	shown.Said = shown.sentences()
 	return nil
+}
+
+// speakOfMonth replaces the words of the figures page, whose range can be chosen and whose section
+// Data sources the report does not have.
+func (r *reportView) speakOfMonth() {
+	below := " Choose a month with readings."
+	if len(r.Missing) > 0 {
+		below = " See Missing data below."
+	}
+	words := strings.NewReplacer("this range", "this month", "This range", "This month",
+		" Choose a longer range, or see Data sources below.", below, " See Data sources below.", below)
+	for i := range r.Numbers {
+		n := &r.Numbers[i]
+		n.Note, n.Part = words.Replace(n.Note), words.Replace(n.Part)
+	}
+	for i := range r.Charts {
+		c := &r.Charts[i]
+		c.Empty, c.Series[0].Name = words.Replace(c.Empty), words.Replace(c.Series[0].Name)
+	}
+	for i := range r.Missing {
+		r.Missing[i] = words.Replace(r.Missing[i])
+	}
+	r.Costs.Why = words.Replace(r.Costs.Why)
 }
 
 func (r reportView) sentences() (said []string) {
@@ -154,17 +181,21 @@ func (r reportView) sentences() (said []string) {
 	if r.Open {
 		sofar = " so far"
 	}
-	words := map[string][3]string{ // texts before the number, after the number, and after the difference
-		figureNames["followers"]:  {r.Name + " had ", " followers " + r.AsOf, " at the end of " + r.Earlier},
-		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
-		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},
+	words := map[string][4]string{ // texts before, the unit for 1 and for others, and after the difference
+		figureNames["followers"]: {
+			r.Name + " had ", "follower " + r.AsOf, "followers " + r.AsOf, " at the end of " + r.Earlier,
+		},
+		figureNames["engagement"]: {
+			"Posts gained ", "like, comment or share" + sofar, "likes, comments and shares" + sofar, " in " + r.DaysBefore,
+		},
+		figureNames["views"]: {"Posts gained ", "video view" + sofar, "video views" + sofar, " in " + r.DaysBefore},
 	}
 	for _, n := range r.Numbers {
 		texts, known := words[n.Name]
 		if !known || n.Value == nil {
 			continue
 		}
-		sentence := texts[0] + chart.Number(*n.Value) + texts[1]
+		sentence := texts[0] + counted(*n.Value, texts[1], texts[2])
 		than := ", "
 		if n.Same != "" {
 			than = ". " + n.Same + " "
@@ -172,10 +203,10 @@ func (r reportView) sentences() (said []string) {
 		switch {
 		case n.Change == nil:
 		case *n.Change == 0:
-			sentence += than + "as many as" + texts[2]
+			sentence += than + "as many as" + texts[3]
 		default:
 			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
-			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + texts[2]
+			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + texts[3]
 		}
 		switch {
 		case n.Change == nil:

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -47,7 +48,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour", Reason: "For views, 4 of 30 days were read.",
-	}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reason: "It gives none."},
+	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reason: analytics.ConnectedLater}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reason: "It gives none."},
 		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b
@@ -95,12 +96,12 @@ func TestReport(t *testing.T) {
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
-		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this range are counted from their first reading.",
+		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this month are counted from their first reading.",
 		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: Its sign-in is no longer valid. Someone must sign in again.", "No post had any gains in this month",
-		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended")
+		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
 	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
@@ -154,14 +155,14 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	s.answerFollowers(data)
 	const compared = "Partly compared, 144,408 with 141,938: some accounts or days were read in only one of the two periods."
 	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
-		"67,441 of these followers belong to 1 account that moved to another client in this range. They are also counted there."
-	for _, path := range []string{"figures", "report"} {
+		"67,441 of these followers belong to 1 account that moved to another client in this %s. Also counted there."
+	for path, in := range map[string]string{"figures": "range", "report": "month"} {
 		page := b.get("/console/clients/" + bakery + "/" + path)
-		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared).
+		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+fmt.Sprintf(apart, in)+" "+compared).
 			lacks("with 259,499", "2,572")
 	}
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
-		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+apart)
+		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+fmt.Sprintf(apart, "month"))
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery}}, nil)
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
@@ -196,6 +197,28 @@ func TestReportOfTheCurrentMonth(t *testing.T) {
 			says(http.StatusOK, `name="`+wrong[0]+`" value="`+wrong[1]+`"`, `class="fault">Enter a`, "No results yet.")
 	}
 	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "does not have access to this page")
+}
+
+// A month without readings says so in its own words.
+func TestReportOfAMonthWithoutReadings(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	data := followers(1)
+	data.Total.Series[0].Followers, data.Total.SocialAccounts, data.Total.Followers.Accounts = nil, 2, 1
+	show := func(sources ...analytics.Source) page {
+		meta := analytics.Meta{TimeZone: "UTC", Complete: true, Sources: sources}
+		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
+		s.answer("GET /auth/getRoiViews", analytics.RoiViews{Total: analytics.Roi{Price: analytics.PriceNoViews}}, meta)
+		s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", analytics.PostsTotalEngagements{}, meta)
+		s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", analytics.PostsViews{}, meta)
+		return b.get("/console/clients/" + bakery + "/report")
+	}
+	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reason: analytics.ConnectedLater}
+	show(later).says(http.StatusOK, "Nothing was read in this month. Choose a month with readings.", "No page views were read in this month.", "had 1 follower at the end").
+		lacks("range", "Missing data", "Data sources", "Covers 1 of 2")
+	later.Reason = analytics.NothingRead + " in this range."
+	show(later).says(http.StatusOK, "Nothing was read in this month. See Missing data below.", "No followers were read in this month.", "Covers 1 of 2").
+		lacks("range", "Data sources")
 }
 
 // The page shows the name of the agency, and a stripe in its color if the directory contains one.

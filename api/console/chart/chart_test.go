@@ -277,10 +277,19 @@ func TestAxisLabelsStartCalendarPeriods(t *testing.T) {
 			x, err := strconv.ParseFloat(found[1], 64)
 			require.NoError(t, err)
 			require.LessOrEqual(t, x, 452.0)
+			require.Less(t, x+4.8*float64(len(found[2])), 481.0)
 			texts = append(texts, found[2])
 		}
 		require.Equal(t, want, texts)
 	}
+	long := days(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), make([]int64, 367)...)
+	for i := range long {
+		long[i].Short = "Jan 2026"
+	}
+	figure, err := chart.Chart{Series: []chart.Series{{Points: long}}}.Figure()
+	require.NoError(t, err)
+	require.Equal(t, 5, strings.Count(string(figure), ">Jan 2026</text>"))
+	require.Contains(t, string(figure), `x="442.4" y="190">`, "the end of the last one is not cut off")
 }
 
 // Large values that differ only in their last digits have long labels: the plot starts to the right

@@ -20,10 +20,12 @@ const (
 
 	labels   = 4   // maximum number of labels on the x axis without calendar periods
 	natural  = 6   // maximum number of labels at the starts of calendar periods
-	lastText = 452 // maximum x of the center of a label, so that its end is not cut off
+	lastText = 452 // maximum x of the center of the longest label, so that its end is not cut off
 	letter   = 9.6 // width of a letter on a phone, where text is largest
 	apart    = 6   // minimum distance at which dots are distinguishable
 	barShare = 0.7 // share of a part's width that its bars fill
+
+	longest = "31 Dec" // label without a year
 )
 
 type plot struct {
@@ -95,7 +97,8 @@ func plotOf(c Chart) plot {
 	first := c.Series[0].Points
 	room := (right - left) / float64(len(first))
 	for _, i := range labeled(first) {
-		p.Labels = append(p.Labels, label{at(min(left+(float64(i)+0.5)*room, lastText)), first[i].Short})
+		last := lastText - letter/2*float64(max(0, len(first[i].Short)-len(longest)))
+		p.Labels = append(p.Labels, label{at(min(left+(float64(i)+0.5)*room, last)), first[i].Short})
 	}
 	for i, point := range first {
 		if point.Mark != "" {
@@ -123,6 +126,10 @@ func plotOf(c Chart) plot {
 // the shortest calendar period with 2 to 6 starts or, without such a period, parts at
 // equal distances.
 func labeled(points []Point) (at []int) {
+	most := natural
+	if len(points) > 0 && len(points[0].Short) > len(longest) {
+		most--
+	}
 	for unit := Week; unit <= Year; unit <<= 1 {
 		at = at[:0]
 		for i, p := range points {
@@ -130,7 +137,7 @@ func labeled(points []Point) (at []int) {
 				at = append(at, i)
 			}
 		}
-		if len(at) >= 2 && len(at) <= natural {
+		if len(at) >= 2 && len(at) <= most {
 			return at
 		}
 	}
