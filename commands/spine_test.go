@@ -381,7 +381,7 @@ func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 		_, err := again()
 		e := asError(t, err)
 		require.Equal(t, domain.CodeUnavailable, e.Code, "%s: %s", name, e.Message)
-		require.Contains(t, e.Message, "records behind the log. Nothing was changed", name)
+		require.Contains(t, e.Message, "is behind the log. Nothing was changed", name)
 	}
 	require.Equal(t, appended, s.appended())
 

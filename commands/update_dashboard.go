@@ -160,8 +160,7 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		case <-moved:
 		case <-time.After(pollInterval):
 		case <-waiting.Done():
-			return view, nil, unavailable("The read model is %d records behind the log. "+
-				"Nothing was changed. Try again.", end-view.Folded)
+			return view, nil, unavailable("The read model is behind the log. Nothing was changed. Try again.")
 		}
 	}
 }

@@ -93,9 +93,9 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classPaused, textIf(s.Paused, "is paused by an operator and shows no new events until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
-			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
+			"is "+operator.Events(s.Lag)+" behind and makes no progress. Try again shortly")},
 		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(),
-			fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
+			"is "+operator.Events(s.Lag)+" behind and makes no progress")},
 		{classParked, textIf(s.Parked > 0,
 			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
 		{classProblem, textIf(s.Problem != "" && !s.Paused,
@@ -151,9 +151,9 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 			"Start a process with the role projector"
 	// For example, the log has lost records that were not folded yet.
 	case m.missing(s) > 0 && unfollowed(s) != "":
-		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + unfollowed(s)
+		return "cannot be read: it lacks " + operator.Events(m.missing(s)) + " of the log and " + unfollowed(s)
 	case m.missing(s) > 0:
-		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
+		return "is catching up with the log (" + operator.Events(m.missing(s)) + " to go). Try again shortly"
 	default:
 		return ""
 	}
@@ -192,9 +192,8 @@ func (m *Monitor) wentBack(s operator.Projection) string {
 		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
 		n += m.highest[position] - p.NextOffset
 	}
-	return textIf(n > 0, fmt.Sprintf(
-		"was reset to an earlier state together with its database and is catching up (%d events to go). "+
-			"Try again shortly", n))
+	return textIf(n > 0, "was reset to an earlier state together with its database and is catching up ("+
+		operator.Events(n)+" to go). Try again shortly")
 }
 
 // foldedByNobody reports a generation only after a few seconds, because a process may be starting

@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -96,8 +97,13 @@ type StillParked struct {
 
 // ParkedEvents formats a number of parked events: "1 parked event", "2 parked events".
 func ParkedEvents[N int | int64](n N) string {
+	return strings.Replace(Events(n), "event", "parked event", 1)
+}
+
+// Events formats a number of events: "1 event", "2 events".
+func Events[N int | int64](n N) string {
 	if n == 1 {
-		return "1 parked event"
+		return "1 event"
 	}
-	return fmt.Sprintf("%d parked events", n)
+	return fmt.Sprintf("%d events", n)
 }
