@@ -270,7 +270,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 	}
 	notes := map[string]string{} // for people on the list
 	for _, u := range shown.Board.UsersNotShown {
-		notes[u.ID] = cmp.Or(notShown[u.Reason], "no longer in the directory; cannot open the board")
+		notes[u.ID] = cmp.Or(notShown[u.Reason], "not in the directory; cannot open the board")
 	}
 	for _, u := range shown.Board.Users {
 		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name

@@ -476,7 +476,7 @@ func TestPostsPublishedAreTheAPIs(t *testing.T) {
 		s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{Total: total}, nil)
 		return b.get("/console/clients/" + bakery + "/figures")
 	}
-	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "No posts are known.")
+	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "Not known for this range: no post has been read yet, or nothing since the range began.")
 	posts(analytics.Activity{AccountsMeasured: 2, Posts: new(int64(0)), Frequency: new(0.0), Regularity: new(0.0)}).
 		says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">0</span>`, "Activity of 2 of 3 accounts: 0 of 100 for frequency")
 }
@@ -497,7 +497,7 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	ended := b.get("/console/clients/" + bakery + "/figures").Body.String()
 	require.Equal(t, 1, strings.Count(ended, "so nothing is read."), "once is enough")
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
-	const badge, live = `<span class="badge warn">not read</span>`, "Newer figures appear here automatically."
+	const badge, live = `<span class="badge warn">not read</span>`, "When newer figures for this range are read, they appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
@@ -523,7 +523,8 @@ func TestABoardIsShown(t *testing.T) {
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
 	s.answer("GET /api/users", []directory.User{}, nil)
-	s.view.Users, s.view.UsersNotShown = nil, nil
+	s.view.Users, s.view.UsersNotShown, s.view.AllowClientDashboard = nil, nil, true
+	b.get(edits).says(http.StatusOK, "The board is open, but no client user on its list can open it now.").lacks("0 people")
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
 	s.answer("GET /api/accounts", []directory.Account{{ID: agency, Name: "The agency"}}, nil)

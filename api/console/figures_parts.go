@@ -124,7 +124,7 @@ func money(minor int64, currency string) string {
 
 func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	note := "No posts are known."
+	note := "Not known for this range: no post has been read yet, or nothing since the range began."
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
 		part := ""
 		if data.Total.AccountsMeasured < data.Total.SocialAccounts {
