@@ -105,21 +105,24 @@ type newAccountBody struct {
 
 // madeAccount is a client that was added.
 type madeAccount struct {
-	ID            string `json:"id"`
-	RowID         int64  `json:"row_id"`         // integer id, the `accountId` of the analytics paths
-	ParentAccount string `json:"parent_account"` // the agency
-	Name          string `json:"name"`
-	Email         string `json:"email"`
-	Phone         string `json:"phone"`
-	Address       string `json:"address"`
-	Active        bool   `json:"active"`
+	ID            string              `json:"id"`
+	RowID         int64               `json:"row_id"`         // integer id, the `accountId` of the analytics paths
+	ParentAccount string              `json:"parent_account"` // the agency
+	Name          string              `json:"name"`
+	Email         domain.OptionalText `json:"email"`   // null if none was given
+	Phone         domain.OptionalText `json:"phone"`   // null if none was given
+	Address       domain.OptionalText `json:"address"` // null if none was given
+	Active        bool                `json:"active"`
 }
 
 func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
 	a, err := d.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
 		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Key: key,
 	})
-	return madeAccount{a.ID, a.RowID, a.ParentAccount, a.Name, a.Email, a.Phone, a.Address, a.Active}, err
+	return madeAccount{
+		a.ID, a.RowID, a.ParentAccount, a.Name, domain.OptionalText(a.Email), domain.OptionalText(a.Phone),
+		domain.OptionalText(a.Address), a.Active,
+	}, err
 }
 
 // newUserBody is a person to invite.
@@ -134,20 +137,20 @@ type newUserBody struct {
 
 // madeUser is a person who was invited.
 type madeUser struct {
-	ID        string    `json:"id"`
-	AccountID string    `json:"account_id"` // the agency, or one of its clients
-	Name      string    `json:"name"`
-	Email     string    `json:"email"`
-	Phone     string    `json:"phone"`
-	Active    bool      `json:"active"`
-	CreatedAt time.Time `json:"created_at"`
+	ID        string              `json:"id"`
+	AccountID string              `json:"account_id"` // the agency, or one of its clients
+	Name      string              `json:"name"`
+	Email     string              `json:"email"`
+	Phone     domain.OptionalText `json:"phone"` // null if none was given
+	Active    bool                `json:"active"`
+	CreatedAt time.Time           `json:"created_at"`
 }
 
 func (d *DirectoryDeps) postUser(r *http.Request, add newUserBody, key string) (madeUser, error) {
 	u, err := d.Local.Invite(r.Context(), caller(r, RoleAgency), commands.NewPerson{
 		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: key,
 	})
-	return madeUser{u.ID, u.AccountID, u.Name, u.Email, u.Phone, u.Active, u.CreatedAt}, err
+	return madeUser{u.ID, u.AccountID, u.Name, u.Email, domain.OptionalText(u.Phone), u.Active, u.CreatedAt}, err
 }
 
 // making returns an operation that creates something from a body, once per idempotency key.

@@ -91,6 +91,8 @@ func TestDiscovery(t *testing.T) {
 		{"/api/members", "name", []any{"Alice", "Bob"}, []any{"Alice"}},
 		{"/api/members?q=alice@example", "image", []any{"https://img.example/alice.png"}, []any{"https://img.example/alice.png"}},
 		{"/api/members?userId=" + bob, "id", []any{9.0}, nil},
+		{"/api/members?userId=" + bob, "image", []any{nil}, nil},
+		{"/api/accounts?q=ent%202", "phone", []any{nil}, nil},
 		{"/api/members?active=false", "id", nil, nil},
 		{"/api/members", "social_accounts", []any{1.0, 1.0}, []any{1.0}},
 		{"/api/categories", "name", []any{"Food", "Travel"}, []any{"Food", "Travel"}},

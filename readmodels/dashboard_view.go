@@ -48,16 +48,16 @@ type MainAccount struct {
 type LinkedAccount struct {
 	ID      string `json:"id"`
 	Name    string `json:"name"`
-	Email   string `json:"email"`
-	Phone   string `json:"phone"`
-	Address string `json:"address"`
+	Email   string `json:"email"`   // empty if unknown
+	Phone   string `json:"phone"`   // empty if unknown
+	Address string `json:"address"` // empty if unknown
 }
 
 // DashboardUser is an active user on the list who belongs to a linked account.
 type DashboardUser struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
-	Email     string     `json:"email"`
+	Email     string     `json:"email"` // empty if unknown
 	Image     string     `json:"image"`
 	Account   string     `json:"account"`
 	IsOwner   bool       `json:"is_owner"`
@@ -77,8 +77,8 @@ type UserNotShown struct {
 type POC struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
-	Email       string `json:"email"`
-	Phone       string `json:"phone"`
+	Email       string `json:"email"` // empty if unknown
+	Phone       string `json:"phone"` // empty if unknown
 	Image       string `json:"image"`
 	MeetingLink string `json:"meeting_link"`
 }

@@ -85,7 +85,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		{Action: domain.ActionGenerationSwitchedBack, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "readers use it"},
 		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
-	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})
+	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
 	pause(t, p.Log, domain.PauseProjection, "operations")
 	exec(t, p.DB, `insert into parked select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v9'

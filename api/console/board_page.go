@@ -297,7 +297,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if !listed && (!u.Active && !u.ResetPending || u.AccountID == staff) {
 			continue
 		}
-		note := u.Email
+		note := string(u.Email)
 		if !u.Active && !u.ResetPending {
 			note = notShown["inactive"]
 		}
@@ -312,7 +312,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if lookups++; lookups <= accountsToAsk {
 			u, _ = get[directory.User](v, "/api/users/"+url.PathEscape(id), nil) // optional: its name
 		}
-		addChoice(shown, cmp.Or(u.AccountName, "Others"), pick(id, u.Name, u.Email))
+		addChoice(shown, cmp.Or(u.AccountName, "Others"), pick(id, u.Name, string(u.Email)))
 	}
 	return nil
 }

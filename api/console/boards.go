@@ -62,7 +62,7 @@ func boardNotOpen(me *directory.Me, id string, why *domain.Error, boards, start 
 		closed.Said = "There is no such board, or you do not have access to it."
 	}
 	if me.Agency != nil {
-		closed.Agency = me.Agency.Name
+		closed.Agency = string(me.Agency.Name)
 	}
 	for _, d := range boardsOf(me) {
 		if d.SubAccountID != id {
@@ -91,7 +91,7 @@ func openBoard(v *visit, id, here string) (view, error) {
 // boardsOf returns the boards that a person can open, sorted by name; the API sorts by id.
 func boardsOf(me *directory.Me) []directory.MeDashboard {
 	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b directory.MeDashboard) int {
-		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
+		return inOrder(string(a.SubAccountName), a.SubAccountID, string(b.SubAccountName), b.SubAccountID)
 	})
 }
 
@@ -102,7 +102,7 @@ func ownBoards(v *visit) (view, error) {
 	}
 	shown := boardsView{Boards: boards}
 	if v.me.Agency != nil {
-		shown.Agency = v.me.Agency.Name
+		shown.Agency = string(v.me.Agency.Name)
 	}
 	return shown, nil
 }

@@ -71,7 +71,7 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	row := clientRow{DashboardSummary: summary}
 	for _, l := range summary.Linked {
 		if l.ID != summary.SubAccountID {
-			row.LinkedWith = append(row.LinkedWith, cmp.Or(l.Name, l.ID))
+			row.LinkedWith = append(row.LinkedWith, cmp.Or(string(l.Name), l.ID))
 		}
 	}
 	slices.Sort(row.LinkedWith) // the API sorts by id
@@ -128,13 +128,13 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	var unseen, missing []concern
 	if agency := v.me.Agency; agency != nil && len(sources[agency.ID]) > 0 {
-		all, missing = sourceConcerns(agency.Name, agency.ID, sources[agency.ID], declined[agency.ID])
+		all, missing = sourceConcerns(string(agency.Name), agency.ID, sources[agency.ID], declined[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
 			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
 		}
 	}
 	for _, board := range boards {
-		name := cmp.Or(board.SubAccountName, board.SubAccountID)
+		name := cmp.Or(string(board.SubAccountName), board.SubAccountID)
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {

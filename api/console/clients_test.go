@@ -54,7 +54,7 @@ func TestClientsAreListed(t *testing.T) {
 			list = nil
 			for i := range 11 {
 				id := fmt.Sprintf("b000000000000000000001%02d", i)
-				list = append(list, directory.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
+				list = append(list, directory.DashboardSummary{SubAccountID: id, SubAccountName: domain.OptionalText("Orchard " + strconv.Itoa(i)), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
 			}
 			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{}}
 		case q.Get("limit") == "500":

@@ -110,7 +110,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
 		}
 	} else if v.me.Account != nil {
-		names[v.me.Account.ID] = cmp.Or(v.me.Account.Name, v.me.Account.ID)
+		names[v.me.Account.ID] = cmp.Or(string(v.me.Account.Name), v.me.Account.ID)
 	}
 	for _, l := range links {
 		row := linkRow{ConnectLink: l, Account: cmp.Or(names[l.AccountID], l.AccountID), Open: l.Open(v.deps.Now())}
@@ -184,7 +184,7 @@ func makeLink(v *visit) (view, error) {
 	}
 	names := map[string]string{}
 	if v.me.Account != nil {
-		names[v.me.Account.ID] = v.me.Account.Name
+		names[v.me.Account.ID] = string(v.me.Account.Name)
 	}
 	nameAccounts(v, names, []string{entered.Client})
 	return connectLinkMadeView{made, cmp.Or(names[entered.Client], entered.Client)}, nil

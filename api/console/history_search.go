@@ -86,11 +86,11 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 	}
 	var names []string
 	for _, d := range list {
-		if len(list) == 1 || strings.EqualFold(d.SubAccountName, s.dashboard) {
+		if len(list) == 1 || strings.EqualFold(string(d.SubAccountName), s.dashboard) {
 			s.dashboard = d.SubAccountID
 			return "", nil
 		}
-		names = append(names, d.SubAccountName)
+		names = append(names, string(d.SubAccountName))
 	}
 	if names == nil {
 		return fmt.Sprintf("No client of the agency matches %q.", s.dashboard), nil

@@ -64,7 +64,8 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	for _, u := range board.Users {
 		if u.Account != client.ID {
 			row := rowOf(board, directory.User{
-				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, Active: u.Active, LastLogin: u.LastLogin,
+				ID: u.ID, Name: u.Name, Email: domain.OptionalText(u.Email), AccountID: u.Account, Active: u.Active,
+				LastLogin: u.LastLogin,
 			})
 			row.Through = accountName(board, u.Account)
 			shown.People = append(shown.People, row)

@@ -83,7 +83,7 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept}, zone: zone,
 	}
 	if v.me.Agency != nil {
-		shown.Agency, shown.Color = v.me.Agency.Name, v.me.Agency.Color
+		shown.Agency, shown.Color = string(v.me.Agency.Name), string(v.me.Agency.Color)
 	}
 	if !shown.Begun {
 		return shown, nil

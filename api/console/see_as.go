@@ -77,7 +77,7 @@ func openClientUser(v *visit, client directory.Account) (view, error) {
 		return nil, err
 	}
 	if me.Agency != nil {
-		shown.Agency = me.Agency.Name
+		shown.Agency = string(me.Agency.Name)
 	}
 	shown.Boards = boardsOf(&me)
 	if len(shown.Boards) == 1 {

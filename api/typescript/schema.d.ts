@@ -2173,18 +2173,18 @@ export interface components {
         Account: {
             /** @description Whether the account is active. */
             active: boolean;
-            /** @description Postal address; empty if unknown. */
-            address: string;
-            /** @description Email address; empty if unknown. */
-            email: string;
+            /** @description Postal address. Null if unknown. */
+            address: string | null;
+            /** @description Email address. Null if unknown. */
+            email: string | null;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description False for a client of the agency. */
             is_agency: boolean;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description Telephone number; empty if unknown. */
-            phone: string;
+            /** @description Telephone number. Null if unknown. */
+            phone: string | null;
             /**
              * Format: int64
              * @description The accountId in the analytics paths.
@@ -2213,8 +2213,8 @@ export interface components {
         AccountName: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, as in the directory. Empty if the account is not in the directory. */
-            name: string;
+            /** @description Name, as in the directory. Null if the account is not in the directory. */
+            name: string | null;
         };
         /** @description The response to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
@@ -2314,8 +2314,8 @@ export interface components {
             rebuild?: string;
             /** @description The current state of that rebuild; absent if it is no longer known. */
             rebuild_state?: components["schemas"]["RebuildState"];
-            /** @description Id of the request; empty on the command line. */
-            request_id: string;
+            /** @description Id of the request; null on the command line. */
+            request_id: string | null;
             /** @description Role that allowed the action. */
             role: string;
             /** @description What the action changes. */
@@ -2696,7 +2696,7 @@ export interface components {
             a_type?: components["schemas"]["AccountType"];
             /** @description The sub-account that it belongs to. */
             account_id: string;
-            /** @description Name of the account; empty if the directory does not contain it. */
+            /** @description Name of the account. */
             account_name: string;
             /**
              * Format: int64
@@ -3035,8 +3035,8 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description Name of the client. Empty if the client is not in the directory. */
-            sub_account_name: string;
+            /** @description Name of the client. Null if the client is not in the directory. */
+            sub_account_name: string | null;
             /**
              * Format: date-time
              * @description When it was last changed, UTC. Null if the dashboard does not exist yet.
@@ -3049,7 +3049,7 @@ export interface components {
             account: string;
             /** @description False while a password reset is pending. */
             active: boolean;
-            /** @description Email address; empty if unknown. */
+            /** @description Email address. Empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
@@ -3275,8 +3275,8 @@ export interface components {
         End: number | null;
         /** @description Names a connection that will no longer be read unless a person signs in before a given time. */
         EndsSoon: {
-            /** @description Sub-account, 24 hex digits; "" if unknown. */
-            account_id: string;
+            /** @description Sub-account, 24 hex digits; null if unknown. */
+            account_id: string | null;
             /**
              * Format: int64
              * @description Id of the refused connection.
@@ -3793,15 +3793,15 @@ export interface components {
         };
         /** @description One account of the linked set. */
         LinkedAccount: {
-            /** @description Postal address; empty if unknown. */
+            /** @description Postal address. Empty if unknown. */
             address: string;
-            /** @description Email address; empty if unknown. */
+            /** @description Email address. Empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description Telephone number; empty if unknown. */
+            /** @description Telephone number. Empty if unknown. */
             phone: string;
         };
         /** @description Describes a page of entries. */
@@ -3813,18 +3813,18 @@ export interface components {
         MadeAccount: {
             /** @description Whether the account is active. */
             active: boolean;
-            /** @description Postal address; empty if unknown. */
-            address: string;
-            /** @description Email address; empty if unknown. */
-            email: string;
+            /** @description Postal address. Null if none was given. */
+            address: string | null;
+            /** @description Email address. Null if none was given. */
+            email: string | null;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description Name, as in the directory. */
             name: string;
             /** @description The agency. */
             parent_account: string;
-            /** @description Telephone number; empty if unknown. */
-            phone: string;
+            /** @description Telephone number. Null if none was given. */
+            phone: string | null;
             /**
              * Format: int64
              * @description Integer id, the `accountId` of the analytics paths.
@@ -3872,14 +3872,14 @@ export interface components {
              * @description When it was created, UTC.
              */
             created_at: string;
-            /** @description Email address; empty if unknown. */
+            /** @description Email address. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description Telephone number; empty if unknown. */
-            phone: string;
+            /** @description Telephone number. Null if none was given. */
+            phone: string | null;
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
@@ -3912,12 +3912,12 @@ export interface components {
         };
         /** @description The agency for which the caller acts. */
         MeAgency: {
-            /** @description #rrggbb; empty if the directory has no color. */
-            colour: string;
+            /** @description #rrggbb; null if the directory has no color. */
+            colour: string | null;
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description Name, as in the directory. Empty if the account is not in the directory. */
-            name: string;
+            /** @description Name, as in the directory. Null if the account is not in the directory. */
+            name: string | null;
         };
         /** @description A dashboard that a client user may open. */
         MeDashboard: {
@@ -3925,8 +3925,8 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description Name of the client. Empty if the client is not in the directory. */
-            sub_account_name: string;
+            /** @description Name of the client. Null if the client is not in the directory. */
+            sub_account_name: string | null;
         };
         /** @description Lists the rights of the caller. */
         MeOpens: {
@@ -3947,10 +3947,10 @@ export interface components {
         MeUser: {
             /** @description Whether the user is active. Also false while a password reset is pending. */
             active: boolean;
-            /** @description Email address; empty if unknown. */
-            email: string;
-            /** @description URL of a picture; may be empty. */
-            image: string;
+            /** @description Email address. Null if unknown. */
+            email: string | null;
+            /** @description URL of a picture; null if the user has no picture. */
+            image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
             /** @description Name, as in the directory. */
@@ -3960,19 +3960,19 @@ export interface components {
         Member: {
             /** @description The account, 24 hex digits. */
             account_id: string;
-            /** @description Name of the account; empty if the directory does not contain it. */
+            /** @description Name of the account. */
             account_name: string;
             /** @description Whether the member is active. */
             active: boolean;
-            /** @description Email address of that user; empty if unknown. */
-            email: string;
+            /** @description Email address of that user; null if unknown. */
+            email: string | null;
             /**
              * Format: int64
              * @description Id of the member.
              */
             id: number;
-            /** @description URL of that user's picture; may be empty. */
-            image: string;
+            /** @description URL of that user's picture; null if the user has no picture. */
+            image: string | null;
             /** @description Name, as in the directory. */
             name: string;
             /**
@@ -4157,7 +4157,7 @@ export interface components {
             email: string;
             /** @description Name of the person, at most 200 characters. */
             name: string;
-            /** @description Telephone number; empty if unknown. */
+            /** @description Telephone number. */
             phone?: string;
         };
         /** @description The cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
@@ -4229,7 +4229,7 @@ export interface components {
         };
         /** @description A point of contact at the agency. */
         POC: {
-            /** @description Email address; empty if unknown. */
+            /** @description Email address. Empty if unknown. */
             email: string;
             /** @description Id, 24 hex digits. */
             id: string;
@@ -4239,7 +4239,7 @@ export interface components {
             meeting_link: string;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description Telephone number; empty if unknown. */
+            /** @description Telephone number. Empty if unknown. */
             phone: string;
         };
         /** @description An event in the log that a projection has not folded. */
@@ -5920,8 +5920,8 @@ export interface components {
         Series: components["schemas"]["GrowthDay"][];
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
-            /** @description Sub-account, 24 hex digits; "" if unknown. */
-            account_id: string;
+            /** @description Sub-account, 24 hex digits; null if unknown. */
+            account_id: string | null;
             /**
              * Format: int64
              * @description Id of the refused connection.
@@ -6458,7 +6458,7 @@ export interface components {
         User: {
             /** @description The account, 24 hex digits. */
             account_id: string;
-            /** @description Name of the account; empty if the directory does not contain it. */
+            /** @description Name of the account. */
             account_name: string;
             /** @description Whether the user is active. Also false for a user with a pending password reset. */
             active: boolean;
@@ -6469,8 +6469,8 @@ export interface components {
              * @description When it was created, UTC. Null if unknown.
              */
             created_at: string | null;
-            /** @description Email address; empty if unknown. */
-            email: string;
+            /** @description Email address. Null if unknown. */
+            email: string | null;
             /** @description Id, 24 hex digits. */
             id: string;
             /** @description URL of a picture; null if the user has no picture. */
@@ -7253,12 +7253,12 @@ export interface operations {
                      * @example {
                      *       "data": {
                      *         "active": true,
-                     *         "address": "",
+                     *         "address": null,
                      *         "email": "office@bakery.example.com",
                      *         "id": "6b078ebe6bd9684507bcd93b",
                      *         "name": "Corner Bakery",
                      *         "parent_account": "0e92c1b99bbc3514964b1e45",
-                     *         "phone": "",
+                     *         "phone": null,
                      *         "row_id": 5080090558489967
                      *       },
                      *       "message": "SUCCESS",
@@ -12364,7 +12364,7 @@ export interface operations {
                      *         "email": "jonas@bakery.example.com",
                      *         "id": "6b078ebe54b7aebcb9cb8fc9",
                      *         "name": "Jonas Weber",
-                     *         "phone": ""
+                     *         "phone": null
                      *       },
                      *       "message": "SUCCESS",
                      *       "success": true

@@ -14,7 +14,7 @@ type Action struct {
 	Time      time.Time             `json:"time"`            // time of that record, UTC
 	Actor     string                `json:"actor"`           // id of the user; `system:operator` for the command line
 	Role      string                `json:"role"`            // role that allowed the action
-	RequestID string                `json:"request_id"`      // id of the request; empty on the command line
+	RequestID domain.OptionalText   `json:"request_id"`      // id of the request; null on the command line
 	Action    domain.OperatorAction `json:"action"`          // type of action
 	Target    domain.OperatorTarget `json:"target"`          // what the action changes
 	Reason    domain.Reason         `json:"reason,omitzero"` // reason given by the operator; absent for an import

@@ -35,10 +35,10 @@ type ConnectionNews struct {
 
 // SignIn names a connection that the platform refuses until a person signs in again.
 type SignIn struct {
-	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" if unknown
-	MemberID     *int64          `json:"member_id"`     // owner of the connection; null if unknown
-	ConnectionID int64           `json:"connection_id"` // id of the refused connection
-	Platform     domain.Platform `json:"p_id"`          // {platforms}
+	AccountID    domain.OptionalText `json:"account_id"`    // sub-account, 24 hex digits; null if unknown
+	MemberID     *int64              `json:"member_id"`     // owner of the connection; null if unknown
+	ConnectionID int64               `json:"connection_id"` // id of the refused connection
+	Platform     domain.Platform     `json:"p_id"`          // {platforms}
 }
 
 type connectionKey struct {
@@ -49,7 +49,7 @@ type connectionKey struct {
 func (c ConnectionNews) key() connectionKey { return connectionKey{c.AccountID, c.ConnectionID} }
 
 func (c ConnectionNews) signIn() SignIn {
-	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
+	return SignIn{domain.OptionalText(c.AccountID), known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
 // newestEvents returns the newest event of each connection of the given accounts; nil means all.

@@ -35,14 +35,14 @@ type AccountsQuery struct {
 
 // Account is an agency or one of its clients, as in the directory.
 type Account struct {
-	ID       string `json:"id"`
-	RowID    int64  `json:"row_id"` // the accountId in the analytics paths
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Phone    string `json:"phone"`
-	Address  string `json:"address"`
-	IsAgency bool   `json:"is_agency"` // false for a client of the agency
-	Active   bool   `json:"active"`    // whether the account is active
+	ID       string              `json:"id"`
+	RowID    int64               `json:"row_id"` // the accountId in the analytics paths
+	Name     string              `json:"name"`
+	Email    domain.OptionalText `json:"email"`     // null if unknown
+	Phone    domain.OptionalText `json:"phone"`     // null if unknown
+	Address  domain.OptionalText `json:"address"`   // null if unknown
+	IsAgency bool                `json:"is_agency"` // false for a client of the agency
+	Active   bool                `json:"active"`    // whether the account is active
 }
 
 type nameKey[I any] struct {
@@ -119,7 +119,7 @@ type UsersQuery struct {
 type User struct {
 	ID    string              `json:"id"`
 	Name  string              `json:"name"`
-	Email string              `json:"email"`
+	Email domain.OptionalText `json:"email"` // null if unknown
 	Image domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture
 	// the role as named by the main application; null if unknown
 	Role        domain.OptionalText `json:"role"`
@@ -200,13 +200,13 @@ type Member struct {
 	ID   int64  `json:"id"` // id of the member
 	Name string `json:"name"`
 	// the member's user, 24 hex digits; null if the member is not a user
-	UserID         *string `json:"user_id"`
-	Email          string  `json:"email"` // email address of that user; empty if unknown
-	Image          string  `json:"image"` // URL of that user's picture; may be empty
-	AccountID      string  `json:"account_id"`
-	AccountName    string  `json:"account_name"`
-	Active         bool    `json:"active"`          // whether the member is active
-	SocialAccounts int     `json:"social_accounts"` // number of profiles and pages that the member has connected
+	UserID         *string             `json:"user_id"`
+	Email          domain.OptionalText `json:"email"` // email address of that user; null if unknown
+	Image          domain.OptionalText `json:"image"` // URL of that user's picture; null if the user has no picture
+	AccountID      string              `json:"account_id"`
+	AccountName    string              `json:"account_name"`
+	Active         bool                `json:"active"`          // whether the member is active
+	SocialAccounts int                 `json:"social_accounts"` // number of profiles and pages that the member has connected
 }
 
 // Members lists the members of the accounts in scope, by name. The user's data is included only if
@@ -254,8 +254,8 @@ type DashboardsQuery struct {
 type DashboardSummary struct {
 	SubAccountID string `json:"sub_account_id"`
 	// the accountId in the analytics paths; 0 if the client is not in the directory
-	RowID          int64  `json:"row_id"`
-	SubAccountName string `json:"sub_account_name"` // empty if the client is not in the directory
+	RowID          int64               `json:"row_id"`
+	SubAccountName domain.OptionalText `json:"sub_account_name"` // null if the client is not in the directory
 	// false if the dashboard does not exist yet; it is created when the agency first opens it
 	Exists bool `json:"exists"`
 	// id of the dashboard, 24 hex digits; null if the dashboard does not exist yet
@@ -275,8 +275,8 @@ type DashboardSummary struct {
 
 // AccountName is an account with its name.
 type AccountName struct {
-	ID   string `json:"id"`
-	Name string `json:"name"` // empty if the account is not in the directory
+	ID   string              `json:"id"`
+	Name domain.OptionalText `json:"name"` // null if the account is not in the directory
 }
 
 // Dashboards lists every client of the agency, by name, with its dashboard. For a client user, it
@@ -316,6 +316,8 @@ func (e Entities) Dashboards(
 				}
 		},
 		Scan: pgx.RowToStructByPos[DashboardSummary],
-		Key:  func(d DashboardSummary) nameKey[string] { return nameKey[string]{d.SubAccountName, d.SubAccountID} },
+		Key: func(d DashboardSummary) nameKey[string] {
+			return nameKey[string]{string(d.SubAccountName), d.SubAccountID}
+		},
 	}.Read(ctx, e.Pool)
 }

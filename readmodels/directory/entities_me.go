@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -38,16 +39,16 @@ type Me struct {
 // MeAgency is the agency for which the caller acts.
 type MeAgency struct {
 	AccountName
-	Color string `json:"colour"` // #rrggbb; empty if the directory has no color
+	Color domain.OptionalText `json:"colour"` // #rrggbb; null if the directory has no color
 }
 
 // MeUser is the caller's entry in the directory.
 type MeUser struct {
-	Name    string `json:"name"`
-	Email   string `json:"email"`
-	Image   string `json:"image"`
-	IsOwner bool   `json:"is_owner"`
-	Active  bool   `json:"active"` // also false while a password reset is pending
+	Name    string              `json:"name"`
+	Email   domain.OptionalText `json:"email"` // null if unknown
+	Image   domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture
+	IsOwner bool                `json:"is_owner"`
+	Active  bool                `json:"active"` // also false while a password reset is pending
 }
 
 // meOpens lists the rights of the caller.
@@ -66,9 +67,9 @@ type meOpens struct {
 
 // MeDashboard is a dashboard that a client user may open.
 type MeDashboard struct {
-	SubAccountID   string   `json:"sub_account_id"`
-	SubAccountName string   `json:"sub_account_name"` // empty if the client is not in the directory
-	Scopes         []string `json:"scopes"`
+	SubAccountID   string              `json:"sub_account_id"`
+	SubAccountName domain.OptionalText `json:"sub_account_name"` // null if the client is not in the directory
+	Scopes         []string            `json:"scopes"`
 }
 
 // Me returns a caller's identity and permissions from the directory and the dashboards. The caller
