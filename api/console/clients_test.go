@@ -186,6 +186,9 @@ func TestFiguresOfAClient(t *testing.T) {
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only the days so far are",
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
 	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
+	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 2, 3
+	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
+	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "up to 3 accounts were read on one day, but at most 2 in this range.")
 
 	// The API query uses the parameters of the address.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
@@ -359,7 +362,8 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
 	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
 		of(domain.Facebook, 10, ok, ""), of(domain.TikTok, 11, ok, ""), of(domain.Facebook, 12, ok, ""),
-		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""))
+		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""),
+		of(domain.TikTok, 16, analytics.SourceReconnect, "A platform's own words."))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
 		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (not reported by the platform).", uncounted),
 		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (not reported by the platform). For impressions, 3 of 24 days were read.", uncounted),
@@ -379,9 +383,9 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
-		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
+		">For impressions, 3 of 24 days were read.<", ">No page views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
 		">"+permission+"likes, comments, shares. "+permission+"views.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
-		">No figures of posts were read in this range.<")
+		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid. Someone must sign in again.<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
 	require.NotContains(t, page.Body.String(), "unsupported")

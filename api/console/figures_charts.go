@@ -252,7 +252,12 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 	return sources
 }
 
+// whyMissing returns why figures of a source are missing. The platform's own words about a sign-in
+// are only for the agency, on the page of its connections.
 func whyMissing(s analytics.Source) string {
+	if s.Status == analytics.SourceReconnect {
+		s.Reason = domain.OptionalText(sourceSays(s.Status, ""))
+	}
 	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
 		return s.Paused
 	}
@@ -327,6 +332,10 @@ func withSeries[D any](c chart.Chart, now, before []D, read readDay[D]) chart.Ch
 	if accountsBefore < accounts {
 		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on one day",
 			accountsBefore, counted(accounts, "account was", "accounts were")))
+	}
+	if accountsBefore > accounts {
+		lacks = append(lacks, fmt.Sprintf("up to %s read on one day, but at most %d in this range",
+			counted(accountsBefore, "account was", "accounts were"), accounts))
 	}
 	if len(lacks) > 0 {
 		c.Note = "In the compared period, " + strings.Join(lacks, "; ") + "."

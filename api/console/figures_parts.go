@@ -90,7 +90,7 @@ type costRow struct {
 }
 
 func putCosts(_ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, sourcesOf("views", meta.Sources))
+	shown.Sources = addSources(shown.Sources, sourcesOf("page views", meta.Sources))
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
 		if p.Views != nil {
@@ -99,7 +99,7 @@ func putCosts(_ figures, shown *figuresView, data analytics.RoiViews, meta analy
 	}
 	shown.Costs.Why = map[analytics.PriceStatus]string{
 		analytics.PriceKnownInPart:       "The price is known for only some of these page views. The cost covers only those.",
-		analytics.PriceUnknown:           "The main application has not reported the price of the subscription.",
+		analytics.PriceUnknown:           "The price of the subscription is not known.",
 		analytics.PriceNoSubscription:    "There was no active subscription when these page views were gained.",
 		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
 		analytics.PriceNoViews:           "No page views were read in this range.",

@@ -136,16 +136,13 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		if source.Reason == analytics.ConnectedLater {
 			continue
 		}
-		at, why, gaps := network(source.PlatformName), whyMissing(source), strings.Join(source.Gaps, " ")
+		why := whyMissing(source)
 		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
-		switch {
-		case over && toTheEnd(source.LastRead): // disconnected after the end of the month
-			why = gaps
-		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
-			why = strings.TrimSpace(sourceSays(source.Status, at) + " " + gaps)
+		if over && toTheEnd(source.LastRead) { // disconnected after the end of the month
+			why = strings.Join(source.Gaps, " ")
 		}
 		if why != "" {
-			shown.Missing = append(shown.Missing, at+", "+cmp.Or(string(source.Name), "unnamed page")+": "+why)
+			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+cmp.Or(string(source.Name), "unnamed page")+": "+why)
 		}
 	}
 	shown.speakOfMonth()

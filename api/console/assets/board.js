@@ -24,8 +24,8 @@ source.addEventListener("open", look);
 // The stream is refused if the session has ended, or if the board was closed or no longer shows figures.
 source.addEventListener("refused", async () => {
   const answer = await ask(location.href, { redirect: "manual" });
-  if (answer?.type === "opaqueredirect") location.replace(here);
-  else if (document.figures && answer?.ok && !(await answer.text()).includes(' data-live="')) location.reload();
+  const figuresGone = document.figures && answer?.ok && !(await answer.text()).includes(' data-live="');
+  if (answer?.type === "opaqueredirect" || figuresGone) location.reload(); // signing in leads back to this address
   else look();
 });
 addEventListener("pagehide", () => source.current.close());
