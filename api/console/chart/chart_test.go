@@ -267,10 +267,11 @@ func days(from time.Time, values ...int64) (points []chart.Point) {
 // The axis labels Mondays, or the first days of months or quarters. No text is cut off.
 func TestAxisLabelsStartCalendarPeriods(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int][]string{
-		28: {"2 Nov", "9 Nov", "16 Nov", "23 Nov"}, 90: {"1 Nov", "1 Dec", "1 Jan"}, 365: {"1 Jan", "1 Apr", "1 Jul", "1 Oct"}, 1: {"28 Oct"},
+	for of, want := range map[struct{ begin, days int }][]string{ // 28 is 28 October
+		{28, 28}: {"2 Nov", "9 Nov", "16 Nov", "23 Nov"}, {28, 90}: {"1 Nov", "1 Dec", "1 Jan"}, {28, 365}: {"1 Jan", "1 Apr", "1 Jul", "1 Oct"}, {28, 1}: {"28 Oct"},
+		{7, 51}: {"12 Oct", "26 Oct", "9 Nov", "23 Nov"}, // seven Mondays, and one start of a month
 	} {
-		figure, err := chart.Chart{Series: []chart.Series{{Points: days(time.Date(2026, 10, 28, 0, 0, 0, 0, time.UTC), make([]int64, n)...)}}}.Figure()
+		figure, err := chart.Chart{Series: []chart.Series{{Points: days(time.Date(2026, 10, of.begin, 0, 0, 0, 0, time.UTC), make([]int64, of.days)...)}}}.Figure()
 		require.NoError(t, err)
 		var texts []string
 		for _, found := range regexp.MustCompile(`class="tick x" x="([^"]*)"[^>]*>([^<]*)<`).FindAllStringSubmatch(string(figure), -1) {

@@ -123,27 +123,33 @@ func plotOf(c Chart) plot {
 }
 
 // labeled returns the indexes of the parts that have a label on the axis. These are the starts of
-// the shortest calendar period with 2 to 6 starts or, without such a period, parts at
-// equal distances.
+// the shortest calendar period with 2 to 6 starts. Without such a period, they are at equal
+// distances: among the starts of a shorter period or, without two starts, among all parts.
 func labeled(points []Point) (at []int) {
 	most := natural
 	if len(points) > 0 && len(points[0].Short) > len(longest) {
 		most--
 	}
-	for unit := Week; unit <= Year; unit <<= 1 {
-		at = at[:0]
+	var from []int
+	for unit := Week; unit <= Year && (from == nil || len(from) > most); unit <<= 1 {
+		var starts []int
 		for i, p := range points {
 			if p.Begins&unit != 0 {
-				at = append(at, i)
+				starts = append(starts, i)
 			}
 		}
-		if len(at) >= 2 && len(at) <= most {
-			return at
+		if len(starts) >= 2 {
+			from = starts
 		}
 	}
-	at = at[:0]
-	for i := 0; i < len(points); i += (len(points) + labels - 1) / labels {
-		at = append(at, i)
+	if from == nil {
+		most = labels
+		for i := range points {
+			from = append(from, i)
+		}
+	}
+	for i := 0; i < len(from); i += (len(from) + most - 1) / most {
+		at = append(at, from[i])
 	}
 	return at
 }
