@@ -105,8 +105,11 @@ func Ungranted(needs []FigureScopes, lacks func(scope string) bool) []UngrantedF
 	}
 	done := map[key]bool{} // can be read, or is already in the list
 	for _, need := range needs {
+		if slices.ContainsFunc(need.Scopes, lacks) {
+			continue
+		}
 		for _, figure := range need.Figures {
-			done[key{need.Of, figure.Name}] = done[key{need.Of, figure.Name}] || !slices.ContainsFunc(need.Scopes, lacks)
+			done[key{need.Of, figure.Name}] = true
 		}
 	}
 	ungranted := []UngrantedFigure{}

@@ -44,7 +44,8 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		return nil, err
 	}
 	slices.SortStableFunc(list, func(a, b directory.ConnectedPlatform) int { // the API sorts by id
-		return cmp.Or(cmp.Compare(a.Platform, b.Platform), inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
+		return cmp.Or(cmp.Compare(a.Platform, b.Platform),
+			inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
 	})
 	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault}
 	page := func(p directory.ConnectedPlatform) domain.PageRef {

@@ -142,7 +142,8 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			why = strings.Join(source.Gaps, " ")
 		}
 		if why != "" {
-			shown.Missing = append(shown.Missing, network(source.PlatformName)+", "+cmp.Or(string(source.Name), "unnamed page")+": "+why)
+			page := network(source.PlatformName) + ", " + cmp.Or(string(source.Name), "unnamed page")
+			shown.Missing = append(shown.Missing, page+": "+why)
 		}
 	}
 	shown.speakOfMonth()
