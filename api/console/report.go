@@ -146,14 +146,14 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			shown.Missing = append(shown.Missing, page+": "+why)
 		}
 	}
-	shown.speakOfMonth()
+	speakOfMonth(shown)
 	shown.Said = shown.sentences()
 	return nil
 }
 
 // speakOfMonth replaces the words of the figures page, whose range can be chosen and whose section
 // Data sources the report does not have.
-func (r *reportView) speakOfMonth() {
+func speakOfMonth(r *reportView) {
 	below := " Choose a month with readings."
 	if len(r.Missing) > 0 {
 		below = " See Missing data below."
