@@ -63,6 +63,9 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 			at = p.SignInAt
 		}
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
+		if p.State == directory.PlatformPaused && !strings.Contains(string(p.Reason), readmodels.PausedPrefix+"all ") {
+			says = "The operator of this service has paused reading this page or profile. Figures read earlier are kept."
+		}
 		if p.State == directory.PlatformDisconnected {
 			says = string(p.Reason) // written by this service, not by the platform
 		}

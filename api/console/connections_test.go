@@ -40,6 +40,9 @@ func TestConnectionStatus(t *testing.T) {
 	all := []directory.ConnectedPlatform{}
 	for i, state := range directory.PlatformStates() {
 		p := directory.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
+		if state == directory.PlatformPaused {
+			p.Reason = "An operator has paused all reading from this platform."
+		}
 		p.PlatformRef, p.SignInAt = readmodels.PlatformRefOf(domain.LinkedIn), domain.LinkedIn
 		all = append(all, p)
 	}
@@ -47,6 +50,9 @@ func TestConnectionStatus(t *testing.T) {
 	page := b.get(linked)
 	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read regularly.",
 		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
+	all = []directory.ConnectedPlatform{{State: directory.PlatformPaused, Reason: "An operator has paused it."}}
+	s.answer("GET /api/platforms", all, nil)
+	b.get(linked).says(http.StatusOK, "has paused reading this page or profile.").lacks("paused reading from")
 	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), State: directory.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
 	s.answer("GET /api/platforms", all, nil)
 	gone := b.get(linked)
