@@ -43,7 +43,7 @@ var operatorActions = map[string]operatorAction{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, more: rebuildCosts,
 		does: "New tables are built from the log next to the current tables. When the new tables have caught up, " +
-			"they replace the current tables. Reads and changes continue during the rebuild, and you can cancel it.",
+			"they replace the current tables. The rebuild interrupts neither reads nor changes, and you can cancel it.",
 	},
 	"back": {
 		title: "Roll back %s", button: "Roll back", path: rollbackAction,
@@ -374,19 +374,15 @@ func notPaused(kind domain.PauseKind) targetText {
 	}
 }
 
-// connectionPages returns the pages of each connection with their clients, by connection id. It
-// omits personal profiles; a connection that has only those has an empty entry.
+// connectionPages returns the pages and profiles of each connection with their clients, by
+// connection id. Profiles have no names, because operators must not see people's names.
 func connectionPages(v *visit) (map[string][]string, error) {
 	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}
 	for _, c := range connections {
 		id := strconv.FormatInt(c.ConnectionID, 10)
-		named := pages[id]
-		if c.Name != "" {
-			named = append(named, fmt.Sprintf("%s on %s, client %s",
-				c.Name, network(c.PlatformName), cmp.Or(string(c.AccountName), c.AccountID)))
-		}
-		pages[id] = named
+		pages[id] = append(pages[id], fmt.Sprintf("%s on %s, client %s", cmp.Or(string(c.Name), "a profile"),
+			network(c.PlatformName), cmp.Or(string(c.AccountName), c.AccountID)))
 	}
 	return pages, err
 }

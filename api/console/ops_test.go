@@ -75,7 +75,7 @@ func TestHealth(t *testing.T) {
 	}, nil)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
-		{PlatformName: "linkedin", ConnectionID: 31},
+		{PlatformName: "linkedin", ConnectionID: 31, AccountName: "Old Mill"},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
 	}, nil)
 	s.answer("GET /api/ops/actions", []operator.Action{
@@ -89,12 +89,13 @@ func TestHealth(t *testing.T) {
 			Action: domain.ActionPersonErased, Actor: "system:erase", Outcome: domain.OutcomeDone, Target: domain.OperatorTarget{User: "d1"},
 			Erasure: &domain.ErasureOrder{By: "authority", Ground: "legal_obligation", Due: "2026-12-21"},
 		},
+		{Action: domain.ActionPersonErased, Actor: "system:erase", Erasure: &domain.ErasureOrder{By: "platform"}},
 		{Action: domain.ActionDataImported, Import: &domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}, {Name: "posts.csv"}}}},
 	}, map[string]string{"incomplete": "It is paused"})
-	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
+	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+named+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
-		"Rebuild: cancelled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line",
+		"Rebuild: cancelled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
