@@ -166,16 +166,17 @@ func sourceConcerns(
 	})
 	for _, s := range analytics.MostSevere(sources) {
 		at := network(s.PlatformName)
-		switch says := sourceSays(s.Status, at); {
+		says, about := sourceSays(s.Status, at), sourceNamed(s, sources)
+		switch {
 		case s.Status == analytics.SourceDisconnected:
-			signIns = append(signIns, concern{name + ": reconnect " + at, string(s.Reason), connections})
+			signIns = append(signIns, concern{name + ": reconnect " + at + about, string(s.Reason), connections})
 		case says == "":
 		case s.Status == analytics.SourceReconnect:
-			signIns = append(signIns, concern{name + ": reconnect " + at, says, connections})
+			signIns = append(signIns, concern{name + ": reconnect " + at + about, says, connections})
 		case s.Status == analytics.SourcePartial:
-			missing = append(missing, concern{name + ": figures are missing", says, clientPath(account, "figures")})
+			missing = append(missing, concern{name + ": figures are missing" + about, says, clientPath(account, "figures")})
 		default:
-			missing = append(missing, concern{name + ": figures are missing", says, connections})
+			missing = append(missing, concern{name + ": figures are missing" + about, says, connections})
 		}
 	}
 	if declined {
@@ -186,6 +187,21 @@ func sourceConcerns(
 		})
 	}
 	return signIns, missing
+}
+
+// sourceNamed names the most severe source of a platform and counts the others with problems.
+func sourceNamed(s analytics.Source, sources []analytics.Source) string {
+	more := -1
+	for _, o := range sources {
+		if o.Platform == s.Platform && (o.Status == analytics.SourceDisconnected || sourceSays(o.Status, "") != "") {
+			more++
+		}
+	}
+	about := " (" + cmp.Or(string(s.Name), "unnamed page")
+	if more > 0 {
+		about += fmt.Sprintf(" and %d more", more)
+	}
+	return about + ")"
 }
 
 // whyUnread explains why none of a client's accounts are read. It returns "" if some are read, if

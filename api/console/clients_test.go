@@ -73,11 +73,15 @@ func TestClientsAreListed(t *testing.T) {
 	}, {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
 		Reason: readmodels.NotConnectedHere,
-	}, {AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect}}})
+	}, {
+		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourcePartial,
+	}, {
+		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect, Name: "Shop",
+	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid. Someone must sign in again.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid. Someone must sign in again.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one
