@@ -126,7 +126,7 @@ func openAccessExport(v *visit) (view, error) {
 		return nil, err
 	}
 	q := accessQuery(at, v.r.URL.Query().Get("person"))
-	if at.IsZero() { // without an instant the API exports all times
+	if at.IsZero() {
 		q.Set("at", rfc3339(v.deps.Now()))
 	}
 	q.Set("format", "csv")
