@@ -4,10 +4,12 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -87,6 +89,17 @@ type opsParkedView struct {
 	Events []operator.ParkedEvent
 	More   string
 	Retry  bool // at least one event is parked and not skipped
+
+	names map[string]string // of agencies, accounts and pages, by id
+}
+
+// Name returns the name of the agency, account or page that a stream belongs to; "": unknown.
+func (v opsParkedView) Name(stream string) string {
+	kind, id, _ := strings.Cut(stream, ":") // not a directory key: the id of an agency or a page comes first
+	if kind == domain.KindAccount || kind == domain.KindSocialAccount {
+		return v.names[id]
+	}
+	return v.names[kind]
 }
 
 func openParked(v *visit) (view, error) {
@@ -96,9 +109,21 @@ func openParked(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
+	names := map[string]string{}
+	if len(events) > 0 {
+		connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range connections {
+			names[c.Agency], names[c.AccountID] = string(c.AgencyName), string(c.AccountName)
+			names[strconv.FormatInt(c.SocialAccount, 10)] = string(c.Name) // empty for profiles of people
+		}
+	}
 	parked := func(e operator.ParkedEvent) bool { return e.State == "parked" }
 	return opsParkedView{
-		Events: events, More: nextPage(parkedPath, asked, meta.NextCursor), Retry: slices.ContainsFunc(events, parked),
+		Events: events, names: names, More: nextPage(parkedPath, asked, meta.NextCursor),
+		Retry: slices.ContainsFunc(events, parked),
 	}, nil
 }
 
