@@ -60,7 +60,7 @@ func (k *authorizer) authorize(w http.ResponseWriter, r *http.Request, roles []R
 }
 
 var errWrongRole = domain.NewError(domain.CodeForbidden,
-	"Your role does not permit this. Sign in with an account that has permission, or ask your agency.")
+	"Your role does not permit this. Sign in with an account that has permission.")
 
 // parentOf returns the agency of a caller. For a client user, it is looked up in the directory.
 func (k *authorizer) parentOf(ctx context.Context, p Principal) (string, error) {

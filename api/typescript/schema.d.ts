@@ -1653,7 +1653,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns the views that the posts of one member gained over time. */
+        /** Returns the video views that the posts of one member gained over time. */
         get: operations["getMembersPostViews"];
         put?: never;
         post?: never;
@@ -1823,7 +1823,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns the views that posts gained over time. */
+        /** Returns the video views that posts gained over time. */
         get: operations["getPostsViews"];
         put?: never;
         post?: never;
@@ -1840,7 +1840,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Compares the views per platform and month with the cost of the subscriptions. */
+        /** Compares page views per platform and month with the cost of the subscriptions. */
         get: operations["getRoiViews"];
         put?: never;
         post?: never;
@@ -6589,7 +6589,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "Your role does not permit this. Sign in with an account that has permission, or ask your agency.",
+                 *       "message": "Your role does not permit this. Sign in with an account that has permission.",
                  *       "code": "forbidden",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"

@@ -304,7 +304,7 @@ var operations = map[string]about{
 	"getAccountInsights": figures("Returns follower and engagement totals per platform and overall, with the change from "+
 		"the previous period.", ""),
 	"getAccountFollowers":      figures("Returns followers by day, week or month, per platform and overall.", ""),
-	"getRoiViews":              figures("Compares the views per platform and month with the cost of the subscriptions.", ""),
+	"getRoiViews":              figures("Compares page views per platform and month with the cost of the subscriptions.", ""),
 	"getAccountStats":          figures("Returns reach and impressions as totals and series.", ""),
 	"getAccountNetGrowth":      figures("Returns net follower growth per platform and overall.", ""),
 	"getAccountNetGrowthByPId": figures("Returns net follower growth per platform and overall.", ""),
@@ -315,7 +315,7 @@ var operations = map[string]about{
 	"getTopPostsInsights":      figures("Returns the posts that gained the most engagement in the range, or have the most in total.", ""),
 	"getPostInsights":          figures("Returns every post with its latest metrics and its gains in the range.", ""),
 	"getPostsLikes":            figures("Returns likes per post and over time.", ""),
-	"getPostsViews":            figures("Returns the views that posts gained over time.", ""),
+	"getPostsViews":            figures("Returns the video views that posts gained over time.", ""),
 	"getPostsEngagements":      figures("Returns likes + comments + shares per post.", ""),
 	"getPostsTotalEngagements": figures("Returns the likes, comments and shares that all posts gained, as a sum and over time.", ""),
 	"getMemberFollowersGraph":  figures("Returns the followers of one member by day, week or month, per platform and overall.", ""),
@@ -326,7 +326,7 @@ var operations = map[string]about{
 	"getMembersPostInsights":    figures("Returns every post of one member with its latest metrics and its gains in the range.", ""),
 	"getMembersfollowersGrowth": figures("Returns the followers of one member by day, week or month, per platform and overall.", ""),
 	"getMembersPostLikes":       figures("Returns likes per post of one member, and over time.", ""),
-	"getMembersPostViews":       figures("Returns the views that the posts of one member gained over time.", ""),
+	"getMembersPostViews":       figures("Returns the video views that the posts of one member gained over time.", ""),
 	"getMembersPostEngagement":  figures("Returns likes + comments + shares per post of one member.", ""),
 
 	"getMembersTopPostsByMemberIdByCId":                          topPostsOfMember,

@@ -46,7 +46,7 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeForbidden: {
 		text: "The caller's role or the dashboard does not permit this.",
 		example: example(domain.CodeForbidden,
-			"Your role does not permit this. Sign in with an account that has permission, or ask your agency."),
+			"Your role does not permit this. Sign in with an account that has permission."),
 	},
 	domain.CodeNotFound: {
 		text:    "The object does not exist, or belongs to another tenant.",
