@@ -174,8 +174,8 @@ func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, erro
 	case err != nil:
 		return view, fmt.Errorf("load dashboards: %w", err)
 	case view.Refusal != "":
-		return view, unavailable("Changes to this agency are not accepted right now: %s. Nothing was changed.",
-			view.Refusal)
+		return view, unavailable(
+			"Changes to this agency are not accepted right now: %s. Nothing was changed. Try again later.", view.Refusal)
 	}
 	return view, nil
 }

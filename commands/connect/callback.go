@@ -181,8 +181,8 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 		}
 		return domain.NewError(domain.CodeUnprocessable,
 			"This sign-in to %s does not include %q. Nothing was connected. Sign out of %s, start again, and sign in "+
-				"as a person who manages %q. Select it when the platform asks you to choose pages.",
-			at, page.Name, at, page.Name)
+				"as a person who manages %q.%s",
+			at, page.Name, at, page.Name, selectPages(a.Platform, "it"))
 	}
 	switch {
 	case len(w.Offered) > 0:
@@ -194,6 +194,14 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 	default:
 		return domain.NewError(domain.CodeUnprocessable,
 			"This sign-in to %s includes no page or profile. Nothing was connected. Start again and sign in as a "+
-				"person who manages a page. Select the page when the platform asks you to choose pages.", at)
+				"person who manages a page.%s", at, selectPages(a.Platform, "the page"))
 	}
+}
+
+// selectPages adds advice for Facebook's sign-in, which lets a person choose pages.
+func selectPages(p domain.Platform, page string) string {
+	if p != domain.Facebook {
+		return ""
+	}
+	return " Select " + page + " when the platform asks you to choose pages."
 }
