@@ -119,11 +119,16 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		public := c.faults.report(r, err)
 		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
 		failed := connectPage{
-			Title: "Something went wrong", Error: public.Message, RequestID: RequestID(r.Context()),
+			Title: "This link cannot be used", Error: public.Message, RequestID: RequestID(r.Context()),
 			Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
 		}
-		if errors.Is(err, connect.ErrDeletionUnknown) {
+		switch {
+		case errors.Is(err, connect.ErrDeletionUnknown):
 			failed.Title = "Unknown deletion request"
+		case StatusOf(public.Code) >= http.StatusInternalServerError:
+			failed.Title = "Something went wrong"
+		case isSignIn:
+			failed.Title = "This sign-in cannot continue"
 		}
 		if _, err := r.Cookie(ConsoleCookie); err == nil {
 			failed.Console = c.connect.Public("/console/connect")

@@ -127,6 +127,7 @@ func TestHistorySearches(t *testing.T) {
 		says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
+	b.get("/console/history?q=%22%22").says(http.StatusOK, "“&#34;&#34;” is not a valid search. Enter part of a name")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency matches")
 	b.get("/console/history?q=actor:%22Alice").says(http.StatusOK, "A quotation mark is not closed.", `value="actor:&#34;Alice"`)
 	b.get("/console/history?q=dashboard:"+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="dashboard:`+adam)
@@ -403,6 +404,9 @@ func TestHistoryViews(t *testing.T) {
 		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery</a> <code class=\"quiet\">"+bakery,
 		"changes of type “people on the list changed”; changes made by <code>system:import</code>; a search for part of a name, which is not recorded",
 		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "none", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
+	s.answer("GET /api/audit/reads", []history.AuditReadEntry{}, history.TrailMeta{})
+	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, "No views match.").lacks("No one has viewed")
+	b.get("/console/history/looks").says(http.StatusOK, "No one has viewed the history yet.")
 }
 
 // Views are recorded in the person's name, so requests of scripts and frames of other origins are

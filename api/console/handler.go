@@ -88,6 +88,7 @@ func Handler(deps Deps) *Console {
 		a.body = c.withPrefix(a.body)
 		c.mux.Handle("GET "+name, compressed(http.HandlerFunc(a.serve)))
 	}
+	c.mux.HandleFunc("GET "+root+"/{$}", func(w http.ResponseWriter, r *http.Request) { c.redirectTo(w, r, root) })
 	c.mux.HandleFunc(root+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
 	return c
 }

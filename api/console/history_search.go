@@ -37,12 +37,12 @@ func parseSearch(text string) (s search, fault string) {
 		case key == "":
 			word := strings.Trim(found[0], `"`)
 			if word == "" || strings.HasSuffix(word, ":") {
-				return s, fmt.Sprintf("%q is not a valid search. "+
-					"Enter a value directly after the colon, or part of a name.", found[0])
+				return s, fmt.Sprintf("“%s” is not a valid search. "+
+					"Enter part of a name, or a value directly after a key and its colon.", found[0])
 			}
 			words = append(words, word)
 		case keys[key] == nil:
-			return s, fmt.Sprintf("%q is not a valid search. "+
+			return s, fmt.Sprintf("“%s” is not a valid search. "+
 				"Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
 		default:
 			if *keys[key] = value; value == "" {

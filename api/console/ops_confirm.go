@@ -109,7 +109,7 @@ var operatorActions = map[string]operatorAction{
 		does: "The accounts of the connection are read again when they are due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath,
+		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: actionsPath,
 		names: connectionNamed,
 		does: "The accounts of the connection become due now. As far as the quota permits, their totals are read, " +
 			"and also the posts that are due because of their age.",
@@ -173,6 +173,9 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
+	}
+	if strings.HasPrefix(action.path, "connections/") {
+		shown.Back = platformsPath
 	}
 	if action.idle != nil {
 		if shown.Idle, err = action.idle(v, target); err != nil {

@@ -71,6 +71,7 @@ type opsRebuildView struct {
 	Sentence string
 	Class    string
 	Reading  bool // the log is being read or will be read
+	You      string
 }
 
 type rebuildStep struct {
@@ -89,7 +90,7 @@ func openRebuild(v *visit) (view, error) {
 		return nil, err
 	}
 	shown := opsRebuildView{
-		Rebuild: r, Steps: stepsOf(r),
+		Rebuild: r, Steps: stepsOf(r), You: v.who.UserID,
 		Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying,
 	}
 	live := slices.ContainsFunc(generations, func(g operator.Generation) bool {

@@ -119,8 +119,8 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.answer("GET /api/ops/projections", []operator.Projection{
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
 	}, nil)
-	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked"}, {ID: "x-1-2", State: "skipped"}}, nil)
-	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
+	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked", Stream: "a"}, {ID: "x-1-2", State: "skipped", Stream: "account:c"}}, nil)
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
@@ -146,7 +146,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
 	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
 	parked := b.get("/console/ops/parked")
-	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2").
+	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2", "North<br><code>a</code>", "Old Mill<br><code>account:c</code>").
 		lacks("/console/ops/do/skip/x-1-2") // it is skipped
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{
 		{ID: "dashboards-1-5", State: "parked", Reason: "chain_broken"}, {ID: "dashboards-1-6", State: "parked", Reason: "behind"},
@@ -247,6 +247,8 @@ func TestRollbackShowsItsOwnSteps(t *testing.T) {
 		}
 		return page.Body.String()
 	}
+	r.RequestedBy = "ops"
+	require.Contains(t, show(), "<dd>you</dd>")
 	require.Contains(t, show(), `aria-current="step">Caught up`)
 	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel rollback of post_insights</h1>", "Canceling a rollback removes nothing.")
 	r.State = operator.RebuildDone

@@ -27,6 +27,7 @@ func TestBrowsersAreRedirectedFromTheRoot(t *testing.T) {
 	b := newStage(t).browser()
 	b.get("/").leadsTo("/console")
 	b.get("/console").leadsTo("/console/sign-in")
+	b.get("/console/").leadsTo("/console")
 	b.get("/console/sessions?a=b").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions%3Fa%3Db")
 	b.send(http.MethodHead, "/console/sessions", nil, nil).leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions") // as the script of an open board does
 	program := b.send(http.MethodGet, "/", nil, func(r *http.Request) { r.Header.Set("Accept", "*/*") })

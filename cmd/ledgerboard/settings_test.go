@@ -332,5 +332,6 @@ func TestSettingsDocument(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o644))
 	}
-	require.Equal(t, text.String(), readFile(t, path), "docs/settings.md is out of date. If the change is intended, run: go test ./cmd/ledgerboard -run SettingsDocument -update")
+	require.Equal(t, text.String(), readFile(t, path),
+		"docs/settings.md is out of date. If the change is intended, run: go test ./cmd/ledgerboard -run SettingsDocument -update")
 }
