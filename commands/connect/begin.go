@@ -30,7 +30,7 @@ type StartedSignIn struct {
 
 var errNoSubscription = domain.NewError(domain.CodeConflict,
 	"This account has no active subscription, and accounts without a subscription are not read. "+
-		"Add one in your main application. If you have no main application, ask the operator of this service.")
+		"The agency can add one in its main application or, without one, ask the operator of this service.")
 
 // Begin creates a sign-in. Errors: invalid (return_to, or the account to reconnect is on another
 // platform), forbidden, not_found (the account), conflict (no subscription, or the platform is not
