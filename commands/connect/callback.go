@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -27,12 +28,23 @@ type Callback struct {
 func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
 	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // the callback was loaded again
-		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
+		var why string
+		switch at := a.Platform.Title(); {
+		case b.Code == "":
+			return a.ID, nil
+		case a.Outcome != nil && a.Outcome.Declined:
+			why = "This sign-in has ended because you did not give your consent on " + at +
+				". Nothing was connected. Start again and give your consent there."
+		case a.Step == domain.ConnectChoosing:
+			if w, err := c.waiting(ctx, a); err != nil || bytes.Equal(w.Code, digest(b.Code)) {
+				return a.ID, nil // the page of the choice shows the error
+			}
+			why = "You gave your consent on " + at + " a second time, but a sign-in can use only one consent. " +
+				"Nothing was connected. Start again, and give your consent once."
+		default:
 			return a.ID, nil
 		}
-		outcome := nothing("This sign-in has ended because you did not give your consent on " + a.Platform.Title() +
-			". Nothing was connected. Start again and give your consent there.")
-		return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
+		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing(why), c.Now())
 	}
 	if err != nil {
 		return "", err
@@ -89,6 +101,7 @@ func (c *Connect) redeem(
 		return nil, c.platformError(ctx, a, err)
 	}
 	w := waitingOf(consent, a.Platform)
+	w.Code, w.ConsentedAt = digest(b.Code), c.Now()
 	if refused := c.checkWaiting(ctx, a, w); refused != nil {
 		fellAway, err = c.afterRefusal(ctx, a, w)
 		return fellAway, cmp.Or(err, refused)
@@ -97,12 +110,12 @@ func (c *Connect) redeem(
 	if err != nil {
 		return nil, fmt.Errorf("encode waiting tokens: %w", err)
 	}
-	now := c.Now()
-	times := domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}
+	until := w.ConsentedAt.Add(chooseWithin)
+	times := domain.SecretTimes{Taken: w.ConsentedAt, Expires: until}
 	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, times); err != nil {
 		return nil, err
 	}
-	return nil, c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), now.Add(chooseWithin))
+	return nil, c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), until)
 }
 
 // afterRefusal handles a consent with which nothing can be connected. If the consent revoked the
@@ -112,6 +125,9 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 		return nil, nil
 	}
 	p, err := c.plan(ctx, a, w)
+	if err == nil {
+		err = c.Store.EndChoices(ctx, p.grant, w.ConsentedAt)
+	}
 	if err == nil {
 		err = c.leaveOut(ctx, a, p)
 	}

@@ -69,10 +69,17 @@ func TestCallBackIsJudged(t *testing.T) {
 	require.Empty(t, s.dialog.redeemed, "no code was sent")
 
 	require.NoError(t, back(func(*connect.Callback) {}))
-	require.NoError(t, back(func(b *connect.Callback) { b.Code = "REPLAYED" }), "the page is loaded again")
-	require.Equal(t, []string{"CODE"}, s.dialog.redeemed)
+	require.NoError(t, back(func(*connect.Callback) {}), "the page is loaded again")
 	_, err := s.View(t.Context(), begun.ID, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "the requester cannot choose from another session")
+	view, err := s.View(t.Context(), begun.ID, browser, s.still)
+	require.NoError(t, err)
+	require.NotNil(t, view.Choice)
+	require.NoError(t, back(func(b *connect.Callback) { b.Code = "SECOND" }), "the person went back to the dialog and agreed again")
+	require.Equal(t, []string{"CODE"}, s.dialog.redeemed)
+	view, err = s.View(t.Context(), begun.ID, browser, s.still)
+	require.NoError(t, err)
+	require.Contains(t, view.Outcome.Refused, "a second time")
 
 	_, state = s.open(facebook(north), browser)
 	s.now = s.now.Add(10 * time.Minute)
@@ -165,8 +172,11 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 
 	renewed := page("1001")
 	renewed.AccessToken = "RENEWED"
-	s.dialog.consent = consent("77", renewed, page("1003"))
 	s.now = s.now.Add(time.Hour)
+	s.dialog.consent = consent("77", page("1003"))
+	older, open := s.signIn(facebook(south))
+	s.dialog.consent = consent("77", renewed, page("1003"))
+	s.now = s.now.Add(time.Minute)
 	id, view := s.signIn(facebook(south))
 	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, view.Choice.FallsAway)
 	ours, rivals := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002"), domain.ComputedSocialAccount(rival, domain.Facebook, 0, "1002")
@@ -178,6 +188,8 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.NotContains(t, due, rivals)
 	require.Contains(t, due, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), "what is covered goes on")
 	require.Equal(t, "RENEWED", s.tokens(pageRef("1001")), "with the new token")
+	require.ErrorContains(t, s.Choose(t.Context(), older, connect.Selection{Cookie: browser, Seen: open.Choice.Seen, Pages: []string{"1.0.1003"}}, s.still),
+		"a newer sign-in of the same person", "an older consent leaves nothing out")
 
 	// Connected again, it keeps its id and is read.
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"))

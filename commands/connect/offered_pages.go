@@ -68,7 +68,8 @@ var (
 			"The person who requested the sign-in can see only the outcome here.")
 	errChosen     = domain.NewError(domain.CodeConflict, "The choice was already made, or the sign-in has ended.")
 	errChooseLate = domain.NewError(domain.CodeNotFound,
-		"The time to choose has expired, or our app was removed on the platform. The tokens were deleted. Start again.")
+		"The time to choose has expired, a newer sign-in of the same person was completed, or our app was removed "+
+			"on the platform. The tokens were deleted. Start again.")
 )
 
 // heldByOther is shown to people who must not learn the agency's other clients.

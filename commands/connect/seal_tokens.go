@@ -163,6 +163,9 @@ func stateOf(cookie, start string) string {
 
 // waiting is the sealed form of a consent that waits for the choice.
 type waiting struct {
+	Code        []byte    `json:"code"` // digest of the code that was redeemed
+	ConsentedAt time.Time `json:"consented_at"`
+
 	Person   string                `json:"person"`
 	Name     string                `json:"name"`
 	Tokens   commands.StoredTokens `json:"tokens"`

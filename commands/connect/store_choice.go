@@ -65,6 +65,10 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still
 	// Finish even if the browser disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
+	// The choice of an older consent would replace the tokens of this one.
+	if err := c.Store.EndChoices(ctx, p.grant, w.ConsentedAt); err != nil {
+		return err
+	}
 	outcome, err := c.store(ctx, a, w, p, picked)
 	if err != nil {
 		return err
