@@ -58,21 +58,7 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		connected[page(p)] = connected[page(p)] || p.State != directory.PlatformDisconnected
 	}
 	for _, p := range list {
-		at := p.Platform
-		if p.State == directory.PlatformReconnect || p.State == directory.PlatformPermission {
-			at = p.SignInAt
-		}
-		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
-		if p.State == directory.PlatformPaused && !strings.Contains(string(p.Reason), readmodels.PausedPrefix+"all ") {
-			says = "The operator of this service has paused reading this page or profile. Figures read earlier are kept."
-		}
-		if p.State == directory.PlatformDisconnected {
-			says = string(p.Reason) // written by this service, not by the platform
-		}
-		if i := strings.Index(string(p.Reason), readmodels.PausedPrefix); i >= 0 && p.State == directory.PlatformReconnect {
-			says += " " + string(p.Reason[i:])
-		}
-		c := connection{ConnectedPlatform: p, Says: says}
+		c := connection{ConnectedPlatform: p, Says: stateSays(p)}
 		switch p.State {
 		case directory.PlatformDisconnected:
 			if !connected[page(p)] { // not connected in another row
@@ -94,6 +80,26 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		shown.Connected = append(shown.Connected, c)
 	}
 	return shown, nil
+}
+
+// stateSays describes the state of a connected account and what to do.
+func stateSays(p directory.ConnectedPlatform) string {
+	at, reason := p.Platform, string(p.Reason)
+	if p.State == directory.PlatformReconnect || p.State == directory.PlatformPermission {
+		at = p.SignInAt
+	}
+	says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
+	pause := strings.Index(reason, readmodels.PausedPrefix)
+	switch {
+	case p.State == directory.PlatformDisconnected:
+		return reason // written by this service, not by the platform
+	case p.State == directory.PlatformPaused && !strings.Contains(reason, readmodels.PausedPrefix+"all "):
+		return "The operator of this service has paused reading this page or profile. Figures read earlier are kept."
+	case p.State == directory.PlatformReconnect && pause >= 0:
+		return says + " " + reason[pause:]
+	default:
+		return says
+	}
 }
 
 // signInsOf returns the platforms that a person can sign in to in order to reconnect a disconnected
