@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,13 +17,17 @@ import (
 
 const dashboardPath = "/api/projects/dashboard/"
 
+// The tag of a dashboard is its version, for every caller: its answers are not compressed.
 func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.views[agency+"/"+client1] = view(client1, 42)
-	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken())
+	large := view(client1, 42)
+	large.Users = slices.Repeat([]readmodels.DashboardUser{{ID: alice, Name: "Alice"}}, 100)
+	b.views[agency+"/"+client1] = large
+	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken(), "Accept-Encoding: gzip, zstd")
 	require.Equal(t, http.StatusOK, answer.status)
 	require.Equal(t, `"42"`, answer.header.Get("ETag"))
+	require.Empty(t, answer.header.Get("Content-Encoding"))
 	require.Equal(t, "no-store", answer.header.Get("Cache-Control"))
 	body := answer.object(t)
 	require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})

@@ -129,7 +129,7 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 }
 
 // With atomic=true, one invalid line causes all to be refused, and the response lists every invalid
-// line.
+// line. An import that the log did not acknowledge is an error; repeating the request is safe.
 func TestAtomicImportRefusesAllLines(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
@@ -140,6 +140,11 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 	require.Len(t, failure.Errors, 2)
 	require.Equal(t, "line 2", failure.Errors[0].Field)
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before, "nothing was appended")
+	b.facts.Fail(errors.New("no brokers"))
+	fed = b.feed("", category(41, "Events", "2026-01-01T10:00:00Z"))
+	require.Equal(t, http.StatusServiceUnavailable, fed.status)
+	require.Contains(t, fed.body, "Send the same request again")
+	b.facts.Fail(nil)
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
 
@@ -191,11 +196,29 @@ func TestImportRefusesErasedEntities(t *testing.T) {
 	require.Contains(t, fed.Lines[1].Reason, "member 99 was erased on 2026-03-01")
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:01:00Z",`)).Taken)
+
+	// The main application cannot erase a page that was connected here until the page is disconnected
+	// here.
+	page := domain.DirectorySocialAccount{
+		ID: 7001, ParentAccount: agency, AccountID: client1, MemberID: 1, ConnectionID: domain.ComputedConnection(agency, domain.Facebook, "app", "1001"),
+		Platform: domain.Facebook, ExternalID: "1001", Connected: true,
+	}
+	b.facts.Put(t, page)
+	erasure := `{"type":"directory.social_account.v1","id":"7001","erase":true}`
+	before = len(b.facts.Records(domain.TopicDirectory))
+	fed = b.feed("", erasure)
+	require.Equal(t, 1, fed.Refused, fed.body)
+	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" is connected in ledgerboard")
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+	page.Connected = false
+	b.facts.Put(t, page)
+	require.Equal(t, 1, b.feed("", erasure).Taken, "disconnected here")
 }
 
 // A published post creates a registration and its content. Erasing the page erases the content.
-// Repetitions are folded once.
-func TestPostsAreImported(t *testing.T) {
+// Repetitions are folded once. A new connection has a reference to its tokens, so that they can be
+// handed over.
+func TestPostsAndConnectionsAreImported(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	post := `{"type":"metrics.post_registered.v1","data":{"parent_account":"` + agency + `","account_id":"` + client1 + `","member_id":7,` +
@@ -215,12 +238,7 @@ func TestPostsAreImported(t *testing.T) {
 	require.Equal(t, 1, b.feed("", `{"type":"directory.social_account.v1","id":"70","erase":true}`).Taken)
 	count()
 	require.Equal(t, []int{1, 0}, []int{posts, texts}, "figures stay, texts go")
-}
 
-// A new connection has a reference to its tokens, so that they can be handed over.
-func TestImportKeepsTokenReferences(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
 	b.facts.Put(t, domain.DirectoryUser{ID: bob, AccountID: client2, Name: "Bob", Active: true})
 	fed := b.feed("",
 		`{"type":"directory.user.v1","data":{"id":"`+bob+`","account_id":"`+client2+`","name":"Robert","active":true}}`,
@@ -272,29 +290,28 @@ func TestImportBodies(t *testing.T) {
 	}
 }
 
-// An import that the log did not acknowledge is an error; repeating the request is safe.
-func TestImportWaitsForTheLog(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	b.facts.Fail(errors.New("no brokers"))
-	fed := b.feed("", category(41, "Events", "2026-01-01T10:00:00Z"))
-	require.Equal(t, http.StatusServiceUnavailable, fed.status)
-	require.Contains(t, fed.body, "Send the same request again")
-	b.facts.Fail(nil)
-	require.Equal(t, 1, b.feed("", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
-}
-
 // With a local directory, staff adds clients and people, who have access immediately; lines of a
 // main application are refused.
 func TestLocalDirectory(t *testing.T) {
 	t.Parallel()
-	b := setupTenants(t)
+	var paused error
+	b := setupTenants(t, func(d *api.Deps) { d.Directory.Local.Gate = func() error { return paused } })
 	post := func(path, body string, headers ...string) (answer, map[string]any) {
 		headers = append([]string{"Authorization: Bearer " + b.token(agency, "agency"), "Content-Type: application/json"}, headers...)
 		a := b.ask(http.MethodPost, path, body, headers...)
 		data, _ := a.object(t)["data"].(map[string]any)
 		return a, data
 	}
+	// While the directory's tables may lack earlier people, no one is added: the same person could be
+	// added twice.
+	paused = domain.NewError(domain.CodeUnavailable, "Read model directory is paused.")
+	for _, path := range []string{"/api/accounts", "/api/users"} {
+		a, _ := post(path, `{"name":"Mill","email":"office@mill.example.com"}`)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+		require.Contains(t, a.body, "Read model directory is paused.")
+	}
+	paused = nil
+
 	a, client := post("/api/accounts", `{"name":" Corner Bakery ","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	require.Equal(t, "Corner Bakery", client["name"])
@@ -347,53 +364,4 @@ func TestLocalDirectory(t *testing.T) {
 		require.Equal(t, http.StatusConflict, a.status, "a main application tells both: %s", a.body)
 	}
 	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
-}
-
-// The main application cannot erase a page that was connected here until the page is disconnected
-// here.
-func TestErasureOfLocallyConnectedPagesIsRefused(t *testing.T) {
-	t.Parallel()
-	b := setupFed(t)
-	page := domain.DirectorySocialAccount{
-		ID: 7001, ParentAccount: agency, AccountID: client1, MemberID: 1, ConnectionID: domain.ComputedConnection(agency, domain.Facebook, "app", "1001"),
-		Platform: domain.Facebook, ExternalID: "1001", Connected: true,
-	}
-	b.facts.Put(t, page)
-	erasure := `{"type":"directory.social_account.v1","id":"7001","erase":true}`
-	before := len(b.facts.Records(domain.TopicDirectory))
-	fed := b.feed("", erasure)
-	require.Equal(t, 1, fed.Refused, fed.body)
-	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" is connected in ledgerboard")
-	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
-	page.Connected = false
-	b.facts.Put(t, page)
-	require.Equal(t, 1, b.feed("", erasure).Taken, "disconnected here")
-}
-
-// While the directory's tables may lack earlier people, no one is added: the same person could be
-// added twice.
-func TestNoOneIsAddedWhileTheDirectoryIsPaused(t *testing.T) {
-	t.Parallel()
-	log := setupTenants(t).facts
-	var paused error
-	b := setup(t, func(d *api.Deps) {
-		d.Directory = directoryDeps(log, true)
-		d.Directory.Local.Gate = func() error { return paused }
-	})
-	add := func(path, body string) answer {
-		return b.ask(http.MethodPost, path, body, "Authorization: Bearer "+b.agencyToken())
-	}
-	paused = domain.NewError(domain.CodeUnavailable, "Read model directory is paused.")
-	for path, body := range map[string]string{
-		"/api/users": `{"name":"Jonas","email":"jonas@example.com"}`, "/api/accounts": `{"name":"Bakery"}`,
-	} {
-		refused := add(path, body)
-		require.Equal(t, http.StatusServiceUnavailable, refused.status, refused.body)
-		require.Contains(t, refused.body, "Read model directory is paused.")
-	}
-	paused = nil
-	added := add("/api/users", `{"name":"Jonas","email":"jonas@example.com"}`)
-	require.Less(t, added.status, 300, added.body)
-	again := add("/api/users", `{"name":"Jonas","email":"jonas@example.com"}`)
-	require.Equal(t, http.StatusConflict, again.status, again.body)
 }

@@ -169,12 +169,8 @@ func TestMe(t *testing.T) {
 	operator := b.me(b.tokenOf("operator"))
 	require.Nil(t, operator["agency"])
 	require.Equal(t, true, operator["opens"].(map[string]any)["operators"])
-}
 
-// A client user with other roles sees what it may open. No one is a client of an agency.
-func TestMeOfAClientWithOtherRoles(t *testing.T) {
-	t.Parallel()
-	b := discovery(t)
+	// A client user with other roles sees what it may open. No one is a client of an agency.
 	for _, roles := range [][]string{{"auditor", "client"}, {"auditor", "client", "agency"}} {
 		require.Equal(t, http.StatusForbidden, b.get("/api/me", b.token(agency, roles)).status, roles)
 	}

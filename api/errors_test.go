@@ -35,9 +35,10 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		"unavailable, known": {&domain.Error{Code: domain.CodeUnavailable, Message: "later", RetryAfter: 9}, 503, "unavailable", "later", "9"},
 		"database is away":   {fmt.Errorf("dial db-7: %w", errPasses), 503, "unavailable", "Nothing was changed", "1"},
 		"rate limited":       {domain.NewError(domain.CodeRateLimited, "slower"), 429, "rate_limited", "slower", "1"},
+		"panic":              {nil, 500, "internal", "An internal error occurred", ""},
 	} {
 		b := setup(t)
-		b.readErr = test.err
+		b.readErr, b.panics = test.err, test.err == nil
 		answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
 		f := answer.failure(t)
 		require.Equal(t, test.status, answer.status, name)
@@ -46,7 +47,9 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		require.Equal(t, test.retry, answer.header.Get("Retry-After"), name)
 		require.NotContains(t, answer.body, "db-7", "what is inside stays inside")
 		if test.status == http.StatusInternalServerError {
-			require.Contains(t, b.logged(), "db-7", "and goes to the log")
+			for _, says := range map[bool][]string{false: {"db-7"}, true: {"a defect", `"stack"`}}[b.panics] {
+				require.Contains(t, b.logged(), says, "and goes to the log")
+			}
 		}
 	}
 }
@@ -123,17 +126,6 @@ func TestProblemJSONOnRequest(t *testing.T) {
 		require.Equal(t, "not_found", body["code"])
 		require.Equal(t, answer.header.Get("X-Request-Id"), body["request_id"])
 	}
-}
-
-func TestPanicIsA500OfTheOneShape(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.panics = true
-	answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
-	require.Equal(t, http.StatusInternalServerError, answer.status)
-	require.Equal(t, "internal", answer.failure(t).Code)
-	require.Contains(t, b.logged(), "a defect")
-	require.Contains(t, b.logged(), `"stack"`)
 }
 
 func TestBodiesThatAreRefused(t *testing.T) {

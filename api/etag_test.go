@@ -151,33 +151,6 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 	require.Empty(t, small.header.Get("Content-Encoding"), "not worth it")
 }
 
-// The tag of a dashboard is its version, for every caller: its answers are not compressed.
-func TestTagOfADashboardIsItsVersion(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	large := view(client1, 7)
-	for range 100 {
-		large.Users = append(large.Users, readmodels.DashboardUser{ID: alice, Name: "Alice"})
-	}
-	b.views[agency+"/"+client1] = large
-	answer := b.get(dashboardPath+client1, b.agencyToken(), "Accept-Encoding: gzip, zstd")
-	require.Equal(t, `"7"`, answer.header.Get("ETag"))
-	require.Empty(t, answer.header.Get("Content-Encoding"))
-}
-
-// A stream is neither compressed nor held back: its first event comes while it is open.
-func TestStreamsAreNotCompressed(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
-	server := b.serve()
-	s := b.listen(server.URL+"/api/notices", b.agencyToken(), "Accept-Encoding: gzip, zstd")
-	require.Empty(t, s.response.Header.Get("Content-Encoding"))
-	begin := make([]byte, len("retry: 1000\n\nevent: notice_cursor"))
-	_, err := io.ReadFull(s.response.Body, begin)
-	require.NoError(t, err)
-	require.Regexp(t, `^retry: \d{4}\n\nevent: notice_cursor$`, string(begin))
-}
-
 // A filter meets each answer before it is compressed, and no stream.
 func TestFilterMeetsPlainAnswers(t *testing.T) {
 	t.Parallel()

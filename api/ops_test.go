@@ -183,8 +183,9 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The progress of a rebuild is streamed until its end, and no longer.
-func TestProgressOfARebuildIsStreamed(t *testing.T) {
+// The progress of a rebuild is streamed until its end, and no longer. What operators did is a list
+// with a cursor.
+func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	t.Parallel()
 	b, operators := operating(t)
 	operators.rebuilds = []operator.Rebuild{
@@ -201,12 +202,7 @@ func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	}
 	require.NoError(t, s.lines.Err())
 	require.Equal(t, []operator.RebuildState{operator.RebuildCopying, operator.RebuildDone}, states)
-}
 
-// What operators did is a list with a cursor.
-func TestOperatorsSeeWhatWasDone(t *testing.T) {
-	t.Parallel()
-	b, operators := operating(t)
 	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	require.Equal(t, []string{"actions 3 abc"}, operators.acts)

@@ -188,8 +188,9 @@ func TestUnreachableDatabaseAsksForNoPartitions(t *testing.T) {
 	require.Equal(t, 3, b.count("select count(*) from tDefaultCategories"))
 }
 
-// Rows that a command waited for survive a crash of the server; the log can restore all others.
-func TestDashboardsCommitSynchronously(t *testing.T) {
+// Rows that a command waited for survive a crash of the server; the log can restore all others. The
+// server bounds all folds.
+func TestSessionsOfFolds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	stream := b.chain(agencyA)
@@ -201,8 +202,10 @@ func TestDashboardsCommitSynchronously(t *testing.T) {
 	}{{dashboards, "on"}, {projectors.Operations, "off"}} {
 		var got string
 		b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
-			return errors.Join(next(), tx.QueryRow(ctx, "show synchronous_commit").Scan(&got))
+			return errors.Join(next(), tx.QueryRow(ctx, `
+				select string_agg(current_setting(name), ' ') from unnest(array[
+					'synchronous_commit', 'idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout']) name`).Scan(&got))
 		}}.projector()))
-		require.Equal(t, c.want, got, c.projector.Name)
+		require.Equal(t, c.want+" 10s 30s 10min", got, c.projector.Name)
 	}
 }

@@ -69,27 +69,6 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 	}, patience, tick)
 }
 
-// Server-side bounds for the sessions of folds.
-func TestTheServerEndsFrozenFolds(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.append(postRead(1, 1))
-	settings := map[string]string{}
-	b.run(b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
-		for _, name := range []string{"idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"} {
-			var value string
-			if err := tx.QueryRow(ctx, "select current_setting($1)", name).Scan(&value); err != nil {
-				return err
-			}
-			settings[name] = value
-		}
-		return next()
-	}}.projector()))
-	require.Equal(t, map[string]string{
-		"idle_in_transaction_session_timeout": "10s", "lock_timeout": "30s", "statement_timeout": "10min",
-	}, settings)
-}
-
 // A stop lets the current batch finish: it is not folded again, and commands that wait for it are
 // answered.
 func TestStopFinishesTheBatch(t *testing.T) {

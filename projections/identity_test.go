@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // recreate deletes a topic and creates it again, as a careless operator might.
@@ -229,27 +227,6 @@ func TestRecordsReadBeforeARestoreAreNotFolded(t *testing.T) {
 	}
 	b.eachOnce(1)
 	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
-}
-
-// A rebuild that copies while the log is restored rolls back its copy: the restored topic may end
-// earlier.
-func TestARebuildFromBeforeARestoreCopiesNothing(t *testing.T) {
-	t.Parallel()
-	b := setupReadings(t, 90)
-	var once sync.Once
-	e := b.followEngine(tally{copying: func(context.Context, write.CopyTarget, bool) error {
-		once.Do(func() {
-			b.exec(`
-				with moved as (update generations set topic_id = $1 where generation = 2)
-				update checkpoints set topic_id = $1 where generation = 2`, [16]byte(restored))
-		})
-		return nil
-	}}.projector())
-	failed := b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
-	require.Contains(t, failed.Error, "the tables were built from another log")
-	require.Equal(t, 1, b.liveAt("tally"))
-	b.caughtUp(e)
-	b.eachOnce(90)
 }
 
 // A parked event is folded again only from the topic in which it was parked: in another one its

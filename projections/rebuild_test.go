@@ -189,11 +189,23 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	b.eachOnce(50)
 }
 
-// Rows that the tables refuse fail the rebuild with the table and the row; the live tables stay.
-func TestRefusedRowsEndTheRebuild(t *testing.T) {
+// Rows that the tables refuse fail the rebuild with the table and the row; the live tables stay. A
+// rebuild that copies while the log is restored rolls back its copy: the restored topic may end
+// earlier.
+func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
-	b.followEngine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
+	var restores atomic.Bool
+	restore := sync.OnceFunc(func() {
+		b.exec(`
+			with moved as (update generations set topic_id = $1 where generation = 3)
+			update checkpoints set topic_id = $1 where generation = 3`, [16]byte(restored))
+	})
+	e := b.followEngine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
+		if restores.Load() {
+			restore()
+			return nil
+		}
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}}.projector())
@@ -203,6 +215,13 @@ func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	require.Contains(t, failed.Error, "bad")
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.liveAt("tally"))
+	b.eachOnce(50)
+
+	restores.Store(true)
+	failed = b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
+	require.Contains(t, failed.Error, "the tables were built from another log")
+	require.Equal(t, 1, b.liveAt("tally"))
+	b.caughtUp(e)
 	b.eachOnce(50)
 }
 

@@ -41,7 +41,8 @@ func nextNotice(t *testing.T, notices <-chan string) string {
 	}
 }
 
-// Moved figures are announced once they can be read, and only for a live generation.
+// Moved figures are announced once they can be read, and only for a live generation, and so is a
+// connection that needs a sign-in, but not one that works again.
 func TestMovedFiguresAreAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -62,14 +63,7 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 		require.Equal(t, 1, b.count("select count(*) from "+one.table+" where social_account_id = 3"), "the row can be read")
 	}
 	require.Empty(t, notices, "one projection announces each change")
-}
 
-// A connection that needs a sign-in is announced once it can be read, and one that works again is
-// not.
-func TestConnectionThatNeedsASignInIsAnnounced(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	notices := b.listen()
 	state := func(connection int64, state string) domain.Draft {
 		return draft(domain.TopicOperations, agencyA, fmt.Sprintf("state-%d", connection), domain.ConnectionStateChanged{
 			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,

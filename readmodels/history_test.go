@@ -20,6 +20,15 @@ import (
 func TestEntryNamesAndHash(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
+	none, without := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	require.Empty(t, none)
+	require.NotNil(t, none, "an empty list, not null")
+	require.Equal(t, history.EntriesMeta{}, without)
+	refused(p, domain.CodeInvalid, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
+	refused(p, domain.CodeInvalid, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
+	_, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
+
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}, Users: &[]string{nina, stan}}))
 	entries, meta := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
 	require.Len(t, entries, 1)
@@ -70,19 +79,6 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	require.Equal(t, []history.Named{{ID: nina}}, state.State.Users)
 }
 
-func TestAnAgencyWithoutHistory(t *testing.T) {
-	t.Parallel()
-	p := newPast(t)
-	entries, meta := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
-	require.Empty(t, entries)
-	require.NotNil(t, entries, "an empty list, not null")
-	require.Equal(t, history.EntriesMeta{}, meta)
-	refused(p, domain.CodeInvalid, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
-	refused(p, domain.CodeInvalid, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
-	_, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-}
-
 func TestStateOutsideOfTheHistory(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
@@ -110,14 +106,22 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 	}
 }
 
-// A skip is an entry of the agency's history, and of no dashboard.
+// A skip is an entry of the agency's history, and of no dashboard. Until then the auditor is informed
+// that a parked record is in the log but not in the tables.
 func TestASkipIsAnEntry(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.open(agencyA, stella, south)
 	exec(t, p.DB, `update dashboard_heads set version = 3 where parent_account = $1`, agencyA) // a record that was parked
-	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, '', '', null, 'undecodable', '', 'skipped')`, agencyA)
+	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, '', '', null, 'undecodable', '', 'parked')`, agencyA)
+	_, state := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.Contains(t, state.Incomplete, "1 record of this stream is parked")
+	require.Zero(t, state.LeftOut)
+	exec(t, p.DB, "update parked set state = 'skipped'")
+	_, state = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.Empty(t, state.Incomplete)
+	require.Equal(t, int64(1), state.LeftOut)
 	var head domain.ChainLink
 	var hash []byte
 	require.NoError(t, p.DB.Pool.QueryRow(t.Context(), "select version + 1, hash from dashboard_heads where parent_account = $1", agencyA).
@@ -236,21 +240,6 @@ func TestExportIsAPrefix(t *testing.T) {
 	cancel()
 	_, err = collect(sequence)
 	require.ErrorIs(t, err, context.Canceled)
-}
-
-// Parked records are in the log but not in the tables; the auditor is informed.
-func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
-	t.Parallel()
-	p := newPast(t)
-	p.open(agencyA, stella, north)
-	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, 'x', 'x', null, 'undecodable', 'x', 'parked')`, agencyA)
-	_, meta := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.Contains(t, meta.Incomplete, "1 record of this stream is parked")
-	require.Zero(t, meta.LeftOut)
-	exec(t, p.DB, "update parked set state = 'skipped'")
-	_, meta = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.Empty(t, meta.Incomplete)
-	require.Equal(t, int64(1), meta.LeftOut)
 }
 
 // collect reads an export to its end or its first error.

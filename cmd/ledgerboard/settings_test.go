@@ -177,13 +177,11 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
 	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
 	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
-}
 
-func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
-	f := parsedFetching(t)
+	// Every wrong setting is named.
 	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0
 	f.Quotas, f.PlatformsURL = []string{"tiktok"}, "nowhere"
-	err := errors.Join(f.validate()...)
+	err = errors.Join(f.validate()...)
 	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL"} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}

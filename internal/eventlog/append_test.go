@@ -40,20 +40,8 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 			requireRefused(t, err, c.cause)
 		}
 	}
-}
 
-// requireRefused asserts that an append left nothing behind.
-func requireRefused(t testing.TB, err, cause error) {
-	t.Helper()
-	require.ErrorIs(t, err, cause)
-	require.ErrorIs(t, err, eventlog.ErrRefused)
-	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
-}
-
-// The limit is exact: both clients and the broker accept a record of that size.
-func TestAppendUpToTheLimit(t *testing.T) {
-	t.Parallel()
-	_, b := embedded(t)
+	// The limit is exact: both clients and the broker accept a record of that size.
 	d := paused(1)
 	small, err := b.Size(d)
 	require.NoError(t, err)
@@ -74,6 +62,14 @@ func TestAppendUpToTheLimit(t *testing.T) {
 		requireRefused(t, err, eventlog.ErrRecordTooLarge)
 	}
 	require.Equal(t, int64(2), b.end(t, domain.TopicOperations, 0), "nothing of a refused batch is appended")
+}
+
+// requireRefused asserts that an append left nothing behind.
+func requireRefused(t testing.TB, err, cause error) {
+	t.Helper()
+	require.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, eventlog.ErrRefused)
+	require.NotErrorIs(t, err, eventlog.ErrOutcomeUnknown)
 }
 
 // holdProduce makes the broker delay produce requests to a topic until release is called.

@@ -360,7 +360,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 	require.Empty(t, f.folded, "nothing of the other log was folded")
 }
 
-func TestStoppedGap(t *testing.T) {
+func TestGapsShow(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
 	b.gap(t, cluster)
@@ -371,6 +371,13 @@ func TestStoppedGap(t *testing.T) {
 	require.ErrorIs(t, s.reason, eventlog.ErrGap)
 	require.ErrorContains(t, s.reason, "offset 0 is followed by 2")
 	require.Empty(t, f.folded)
+
+	cfg := eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }}
+	require.ErrorIs(t, b.Scan(testContext(t), cfg), eventlog.ErrGap, "in the middle")
+	cfg.To = map[int32]int64{0: 2}
+	require.ErrorIs(t, b.Scan(testContext(t), cfg), eventlog.ErrGap, "at the end")
+	cfg.To = map[int32]int64{0: 1}
+	require.NoError(t, b.Scan(testContext(t), cfg), "before it")
 }
 
 // gap leaves offsets 0, 2 and 3 in partition 0 of `metrics`: the topic was compacted for a while.

@@ -103,15 +103,3 @@ func testScanMissing(t *testing.T, brokers []string) {
 	cfg.From, cfg.To = map[int32]int64{0: 2}, map[int32]int64{0: 5}
 	require.NoError(t, b.Scan(ctx, cfg))
 }
-
-func TestScanSeesGaps(t *testing.T) {
-	t.Parallel()
-	cluster, b := embedded(t)
-	b.gap(t, cluster)
-	cfg := eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }}
-	require.ErrorIs(t, b.Scan(testContext(t), cfg), eventlog.ErrGap, "in the middle")
-	cfg.To = map[int32]int64{0: 2}
-	require.ErrorIs(t, b.Scan(testContext(t), cfg), eventlog.ErrGap, "at the end")
-	cfg.To = map[int32]int64{0: 1}
-	require.NoError(t, b.Scan(testContext(t), cfg), "before it")
-}

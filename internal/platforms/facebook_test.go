@@ -62,13 +62,8 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 
 	client.account(target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
 	require.Len(t, b.ops(), 1+9, "two years, not twenty")
-}
 
-func TestFacebookDemographics(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	snap := b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Demographics: true})
+	snap = client.account(target(page), platforms.AccountRequest{Demographics: true})
 	require.Len(t, snap.Demographics, 2)
 	require.Equal(t, "city", snap.Demographics[0].Facet)
 	require.Contains(t, snap.Demographics[0].Values, "Vienna, Austria")

@@ -59,7 +59,7 @@ func TestMetaQuotaExhaustedMidway(t *testing.T) {
 	}
 }
 
-func TestMetaInvalidTokens(t *testing.T) {
+func TestFacebookInvalidTokensAndIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{TokenError: 460})
@@ -68,11 +68,8 @@ func TestMetaInvalidTokens(t *testing.T) {
 	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
 		requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: token, ExternalID: page.ID}))
 	}
-}
+	b.ops()
 
-func TestFacebookInvalidIDs(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
 	client := b.client(t, domain.Facebook)
 	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
 		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
@@ -88,7 +85,8 @@ func TestFacebookInvalidIDs(t *testing.T) {
 	require.Empty(t, b.ops())
 }
 
-// Every client that reads ranges refuses an empty range before it makes a call.
+// Every client that reads ranges refuses an empty range before it makes a call. A range that begins
+// now, exactly at the platform's midnight, is that day.
 func TestInvalidRanges(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -104,16 +102,10 @@ func TestInvalidRanges(t *testing.T) {
 		}
 	}
 	require.Empty(t, b.ops())
-}
 
-// A range that begins now, exactly at the platform's midnight, is that day.
-func TestRangeAtMidnight(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := addInstagram(b, simulator.Traps{})
+	account, page := addInstagram(b, simulator.Traps{}), addPage(b, simulator.Traps{})
 	b.advance(20 * time.Hour) // midnight in California
 	b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Since: b.clock()})
-	page := addPage(b, simulator.Traps{})
 	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.clock()})
 }
 

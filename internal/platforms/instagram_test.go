@@ -17,7 +17,7 @@ func addInstagram(b *bundle, traps simulator.Traps) simulator.Account {
 	return b.sim.AddInstagram(simulator.Account{ID: "17841", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Traps: traps})
 }
 
-func TestInstagramRange(t *testing.T) {
+func TestInstagramRangeAndRetiredMetric(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	account := addInstagram(b, simulator.Traps{})
@@ -31,14 +31,10 @@ func TestInstagramRange(t *testing.T) {
 		require.Equal(t, simulator.ReachOn(seed, account.ID, label, 1), figure(t, snap, "reach", "day", label).Value)
 	}
 	requireClass(t, platforms.ClassInvalid, client.accountErr(target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)}))
-}
 
-// One retired name rejects all metrics of a day: they are requested one by one, once.
-func TestInstagramRetiredMetric(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := addInstagram(b, simulator.Traps{RetiredMetrics: []string{"views"}})
-	client := b.client(t, domain.Instagram)
+	// One retired name rejects all metrics of a day: they are requested one by one, once.
+	b.ops()
+	b.sim.SetTraps(domain.Instagram, account.ID, simulator.Traps{RetiredMetrics: []string{"views"}})
 	for _, calls := range []int{5 + 5, 5} {
 		snap := client.account(target(account))
 		require.Equal(t, map[string]string{"views": "unsupported", "impressions": "unsupported"}, reasons(snap.Missing))

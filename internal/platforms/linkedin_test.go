@@ -40,7 +40,7 @@ func companyPage(id string) platforms.Target {
 	return platforms.Target{AccessToken: "Tok3n", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
 }
 
-func TestLinkedInPageRange(t *testing.T) {
+func TestLinkedInRanges(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addCompanyPage(b, simulator.Traps{})
@@ -54,14 +54,10 @@ func TestLinkedInPageRange(t *testing.T) {
 		}
 	}
 	require.InDelta(t, 364, days, 2, "twelve months, not three years")
-}
 
-func TestLinkedInProfileHistory(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
 	me := addProfile(b, simulator.Traps{})
 	history := platforms.AccountRequest{Since: testNow.AddDate(0, 0, -10), Until: testNow, Backfill: true}
-	snap := b.client(t, domain.LinkedIn).account(profileTarget(me), history)
+	snap = b.client(t, domain.LinkedIn).account(profileTarget(me), history)
 	for _, day := range []string{"2026-11-09", "2026-11-18"} {
 		tgt, err := time.Parse(time.DateOnly, day)
 		require.NoError(t, err)
