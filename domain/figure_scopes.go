@@ -99,25 +99,20 @@ func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {
 
 // Ungranted returns the figures that cannot be read without the scopes that are lacking.
 func Ungranted(needs []FigureScopes, lacks func(scope string) bool) []UngrantedFigure {
-	type key struct {
-		of   Figures
-		name string
-	}
-	done := map[key]bool{} // can be read, or is already in the list
-	for _, need := range needs {
-		if slices.ContainsFunc(need.Scopes, lacks) {
-			continue
-		}
-		for _, figure := range need.Figures {
-			done[key{need.Of, figure.Name}] = true
-		}
-	}
 	ungranted := []UngrantedFigure{}
 	for _, need := range needs {
+		if !slices.ContainsFunc(need.Scopes, lacks) {
+			continue
+		}
 		lacking := slices.DeleteFunc(slices.Clone(need.Scopes), func(scope string) bool { return !lacks(scope) })
 		for _, figure := range need.Figures {
-			if k := (key{need.Of, figure.Name}); !done[k] {
-				ungranted, done[k] = append(ungranted, UngrantedFigure{need.Of, figure.Name, lacking}), true
+			otherwise := func(n FigureScopes) bool { // it can be read with the scopes of another group
+				isIt := func(f FigureSource) bool { return f.Name == figure.Name }
+				return n.Of == need.Of && slices.ContainsFunc(n.Figures, isIt) && !slices.ContainsFunc(n.Scopes, lacks)
+			}
+			listed := func(u UngrantedFigure) bool { return u.Of == need.Of && u.Figure == figure.Name }
+			if !slices.ContainsFunc(needs, otherwise) && !slices.ContainsFunc(ungranted, listed) {
+				ungranted = append(ungranted, UngrantedFigure{need.Of, figure.Name, lacking})
 			}
 		}
 	}
