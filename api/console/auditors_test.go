@@ -373,6 +373,10 @@ func TestCompareTwoTimes(t *testing.T) {
 	b.asks(differences+"&cursor=NEXT", "GET /api/audit/diff?cursor=NEXT&"+from+"&limit=20&"+to)
 	b.asks("/console/history/difference?from=2026-09-01&dashboard="+bakery, "GET /api/projects/dashboard/"+bakery+"/diff?"+from).
 		says(http.StatusOK, "The boards now")
+	const exact = "2026-09-01T10:00:00.25Z" // of a change, in a link; the form's time has no fraction
+	b.get("/console/history/difference?from="+exact).says(http.StatusOK, `name="from_time" value="10:00:00"`, `name="from_exact" value="`+exact)
+	b.asks("/console/history/difference?from=2026-09-01&from_time=10:00:00&from_exact="+exact, "GET /api/audit/diff?from="+url.QueryEscape(exact)+"&limit=20")
+	b.asks("/console/history/difference?from=2026-09-01&from_time=10:00:01&from_exact="+exact, "GET /api/audit/diff?from=2026-09-01T10%3A00%3A01Z&limit=20")
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="`+adam)
 	b.get("/console/history/difference?dashboard=%22Bakery%22").says(http.StatusOK, "No client of the agency matches &#34;Bakery&#34;.") // without quotes

@@ -157,6 +157,7 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 type moment struct {
 	Label, Name string
 	Day, Time   string
+	Exact       string // with the fraction of the second, which Time lacks; "" if there is none
 	Fault       string
 
 	Begins, Ends time.Time
@@ -172,6 +173,13 @@ func momentOf(v *visit, name, label string) moment {
 	}
 	var err error
 	m.Begins, m.Ends, err = typedInstant(text)
+	if exact, _, wrong := typedInstant(given.Get(name + "_exact")); wrong == nil &&
+		exact.Truncate(time.Second).Equal(m.Begins) { // of the address that opened the form
+		m.Begins, m.Ends = exact, exact
+	}
+	if m.Begins.Nanosecond() > 0 {
+		m.Exact = rfc3339(m.Begins)
+	}
 	switch now := v.deps.Now().UTC(); {
 	case err != nil:
 		m.Fault = "This is not a valid date or time. Choose a day like 2026-10-01, with an optional time like 14:30."
