@@ -40,7 +40,7 @@ func putAudience(f figures, shown *figuresView, data analytics.PlatformStats, _ 
 		if split != nil {
 			part := ""
 			if split.SocialAccounts < p.SocialAccounts {
-				part = fmt.Sprintf("of %d of %d accounts", split.SocialAccounts, p.SocialAccounts)
+				part = fmt.Sprintf("%d of %d accounts", split.SocialAccounts, p.SocialAccounts)
 			}
 			shown.Splits = append(shown.Splits, splitShown{
 				p.PlatformName, largest(split.AgeGroups), largest(split.Gender),
