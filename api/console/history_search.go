@@ -157,7 +157,7 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 type moment struct {
 	Label, Name string
 	Day, Time   string
-	Exact       string // with the fraction of the second, which Time lacks; "" if there is none
+	Exact       string // with the fraction of the second, which Time lacks; "" without a fraction
 	Fault       string
 
 	Begins, Ends time.Time
