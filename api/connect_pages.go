@@ -69,6 +69,7 @@ type connectPage struct {
 	Checked   url.Values        // the keys of checked pages, as the form sends them
 	Errors    map[string]string // errors of pages, by key
 	Progress  []readingProgress
+	Late      bool // the directory is so far behind that the pages cannot be read yet
 	Ended     bool // none of its pages is connected for the account any more
 	SignIn    bool // its pages are not read until someone signs in again
 	Link      connect.LinkPage
@@ -86,8 +87,8 @@ type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
 
 // browserPage serves a page. Errors are pages too, and requests from pages of other sites are
 // refused. If needsPeople is true, the page is unavailable while it is unknown who has lost access;
-// the same URL works later, until the sign-in or the link expires. [connecting.getConnectBack]
-// makes this check itself.
+// the same URL works later, until the sign-in or the link expires. [connecting.getConnectBack] and
+// [connecting.getConnectChoose] make this check themselves.
 func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) operation {
 	page := func(w http.ResponseWriter, r *http.Request) error {
 		// Pages of other origins may not read these pages, whatever CORS allows for the API.
@@ -125,6 +126,8 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		switch {
 		case errors.Is(err, connect.ErrDeletionUnknown):
 			failed.Title = "Unknown deletion request"
+		case public.Code == domain.CodeUnavailable:
+			failed.Title, failed.Restart, failed.Reload = "Not possible at the moment", false, r.Method == http.MethodGet
 		case StatusOf(public.Code) >= http.StatusInternalServerError:
 			failed.Title = "Something went wrong"
 		case isSignIn:
@@ -268,12 +271,13 @@ func (c *connecting) showChoice(
 		return err
 	}
 	page := connectPage{View: view, Checked: form, Errors: map[string]string{}}
+	unknown := c.peopleKnown()
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
 		page.Title = "Nothing was connected"
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Step == domain.ConnectDone:
-		page.Title = "Connected"
+		page.Title, page.Late = "Connected", unknown != nil
 		page.Progress, page.Reload = progressOf(view)
 		switch {
 		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }):
@@ -282,6 +286,8 @@ func (c *connecting) showChoice(
 			page.Title, page.SignIn = "Sign in again", true
 		}
 		return writePage(w, http.StatusOK, "result", page)
+	case unknown != nil:
+		return unknown
 	case view.Choice == nil:
 		page.Title, page.Reload = "One moment", true
 		return writePage(w, http.StatusOK, "unfinished", page)

@@ -97,7 +97,7 @@ func (c *connecting) routes() []Operation {
 		},
 		{
 			http.MethodGet, patternConnectChoose, "getConnectChoose", nil,
-			c.browserPage(true, paramAttemptPage, c.getConnectChoose),
+			c.browserPage(false, paramAttemptPage, c.getConnectChoose),
 		},
 		{
 			http.MethodPost, patternConnectChoose, "postConnectChoose", nil,

@@ -334,8 +334,21 @@ func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	require.Contains(t, held.body, stale.Message)
 	known = nil
 	require.Equal(t, connectAt+"/connect/choose/"+id, mine.visit(back, nil).header.Get("Location"), "the same address works later")
+	choose := mine.visit("/connect/choose/"+id, nil)
 	known = stale
-	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, nil).status)
+	held = mine.visit("/connect/choose/"+id, nil)
+	require.Equal(t, http.StatusServiceUnavailable, held.status)
+	require.Contains(t, held.body, `http-equiv="refresh"`)
+	require.NotContains(t, held.body, "start again")
+	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, ticked(choose, "1.0.1001")).status)
+	known = nil
+	require.Equal(t, http.StatusSeeOther, mine.visit("/connect/choose/"+id, ticked(choose, "1.0.1001")).status)
+	require.Contains(t, mine.visit("/connect/choose/"+id, nil).body, "The first figures usually arrive within a minute")
+	known = stale
+	connected := mine.visit("/connect/choose/"+id, nil)
+	require.Equal(t, http.StatusOK, connected.status, "it is connected, whatever happened since")
+	require.Contains(t, connected.body, "The first figures are delayed")
+	require.NotContains(t, connected.body, "within a minute")
 }
 
 func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {

@@ -67,11 +67,14 @@ func (m *Monitor) PeopleKnown() error {
 	if m.people.waits(time.Now()) <= peopleStaleAfter {
 		return nil
 	}
+	until := "they are processed, nothing can be changed or connected, and histories cannot be read. Try again shortly."
+	if m.first(func(f fault) bool { return f.Class == classPaused }, []string{m.config.People}) != nil {
+		until = "an operator resumes the processing, nothing can be changed or connected, and histories cannot be read."
+	}
 	return &domain.Error{
 		Code: domain.CodeUnavailable, RetryAfter: 5,
 		Message: "Changes to people and accounts have been waiting for more than a minute to be processed, " +
-			"so it is not known who has left. Until they are processed, nothing can be changed or connected, " +
-			"and histories cannot be read. Try again shortly.",
+			"so it is not known who has left. Until " + until,
 	}
 }
 

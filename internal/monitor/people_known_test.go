@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,11 +46,13 @@ func TestPeopleAreUnknownWhileRecordsWait(t *testing.T) {
 			m := monitor.New([]*fakeModel{liveModel("dashboards", 0, 500), model}, quietly)
 			for second := range int64(400) {
 				test.at(&model.status.Partitions[0], second)
+				model.status.Paused = second%2 == 0
 				m.Check(t.Context())
 				err := m.PeopleKnown()
 				if test.from <= second && second < test.until {
 					require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%s, second %d", name, second)
 					require.ErrorContains(t, err, "it is not known who has left")
+					require.Equal(t, model.status.Paused, strings.Contains(err.Error(), "Until an operator resumes"))
 				} else {
 					require.NoError(t, err, "%s, second %d", name, second)
 				}
