@@ -58,6 +58,7 @@ type accessCell struct {
 	Since   time.Time // when access started
 	By      history.Named
 	Record  string
+	Scoped  *decision  // the later change that gave the board its scopes; nil: they are as old as the access
 	Changed *time.Time // when access was lost or the scopes changed; nil: neither
 }
 
@@ -168,11 +169,20 @@ func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow)
 			gave = s.AllowedBy
 		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: gave.Time, By: gave.Actor, Changed: s.To,
+			Since: gave.Time, By: gave.Actor, Changed: s.To, Scoped: laterScopes(s),
 			Record: historyAddress(rfc3339(gave.Time), "dashboard:"+s.Dashboard.ID),
 		}
 	}
 	return boards, rows
+}
+
+// laterScopes returns the change to the scopes that started a period; nil if the period started with
+// the access.
+func laterScopes(s history.AccessSpan) *decision {
+	if s.BeganBy.Version <= max(s.ListedBy.Version, s.AllowedBy.Version) {
+		return nil
+	}
+	return new(decided(s.BeganBy, s.Dashboard.ID))
 }
 
 // markElsewhere marks the cells whose content is on another page: a board with many people can
@@ -272,9 +282,7 @@ func openPerson(v *visit) (view, error) {
 		span := personSpan{
 			AccessSpan: s, Shows: scopesOf(s),
 			Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID),
-		}
-		if s.BeganBy.Version > max(s.ListedBy.Version, s.AllowedBy.Version) {
-			span.Began = new(decided(s.BeganBy, s.Dashboard.ID))
+			Began: laterScopes(s),
 		}
 		if s.EndedBy != nil {
 			span.Ended = new(decided(*s.EndedBy, s.Dashboard.ID))

@@ -226,7 +226,8 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
-	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
+	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse; the board shows this <a href=", "2 Oct 2026</time></a> by Alice",
+		"/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T11%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This time is in the future.", "No results yet.")
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
