@@ -214,16 +214,19 @@ func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 		s.now = s.now.Add(time.Hour)
 		s.connected("1001", "1002")
 		require.Len(t, s.due(domain.Facebook), 2)
+		older, open := s.signIn(facebook(south))
 		s.dialog.consent = consent("77")
 		if says != "does not include" {
 			s.dialog.consent.Declined = []string{"pages_show_list"}
 		}
-		s.now = s.now.Add(time.Hour)
+		s.now = s.now.Add(time.Minute)
 		_, view := s.signIn(request)
 		require.Contains(t, view.Outcome.Refused, says)
 		require.NotContains(t, view.Outcome.Refused, "Nothing was changed")
 		require.Equal(t, []string{"Page 1001 (Facebook, North)", "Page 1002 (Facebook, North)"}, slices.Sorted(slices.Values(view.Outcome.FellAway)))
 		require.Empty(t, s.due(domain.Facebook))
+		require.ErrorContains(t, s.Choose(t.Context(), older, connect.Selection{Cookie: browser, Seen: open.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still),
+			"a newer sign-in of the same person")
 	}
 }
 
@@ -367,6 +370,13 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	id, view = s.signIn(facebook(north))
 	require.True(t, view.Choice.Pages[0].Present)
 	s.choose(id, view, "1.0.1001")
+
+	// Once disconnected, it is not held any more, but staff learn whose it was.
+	s.now = s.now.Add(time.Hour)
+	s.disconnect(7)
+	id, view = s.signIn(facebook(south))
+	require.Equal(t, "North", view.Choice.Pages[0].Left)
+	require.Equal(t, int64(7), s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID)
 }
 
 func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {

@@ -51,8 +51,9 @@ type Offer struct {
 	// HeldBy is the client that owns the page now, for agency staff. For other people, it says what
 	// to do. It is "" if no other client owns the page.
 	HeldBy  string
-	MayMove bool // whether the choice may move it to this account
-	Ticked  bool // whether it is selected by default
+	MayMove bool   // whether the choice may move it to this account
+	Left    string // the other client for which it was connected until it was disconnected, for agency staff
+	Ticked  bool   // whether it is selected by default
 }
 
 // Selectable reports whether the page can be chosen.
@@ -320,7 +321,10 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 		offer.Missing = cmp.Or(o.Missing, "the right to read its figures")
 	}
 	switch page, ok := known[o.ref()]; {
-	case !ok || !page.Connected:
+	case !ok:
+	case !page.Connected && byAgency && page.AccountID != a.AccountID:
+		offer.Left = page.AccountName
+	case !page.Connected:
 	case page.AccountID == a.AccountID:
 		offer.Present, offer.Waits = true, page.AwaitsSignIn
 	case byAgency:
