@@ -370,7 +370,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	listed := readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Len(t, listed, 1)
 	require.Equal(t, "paused", listed[0].State)
-	require.EqualValues(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
+	require.EqualValues(t, "An operator has paused it: incident, OPS-1.", listed[0].Reason)
 	require.Equal(t, permissions, listed[0].Permissions)
 	refused := entityDay.Add(time.Hour)
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
@@ -378,7 +378,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	}, refused)))
 	listed = readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Equal(t, "reconnect", listed[0].State)
-	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
+	require.EqualValues(t, "Sign in again. An operator has paused it: incident, OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
 	shown, err = entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
 	require.Equal(t, directory.PlatformReconnect, shown.State)
@@ -427,7 +427,7 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 		if r.SocialAccount == 99 {
 			want[0] = "unsubscribed"
 		} else if r.PlatformName == "tiktok" {
-			want = []string{"paused", "An operator has paused its platform: incident:OPS-1."}
+			want = []string{"paused", "An operator has paused its platform: incident, OPS-1."}
 		}
 		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)
 		require.Equal(t, r.PlatformName == "linkedin", r.Name == "", "the name of a profile is a person's")

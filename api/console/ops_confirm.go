@@ -169,13 +169,15 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	}
 	shown := opsActView{
 		Title: fmt.Sprintf(action.title, named), Does: action.does, Button: action.button, Here: v.r.URL.EscapedPath(),
-		Codes: domain.ReasonCodes(), Back: action.back, Reason: entered, Faults: faults,
+		Codes: domain.ReasonCodes(), Reason: entered, Faults: faults,
 	}
-	if shown.Back == "" || shown.Back == actionsPath {
-		shown.Back = opsPath
-	}
-	if strings.HasPrefix(action.path, "connections/") {
+	switch kind, _, _ := strings.Cut(action.path, "/"); kind {
+	case "parked":
+		shown.Back = parkedPath
+	case "connections", "platforms":
 		shown.Back = platformsPath
+	default:
+		shown.Back = projectionsPath
 	}
 	if action.idle != nil {
 		if shown.Idle, err = action.idle(v, target); err != nil {

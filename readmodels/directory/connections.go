@@ -264,10 +264,11 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,
 		       concat_ws(' ', case when d.dead then st.reason end,
 		            case when d.paused
-		              then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
+		              then 'An operator has paused it: '
+		                || concat_ws(', ', replace(u.code, '_', ' '), nullif(u.ticket, '')) || '.'
 		            when d.held and d.paid
-		              then 'An operator has paused its platform: ' || w.code
-		                || coalesce(':' || nullif(w.ticket, ''), '') || '.'
+		              then 'An operator has paused its platform: '
+		                || concat_ws(', ', replace(w.code, '_', ' '), nullif(w.ticket, '')) || '.'
 		            when not d.dead then f.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
