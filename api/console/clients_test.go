@@ -386,7 +386,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Facebook, 15, unsupported, "Its platform does not report views for posts."),
 		of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
+	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">It was late.<",
 		">For impressions, 3 of 24 days were read.<", ">No page views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
 		">"+permission+"likes, comments, shares. "+permission+"views.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
 		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid. Someone must sign in again.<")

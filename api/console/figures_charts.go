@@ -206,10 +206,18 @@ func unsupported(figure string, sources []analytics.Source) string {
 // sourcesOf returns the sources of an API response about one figure. It adds the name of the figure
 // to their reasons, because other figures on the page may have been read from the same source.
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
+	views := "video views"
+	if figure == "page views" {
+		views = figure
+	}
+	named := strings.NewReplacer(analytics.NothingRead, "No "+figure+" were read", "For views,", "For "+views+",")
 	sources = slices.Clone(sources)
 	for i := range sources {
-		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "No "+figure+" were read", 1)
-		sources[i].Reason = domain.OptionalText(reason)
+		sources[i].Reason = domain.OptionalText(named.Replace(string(sources[i].Reason)))
+		sources[i].Gaps = slices.Clone(sources[i].Gaps)
+		for j, gap := range sources[i].Gaps {
+			sources[i].Gaps[j] = named.Replace(gap)
+		}
 	}
 	return sources
 }

@@ -97,7 +97,7 @@ func TestReport(t *testing.T) {
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this month are counted from their first reading.",
-		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
+		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: Its sign-in is no longer valid. Someone must sign in again.", "No post had any gains in this month",
