@@ -100,5 +100,6 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 		var degraded *api.DegradedError
 		require.ErrorAs(t, people.Probe(t.Context()), &degraded)
 		require.Contains(t, degraded.Reason, unknown)
+		require.NotContains(t, degraded.Reason, string(domain.CodeUnavailable))
 	})
 }

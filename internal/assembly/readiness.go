@@ -53,8 +53,8 @@ func (s *Service) Health() api.Health {
 		})
 	}
 	checks = append(checks, api.Check{Name: "directory of people", Probe: func(context.Context) error {
-		if err := s.Monitor.PeopleKnown(); err != nil {
-			return &api.DegradedError{Reason: err.Error()}
+		if why, unknown := errors.AsType[*domain.Error](s.Monitor.PeopleKnown()); unknown {
+			return &api.DegradedError{Reason: why.Message}
 		}
 		return nil
 	}})
