@@ -50,6 +50,7 @@ type accessBoard struct {
 	history.Named
 
 	Scopes []string
+	Scoped *decision // the change that gave the board its scopes, if someone could open it before; nil: no one could
 }
 
 type accessCell struct {
@@ -58,7 +59,6 @@ type accessCell struct {
 	Since   time.Time // when access started
 	By      history.Named
 	Record  string
-	Scoped  *decision  // the later change that gave the board its scopes; nil: they are as old as the access
 	Changed *time.Time // when access was lost or the scopes changed; nil: neither
 }
 
@@ -148,7 +148,7 @@ func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow)
 	for _, s := range spans {
 		if _, known := column[s.Dashboard.ID]; !known {
 			column[s.Dashboard.ID] = 0
-			boards = append(boards, accessBoard{s.Dashboard, scopesOf(s)})
+			boards = append(boards, accessBoard{s.Dashboard, scopesOf(s), nil})
 		}
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0
@@ -164,12 +164,15 @@ func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow)
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range spans {
+		if scoped := laterScopes(s); scoped != nil {
+			boards[column[s.Dashboard.ID]].Scoped = scoped
+		}
 		gave := s.ListedBy // BeganBy may be a later change to the scopes
 		if s.AllowedBy.Version > gave.Version {
 			gave = s.AllowedBy
 		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: gave.Time, By: gave.Actor, Changed: s.To, Scoped: laterScopes(s),
+			Since: gave.Time, By: gave.Actor, Changed: s.To,
 			Record: historyAddress(rfc3339(gave.Time), "dashboard:"+s.Dashboard.ID),
 		}
 	}

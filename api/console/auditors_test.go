@@ -226,14 +226,14 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
-	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse; the board shows this <a href=", "2 Oct 2026</time></a> by Alice",
+	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "2 Oct 2026</time></a> by Alice",
 		"/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T11%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This time is in the future.", "No results yet.")
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A00Z&limit=500", "today ends now")
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "scopes are shown once, next to the board's name")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026", "Catering shows Posts ( since 2 Oct 2026"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []history.AccessSpan{}, history.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
@@ -244,10 +244,10 @@ func TestAccessIsAMatrix(t *testing.T) {
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
 	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara", "An operator skipped 1 unreadable record.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active at that time.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
 
