@@ -241,7 +241,7 @@ const ours = `(() => {
 	if (document.title === "" || !document.title.startsWith(document.querySelector("h1")?.innerText)) say("title " + document.title);
 	if (document.documentElement.lang !== "en") say("no language");
 	if (document.documentElement.scrollWidth > innerWidth) say("wider than the window: " + document.documentElement.scrollWidth);
-	if (document.querySelector("body > header")?.offsetHeight > innerHeight / 7) say("a high header");
+	if (document.querySelector("body > header")?.offsetHeight > innerHeight / 6) say("a high header");
 	for (const box of document.querySelectorAll("input:not([type=hidden])")) if (!box.labels?.length) say("no label: " + box.outerHTML);
 	const light = (text) => {
 		const [r, g, b] = text.match(/[\d.]+/g).map((n) => n / 255).map((n) => n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
