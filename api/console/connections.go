@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -21,6 +23,7 @@ type connectionsView struct {
 	Connected []connection
 	Networks  []domain.Platform
 	Waits     bool // a first reading is pending
+	Late      bool // the list may lack the latest changes
 	Fault     string
 }
 
@@ -34,6 +37,9 @@ type connection struct {
 	Well  bool
 }
 
+// lateAfter is how long changes to the directory may wait before the page says so.
+const lateAfter = 10 * time.Second
+
 func clientConnections(v *visit, client directory.Account) (view, error) {
 	return showConnections(v, client, "")
 }
@@ -43,11 +49,18 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	if err != nil {
 		return nil, err
 	}
+	health, err := askHealth(v)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(list, func(a, b directory.ConnectedPlatform) int { // the API sorts by id
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform),
 			inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
 	})
 	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault}
+	shown.Late = slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
+		return p.Name == "directory" && p.LagEvents > 0 && (p.Paused || p.LagSeconds > lateAfter.Seconds())
+	})
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{
 			Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID),
