@@ -5,6 +5,7 @@ const pause = 10_000; // minimum milliseconds between two updates
 let figures = document.getElementById("figures");
 let next = 0; // earliest time of the next update
 let timer = 0;
+let all = false; // the view may contain other clients now
 
 function soon() {
   if (!timer) timer = setTimeout(renew, Math.max(1000, next - Date.now()));
@@ -12,15 +13,23 @@ function soon() {
 
 async function renew() {
   timer = 0;
+  if (document.hidden) return document.addEventListener("visibilitychange", soon, { once: true });
   next = Date.now() + pause;
-  if (document.hidden || figures.contains(document.activeElement)) return soon(); // not while the page is hidden or the keyboard focus is in the figures
+  const whole = all;
+  const busy = () => !whole && figures.contains(document.activeElement); // keeps the keyboard focus
+  const later = () => {
+    all ||= whole;
+    soon();
+  };
+  if (busy()) return later();
+  all = false;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") said.hidden = true; // the session has ended
-    if (answer.status >= 500) return soon();
+    if (answer.status >= 500) return later();
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("figures");
-    if (!fresh || figures.contains(document.activeElement)) return soon();
+    if (!fresh || busy()) return later();
     for (const open of figures.querySelectorAll("figure[id] details[open]")) {
       fresh.querySelector(`#${CSS.escape(open.closest("figure").id)} details`)?.setAttribute("open", "");
     }
@@ -29,14 +38,17 @@ async function renew() {
     figures.replaceWith(fresh);
     figures = fresh;
   } catch {
-    soon(); // the process may be restarting
+    later(); // the process may be restarting
   }
 }
 
 const stream = new document.Stream(figures.dataset.live), said = document.getElementById("live");
 let gap = false; // events may have been missed
 document.figures = stream; // for board.js
-stream.addEventListener("figures_changed", soon);
+stream.addEventListener("figures_changed", (event) => {
+  all ||= JSON.parse(event.data).all;
+  soon();
+});
 stream.addEventListener("open", () => {
   if (gap) soon();
   gap = said.hidden = false;

@@ -110,6 +110,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 
 	w.open(p.base + "/console/board/" + board)
 	w.await("the heading of linked clients", `document.querySelector("h1").innerText.includes(" linked client")`)
+	w.eval(`document.querySelector("#figures summary").click(), document.querySelector("#figures summary").focus()`, nil)
 	p.update(board, map[string]any{"unlink": true, "sub_account_ids": []string{board}})
 	w.await("the heading of one client", `!document.querySelector("h1").innerText.includes(" linked client") && document.title.startsWith(document.querySelector("h1").innerText)`)
 }
