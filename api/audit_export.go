@@ -71,7 +71,7 @@ func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQu
 }
 
 func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e export[E]) error {
-	e.record.Format, e.record.AsOf = e.format, e.meta.IncludedVersion()
+	e.record.Format, e.record.AsOf, e.record.Filter = e.format, e.meta.IncludedVersion(), a.upToNow(e.record.Filter)
 	contentType := contentNDJSON
 	if e.format == "csv" {
 		contentType = contentCSV

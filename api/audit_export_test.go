@@ -217,6 +217,9 @@ func TestAccessAsAFile(t *testing.T) {
 	require.Equal(t, f.spans[1], span)
 	require.Contains(t, lines[2], `"complete":true,"entries":2,"as_of":{"version":30,"time":null},"at":"v30",`)
 
+	today := b.get("/api/audit/access/export?format=csv&at=2026-07-15", b.auditorToken())
+	require.Contains(t, today.body, "at=2026-07-15T12:00:00Z", "it ends now: a later file of the same day may contain more")
+
 	f.sent = errors.New("db-7 is away")
 	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).body
 	require.Contains(t, cut, `"complete":false`)
@@ -359,7 +362,7 @@ func (f *auditFake) ExportSpans(
 }
 
 func (f *auditFake) records() *commands.Audit {
-	return &commands.Audit{Log: f, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	return &commands.Audit{Log: f, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // Append takes the records.

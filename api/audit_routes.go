@@ -72,7 +72,7 @@ func showing[Q, R any, M interface{ IncludedVersion() int64 }](
 			return err
 		}
 		record := recordOf(q)
-		record.AsOf = meta.IncludedVersion()
+		record.AsOf, record.Filter = meta.IncludedVersion(), a.upToNow(record.Filter)
 		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
 			return err
 		}
@@ -80,6 +80,18 @@ func showing[Q, R any, M interface{ IncludedVersion() int64 }](
 	})
 	op.Answer.Data, op.Answer.Meta = reflect.TypeFor[R](), reflect.TypeFor[M]()
 	return op
+}
+
+// upToNow replaces ends in the future, such as that of today, by now: a view or file contains no
+// later changes.
+func (a *audit) upToNow(f domain.AuditFilter) domain.AuditFilter {
+	now := a.Records.Now().UTC()
+	for _, end := range []*string{&f.At, &f.To} {
+		if at, err := time.Parse(time.RFC3339Nano, *end); err == nil && at.After(now) { // not a version
+			*end = history.Moment{Time: now}.String()
+		}
+	}
+	return f
 }
 
 func readOfHistory(q history.HistoryQuery) domain.AuditRead {

@@ -166,7 +166,7 @@ var closedWhileUnknown = []string{
 	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
 	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
 	"POST /api/connect", "POST /api/connect/links", "POST /api/connect/links/{link}/revoke", "POST /api/platforms/{platformId}/disconnect",
-	"GET /connect/start/{start}", "GET /connect/choose/{attempt}", "POST /connect/choose/{attempt}",
+	"GET /connect/start/{start}", "POST /connect/choose/{attempt}",
 	"GET /connect/link/{token}", "POST /connect/link/{token}",
 }
 
