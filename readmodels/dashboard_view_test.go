@@ -153,13 +153,33 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	require.Equal(t, map[string]history.AccessEffect{
 		north: {
 			Gained: []history.Named{named(sam, "Name of d2"), affected}, Lost: []history.Named{}, ScopesChanged: []history.Named{},
-			InactiveToday: []history.Named{affected},
+			Excluded: []history.Named{affected},
 		},
 		south: {
 			Gained: []history.Named{named(nina, "Name of d1")}, Lost: []history.Named{},
-			ScopesChanged: []history.Named{named(sam, "Name of d2"), affected}, InactiveToday: []history.Named{affected},
+			ScopesChanged: []history.Named{named(sam, "Name of d2"), affected}, Excluded: []history.Named{affected},
 		},
 	}, byDashboard)
+}
+
+// A listed user whose client is not linked cannot open the dashboard, and the history does not say
+// that the user gained access.
+func TestListedUserOfAnotherClientIsExcluded(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, sam, stan}, AllowClientDashboard: new(true)}))
+	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1})
+	require.Equal(t, []string{nina, sam}, ids(entries[0].Access.Gained))
+	require.Equal(t, []string{sam}, ids(entries[0].Access.Excluded))
+	linked := map[string]bool{}
+	spans, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 9})
+	for _, s := range spans {
+		linked[s.User.ID] = s.LinkedToday
+	}
+	require.Equal(t, map[string]bool{nina: true, sam: false, stan: true}, linked)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
+	entries, _ = asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1})
+	require.Equal(t, []string{sam}, ids(entries[0].Access.Excluded), "the user lost nothing")
 }
 
 // The history can be searched by names of actors, of added or removed users, and of clients. An

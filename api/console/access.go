@@ -15,8 +15,8 @@ import (
 const accessPath = root + "/access"
 
 // accessView shows who had access to which board at an instant: rows are people, columns are
-// boards. If the instant is now, it shows only active people, because inactive people cannot open
-// boards. For a past instant it marks people who are inactive today, because the records do not say
+// boards. If the instant is now, it does not show people whom today's directory keeps from opening a
+// board. For a past instant it marks people who are inactive today, because the records do not say
 // who was active then.
 type accessView struct {
 	Moment   moment
@@ -25,7 +25,7 @@ type accessView struct {
 	Person   string
 	Boards   []accessBoard
 	Rows     []accessRow
-	Inactive []history.Named // people on the list of an open board who are not shown
+	Excluded []history.Named // people on the list of an open board who cannot open it now
 	Staff    history.AccessStaff
 	Position history.StreamPosition // the last change up to the instant
 	Closed   []closedBoard          // boards to which no one had access; empty for a single person
@@ -91,18 +91,11 @@ func openAccess(v *visit) (view, error) {
 	shown.Staff, shown.Position, shown.Incomplete, shown.LeftOut = meta.Staff, meta.To, meta.Incomplete, meta.LeftOut
 	shown.Moment.keep(given)
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
-	shown.Boards, shown.Rows = matrix(spans)
+	able := spans
 	if at.IsZero() {
-		all := shown.Rows
-		shown.Rows = nil
-		for _, row := range all {
-			if row.Active {
-				shown.Rows = append(shown.Rows, row)
-			} else {
-				shown.Inactive = append(shown.Inactive, row.Person)
-			}
-		}
+		shown.Excluded, able = excluded(spans)
 	}
+	shown.Boards, shown.Rows = matrix(spans, able)
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
@@ -113,6 +106,20 @@ func openAccess(v *visit) (view, error) {
 		shown.Left = without.Count - int64(len(without.Dashboards))
 	}
 	return shown, nil
+}
+
+// excluded separates the people who cannot open a board now, although they are on its list, from the
+// spans of the others.
+func excluded(all []history.AccessSpan) (people []history.Named, able []history.AccessSpan) {
+	for _, s := range all {
+		if s.ActiveToday && s.LinkedToday {
+			able = append(able, s)
+		} else {
+			people = append(people, s.User)
+		}
+	}
+	slices.SortFunc(people, byName)
+	return slices.CompactFunc(people, func(a, b history.Named) bool { return a.ID == b.ID }), able
 }
 
 func accessQuery(at time.Time, person string) url.Values {
@@ -142,14 +149,17 @@ func scopesOf(s history.AccessSpan) []string {
 	return scopes
 }
 
-// matrix arranges spans as rows of people and columns of boards, both sorted by name.
-func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow) {
+// matrix arranges spans as rows of people and columns of boards, both sorted by name. The rows
+// contain only the spans of people who are able to open the board.
+func matrix(all, able []history.AccessSpan) (boards []accessBoard, rows []accessRow) {
 	people, column := map[string]int{}, map[string]int{}
-	for _, s := range spans {
+	for _, s := range all {
 		if _, known := column[s.Dashboard.ID]; !known {
 			column[s.Dashboard.ID] = 0
 			boards = append(boards, accessBoard{s.Dashboard, scopesOf(s), nil})
 		}
+	}
+	for _, s := range able {
 		if _, known := people[s.User.ID]; !known {
 			people[s.User.ID] = 0
 			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil, Active: s.ActiveToday})
@@ -163,7 +173,7 @@ func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow)
 	for i := range rows {
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
-	for _, s := range spans {
+	for _, s := range able {
 		if scoped := laterScopes(s); scoped != nil {
 			boards[column[s.Dashboard.ID]].Scoped = scoped
 		}

@@ -216,7 +216,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	span := func(board, user history.Named) history.AccessSpan {
 		return history.AccessSpan{
 			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: listed, AllowedBy: opened,
-			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
+			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true, LinkedToday: true,
 		}
 	}
 	bakeryBoard, cateringBoard, zoe := named(bakery, "Bakery"), named(catering, "Catering"), named(adam, "Zoe")
@@ -241,13 +241,15 @@ func TestAccessIsAMatrix(t *testing.T) {
 	// Inactive people cannot open boards now. Records do not say who was active in the past.
 	asleep := span(bakeryBoard, named(clara, "Clara"))
 	asleep.ActiveToday = false
-	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
+	elsewhere := span(bakeryBoard, named("6", "Hugo"))
+	elsewhere.LinkedToday = false
+	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
-	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara", "An operator skipped 1 unreadable record.")
+	page.says(http.StatusOK, "2 people are on the list of an open board but not shown there", "Clara", "Hugo", "An operator skipped 1 unreadable record.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active at that time.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Hugo", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
 
@@ -257,7 +259,7 @@ func TestAccessMarksCellsOfOtherPages(t *testing.T) {
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	span := func(board, user history.Named) history.AccessSpan {
-		return history.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ListedBy: began, ActiveToday: true}
+		return history.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ListedBy: began, ActiveToday: true, LinkedToday: true}
 	}
 	one, two, three := named("b1", "One"), named("b2", "Two"), named("b3", "Three")
 	ada, ben, cem := named("u1", "Ada"), named("u2", "Ben"), named("u3", "Cem")
@@ -323,7 +325,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: ended.Time, BeganBy: ended, ListedBy: began, AllowedBy: began,
-			Scopes: []history.ScopeSpan{{Scope: "posts"}}, // reports was removed
+			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true, // reports was removed
 		},
 	}, history.SpansMeta{HistoryMeta: history.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
@@ -333,7 +335,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	page := b.asks("/console/people/"+adam, periods)
 	requireInOrder(t, page.Body.String(), ">Bakery<", ">appetisers<") // a list of several pages has the order of the API
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Shown:"), "access that began with the list or the opening has no third reason")
-	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now<", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now, but this person’s client is not linked", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.asks("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03",
 		"GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=500&to=2026-10-03T23%3A59%3A59.999999Z&user_id="+adam).

@@ -62,7 +62,7 @@ type effects struct {
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
 	Keeps                    []history.Named // people whose access does not change; only in previews
-	Inactive                 []history.Named // people not counted because they are inactive today; only in records
+	Excluded                 []history.Named // people not counted because today's directory excludes them; only in records
 }
 
 type effect struct {
@@ -106,22 +106,22 @@ func effectsOfPreview(access []history.PreviewedAccess) (e effects) {
 func effectsOfRecord(entries []history.HistoryEntry) effects {
 	const access = "" // key for access itself: no scope has this name
 	gained, lost := scopePeople{}, scopePeople{}
-	var inactive []history.Named
+	var excluded []history.Named
 	for _, entry := range entries {
-		inactive = append(inactive, entry.Access.InactiveToday...)
-		active := func(users []history.Named) []history.Named {
+		excluded = append(excluded, entry.Access.Excluded...)
+		able := func(users []history.Named) []history.Named {
 			return slices.DeleteFunc(slices.Clone(users), func(u history.Named) bool {
 				isUser := func(i history.Named) bool { return i.ID == u.ID }
-				return slices.ContainsFunc(entry.Access.InactiveToday, isUser)
+				return slices.ContainsFunc(entry.Access.Excluded, isUser)
 			})
 		}
-		for _, user := range active(entry.Access.Lost) {
+		for _, user := range able(entry.Access.Lost) {
 			lost.note(access, user, *entry.Dashboard)
 		}
-		for _, user := range active(entry.Access.Gained) {
+		for _, user := range able(entry.Access.Gained) {
 			gained.note(access, user, *entry.Dashboard)
 		}
-		for _, user := range active(entry.Access.ScopesChanged) {
+		for _, user := range able(entry.Access.ScopesChanged) {
 			for _, scope := range entry.Changes.ScopesRemoved {
 				lost.note(scope, user, *entry.Dashboard)
 			}
@@ -130,9 +130,9 @@ func effectsOfRecord(entries []history.HistoryEntry) effects {
 			}
 		}
 	}
-	slices.SortFunc(inactive, byName)
-	inactive = slices.CompactFunc(inactive, func(a, b history.Named) bool { return a.ID == b.ID })
-	e := effects{Done: true, Loses: lost[access], Gains: gained[access], Inactive: inactive}
+	slices.SortFunc(excluded, byName)
+	excluded = slices.CompactFunc(excluded, func(a, b history.Named) bool { return a.ID == b.ID })
+	e := effects{Done: true, Loses: lost[access], Gains: gained[access], Excluded: excluded}
 	delete(lost, access)
 	delete(gained, access)
 	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()

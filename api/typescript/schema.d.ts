@@ -2111,10 +2111,10 @@ export interface components {
         };
         /** @description Says for which users a record changed the access to a dashboard. It uses only the records of the topic `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
+            /** @description The users in the three lists who, according to the current directory, could not open the dashboard: they or their account are inactive, or it is not one of its accounts. */
+            excluded: components["schemas"]["Named"][];
             /** @description Users with access after the record, but not before. */
             gained: components["schemas"]["Named"][];
-            /** @description The users in the three lists who, according to the current directory, are inactive or in an inactive account. */
-            inactive_today: components["schemas"]["Named"][];
             /** @description Users with access before the record, but not after. */
             lost: components["schemas"]["Named"][];
             /** @description Users with access before and after the record who gained or lost the scopes in `changes`. Empty if `changes` contains no scopes. */
@@ -2142,6 +2142,8 @@ export interface components {
              * @description The time of `began_by`, when this access began.
              */
             from: string;
+            /** @description True if the user's current account is one of the dashboard's current accounts, or the agency itself. If false, the user cannot open the dashboard, regardless of lists. */
+            linked_today: boolean;
             /** @description The record that added the user to the list. */
             listed_by: components["schemas"]["Record"];
             role: components["schemas"]["Role"];
@@ -7694,6 +7696,7 @@ export interface operations {
                      *             "version": 490
                      *           },
                      *           "from": "2026-10-31T20:49:01Z",
+                     *           "linked_today": true,
                      *           "listed_by": {
                      *             "actor": {
                      *               "id": "145bb6d320829e614e65d862",
@@ -8228,8 +8231,8 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "access": {
+                     *             "excluded": [],
                      *             "gained": [],
-                     *             "inactive_today": [],
                      *             "lost": [],
                      *             "scopes_changed": []
                      *           },
@@ -11722,13 +11725,13 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "access": {
+                     *             "excluded": [],
                      *             "gained": [
                      *               {
                      *                 "id": "2649b59c9e3c9e422d898c06",
                      *                 "name": "Oskar Finch"
                      *               }
                      *             ],
-                     *             "inactive_today": [],
                      *             "lost": [],
                      *             "scopes_changed": []
                      *           },

@@ -58,6 +58,9 @@ type AccessSpan struct {
 	// ActiveToday is true if, according to the current directory, the user and the account are
 	// active. Inactive users cannot open anything, regardless of lists.
 	ActiveToday bool `json:"active_today"`
+	// LinkedToday is true if the user's current account is one of the dashboard's current accounts,
+	// or the agency itself. If false, the user cannot open the dashboard, regardless of lists.
+	LinkedToday bool `json:"linked_today"`
 
 	key spanKey
 }
@@ -265,6 +268,10 @@ func readSpans(
 	if err != nil {
 		return nil, err
 	}
+	linked, err := linkedNow(ctx, tx, q.ParentAccount, folded)
+	if err != nil {
+		return nil, err
+	}
 	spans, err := withNames(ctx, tx, q.ParentAccount, func(n names) []AccessSpan {
 		if q.User != "" {
 			meta.User = new(toNamed(n.users, q.User))
@@ -272,6 +279,8 @@ func readSpans(
 		spans := make([]AccessSpan, len(folded))
 		for i, f := range folded {
 			spans[i] = n.span(f, records)
+			user := f.key.User
+			spans[i].LinkedToday = n.staff[user] || slices.Contains(linked[f.key.Dashboard], n.accountOf[user])
 		}
 		return spans
 	})
@@ -279,6 +288,27 @@ func readSpans(
 		err = checkListed(ctx, tx, q.ParentAccount, "", q.User, ErrAgencyUserNotFound)
 	}
 	return spans, err
+}
+
+// linkedNow returns the current accounts of the dashboards of spans.
+func linkedNow(
+	ctx context.Context, tx pgx.Tx, parent string, spans []foldedSpan,
+) (map[string][]string, error) {
+	var dashboards []string
+	for _, s := range spans {
+		dashboards = append(dashboards, s.key.Dashboard)
+	}
+	linked := map[string][]string{}
+	rows, _ := tx.Query(ctx, `
+		select sub_account_id, sub_account_ids from dashboard_preferences
+		where parent_account = $1 and sub_account_id = any($2)`, parent, dashboards)
+	var dashboard string
+	var accounts []string
+	_, err := pgx.ForEachRow(rows, []any{&dashboard, &accounts}, func() error {
+		linked[dashboard] = accounts
+		return nil
+	})
+	return linked, pg.Wrap("read accounts of dashboards", err)
 }
 
 // checkListed returns the error never if the user was never on the list of the dashboard; "" means

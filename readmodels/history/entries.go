@@ -78,6 +78,16 @@ func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	clients := func(users []string) []Named {
 		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
 	}
-	inactive := slices.DeleteFunc(slices.Concat(gained, lost, unchanged), func(id string) bool { return n.active[id] })
-	return AccessEffect{clients(gained), clients(lost), clients(unchanged), clients(inactive)}
+	var excluded []string
+	note := func(users []string, d *domain.Dashboard) {
+		for _, id := range users {
+			if n.excludes(id, d.SubAccountIDs) {
+				excluded = append(excluded, id)
+			}
+		}
+	}
+	note(gained, e.after)
+	note(lost, e.before)
+	note(unchanged, e.after)
+	return AccessEffect{clients(gained), clients(lost), clients(unchanged), clients(excluded)}
 }

@@ -67,9 +67,9 @@ type AccessEffect struct {
 	// ScopesChanged are users with access before and after the record who gained or lost the scopes
 	// in `changes`. Empty if `changes` contains no scopes.
 	ScopesChanged []Named `json:"scopes_changed"`
-	// InactiveToday are the users in the three lists who, according to the current directory, are
-	// inactive or in an inactive account.
-	InactiveToday []Named `json:"inactive_today"`
+	// Excluded are the users in the three lists who, according to the current directory, could not
+	// open the dashboard: they or their account are inactive, or it is not one of its accounts.
+	Excluded []Named `json:"excluded"`
 }
 
 // DashboardState is the document in the log, with names next to the ids.

@@ -16,12 +16,13 @@ type names struct {
 	users, accounts map[string]*string
 	// staff contains the agency's own users; active, the currently active users in active accounts.
 	staff, active map[string]bool
+	accountOf     map[string]string // the current accounts of users
 }
 
 // withNames runs answer twice: without names, to collect the ids in it, and with their names from
 // the directory. Only people and accounts of the agency have names.
 func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func(names) A) (a A, err error) {
-	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
+	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
 	answer(n)
 	if err := n.read(ctx, tx, parent); err != nil {
 		return a, err
@@ -31,22 +32,30 @@ func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func
 
 func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
-		select true, u.id, u.name, a.id = $1, u.active and a.active from users u join accounts a on a.id = u.account_id
+		select true, u.id, u.name, a.id = $1, u.active and a.active, a.id
+		from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
-		select false, id, name, false, active from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
+		select false, id, name, false, active, id from accounts
+		where id = any($3) and (id = $1 or parent_account = $1)`,
 		parent, slices.Collect(maps.Keys(n.users)), slices.Collect(maps.Keys(n.accounts)))
 	var isUser, staff, active bool
-	var id, name string
-	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name, &staff, &active}, func() error {
+	var id, name, account string
+	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name, &staff, &active, &account}, func() error {
 		if isUser {
-			n.users[id], n.staff[id], n.active[id] = new(name), staff, active
+			n.users[id], n.staff[id], n.active[id], n.accountOf[id] = new(name), staff, active, account
 		} else {
 			n.accounts[id] = new(name)
 		}
 		return nil
 	})
 	return pg.Wrap("read names", err)
+}
+
+// excludes reports whether the current directory keeps a listed user from opening a dashboard with
+// these accounts.
+func (n names) excludes(user string, accounts []string) bool {
+	return !n.active[user] || !slices.Contains(accounts, n.accountOf[user])
 }
 
 // toNamed returns an id with its name, and records that the response contains the id.
