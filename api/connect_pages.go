@@ -323,7 +323,7 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 			case class == platforms.Class(directory.PlatformDisconnected):
 				shown.Text, shown.Ended, soon = "no longer connected for "+view.Account, true, false
 			case class == platforms.Class(directory.PlatformPaused):
-				shown.Text, soon = "not read yet. "+string(reading.Reason), false
+				shown.Text, soon = "no new figures at the moment. "+string(reading.Reason), false
 			default:
 				at := page.PID
 				if class == platforms.ClassReconnect || class == platforms.ClassPermission {

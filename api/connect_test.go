@@ -114,7 +114,7 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 		platforms.ClassReconnect: "waiting for a sign-in: Facebook no longer grants access", platforms.ClassPermission: "leave everything selected at Facebook",
 		platforms.ClassThrottled: "limits requests at the moment", platforms.ClassNotFound: "Check there whether it still exists",
 		platforms.ClassBlocked: "Check the account there", platforms.ClassInvalid: "Tell the person who sent you here",
-		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "not read yet. An operator has paused it.",
+		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "no new figures at the moment. An operator has paused it.",
 	} {
 		reason := fmt.Sprintf(own, class)
 		if class == "paused" {

@@ -23,7 +23,7 @@ type connectionsView struct {
 	Connected []connection
 	Networks  []domain.Platform
 	Waits     bool // a first reading is pending
-	Late      bool // the list may lack the latest changes
+	Late      bool // the list may lack the latest changes and readings
 	Fault     string
 }
 
@@ -37,7 +37,7 @@ type connection struct {
 	Well  bool
 }
 
-// lateAfter is how long changes to the directory may wait before the page says so.
+// lateAfter is how long changes and readings may wait to be processed before the page says so.
 const lateAfter = 10 * time.Second
 
 func clientConnections(v *visit, client directory.Account) (view, error) {
@@ -49,7 +49,7 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	if err != nil {
 		return nil, err
 	}
-	health, err := askHealth(v)
+	health, err := askHealth(v, "")
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,8 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	})
 	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault}
 	shown.Late = slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
-		return p.Name == "directory" && p.LagEvents > 0 && (p.Paused || p.LagSeconds > lateAfter.Seconds())
+		return slices.Contains([]string{"directory", "account_insights"}, p.Name) && p.LagEvents > 0 &&
+			(p.Paused || p.LagSeconds > lateAfter.Seconds())
 	})
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{

@@ -36,11 +36,11 @@ type concern struct {
 	Path      string // page with details; "": none
 }
 
-// askHealth returns the readiness of this process. The response is not wrapped in data, and has a
-// body even if the process is not ready.
-func askHealth(v *visit) (h api.HealthBody, err error) {
+// askHealth returns the readiness of this process, for all requests or only for "writes". The
+// response is not wrapped in data, and has a body even if the process is not ready.
+func askHealth(v *visit, of string) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
-	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
+	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz?for="+of, nil))
 	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
 		return h, fmt.Errorf("decode response of /readyz: %w", err)
 	}
@@ -48,7 +48,11 @@ func askHealth(v *visit) (h api.HealthBody, err error) {
 }
 
 func openHealth(v *visit) (view, error) {
-	h, err := askHealth(v)
+	h, err := askHealth(v, "")
+	if err != nil {
+		return nil, err
+	}
+	writes, err := askHealth(v, "writes")
 	if err != nil {
 		return nil, err
 	}
@@ -72,21 +76,21 @@ func openHealth(v *visit) (view, error) {
 			shown.UnderWay = append(shown.UnderWay, r)
 		}
 	}
-	shown.Class, shown.Sentence = sentenceOf(h, len(shown.Concerns))
+	shown.Class, shown.Sentence = sentenceOf(h, writes.Status != "not_ready", len(shown.Concerns))
 	return shown, nil
 }
 
-func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
+func sentenceOf(h api.HealthBody, writes bool, concerns int) (class, text string) {
 	switch {
 	case h.Status == "not_ready":
 		return "bad", "This process cannot serve reads at the moment."
 	case concerns == 0:
 		return "good", fmt.Sprintf("The service is healthy: it serves reads and changes, and %s the log.",
 			counted(len(h.Projections), "projection follows", "projections follow"))
-	case h.Status == "ready":
+	case writes:
 		return "warn", "The service serves reads and changes, but has " + counted(concerns, "problem.", "problems.")
 	default:
-		return "warn", "The service serves reads, but has " + counted(concerns, "problem.", "problems.")
+		return "bad", "The service serves reads, but refuses changes. It has " + counted(concerns, "problem.", "problems.")
 	}
 }
 
@@ -132,7 +136,7 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 }
 
 func parkedMeans(projection string) string {
-	means := "They are in the log but not in the tables."
+	means := "Parked events are in the log but not in the tables."
 	if projection == "dashboards" {
 		means += " While they are parked, changes to their agencies' boards are refused."
 	}

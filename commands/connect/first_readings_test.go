@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,18 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	became(domain.FetchResult{Read: true})
 	read = s.now
 	shows(&read, "")
+	for _, paused := range []bool{true, false} { // its figures are not in the tables
+		pause := domain.Pause{Kind: domain.PauseProjection, Name: "account_insights", Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonTest}}
+		if paused {
+			_, err = pauses.Pause(t.Context(), pause)
+		} else {
+			_, err = pauses.Resume(t.Context(), pause.Kind, pause.Name)
+		}
+		require.NoError(t, err)
+		status, err = s.Status(t.Context(), ofAgency(north), id)
+		require.NoError(t, err)
+		require.Equal(t, paused, strings.Contains(string(status.FirstReadings[0].Reason), "paused the processing of figures"))
+	}
 
 	// Later changes prevail over the reading, also for the new owner.
 	first := func() domain.FirstReading {

@@ -114,6 +114,14 @@ func (c Connecting) MembersOf(
 	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
+// figuresPaused is a sentence if social account s was read since it was last connected, but an
+// operator has paused the projection that would show its figures. Otherwise it is null.
+const figuresPaused = `case when exists (
+		select from kept.pauses where kind = '` + string(domain.PauseProjection) + `' and name = 'account_insights')
+	  and not exists (select from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account
+	    and n.account_id = s.account_id and n.captured_at >= s.told_at)
+	then 'It was read, but an operator has paused the processing of figures. They will be shown afterwards.' end`
+
 // FirstReadings returns the progress of the first readings of the pages that a finished attempt
 // connected, and whether the pages are still connected for the account of the attempt. Readings and
 // failures before a page was last connected belong to an earlier sign-in and are ignored. Pages
@@ -128,7 +136,7 @@ func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) 
 		       case when w.class = '`+string(PlatformDisconnected)+`'
 		              then 'It is no longer connected for this account. Connect it again to resume reading.'
 		            when `+readmodels.AwaitsSignIn+` then st.reason
-		            when w.class = '`+string(PlatformPaused)+`' then `+readmodels.Paused+`
+		            when w.class = '`+string(PlatformPaused)+`' then coalesce(`+readmodels.Paused+`, `+figuresPaused+`)
 		            when w.class <> '' then f.reason else '' end, w.class
 		from tSAccounts s
 		cross join (select now() as now) t`+readmodels.SignInJoins+`
@@ -138,6 +146,7 @@ func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) 
 		cross join lateral (
 			select case when not s.connected or s.account_id <> $2 then '`+string(PlatformDisconnected)+`'
 			            when `+readmodels.AwaitsSignIn+` then '`+string(PlatformReconnect)+`'
+			            when r.read_at is not null and `+figuresPaused+` is not null then '`+string(PlatformPaused)+`'
 			            when r.read_at is not null then ''
 			            when `+readmodels.Paused+` is not null then '`+string(PlatformPaused)+`'
 			            when f.updated_at >= s.told_at then f.class else '' end as class) w
