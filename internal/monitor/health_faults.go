@@ -94,7 +94,8 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			"is "+operator.Events(s.Lag)+" behind and makes no progress. Try again shortly")},
-		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(),
+		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() &&
+			time.Since(m.paused[s.Projection]) > stuckAfter, // events that waited during a pause are not stuck
 			"is "+operator.Events(s.Lag)+" behind and makes no progress")},
 		{classParked, textIf(s.Parked > 0,
 			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},

@@ -47,6 +47,7 @@ type Monitor struct {
 	targets  map[string]map[int32]int64
 	highest  map[place]int64      // highest checkpoints seen
 	unfolded map[string]time.Time // when a generation was first seen without a process that folds it
+	paused   map[string]time.Time // when a projection was last seen paused
 	people   backlog              // of the projection that contains users
 	told     string               // the faults that were logged last
 	readable chan struct{}        // closed once all projections can be read
@@ -75,7 +76,7 @@ type place struct {
 func New[M readModel](models []M, c Config) *Monitor {
 	m := &Monitor{
 		config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{},
-		people: backlog{}, readable: make(chan struct{}),
+		paused: map[string]time.Time{}, people: backlog{}, readable: make(chan struct{}),
 	}
 	for _, model := range models {
 		m.models = append(m.models, model)
@@ -140,6 +141,9 @@ func (m *Monitor) Check(ctx context.Context) {
 	for i, s := range statuses {
 		if s.Live() && m.missing(s) == 0 {
 			delete(m.targets, s.Projection)
+		}
+		if s.Paused {
+			m.paused[s.Projection] = m.polledAt
 		}
 		m.faults[i] = m.faultsOf(s, folded)
 		if s.Projection == m.config.People {

@@ -235,6 +235,23 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 	})
 }
 
+// Events that waited while a projection was paused are not reported as stuck right after it is resumed.
+func TestAResumedProjectionGetsAMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("contents", 5, 5)
+		model.status.Lag, model.status.LagSeconds, model.status.Paused = 4, 60, true
+		m := monitor.New([]*fakeModel{model}, quietly)
+		m.Check(t.Context())
+		model.status.Paused = false
+		m.Check(t.Context())
+		require.Empty(t, m.Reason("contents"))
+		time.Sleep(6 * time.Second)
+		m.Check(t.Context())
+		require.Contains(t, m.Reason("contents"), "is 4 events behind and makes no progress")
+	})
+}
+
 // Faults that do not prevent reading are still reported: in the reasons, as a metric, and as one
 // log line when they change.
 func TestFaultsAreLoggedOnce(t *testing.T) {
