@@ -184,10 +184,12 @@ func take(r *Report, log *reader, list []*signed) {
 		}
 		return cmp.Or(cmp.Compare(*a.Partition, *b.Partition), cmp.Compare(*a.Offset, *b.Offset))
 	})
+	counted := map[string]bool{} // a kept note may also be in the log
 	for _, c := range list {
-		if c.err != nil || c.fails {
+		if c.err != nil || c.fails || counted[c.note] {
 			continue
 		}
+		counted[c.note] = true
 		r.Checkpoints++
 		if r.SignedAt == nil || c.Time.After(*r.SignedAt) {
 			r.SignedAt = &c.Time
