@@ -59,7 +59,7 @@ const ConsoleCookie = "__Host-lb_console"
 
 type connectPage struct {
 	Title     string
-	Reload    bool   // the page reloads automatically
+	Reload    string // address from which the page reloads automatically; "": it does not
 	Error     string // what went wrong, and what to do
 	Restart   bool   // the page says how to start again
 	Console   string // URL at which a person with a session of the console starts again
@@ -127,7 +127,10 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		case errors.Is(err, connect.ErrDeletionUnknown):
 			failed.Title = "Unknown deletion request"
 		case public.Code == domain.CodeUnavailable:
-			failed.Title, failed.Restart, failed.Reload = "Not possible at the moment", false, r.Method == http.MethodGet
+			failed.Title, failed.Restart = "Not possible at the moment", false
+			if r.Method == http.MethodGet {
+				failed.Reload = c.reloadOf(r)
+			}
 		case StatusOf(public.Code) >= http.StatusInternalServerError:
 			failed.Title = "Something went wrong"
 		case isSignIn:
@@ -140,6 +143,10 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 	}
 	return operation{serve: page, Takes: []Param{param}}
 }
+
+// reloadOf returns the address of a page without a fragment. Some platforms append the fragment #_ to
+// the address of the callback, browsers keep it across redirects, and with it they do not reload.
+func (c *connecting) reloadOf(r *http.Request) string { return c.connect.Public(r.URL.RequestURI()) }
 
 var crossOrigin = http.NewCrossOriginProtection()
 
@@ -278,7 +285,10 @@ func (c *connecting) showChoice(
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Step == domain.ConnectDone:
 		page.Title, page.Late = "Connected", unknown != nil
-		page.Progress, page.Reload = progressOf(view)
+		progress, pending := progressOf(view)
+		if page.Progress = progress; pending {
+			page.Reload = c.reloadOf(r)
+		}
 		switch {
 		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }):
 			page.Title, page.Ended = "No longer connected", true
@@ -289,7 +299,7 @@ func (c *connecting) showChoice(
 	case unknown != nil:
 		return unknown
 	case view.Choice == nil:
-		page.Title, page.Reload = "One moment", true
+		page.Title, page.Reload = "One moment", c.reloadOf(r)
 		return writePage(w, http.StatusOK, "unfinished", page)
 	}
 	page.Title = "Choose what to connect"

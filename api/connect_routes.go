@@ -295,9 +295,9 @@ func (c *connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, cod
 	if err != nil {
 		return err
 	}
-	page := connectPage{Title: "Your data is being deleted", Deletion: state, Reload: true}
+	page := connectPage{Title: "Your data is being deleted", Deletion: state, Reload: c.reloadOf(r)}
 	if state.DoneAt != nil {
-		page.Title, page.Reload = "Your data has been deleted", false
+		page.Title, page.Reload = "Your data has been deleted", ""
 	}
 	return writePage(w, http.StatusOK, "deletion", page)
 }

@@ -346,6 +346,7 @@ func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	require.Contains(t, mine.visit("/connect/choose/"+id, nil).body, "The first figures usually arrive within a minute")
 	known = stale
 	connected := mine.visit("/connect/choose/"+id, nil)
+	require.Contains(t, connected.body, `content="5; url=`+connectAt+"/connect/choose/"+id+`"`, "without the fragment that a platform appended")
 	require.Equal(t, http.StatusOK, connected.status, "it is connected, whatever happened since")
 	require.Contains(t, connected.body, "The first figures are delayed")
 	require.NotContains(t, connected.body, "within a minute")

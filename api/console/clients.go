@@ -167,6 +167,9 @@ func sourceConcerns(
 	for _, s := range analytics.MostSevere(sources) {
 		at := network(s.PlatformName)
 		says, about := sourceSays(s.Status, at), sourceNamed(s, sources)
+		if s.Status == analytics.SourceNeverRead && s.Paused != "" {
+			says = s.Paused
+		}
 		switch {
 		case s.Status == analytics.SourceDisconnected:
 			signIns = append(signIns, concern{name + ": reconnect " + at + about, string(s.Reason), connections})

@@ -112,6 +112,9 @@ func TestClientsAreListed(t *testing.T) {
 		require.NotContains(t, home.Body.String(), "Old Mill: ")
 	}
 
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK, ""), source(bakery, analytics.SourceNeverRead, paused)}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", paused).lacks("Check the status of its connection")
+
 	// The main application manages subscriptions, so a missing subscription is not listed.
 	unpaid := []analytics.Source{
 		source(bakery, analytics.SourceNeverRead, readmodels.NoSubscriptionRuns), source(bakery, analytics.SourcePartial, readmodels.NoSubscriptionRuns),

@@ -41,7 +41,10 @@ func openActions(v *visit) (view, error) {
 	}
 	shown := opsActionsView{Incomplete: meta.Incomplete, You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
-		on := a.On(domain.Platform.Title, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })
+		on := a.On(domain.Platform.Title, func(id int64) string {
+			// Its pages may have belonged to another client at the time of the action.
+			return strings.Replace(withPages(strconv.FormatInt(id, 10), pages), "(", "(today ", 1)
+		})
 		shown.Actions = append(shown.Actions, actionRow{a, on})
 	}
 	return shown, nil

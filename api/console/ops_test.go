@@ -98,7 +98,7 @@ func TestHealth(t *testing.T) {
 		{Action: domain.ActionDataImported, Import: &domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}, {Name: "posts.csv"}}}},
 	}, map[string]string{"incomplete": "It is paused"})
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
-	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+named+"</td>", `<td data-label="Target">connection 32</td>`,
+	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+strings.Replace(named, "(", "(today ", 1)+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"Rebuild: cancelled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator

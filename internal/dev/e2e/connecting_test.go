@@ -81,6 +81,9 @@ func (c *connecting) followLink(desk, phone *visitor, client string) {
 		phone.follow("Continue to " + platform)
 		phone.consent("Mara Lindqvist")
 		phone.choose(offers...)
+		if platform == "Instagram" { // it has appended a fragment to the address
+			phone.await("the result page to reload", `document.body.innerText.includes("its figures are available")`)
+		}
 		require.EqualValues(c.t, http.StatusForbidden, desk.open(made.URL), "the link is of the browser that followed it")
 		desk.says("another browser", "new link")
 	}
