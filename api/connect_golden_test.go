@@ -37,7 +37,7 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	t.Cleanup(set.Close)
 	return &connect.Connect{Config: connect.Config{
 		Directory: directory.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
-		Places: directory.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
+		Places: directory.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Gate: func() error { return nil }, Moved: func() <-chan struct{} { return nil },
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		Meta:         set.Signed, Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),

@@ -388,7 +388,7 @@ func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, i
 	case errors.Is(err, connect.ErrChangedMeanwhile):
 		form.Del("move") // the page may belong to a different client now
 		fallthrough
-	case domain.CodeOf(err) == domain.CodeUnprocessable:
+	case errors.Is(err, connect.ErrDirectoryBehind), domain.CodeOf(err) == domain.CodeUnprocessable:
 		return c.showChoice(w, r, id, form, c.faults.report(r, err))
 	case err != nil:
 		return err

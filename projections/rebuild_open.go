@@ -70,8 +70,8 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	return g, nil
 }
 
-// abandon ends the rebuild and drops the tables that it has built. It keeps a generation that
-// existed before, and one that is already live because the version had no other.
+// abandon ends the rebuild and drops the tables that it has built. A generation that existed before
+// retires again; one that is already live because the version had no other stays.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, reason string) error {
 	return lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, state); err != nil {
@@ -88,8 +88,13 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, reas
 		switch {
 		case err != nil:
 			return fmt.Errorf("record why a rebuild ended: %w", err)
-		case created == 0 || r.Back:
+		case created == 0 || r.Back && read:
 			return nil
+		case r.Back:
+			if err := setState(ctx, tx, r.projector.Name, created, StateRetired); err != nil {
+				return err
+			}
+			return notifyStep(ctx, tx, r.projector.Name)
 		case read:
 			return pg.Exec(ctx, tx, "record why a generation stays", `
 				update rebuilds set error = concat_ws('; ', error,

@@ -24,7 +24,7 @@ var errNotYet = errors.New("the new generation is behind the live one")
 // switchWhenReady switches readers to the generation once the sessions that follow it, in any
 // process, have reached its targets.
 func (r *running) switchWhenReady(ctx context.Context, number int) error {
-	switching, paused := false, false
+	switching, told := false, false
 	for {
 		stepped, wait := r.stepped(), stepAgain
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, number)
@@ -45,19 +45,22 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			}
 			switching = true
 		}
-		before := paused
-		if paused, err = r.paused(ctx); err != nil {
+		paused, err := r.paused(ctx)
+		if err != nil {
 			return fmt.Errorf("read pause flag: %w", err)
 		}
 		switch {
-		case reached && paused && !before:
+		case paused && !told:
 			r.tell(ctx, "the projection is paused; the switch waits until it is resumed")
 		case reached && !paused:
 			if done, err := r.trySwitch(ctx, number); done {
 				return err
 			}
 			wait, stepped = r.every.look, nil
+		case told && !paused:
+			r.tell(ctx, "")
 		}
+		told = paused
 		if err := await(ctx, stepped, wait); err != nil {
 			return err
 		}

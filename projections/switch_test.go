@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +26,8 @@ func (b *bench) state(projection string, number int) string {
 func TestRetireAndSwitchBack(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	e := b.followEngine(tally{}.projector())
+	var paused atomic.Bool
+	e := b.followEngine(tally{}.projector(), waitingAtSwitch(&paused))
 	_, err := b.switchBack(requestOf("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
@@ -37,6 +39,15 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.caughtUp(e)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"), "it is not followed")
 
+	paused.Store(true)
+	canceled, err := b.switchBack(requestOf("tally"))
+	require.NoError(t, err)
+	b.awaitRebuild(canceled.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "the projection is paused") })
+	require.NoError(t, b.rebuilds().Cancel(b.ctx(), canceled.ID))
+	b.ends(canceled.ID, operator.RebuildCanceled)
+	require.Equal(t, "retired", b.state("tally", 1), "as before")
+	require.Equal(t, "live", b.state("tally", 2))
+	paused.Store(false)
 	back, err := b.switchBack(requestOf("tally"))
 	require.NoError(t, err)
 	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)

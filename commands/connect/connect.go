@@ -73,6 +73,8 @@ type Config struct {
 	// SignIn returns the client for sign-ins to a platform.
 	SignIn func(p domain.Platform) (platforms.SignIn, error)
 	Log    commands.Appender
+	// Gate returns an error while changes to the directory cannot be processed.
+	Gate func() error
 	// Moved returns a channel that is closed when the directory's tables change.
 	Moved func() <-chan struct{}
 	// WakeFetchers makes the fetchers check immediately for due accounts.

@@ -149,7 +149,9 @@ func TestChoiceIsJudged(t *testing.T) {
 		s.Choose(t.Context(), id, connect.Selection{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))
 	s.gone = domain.NewError(domain.CodeForbidden, "gone")
 	require.ErrorContains(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001"}}), "gone")
-	s.gone = nil
+	s.gone, s.behind = nil, domain.NewError(domain.CodeUnavailable, "paused")
+	require.ErrorIs(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001"}}), connect.ErrDirectoryBehind)
+	s.behind = nil
 	require.Empty(t, s.due(domain.Facebook))
 	require.NoError(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a refused choice can be corrected")
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001"}})), "made twice")

@@ -54,6 +54,7 @@ type stage struct {
 	said    bytes.Buffer // the log of the process
 	looks   []domain.FetchQueue
 	gone    error // why the person may not come in any more
+	behind  error // why the directory is not current
 }
 
 func (s *stage) links() connect.Links         { return connect.Links{Connect: s.Connect} }
@@ -81,7 +82,7 @@ func newStage(t *testing.T) *stage {
 	)
 	s.Connect = &connect.Connect{Config: connect.Config{
 		Directory: directory.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: directory.Connections{Pool: s.log.DB.ReadOnly},
-		SignIn: s.dialog.SignIn, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
+		SignIn: s.dialog.SignIn, Log: s.log, Gate: func() error { return s.behind }, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
 		WakeFetchers: func(_ context.Context, queue domain.FetchQueue) error {
 			s.looks = append(s.looks, queue)
 			return nil

@@ -24,6 +24,9 @@ var (
 	// ErrChangedMeanwhile (conflict): the page no longer describes what would happen.
 	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict,
 		"The information on this page has changed. Nothing was connected. Check the page again, then connect.")
+	// ErrDirectoryBehind (unavailable): it is not known to whom the pages belong.
+	ErrDirectoryBehind = domain.NewError(domain.CodeUnavailable,
+		"Changes to accounts are not being processed at the moment. Nothing was connected. Try again before this page expires.")
 	errNothingChosen = domain.NewError(domain.CodeUnprocessable,
 		"Nothing was selected. Select at least one page or profile, then connect.")
 	errNotOffered = domain.NewError(domain.CodeUnprocessable,
@@ -32,7 +35,7 @@ var (
 
 // Choose connects the chosen pages. It can be repeated after an unavailable or internal error.
 // Errors: those of [Connect.View], conflict ([ErrChangedMeanwhile], or the choice was already
-// made), unprocessable (the choice is invalid).
+// made), unprocessable (the choice is invalid), [ErrDirectoryBehind].
 func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still AccessCheck) error {
 	a, err := c.ownAttempt(ctx, id, chosen.Cookie)
 	if err != nil {
@@ -50,6 +53,10 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still
 	w, err := c.waiting(ctx, a)
 	if err != nil {
 		return err
+	}
+	// Without the latest changes, a choice could take a page from the client to which it was moved.
+	if c.Gate() != nil {
+		return ErrDirectoryBehind
 	}
 	p, err := c.plan(ctx, a, w)
 	if err != nil {

@@ -32,6 +32,7 @@ func (s *Service) newConnect(
 	config := connect.Config{
 		Directory: directory.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
 		Places: directory.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
+		Gate:         func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
 		Moved:        s.directoryMoved,
 		WakeFetchers: s.wakeFetchers,
 		PublicURL:    c.PublicURL, ReturnOrigins: c.ReturnOrigins,
