@@ -198,7 +198,8 @@ func (w patientWriter) Write(piece []byte) (int, error) {
 // spanColumns is the header row of the CSV export of access. A cell of scopes contains the scopes
 // of the dashboard between `from` and `to`, separated by spaces.
 var spanColumns = []string{
-	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today", "scopes",
+	"dashboard_id", "dashboard_name", "user_id", "user_name", "from", "to", "role_today", "active_today",
+	"linked_today", "scopes",
 	"began_version", "began_type", "began_actor_id", "began_actor_name", "began_request_id", "began_hash",
 	"ended_version", "ended_type", "ended_actor_id", "ended_actor_name", "ended_request_id", "ended_hash",
 	"listed_version", "listed_time", "listed_type", "listed_actor_id", "listed_actor_name",
@@ -264,7 +265,10 @@ func spanCells(s history.AccessSpan) []any {
 		}
 		return []any{r.Version, r.Type, r.Actor.ID, r.Actor.Name, r.RequestID, r.Hash}
 	}
-	cells := []any{s.Dashboard.ID, s.Dashboard.Name, s.User.ID, s.User.Name, s.From, s.To, role, s.ActiveToday, scopes}
+	cells := []any{
+		s.Dashboard.ID, s.Dashboard.Name, s.User.ID, s.User.Name, s.From, s.To, role, s.ActiveToday, s.LinkedToday,
+		scopes,
+	}
 	cells = append(append(cells, edge(&s.BeganBy)...), edge(s.EndedBy)...)
 	for _, r := range []history.Record{s.ListedBy, s.AllowedBy} {
 		cells = append(cells, r.Version, r.Time, r.Type, r.Actor.ID, r.Actor.Name)

@@ -174,7 +174,7 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 		BeganBy: record(2), ListedBy: record(2), AllowedBy: record(1),
 		Scopes: []history.ScopeSpan{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
 	}
-	if ended > 0 {
+	if s.LinkedToday = ended > 0; ended > 0 {
 		last := record(ended)
 		s.EndedBy, s.To = &last, &last.Time
 		s.Role = &history.DirectoryStaff{Role: "agency", Today: true}
@@ -194,7 +194,7 @@ func TestAccessAsAFile(t *testing.T) {
 	require.Len(t, rows, 4)
 	for column, want := range map[string][2]string{
 		"dashboard_id": {client1, client1}, "dashboard_name": {"'=Ann", "Bob"}, "user_id": {alice, bob}, "user_name": {"", ""},
-		"from": {"2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z"}, "to": {"", "2026-01-09T00:00:00Z"}, "role_today": {"", "agency"},
+		"from": {"2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z"}, "to": {"", "2026-01-09T00:00:00Z"}, "role_today": {"", "agency"}, "linked_today": {"false", "true"},
 		"scopes": {"analytics posts", "analytics posts"}, "began_version": {"2", "2"}, "ended_version": {"", "9"}, "ended_hash": {"", "00ff"},
 		"began_actor_id": {bob, bob}, "listed_version": {"2", "2"}, "allowed_version": {"1", "1"}, "allowed_time": {"2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"},
 	} {

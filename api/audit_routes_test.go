@@ -34,7 +34,7 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		Types: filtered.Types, Actor: alice, User: alice, Account: client2, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z",
 		Order: "asc", Limit: 7, Cursor: "3." + client1,
 	}
-	endOfJanuary := to.Add(-time.Microsecond)
+	endOfJanuary, endOfToday := to.Add(-time.Microsecond), time.Date(2026, 7, 15, 23, 59, 59, 999999000, time.UTC)
 	for path, test := range map[string]struct {
 		query any
 		read  domain.AuditRead
@@ -67,6 +67,16 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		auditedPath + "/state?at=2026-01-31": {
 			history.StateQuery{ParentAccount: agency, Dashboard: client1, At: history.Moment{Time: endOfJanuary}},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"}},
+		},
+		auditedPath + "/diff?from=2026-01-01&to=2026-07-15": { // today: the view contains nothing later than now
+			history.DiffQuery{
+				ParentAccount: agency, Dashboard: client1,
+				From: history.Moment{Time: from.Add(-time.Microsecond)}, To: history.Moment{Time: endOfToday},
+			},
+			domain.AuditRead{
+				What: "diff", Dashboard: client1, AsOf: 41,
+				Filter: domain.AuditFilter{From: "2025-12-31T23:59:59.999999Z", To: "2026-07-15T12:00:00Z"},
+			},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-01-31": {
 			history.DiffQuery{

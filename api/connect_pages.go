@@ -126,11 +126,8 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		switch {
 		case errors.Is(err, connect.ErrDeletionUnknown):
 			failed.Title = "Unknown deletion request"
-		case public.Code == domain.CodeUnavailable:
-			failed.Title, failed.Restart = "Not possible at the moment", false
-			if r.Method == http.MethodGet {
-				failed.Reload = c.reloadOf(r)
-			}
+		case public.Code == domain.CodeUnavailable && r.Method == http.MethodGet:
+			failed.Title, failed.Restart, failed.Reload = "Not possible at the moment", false, c.reloadOf(r)
 		case StatusOf(public.Code) >= http.StatusInternalServerError:
 			failed.Title = "Something went wrong"
 		case isSignIn:

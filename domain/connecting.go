@@ -221,8 +221,8 @@ type FirstReading struct {
 	// ReadAt is the time of the newest reading since the page was connected, in UTC; null before
 	// the first one.
 	ReadAt *time.Time `json:"last_read_at"`
-	// Reason says why the page is not read and what to do; null if it was read, or if its first
-	// reading is pending.
+	// Reason says why the page is not read or its figures are not shown, and what to do; null if it was
+	// read, or if its first reading is pending.
 	Reason OptionalText `json:"reason"`
 	Class  string       `json:"-"` // disconnected, reconnect, paused, or the class of the failure; "" without a reason
 }

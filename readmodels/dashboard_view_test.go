@@ -153,33 +153,43 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	require.Equal(t, map[string]history.AccessEffect{
 		north: {
 			Gained: []history.Named{named(sam, "Name of d2"), affected}, Lost: []history.Named{}, ScopesChanged: []history.Named{},
-			Excluded: []history.Named{affected},
+			CannotOpen: []history.Named{affected},
 		},
 		south: {
 			Gained: []history.Named{named(nina, "Name of d1")}, Lost: []history.Named{},
-			ScopesChanged: []history.Named{named(sam, "Name of d2"), affected}, Excluded: []history.Named{affected},
+			ScopesChanged: []history.Named{named(sam, "Name of d2"), affected}, CannotOpen: []history.Named{affected},
 		},
 	}, byDashboard)
 }
 
 // A listed user whose client is not linked cannot open the dashboard, and the history does not say
 // that the user gained access.
-func TestListedUserOfAnotherClientIsExcluded(t *testing.T) {
+func TestListedUserOfAnotherClientCannotOpen(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, sam, stan}, AllowClientDashboard: new(true)}))
 	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1})
 	require.Equal(t, []string{nina, sam}, ids(entries[0].Access.Gained))
-	require.Equal(t, []string{sam}, ids(entries[0].Access.Excluded))
+	require.Equal(t, []string{sam}, ids(entries[0].Access.CannotOpen))
 	linked := map[string]bool{}
 	spans, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 9})
 	for _, s := range spans {
 		linked[s.User.ID] = s.LinkedToday
 	}
 	require.Equal(t, map[string]bool{nina: true, sam: false, stan: true}, linked)
+	ofNorth := func() history.AccessEffect {
+		entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Dashboard: north, Limit: 1})
+		return entries[0].Access
+	}
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}}))
+	require.Equal(t, []string{sam}, ids(ofNorth().Gained), "when the client is linked")
+	require.Empty(t, ofNorth().CannotOpen)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Unlink: true, SubAccountIDs: &[]string{north}}))
+	require.Contains(t, ids(ofNorth().Lost), sam)
+	require.NotContains(t, ids(ofNorth().CannotOpen), sam)
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, sam}}))
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
-	entries, _ = asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1})
-	require.Equal(t, []string{sam}, ids(entries[0].Access.Excluded), "the user lost nothing")
+	require.Equal(t, []string{sam}, ids(ofNorth().CannotOpen), "the user lost nothing")
 }
 
 // The history can be searched by names of actors, of added or removed users, and of clients. An

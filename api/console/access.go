@@ -15,21 +15,21 @@ import (
 const accessPath = root + "/access"
 
 // accessView shows who had access to which board at an instant: rows are people, columns are
-// boards. If the instant is now, it does not show people whom today's directory keeps from opening a
-// board. For a past instant it marks people who are inactive today, because the records do not say
-// who was active then.
+// boards. If the instant is now, it leaves out people who cannot open a board in spite of its list.
+// For a past instant it marks people who are inactive today, because the records do not say who was
+// active then.
 type accessView struct {
-	Moment   moment
-	At       string // the instant as a query parameter; "": now
-	Instant  time.Time
-	Person   string
-	Boards   []accessBoard
-	Rows     []accessRow
-	Excluded []history.Named // people on the list of an open board who cannot open it now
-	Staff    history.AccessStaff
-	Position history.StreamPosition // the last change up to the instant
-	Closed   []closedBoard          // boards to which no one had access; empty for a single person
-	Left     int64                  // number of further boards without access that the page does not show
+	Moment     moment
+	At         string // the instant as a query parameter; "": now
+	Instant    time.Time
+	Person     string
+	Boards     []accessBoard
+	Rows       []accessRow
+	CannotOpen []history.Named // people on the list of an open board who cannot open it now
+	Staff      history.AccessStaff
+	Position   history.StreamPosition // the last change up to the instant
+	Closed     []closedBoard          // boards to which no one had access; empty for a single person
+	Left       int64                  // number of further boards without access that the page does not show
 
 	Incomplete string
 	LeftOut    int64
@@ -49,8 +49,8 @@ type accessRow struct {
 type accessBoard struct {
 	history.Named
 
-	Scopes []string
-	Scoped *decision // the change that gave the board its scopes, if someone could open it before; nil: no one could
+	Scopes        []string
+	ScopesChanged *decision // the last change to the scopes; nil: no one had access before it
 }
 
 type accessCell struct {
@@ -93,7 +93,7 @@ func openAccess(v *visit) (view, error) {
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	able := spans
 	if at.IsZero() {
-		shown.Excluded, able = excluded(spans)
+		shown.CannotOpen, able = cannotOpen(spans)
 	}
 	shown.Boards, shown.Rows = matrix(spans, able)
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
@@ -108,9 +108,9 @@ func openAccess(v *visit) (view, error) {
 	return shown, nil
 }
 
-// excluded separates the people who cannot open a board now, although they are on its list, from the
-// spans of the others.
-func excluded(all []history.AccessSpan) (people []history.Named, able []history.AccessSpan) {
+// cannotOpen separates the people who cannot open a board now, although they are on its list, from
+// the spans of the others.
+func cannotOpen(all []history.AccessSpan) (people []history.Named, able []history.AccessSpan) {
 	for _, s := range all {
 		if s.ActiveToday && s.LinkedToday {
 			able = append(able, s)
@@ -174,8 +174,8 @@ func matrix(all, able []history.AccessSpan) (boards []accessBoard, rows []access
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range able {
-		if scoped := laterScopes(s); scoped != nil {
-			boards[column[s.Dashboard.ID]].Scoped = scoped
+		if changed := laterScopes(s); changed != nil {
+			boards[column[s.Dashboard.ID]].ScopesChanged = changed
 		}
 		gave := s.ListedBy // BeganBy may be a later change to the scopes
 		if s.AllowedBy.Version > gave.Version {

@@ -233,7 +233,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A00Z&limit=500", "today ends now")
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "scopes are shown once, next to the board's name")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026", "Catering shows Posts ( since 2 Oct 2026"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026", "Catering shows Posts ( changed 2 Oct 2026"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []history.AccessSpan{}, history.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
@@ -245,11 +245,11 @@ func TestAccessIsAMatrix(t *testing.T) {
 	elsewhere.LinkedToday = false
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
-	page.says(http.StatusOK, "2 people are on the list of an open board but not shown there", "Clara", "Hugo", "An operator skipped 1 unreadable record.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
+	page.says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 unreadable record.")
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active at that time.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( since 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Hugo", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Hugo", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
 
@@ -335,7 +335,7 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	page := b.asks("/console/people/"+adam, periods)
 	requireInOrder(t, page.Body.String(), ">Bakery<", ">appetisers<") // a list of several pages has the order of the API
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Shown:"), "access that began with the list or the opening has no third reason")
-	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now, but this person’s client is not linked", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now, but the person cannot open it: their client is not linked", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.asks("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03",
 		"GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=500&to=2026-10-03T23%3A59%3A59.999999Z&user_id="+adam).

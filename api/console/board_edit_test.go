@@ -190,7 +190,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		entry(mill, "Old Mill", history.AccessEffect{ScopesChanged: []history.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
 		entry(bakery, "Harbour Bakery", history.AccessEffect{
 			ScopesChanged: []history.Named{named(jonas, "Jonas Weber")}, Lost: []history.Named{named(clara, "Clara Holm"), named(alice, "Alice")},
-			Excluded: []history.Named{named(alice, "Alice")},
+			CannotOpen: []history.Named{named(alice, "Alice")},
 		}),
 	}
 	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
@@ -199,7 +199,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
 	changes := b.get("/console/history")
-	changes.says(http.StatusOK, "Not counted, because they are inactive today or belong to a client that is not linked:")
+	changes.says(http.StatusOK, "Not counted, because they are inactive today or their client was not linked:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, changes.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
 	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients

@@ -62,7 +62,7 @@ type effects struct {
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
 	Keeps                    []history.Named // people whose access does not change; only in previews
-	Excluded                 []history.Named // people not counted because today's directory excludes them; only in records
+	CannotOpen               []history.Named // people on the list who are not counted; only in records
 }
 
 type effect struct {
@@ -106,13 +106,13 @@ func effectsOfPreview(access []history.PreviewedAccess) (e effects) {
 func effectsOfRecord(entries []history.HistoryEntry) effects {
 	const access = "" // key for access itself: no scope has this name
 	gained, lost := scopePeople{}, scopePeople{}
-	var excluded []history.Named
+	var cannotOpen []history.Named
 	for _, entry := range entries {
-		excluded = append(excluded, entry.Access.Excluded...)
+		cannotOpen = append(cannotOpen, entry.Access.CannotOpen...)
 		able := func(users []history.Named) []history.Named {
 			return slices.DeleteFunc(slices.Clone(users), func(u history.Named) bool {
 				isUser := func(i history.Named) bool { return i.ID == u.ID }
-				return slices.ContainsFunc(entry.Access.Excluded, isUser)
+				return slices.ContainsFunc(entry.Access.CannotOpen, isUser)
 			})
 		}
 		for _, user := range able(entry.Access.Lost) {
@@ -130,9 +130,9 @@ func effectsOfRecord(entries []history.HistoryEntry) effects {
 			}
 		}
 	}
-	slices.SortFunc(excluded, byName)
-	excluded = slices.CompactFunc(excluded, func(a, b history.Named) bool { return a.ID == b.ID })
-	e := effects{Done: true, Loses: lost[access], Gains: gained[access], Excluded: excluded}
+	slices.SortFunc(cannotOpen, byName)
+	cannotOpen = slices.CompactFunc(cannotOpen, func(a, b history.Named) bool { return a.ID == b.ID })
+	e := effects{Done: true, Loses: lost[access], Gains: gained[access], CannotOpen: cannotOpen}
 	delete(lost, access)
 	delete(gained, access)
 	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()

@@ -385,13 +385,13 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.TikTok, 11, partial, permission+"likes, comments, shares."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
 		of(domain.TikTok, 13, neverRead, "Its posts have not been read yet."), of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	answer("/auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{},
-		of(domain.TikTok, 11, partial, permission+"views."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
+		of(domain.TikTok, 11, partial, permission+"views. For views, 9 of 24 days were read."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
 		of(domain.Facebook, 15, unsupported, "Its platform does not report views for posts."),
 		of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">It was late.<",
 		">For impressions, 3 of 24 days were read.<", ">No page views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
-		">"+permission+"likes, comments, shares. "+permission+"views.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
+		">"+permission+"likes, comments, shares. "+permission+"views. For video views, 9 of 24 days were read.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
 		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid. Someone must sign in again.<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")

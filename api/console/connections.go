@@ -23,7 +23,7 @@ type connectionsView struct {
 	Connected []connection
 	Networks  []domain.Platform
 	Waits     bool // a first reading is pending
-	Late      bool // the list may lack the latest changes and readings
+	Late      bool // the list may lack the latest changes or readings
 	Fault     string
 }
 
@@ -37,7 +37,7 @@ type connection struct {
 	Well  bool
 }
 
-// lateAfter is how long changes and readings may wait to be processed before the page says so.
+// lateAfter is how long a projection that is behind may make no progress before the page says so.
 const lateAfter = 10 * time.Second
 
 func clientConnections(v *visit, client directory.Account) (view, error) {
@@ -49,7 +49,7 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	if err != nil {
 		return nil, err
 	}
-	health, err := askHealth(v, "")
+	health, err := askHealth(v, "reads")
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type concern struct {
 	Path      string // page with details; "": none
 }
 
-// askHealth returns the readiness of this process, for all requests or only for "writes". The
+// askHealth returns the readiness of this process, for "reads" or "writes". The
 // response is not wrapped in data, and has a body even if the process is not ready.
 func askHealth(v *visit, of string) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
@@ -48,7 +48,7 @@ func askHealth(v *visit, of string) (h api.HealthBody, err error) {
 }
 
 func openHealth(v *visit) (view, error) {
-	h, err := askHealth(v, "")
+	h, err := askHealth(v, "reads")
 	if err != nil {
 		return nil, err
 	}

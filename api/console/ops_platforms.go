@@ -52,7 +52,7 @@ func openPlatforms(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	health, err := askHealth(v, "")
+	health, err := askHealth(v, "reads")
 	if err != nil {
 		return nil, err
 	}

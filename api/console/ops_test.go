@@ -127,8 +127,8 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked", Stream: "a"}, {ID: "x-1-2", State: "skipped", Stream: "account:c"}}, nil)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
-	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
-	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
+	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", `href="/console/ops/projections">Go back`, "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
+	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone", `href="/console/ops/parked">Go back`)
 	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Retry all parked events")
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
@@ -137,7 +137,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client, person or page can be added", "histories and exports until the projection is resumed")
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
-	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "Other platforms are not affected")
+	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", `href="/console/ops/platforms">Go back`, "Other platforms are not affected")
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "31"},

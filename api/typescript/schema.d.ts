@@ -2109,10 +2109,10 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description Says for which users a record changed the access to a dashboard. It uses only the records of the topic `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
+        /** @description Says for which users a record changed the access to a dashboard. The records do not say to which account a user belonged or whether the user was active; this comes from the current directory. Current staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
-            /** @description The users in the three lists who, according to the current directory, could not open the dashboard: they or their account are inactive, or it is not one of its accounts. */
-            excluded: components["schemas"]["Named"][];
+            /** @description The users in the three lists who cannot open the dashboard in spite of the list: they are inactive today, or their account is not one of the dashboard's accounts in the record. */
+            cannot_open: components["schemas"]["Named"][];
             /** @description Users with access after the record, but not before. */
             gained: components["schemas"]["Named"][];
             /** @description Users with access before the record, but not after. */
@@ -3464,7 +3464,7 @@ export interface components {
              * @description The time of the newest reading since the page was connected, in UTC; null before the first one.
              */
             last_read_at: string | null;
-            /** @description Says why the page is not read and what to do; null if it was read, or if its first reading is pending. */
+            /** @description Says why the page is not read or its figures are not shown, and what to do; null if it was read, or if its first reading is pending. */
             reason: string | null;
             /**
              * Format: int64
@@ -8231,7 +8231,7 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "access": {
-                     *             "excluded": [],
+                     *             "cannot_open": [],
                      *             "gained": [],
                      *             "lost": [],
                      *             "scopes_changed": []
@@ -11725,7 +11725,7 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "access": {
-                     *             "excluded": [],
+                     *             "cannot_open": [],
                      *             "gained": [
                      *               {
                      *                 "id": "2649b59c9e3c9e422d898c06",

@@ -377,7 +377,7 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	s.disconnect(7)
 	id, view = s.signIn(facebook(south))
-	require.Equal(t, "North", view.Choice.Pages[0].Left)
+	require.Equal(t, "North", view.Choice.Pages[0].FormerClient)
 	require.Equal(t, int64(7), s.choose(id, view, "1.0.1001").Connected[0].SocialAccountID)
 }
 
@@ -406,6 +406,13 @@ func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
 	require.Equal(t, client, user)
 	_, err = s.Disconnect(t.Context(), r.ConnectRequester, 7, s.still)
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "another client's")
+	left := held(south, "1001")
+	left.Connected = false
+	s.log.Put(t, left)
+	s.now = s.now.Add(time.Minute)
+	_, view = s.signIn(r)
+	require.True(t, view.Choice.Pages[0].Selectable())
+	require.Empty(t, view.Choice.Pages[0].FormerClient, "clients do not learn of each other")
 }
 
 // board opens the dashboard of client north to its user with some scopes.

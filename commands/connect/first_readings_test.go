@@ -88,6 +88,12 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 		status, err = s.Status(t.Context(), ofAgency(north), id)
 		require.NoError(t, err)
 		require.Equal(t, paused, strings.Contains(string(status.FirstReadings[0].Reason), "paused the processing of figures"))
+		_, err = s.log.DB.Pool.Exec(t.Context(), `insert into account_newest (social_account_id, parent_account, account_id, member_id,
+			captured_at, event_id, metrics, missing, first_at) values ($1, $2, $3, 1, $4, 'e', '{}', '[]', $4)`, page1001, agency, north, s.now)
+		require.NoError(t, err)
+		shows(&read, "")
+		_, err = s.log.DB.Pool.Exec(t.Context(), `delete from account_newest`)
+		require.NoError(t, err)
 	}
 
 	// Later changes prevail over the reading, also for the new owner.

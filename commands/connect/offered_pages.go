@@ -51,9 +51,11 @@ type Offer struct {
 	// HeldBy is the client that owns the page now, for agency staff. For other people, it says what
 	// to do. It is "" if no other client owns the page.
 	HeldBy  string
-	MayMove bool   // whether the choice may move it to this account
-	Left    string // the other client for which it was connected until it was disconnected, for agency staff
-	Ticked  bool   // whether it is selected by default
+	MayMove bool // whether the choice may move it to this account
+	// FormerClient is the other client for which it was connected and then disconnected, for agency
+	// staff; otherwise "".
+	FormerClient string
+	Ticked       bool // whether it is selected by default
 }
 
 // Selectable reports whether the page can be chosen.
@@ -323,7 +325,7 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 	switch page, ok := known[o.ref()]; {
 	case !ok:
 	case !page.Connected && byAgency && page.AccountID != a.AccountID:
-		offer.Left = page.AccountName
+		offer.FormerClient = page.AccountName
 	case !page.Connected:
 	case page.AccountID == a.AccountID:
 		offer.Present, offer.Waits = true, page.AwaitsSignIn

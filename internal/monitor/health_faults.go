@@ -82,6 +82,11 @@ func (m *Monitor) awayFor(err error) *fault {
 // faultsOf returns the faults of a projection, the most important one first. The caller must hold
 // the lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
+	behind := "is " + operator.Events(s.Lag) + " behind and makes no progress"
+	resumed := time.Since(m.paused[s.Projection]) <= stuckAfter // its events have waited, but are not stuck
+	if resumed {
+		behind = "is " + operator.Events(s.Lag) + " behind after a pause"
+	}
 	for _, candidate := range []struct {
 		class  class
 		reason string
@@ -92,11 +97,8 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classSetBack, m.wentBack(s)},
 		{classPaused, textIf(s.Paused, "is paused by an operator and shows no new events until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
-		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
-			"is "+operator.Events(s.Lag)+" behind and makes no progress. Try again shortly")},
-		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() &&
-			time.Since(m.paused[s.Projection]) > stuckAfter, // events that waited during a pause are not stuck
-			"is "+operator.Events(s.Lag)+" behind and makes no progress")},
+		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(), behind+". Try again shortly")},
+		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() && !resumed, behind)},
 		{classParked, textIf(s.Parked > 0,
 			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
 		{classProblem, textIf(s.Problem != "" && !s.Paused,

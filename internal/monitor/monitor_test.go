@@ -246,6 +246,10 @@ func TestAResumedProjectionGetsAMoment(t *testing.T) {
 		model.status.Paused = false
 		m.Check(t.Context())
 		require.Empty(t, m.Reason("contents"))
+		model.status.Lag = 20_000
+		m.Check(t.Context())
+		require.Contains(t, m.Reason("contents"), "is 20000 events behind after a pause. Try again shortly")
+		model.status.Lag = 4
 		time.Sleep(6 * time.Second)
 		m.Check(t.Context())
 		require.Contains(t, m.Reason("contents"), "is 4 events behind and makes no progress")

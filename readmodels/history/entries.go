@@ -71,23 +71,35 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 }
 
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
-	gained, lost, unchanged := domain.AccessBetween(e.before, *e.after)
+	gained, lost, kept := domain.AccessBetween(e.before, *e.after)
+	kept = slices.DeleteFunc(kept, func(id string) bool { // a listed user whose account was linked or unlinked
+		was, is := n.linked(id, e.before), n.linked(id, e.after)
+		switch {
+		case is && !was:
+			gained = append(gained, id)
+		case was && !is:
+			lost = append(lost, id)
+		}
+		return was != is
+	})
+	slices.Sort(gained)
+	slices.Sort(lost)
 	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {
-		unchanged = nil
+		kept = nil
 	}
-	clients := func(users []string) []Named {
-		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
-	}
-	var excluded []string
+	var cannotOpen []string
 	note := func(users []string, d *domain.Dashboard) {
 		for _, id := range users {
-			if n.excludes(id, d.SubAccountIDs) {
-				excluded = append(excluded, id)
+			if !n.active[id] || !n.linked(id, d) {
+				cannotOpen = append(cannotOpen, id)
 			}
 		}
 	}
 	note(gained, e.after)
 	note(lost, e.before)
-	note(unchanged, e.after)
-	return AccessEffect{clients(gained), clients(lost), clients(unchanged), clients(excluded)}
+	note(kept, e.after)
+	clients := func(users []string) []Named {
+		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
+	}
+	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(cannotOpen)}
 }

@@ -58,18 +58,19 @@ type HistoryEntry struct {
 	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
 }
 
-// AccessEffect says for which users a record changed the access to a dashboard. It uses only the
-// records of the topic `dashboards`, which do not say whether a user was active. Current staff of
-// the agency are excluded: they can open every dashboard because of their role.
+// AccessEffect says for which users a record changed the access to a dashboard. The records do not
+// say to which account a user belonged or whether the user was active; this comes from the current
+// directory. Current staff of the agency are excluded: they can open every dashboard because of
+// their role.
 type AccessEffect struct {
 	Gained []Named `json:"gained"` // users with access after the record, but not before
 	Lost   []Named `json:"lost"`   // users with access before the record, but not after
 	// ScopesChanged are users with access before and after the record who gained or lost the scopes
 	// in `changes`. Empty if `changes` contains no scopes.
 	ScopesChanged []Named `json:"scopes_changed"`
-	// Excluded are the users in the three lists who, according to the current directory, could not
-	// open the dashboard: they or their account are inactive, or it is not one of its accounts.
-	Excluded []Named `json:"excluded"`
+	// CannotOpen are the users in the three lists who cannot open the dashboard in spite of the list:
+	// they are inactive today, or their account is not one of the dashboard's accounts in the record.
+	CannotOpen []Named `json:"cannot_open"`
 }
 
 // DashboardState is the document in the log, with names next to the ids.

@@ -52,10 +52,10 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	return pg.Wrap("read names", err)
 }
 
-// excludes reports whether the current directory keeps a listed user from opening a dashboard with
-// these accounts.
-func (n names) excludes(user string, accounts []string) bool {
-	return !n.active[user] || !slices.Contains(accounts, n.accountOf[user])
+// linked reports whether a user's current account is one of a dashboard's accounts, or unknown.
+func (n names) linked(user string, d *domain.Dashboard) bool {
+	account, known := n.accountOf[user]
+	return !known || slices.Contains(d.SubAccountIDs, account)
 }
 
 // toNamed returns an id with its name, and records that the response contains the id.

@@ -13,7 +13,7 @@ function soon() {
 
 async function renew() {
   timer = 0;
-  if (document.hidden) return document.addEventListener("visibilitychange", soon, { once: true });
+  if (document.hidden && !all) return document.addEventListener("visibilitychange", soon, { once: true });
   next = Date.now() + pause;
   const whole = all;
   const busy = () => !whole && figures.contains(document.activeElement); // keeps the keyboard focus
@@ -35,8 +35,10 @@ async function renew() {
     }
     document.title = page.title; // names the linked clients, as the heading does
     document.querySelector("h1").replaceWith(page.querySelector("h1"));
+    const focused = figures.contains(document.activeElement) && document.activeElement.closest("figure[id]");
     figures.replaceWith(fresh);
     figures = fresh;
+    if (focused) document.querySelector(`#${CSS.escape(focused.id)} summary`)?.focus();
   } catch {
     later(); // the process may be restarting
   }
@@ -50,7 +52,10 @@ stream.addEventListener("figures_changed", (event) => {
   soon();
 });
 stream.addEventListener("open", () => {
-  if (gap) soon();
+  if (gap) {
+    all = true;
+    soon();
+  }
   gap = said.hidden = false;
 });
 stream.addEventListener("error", (event) => {
