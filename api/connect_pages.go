@@ -117,28 +117,33 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		if err == nil {
 			return nil
 		}
-		public := c.faults.report(r, err)
-		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
-		failed := connectPage{
-			Title: "This link cannot be used", Error: public.Message, RequestID: RequestID(r.Context()),
-			Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
-		}
-		switch {
-		case errors.Is(err, connect.ErrDeletionUnknown):
-			failed.Title = "Unknown deletion request"
-		case public.Code == domain.CodeUnavailable && r.Method == http.MethodGet:
-			failed.Title, failed.Restart, failed.Reload = "Not possible at the moment", false, c.reloadOf(r)
-		case StatusOf(public.Code) >= http.StatusInternalServerError:
-			failed.Title = "Something went wrong"
-		case isSignIn:
-			failed.Title = "This sign-in cannot continue"
-		}
-		if _, err := r.Cookie(ConsoleCookie); err == nil {
-			failed.Console = c.connect.Public("/console/connect")
-		}
-		return writePage(w, StatusOf(public.Code), "error", failed)
+		return c.writeFailure(w, r, param, err)
 	}
 	return operation{serve: page, Takes: []Param{param}}
+}
+
+// writeFailure writes the page that says what went wrong, and what to do.
+func (c *connecting) writeFailure(w http.ResponseWriter, r *http.Request, param Param, err error) error {
+	public := c.faults.report(r, err)
+	isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
+	failed := connectPage{
+		Title: "This link cannot be used", Error: public.Message, RequestID: RequestID(r.Context()),
+		Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
+	}
+	switch {
+	case errors.Is(err, connect.ErrDeletionUnknown):
+		failed.Title = "Unknown deletion request"
+	case public.Code == domain.CodeUnavailable && r.Method == http.MethodGet:
+		failed.Title, failed.Restart, failed.Reload = "Not possible at the moment", false, c.reloadOf(r)
+	case StatusOf(public.Code) >= http.StatusInternalServerError:
+		failed.Title = "Something went wrong"
+	case isSignIn:
+		failed.Title = "This sign-in cannot continue"
+	}
+	if _, err := r.Cookie(ConsoleCookie); err == nil {
+		failed.Console = c.connect.Public("/console/connect")
+	}
+	return writePage(w, StatusOf(public.Code), "error", failed)
 }
 
 // reloadOf returns the address of a page without a fragment. Some platforms append the fragment #_ to

@@ -43,7 +43,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			if err := r.advance(ctx, r.pool, operator.RebuildSwitching); err != nil {
 				return err
 			}
-			switching = true
+			switching, told = true, false // advance has deleted the reason
 		}
 		paused, err := r.paused(ctx)
 		if err != nil {
@@ -57,8 +57,6 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 				return err
 			}
 			wait, stepped = r.every.look, nil
-		case told && !paused:
-			r.tell(ctx, "")
 		}
 		told = paused
 		if err := await(ctx, stepped, wait); err != nil {
