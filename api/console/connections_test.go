@@ -120,7 +120,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected and no longer read", "Remove the app there.", `href="`+linked+`"`)
 	page.State = directory.PlatformDisconnected
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
-	b.get(at).says(http.StatusOK, "is already disconnected").lacks("<button>Disconnect</button>")
+	b.get(at).says(http.StatusOK, "is already disconnected", "Delete its tokens").lacks("<button>Disconnect</button>")
 
 	page.AccountID = catering
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)

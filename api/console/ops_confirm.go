@@ -301,7 +301,7 @@ func liveGeneration(v *visit, projection string) (int, error) {
 // pauseRefusals describe the effects on users while a projection is paused.
 var pauseRefusals = map[string]string{
 	"dashboards": "While it is paused, changes to dashboards are refused.",
-	"directory": "While it is paused, no client, person or page can be added. " +
+	"directory": "While it is paused, no client or person can be added, and no page connected or disconnected. " +
 		"If the main application or a sign-in changes the directory during the pause, the service does not know " +
 		"who has left. One minute later it refuses all changes, new connections, histories and exports " +
 		"until the projection is resumed.",

@@ -134,7 +134,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
 	b.get("/console/ops/do/back/post_insights").says(http.StatusOK, "Readers use generation 2 now.", `name="live" value="2"`)
-	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client, person or page can be added", "histories and exports until the projection is resumed")
+	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added, and no page connected or disconnected", "histories and exports until the projection is resumed")
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", `href="/console/ops/platforms">Go back`, "Other platforms are not affected")

@@ -23,6 +23,9 @@ var errConnectedByMain = domain.NewError(domain.CodeConflict,
 	"This page was connected by the main application, which manages its sign-in. Disconnect it there. "+
 		"Nothing was changed.")
 
+var errCannotDisconnect = domain.NewError(domain.CodeUnavailable,
+	"Changes to accounts are not being processed at the moment. Nothing was disconnected. Try again later.")
+
 var errNotShownYet = domain.NewError(domain.CodeUnavailable,
 	"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. "+
 		"Repeat the request in a minute.")
@@ -30,8 +33,8 @@ var errNotShownYet = domain.NewError(domain.CodeUnavailable,
 // Disconnect stops the reading of a page and keeps its figures. A token is deleted when no page is
 // read with it anymore, and the consent is revoked when no agency depends on it. Repeating the call
 // is safe. Errors: forbidden, not_found, conflict (the main application connected the page),
-// unavailable (repeat the request: the page will no longer be read, but its tokens are still
-// stored).
+// unavailable (nothing was changed; or, as the message says, the page will no longer be read, but
+// its tokens are still stored until the request is repeated).
 func (c *Connect) Disconnect(
 	ctx context.Context, r domain.ConnectRequester, socialAccount int64, still AccessCheck,
 ) (Disconnected, error) {
@@ -51,6 +54,9 @@ func (c *Connect) Disconnect(
 	}
 	if !domain.IsComputedID(page.ConnectionID) {
 		return done, errConnectedByMain
+	}
+	if c.Gate() != nil {
+		return done, errCannotDisconnect
 	}
 	// Finish even if the caller disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)

@@ -243,9 +243,14 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	s := newStage(t)
 	connected, ref := s.connected("1001"), pageRef("1001")
 
+	s.behind = domain.NewError(domain.CodeUnavailable, "paused")
+	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	require.ErrorContains(t, err, "Nothing was disconnected")
+	require.NotEmpty(t, s.due(domain.Facebook))
+	s.behind = nil
 	log, directory, away := s.Log, s.Directory, false
 	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })
-	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
+	_, err = s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), err)
 	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
 	require.Empty(t, s.dialog.givenBack)
