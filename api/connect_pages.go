@@ -280,6 +280,9 @@ func (c *connecting) showChoice(
 		return err
 	}
 	page := connectPage{View: view, Checked: form, Errors: map[string]string{}}
+	if _, err := r.Cookie(ConsoleCookie); err == nil {
+		page.Console = c.connect.Public("/console/connect")
+	}
 	unknown := c.peopleKnown()
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
@@ -358,8 +361,8 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 // signs in. Pages with an error of another class are retried shortly.
 var notRead = map[platforms.Class]string{
 	platforms.ClassReconnect: "waiting for a sign-in: %s no longer grants access. Start again, and sign in there once more.",
-	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +
-		"For a page, you must be an administrator of the page.",
+	platforms.ClassPermission: "its own figures are not read: a permission is missing. Start again, and leave everything " +
+		"selected at %s. For a page, you must be an administrator of the page.",
 	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. We will read the page as soon as possible. " +
 		"You do not need to do anything.",
 	platforms.ClassNotFound: "not read: %s does not show this page to you. Check there whether it still exists and " +

@@ -140,6 +140,14 @@ func TestClientsAreListed(t *testing.T) {
 	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
+	s.answers["GET /api/platforms"] = func(_ api.Principal, r *http.Request) (int, any) {
+		stopped := directory.ConnectedPlatform{AccountID: bakery, ProfileName: "Harbour", State: directory.PlatformPermission, SignInAt: domain.Facebook}
+		if r.FormValue("state") != "permission" {
+			return http.StatusOK, map[string]any{"data": []directory.ConnectedPlatform{}}
+		}
+		return http.StatusOK, map[string]any{"data": []directory.ConnectedPlatform{stopped}}
+	}
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook (Harbour)", "A permission is missing. Reconnect it").lacks("permissions are missing")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")

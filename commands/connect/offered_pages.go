@@ -30,6 +30,9 @@ type Choice struct {
 	// that the new one does not cover, each with its platform and, for agency staff, its client.
 	FallsAway []string
 	Declined  []string // scopes that the person declined
+	// Earlier is true if this agency reads pages with an earlier consent of this person, which this
+	// consent replaces.
+	Earlier bool
 	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
 	// "of posts: comments, likes".
 	StayEmpty []string
@@ -186,7 +189,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 		return p, err
 	}
-	if err := c.findLost(ctx, &p, w); err != nil {
+	if err := c.findLost(ctx, &p, a.ParentAccount, w); err != nil {
 		return p, err
 	}
 	byAgency := a.UserID != "" && a.Role != roleClient
@@ -299,7 +302,7 @@ func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttemp
 	return err
 }
 
-func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
+func (c *Connect) findLost(ctx context.Context, p *plan, agency string, w waiting) error {
 	covered := map[domain.PageRef]bool{}
 	for _, o := range w.Offered {
 		if o.MayRead {
@@ -308,6 +311,7 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 	}
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(p.hanging))
 	for _, page := range pages {
+		p.Earlier = p.Earlier || page.ParentAccount == agency
 		if !covered[page.Ref()] {
 			p.lost = append(p.lost, page)
 		}
