@@ -118,8 +118,7 @@ func cannotOpen(all []history.AccessSpan) (people []history.Named, able []histor
 			people = append(people, s.User)
 		}
 	}
-	slices.SortFunc(people, byName)
-	return slices.CompactFunc(people, func(a, b history.Named) bool { return a.ID == b.ID }), able
+	return distinct(people), able
 }
 
 func accessQuery(at time.Time, person string) url.Values {
@@ -214,6 +213,12 @@ func markElsewhere(rows []accessRow, boards []accessBoard, spans []history.Acces
 			}
 		}
 	}
+}
+
+// distinct sorts people by name, in place, and removes repetitions.
+func distinct(people []history.Named) []history.Named {
+	slices.SortFunc(people, byName)
+	return slices.CompactFunc(people, func(a, b history.Named) bool { return a.ID == b.ID })
 }
 
 func byName(a, b history.Named) int {

@@ -130,9 +130,7 @@ func effectsOfRecord(entries []history.HistoryEntry) effects {
 			}
 		}
 	}
-	slices.SortFunc(cannotOpen, byName)
-	cannotOpen = slices.CompactFunc(cannotOpen, func(a, b history.Named) bool { return a.ID == b.ID })
-	e := effects{Done: true, Loses: lost[access], Gains: gained[access], CannotOpen: cannotOpen}
+	e := effects{Done: true, Loses: lost[access], Gains: gained[access], CannotOpen: distinct(cannotOpen)}
 	delete(lost, access)
 	delete(gained, access)
 	e.LosesScopes, e.GainsScopes = lost.effects(), gained.effects()
