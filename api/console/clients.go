@@ -112,11 +112,6 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	stopped, err := listAll[directory.ConnectedPlatform](
-		v, "/api/platforms", url.Values{"state": {string(directory.PlatformPermission)}})
-	if err != nil {
-		return nil, nil, err
-	}
 	declined := map[string]bool{}
 	for _, p := range read {
 		declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
@@ -150,23 +145,9 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 		}
 		id := board.SubAccountID
 		signIns, lacks := sourceConcerns(name, id, sources[id], declined[id])
-		all, missing = slices.Concat(all, signIns, stoppedConcerns(name, id, stopped)), append(missing, lacks...)
+		all, missing = append(all, signIns...), append(missing, lacks...)
 	}
 	return slices.Concat(all, unseen, missing), own, nil
-}
-
-// stoppedConcerns returns a concern for each page of an account that is no longer read because a
-// permission is missing. The figures read before do not show this.
-func stoppedConcerns(name, account string, stopped []directory.ConnectedPlatform) (all []concern) {
-	for _, p := range stopped {
-		if p.AccountID == account {
-			about := " (" + cmp.Or(p.ProfileName, "unnamed page") + ")"
-			all = append(all, concern{
-				name + ": reconnect " + p.SignInAt.Title() + about, stateSays(p), clientPath(account, "connections"),
-			})
-		}
-	}
-	return all
 }
 
 // sourceConcerns returns the problems of one account's sources that need attention: required

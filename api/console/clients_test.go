@@ -81,7 +81,7 @@ func TestClientsAreListed(t *testing.T) {
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid. Someone must sign in again.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid or lacks a permission. Someone must sign in again.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one
@@ -140,14 +140,6 @@ func TestClientsAreListed(t *testing.T) {
 	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
-	s.answers["GET /api/platforms"] = func(_ api.Principal, r *http.Request) (int, any) {
-		stopped := directory.ConnectedPlatform{AccountID: bakery, ProfileName: "Harbour", State: directory.PlatformPermission, SignInAt: domain.Facebook}
-		if r.FormValue("state") != "permission" {
-			return http.StatusOK, map[string]any{"data": []directory.ConnectedPlatform{}}
-		}
-		return http.StatusOK, map[string]any{"data": []directory.ConnectedPlatform{stopped}}
-	}
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook (Harbour)", "A permission is missing. Reconnect it").lacks("permissions are missing")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
@@ -400,7 +392,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">It was late.<",
 		">For impressions, 3 of 24 days were read.<", ">No page views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
 		">"+permission+"likes, comments, shares. "+permission+"views. For video views, 9 of 24 days were read.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
-		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid. Someone must sign in again.<")
+		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid or lacks a permission. Someone must sign in again.<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
 	require.NotContains(t, page.Body.String(), "unsupported")

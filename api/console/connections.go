@@ -148,7 +148,7 @@ var stateWords = map[directory.PlatformState]string{
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
-		return "Its sign-in is no longer valid. Someone must sign in again." // perhaps at another platform
+		return "Its sign-in is no longer valid or lacks a permission. Someone must sign in again." // perhaps at another platform
 	case analytics.SourceNeverRead:
 		return "Nothing has been read from " + network + " yet. Check the status of its connection."
 	case analytics.SourcePartial:

@@ -80,7 +80,7 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	}
 	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+readmodels.NoSubscriptionRuns)
 	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
-	shown().says(http.StatusOK, "TikTok, Marrow: Its sign-in is no longer valid.")
+	shown().says(http.StatusOK, "TikTok, Marrow: Its sign-in is no longer valid or lacks a permission.")
 	source.LastRead = new(september(30))
 	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
 		lacks("TikTok, Marrow: Its sign-in") // the sign-in was lost later
@@ -100,7 +100,7 @@ func TestReport(t *testing.T) {
 		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
-		"LinkedIn, The page: Its sign-in is no longer valid. Someone must sign in again.", "No post had any gains in this month",
+		"LinkedIn, The page: Its sign-in is no longer valid or lacks a permission. Someone must sign in again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
 	require.NotContains(t, page.Body.String(), "190/463")

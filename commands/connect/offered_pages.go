@@ -30,9 +30,9 @@ type Choice struct {
 	// that the new one does not cover, each with its platform and, for agency staff, its client.
 	FallsAway []string
 	Declined  []string // scopes that the person declined
-	// Earlier is true if this agency reads pages with an earlier consent of this person, which this
-	// consent replaces.
-	Earlier bool
+	// Earlier lists the pages of this agency that are read with an earlier consent of this person,
+	// which the new one replaces and covers, in the format of FallsAway.
+	Earlier []string
 	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
 	// "of posts: comments, likes".
 	StayEmpty []string
@@ -174,6 +174,7 @@ type plan struct {
 	known   map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
 	again   domain.PageRef                          // the page to reconnect
 	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
+	kept    []domain.ConnectedPage                  // the others that depend on the grant
 }
 
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
@@ -189,7 +190,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 		return p, err
 	}
-	if err := c.findLost(ctx, &p, a.ParentAccount, w); err != nil {
+	if err := c.findLost(ctx, &p, w); err != nil {
 		return p, err
 	}
 	byAgency := a.UserID != "" && a.Role != roleClient
@@ -208,20 +209,27 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 			named = append(named, "held "+offer.Key+" "+offer.HeldBy)
 		}
 	}
-	for _, page := range p.lost {
-		if page.ParentAccount != a.ParentAccount {
-			continue
-		}
-		about := page.Platform.Title()
-		if byAgency {
-			about += ", " + page.AccountName
-		}
-		p.FallsAway = append(p.FallsAway, fmt.Sprintf("%s (%s)", page.Name, about))
-		named = append(named, fmt.Sprintf("lost %d", page.ID))
+	p.FallsAway, p.Earlier = namesOf(p.lost, a, byAgency), namesOf(p.kept, a, byAgency)
+	for _, name := range p.FallsAway {
+		named = append(named, "lost "+name)
 	}
 	slices.Sort(named)
 	p.Seen = hex.EncodeToString(digest(strings.Join(named, "\n")))
 	return p, nil
+}
+
+// namesOf names the pages of the attempt's agency, for agency staff with their clients.
+func namesOf(pages []domain.ConnectedPage, a domain.ConnectAttempt, byAgency bool) (names []string) {
+	for _, page := range pages {
+		about := page.Platform.Title()
+		if byAgency {
+			about += ", " + page.AccountName
+		}
+		if page.ParentAccount == a.ParentAccount {
+			names = append(names, fmt.Sprintf("%s (%s)", page.Name, about))
+		}
+	}
+	return names
 }
 
 // stayEmpty lists the figures of the offered pages that need a declined scope: first those that all
@@ -302,7 +310,7 @@ func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttemp
 	return err
 }
 
-func (c *Connect) findLost(ctx context.Context, p *plan, agency string, w waiting) error {
+func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 	covered := map[domain.PageRef]bool{}
 	for _, o := range w.Offered {
 		if o.MayRead {
@@ -311,8 +319,9 @@ func (c *Connect) findLost(ctx context.Context, p *plan, agency string, w waitin
 	}
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(p.hanging))
 	for _, page := range pages {
-		p.Earlier = p.Earlier || page.ParentAccount == agency
-		if !covered[page.Ref()] {
+		if covered[page.Ref()] {
+			p.kept = append(p.kept, page)
+		} else {
 			p.lost = append(p.lost, page)
 		}
 	}

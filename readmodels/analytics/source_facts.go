@@ -21,7 +21,9 @@ type sourceFacts struct {
 	connected    bool
 	awaitsSignIn bool // no one has signed in since the platform refused the token
 	stateReason  string
-	notConnected string // reason, if it is not connected
+	// the last reading failed because a permission is missing, and no one has signed in since
+	lacksPermission bool
+	notConnected    string // reason, if it is not connected
 	// a subscription was active in the range, or none is required
 	subscribed   bool
 	postsListed  bool     // all its posts were read at least once; there may be no posts
@@ -77,10 +79,15 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false)
+		       coalesce(`+readmodels.Paused+`, case failed.class
+		         when 'blocked' then 'Its platform does not allow reading it. Check the account there.'
+		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.' end, ''),
+		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false)
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
+		left join lateral (select due.class where due.failures > 0
+		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
@@ -94,7 +101,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
-					&f.connectedLater)
+					&f.connectedLater, &f.lacksPermission)
 				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))

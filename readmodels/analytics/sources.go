@@ -67,7 +67,8 @@ type Source struct {
 	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
-	// is ok: an operator has paused the connection or its platform, or no subscription is active.
+	// is ok: an operator has paused the connection or its platform, no subscription is active, or
+	// the platform does not allow reading the account or does not find it.
 	// Absent while the account is being read, if it must be connected again, or if a new reading
 	// would not change the response because the account was read after the range.
 	Paused string `json:"paused,omitempty"`
@@ -248,6 +249,9 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 			why += ": " + strings.TrimSuffix(f.stateReason, ".")
 		}
 		why += "."
+	case f.lacksPermission && f.Paused == "":
+		s.Status, s.Gaps, why = SourceReconnect, gaps, "A permission is missing. Someone must connect it again and grant all "+
+			"permissions."
 	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
 		lacking := strings.ReplaceAll(listMissing(s.Missing), missingWords[reasonPermission], "")
 		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."

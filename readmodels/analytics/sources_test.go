@@ -291,6 +291,48 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	says("PostsViews", domain.Instagram, source{partial, "No figures were read in this range.", lacks("")}) // it has no posts
 }
 
+// A page whose readings fail is not called complete, although its earlier figures are. Accounts and
+// posts are read separately.
+func TestSourcesSayThatReadingsFail(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	connected := page(11, domain.TikTok)
+	connected.ConnectionID = 111
+	w := &world{Directory: []domain.DirectoryEntity{subscribed, connected, domain.DirectoryConnection{
+		ID: 111, MemberID: connected.MemberID, Platform: domain.TikTok, SecretRef: "connection/111",
+	}}}
+	w.Add("read", readOf(11, domain.TikTok, inJune, people(5)))
+	w.Fold(t, db)
+	exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at) values ('connection/111', 'k', '', $1)`, june.From)
+	exec(t, db, `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures)
+		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
+	const ok, reconnect = analytics.SourceOK, analytics.SourceReconnect
+	const lacks = "A permission is missing. Someone must connect it again and grant all permissions."
+	for class, want := range map[string]struct {
+		status         analytics.SourceStatus
+		reason, paused string
+	}{
+		"permission": {status: reconnect, reason: lacks},
+		"blocked":    {status: ok, paused: "Its platform does not allow reading it. Check the account there."},
+		"not_found":  {status: ok, paused: "Its platform does not find it. Check whether it still exists there."},
+		"retry":      {status: ok},
+	} {
+		exec(t, db, `update kept.fetch_state set class = $1`, class)
+		_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
+		got := meta.Sources[0]
+		require.Equal(t, want.status, got.Status, class)
+		require.EqualValues(t, want.reason, got.Reason, class)
+		require.Equal(t, want.paused, got.Paused, class)
+		_, meta = ask(t, db, endpoints["PostsViews"], wholeAgency, everywhere(june))
+		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", class) // the last reading of them did not fail
+	}
+	exec(t, db, `update kept.fetch_state set class = 'permission'`)
+	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
+	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
+	require.Equal(t, ok, meta.Sources[0].Status, "someone has signed in since")
+}
+
 // LinkedIn does not count views of posts, and the reason says so instead of pointing to missing
 // readings.
 func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
