@@ -14,27 +14,28 @@ type OperatorAction string
 // The actions of operators. [PersonErased] and [DataImported] record the last two, [OperatorActed]
 // all others.
 const (
-	ActionProjectionPaused       OperatorAction = "projection.paused"
-	ActionProjectionResumed      OperatorAction = "projection.resumed"
-	ActionPlatformPaused         OperatorAction = "platform.paused" // the fetching of a platform was paused
-	ActionPlatformResumed        OperatorAction = "platform.resumed"
-	ActionConnectionPaused       OperatorAction = "connection.paused" // reading a connection's accounts was paused
-	ActionConnectionResumed      OperatorAction = "connection.resumed"
-	ActionConnectionRead         OperatorAction = "connection.read" // a connection's accounts were made due
-	ActionRebuildRequested       OperatorAction = "rebuild.requested"
-	ActionRebuildCanceled        OperatorAction = "rebuild.cancelled"
-	ActionGenerationPrepared     OperatorAction = "generation.prepared"
-	ActionGenerationSwitched     OperatorAction = "generation.switched"
-	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"
-	ActionParkedInspected        OperatorAction = "parked.inspected" // the payload of a parked record was shown
-	ActionParkedRetried          OperatorAction = "parked.retried"
-	ActionParkedSkipped          OperatorAction = "parked.skipped"
-	ActionPersonExported         OperatorAction = "person.exported"   // a person's data was written to a file
-	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
-	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
-	ActionLogRestored            OperatorAction = "log.restored"      // the records before this one come from a backup
-	ActionPersonErased           OperatorAction = "person.erased"     // all data of a person was erased
-	ActionDataImported           OperatorAction = "data.imported"     // files were imported
+	ActionProjectionPaused   OperatorAction = "projection.paused"
+	ActionProjectionResumed  OperatorAction = "projection.resumed"
+	ActionPlatformPaused     OperatorAction = "platform.paused" // the fetching of a platform was paused
+	ActionPlatformResumed    OperatorAction = "platform.resumed"
+	ActionConnectionPaused   OperatorAction = "connection.paused" // reading a connection's accounts was paused
+	ActionConnectionResumed  OperatorAction = "connection.resumed"
+	ActionConnectionRead     OperatorAction = "connection.read" // a connection's accounts were made due
+	ActionRebuildRequested   OperatorAction = "rebuild.requested"
+	ActionRebuildCanceled    OperatorAction = "rebuild.canceled"
+	ActionGenerationPrepared OperatorAction = "generation.prepared"
+	ActionGenerationSwitched OperatorAction = "generation.switched"
+	ActionRollbackRequested  OperatorAction = "rollback.requested"
+	ActionRollbackCanceled   OperatorAction = "rollback.canceled"
+	ActionParkedInspected    OperatorAction = "parked.inspected" // the payload of a parked record was shown
+	ActionParkedRetried      OperatorAction = "parked.retried"
+	ActionParkedSkipped      OperatorAction = "parked.skipped"
+	ActionPersonExported     OperatorAction = "person.exported"   // a person's data was written to a file
+	ActionSignInLinkMade     OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
+	ActionSignInUnlinked     OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
+	ActionLogRestored        OperatorAction = "log.restored"      // the records before this one come from a backup
+	ActionPersonErased       OperatorAction = "person.erased"     // all data of a person was erased
+	ActionDataImported       OperatorAction = "data.imported"     // files were imported
 )
 
 // OperatorActed records that an operator is about to perform an action, its target and its reason.

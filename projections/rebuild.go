@@ -133,7 +133,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 		projection, canceled, err = pg.Find(ctx, tx, "set cancel", pgx.RowTo[string], `
 			update rebuilds set cancel = true,
 			       state = case when generation is null and lease_until < clock_timestamp()
-			         then 'cancelled' else state end,
+			         then 'canceled' else state end,
 			       finished_at = case when generation is null and lease_until < clock_timestamp()
 			         then clock_timestamp() end
 			where id::text = $1 and finished_at is null
@@ -160,7 +160,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 // [domain.CodeConflict].
 func AlreadyEnded(r operator.Rebuild) error {
 	return domain.NewError(domain.CodeConflict,
-		"The rebuild of %s has already ended (%s). Nothing was canceled.", r.Projection, r.State)
+		"The %s has already ended (%s). Nothing was canceled.", r.Name(), r.State)
 }
 
 // lockGenerations runs f in a transaction that holds the lock for creating, switching, retiring and

@@ -208,7 +208,7 @@ func (r *running) steps(ctx context.Context) error {
 func (r *running) advance(ctx context.Context, q pg.Querier, state operator.RebuildState) error {
 	tag, err := q.Exec(ctx, `
 		update rebuilds set state = $3, error = null,
-		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
+		       finished_at = case when $3 in ('done', 'canceled', 'failed') then clock_timestamp() end
 		where id = $1 and lease = $2 and finished_at is null and not (cancel and $3 = 'done')`,
 		r.ID, r.lease, string(state))
 	if err != nil {

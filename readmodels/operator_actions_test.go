@@ -27,7 +27,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	}
 	const projection, rebuild = "post_insights", "0191c2f0-0000-7000-8000-000000000001"
 	act(domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, commands.Effect{Rebuild: rebuild}, nil)
-	act(domain.ActionGenerationSwitchedBack, domain.OperatorTarget{Projection: projection, Generation: 2}, commands.Effect{},
+	act(domain.ActionRollbackRequested, domain.OperatorTarget{Projection: projection, Generation: 2}, commands.Effect{},
 		domain.NewError(domain.CodeConflict, "readers use it"))
 	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Position: &domain.Position{Topic: "directory"}}, commands.Effect{Count: 3, Left: 1}, nil)
 	act(domain.ActionPlatformPaused, domain.OperatorTarget{Platform: domain.LinkedIn}, commands.Effect{}, errors.New("connection reset"))
@@ -82,7 +82,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
 		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
 		{Action: domain.ActionParkedRetried, Outcome: domain.OutcomeDone, Count: 3, Left: 1},
-		{Action: domain.ActionGenerationSwitchedBack, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "readers use it"},
+		{Action: domain.ActionRollbackRequested, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "readers use it"},
 		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})

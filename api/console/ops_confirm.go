@@ -265,10 +265,7 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 
 func rebuildNamed(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
-	if r.Back {
-		return "rollback of " + r.Projection, err
-	}
-	return "rebuild of " + r.Projection, err
+	return r.Name(), err
 }
 
 func findProjection(v *visit, name string) (operator.Projection, error) {

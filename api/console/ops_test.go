@@ -88,7 +88,7 @@ func TestHealth(t *testing.T) {
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: operator.RebuildCanceled},
-		{Action: domain.ActionGenerationSwitchedBack, Outcome: "done", RebuildState: operator.RebuildDone},
+		{Action: domain.ActionRollbackRequested, Outcome: "done", RebuildState: operator.RebuildDone},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 		{
 			Action: domain.ActionPersonErased, Actor: "system:erase", Outcome: domain.OutcomeDone, Target: domain.OperatorTarget{User: "d1"},
@@ -100,7 +100,7 @@ func TestHealth(t *testing.T) {
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+strings.Replace(named, "(", "(today ", 1)+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
-		"Rebuild: cancelled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
+		"Rebuild: canceled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,

@@ -4181,7 +4181,7 @@ export interface components {
          *     - `data.imported`: files were imported
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *
@@ -5742,7 +5742,7 @@ export interface components {
          *     - `switching`: waiting to switch readers
          * @enum {string}
          */
-        RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
+        RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "canceled" | "failed";
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
             /** @description Who made the change. */

@@ -53,7 +53,7 @@ func (d *Service) SwitchBack(
 		return rebuild, err
 	}
 	target := domain.OperatorTarget{Projection: projection, Generation: number}
-	return d.requestRebuild(ctx, c, domain.ActionGenerationSwitchedBack, target, version, reason, d.rebuilds.SwitchBack)
+	return d.requestRebuild(ctx, c, domain.ActionRollbackRequested, target, version, reason, d.rebuilds.SwitchBack)
 }
 
 // rebuildableVersion returns the version to rebuild, or an error if a rebuild must be refused.
@@ -175,8 +175,12 @@ func (d *Service) CancelRebuild(ctx context.Context, c commands.Caller, id strin
 	if rebuild.Ended() {
 		return projections.AlreadyEnded(rebuild)
 	}
+	action := domain.ActionRebuildCanceled
+	if rebuild.Back {
+		action = domain.ActionRollbackCanceled
+	}
 	target := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
-	return d.act(ctx, c, domain.ActionRebuildCanceled, target, reason, withoutEffect(func(ctx context.Context) error {
+	return d.act(ctx, c, action, target, reason, withoutEffect(func(ctx context.Context) error {
 		return d.rebuilds.Cancel(ctx, id)
 	}))
 }

@@ -19,13 +19,13 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	const id = "40943a44-0000-4000-8000-000000000000"
-	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at)
-		values ($1, 'contents', 2, 'done', 'ops', 'test', now())`, id)
+	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at, back)
+		values ($1, 'contents', 2, 'done', 'ops', 'test', now(), true)`, id)
 	require.NoError(t, err)
 	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
 	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
+	require.ErrorContains(t, err, "The rollback of contents has already ended (done). Nothing was canceled.")
 }
 
 // Retrying names the first event that is not parked, and retries none of the others.

@@ -93,10 +93,11 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 func (a Action) Came() string {
 	var words []string
 	what := "rebuild: "
-	if a.Action == domain.ActionGenerationSwitchedBack {
+	if a.Action == domain.ActionRollbackRequested {
 		what = "rollback: "
 	}
-	if a.RebuildState != "" && a.Action != domain.ActionRebuildCanceled {
+	canceled := a.Action == domain.ActionRebuildCanceled || a.Action == domain.ActionRollbackCanceled
+	if a.RebuildState != "" && !canceled {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
 	if a.Import != nil && a.Import.Refused > 0 {

@@ -133,7 +133,7 @@ const (
 	RebuildCatchingUp RebuildState = "catching_up" // folding events that arrived in the meantime
 	RebuildSwitching  RebuildState = "switching"   // waiting to switch readers
 	RebuildDone       RebuildState = "done"
-	RebuildCanceled   RebuildState = "cancelled"
+	RebuildCanceled   RebuildState = "canceled"
 	RebuildFailed     RebuildState = "failed"
 )
 
@@ -155,6 +155,14 @@ type Rebuild struct {
 	Rate        float64      `json:"events_per_second"`     // recent rate
 	ETASeconds  *float64     `json:"eta_seconds,omitempty"` // remaining time of the bulk fold; absent if unknown
 	Error       string       `json:"error,omitempty"`       // why it failed, or what it waits for
+}
+
+// Name names the rebuild or rollback and its projection: "rebuild of contents".
+func (r Rebuild) Name() string {
+	if r.Back {
+		return "rollback of " + r.Projection
+	}
+	return "rebuild of " + r.Projection
 }
 
 // Ended reports whether the rebuild is in a final state.

@@ -126,7 +126,7 @@ const (
 )
 
 // CodeCanceled is the code of a call that its caller canceled.
-const CodeCanceled = "cancelled"
+const CodeCanceled = "canceled"
 
 // Codes of refusals by this program: the call was not made (see [Admit]).
 const (

@@ -239,7 +239,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 	b := setup(t)
 	for name, stats := range map[string]platforms.CallStats{
 		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
-		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCanceled},
+		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "canceled": {Class: platforms.ClassRetry, Code: platforms.CodeCanceled},
 		"successes": {},
 	} {
 		g := b.gate()

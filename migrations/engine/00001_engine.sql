@@ -74,7 +74,7 @@ create table rebuilds (
   generation    int,                  -- null until it is created
   back          boolean     not null default false, -- rollback to an existing generation
   state         text        not null check (state in
-    ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'cancelled', 'failed')),
+    ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'canceled', 'failed')),
   cancel        boolean     not null default false,
   requested_by  text        not null,
   reason        text        not null,

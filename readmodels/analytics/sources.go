@@ -243,15 +243,8 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		s.Status, s.Missing, why = SourcePartial, []domain.MissingFigure{}, ConnectedLater
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
-	case f.awaitsSignIn:
-		s.Status, s.Gaps, why = SourceReconnect, gaps, "Its connection must be authorized again"
-		if f.stateReason != "" {
-			why += ": " + strings.TrimSuffix(f.stateReason, ".")
-		}
-		why += "."
-	case f.lacksPermission && f.Paused == "":
-		s.Status, s.Gaps, why = SourceReconnect, gaps, "A permission is missing. Someone must connect it again and grant all "+
-			"permissions."
+	case f.mustSignIn() != "":
+		s.Status, s.Gaps, why = SourceReconnect, gaps, f.mustSignIn()
 	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
 		lacking := strings.ReplaceAll(listMissing(s.Missing), missingWords[reasonPermission], "")
 		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."
@@ -278,6 +271,20 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	}
 	s.Reason = domain.OptionalText(why)
 	return s
+}
+
+// mustSignIn returns why someone must connect the account again, or "".
+func (f sourceFacts) mustSignIn() string {
+	switch {
+	case f.awaitsSignIn && f.stateReason != "":
+		return "Its connection must be authorized again: " + strings.TrimSuffix(f.stateReason, ".") + "."
+	case f.awaitsSignIn:
+		return "Its connection must be authorized again."
+	case f.lacksPermission && f.Paused == "":
+		return "A permission is missing. Someone must connect it again and grant all permissions."
+	default:
+		return ""
+	}
 }
 
 // whyNothing returns the reason if there are no figures in the range.

@@ -28,13 +28,13 @@ func anOperator(p *program, browser *browserPage) {
 		}
 		w.follow("Actions")
 		p.await(patience, "the last action to be in the trail", func() bool {
-			if strings.Contains(w.text(), "generation switched back") {
+			if strings.Contains(w.text(), "rollback requested") {
 				return true
 			}
 			w.open(w.at())
 			return false
 		})
-		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "post_insights, generation 1", "test", "you")
+		w.says("platform paused", "platform resumed", "rebuild requested", "rollback requested", "post_insights, generation 1", "test", "you")
 		require.NotContains(p.t, w.console.String(), "exception")
 		w.open(p.base + "/console/ops/projections")
 		for _, focused := range []string{"summary", "th a"} {
