@@ -133,7 +133,7 @@ func getHealth(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, contentJSON, http.StatusOK, HealthBody{Status: "ok"})
 }
 
-// getReady returns 503 if reads cannot be served or, with for=writes, if no change can succeed.
+// getReady returns 503 if reads cannot be served or, with for=writes, if dashboards cannot be changed.
 func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()

@@ -123,12 +123,16 @@ func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) 
 	}}, nil
 }
 
-// checkNamed applies rule 10 to the body and checks the form of scopes.
+// checkNamed applies rule 10 to the body and checks the form of scopes. A user who is already on the
+// list may be named, even if the directory no longer knows the user: GET returns that id, so that a
+// frontend that sends the list back removes nobody by accident.
 func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 	e := NewError(CodeUnprocessable, "The change names invalid accounts, users or scopes; see errors.")
 	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !f.Accounts[id] },
 		"is not a sub-account of your agency")
-	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known }
+	primary, _ := f.dashboard(c.Primary)
+	listed := inList(primary.Users)
+	unknown := func(user string) bool { _, known := f.UserAccounts[user]; return !known && !listed(user) }
 	e = refuse(e, "users", c.Users, unknown, "is not a user of your agency or of one of its accounts")
 	e.Fields = append(e.Fields, ScopeErrors(valueOr(c.Scopes, nil))...)
 	return refusal(e)

@@ -445,3 +445,17 @@ func TestScopes(t *testing.T) {
 	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
 	require.Equal(t, []string{"scopes"}, fieldsOf(err))
 }
+
+// An erased person stays on lists by id, and GET returns that id. A list that is sent back with it is
+// not refused.
+func TestListedUserWhomTheDirectoryNoLongerKnowsMayBeNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.given(t, change(north, users(nina, sam)))
+	delete(w.users, sam)
+	event, err := w.decide(change(north, users(sam)))
+	require.NoError(t, err)
+	require.Equal(t, []string{nina}, event.Change().LostAccess)
+	_, err = w.decide(change(south, users(sam)))
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err), "it is not on this list")
+}

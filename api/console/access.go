@@ -65,6 +65,7 @@ type accessCell struct {
 type closedBoard struct {
 	Board    history.Named
 	Open     bool // it was open to its clients, but no one was on its list
+	Listed   bool // it was open, but no one on its list is an active client user who can open it
 	Decision decision
 }
 
@@ -100,7 +101,12 @@ func openAccess(v *visit) (view, error) {
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
 			shown.Closed = append(shown.Closed,
-				closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
+				closedBoard{d.Dashboard, d.AllowClientDashboard, false, decided(d.DecidedBy, d.Dashboard.ID)})
+		}
+		if at.IsZero() {
+			for _, board := range withoutClients(spans, q.Has("cursor"), shown.More != "") {
+				shown.Closed = append(shown.Closed, closedBoard{Board: board, Listed: true})
+			}
 		}
 		slices.SortFunc(shown.Closed, func(a, b closedBoard) int { return byName(a.Board, b.Board) })
 		shown.Left = without.Count - int64(len(without.Dashboards))
@@ -119,6 +125,23 @@ func cannotOpen(all []history.AccessSpan) (people []history.Named, able []histor
 		}
 	}
 	return distinct(people), able
+}
+
+// withoutClients returns the boards of the spans that no client user can open now. It leaves out a
+// board that may begin on an earlier page or continue on a later one. The spans are sorted by board.
+func withoutClients(spans []history.AccessSpan, before, after bool) (boards []history.Named) {
+	for i, s := range spans {
+		first := i == 0 || spans[i-1].Dashboard.ID != s.Dashboard.ID
+		if first && (!before || i > 0) {
+			boards = append(boards, s.Dashboard)
+		}
+		client := s.Role == nil && s.ActiveToday && s.LinkedToday
+		open := client || after && s.Dashboard.ID == spans[len(spans)-1].Dashboard.ID
+		if n := len(boards); open && n > 0 && boards[n-1].ID == s.Dashboard.ID {
+			boards = boards[:n-1]
+		}
+	}
+	return boards
 }
 
 func accessQuery(at time.Time, person string) url.Values {

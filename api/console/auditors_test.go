@@ -247,6 +247,17 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page = b.get("/console/access")
 	page.says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 unreadable record.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
+	staff := span(cateringBoard, named("5", "Stella"))
+	staff.Role = new(history.DirectoryStaff)
+	spans := []history.AccessSpan{span(bakeryBoard, zoe), asleep, staff}
+	for more, shown := range map[string]bool{"": true, "MORE": false} { // the last board may continue on the next page
+		s.answer("GET /api/audit/access", spans, history.SpansMeta{
+			HistoryMeta: history.HistoryMeta{NextCursor: more}, WithoutAccess: new(history.WithoutAccess),
+		})
+		body := b.get("/console/access").Body.String()
+		require.Equal(t, shown, strings.Contains(body, "Open, but no one on its list is an active client user"))
+	}
+	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{})
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active at that time.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Hugo", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},

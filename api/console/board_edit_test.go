@@ -177,8 +177,8 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		}}
 	}
 	b.post(edits, form).says(http.StatusOK, "2 people will no longer see Figures:", "Adam Nowak, on Old Mill", "Jonas Weber, on Old Mill",
-		"1 person will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
-		"1 person will be able to see Reports export:", "Clara Holm, on Old Mill").lacks("No one loses access", "Whose access does not change")
+		"1 person with earlier access will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
+		"1 person with earlier access will be able to see Reports export:", "Clara Holm, on Old Mill").lacks("No one loses access", "Whose access does not change")
 
 	entry := func(id, name string, access history.AccessEffect) history.HistoryEntry {
 		return history.HistoryEntry{

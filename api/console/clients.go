@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -167,8 +168,9 @@ func sourceConcerns(
 	for _, s := range analytics.MostSevere(sources) {
 		at := network(s.PlatformName)
 		says, about := sourceSays(s.Status, at), sourceNamed(s, sources)
-		if s.Status == analytics.SourceNeverRead && s.Paused != "" {
-			says = s.Paused
+		if s.Status != analytics.SourceReconnect && !strings.HasPrefix(s.Paused, readmodels.PausedPrefix) ||
+			s.Status == analytics.SourceNeverRead {
+			says = cmp.Or(s.Paused, says) // not an operator's pause of figures that were read
 		}
 		switch {
 		case s.Status == analytics.SourceDisconnected:
@@ -215,7 +217,7 @@ func whyUnread(sources []analytics.Source) (why string) {
 		switch {
 		case s.Status == analytics.SourceDisconnected:
 			why = cmp.Or(why, "All of its pages and profiles are disconnected. The connections page explains why.")
-		case s.Paused == "", s.Paused == readmodels.NoSubscriptionRuns:
+		case !strings.HasPrefix(s.Paused, readmodels.PausedPrefix):
 			return ""
 		default:
 			why = s.Paused

@@ -115,6 +115,11 @@ func TestClientsAreListed(t *testing.T) {
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK, ""), source(bakery, analytics.SourceNeverRead, paused)}})
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", paused).lacks("Check the status of its connection")
 
+	// A page that its platform does not let us read needs attention, even if earlier figures are complete.
+	const blocked = "Its platform does not allow reading it. Check the account there."
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK, ""), source(bakery, analytics.SourceOK, blocked)}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", blocked).lacks("no account is read")
+
 	// The main application manages subscriptions, so a missing subscription is not listed.
 	unpaid := []analytics.Source{
 		source(bakery, analytics.SourceNeverRead, readmodels.NoSubscriptionRuns), source(bakery, analytics.SourcePartial, readmodels.NoSubscriptionRuns),

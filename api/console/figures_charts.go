@@ -239,6 +239,10 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			continue
 		}
 		known := &sources[at]
+		if s.LastRead != nil && (known.LastRead == nil || s.LastRead.After(*known.LastRead)) {
+			known.LastRead = s.LastRead
+		}
+		known.Paused = cmp.Or(known.Paused, s.Paused)
 		if s.Status == analytics.SourceNeverRead {
 			if known.Status == analytics.SourceNeverRead {
 				continue

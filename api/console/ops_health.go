@@ -88,9 +88,9 @@ func sentenceOf(h api.HealthBody, writes bool, concerns int) (class, text string
 		return "good", fmt.Sprintf("The service is healthy: it serves reads and changes, and %s the log.",
 			counted(len(h.Projections), "projection follows", "projections follow"))
 	case writes:
-		return "warn", "The service serves reads and changes, but has " + counted(concerns, "problem.", "problems.")
+		return "warn", "The service serves reads and changes to boards, but has " + counted(concerns, "problem.", "problems.")
 	default:
-		return "bad", "The service serves reads, but refuses changes. It has " + counted(concerns, "problem.", "problems.")
+		return "bad", "The service serves reads, but refuses changes to boards. It has " + counted(concerns, "problem.", "problems.")
 	}
 }
 

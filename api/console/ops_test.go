@@ -102,7 +102,7 @@ func TestHealth(t *testing.T) {
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"Rebuild: canceled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
-	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
+	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
@@ -111,7 +111,7 @@ func TestHealth(t *testing.T) {
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}, nil)
-	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but refuses changes. It has 2 problems.", "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.",
+	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but refuses changes to boards. It has 2 problems.", "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.",
 		"not in the tables. While they are parked, changes") // a broken chain cannot be skipped
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})

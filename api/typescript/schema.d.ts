@@ -2575,7 +2575,7 @@ export interface components {
              */
             time: string;
         };
-        /** @description A dashboard to which no client user had access, with the reason. */
+        /** @description A dashboard that no listed user could open, with the reason. */
         ClosedDashboard: {
             /** @description False if the dashboard was closed to its clients; true if it was open with an empty list. */
             allow_client_dashboard: boolean;
@@ -2770,7 +2770,7 @@ export interface components {
             reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
             /**
              * Format: date-time
-             * @description The earliest time of the next attempt after a failure; null if there was no failure.
+             * @description The earliest time of the next attempt after a failure; null if there was no failure, or if the account is not read.
              */
             retry_at: string | null;
             /** @description The platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, the value is Instagram, although signing in to Facebook can also reconnect the account. */
@@ -6020,7 +6020,7 @@ export interface components {
             /** @description Name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, no subscription is active, or the platform does not allow reading the account or does not find it. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
+            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, no subscription is active, the platform does not allow reading the account or does not find it, or a permission is missing. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
             paused?: string;
             /**
              * @description Name of the platform.
@@ -6067,7 +6067,7 @@ export interface components {
             to: components["schemas"]["StreamPosition"];
             /** @description The user in the query; null for all users. */
             user: components["schemas"]["Named"] | null;
-            /** @description The dashboards to which no client user had access at the moment. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
+            /** @description The dashboards that at the moment were closed to their clients, or open with an empty list. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
         /**
@@ -6527,7 +6527,7 @@ export interface components {
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
-        /** @description Dashboards to which no client user had access. */
+        /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */
             dashboards: components["schemas"]["ClosedDashboard"][];
@@ -17916,7 +17916,7 @@ export interface operations {
                     "application/json": components["schemas"]["HealthBody"];
                 };
             };
-            /** @description The service cannot serve reads or, with for=writes, accept changes; see checks. */
+            /** @description The service cannot serve reads or, with for=writes, change dashboards; see checks. */
             503: {
                 headers: {
                     "Retry-After": components["headers"]["Retry-After"];

@@ -178,6 +178,10 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	s.dialog.consent = consent("77", page("1003"))
 	older, open := s.signIn(facebook(south))
 	s.dialog.consent = consent("77", renewed, page("1003"))
+	s.dialog.consent.Declined = []string{"pages_show_list"} // no figures need it
+	_, view := s.signIn(facebook(south))
+	require.Empty(t, view.Choice.Earlier)
+	s.dialog.consent.Declined = []string{"read_insights"}
 	s.now = s.now.Add(time.Minute)
 	id, view := s.signIn(facebook(south))
 	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, view.Choice.FallsAway)
@@ -186,6 +190,10 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Subset(t, s.due(domain.Facebook), []int64{ours, rivals}, "nothing is stored before the choice")
 	outcome := s.choose(id, view, "1.0.1003")
 	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, outcome.FellAway)
+	var reason string
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `
+		select reason from connection_states c join tSAccounts s using (connection_id) where s.id = $1`, ours).Scan(&reason))
+	require.Contains(t, reason, "without selecting it or without granting all permissions")
 	due := s.due(domain.Facebook)
 	require.NotContains(t, due, ours)
 	require.NotContains(t, due, rivals)

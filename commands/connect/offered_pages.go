@@ -31,7 +31,8 @@ type Choice struct {
 	FallsAway []string
 	Declined  []string // scopes that the person declined
 	// Earlier lists the pages of this agency that are read with an earlier consent of this person,
-	// which the new one replaces and covers, in the format of FallsAway.
+	// which the new one replaces and covers, and that need a declined scope. The format is that of
+	// FallsAway.
 	Earlier []string
 	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
 	// "of posts: comments, likes".
@@ -174,7 +175,7 @@ type plan struct {
 	known   map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
 	again   domain.PageRef                          // the page to reconnect
 	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
-	kept    []domain.ConnectedPage                  // the others that depend on the grant
+	kept    []domain.ConnectedPage                  // covered ones that depend on the grant and need a declined scope
 }
 
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
@@ -317,12 +318,15 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 			covered[o.ref()] = true
 		}
 	}
+	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(p.hanging))
 	for _, page := range pages {
-		if covered[page.Ref()] {
-			p.kept = append(p.kept, page)
-		} else {
+		needs := page.Platform.FiguresOf(page.AccountType, w.Tokens.OwnLogin)
+		switch {
+		case !covered[page.Ref()]:
 			p.lost = append(p.lost, page)
+		case len(domain.Ungranted(needs, declined)) > 0:
+			p.kept = append(p.kept, page)
 		}
 	}
 	return err

@@ -21,7 +21,8 @@ type sourceFacts struct {
 	connected    bool
 	awaitsSignIn bool // no one has signed in since the platform refused the token
 	stateReason  string
-	// the last reading failed because a permission is missing, and no one has signed in since
+	// the last reading failed because a permission is missing, and no one has signed in since; nothing
+	// else of the account is read
 	lacksPermission bool
 	notConnected    string // reason, if it is not connected
 	// a subscription was active in the range, or none is required
@@ -53,6 +54,13 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
+// Sentences of [Source].Paused if a permission is missing only for the account or only for its
+// posts.
+const (
+	lacksForAccount = "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."
+	lacksForPosts   = "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."
+)
+
 // sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
 	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
@@ -81,13 +89,21 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
 		       coalesce(`+readmodels.Paused+`, case failed.class
 		         when 'blocked' then 'Its platform does not allow reading it. Check the account there.'
-		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.' end, ''),
-		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false)
+		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.'
+		         when 'permission' then case when not other.reads then null
+		           when $8 = '`+domain.FetchPosts+`' then '`+lacksForPosts+`' else '`+lacksForAccount+`' end
+		         else null end, ''),
+		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false) and not other.reads
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (select due.class where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
+		cross join lateral (select exists (
+			select from kept.fetch_state o
+			where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
+			  and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
+			  and (k.updated_at is null or o.updated_at >= k.updated_at)) as reads) other
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)

@@ -33,7 +33,12 @@ var sourceStatuses = []SourceStatus{
 // MostSevere returns, for each platform, the first source with the most severe status. Sources are
 // ordered by platform, as in [Meta].
 func MostSevere(sources []Source) (gravest []Source) {
-	rank := func(s Source) int { return slices.Index(sourceStatuses, s.Status) }
+	rank := func(s Source) (rank int) {
+		if rank = 2 * slices.Index(sourceStatuses, s.Status); s.Paused != "" {
+			rank-- // within a status, first the sources that are not read
+		}
+		return rank
+	}
 	for _, s := range sources {
 		switch last := len(gravest) - 1; {
 		case last < 0 || gravest[last].Platform != s.Platform:
@@ -67,8 +72,8 @@ type Source struct {
 	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
-	// is ok: an operator has paused the connection or its platform, no subscription is active, or
-	// the platform does not allow reading the account or does not find it.
+	// is ok: an operator has paused the connection or its platform, no subscription is active, the
+	// platform does not allow reading the account or does not find it, or a permission is missing.
 	// Absent while the account is being read, if it must be connected again, or if a new reading
 	// would not change the response because the account was read after the range.
 	Paused string `json:"paused,omitempty"`

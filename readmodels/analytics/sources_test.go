@@ -327,9 +327,22 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		_, meta = ask(t, db, endpoints["PostsViews"], wholeAgency, everywhere(june))
 		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", class) // the last reading of them did not fail
 	}
+	// A permission is missing for one of the two only.
 	exec(t, db, `update kept.fetch_state set class = 'permission'`)
-	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
+	for kind, c := range map[string]struct{ endpoint, paused string }{
+		"post_insights":    {"AccountFollowers", "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."},
+		"account_insights": {"PostsViews", "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."},
+	} {
+		exec(t, db, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
+		_, meta := ask(t, db, endpoints[c.endpoint], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
+		require.NotEqual(t, reconnect, meta.Sources[0].Status)
+		require.Equal(t, c.paused, meta.Sources[0].Paused)
+	}
+	exec(t, db, `update kept.fetch_state set failures = 1`)
 	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
+	require.Equal(t, reconnect, meta.Sources[0].Status)
+	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
+	_, meta = ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, ok, meta.Sources[0].Status, "someone has signed in since")
 }
 

@@ -261,7 +261,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id,
 		       coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
-		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,
+		            when d.held then 'paused' else coalesce(nullif(a.class, ''), 'ok') end,
 		       concat_ws(' ', case when d.dead then st.reason end,
 		            case when d.paused
 		              then 'An operator has paused it: '
@@ -269,7 +269,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		            when d.held and d.paid
 		              then 'An operator has paused its platform: '
 		                || concat_ws(', ', replace(w.code, '_', ' '), nullif(w.ticket, '')) || '.'
-		            when not d.dead then f.reason end),
+		            when not d.dead then a.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
 		           where n.social_account_id = s.id and n.parent_account = s.parent_account
@@ -289,6 +289,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		cross join lateral (
 			select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid,
 			       u.name is not null as paused, w.name is not null as held) d
+		left join lateral (select f.class, f.reason where k.updated_at is null or f.updated_at >= k.updated_at) a on true
 		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)

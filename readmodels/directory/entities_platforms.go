@@ -81,8 +81,8 @@ type ConnectedPlatform struct {
 	// Reason says what is wrong and what to do. Null if there is no problem. For an account that
 	// waits for a sign-in, it also mentions an operator's pause or a missing subscription.
 	Reason domain.OptionalText `json:"reason"`
-	// RetryAt is the earliest time of the next attempt after a failure; null if there was no
-	// failure.
+	// RetryAt is the earliest time of the next attempt after a failure; null if there was no failure,
+	// or if the account is not read.
 	RetryAt  *time.Time `json:"retry_at"`
 	Failures int        `json:"failures"` // consecutive failures
 	// NextDue is when the account's totals are due next. It is in the past while the account waits
@@ -209,7 +209,7 @@ func platformsPage(
 			}
 			switch p.State {
 			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:
-				p.NextDue = nil
+				p.NextDue, p.RetryAt = nil, nil
 			default:
 			}
 			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)

@@ -85,9 +85,9 @@ type SpansMeta struct {
 	// Staff are the agency's active staff; with a user in the query, only that user, if active.
 	// Staff can open every dashboard because of their role, regardless of lists.
 	Staff AccessStaff `json:"staff"`
-	// WithoutAccess are the dashboards to which no client user had access at the moment. They are
-	// divided among the pages in the order of dashboards. Null if the query has a range or a user,
-	// or is ordered by user.
+	// WithoutAccess are the dashboards that at the moment were closed to their clients, or open with
+	// an empty list. They are divided among the pages in the order of dashboards. Null if the query
+	// has a range or a user, or is ordered by user.
 	WithoutAccess *WithoutAccess `json:"without_access"`
 }
 

@@ -241,13 +241,13 @@ const unlimited = 1 << 62
 // ends returns the version at which a span ends; a version of 0 means no end.
 func ends(version int64) int64 { return cmp.Or(version, unlimited) }
 
-// WithoutAccess are dashboards to which no client user had access.
+// WithoutAccess are dashboards that were closed to their clients, or open with an empty list.
 type WithoutAccess struct {
 	Dashboards []ClosedDashboard `json:"dashboards"`       // ordered by id, at most 500
 	Count      int64             `json:"dashboards_count"` // total number
 }
 
-// ClosedDashboard is a dashboard to which no client user had access, with the reason.
+// ClosedDashboard is a dashboard that no listed user could open, with the reason.
 type ClosedDashboard struct {
 	Dashboard Named `json:"dashboard"` // the sub-account
 	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open

@@ -111,7 +111,7 @@ var operations = map[string]about{
 		tag: tagService, summary: "Reports whether the service can do its work and, if not, why.",
 		answers: []answer{
 			{status: 200, text: "The service can serve reads. If status is degraded, something else is wrong; see checks.", media: []string{mediaJSON}},
-			{status: 503, text: "The service cannot serve reads or, with for=writes, accept changes; see checks.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
+			{status: 503, text: "The service cannot serve reads or, with for=writes, change dashboards; see checks.", media: []string{mediaJSON}, headers: []string{"Retry-After"}},
 		},
 	},
 	"getMetrics": {
