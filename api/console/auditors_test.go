@@ -130,6 +130,7 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=%22%22").says(http.StatusOK, "“&#34;&#34;” is not a valid search. Enter part of a name")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency matches")
 	b.get("/console/history?q=actor:%22Alice").says(http.StatusOK, "A quotation mark is not closed.", `value="actor:&#34;Alice"`)
+	b.get("/console/history?q=user:jonas+user:alice").says(http.StatusOK, "Enter user: only once.")
 	b.get("/console/history?q=dashboard:"+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="dashboard:`+adam)
 	// A search without an effective filter is an error and does not list everything.
 	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {

@@ -44,10 +44,12 @@ func parseSearch(text string) (s search, fault string) {
 		case keys[key] == nil:
 			return s, fmt.Sprintf("“%s” is not a valid search. "+
 				"Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
+		case value == "":
+			return s, fmt.Sprintf("Enter a value after %s:.", key)
+		case *keys[key] != "":
+			return s, fmt.Sprintf("Enter %s: only once.", key)
 		default:
-			if *keys[key] = value; value == "" {
-				return s, fmt.Sprintf("Enter a value after %s:.", key)
-			}
+			*keys[key] = value
 		}
 	}
 	s.named = strings.Join(words, " ")

@@ -99,7 +99,7 @@ func TestReport(t *testing.T) {
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this month are counted from their first reading.",
 		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
-		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
+		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price of every client for the months in which its page views on that platform were read", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: Its sign-in is no longer valid or lacks a permission. Someone must sign in again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
