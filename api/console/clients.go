@@ -109,13 +109,17 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	read, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{"state": {"ok"}})
+	pages, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{})
 	if err != nil {
 		return nil, nil, err
 	}
 	declined := map[string]bool{}
-	for _, p := range read {
-		declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
+	for _, p := range pages {
+		switch p.State {
+		case directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission:
+		default:
+			declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
+		}
 	}
 	from, to := latelyDays(v)
 	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v,

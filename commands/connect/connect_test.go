@@ -467,6 +467,28 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 	over(token, start, "it has ended")
 }
 
+// A choice of a revoked link does not keep the consent of the same person's last page.
+func TestConsentIsRevokedDespiteAChoiceOfARevokedLink(t *testing.T) {
+	t.Parallel()
+	for _, revoked := range []bool{false, true} {
+		s := newStage(t)
+		connected := s.connected("1001")
+		token, link := s.link(ofAgency(north))
+		opened, err := s.Open(t.Context(), s.follow(token), browser, s.still)
+		require.NoError(t, err)
+		u, err := url.Parse(opened.Address)
+		require.NoError(t, err)
+		_, err = s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: u.Query().Get("state"), Code: "CODE", Cookie: browser}, s.still)
+		require.NoError(t, err)
+		if revoked {
+			_, err = s.links().Revoke(t.Context(), ofAgency(""), link, s.still)
+			require.NoError(t, err)
+		}
+		s.disconnect(connected)
+		require.Equal(t, revoked, len(s.dialog.givenBack) > 0)
+	}
+}
+
 func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -97,12 +97,13 @@ func (c Connecting) DetachConnection(
 
 // DropGrant deletes a grant without connections, and the grant's token, and reports whether it did.
 // It keeps a grant that a sign-in with a pending choice would renew, because revoking the grant
-// would invalidate the tokens of that sign-in.
+// would invalidate the tokens of that sign-in. A choice of a revoked link is not pending.
 func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (
 			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person)) and not exists (
-			select from connect_attempts a where a.grant_ref = g.secret_ref and a.step = 'choosing' and a.expires_at > $4)`,
+			select from connect_attempts a where a.grant_ref = g.secret_ref and a.step = 'choosing' and a.expires_at > $4
+				and not exists (select from connect_links l where l.id = a.link_id and l.revoked_at is not null))`,
 			int(g.Platform), g.App, g.Person, now)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
