@@ -65,7 +65,7 @@ type accessCell struct {
 type closedBoard struct {
 	Board    history.Named
 	Open     bool // it was open to its clients, but no one was on its list
-	Listed   bool // it was open, but no one on its list is an active client user who can open it
+	Listed   bool // it was open, but no client user on its list could open it
 	Decision decision
 }
 

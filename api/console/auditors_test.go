@@ -112,7 +112,7 @@ func TestHistorySearches(t *testing.T) {
 	}, nil)
 	b := s.signedIn("auditor")
 	s.asked = nil
-	q := url.QueryEscape(`dashboard:"bakery" actor:` + alice + ` user:` + adam + ` action:"Accounts linked" since:2026-09-01`)
+	q := url.QueryEscape(`Dashboard:"bakery" actor:` + alice + ` user:` + adam + ` action:"Accounts linked" since:2026-09-01`)
 	b.get("/console/history?q="+q).says(http.StatusOK, "State of Bakery now", "Posts", "no other client", "Last changed by change 8")
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
@@ -256,7 +256,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 			HistoryMeta: history.HistoryMeta{NextCursor: more}, WithoutAccess: new(history.WithoutAccess),
 		})
 		body := b.get("/console/access").Body.String()
-		require.Equal(t, shown, strings.Contains(body, "Open, but no one on its list is an active client user"))
+		require.Equal(t, shown, strings.Contains(body, "Open, but no client user on its list can open it"))
 	}
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{})
 	page = b.get("/console/access?at=2026-10-01")

@@ -143,7 +143,7 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
-				why = "It is open, but no one on its list is an active client user."
+				why = "It is open, but no client user on its list can open it now."
 			}
 			unseen = append(unseen,
 				concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})

@@ -239,9 +239,7 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			continue
 		}
 		known := &sources[at]
-		if s.LastRead != nil && (known.LastRead == nil || s.LastRead.After(*known.LastRead)) {
-			known.LastRead = s.LastRead
-		}
+		known.LastRead = cmp.Or(known.LastRead, s.LastRead)
 		known.Paused = cmp.Or(known.Paused, s.Paused)
 		if s.Status == analytics.SourceNeverRead {
 			if known.Status == analytics.SourceNeverRead {

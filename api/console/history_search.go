@@ -19,7 +19,7 @@ type search struct {
 }
 
 // searchWord matches one word of a search. A value with spaces is quoted.
-var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
+var searchWord = regexp.MustCompile(`([A-Za-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
 // parseSearch parses a search. Words without a key are part of a name. Fault describes a syntax
 // error; it is "" if the search is valid.
@@ -32,7 +32,7 @@ func parseSearch(text string) (s search, fault string) {
 	}
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
-		key, value := found[1], found[2]+found[3]
+		key, value := strings.ToLower(found[1]), found[2]+found[3]
 		switch {
 		case key == "":
 			word := strings.Trim(found[0], `"`)

@@ -47,8 +47,12 @@ var (
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
-	run := c.log
+	run, ofLog := c.log, c.All || c.Parent != ""
 	switch {
+	case c.Checkpoints != "" && !ofLog:
+		return usageError{errors.New("--checkpoints works only with --all or --parent: nothing was verified")}
+	case c.TrustBundleKey && c.Bundle == "":
+		return usageError{errors.New("--trust-bundle-key works only with --bundle: nothing was verified")}
 	case c.Bundle != "":
 		run = c.bundle
 	case c.Tables:

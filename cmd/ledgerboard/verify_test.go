@@ -155,6 +155,13 @@ func TestVerifyCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(1), report.Agencies)
 
+	kept := newFile(t, "kept.txt", "not one\n")
+	for _, ignored := range [][]string{
+		{"--bundle", kept, "--checkpoints", kept}, {"--tables", "--checkpoints", kept}, {"--all", "--trust-bundle-key"},
+	} {
+		_, err := runCommand(t, parsed(t, append([]string{"verify"}, ignored...)...).Verify)
+		require.ErrorAs(t, err, new(usageError), "%s", ignored)
+	}
 	report, err = a.verify(t, verifyCommand{All: true, Checkpoints: newFile(t, "checkpoints.txt", "not one\n")})
 	require.ErrorIs(t, err, errFindings)
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
