@@ -28,6 +28,7 @@ type clientsView struct {
 	NeedsYou []concern // on the first page of the whole list
 	NeedsToo []concern // the rest of NeedsYou
 	Own      []navItem // pages about the agency's own accounts; empty if it has none
+	Late     bool      // the figures may lack the latest readings
 	Clients  []clientRow
 	More     string
 }
@@ -55,6 +56,9 @@ func openClients(v *visit) (view, error) {
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if shown.Late, err = isLate(v, "account_insights"); err != nil {
 		return nil, err
 	}
 	if len(list) > 0 && !asked.Has("q") && !asked.Has("cursor") {

@@ -198,6 +198,15 @@ func TestFiguresOfAClient(t *testing.T) {
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only the days so far are",
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
 	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
+
+	// While figures are not processed, pages with today say so.
+	const late = "The latest readings may not be shown here yet."
+	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "paused": true, "lag_events": 1}}})
+	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
+	b.get("/console").says(http.StatusOK, late)
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, late)
+	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "lag_events": 1}}})
+	b.get("/console").lacks(late)
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 2, 3
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "up to 3 accounts were read on one day, but at most 2 in this range.")

@@ -40,6 +40,16 @@ type connection struct {
 // lateAfter is how long a projection that is behind may make no progress before the page says so.
 const lateAfter = 10 * time.Second
 
+// isLate reports whether one of the projections is paused with events to process, or makes no
+// progress.
+func isLate(v *visit, projections ...string) (bool, error) {
+	health, err := askHealth(v, "reads")
+	return slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
+		return slices.Contains(projections, p.Name) && p.LagEvents > 0 &&
+			(p.Paused || p.LagSeconds > lateAfter.Seconds())
+	}), err
+}
+
 func clientConnections(v *visit, client directory.Account) (view, error) {
 	return showConnections(v, client, "")
 }
@@ -49,7 +59,7 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	if err != nil {
 		return nil, err
 	}
-	health, err := askHealth(v, "reads")
+	late, err := isLate(v, "directory", "account_insights")
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +67,7 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform),
 			inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
 	})
-	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault}
-	shown.Late = slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
-		return slices.Contains([]string{"directory", "account_insights"}, p.Name) && p.LagEvents > 0 &&
-			(p.Paused || p.LagSeconds > lateAfter.Seconds())
-	})
+	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault, Late: late}
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{
 			Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID),
@@ -150,7 +156,7 @@ func sourceSays(status analytics.SourceStatus, network string) string {
 	case analytics.SourceReconnect:
 		return "Its sign-in is no longer valid or lacks a permission. Someone must sign in again." // perhaps at another platform
 	case analytics.SourceNeverRead:
-		return "Nothing has been read from " + network + " yet. Check the status of its connection."
+		return "It has not been read yet. Check the status of its connection."
 	case analytics.SourcePartial:
 		return "Some figures of " + network + " are missing. The section Data sources on the figures page explains why."
 	default:

@@ -136,6 +136,7 @@ type figuresView struct {
 	Sources     []analytics.Source
 	Hidden      string // why client users cannot see these figures; "": they can
 	Open        bool   // the range has started and ends after today
+	Late        bool   // an open range may lack the latest readings
 
 	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
 }
@@ -182,6 +183,9 @@ func readFigures(v *visit, shown figuresView, by string) (view, error) {
 	}
 	today := f.now.Format(time.DateOnly)
 	shown.Open = f.Form.From <= today && today < f.Form.To
+	if err == nil && f.Form.From <= today && today <= f.Form.To {
+		shown.Late, err = isLate(v, "account_insights", "post_insights")
+	}
 	return shown, err
 }
 

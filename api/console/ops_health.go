@@ -109,11 +109,12 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 				says += " " + refused
 			}
 			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
-		case p.Parked > 0:
+		case p.Parked == 0:
+			continue
+		}
+		if p.Parked > 0 {
 			what := operator.ParkedEvents(p.Parked) + " of " + p.Name
 			all = append(all, concern{what, parkedMeans(p.Name), parkedPath})
-		default:
-			continue
 		}
 		listed["read model "+p.Name] = true
 	}

@@ -107,7 +107,7 @@ func TestHealth(t *testing.T) {
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
 
-	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true}, map[string]any{"name": "dashboards", "parked": 1}}})
+	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true, "parked": 1}}})
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}, nil)

@@ -6020,7 +6020,7 @@ export interface components {
             /** @description Name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, no subscription is active, the platform does not allow reading the account or does not find it, or a permission is missing. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
+            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, no subscription is active, or the platform does not allow reading the account or does not find it. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
             paused?: string;
             /**
              * @description Name of the platform.

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -252,8 +251,8 @@ func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 	if !r.Equal {
 		verdict = "DIFFERENT from the log"
 	}
-	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
-		r.Projection, r.Generation, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Rows), verdict, r.Took)
+	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables, %s; events parked or skipped: %d; %s\n",
+		r.Projection, r.Generation, rows, len(r.Tables), verdict, r.Parked.Rows, r.Took)
 	if r.Behind != "" {
 		fmt.Fprintf(out, "  lag: %s\n", r.Behind)
 	}

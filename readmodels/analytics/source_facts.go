@@ -24,6 +24,7 @@ type sourceFacts struct {
 	// the last reading failed because a permission is missing, and no one has signed in since; nothing
 	// else of the account is read
 	lacksPermission bool
+	lacksInPart     string // a sentence if a permission is missing only for the account or only for its posts
 	notConnected    string // reason, if it is not connected
 	// a subscription was active in the range, or none is required
 	subscribed   bool
@@ -54,8 +55,7 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// Sentences of [Source].Paused if a permission is missing only for the account or only for its
-// posts.
+// Sentences of [sourceFacts].lacksInPart.
 const (
 	lacksForAccount = "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."
 	lacksForPosts   = "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."
@@ -89,11 +89,10 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
 		       coalesce(`+readmodels.Paused+`, case failed.class
 		         when 'blocked' then 'Its platform does not allow reading it. Check the account there.'
-		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.'
-		         when 'permission' then case when not other.reads then null
-		           when $8 = '`+domain.FetchPosts+`' then '`+lacksForPosts+`' else '`+lacksForAccount+`' end
-		         else null end, ''),
-		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false) and not other.reads
+		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.' end, ''),
+		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false) and not other.reads,
+		       case when failed.class = 'permission' and other.reads then case $8
+		         when '`+domain.FetchPosts+`' then '`+lacksForPosts+`' else '`+lacksForAccount+`' end else '' end
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
@@ -117,7 +116,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
-					&f.connectedLater, &f.lacksPermission)
+					&f.connectedLater, &f.lacksPermission, &f.lacksInPart)
 				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))

@@ -72,8 +72,8 @@ type Source struct {
 	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
-	// is ok: an operator has paused the connection or its platform, no subscription is active, the
-	// platform does not allow reading the account or does not find it, or a permission is missing.
+	// is ok: an operator has paused the connection or its platform, no subscription is active, or
+	// the platform does not allow reading the account or does not find it.
 	// Absent while the account is being read, if it must be connected again, or if a new reading
 	// would not change the response because the account was read after the range.
 	Paused string `json:"paused,omitempty"`
@@ -153,6 +153,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		s := qc.classify(f)
+		f.notePart(&s)
 		qc.noteTimes(f, &s)
 		if at, ok := erasedAt[s.SocialAccount]; ok {
 			if s.Status == SourceOK {
@@ -278,6 +279,22 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	return s
 }
 
+// notePart adds that a permission is missing only for the account or only for its posts, unless the
+// reason says so already.
+func (f sourceFacts) notePart(s *Source) {
+	if f.lacksInPart == "" || f.Paused != "" || strings.Contains(string(s.Reason), "ermission is missing") {
+		return
+	}
+	switch s.Status {
+	case SourceOK:
+		s.Status = SourcePartial
+	case SourceNeverRead, SourceUnsupported, SourcePartial:
+	default:
+		return
+	}
+	s.Reason = domain.OptionalText(strings.TrimSpace(string(s.Reason) + " " + f.lacksInPart))
+}
+
 // mustSignIn returns why someone must connect the account again, or "".
 func (f sourceFacts) mustSignIn() string {
 	switch {
@@ -342,18 +359,20 @@ func (qc sourceQuery) subject() string {
 
 // missingFigures returns the response's metrics that are missing, and how many of them are
 // unsupported. A metric with a figure in the range is not missing, even if the newest reading lacks
-// it: some metrics are not read every time. Without readings, only metrics that lack a permission
-// are returned.
+// it: some metrics are not read every time. But a metric that is no longer read, because someone has
+// declined a permission, is missing unless the range was over before. Without readings, only metrics
+// that lack a permission are returned.
 func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.MissingFigure, unsupported int) {
 	all = []domain.MissingFigure{}
 	if f.leftTheScope || f.erased {
 		return all, 0
 	}
 	for _, metric := range qc.metrics {
-		if qc.metricsRead[f.SocialAccount][metric] != nil || slices.Contains(f.figures, metric) {
+		ended := qc.ungranted(f, metric) >= 0 && f.LastRead != nil && f.LastRead.Before(qc.query.Range.To)
+		missing := qc.missingFigure(f, metric)
+		if slices.Contains(f.figures, metric) || qc.metricsRead[f.SocialAccount][metric] != nil && !ended {
 			continue
 		}
-		missing := qc.missingFigure(f, metric)
 		if unread && missing.Reason != reasonPermission {
 			continue
 		}
@@ -365,16 +384,21 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.M
 	return all, unsupported
 }
 
-// missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
-// reason in the newest reading. If that reading gives no reason, the metric was not requested
-// because the platform does not have it.
-func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
+// ungranted returns the index of a metric in the account's ungranted figures, or -1.
+func (qc sourceQuery) ungranted(f sourceFacts, metric string) int {
 	figures := domain.FiguresOfAccount
 	if qc.ofPosts {
 		figures = domain.FiguresOfPosts
 	}
-	lacks := func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric }
-	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
+	return slices.IndexFunc(f.ungranted,
+		func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric })
+}
+
+// missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
+// reason in the newest reading. If that reading gives no reason, the metric was not requested
+// because the platform does not have it.
+func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
+	if i := qc.ungranted(f, metric); i >= 0 {
 		return f.ungranted[i].Reason()
 	}
 	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {

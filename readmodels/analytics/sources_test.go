@@ -230,6 +230,19 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, analytics.SourcePartial, source().Status, "someone has signed in since")
 	grant("pages_read_engagement read_insights")
 	require.Equal(t, lacking.Missing, source().Missing, "it was granted: the newest reading says why")
+
+	// Earlier figures in the range do not hide that the rest is not read. A range that was over before
+	// lacks nothing.
+	w.Add("b", read(domain.Facebook, inJune.Add(-time.Hour), people(5), flow(domain.MetricEngagement, "2026-06-05", 3)))
+	w.Fold(t, db)
+	require.Empty(t, source().Missing)
+	grant("pages_read_engagement")
+	require.Equal(t, []domain.MissingFigure{
+		{Name: domain.MetricEngagement, Reason: "permission", Detail: "the person who signed in did not grant read_insights"},
+	}, source().Missing)
+	_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency,
+		everywhere(analytics.Range{From: at("2026-06-05 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC}))
+	require.Empty(t, meta.Sources[0].Missing)
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
@@ -329,14 +342,15 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	}
 	// A permission is missing for one of the two only.
 	exec(t, db, `update kept.fetch_state set class = 'permission'`)
-	for kind, c := range map[string]struct{ endpoint, paused string }{
+	for kind, c := range map[string]struct{ endpoint, reason string }{
 		"post_insights":    {"AccountFollowers", "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."},
 		"account_insights": {"PostsViews", "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."},
 	} {
 		exec(t, db, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
 		_, meta := ask(t, db, endpoints[c.endpoint], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
-		require.NotEqual(t, reconnect, meta.Sources[0].Status)
-		require.Equal(t, c.paused, meta.Sources[0].Paused)
+		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
+		require.Contains(t, string(meta.Sources[0].Reason), c.reason)
+		require.Empty(t, meta.Sources[0].Paused)
 	}
 	exec(t, db, `update kept.fetch_state set failures = 1`)
 	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
