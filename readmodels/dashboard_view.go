@@ -181,7 +181,8 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
 	return pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
-		                  when u.account_id = $3 then 'agency_staff'
+		                  when u.account_id = $3 and u.active then 'agency_staff'
+		                  when u.account_id = $3 then 'inactive'
 		                  when u.account_id <> all($2) then 'other_account'
 		                  else 'inactive' end
 		from unnest($1::text[]) as l(id)

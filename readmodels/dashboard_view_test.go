@@ -38,7 +38,7 @@ func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...
 		domain.DirectoryAccount{ID: clientTwo, ParentAccount: ofClientTwo, Name: "two", Email: "two@two.example", Phone: "2", Address: "Two Road"},
 		domain.DirectoryUser{ID: user, AccountID: clientOwn, Name: "ursula", Active: true},
 		domain.DirectoryUser{ID: foreman, AccountID: clientTwo, Name: "frank", Email: "frank@two.example", Active: true, ResetPending: true},
-		domain.DirectoryUser{ID: staff, AccountID: ofStaff, Name: "stella", Email: "stella@a.example", Phone: "1", MeetingLink: "https://meet.example"},
+		domain.DirectoryUser{ID: staff, AccountID: ofStaff, Name: "stella", Email: "stella@a.example", Phone: "1", MeetingLink: "https://meet.example", Active: true},
 		domain.DirectorySession{ID: "s1", UserID: foreman, LoginAt: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)},
 	}}
 	w.Directory = append(w.Directory, others...)
@@ -76,19 +76,24 @@ func TestDashboardShowsOnlyItsOwnAgency(t *testing.T) {
 // Listed users who are not shown have a reason, so that sending the list back removes no one.
 func TestListedUsersNotShown(t *testing.T) {
 	t.Parallel()
-	const erased, inactive, elsewhere = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005"
+	const erased, inactive, elsewhere, left = "5a0000000000000000000003", "5a0000000000000000000004", "5a0000000000000000000005", "5a0000000000000000000006"
 	db := pgtest.New(t)
 	linked := open(clientOwn, clientTwo)
-	linked.users = append(linked.users, foreman, staff, erased, inactive, elsewhere)
+	linked.users = append(linked.users, foreman, staff, erased, inactive, elsewhere, left)
 	setDashboards(t, db, linked)
 	moveIn(t, db, agencyA, agencyA,
 		domain.DirectoryAccount{ID: clientSix, RowID: 16, ParentAccount: agencyA, Name: "six"},
+		domain.DirectoryUser{ID: left, AccountID: agencyA, Name: "former staff"},
 		domain.DirectoryUser{ID: inactive, AccountID: clientOwn, Name: "ina"},
 		domain.DirectoryUser{ID: elsewhere, AccountID: clientSix, Name: "else", Active: true},
 	)
 	v := view(t, db)
 	require.Equal(t, []readmodels.UserNotShown{
-		{ID: staff, Reason: "agency_staff"}, {ID: erased, Reason: "unknown"}, {ID: inactive, Reason: "inactive"}, {ID: elsewhere, Reason: "other_account"},
+		{ID: staff, Reason: "agency_staff"},
+		{ID: erased, Reason: "unknown"},
+		{ID: inactive, Reason: "inactive"},
+		{ID: elsewhere, Reason: "other_account"},
+		{ID: left, Reason: "inactive"},
 	}, v.UsersNotShown)
 	require.Len(t, v.Users, len(linked.users)-len(v.UsersNotShown), "every listed user is in one of the two")
 

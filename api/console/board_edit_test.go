@@ -199,7 +199,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
 	changes := b.get("/console/history")
-	changes.says(http.StatusOK, "Not counted, because they are inactive today or their client was not linked:")
+	changes.says(http.StatusOK, "Not counted, because they are inactive or not in the directory today, or their client was not linked:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, changes.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
 	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients

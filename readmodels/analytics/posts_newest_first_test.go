@@ -292,6 +292,15 @@ func TestNewPageSuggestsRankingByTotal(t *testing.T) {
 	require.Nil(t, meta.Instead)
 	_, meta = posts(everywhere(analytics.Range{From: at("2026-06-21 00:00"), To: at("2026-07-21 00:00"), Zone: time.UTC}))
 	require.Nil(t, meta.Instead)
+
+	// Imported readings from before the range: its earlier engagement counts.
+	for day, likes := range map[string]int64{"2026-05-10 10:00": 3, "2026-05-12 10:00": 9} {
+		imported := readPost(owner, domain.Facebook, "o", at(day), new(at("2026-05-01 08:00")), domain.Counts{Likes: &likes})
+		w.Add("imported"+day, imported)
+	}
+	w.Fold(t, db)
+	_, meta = posts(everywhere(june))
+	require.Nil(t, meta.Instead)
 }
 
 // memberName is shown only for members of the agency.

@@ -199,7 +199,7 @@ type names struct {
 type memberNames struct{ name, image, account domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and counts the pages in scope that
-// were first read within the range. A page or member that has left the scope has no name, because
+// were first read within the range and whose posts gained nothing before. A page or member that has left the scope has no name, because
 // the caller must not see the current owner.
 func (qc postQuery) readNames(
 	ctx context.Context, posts []RankedPost, members []RankedMember,
@@ -232,7 +232,9 @@ func (qc postQuery) readNames(
 		select 3, s.id, '', s.name, '', coalesce(f.first > $3 and f.first < $10, false)
 		from tSAccounts s cross join lateral (
 			select min(n.tracked_since) as first from account_newest n
-			where n.social_account_id = s.id and n.parent_account = s.parent_account) f
+			where n.social_account_id = s.id and n.parent_account = s.parent_account and not exists (
+				select from post_gains g -- of imported readings
+				where g.social_account_id = s.id and g.parent_account = s.parent_account and g.quarter < $3)) f
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3
 		    and f.first < $10)
