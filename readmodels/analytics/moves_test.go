@@ -44,6 +44,7 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 		require.EqualValues(t, bob, likes.Posts[0].MemberID)
 		require.Len(t, meta.Sources, 1)
 		require.Equal(t, want, analytics.Source{Status: meta.Sources[0].Status, Reason: meta.Sources[0].Reason})
+		require.Equal(t, at(map[int64]string{0: "2026-06-25 10:00", alice: "2026-06-10 10:00", bob: "2026-06-25 10:00"}[member]), *meta.Sources[0].LastRead)
 	}
 }
 

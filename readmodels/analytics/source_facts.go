@@ -32,6 +32,7 @@ type sourceFacts struct {
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
+	readUntil    *time.Time // the newest reading in the range before it left the scope; nil: it did not
 	// first connected after the range
 	connectedLater bool
 	erased         bool      // no longer in the directory, and its readings are erased

@@ -192,6 +192,9 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 			s.LastRead = new(read.last.UTC())
 		}
 	}
+	if s.LastRead == nil && f.readUntil != nil {
+		s.LastRead = new(f.readUntil.UTC())
+	}
 }
 
 // formerAccounts returns facts of social accounts that have left the scope. It reads the owners of
@@ -220,7 +223,7 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 	var facts []sourceFacts
 	for _, id := range ids {
 		if known, ok := qc.accounts[id]; ok {
-			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
+			facts = append(facts, sourceFacts{leftTheScope: true, readUntil: &known.at, Source: Source{
 				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform),
 				Name: names[id],
 			}})
@@ -359,17 +362,17 @@ func (qc sourceQuery) subject() string {
 
 // missingFigures returns the response's metrics that are missing, and how many of them are
 // unsupported. A metric with a figure in the range is not missing, even if the newest reading lacks
-// it: some metrics are not read every time. But a metric that is no longer read, because someone has
-// declined a permission, is missing unless the range was over before. Without readings, only metrics
-// that lack a permission are returned.
+// it: some metrics are not read every time. But a metric that is no longer read, because a permission
+// is missing, is missing unless the range was over before. Without readings, only metrics that lack a
+// permission are returned.
 func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.MissingFigure, unsupported int) {
 	all = []domain.MissingFigure{}
 	if f.leftTheScope || f.erased {
 		return all, 0
 	}
 	for _, metric := range qc.metrics {
-		ended := qc.ungranted(f, metric) >= 0 && f.LastRead != nil && f.LastRead.Before(qc.query.Range.To)
 		missing := qc.missingFigure(f, metric)
+		ended := missing.Reason == reasonPermission && f.LastRead != nil && f.LastRead.Before(qc.query.Range.To)
 		if slices.Contains(f.figures, metric) || qc.metricsRead[f.SocialAccount][metric] != nil && !ended {
 			continue
 		}
@@ -384,21 +387,16 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.M
 	return all, unsupported
 }
 
-// ungranted returns the index of a metric in the account's ungranted figures, or -1.
-func (qc sourceQuery) ungranted(f sourceFacts, metric string) int {
-	figures := domain.FiguresOfAccount
-	if qc.ofPosts {
-		figures = domain.FiguresOfPosts
-	}
-	return slices.IndexFunc(f.ungranted,
-		func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric })
-}
-
 // missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
 // reason in the newest reading. If that reading gives no reason, the metric was not requested
 // because the platform does not have it.
 func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
-	if i := qc.ungranted(f, metric); i >= 0 {
+	figures := domain.FiguresOfAccount
+	if qc.ofPosts {
+		figures = domain.FiguresOfPosts
+	}
+	lacks := func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric }
+	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
 		return f.ungranted[i].Reason()
 	}
 	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {

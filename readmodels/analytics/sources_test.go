@@ -73,7 +73,11 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			reads: readings{lacking}, status: partial, reason: "Its newest reading lacks engagement (a permission is missing).", lacks: 1,
 		},
 		"a metric lacks in the newest reading and has figures in the range": {
-			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: ok,
+			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), empty}, status: ok,
+		},
+		"a permission that ended in the range": {
+			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: partial,
+			reason: "Its newest reading lacks engagement (a permission is missing).", lacks: 1,
 		},
 		"three days of thirty": {
 			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
