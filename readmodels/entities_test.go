@@ -216,7 +216,8 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 			}, entityDay.Add(time.Duration(at+1)*time.Second))
 			found.Envelope.Audit.Actor = "system:fetcher"
 			require.NoError(t, log.Append(t.Context(), found))
-			expected := []string{removed, disconnectedHere, disconnectedHere}[at] // it has worked since
+			const owner = "The person who connected it was erased. Connect it again to resume reading."
+			expected := []string{removed, owner, owner}[at] // it has worked since
 			require.EqualValues(t, expected, why(), "connection %d, %s after the erasure", connection.ID, state)
 		}
 	}

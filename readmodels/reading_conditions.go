@@ -44,12 +44,12 @@ const (
 	PausedPrefix = "An operator has paused "
 	// NoSubscriptionRuns is the reason if no subscription is active.
 	NoSubscriptionRuns = "No subscription is active, so nothing is read."
-	// EndedAtPlatform is the reason, a sentence, if an account was disconnected because the person
-	// who had connected it was erased after removing our app on the platform or asking the platform
-	// to have our data deleted. Otherwise it is null: an account that the agency disconnected has
-	// an earlier or later updated_at. A fetcher that found no token may have recorded another
-	// reason in the meantime, but the connection has not worked since.
-	EndedAtPlatform = `(select o.data ->> 'reason' from operations_trail o where o.parent_account = s.parent_account
+	// EndedByErasure is the reason, a sentence, if an account was disconnected because the person
+	// who had connected it was erased, maybe after removing our app on the platform or asking the
+	// platform to have our data deleted. Otherwise it is null: an account that the agency
+	// disconnected has an earlier or later updated_at. A fetcher that found no token may have
+	// recorded another reason in the meantime, but the connection has not worked since.
+	EndedByErasure = `case when ` + erasedOwner + ` then coalesce((select o.data ->> 'reason' from operations_trail o where o.parent_account = s.parent_account
 	    and o.event_type = 'operations.connection_state_changed.v1' and o.actor = '` + domain.ActorMeta + `'
 	    and o.data ->> 'connection_id' = s.connection_id::text and o.time < s.updated_at + interval '1 second'
 	    and not exists (
@@ -57,12 +57,13 @@ const (
 	        and w.time > o.time
 	        and w.data ->> 'connection_id' = s.connection_id::text
 	        and w.data ->> 'state' = '` + domain.ConnectionOK + `')
-	    and c.id is null and ` + AwaitsSignIn + ` and exists (
-	      select from operations_trail e where e.parent_account = s.parent_account
-	        and e.event_type = 'operations.person_erased.v1'
-	        and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second'
-	        and e.data -> 'pages' @> to_jsonb(s.id))
-	    order by o.time desc limit 1)`
+	    and ` + AwaitsSignIn + ` order by o.time desc limit 1),
+	  'The person who connected it was erased. Connect it again to resume reading.') end`
+	erasedOwner = `(c.id is null and exists (
+	  select from operations_trail e where e.parent_account = s.parent_account
+	    and e.event_type = 'operations.person_erased.v1'
+	    and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second'
+	    and e.data -> 'pages' @> to_jsonb(s.id)))`
 )
 
 // Results of [NotConnected].

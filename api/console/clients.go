@@ -170,7 +170,7 @@ func sourceConcerns(
 	}
 	// Leave out what is intended or final, and accounts without a subscription.
 	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool {
-		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.OnlyPast() ||
+		return s.Status == analytics.SourceDisconnected && !s.EndedByErasure() || s.OnlyPast() ||
 			s.Paused == readmodels.NoSubscriptionRuns
 	})
 	for _, s := range analytics.MostSevere(sources) {

@@ -2109,7 +2109,7 @@ export interface components {
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description Says for which users a record changed the access to a dashboard. The records do not say to which account a user belonged or whether the user was active; this comes from the current directory. Current staff of the agency are excluded: they can open every dashboard because of their role. */
+        /** @description Says for which users a record changed the access to a dashboard. The records do not say to which account a user belonged or whether the user was active; this comes from the current directory. Active staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
             /** @description The users in the three lists who cannot open the dashboard in spite of the list: they are inactive today, or their account is not one of the dashboard's accounts in the record. */
             cannot_open: components["schemas"]["Named"][];

@@ -83,7 +83,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       `+readmodels.AwaitsSignIn+`, coalesce(st.reason, ''), s.external_id, s.connection_id,
-		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
+		       case when not s.connected then coalesce(`+readmodels.EndedByErasure+`, '') else '' end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),

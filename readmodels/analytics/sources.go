@@ -79,10 +79,10 @@ type Source struct {
 	Paused string `json:"paused,omitempty"`
 }
 
-// EndedAtPlatform reports whether the source is disconnected because the person who had connected
-// it removed our app on the platform or asked the platform to have our data deleted. Such a
-// disconnection was not requested here.
-func (s Source) EndedAtPlatform() bool {
+// EndedByErasure reports whether the source is disconnected because the person who had connected it
+// was erased, maybe after removing our app on the platform or asking the platform to have our data
+// deleted. The agency did not request the disconnection.
+func (s Source) EndedByErasure() bool {
 	reason := string(s.Reason)
 	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&
 		!strings.HasSuffix(reason, readmodels.NotConnectedThere)

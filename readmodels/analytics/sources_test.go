@@ -190,7 +190,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
-			require.Equal(t, tt.removed, got.EndedAtPlatform())
+			require.Equal(t, tt.removed, got.EndedByErasure())
 			require.Equal(t, tt.status, got.Status)
 			require.EqualValues(t, tt.reason, got.Reason)
 			require.Equal(t, tt.gaps, got.Gaps)

@@ -155,7 +155,7 @@ var platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then coalesce(` + readmodels.EndedAtPlatform + `, '')
+		       case when not s.connected then coalesce(` + readmodels.EndedByErasure + `, '')
 		            when ` + readmodels.AwaitsSignIn + ` then concat_ws(' ', st.reason, ` + readmodels.Paused + `)
 		            else coalesce(` + readmodels.Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),

@@ -99,7 +99,7 @@ func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	note(lost, e.before)
 	note(kept, e.after)
 	clients := func(users []string) []Named {
-		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] }))
+		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] && n.active[id] }))
 	}
 	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(cannotOpen)}
 }

@@ -60,7 +60,7 @@ type HistoryEntry struct {
 
 // AccessEffect says for which users a record changed the access to a dashboard. The records do not
 // say to which account a user belonged or whether the user was active; this comes from the current
-// directory. Current staff of the agency are excluded: they can open every dashboard because of
+// directory. Active staff of the agency are excluded: they can open every dashboard because of
 // their role.
 type AccessEffect struct {
 	Gained []Named `json:"gained"` // users with access after the record, but not before
