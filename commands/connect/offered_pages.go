@@ -37,7 +37,7 @@ type Choice struct {
 	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
 	// "of posts: comments, likes".
 	StayEmpty []string
-	// Seen identifies the version of the page: the pages that it names as lost or moved.
+	// Seen identifies the version of the page: the pages that it names as lost, moved or connected.
 	Seen string
 }
 
@@ -206,9 +206,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 			offer.Ticked = o.ref() == p.again || offer.Renewed || offer.Waits
 		}
 		p.Pages = append(p.Pages, offer)
-		if offer.HeldBy != "" {
-			named = append(named, "held "+offer.Key+" "+offer.HeldBy)
-		}
+		named = append(named, fmt.Sprintf("offered %s %s %t", offer.Key, offer.HeldBy, offer.Present))
 	}
 	p.FallsAway, p.Earlier = namesOf(p.lost, a, byAgency), namesOf(p.kept, a, byAgency)
 	for _, name := range p.FallsAway {

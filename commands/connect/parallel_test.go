@@ -21,12 +21,12 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
-	waits, view := s.signIn(facebook(north))
+	waits, _ := s.signIn(facebook(north))
 	done := s.disconnect(connected)
 	require.False(t, done.GivenBack)
 	require.Contains(t, done.Left, "connecting something else")
 	require.Empty(t, s.dialog.givenBack)
-	outcome := s.choose(waits, view, "1.0.1002")
+	outcome := s.choose(waits, s.again(waits), "1.0.1002")
 	require.Equal(t, "PERSONTOKEN77", s.tokens(personRef(domain.Facebook, "77")))
 	require.True(t, s.disconnect(outcome.Connected[0].SocialAccountID).GivenBack, "no choice waits any more")
 
@@ -74,10 +74,10 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 			renewed := page("1001")
 			renewed.AccessToken = "RENEWED"
 			s.dialog.consent = consent("77", renewed)
-			id, view := s.signIn(facebook(north))
+			id, _ := s.signIn(facebook(north))
 			run(t, s, func() { s.disconnect(connected) }, func() {
 				s.now = s.now.Add(time.Second)
-				s.choose(id, view, "1.0.1001")
+				s.choose(id, s.again(id), "1.0.1001")
 			})
 			require.Equal(t, []int64{connected}, s.due(domain.Facebook))
 			require.Equal(t, "RENEWED", s.tokens(pageRef("1001")))
@@ -94,10 +94,10 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.now = s.now.Add(time.Minute)
-	id, view := s.signIn(facebook(north))
+	id, _ := s.signIn(facebook(north))
 	s.Store = storeBefore{Store: s.kept, unhang: sync.OnceFunc(func() {
 		s.now = s.now.Add(time.Second)
-		s.choose(id, view, "1.0.1002")
+		s.choose(id, s.again(id), "1.0.1002")
 	})}
 	s.disconnect(connected)
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
@@ -107,6 +107,23 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, hanging, 1)
 	require.Empty(t, s.dialog.givenBack)
+}
+
+// A page that was disconnected while a choice was open is not connected again by it: its box was
+// selected because the page was connected.
+func TestChoiceDoesNotUndoADisconnection(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	connected := s.connected("1001")
+	s.now = s.now.Add(time.Minute)
+	id, view := s.signIn(facebook(north))
+	require.True(t, view.Choice.Pages[0].Ticked)
+	s.disconnect(connected)
+	chosen := connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "has changed")
+	require.Empty(t, s.due(domain.Facebook))
+	s.choose(id, s.again(id), "1.0.1001")
+	require.Equal(t, []int64{connected}, s.due(domain.Facebook))
 }
 
 // A person who removes our app while the choice is stored has withdrawn the consent: it is not

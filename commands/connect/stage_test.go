@@ -203,6 +203,14 @@ func (s *stage) follow(token string) (start string) {
 	return strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
 }
 
+// again returns the page of a choice as it is shown now.
+func (s *stage) again(id string) connect.View {
+	s.t.Helper()
+	view, err := s.View(s.t.Context(), id, browser, s.still)
+	require.NoError(s.t, err)
+	return view
+}
+
 // choose connects pages and returns the outcome.
 func (s *stage) choose(id string, view connect.View, keys ...string) *domain.ConnectOutcome {
 	s.t.Helper()
