@@ -104,7 +104,7 @@ func openAccess(v *visit) (view, error) {
 				closedBoard{d.Dashboard, d.AllowClientDashboard, false, decided(d.DecidedBy, d.Dashboard.ID)})
 		}
 		if at.IsZero() {
-			for _, board := range withoutClients(spans, q.Has("cursor"), shown.More != "") {
+			for _, board := range withoutClients(shown.Boards, spans, able, q.Has("cursor"), shown.More != "") {
 				shown.Closed = append(shown.Closed, closedBoard{Board: board, Listed: true})
 			}
 		}
@@ -127,21 +127,25 @@ func cannotOpen(all []history.AccessSpan) (people []history.Named, able []histor
 	return distinct(people), able
 }
 
-// withoutClients returns the boards of the spans that no client user can open now. It leaves out a
-// board that may begin on an earlier page or continue on a later one. The spans are sorted by board.
-func withoutClients(spans []history.AccessSpan, before, after bool) (boards []history.Named) {
-	for i, s := range spans {
-		first := i == 0 || spans[i-1].Dashboard.ID != s.Dashboard.ID
-		if first && (!before || i > 0) {
-			boards = append(boards, s.Dashboard)
-		}
-		client := s.Role == nil && s.ActiveToday && s.LinkedToday
-		open := client || after && s.Dashboard.ID == spans[len(spans)-1].Dashboard.ID
-		if n := len(boards); open && n > 0 && boards[n-1].ID == s.Dashboard.ID {
-			boards = boards[:n-1]
+// withoutClients returns the boards that no client user is able to open. It leaves out a board that
+// may begin on an earlier page or continue on a later one. All spans are sorted by board.
+func withoutClients(boards []accessBoard, all, able []history.AccessSpan, before, after bool) (none []history.Named) {
+	open := map[string]bool{}
+	for _, s := range able {
+		open[s.Dashboard.ID] = open[s.Dashboard.ID] || s.Role == nil
+	}
+	if before && len(all) > 0 {
+		open[all[0].Dashboard.ID] = true
+	}
+	if after && len(all) > 0 {
+		open[all[len(all)-1].Dashboard.ID] = true
+	}
+	for _, b := range boards {
+		if !open[b.ID] {
+			none = append(none, b.Named)
 		}
 	}
-	return boards
+	return none
 }
 
 func accessQuery(at time.Time, person string) url.Values {

@@ -176,8 +176,7 @@ func sourceConcerns(
 	for _, s := range analytics.MostSevere(sources) {
 		at := network(s.PlatformName)
 		says, about := sourceSays(s.Status, at), sourceNamed(s, sources)
-		if s.Status != analytics.SourceReconnect && !strings.HasPrefix(s.Paused, readmodels.PausedPrefix) ||
-			s.Status == analytics.SourceNeverRead {
+		if !strings.HasPrefix(s.Paused, readmodels.PausedPrefix) || s.Status == analytics.SourceNeverRead {
 			says = cmp.Or(s.Paused, says) // not an operator's pause of figures that were read
 		}
 		switch {

@@ -21,11 +21,10 @@ type sourceFacts struct {
 	connected    bool
 	awaitsSignIn bool // no one has signed in since the platform refused the token
 	stateReason  string
-	// the last reading failed because a permission is missing, and no one has signed in since; nothing
-	// else of the account is read
-	lacksPermission bool
-	lacksInPart     string // a sentence if a permission is missing only for the account or only for its posts
-	notConnected    string // reason, if it is not connected
+	failed       string // error class of the last reading, if it failed and no one has signed in since
+	// a permission is missing, but only for the account or only for its posts: the other is read
+	readsOther   bool
+	notConnected string // reason, if it is not connected
 	// a subscription was active in the range, or none is required
 	subscribed   bool
 	postsListed  bool     // all its posts were read at least once; there may be no posts
@@ -56,11 +55,14 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// Sentences of [sourceFacts].lacksInPart.
-const (
-	lacksForAccount = "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."
-	lacksForPosts   = "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."
-)
+// failedPermission is the error class of a reading that failed because a permission is missing.
+const failedPermission = "permission"
+
+// notReadable are sentences of [Source].Paused, by the error class of the last reading.
+var notReadable = map[string]string{
+	"blocked":   "Its platform does not allow reading it. Check the account there.",
+	"not_found": "Its platform does not find it. Check whether it still exists there.",
+}
 
 // sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
@@ -88,22 +90,17 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       coalesce(`+readmodels.Paused+`, case failed.class
-		         when 'blocked' then 'Its platform does not allow reading it. Check the account there.'
-		         when 'not_found' then 'Its platform does not find it. Check whether it still exists there.' end, ''),
-		       coalesce(s.created_at >= $5, false), coalesce(failed.class = 'permission', false) and not other.reads,
-		       case when failed.class = 'permission' and other.reads then case $8
-		         when '`+domain.FetchPosts+`' then '`+lacksForPosts+`' else '`+lacksForAccount+`' end else '' end
+		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false), coalesce(failed.class, ''),
+		       case when failed.class = '`+failedPermission+`' then exists (
+		         select from kept.fetch_state o
+		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
+		           and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
+		           and (k.updated_at is null or o.updated_at >= k.updated_at)) else false end
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (select due.class where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
-		cross join lateral (select exists (
-			select from kept.fetch_state o
-			where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
-			  and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
-			  and (k.updated_at is null or o.updated_at >= k.updated_at)) as reads) other
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
@@ -117,8 +114,9 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
-					&f.connectedLater, &f.lacksPermission, &f.lacksInPart)
+					&f.connectedLater, &f.failed, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
+				f.Paused = cmp.Or(f.Paused, notReadable[f.failed])
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted

@@ -153,7 +153,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		s := qc.classify(f)
-		f.notePart(&s)
+		qc.notePart(f, &s)
 		qc.noteTimes(f, &s)
 		if at, ok := erasedAt[s.SocialAccount]; ok {
 			if s.Status == SourceOK {
@@ -240,7 +240,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
 	var unsupported int
 	s.Missing, unsupported = qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
-	gaps, why := qc.gapsOf(f), ""
+	gaps, why, signIn := qc.gapsOf(f), "", f.mustSignIn()
 	switch {
 	case f.erased:
 		s.Status = SourcePartial
@@ -252,8 +252,8 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		s.Status, s.Missing, why = SourcePartial, []domain.MissingFigure{}, ConnectedLater
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
-	case f.mustSignIn() != "":
-		s.Status, s.Gaps, why = SourceReconnect, gaps, f.mustSignIn()
+	case signIn != "":
+		s.Status, s.Gaps, why = SourceReconnect, gaps, signIn
 	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
 		lacking := strings.ReplaceAll(listMissing(s.Missing), missingWords[reasonPermission], "")
 		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."
@@ -284,8 +284,9 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 
 // notePart adds that a permission is missing only for the account or only for its posts, unless the
 // reason says so already.
-func (f sourceFacts) notePart(s *Source) {
-	if f.lacksInPart == "" || f.Paused != "" || strings.Contains(string(s.Reason), "ermission is missing") {
+func (qc sourceQuery) notePart(f sourceFacts, s *Source) {
+	named := func(m domain.MissingFigure) bool { return m.Reason == reasonPermission }
+	if !f.readsOther || f.Paused != "" || slices.ContainsFunc(s.Missing, named) {
 		return
 	}
 	switch s.Status {
@@ -295,7 +296,12 @@ func (f sourceFacts) notePart(s *Source) {
 	default:
 		return
 	}
-	s.Reason = domain.OptionalText(strings.TrimSpace(string(s.Reason) + " " + f.lacksInPart))
+	lacks := "only its posts are read"
+	if qc.ofPosts {
+		lacks = "its posts are not read"
+	}
+	s.Reason = domain.OptionalText(strings.TrimSpace(string(s.Reason) + " A permission is missing, so " + lacks +
+		". Connect it again, and grant all permissions."))
 }
 
 // mustSignIn returns why someone must connect the account again, or "".
@@ -305,7 +311,7 @@ func (f sourceFacts) mustSignIn() string {
 		return "Its connection must be authorized again: " + strings.TrimSuffix(f.stateReason, ".") + "."
 	case f.awaitsSignIn:
 		return "Its connection must be authorized again."
-	case f.lacksPermission && f.Paused == "":
+	case f.failed == failedPermission && !f.readsOther && f.Paused == "":
 		return "A permission is missing. Someone must connect it again and grant all permissions."
 	default:
 		return ""
@@ -337,107 +343,4 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 		return NoSubscriptionRan
 	}
 	return reason
-}
-
-// Reasons of [domain.MissingFigure].
-const (
-	reasonUnsupported = "unsupported"
-	reasonPermission  = "permission"
-)
-
-// givesNone reports whether the response is about posts and a platform has none of the metrics for
-// posts.
-func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
-	return qc.ofPosts && !slices.ContainsFunc(metrics,
-		func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
-}
-
-// subject returns the subject of the response's metrics.
-func (qc sourceQuery) subject() string {
-	if qc.ofPosts {
-		return "posts"
-	}
-	return "accounts"
-}
-
-// missingFigures returns the response's metrics that are missing, and how many of them are
-// unsupported. A metric with a figure in the range is not missing, even if the newest reading lacks
-// it: some metrics are not read every time. But a metric that is no longer read, because a permission
-// is missing, is missing unless the range was over before. Without readings, only metrics that lack a
-// permission are returned.
-func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.MissingFigure, unsupported int) {
-	all = []domain.MissingFigure{}
-	if f.leftTheScope || f.erased {
-		return all, 0
-	}
-	for _, metric := range qc.metrics {
-		missing := qc.missingFigure(f, metric)
-		ended := missing.Reason == reasonPermission && f.LastRead != nil && f.LastRead.Before(qc.query.Range.To)
-		if slices.Contains(f.figures, metric) || qc.metricsRead[f.SocialAccount][metric] != nil && !ended {
-			continue
-		}
-		if unread && missing.Reason != reasonPermission {
-			continue
-		}
-		if missing.Reason == reasonUnsupported {
-			unsupported++
-		}
-		all = append(all, missing)
-	}
-	return all, unsupported
-}
-
-// missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
-// reason in the newest reading. If that reading gives no reason, the metric was not requested
-// because the platform does not have it.
-func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
-	figures := domain.FiguresOfAccount
-	if qc.ofPosts {
-		figures = domain.FiguresOfPosts
-	}
-	lacks := func(u domain.UngrantedFigure) bool { return u.Of == figures && u.Figure == metric }
-	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
-		return f.ungranted[i].Reason()
-	}
-	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {
-		return f.missing[i]
-	}
-	if qc.ofPosts && !qc.givesNone(f.Platform, metric) {
-		return domain.MissingFigure{
-			Name: metric, Reason: "empty", Detail: "no post has two readings with it in the range",
-		}
-	}
-	return domain.MissingFigure{
-		Name: metric, Reason: reasonUnsupported, Detail: "the platform does not report it for " + qc.subject(),
-	}
-}
-
-// missingWords are the reasons of [domain.MissingFigure] in sentences. "empty" needs no words.
-var missingWords = map[string]string{
-	reasonUnsupported: " (not reported by the platform)", reasonPermission: " (a permission is missing)",
-	"throttled": " (the rate limit was reached)", "error": " (the request failed)",
-}
-
-func listMissing(missing []domain.MissingFigure) string {
-	parts := make([]string, len(missing))
-	for i, m := range missing {
-		parts[i] = m.Name + missingWords[m.Reason]
-	}
-	return strings.Join(parts, ", ")
-}
-
-// ReasonOfCounted returns the reason without the metrics that the platform does not count, or "" if
-// nothing else remains.
-func (s Source) ReasonOfCounted() string {
-	reason, all := string(s.Reason), listMissing(s.Missing)
-	counted := slices.DeleteFunc(slices.Clone(s.Missing),
-		func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })
-	switch len(counted) {
-	case len(s.Missing):
-	case 0:
-		_, reason, _ = strings.Cut(reason, all+".")
-	default:
-		reason = strings.Replace(reason, all, listMissing(counted), 1)
-	}
-	return strings.TrimSpace(reason)
 }
