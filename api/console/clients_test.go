@@ -140,7 +140,7 @@ func TestClientsAreListed(t *testing.T) {
 
 	// No one can bring erased readings back. Declined permissions can be granted.
 	erased := source(bakery, analytics.SourcePartial, "")
-	erased.Reason = "Its readings before 2026-09-05T12:00:00Z were erased."
+	erased.Reason = "Its readings before 5 Sep 2026, 12:00:00 UTC were erased."
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{erased, source(bakery, analytics.SourceOK, "")}})
 	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)

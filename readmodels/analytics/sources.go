@@ -159,7 +159,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 			if s.Status == SourceOK {
 				s.Status = SourcePartial
 			}
-			erasure := fmt.Sprintf("Its readings before %s"+wereErased+" %s", at.UTC().Format(time.RFC3339), s.Reason)
+			erasure := fmt.Sprintf("Its readings before %s"+wereErased+" %s", at.UTC().Format("2 Jan 2006, 15:04:05 UTC"), s.Reason)
 			s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
 		}
 		qc.sources[i] = s

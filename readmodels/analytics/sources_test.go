@@ -415,7 +415,7 @@ func TestSourcesReportErasures(t *testing.T) {
 		}
 		return ofAccounts.Sources
 	}
-	const erased = "Its readings before 2026-06-05T12:00:00Z were erased."
+	const erased = "Its readings before 5 Jun 2026, 12:00:00 UTC were erased."
 	got := sources(wholeAgency, june)
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
