@@ -273,10 +273,11 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	again.Set("do", "preview")
 	b.post(edits, again).says(http.StatusOK)
 	require.Contains(t, b.bodies[len(b.bodies)-1], `"users":["`+strings.Join([]string{alice, clara, jonas}, `","`)+`"]`)
+	again["user"] = []string{alice, jonas}
 	again.Set("do", "back")
 	page := b.post(edits, again)
 	require.NotContains(t, fields(t, page.Body.String())["user"], edda)
-	page.says(http.StatusOK, "Edda Quill")
+	page.says(http.StatusOK, "Edda Quill", "clara@bakery.example.com, will be removed")
 
 	// Another client that is unlinked stays cleared. The change is refused, but shown in full.
 	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: yard, Name: "Brick Yard"})

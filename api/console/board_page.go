@@ -284,8 +284,9 @@ func readPeople(v *visit, shown *boardEditView) error {
 		added[id] = true
 		note, listed := notes[id]
 		note, selected := cmp.Or(note, about), slices.Contains(edit.After, id)
-		if selected && !listed {
-			note = strings.TrimLeft(note+", will be added", ", ")
+		if selected != listed {
+			will := map[bool]string{true: ", will be added", false: ", will be removed"}
+			note = strings.TrimLeft(note+will[selected], ", ")
 		}
 		return choice{
 			ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note,
