@@ -315,6 +315,7 @@ func TestPlatforms(t *testing.T) {
 		CreatedAt: &entityDay,
 	}, platform(1))
 	require.Equal(t, &expires, platform(9).ExpiresAt, "no token is stored: the main application's word is all there is")
+	require.Nil(t, platform(5).ExpiresAt, "it is disconnected: another page may still use the token")
 	throttled, rejected, again := platform(2), platform(7), platform(8)
 	require.Equal(t, []any{domain.OptionalText("throttled"), domain.OptionalText("what was wrong and what to do"), 3},
 		[]any{throttled.ReasonClass, throttled.Reason, throttled.Failures})

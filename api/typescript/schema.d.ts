@@ -2710,10 +2710,14 @@ export interface components {
              * @description When it was created, UTC. Null if unknown.
              */
             created_at: string | null;
-            data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description When the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if the token never expires or the time is unknown.
+             * @description When Meta stops providing data unless the person signs in again. Null for other platforms, if unknown, or if the account is disconnected.
+             */
+            data_access_expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if the token never expires, the time is unknown, or the account is disconnected.
              */
             expires_at: string | null;
             /**
@@ -2777,14 +2781,14 @@ export interface components {
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline or it is unknown.
+             * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline, it is unknown, or the account is disconnected.
              */
             sign_in_before: string | null;
             /** @description Current state. */
             state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
-             * @description When the token of the last sign-in was stored; renewals do not change it. Null if no token is stored.
+             * @description When the token of the last sign-in was stored; renewals do not change it. Null if no token is stored or the account is disconnected.
              */
             token_stored_at: string | null;
             /**
@@ -2869,7 +2873,11 @@ export interface components {
              * @description The authorization; several accounts can share it.
              */
             connection_id: number;
-            data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
+            /**
+             * Format: date-time
+             * @description When Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
+             */
+            data_access_expires_at: string | null;
             /**
              * Format: date-time
              * @description When the current token expires; null if it never expires or the time is unknown.
@@ -3096,11 +3104,6 @@ export interface components {
             /** @description The other users on the list. A PUT whose list contains only `users` removes them, so send their ids too. Absent for client users, who cannot change lists. */
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
-        /**
-         * Format: date-time
-         * @description When Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
-         */
-        DataAccessExpiresAt: string | null;
         /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. Except for Repaired and Refused, the numbers count the items that the import is about to append. */
         DataImported: {
             /**

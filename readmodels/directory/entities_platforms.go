@@ -93,21 +93,21 @@ type ConnectedPlatform struct {
 	Pace domain.OptionalText `json:"pace"`
 	// ExpiresAt is when the current access token expires, after any renewals, as reported by the
 	// platform. If no token is stored here, it is the expiry that the main application reported.
-	// Null if the token never expires or the time is unknown.
+	// Null if the token never expires, the time is unknown, or the account is disconnected.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// SignInBefore is the deadline for the next sign-in to the platform: when the current token can
 	// no longer be renewed, when it expires without renewal, or when it stops providing data,
-	// whichever is first. After the deadline, the account is not read. Null if there is no deadline
-	// or it is unknown.
+	// whichever is first. After the deadline, the account is not read. Null if there is no deadline,
+	// it is unknown, or the account is disconnected.
 	SignInBefore *time.Time `json:"sign_in_before"`
 	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
-	// for other platforms, or if unknown.
+	// for other platforms, if unknown, or if the account is disconnected.
 	DataAccessExpiresAt *time.Time `json:"data_access_expires_at"`
 
 	domain.Permissions
 
 	// TokenStoredAt is when the token of the last sign-in was stored; renewals do not change it.
-	// Null if no token is stored.
+	// Null if no token is stored or the account is disconnected.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
 	// time of the newest reading under the account `account_id`; null if never read
 	LastReadAt *time.Time `json:"last_read_at"`
@@ -211,6 +211,9 @@ func platformsPage(
 			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:
 				p.NextDue, p.RetryAt = nil, nil
 			default:
+			}
+			if p.State == PlatformDisconnected { // other pages may still use the connection's token
+				p.ExpiresAt, p.SignInBefore, p.DataAccessExpiresAt, p.TokenStoredAt, granted = nil, nil, nil, nil, nil
 			}
 			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)
 			kind, _ := p.Platform.Kind(p.AccountType)
