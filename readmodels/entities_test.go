@@ -163,6 +163,30 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	}
 }
 
+// The same person may have connected pages of several clients, with one token.
+func TestPersonIncludesMembersOfOtherClients(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	people := directory.People{Pool: log.DB.ReadOnly}
+	for id := range int64(4) { // 1 and 2 share a connection, 3 has its own, 4 is someone else
+		putConnected(t, log, id+1, domain.LinkedIn)
+	}
+	_, _, another := connected(2, domain.LinkedIn)
+	another.ConnectionID = 101
+	log.Put(t, another)
+	exec(t, log.DB, `insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at)
+		select 2, 'app', p, 'grant/' || p, '{}', '{}', now() from unnest(array['77', '78']) p`)
+	exec(t, log.DB, `insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
+		values (101, $1, 2, '77', 'grant/77', 2, 'app', '77'), (103, $1, 2, '77', 'grant/77', 2, 'app', '77'),
+		  (102, $2, 2, '77', 'grant/77', 2, 'app', '77'), (104, $1, 2, '78', 'grant/78', 2, 'app', '78')`, agencyA, agencyB)
+	for member, members := range map[int64][]int64{1: {1, 2, 3}, 2: {2, 1, 3}, 3: {3, 1, 2}, 4: {4}} {
+		person, err := people.OfMember(t.Context(), member)
+		require.NoError(t, err)
+		require.Equal(t, members, person.Members, "the given member first")
+		require.Len(t, person.Profiles, len(members))
+	}
+}
+
 // The user who disconnected a page can connect it again.
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
@@ -220,6 +244,9 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 			expected := []string{removed, owner, owner}[at] // it has worked since
 			require.EqualValues(t, expected, why(), "connection %d, %s after the erasure", connection.ID, state)
 		}
+		log.Put(t, connection)
+		require.EqualValues(t, "The person who connected it was erased. Connect it again to resume reading.", why(),
+			"connection %d is used again for another page", connection.ID)
 	}
 }
 

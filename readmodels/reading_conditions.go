@@ -59,11 +59,11 @@ const (
 	        and w.data ->> 'state' = '` + domain.ConnectionOK + `')
 	    and ` + AwaitsSignIn + ` order by o.time desc limit 1),
 	  'The person who connected it was erased. Connect it again to resume reading.') end`
-	erasedOwner = `(c.id is null and exists (
+	erasedOwner = `exists (
 	  select from operations_trail e where e.parent_account = s.parent_account
 	    and e.event_type = 'operations.person_erased.v1'
 	    and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second'
-	    and e.data -> 'pages' @> to_jsonb(s.id)))`
+	    and e.data -> 'pages' @> to_jsonb(s.id))`
 )
 
 // Results of [NotConnected].

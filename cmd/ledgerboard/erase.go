@@ -86,6 +86,7 @@ type erasure struct {
 
 	log          *slog.Logger
 	parts        *assembly.Parts
+	secrets      struct{ deleted, kept int }
 	people       directory.People
 	erasedBefore bool // the person is no longer in the directory
 	// of the projections that contain personal data or figures of the person
@@ -138,6 +139,15 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 			return commandError(err)
 		}
 	}
+	vaultPool, err := e.parts.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	kept := vault.NewEraser(vaultPool)
+	gone := person.Erased().Connections
+	if e.secrets.deleted, e.secrets.kept, err = kept.Secrets(ctx, gone, person.SecretRefs()); err != nil {
+		return err
+	}
 	if !e.Yes {
 		if err := e.print(s.Out, person, false); err != nil {
 			return err
@@ -151,11 +161,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	vaultPool, err := e.parts.Vault(ctx)
-	if err != nil {
-		return err
-	}
-	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(vaultPool), Order: order, Now: time.Now}
+	erase := commands.ErasePerson{Log: log, Kept: kept, Order: order, Now: time.Now}
 	first := erase.Erase
 	if e.erasedBefore {
 		first = erase.EraseRest
@@ -275,6 +281,7 @@ type erasureReport struct {
 
 	ParentAccount string `json:"parent_account"`
 	Secrets       int    `json:"secrets"`
+	KeptSecrets   int    `json:"secrets_kept,omitempty"` // connections of other agencies use them
 	Erased        bool   `json:"erased"`
 	// the log records an earlier erasure: only remaining and late data is erased
 	Before bool `json:"erased_before,omitempty"`
@@ -282,8 +289,8 @@ type erasureReport struct {
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{
-		PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()),
-		Erased: done, Before: e.erasedBefore,
+		PersonErased: p.Erased(), ParentAccount: p.ParentAccount,
+		Secrets: e.secrets.deleted, KeptSecrets: e.secrets.kept, Erased: done, Before: e.erasedBefore,
 	}
 	report.Accounts = nil // they are in the record
 	if e.JSON {
@@ -308,6 +315,10 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n",
 			report.Pages)
+	}
+	if report.KeptSecrets > 0 {
+		fmt.Fprintf(out, "Kept: %d stored secrets, because pages of other agencies are read with them. "+
+			"To delete these secrets, erase the person there too.\n", report.KeptSecrets)
 	}
 	if done {
 		fmt.Fprintf(out, `Kept: ids in histories, which can still be verified; figures on topic metrics (ids and numbers), `+

@@ -31,6 +31,21 @@ func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref stri
 	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
+// Secrets counts the secrets of refs and of the connections' grants: those that
+// [Eraser.DeleteConnection] deletes when all these connections are erased, and those that it keeps
+// because other connections use them.
+func (e Eraser) Secrets(ctx context.Context, connections []int64, refs []string) (deleted, kept int, err error) {
+	err = e.pool.QueryRow(ctx, `
+		select count(*) filter (where not used), count(*) filter (where used) from (
+			select exists (
+				select from granted_connections o join grants g using (platform, app, person)
+				where s.ref in (o.secret_ref, g.secret_ref) and o.connection_id <> all($1)) as used
+			from secrets s where ref = any($2) or ref in (
+				select g.secret_ref from grants g join granted_connections c using (platform, app, person)
+				where c.connection_id = any($1))) affected`, connections, refs).Scan(&deleted, &kept)
+	return deleted, kept, pg.Wrap("count the secrets of connections", err)
+}
+
 // release removes deleted connections from their grants. It then deletes the grants that no other
 // connection uses, their secrets, and the secrets of refs, and returns the number of deleted
 // secrets. If before is not nil, it keeps grants whose consent was given, and secrets that were

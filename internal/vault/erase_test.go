@@ -19,6 +19,12 @@ func TestEraseLastConnectionOfGrant(t *testing.T) {
 	s.seal(t, g.SecretRef())
 	require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{own, another}))
 	require.NoError(t, s.Purge(t.Context(), day0.Add(48*time.Hour)))
+	count := func(connections ...int64) [2]int {
+		deleted, kept, err := s.eraser.Secrets(t.Context(), connections, []string{g.SecretRef()})
+		require.NoError(t, err)
+		return [2]int{deleted, kept}
+	}
+	require.Equal(t, [][2]int{{0, 1}, {1, 0}}, [][2]int{count(1), count(1, 2)})
 	for range 2 { // an erasure runs twice
 		require.NoError(t, s.eraser.DeleteConnection(t.Context(), own.ConnectionID, g.SecretRef()))
 		require.Equal(t, []domain.GrantedConnection{another}, s.connectionsOf(t, g))
