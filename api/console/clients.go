@@ -165,12 +165,13 @@ func sourceConcerns(
 	name, account string, sources []analytics.Source, declined bool,
 ) (signIns, missing []concern) {
 	connections := clientPath(account, "connections")
-	if why := whyUnread(sources); why != "" {
-		return nil, []concern{{name + ": no account is read", why, connections}}
+	unread := whyUnread(sources)
+	if unread != "" {
+		missing, declined = []concern{{name + ": no account is read", unread, connections}}, false
 	}
 	// Leave out what is intended or final, and accounts without a subscription.
 	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool {
-		return s.Status == analytics.SourceDisconnected && !s.EndedByErasure() || s.OnlyPast() ||
+		return (s.Status == analytics.SourceDisconnected || unread != "") && !s.EndedByErasure() || s.OnlyPast() ||
 			s.Paused == readmodels.NoSubscriptionRuns
 	})
 	for _, s := range analytics.MostSevere(sources) {
@@ -221,13 +222,17 @@ func sourceNamed(s analytics.Source, sources []analytics.Source) string {
 // main application manages subscriptions.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
+		paused := strings.Replace(s.Paused, "this platform", network(s.PlatformName), 1)
 		switch {
+		case s.EndedByErasure(): // it has its own entry
 		case s.Status == analytics.SourceDisconnected:
 			why = cmp.Or(why, "All of its pages and profiles are disconnected. The connections page explains why.")
 		case !strings.HasPrefix(s.Paused, readmodels.PausedPrefix):
 			return ""
+		case strings.HasPrefix(why, readmodels.PausedPrefix) && why != paused:
+			why = readmodels.PausedPrefix + "the reading. Ask the operator of this service."
 		default:
-			why = s.Paused
+			why = paused
 		}
 	}
 	return why

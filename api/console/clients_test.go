@@ -138,6 +138,16 @@ func TestClientsAreListed(t *testing.T) {
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason)).lacks("permissions are missing")
 
+	// An operator's pause of another platform does not hide it.
+	const platform = "An operator has paused all reading from this platform. Ask the operator of this service."
+	held := source(bakery, analytics.SourceOK, platform)
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, held}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
+	more := held
+	more.PlatformRef = removed.PlatformRef
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{more, held, held}})
+	b.get("/console").says(http.StatusOK, "An operator has paused the reading. Ask").lacks("reconnect Facebook")
+
 	// No one can bring erased readings back. Declined permissions can be granted.
 	erased := source(bakery, analytics.SourcePartial, "")
 	erased.Reason = "Its readings before 5 Sep 2026, 12:00:00 UTC were erased."

@@ -2813,12 +2813,12 @@ export interface components {
             connected: boolean;
             /**
              * Format: date-time
-             * @description When the current token expires, after any renewals; null if unknown, or if it never expires.
+             * @description When the current token expires, after any renewals; null if unknown, if it never expires, or if the account is disconnected.
              */
             expires_at: string | null;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description True if the platform rejects the authorization. The member must then authorize the connection again. */
+            /** @description True if the platform rejects the authorization, or if a permission for reading the account is missing. The member must then authorize the connection again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
@@ -2826,7 +2826,7 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Why the platform rejects it; null if unknown, or if `needs_reconnect` is false. */
+            /** @description Why it must be authorized again; null if unknown, or if `needs_reconnect` is false. */
             reason: string | null;
             /**
              * Format: int64

@@ -137,7 +137,7 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 					expected.NeedsReconnect, expected.Reason = true, domain.OptionalText(reason)
 				}
 				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })
-				if ok && c.MemberID == id {
+				if ok && s.Connected {
 					expected.ExpiresAt = c.ExpiresAt
 					if times, stored := o.w.Secrets[c.SecretRef]; stored {
 						expected.ExpiresAt = nil

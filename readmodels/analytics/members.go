@@ -50,12 +50,13 @@ type ConnectedSocial struct {
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // false if it was disconnected
-	// NeedsReconnect is true if the platform rejects the authorization. The member must then
-	// authorize the connection again.
+	// NeedsReconnect is true if the platform rejects the authorization, or if a permission for
+	// reading the account is missing. The member must then authorize the connection again.
 	NeedsReconnect bool `json:"needs_reconnect"`
-	// why the platform rejects it; null if unknown, or if `needs_reconnect` is false
+	// why it must be authorized again; null if unknown, or if `needs_reconnect` is false
 	Reason domain.OptionalText `json:"reason"`
-	// when the current token expires, after any renewals; null if unknown, or if it never expires
+	// when the current token expires, after any renewals; null if unknown, if it never expires, or
+	// if the account is disconnected
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
@@ -96,12 +97,13 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, `+readmodels.AwaitsSignIn+`,
-		       coalesce(st.reason, ''), `+directory.TokenEnds+`
-		from tSAccounts s
-		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
-		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
-		left join kept.secrets k on k.ref = c.secret_ref
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, `+readmodels.AwaitsSignIn+` or f.class is not null,
+		       coalesce(case when `+readmodels.AwaitsSignIn+` then st.reason else f.reason end, ''),
+		       case when s.connected then `+directory.TokenEnds+` end
+		from tSAccounts s`+readmodels.SignInJoins+`
+		left join kept.fetch_state f on s.connected and f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
+		  and f.social_account_id = s.id and f.failures > 0 and f.class = '`+failedPermission+`'
+		  and (k.updated_at is null or f.updated_at >= k.updated_at)
 		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		  and s.p_id = any($3)
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)

@@ -317,7 +317,8 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	connected.ConnectionID = 111
 	w := &world{Directory: []domain.DirectoryEntity{subscribed, connected, domain.DirectoryConnection{
 		ID: 111, MemberID: connected.MemberID, Platform: domain.TikTok, SecretRef: "connection/111",
-	}}}
+	}, domain.DirectoryAccount{ID: connected.AccountID, ParentAccount: agencyA, RowID: 1},
+		domain.DirectoryMember{ID: connected.MemberID, AccountID: connected.AccountID, Active: true}}}
 	w.Add("read", readOf(11, domain.TikTok, inJune, people(5)))
 	w.Fold(t, db)
 	exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at) values ('connection/111', 'k', '', $1)`, june.From)
@@ -356,12 +357,22 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		require.Contains(t, string(meta.Sources[0].Reason), c.reason)
 		require.Empty(t, meta.Sources[0].Paused)
 	}
-	exec(t, db, `update kept.fetch_state set failures = 1`)
+	exec(t, db, `update kept.fetch_state set failures = 1, reason = 'lacks user.info.stats'`)
+	needs := func() (bool, domain.OptionalText, int) {
+		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActiveMembers(t.Context(), wholeAgency, everywhere(june))
+		require.NoError(t, err)
+		s := got.Members[0].SocialAccounts[0]
+		return s.NeedsReconnect, s.Reason, got.Members[0].Platforms[0].Connected
+	}
+	asked, why, usable := needs()
+	require.Equal(t, []any{true, domain.OptionalText("lacks user.info.stats"), 0}, []any{asked, why, usable})
 	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, reconnect, meta.Sources[0].Status)
 	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
 	_, meta = ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, ok, meta.Sources[0].Status, "someone has signed in since")
+	asked, why, usable = needs()
+	require.Equal(t, []any{false, domain.OptionalText(""), 1}, []any{asked, why, usable})
 }
 
 // LinkedIn does not count views of posts, and the reason says so instead of pointing to missing
