@@ -300,7 +300,7 @@ func TestImportContinuesAfterAKill(t *testing.T) {
 	c := importInto(newStorage(t))
 	c.AccountInsights = []string{newFile(t, "ins.csv", rows.String())}
 	ctx, kill := context.WithCancel(t.Context())
-	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
+	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill, "account readings"}})
 	require.ErrorIs(t, err, errInterrupted)
 	require.ErrorContains(t, err, "repeat the import to continue")
 	require.Equal(t, exitInterrupted, exitCode(err, io.Discard))
@@ -316,11 +316,14 @@ func TestImportContinuesAfterAKill(t *testing.T) {
 	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "including the post that the entities register")
 }
 
-// killer ends the import when it starts to append readings.
-type killer struct{ kill func() }
+// killer ends a command when it writes a text.
+type killer struct {
+	kill func()
+	text string
+}
 
 func (k killer) Write(p []byte) (int, error) {
-	if strings.HasPrefix(string(p), "account readings") {
+	if strings.Contains(string(p), k.text) {
 		k.kill()
 	}
 	return len(p), nil

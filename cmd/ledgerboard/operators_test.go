@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,6 +51,25 @@ func TestStoredTokensAreReencrypted(t *testing.T) {
 		code, _, problems = rotate("--secrets-key", "short")
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
+	})
+}
+
+// While a read model is paused, the command does not say that no service runs a rebuild of it.
+func TestRebuildOfAPausedReadModelWaits(t *testing.T) {
+	withService(t, newStorage(t), func(a *process, _ string) {
+		code, _, problems := a.byHand(t, "pause", "contents", "--yes", "--reason", "test")
+		require.Zero(t, code, problems)
+		a.until(t, 0, "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'ledgerboard contents.g%'")
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		rebuild := rebuildCommand{
+			installation: installation{a.storageSettings(t), quiet}, actionFlags: actionFlags{Yes: true, Reason: "test"}, Names: []string{"contents"},
+		}
+		err := rebuild.Run(ctx, streams{Out: io.Discard, Err: killer{stop, "of contents waits: an operator has paused this read model"}})
+		require.ErrorContains(t, err, "after 'ledgerboard resume', a running service completes the rebuild")
+		code, _, problems = a.byHand(t, "resume", "contents", "--yes", "--reason", "test")
+		require.Zero(t, code, problems)
+		a.until(t, 1, "select count(*) from lb_engine.rebuilds where projection = 'contents' and state = 'done'")
 	})
 }
 

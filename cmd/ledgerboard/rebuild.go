@@ -39,6 +39,8 @@ const (
 	servedGoesOn = "a service continues the rebuild; 'ledgerboard status' shows its progress, --cancel cancels it"
 	hereGoesOn   = "the rebuild ran in this command and has stopped; run the same command again to continue it, " +
 		"or cancel it with --cancel"
+	pausedGoesOn = "the read model is paused; after 'ledgerboard resume', a running service completes the rebuild; " +
+		"without one, run the same command again, or cancel the rebuild with --cancel"
 )
 
 var errNotRebuilt = errors.New("the read model was not rebuilt; the previous tables stay live")
@@ -247,7 +249,7 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 	}
 	remaining := ""
 	for logged := rebuild.State; !rebuild.Ended(); {
-		if remaining != hereGoesOn {
+		if remaining == "" || remaining == servedGoesOn {
 			hasService, err := r.ops.Folded(ctx, rebuild.Projection, rebuild.Version)
 			switch {
 			case err != nil:
@@ -258,9 +260,11 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 					return err
 				}
 				defer stop()
-				remaining = hereGoesOn
-				say("rebuild %s of %s runs in this command: no service folds this read model",
-					rebuild.ID, rebuild.Projection)
+				where := "runs in this command: no service folds this read model"
+				if remaining = hereGoesOn; r.paused(ctx, rebuild.Projection) {
+					remaining, where = pausedGoesOn, "waits: an operator has paused this read model"
+				}
+				say("rebuild %s of %s %s", rebuild.ID, rebuild.Projection, where)
 			case remaining == "":
 				remaining = servedGoesOn
 				say("rebuild %s of %s runs in a service", rebuild.ID, rebuild.Projection)
@@ -290,6 +294,15 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 		rebuild = next
 	}
 	return r.printResult(rebuild)
+}
+
+// paused reports whether an operator has paused a read model. It is then not known whether a service
+// folds it.
+func (r rebuildRun) paused(ctx context.Context, name string) bool {
+	pauses, err := r.ops.Pauses(ctx)
+	return err == nil && slices.ContainsFunc(pauses, func(p domain.Pause) bool {
+		return p.Kind == domain.PauseProjection && p.Name == name
+	})
 }
 
 func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
