@@ -238,6 +238,30 @@ func (r rebuildRun) resumable(
 	return rebuild, found, err
 }
 
+// runs makes sure that a rebuild runs: here, until stop is called, if no service folds this version
+// of the read model. It sets what an interruption would leave, and returns where the rebuild runs,
+// or "" if it was said before.
+func (r rebuildRun) runs(
+	ctx context.Context, rebuild operator.Rebuild, remaining *string,
+) (where string, stop func(), err error) {
+	hasService, err := r.ops.Folded(ctx, rebuild.Projection, rebuild.Version)
+	switch stop = func() {}; {
+	case err != nil:
+		return "", stop, err
+	case hasService && *remaining == "":
+		*remaining = servedGoesOn
+		return "runs in a service", stop, nil
+	case hasService:
+		return "", stop, nil
+	}
+	*remaining, where = hereGoesOn, "runs in this command: no service folds this read model"
+	if r.paused(ctx, rebuild.Projection) {
+		*remaining, where = pausedGoesOn, "waits: an operator has paused this read model"
+	}
+	stop, err = runHere(ctx, r.parts, rebuild.Projection)
+	return where, stop, err
+}
+
 // follow prints progress until the rebuild ends. If no service folds this version of the read
 // model, or if that service stops, the rebuild runs in this process.
 func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error {
@@ -250,24 +274,13 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 	remaining := ""
 	for logged := rebuild.State; !rebuild.Ended(); {
 		if remaining == "" || remaining == servedGoesOn {
-			hasService, err := r.ops.Folded(ctx, rebuild.Projection, rebuild.Version)
-			switch {
-			case err != nil:
+			where, stop, err := r.runs(ctx, rebuild, &remaining)
+			if err != nil {
 				return interruptedError(ctx, err, servedGoesOn)
-			case !hasService:
-				stop, err := runHere(ctx, r.parts, rebuild.Projection)
-				if err != nil {
-					return err
-				}
-				defer stop()
-				where := "runs in this command: no service folds this read model"
-				if remaining = hereGoesOn; r.paused(ctx, rebuild.Projection) {
-					remaining, where = pausedGoesOn, "waits: an operator has paused this read model"
-				}
+			}
+			defer stop()
+			if where != "" {
 				say("rebuild %s of %s %s", rebuild.ID, rebuild.Projection, where)
-			case remaining == "":
-				remaining = servedGoesOn
-				say("rebuild %s of %s runs in a service", rebuild.ID, rebuild.Projection)
 			}
 		}
 		select {

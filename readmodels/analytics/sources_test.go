@@ -315,10 +315,12 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	db := pgtest.New(t)
 	connected := page(11, domain.TikTok)
 	connected.ConnectionID = 111
-	w := &world{Directory: []domain.DirectoryEntity{subscribed, connected, domain.DirectoryConnection{
-		ID: 111, MemberID: connected.MemberID, Platform: domain.TikTok, SecretRef: "connection/111",
-	}, domain.DirectoryAccount{ID: connected.AccountID, ParentAccount: agencyA, RowID: 1},
-		domain.DirectoryMember{ID: connected.MemberID, AccountID: connected.AccountID, Active: true}}}
+	w := &world{Directory: []domain.DirectoryEntity{
+		subscribed, connected,
+		domain.DirectoryAccount{ID: connected.AccountID, ParentAccount: agencyA, RowID: 1},
+		domain.DirectoryConnection{ID: 111, MemberID: connected.MemberID, Platform: domain.TikTok, SecretRef: "connection/111"},
+		domain.DirectoryMember{ID: connected.MemberID, AccountID: connected.AccountID, Active: true},
+	}}
 	w.Add("read", readOf(11, domain.TikTok, inJune, people(5)))
 	w.Fold(t, db)
 	exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at) values ('connection/111', 'k', '', $1)`, june.From)
