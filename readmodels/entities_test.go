@@ -277,6 +277,7 @@ func TestPlatforms(t *testing.T) {
 	renewed := expires.AddDate(0, 2, 0)
 	signIn := expires.AddDate(1, 0, 0)
 	store(t, log, "connection/1", domain.SecretTimes{Taken: entityDay, Expires: renewed, RenewableUntil: signIn})
+	store(t, log, "connection/7", domain.SecretTimes{Taken: entityDay.Add(-time.Hour), RenewableUntil: signIn})
 	for id, client := range map[int64]string{1: clientA, 8: clientA, 10: clientC} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(id), domain.AccountRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client, MemberID: id, SocialAccount: id},
@@ -323,6 +324,7 @@ func TestPlatforms(t *testing.T) {
 			require.Equal(t, "reconnect", r.State)
 			require.EqualValues(t, "revoked", r.Reason)
 			require.Nil(t, r.NextDue)
+			require.Nil(t, r.SignInBefore)
 			require.Empty(t, r.Pace)
 			require.Zero(t, r.CallsADay, "it is not read")
 		}
@@ -350,6 +352,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
 	require.EqualValues(t, "revoked", rejected.Reason)
 	require.Nil(t, rejected.NextDue, "it waits for a sign-in")
+	require.Nil(t, rejected.SignInBefore, "it waits for a sign-in")
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 

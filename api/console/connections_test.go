@@ -70,7 +70,7 @@ func TestConnectionStatus(t *testing.T) {
 	}
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
 	refused := directory.ConnectedPlatform{
-		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: directory.PlatformReconnect, SignInBefore: lacking.SignInBefore,
+		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: directory.PlatformReconnect,
 		ID: 1, ProfileName: "zoo", Reason: "OAuth error 190. An operator has paused it. Ask the operator of this service.",
 	}
 	first := refused
@@ -79,7 +79,6 @@ func TestConnectionStatus(t *testing.T) {
 	page = b.get(linked)
 	require.Regexp(t, "(?s)Ark<.*zoo<", page.Body.String())
 	page.says(http.StatusOK, "Figures read earlier are kept. An operator has paused it. Ask the operator", "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
-	require.NotContains(t, page.Body.String(), "2027", "a sign-in is needed now")
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get(linked).says(http.StatusOK, "figures missing</span> It is read regularly.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected on Facebook.")

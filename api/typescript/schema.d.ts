@@ -2781,7 +2781,7 @@ export interface components {
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline, it is unknown, or the account is disconnected.
+             * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline, it is unknown, or the state is disconnected or reconnect.
              */
             sign_in_before: string | null;
             /** @description Current state. */
@@ -2907,7 +2907,7 @@ export interface components {
             reason: string | null;
             /**
              * Format: date-time
-             * @description The deadline for the next sign-in; null if there is no deadline or it is unknown.
+             * @description The deadline for the next sign-in; null if there is no deadline, it is unknown, or the account already waits for a sign-in.
              */
             sign_in_before: string | null;
             /**

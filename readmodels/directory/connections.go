@@ -228,8 +228,8 @@ type ConnectionReading struct {
 	Reason domain.OptionalText `json:"reason"`
 	// ExpiresAt is when the current token expires; null if it never expires or the time is unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is the deadline for the next sign-in; null if there is no deadline or it is
-	// unknown.
+	// SignInBefore is the deadline for the next sign-in; null if there is no deadline, it is unknown,
+	// or the account already waits for a sign-in.
 	SignInBefore *time.Time `json:"sign_in_before"`
 	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
 	// for other platforms, or if unknown.
@@ -270,7 +270,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		              then 'An operator has paused its platform: '
 		                || concat_ws(', ', replace(w.code, '_', ' '), nullif(w.ticket, '')) || '.'
 		            when not d.dead then a.reason end),
-		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
+		       `+TokenEnds+`, case when not d.dead then k.renewable_until end, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
 		           where n.social_account_id = s.id and n.parent_account = s.parent_account
 		             and n.account_id = s.account_id)),

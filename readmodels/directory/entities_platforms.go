@@ -98,7 +98,7 @@ type ConnectedPlatform struct {
 	// SignInBefore is the deadline for the next sign-in to the platform: when the current token can
 	// no longer be renewed, when it expires without renewal, or when it stops providing data,
 	// whichever is first. After the deadline, the account is not read. Null if there is no deadline,
-	// it is unknown, or the account is disconnected.
+	// it is unknown, or the state is disconnected or reconnect.
 	SignInBefore *time.Time `json:"sign_in_before"`
 	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
 	// for other platforms, if unknown, or if the account is disconnected.
@@ -212,8 +212,12 @@ func platformsPage(
 				p.NextDue, p.RetryAt = nil, nil
 			default:
 			}
-			if p.State == PlatformDisconnected { // other pages may still use the connection's token
+			switch p.State {
+			case PlatformDisconnected: // other pages may still use the connection's token
 				p.ExpiresAt, p.SignInBefore, p.DataAccessExpiresAt, p.TokenStoredAt, granted = nil, nil, nil, nil, nil
+			case PlatformReconnect:
+				p.SignInBefore = nil
+			default:
 			}
 			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)
 			kind, _ := p.Platform.Kind(p.AccountType)
