@@ -14,6 +14,7 @@ type Person struct {
 	Members       []int64
 	Defaults      []int64 // members who have a default account
 	Connections   []PersonConnection
+	Shared        []PersonConnection // kept, because pages of other members are read with them too
 	// Profiles are the person's own social accounts, which carry the person's name. Pages belong to
 	// the client; they are kept and lose their connection.
 	Profiles []int64
@@ -58,9 +59,9 @@ type PersonConnection struct {
 	SecretRef string // "" if no token was stored
 }
 
-// SecretRefs returns the references of the person's secrets in schema kept.
-func (p Person) SecretRefs() (refs []string) {
-	for _, c := range p.Connections {
+// SecretRefs returns the references of the connections' secrets in schema kept.
+func SecretRefs(connections []PersonConnection) (refs []string) {
+	for _, c := range connections {
 		if c.SecretRef != "" {
 			refs = append(refs, c.SecretRef)
 		}

@@ -148,7 +148,7 @@ func TestPersonErased(t *testing.T) {
 		Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}, {ID: 71}},
 		Pages:       []domain.DirectorySocialAccount{{ID: 2, Name: "a name"}},
 	}
-	require.Equal(t, []string{"c"}, p.SecretRefs())
+	require.Equal(t, []string{"c"}, domain.SecretRefs(p.Connections))
 	require.Equal(t, domain.PersonErased{
 		User: nina, Members: []int64{7}, Sessions: 2, Connections: []int64{70, 71}, Profiles: []int64{1}, Pages: []int64{2},
 	}, p.Erased())

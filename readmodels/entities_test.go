@@ -163,28 +163,33 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	}
 }
 
-// The same person may have connected pages of several clients, with one token.
-func TestPersonIncludesMembersOfOtherClients(t *testing.T) {
+// A person may sign in for several clients: the members share a connection and its token.
+func TestConnectionOfTwoMembersIsShared(t *testing.T) {
 	t.Parallel()
 	log, _ := entityStage(t)
 	people := directory.People{Pool: log.DB.ReadOnly}
-	for id := range int64(4) { // 1 and 2 share a connection, 3 has its own, 4 is someone else
-		putConnected(t, log, id+1, domain.LinkedIn)
+	shared := domain.PersonConnection{ID: domain.FirstComputedID + 1, SecretRef: "grant/77"}
+	putConnected(t, log, 3, domain.LinkedIn)
+	connection := domain.DirectoryConnection{ID: shared.ID, MemberID: 2, Platform: domain.LinkedIn, SecretRef: shared.SecretRef}
+	for id := range int64(2) {
+		member, _, page := connected(id+1, domain.LinkedIn)
+		page.ConnectionID = shared.ID
+		log.Put(t, member, connection, page)
 	}
-	_, _, another := connected(2, domain.LinkedIn)
-	another.ConnectionID = 101
-	log.Put(t, another)
-	exec(t, log.DB, `insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at)
-		select 2, 'app', p, 'grant/' || p, '{}', '{}', now() from unnest(array['77', '78']) p`)
-	exec(t, log.DB, `insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
-		values (101, $1, 2, '77', 'grant/77', 2, 'app', '77'), (103, $1, 2, '77', 'grant/77', 2, 'app', '77'),
-		  (102, $2, 2, '77', 'grant/77', 2, 'app', '77'), (104, $1, 2, '78', 'grant/78', 2, 'app', '78')`, agencyA, agencyB)
-	for member, members := range map[int64][]int64{1: {1, 2, 3}, 2: {2, 1, 3}, 3: {3, 1, 2}, 4: {4}} {
+	for member, want := range map[int64][2][]domain.PersonConnection{
+		1: {nil, {shared}}, 2: {nil, {shared}}, 3: {{{ID: 103, SecretRef: "connection/3"}}, nil},
+	} {
 		person, err := people.OfMember(t.Context(), member)
 		require.NoError(t, err)
-		require.Equal(t, members, person.Members, "the given member first")
-		require.Len(t, person.Profiles, len(members))
+		require.Equal(t, []int64{member}, person.Members)
+		require.Equal(t, want, [2][]domain.PersonConnection{person.Connections, person.Shared}, "member %d", member)
 	}
+	for _, kind := range []string{domain.KindSocialAccount, domain.KindMember} {
+		require.NoError(t, log.Append(t.Context(), commands.EraseDraft(kind, "2", time.Now())))
+	}
+	person, err := people.OfMember(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, []domain.PersonConnection{shared}, person.Connections, "the last member that uses it")
 }
 
 // The user who disconnected a page can connect it again.

@@ -144,8 +144,9 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	kept := vault.NewEraser(vaultPool)
-	gone := person.Erased().Connections
-	if e.secrets.deleted, e.secrets.kept, err = kept.Secrets(ctx, gone, person.SecretRefs()); err != nil {
+	e.secrets.deleted, e.secrets.kept, err = kept.Secrets(ctx, person.Erased().Connections,
+		domain.SecretRefs(person.Connections), domain.SecretRefs(person.Shared))
+	if err != nil {
 		return err
 	}
 	if !e.Yes {
@@ -281,7 +282,9 @@ type erasureReport struct {
 
 	ParentAccount string `json:"parent_account"`
 	Secrets       int    `json:"secrets"`
-	KeptSecrets   int    `json:"secrets_kept,omitempty"` // connections of other agencies use them
+	// connections and secrets that are kept, because pages of other members are read with them
+	Shared      []int64 `json:"connections_kept,omitempty"`
+	KeptSecrets int     `json:"secrets_kept,omitempty"`
 	Erased        bool   `json:"erased"`
 	// the log records an earlier erasure: only remaining and late data is erased
 	Before bool `json:"erased_before,omitempty"`
@@ -293,6 +296,9 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		Secrets: e.secrets.deleted, KeptSecrets: e.secrets.kept, Erased: done, Before: e.erasedBefore,
 	}
 	report.Accounts = nil // they are in the record
+	for _, c := range p.Shared {
+		report.Shared = append(report.Shared, c.ID)
+	}
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}
@@ -316,9 +322,10 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n",
 			report.Pages)
 	}
-	if report.KeptSecrets > 0 {
-		fmt.Fprintf(out, "Kept: %d stored secrets, because pages of other agencies are read with them. "+
-			"To delete these secrets, erase the person there too.\n", report.KeptSecrets)
+	if len(report.Shared)+report.KeptSecrets > 0 {
+		fmt.Fprintf(out, "Kept: connections %v and %d stored secrets, with which pages of other members are read. "+
+			"If the same person connected them, here or in another agency, erase these members too.\n",
+			report.Shared, report.KeptSecrets)
 	}
 	if done {
 		fmt.Fprintf(out, `Kept: ids in histories, which can still be verified; figures on topic metrics (ids and numbers), `+

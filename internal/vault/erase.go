@@ -31,18 +31,19 @@ func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref stri
 	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
-// Secrets counts the secrets of refs and of the connections' grants: those that
-// [Eraser.DeleteConnection] deletes when all these connections are erased, and those that it keeps
-// because other connections use them.
-func (e Eraser) Secrets(ctx context.Context, connections []int64, refs []string) (deleted, kept int, err error) {
+// Secrets counts the secrets of refs and of the erased connections' grants: those that
+// [Eraser.DeleteConnection] deletes, and those that are kept because other connections use them or
+// because they are in shared.
+func (e Eraser) Secrets(ctx context.Context, erased []int64, refs, shared []string) (deleted, kept int, err error) {
 	err = e.pool.QueryRow(ctx, `
 		select count(*) filter (where not used), count(*) filter (where used) from (
-			select exists (
+			select ref = any($3) or exists (
 				select from granted_connections o join grants g using (platform, app, person)
 				where s.ref in (o.secret_ref, g.secret_ref) and o.connection_id <> all($1)) as used
-			from secrets s where ref = any($2) or ref in (
+			from secrets s where ref = any($2) or ref = any($3) or ref in (
 				select g.secret_ref from grants g join granted_connections c using (platform, app, person)
-				where c.connection_id = any($1))) affected`, connections, refs).Scan(&deleted, &kept)
+				where c.connection_id = any($1))) affected`,
+		append([]int64{}, erased...), refs, append([]string{}, shared...)).Scan(&deleted, &kept)
 	return deleted, kept, pg.Wrap("count the secrets of connections", err)
 }
 

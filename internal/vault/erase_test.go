@@ -20,7 +20,7 @@ func TestEraseLastConnectionOfGrant(t *testing.T) {
 	require.NoError(t, s.KeepGrant(t.Context(), g, []domain.GrantedConnection{own, another}))
 	require.NoError(t, s.Purge(t.Context(), day0.Add(48*time.Hour)))
 	count := func(connections ...int64) [2]int {
-		deleted, kept, err := s.eraser.Secrets(t.Context(), connections, []string{g.SecretRef()})
+		deleted, kept, err := s.eraser.Secrets(t.Context(), connections, []string{g.SecretRef()}, nil)
 		require.NoError(t, err)
 		return [2]int{deleted, kept}
 	}

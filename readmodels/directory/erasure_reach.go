@@ -95,17 +95,33 @@ func contentsWhere(
 	return stored, pg.Wrap("read contents of posts", err)
 }
 
-// addConnections adds the connections of the person's members.
+// addConnections adds the connections of the person's members. A connection made by a sign-in here
+// belongs to all members whose pages it reads, whichever of them is stored with it.
 func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
 	person.Defaults, err = pg.List(ctx, tx, "read default accounts", pgx.RowTo[int64],
 		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
 	if err != nil {
 		return err
 	}
-	person.Connections, err = pg.List(ctx, tx, "read connections", pgx.RowToStructByPos[domain.PersonConnection],
-		`select id, secret_ref from tMemberAuth where member_id = any($1) order by id`, person.Members)
+	rows, _ := tx.Query(ctx, `
+		select c.id, c.secret_ref, exists (
+			select from tSAccounts o where o.connection_id = c.id and o.connected and o.member_id <> all($1))
+		from tMemberAuth c
+		where c.member_id = any($1)
+		  or c.id >= $2 and c.id in (select connection_id from tSAccounts where connected and member_id = any($1))
+		order by c.id`, person.Members, domain.FirstComputedID)
+	var c domain.PersonConnection
+	var shared bool
+	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.SecretRef, &shared}, func() error {
+		if shared {
+			person.Shared = append(person.Shared, c)
+		} else {
+			person.Connections = append(person.Connections, c)
+		}
+		return nil
+	})
 	if err != nil {
-		return err
+		return pg.Wrap("read connections", err)
 	}
 	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
 		`select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)

@@ -21,22 +21,20 @@ type People struct{ Pool *pgxpool.Pool }
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
 	"The directory has no one with this id, so there is nothing to export or erase. Check the id.")
 
-// OfUser returns the person who is the user, with the members that are this user, and those under
-// which the same person signed in at a platform for other clients of the agency. It also finds what
-// an interrupted erasure has left. It returns [ErrPersonNotFound] if nothing is found.
+// OfUser returns the person who is the user, with the members that are this user. It also finds
+// what an interrupted erasure has left. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
 	return p.find(ctx, user, 0, false)
 }
 
 // OfMember returns the person who is the member. If the member is a user, this includes the user
-// and all members of the user. Like [People.OfUser], it finds the same person's other members, but
-// the given one is the first. It returns [ErrPersonNotFound] if nothing is found.
+// and all members of the user. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMember(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, false)
 }
 
-// OfMemberAlone returns the member as a person, without the member's user and the sessions and other
-// members of that user. It returns [ErrPersonNotFound] if nothing is found.
+// OfMemberAlone returns only the member as a person, without the member's user and the sessions and
+// other members of that user. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMemberAlone(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, true)
 }
@@ -77,7 +75,8 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	if err != nil {
 		return person, err
 	}
-	person.Members, err = pg.List(ctx, tx, "read members", pgx.RowTo[int64], membersSQL, member, person.User)
+	person.Members, err = pg.List(ctx, tx, "read members", pgx.RowTo[int64],
+		`select id from members where id = $1 or user_id = nullif($2, '') order by id`, member, person.User)
 	if err != nil {
 		return person, err
 	}
@@ -101,22 +100,6 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	}
 	return person, addErasedAccounts(ctx, tx, &person)
 }
-
-// membersSQL selects member $1, the members of user $2, and the members under which the same person
-// signed in at a platform for other clients of the agency: they may share a token. $1 comes first.
-const membersSQL = `
-	with own as (select id from members where id = $1 or user_id = nullif($2, ''))
-	select id from (
-		select id from own
-		union
-		select m.id from tSAccounts mine
-		join kept.granted_connections h on h.connection_id = mine.connection_id
-		join kept.granted_connections o on (o.parent_account, o.platform, o.app, o.person)
-		  = (h.parent_account, h.platform, h.app, h.person)
-		join tSAccounts s on s.connection_id = o.connection_id
-		join members m on m.id = s.member_id
-		where mine.member_id in (select id from own)) all_members
-	order by id <> $1, id`
 
 // UserStatus is the status of a user, and of the account that the user claims, for authorization.
 type UserStatus struct {

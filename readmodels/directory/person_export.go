@@ -66,14 +66,18 @@ func (p People) Export(
 }
 
 func personArgs(p domain.Person) pgx.NamedArgs {
-	connections := make([]int64, len(p.Connections))
-	for i, c := range p.Connections {
-		connections[i] = c.ID
+	ids := func(connections []domain.PersonConnection) []int64 {
+		list := make([]int64, len(connections))
+		for i, c := range connections {
+			list[i] = c.ID
+		}
+		return list
 	}
 	// an empty list, because nil would become null
 	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
 	return pgx.NamedArgs{
-		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "connections": connections,
+		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles),
+		"connections": ids(p.Connections), "shared": ids(p.Shared),
 	}
 }
 
@@ -97,7 +101,7 @@ func writeSection(
 
 // personSection is one list of an export. Each row of its statement becomes an object, and each
 // column a member. The arguments are @user ("" for a member who is not a user), @members, @profiles
-// (the person's own social accounts) and @connections.
+// (the person's own social accounts), @connections and @shared (those that other members use too).
 type personSection struct{ name, sql string }
 
 // personSections select all data about a person and nothing that belongs to others: no secrets and
@@ -126,7 +130,7 @@ var personSections = []personSection{
 		       s.renewable_until, t.state, t.at as state_since
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
 		left join connection_states t on t.connection_id = c.id
-		where c.member_id = any(@members) order by c.id`},
+		where c.id = any(@connections) or c.id = any(@shared) order by c.id`},
 	{"profiles", `
 		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at,
 		       updated_at
