@@ -61,7 +61,7 @@ func openClients(v *visit) (view, error) {
 	if shown.Late, err = isLate(v, "account_insights"); err != nil {
 		return nil, err
 	}
-	if len(list) > 0 && !asked.Has("q") && !asked.Has("cursor") {
+	if !asked.Has("q") && !asked.Has("cursor") {
 		if shown.NeedsYou, shown.Own, err = needsYou(v); err != nil {
 			return nil, err
 		}
@@ -117,10 +117,12 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	declined := map[string]bool{}
+	declined, lacking := map[string]bool{}, map[int64]bool{}
 	for _, p := range pages {
 		switch p.State {
-		case directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission:
+		case directory.PlatformDisconnected, directory.PlatformReconnect:
+		case directory.PlatformPermission:
+			lacking[p.ID] = true
 		default:
 			declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
 		}
@@ -133,10 +135,13 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	sources := map[string][]analytics.Source{}
 	for _, s := range meta.Sources {
+		if lacking[s.SocialAccount] { // even if its posts are read
+			s.Status = analytics.SourceReconnect
+		}
 		sources[s.AccountID] = append(sources[s.AccountID], s)
 	}
 	var unseen, missing []concern
-	if agency := v.me.Agency; agency != nil && len(sources[agency.ID]) > 0 {
+	if agency := v.me.Agency; agency != nil {
 		all, missing = sourceConcerns(string(agency.Name), agency.ID, sources[agency.ID], declined[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
 			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})

@@ -38,7 +38,13 @@ func followers(values ...any) analytics.AccountFollowers {
 func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
-	b.get("/console").says(http.StatusOK, "The agency has no clients yet")
+	refused := analytics.Source{AccountID: agency, SocialAccount: 4, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect}
+	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{Sources: []analytics.Source{refused}})
+	b.get("/console").says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
+	refused.Status = analytics.SourcePartial // its posts are read
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{{ID: 4, State: directory.PlatformPermission}}, nil)
+	b.get("/console").says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
+	s.answer("GET /api/platforms", []any{}, nil)
 
 	mill := "b00000000000000000000002"
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {

@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -63,6 +64,7 @@ func newStage(t *testing.T) *stage {
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
 	s.answer("GET /api/platforms", []any{}, nil)
+	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{})
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
 		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),

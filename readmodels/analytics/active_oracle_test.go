@@ -133,7 +133,7 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 					continue
 				}
 				expected := analytics.ConnectedSocial{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
-				if reason, refused := o.refusedWhy(s); refused {
+				if reason, refused := o.refusedWhy(s); refused && s.Connected {
 					expected.NeedsReconnect, expected.Reason = true, domain.OptionalText(reason)
 				}
 				c, ok := lastOf(o.w, func(c domain.DirectoryConnection) bool { return c.ID == s.ConnectionID })

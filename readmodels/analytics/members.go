@@ -50,8 +50,8 @@ type ConnectedSocial struct {
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // false if it was disconnected
-	// NeedsReconnect is true if the platform rejects the authorization, or if a permission for
-	// reading the account is missing. The member must then authorize the connection again.
+	// NeedsReconnect is true if the account is connected, but the platform rejects the authorization
+	// or a permission for reading the account is missing. The member must then authorize it again.
 	NeedsReconnect bool `json:"needs_reconnect"`
 	// why it must be authorized again; null if unknown, or if `needs_reconnect` is false
 	Reason domain.OptionalText `json:"reason"`
@@ -97,7 +97,8 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, `+readmodels.AwaitsSignIn+` or f.class is not null,
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected,
+		       s.connected and (`+readmodels.AwaitsSignIn+` or f.class is not null),
 		       coalesce(case when `+readmodels.AwaitsSignIn+` then st.reason else f.reason end, ''),
 		       case when s.connected then `+directory.TokenEnds+` end
 		from tSAccounts s`+readmodels.SignInJoins+`

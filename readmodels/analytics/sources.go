@@ -292,7 +292,9 @@ func (qc sourceQuery) notePart(f sourceFacts, s *Source) {
 	switch s.Status {
 	case SourceOK:
 		s.Status = SourcePartial
-	case SourceNeverRead, SourceUnsupported, SourcePartial:
+	case SourceNeverRead:
+		s.Reason = ""
+	case SourceUnsupported, SourcePartial:
 	default:
 		return
 	}
