@@ -2818,7 +2818,7 @@ export interface components {
             expires_at: string | null;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description True if the platform rejects the authorization, or if a permission for reading the account is missing. The member must then authorize the connection again. */
+            /** @description True if the account is connected, but the platform rejects the authorization or a permission for reading the account is missing. The member must then authorize it again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
