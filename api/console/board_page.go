@@ -37,7 +37,8 @@ type boardEditView struct {
 	Edit      boardEdit
 	Names     map[string]string // of clients and people, by id
 
-	Linked []choice // linked clients, and those selected to be linked
+	Linked []choice        // linked clients, and those selected to be linked
+	Along  []history.Named // clients that the selected ones are linked with
 	Others []choice
 	More   bool
 	People []peopleOf
@@ -109,7 +110,8 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 	return shown, err
 }
 
-// applyEdit applies an edit to a board, and selects the clients and people that new links add.
+// applyEdit applies an edit to a board, notes the clients that new links add, and selects the people
+// that they add.
 func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
 	next := edit.applyTo(board)
 	links := next.Accounts.added()
@@ -126,8 +128,9 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 	// are not added.
 	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...)
 	next = edit.applyTo(board)
-	linked := without(idsOf(after.SubAccountIDs), append(next.Accounts.all(), shown.ID)...)
-	next.Accounts.After = append(next.Accounts.After, linked...)
+	shown.Along = slices.DeleteFunc(after.SubAccountIDs, func(n history.Named) bool {
+		return n.ID == shown.ID || slices.Contains(next.Accounts.all(), n.ID)
+	})
 	return next
 }
 
@@ -235,6 +238,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	for _, a := range found {
 		switch {
 		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Before, a.ID), slices.Contains(edit.After, a.ID):
+		case slices.ContainsFunc(shown.Along, func(n history.Named) bool { return n.ID == a.ID }):
 		case len(shown.Others) == othersOnAPage:
 			shown.More = true
 		default:

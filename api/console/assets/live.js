@@ -11,17 +11,22 @@ function soon() {
   if (!timer) timer = setTimeout(renew, Math.max(1000, next - Date.now()));
 }
 
+// sameIn returns the link, or the summary of a figure, that corresponds to an element.
+function sameIn(fresh, element) {
+  const figure = element.closest("figure[id]");
+  if (element.matches("summary")) return figure && fresh?.querySelector(`#${CSS.escape(figure.id)} summary`);
+  return fresh && [...fresh.querySelectorAll("a")].find((link) => link.getAttribute("href") === element.getAttribute("href"));
+}
+
 async function renew() {
   timer = 0;
   if (document.hidden && !all) return document.addEventListener("visibilitychange", soon, { once: true });
   next = Date.now() + pause;
   const whole = all;
-  const busy = () => !whole && figures.contains(document.activeElement); // keeps the keyboard focus
   const later = () => {
     all ||= whole;
     soon();
   };
-  if (busy()) return later();
   all = false;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
@@ -29,16 +34,17 @@ async function renew() {
     if (answer.status >= 500) return later();
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("figures");
-    if (!fresh || busy()) return later();
+    const focused = figures.contains(document.activeElement) && document.activeElement;
+    const same = focused && sameIn(fresh, focused);
+    if (!fresh || (focused && !same && !whole)) return later(); // keeps the keyboard focus
     for (const open of figures.querySelectorAll("figure[id] details[open]")) {
       fresh.querySelector(`#${CSS.escape(open.closest("figure").id)} details`)?.setAttribute("open", "");
     }
     document.title = page.title; // names the linked clients, as the heading does
     document.querySelector("h1").replaceWith(page.querySelector("h1"));
-    const focused = figures.contains(document.activeElement) && document.activeElement.closest("figure[id]");
     figures.replaceWith(fresh);
     figures = fresh;
-    if (focused) document.querySelector(`#${CSS.escape(focused.id)} summary`)?.focus();
+    same?.focus?.({ preventScroll: true });
   } catch {
     later(); // the process may be restarting
   }
