@@ -56,7 +56,7 @@ func (w *consoleWindow) hearsOfFigures() {
 	const newest = `document.querySelector("#figures > p.quiet:last-of-type time").dateTime`
 	var before string
 	w.eval(newest, &before)
-	w.eval(`window.stayed = true`, nil)
+	w.eval(`window.stayed = true, document.querySelector("#figures figure summary").focus()`, nil)
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
 	operator := w.p.info.Tokens["operator"]
 	var list struct {
@@ -75,7 +75,7 @@ func (w *consoleWindow) hearsOfFigures() {
 		w.p.do(http.MethodPost, operator, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), `{"reason":"test"}`, "Content-Type", "application/json")
 	}
 	require.NotEmpty(w.t, asked)
-	w.await("newer figures", `window.stayed && `+newest+` !== "`+before+`"`)
+	w.await("newer figures, and the focus", `window.stayed && `+newest+` !== "`+before+`" && document.activeElement.matches("#figures summary")`)
 	w.look()
 }
 
