@@ -285,7 +285,7 @@ type erasureReport struct {
 	// connections and secrets that are kept, because pages of other members are read with them
 	Shared      []int64 `json:"connections_kept,omitempty"`
 	KeptSecrets int     `json:"secrets_kept,omitempty"`
-	Erased        bool   `json:"erased"`
+	Erased      bool    `json:"erased"`
 	// the log records an earlier erasure: only remaining and late data is erased
 	Before bool `json:"erased_before,omitempty"`
 }
