@@ -192,6 +192,27 @@ func TestConnectionOfTwoMembersIsShared(t *testing.T) {
 	require.Equal(t, []domain.PersonConnection{shared}, person.Connections, "the last member that uses it")
 }
 
+// A profile that moved to another client belongs to both members of its person.
+func TestMovedProfileBelongsToItsPerson(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	person := func(account string) int64 { return domain.ComputedMember(agencyA, account, domain.LinkedIn, "ines") }
+	_, connection, profile := connected(1, domain.LinkedIn)
+	connection.ID, connection.MemberID = domain.FirstComputedID+1, person(clientC)
+	profile.AccountID, profile.MemberID, profile.ConnectionID, profile.ExternalID = clientC, person(clientC), connection.ID, "ines"
+	for _, account := range []string{clientA, clientC} {
+		log.Put(t, domain.DirectoryMember{ID: person(account), AccountID: account, Name: "Ines", Active: true})
+	}
+	log.Put(t, connection, profile)
+	putConnected(t, log, 2, domain.LinkedIn)
+	for member, profiles := range map[int64][]int64{person(clientA): {1}, person(clientC): {1}, 2: {2}} {
+		found, err := directory.People{Pool: log.DB.ReadOnly}.OfMember(t.Context(), member)
+		require.NoError(t, err)
+		require.Equal(t, profiles, found.Profiles)
+		require.Len(t, found.Connections, 1, "nothing else is read with it")
+	}
+}
+
 // The user who disconnected a page can connect it again.
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()

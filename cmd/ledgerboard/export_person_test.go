@@ -64,7 +64,7 @@ func TestExportPerson(t *testing.T) {
 		// the record of this export, if the tables show it already
 		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`)
 		require.Equal(t, map[string]int{
-			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
+			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "consents": 1, "profiles": 1, "pages_connected": 1,
 			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
 			"posts_counted_as_the_persons": 1,
 			"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
@@ -72,12 +72,12 @@ func TestExportPerson(t *testing.T) {
 		}, got, string(raw))
 		for _, known := range []string{
 			"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"decided_by":"` + eraseStaff + `"`,
-			`"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
+			`"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", "person-of-erna", "scope-of-erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
 		} {
 			require.Contains(t, string(raw), known)
 		}
 		for _, foreign := range []string{
-			stays, "Sam", "sam@", "connection:7", "sealed", "digest", "id-", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815815815", "Bakery",
+			stays, "Sam", "sam@", "connection:7", "sealed", "digest", "id-", `"s1"`, `"s2"`, `"s3"`, "Stella", "702702702", "815815815815", "Bakery", "9876",
 		} {
 			require.NotContains(t, string(raw), foreign)
 		}
@@ -154,6 +154,7 @@ func seedExport(t *testing.T, a *process) {
 		require.NoError(t, a.Log.Append(ctx, draft))
 	}
 	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Reason: "Sam was here", At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 9876, Platform: domain.LinkedIn, State: domain.ConnectionOK, At: now.Add(-time.Hour)})
 	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, At: now})
 	trail(erased, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: stays}})
 	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
@@ -171,7 +172,11 @@ func seedExport(t *testing.T, a *process) {
 			with s as (insert into sessions values (sha256($1), 'id-' || $2, $2, $3, 'agency', 'way of ' || $2, $4, $4, $4))
 			insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4)`, []byte{byte(i)}, user, eraseAgency, now)
 	}
-	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
+	a.exec(t, `insert into grants (platform, app, person, secret_ref, granted, declined, consented_at)
+		select 4, 'app', p, 'grant/' || p, '{scope-of-erna}', '{}', $1 from unnest(array['person-of-erna', 'Sam']) p`, now)
+	a.exec(t, `insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
+		values (70, $1, 4, 'p', 'p', 4, 'app', 'person-of-erna'), (72, $1, 4, 'p', 'p', 4, 'app', 'Sam')`, eraseAgency)
+	a.until(t, 19, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
 		+ (select count(*) from tSPosts) + (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')
 		+ (select count(*) from tSAccounts where id = 701 and name = 'Bakery')`)
 	// the first one sets the points of contact of the dashboard

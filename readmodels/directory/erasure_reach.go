@@ -105,11 +105,13 @@ func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err 
 	}
 	rows, _ := tx.Query(ctx, `
 		select c.id, c.secret_ref, exists (
-			select from tSAccounts o where o.connection_id = c.id and o.connected and o.member_id <> all($1))
+			select from tSAccounts o where o.connection_id = c.id and o.connected and o.member_id <> all($1)
+			  and o.id <> all($3))
 		from tMemberAuth c
 		where c.member_id = any($1)
-		  or c.id >= $2 and c.id in (select connection_id from tSAccounts where connected and member_id = any($1))
-		order by c.id`, person.Members, domain.FirstComputedID)
+		  or c.id >= $2 and c.id in (
+			select connection_id from tSAccounts where connected and (member_id = any($1) or id = any($3)))
+		order by c.id`, person.Members, domain.FirstComputedID, append([]int64{}, person.Profiles...))
 	var c domain.PersonConnection
 	var shared bool
 	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.SecretRef, &shared}, func() error {
@@ -123,12 +125,38 @@ func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err 
 	if err != nil {
 		return pg.Wrap("read connections", err)
 	}
-	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount],
-		`select `+pageColumns+` from tSAccounts s where s.member_id = any($1) order by s.id`, person.Members)
+	return nil
+}
+
+// addSocialAccounts adds the social accounts of the person's members, and the person's profiles that
+// have moved to another client: the id of a member that signed in here tells whose profile it is.
+func addSocialAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) error {
+	accounts := map[int64]string{}
+	rows, _ := tx.Query(ctx, `select id, account_id from members where id = any($1)`, person.Members)
+	var member int64
+	var account string
+	_, err := pgx.ForEachRow(rows, []any{&member, &account}, func() error {
+		accounts[member] = account
+		return nil
+	})
+	if err != nil {
+		return pg.Wrap("read accounts of members", err)
+	}
+	pages, err := pg.List(ctx, tx, "read social accounts", pgx.RowToStructByName[domain.DirectorySocialAccount], `
+		select `+pageColumns+` from tSAccounts s
+		where s.member_id = any($1) or s.parent_account = $2 and s.p_id = $3 order by s.id`,
+		person.Members, person.ParentAccount, int(domain.LinkedIn))
 	for _, page := range pages {
-		if page.Platform.Personal(page.AccountType) {
+		_, own := accounts[page.MemberID]
+		personal := page.Platform.Personal(page.AccountType)
+		for member, account := range accounts {
+			own = own || personal &&
+				member == domain.ComputedMember(person.ParentAccount, account, page.Platform, page.ExternalID)
+		}
+		switch {
+		case own && personal:
 			person.Profiles = append(person.Profiles, page.ID)
-		} else {
+		case own:
 			person.Pages = append(person.Pages, page)
 		}
 	}

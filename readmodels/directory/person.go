@@ -88,14 +88,17 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	if !isUser && len(person.Members) == 0 && len(person.Sessions) == 0 {
 		return person, ErrPersonNotFound
 	}
-	if err := addConnections(ctx, tx, &person); err != nil {
-		return person, err
-	}
 	err = tx.QueryRow(ctx, `
 		select coalesce(max(coalesce(parent_account, id)), '') from accounts
 		where id = $1 or id in (select account_id from members where id = any($2))`,
 		account, person.Members).Scan(&person.ParentAccount)
 	if err != nil {
+		return person, err
+	}
+	if err := addSocialAccounts(ctx, tx, &person); err != nil {
+		return person, err
+	}
+	if err := addConnections(ctx, tx, &person); err != nil {
 		return person, err
 	}
 	return person, addErasedAccounts(ctx, tx, &person)

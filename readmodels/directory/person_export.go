@@ -131,6 +131,12 @@ var personSections = []personSection{
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
 		left join connection_states t on t.connection_id = c.id
 		where c.id = any(@connections) or c.id = any(@shared) order by c.id`},
+	{"consents", `
+		select g.platform as p_id, g.app, g.person, g.granted, g.declined, g.consented_at, g.data_access_until
+		from kept.grants g where (g.platform, g.app, g.person) in (
+			select platform, app, person from kept.granted_connections
+			where connection_id = any(@connections) or connection_id = any(@shared))
+		order by g.platform, g.app, g.person`},
 	{"profiles", `
 		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at,
 		       updated_at
@@ -237,7 +243,7 @@ const personTrail = `
 		       data#>>'{target,user}')
 		       or (data->>'member_id')::bigint = any(@members) or (data#>>'{target,member_id}')::bigint = any(@members)
 		       or event_type = 'operations.connection_state_changed.v1'
-		       and (data->>'connection_id')::bigint = any(@connections)
+		       and (data->>'connection_id')::bigint = any(@connections) and not data ? 'member_id'
 		       or event_type = 'operations.person_erased.v1'
 		       and data->'members' @> any(select to_jsonb(array[m]) from unnest(@members::bigint[]) m)
 		         as about
