@@ -127,6 +127,9 @@ func TestHistorySearches(t *testing.T) {
 		says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
+	found = append(found, directory.DashboardSummary{SubAccountID: adam, SubAccountName: "bakery"})
+	b.get("/console/history?q=dashboard:%22Bakery%22").says(http.StatusOK, "Several clients are named &#34;Bakery&#34;. Enter the id of one of them: "+bakery+", "+adam)
+	found = found[:2]
 	b.get("/console/history?q=%22%22").says(http.StatusOK, "“&#34;&#34;” is not a valid search. Enter part of a name")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency matches")
 	b.get("/console/history?q=actor:%22Alice").says(http.StatusOK, "A quotation mark is not closed.", `value="actor:&#34;Alice"`)

@@ -268,6 +268,7 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 		require.Equal(t, []string{mill}, again["account"], "only what was selected is submitted again")
 		require.ElementsMatch(t, []string{alice, clara, jonas, edda}, again["user"])
 	}
+	require.Contains(t, b.asked, "GET /api/accounts?active=true&limit=24", "20 to offer, without the board's, the selected, and the one that it brings along")
 	again := fields(t, b.post(edits, form).Body.String())
 	again["user"] = []string{alice, clara, jonas}
 	again.Set("do", "preview")

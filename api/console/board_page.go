@@ -203,7 +203,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	edit, names := shown.Edit.Accounts, shown.Names
 	asked := parameters(map[string]string{
 		"active": "true", "q": shown.Edit.Find,
-		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.Before), api.MaxPageLimit)),
+		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.all())+len(shown.Along), api.MaxPageLimit)),
 	})
 	found, err := get[[]directory.Account](v, "/api/accounts", asked)
 	if err != nil {

@@ -75,30 +75,41 @@ var searchWords = map[string]fieldWords{
 
 const noBoard = "The agency has no board for this client. Check the name or the id."
 
+// namesToList is the number of names that a message lists.
+const namesToList = 20
+
 // resolve replaces the name of a dashboard with its id. Fault explains why this is not possible; it
 // is "" on success.
 func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
-	list, err := get[[]directory.DashboardSummary](
-		v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
+	list, err := listAll[directory.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}})
 	if err != nil {
 		return "", err
 	}
-	var names []string
+	var names, exact []string
 	for _, d := range list {
-		if len(list) == 1 || strings.EqualFold(string(d.SubAccountName), s.dashboard) {
-			s.dashboard = d.SubAccountID
-			return "", nil
-		}
 		names = append(names, string(d.SubAccountName))
+		if len(list) == 1 || strings.EqualFold(string(d.SubAccountName), s.dashboard) {
+			exact = append(exact, d.SubAccountID)
+		}
 	}
-	if names == nil {
+	switch {
+	case len(exact) == 1:
+		s.dashboard = exact[0]
+		return "", nil
+	case len(exact) > 1:
+		return fmt.Sprintf("Several clients are named %q. Enter the id of one of them: %s.",
+			s.dashboard, strings.Join(exact, ", ")), nil
+	case names == nil:
 		return fmt.Sprintf("No client of the agency matches %q.", s.dashboard), nil
 	}
-	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.",
-		s.dashboard, strings.Join(names, ", ")), nil
+	shown := strings.Join(names[:min(len(names), namesToList)], ", ")
+	if more := len(names) - namesToList; more > 0 {
+		shown += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.", s.dashboard, shown), nil
 }
 
 // cuts reports whether the search may filter out some boards of a change. Filters by actor, type

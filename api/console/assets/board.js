@@ -15,7 +15,7 @@ async function look() {
 
 // The stream of a figures page has the same events. Reuse it, because browsers open few connections to a host.
 const source = document.figures ?? new document.Stream("/console/stream/notices");
-source.addEventListener("client_access_removed", leave);
+source.addEventListener("client_access_removed", look); // it does not say from which board
 source.addEventListener("board_closed", (event) => {
   if (JSON.parse(event.data).sub_account_ids.some((id) => here.endsWith("/" + id))) leave();
 });
