@@ -208,15 +208,13 @@ func platformsPage(
 				}))
 			}
 			switch p.State {
-			case PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed:
-				p.NextDue, p.RetryAt = nil, nil
-			default:
-			}
-			switch p.State {
 			case PlatformDisconnected: // other pages may still use the connection's token
-				p.ExpiresAt, p.SignInBefore, p.DataAccessExpiresAt, p.TokenStoredAt, granted = nil, nil, nil, nil, nil
+				p.NextDue, p.RetryAt, granted = nil, nil, nil
+				p.ExpiresAt, p.SignInBefore, p.DataAccessExpiresAt, p.TokenStoredAt = nil, nil, nil, nil
 			case PlatformReconnect:
-				p.SignInBefore = nil
+				p.NextDue, p.RetryAt, p.SignInBefore = nil, nil, nil
+			case PlatformPaused, PlatformUnsubscribed:
+				p.NextDue, p.RetryAt = nil, nil
 			default:
 			}
 			p.Permissions = domain.PermissionsOf(p.Platform, p.AccountType, granted)
