@@ -32,7 +32,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if len(e.List) == 0 {
 		return 0, nil
 	}
-	drafts, err := e.directoryDrafts(ctx)
+	drafts, pages, err := e.directoryDrafts(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +44,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	records := e.records()
+	records := e.records(pages)
 	done := make([]domain.Draft, len(records))
 	for i, record := range records {
 		done[i] = DoneDraft(record, domain.ActionPersonErased, e.Now())
@@ -66,6 +66,10 @@ type entityState struct {
 	erased bool
 	entity domain.DirectoryEntity // the entity, if it must be erased again
 	until  time.Time              // the instant of that erasure
+
+	// page is a page as the erasure of its member left it: without a connection. It is nil for other
+	// entities.
+	page *domain.DirectorySocialAccount
 }
 
 // stateOf returns the state that a directory record describes; ok is false if it does not describe
@@ -76,6 +80,13 @@ func (e EraseAgain) stateOf(r domain.Recorded) (state entityState, ok bool) {
 	if isEntity {
 		if line, erased := e.List.Of(entity); erased && r.Envelope.Time.Before(line.At) {
 			state.entity, state.until = entity, line.At
+		}
+	}
+	if page, ok := r.Data.(domain.DirectorySocialAccount); ok && state.entity == nil && page.Connected {
+		line, erased := e.List[domain.DirectoryKey(domain.KindMember, strconv.FormatInt(page.MemberID, 10))]
+		if erased && line.Agency == page.ParentAccount && r.Envelope.Time.Before(line.At) {
+			page.Connected, page.UpdatedAt = false, line.At
+			state.page = &page
 		}
 	}
 	return state, isEntity || r.Data == nil
@@ -100,8 +111,11 @@ func (s secretUse) erasedConnections(states map[string]entityState) (gone []int6
 }
 
 // directoryDrafts returns tombstones for entities that were written before their erasure, and
-// deletes what schema kept stores about them.
-func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
+// deletes what schema kept stores about them. It also returns the pages that lose their connection,
+// and their drafts.
+func (e EraseAgain) directoryDrafts(
+	ctx context.Context,
+) (drafts []domain.Draft, pages []domain.DirectorySocialAccount, err error) {
 	states := map[string]entityState{}
 	secrets := map[string]secretUse{} // including those of replaced states
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
@@ -115,15 +129,21 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 		states[r.Key] = state
 	})
 	if err != nil {
-		return nil, fmt.Errorf("find erased entities: %w", err)
+		return nil, nil, fmt.Errorf("find erased entities: %w", err)
 	}
 	delete(secrets, "")
 	for ref, use := range secrets {
 		if _, err := e.Kept.DeleteStale(ctx, use.erasedConnections(states), []string{ref}, use.erasedAt); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for key, state := range states {
+		if state.page != nil {
+			pages, drafts = append(pages, *state.page), append(drafts, EntityDraft(*state.page, state.page.UpdatedAt))
+			if err := e.Kept.ForgetReads(ctx, nil, []int64{state.page.ID}); err != nil {
+				return nil, nil, err
+			}
+		}
 		if state.entity == nil {
 			continue
 		}
@@ -136,10 +156,10 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 			err = e.Kept.ForgetReads(ctx, []int64{data.ID}, nil)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return drafts, nil
+	return drafts, pages, nil
 }
 
 // contentDrafts returns tombstones for contents that were stored before their erasure.
@@ -192,8 +212,8 @@ func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, er
 }
 
 // records returns the records of the erasures with their original instants: one per user, and one
-// for all other lines with the same agency and instant.
-func (e EraseAgain) records() (drafts []domain.Draft) {
+// for all other lines with the same agency and instant, and for the pages of their members.
+func (e EraseAgain) records(pages []domain.DirectorySocialAccount) (drafts []domain.Draft) {
 	type erasure struct {
 		agency, user string
 		at           time.Time
@@ -207,6 +227,12 @@ func (e EraseAgain) records() (drafts []domain.Draft) {
 		record := found[key]
 		record.Order.Reason = e.Reason
 		found[key] = record.With(line)
+	}
+	for _, page := range pages {
+		key := erasure{agency: page.ParentAccount, at: page.UpdatedAt}
+		record := found[key]
+		record.Pages = append(record.Pages, page.ID)
+		found[key] = record
 	}
 	for key, erased := range found {
 		record := NewDraft(domain.TopicOperations, cmp.Or(key.agency, domain.OperationsKeyAll), erased, key.at)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -226,6 +227,9 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 			entity(domain.DirectoryUser{ID: "v"}, before), entity(domain.DirectoryUser{ID: "gone"}, before),
 			erased(entity(domain.DirectoryUser{ID: "gone"}, before)), erased(entity(domain.DirectoryUser{ID: "back late"}, before)),
 			entity(domain.DirectoryUser{ID: "back late"}, before.Add(-time.Hour)),
+			entity(domain.DirectorySocialAccount{ID: 600, ParentAccount: agency, MemberID: 7, Connected: true}, before),
+			entity(domain.DirectorySocialAccount{ID: 601, ParentAccount: agency, MemberID: 8, Connected: true}, before),
+			entity(domain.DirectorySocialAccount{ID: 602, ParentAccount: agency, MemberID: 7, Connected: true}, since),
 			entity(domain.DirectorySocialAccount{ID: 700, ParentAccount: agency}, before), entity(domain.DirectorySocialAccount{ID: 800, ParentAccount: other}, before),
 		),
 		Contents: scan(said(agency, 700, "a", before), said(agency, 700, "b", since), said(other, 700, "c", before), said(agency, 700, "gone", before),
@@ -238,6 +242,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	require.NoError(t, err)
 	var keys []string
 	var lines []domain.ErasedID
+	var pages []int64
 	for _, d := range log.drafts[len(log.drafts)-4:] {
 		require.Equal(t, domain.OutcomeDone, d.Data.(domain.OperatorFinished).Outcome)
 	}
@@ -250,15 +255,19 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 		case domain.TopicOperations:
 			require.Equal(t, at, d.Envelope.Time)
 			lines = append(lines, d.Data.(domain.PersonErased).ErasedIDs(d.Key, d.Envelope.Time)...)
+			pages = append(pages, d.Data.(domain.PersonErased).Pages...)
 		case domain.TopicContents, domain.TopicDirectory:
 			require.Equal(t, at, d.Envelope.Time, "what is said or written later stays")
 		}
 	}
 	require.Equal(t, again.List, domain.NewErasures(lines), "each erasure is on record again")
+	require.Equal(t, []int64{600}, pages, "a page of the erased member loses its connection again")
+	i := slices.IndexFunc(log.drafts, func(d domain.Draft) bool { return d.Key == "social_account:600" })
+	require.Equal(t, domain.DirectorySocialAccount{ID: 600, ParentAccount: agency, MemberID: 7, UpdatedAt: at}, log.drafts[i].Data)
 	require.ElementsMatch(t, []string{
 		"operations " + agency, "operations " + agency, "operations " + agency, "operations " + agency, "contents " + agency + ":listing:700:a", "metrics 700",
 		"contents " + other + ":listing:900:d", "contents " + other + ":listing:900:e",
-		"directory user:u", "directory user:back late", "directory session:old", "directory social_account:700", "directory connection:71",
+		"directory user:u", "directory user:back late", "directory session:old", "directory social_account:600", "directory social_account:700", "directory connection:71",
 	}, keys)
 	require.ElementsMatch(t, []string{"shared[71]"}, kept.deleted, "a connection that is back is not taken off its grant")
 	require.ElementsMatch(t, []string{"u", "back late"}, kept.cursors)

@@ -71,7 +71,8 @@ type parkedRetryCommand struct {
 }
 
 var errStillParked = errors.New("some events still cannot be folded: 'ledgerboard parked show ID' shows an event. " +
-	"If a newer program version supports its type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
+	"If a newer program version supports its type, upgrade and retry. 'ledgerboard parked skip ID' skips an event, " +
+	"but not one that breaks the chain of its stream: then restore the log")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 	return c.withOperations(ctx, s, func(ops *operations.Service) error {
