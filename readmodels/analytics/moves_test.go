@@ -34,7 +34,7 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 	w.Fold(t, db)
 	for member, want := range map[int64]analytics.Source{
 		0:     {Status: analytics.SourceOK},
-		alice: {Status: analytics.SourcePartial, Reason: "It no longer belongs to this member. Earlier readings are kept."},
+		alice: {Status: analytics.SourcePartial, Reason: "It no longer belongs to this member. Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left."},
 		bob:   {Status: analytics.SourceOK},
 	} {
 		query := onFacebook(june)

@@ -190,7 +190,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	r.Now = r.To
 	_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.True(t, meta.Complete)
-	require.EqualValues(t, "For engagement, 10 of 29 days were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
+	require.EqualValues(t, "For engagement, 10 of the 29 days that are over were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
 }
 
 // Reach is the platform's own figure for exactly the range, and never a sum.

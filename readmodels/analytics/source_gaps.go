@@ -35,7 +35,7 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	for _, metric := range qc.metrics {
 		var gaps []string
 		if r := read[metric]; r != nil {
-			gaps = []string{lacking(r.days, first, over), r.gap}
+			gaps = []string{lacking(r.days, first, over, over < end), r.gap}
 		} else if len(read) > 0 && slices.Contains(f.figures, metric) {
 			gaps = []string{none}
 		}
@@ -49,8 +49,8 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 }
 
 // lacking describes the missing days of a day flow. It returns "" if no day is missing, and for
-// other figures.
-func lacking(read []byDay, first, end day) string {
+// other figures. The range goes on after end if it includes days that are not over.
+func lacking(read []byDay, first, end day, goesOn bool) string {
 	if len(read) == 0 {
 		return ""
 	}
@@ -63,10 +63,14 @@ func lacking(read []byDay, first, end day) string {
 	if n == int(end-first) {
 		return ""
 	}
-	if end-first == 1 {
-		return "the day was not read"
+	switch {
+	case end-first == 1:
+		return first.String() + " was not read"
+	case goesOn:
+		return fmt.Sprintf("%d of the %d days that are over were read", n, end-first)
+	default:
+		return fmt.Sprintf("%d of %d days were read", n, end-first)
 	}
-	return fmt.Sprintf("%d of %d days were read", n, end-first)
 }
 
 // classifyPostSources sets the sources of a response that lists posts. It considers all posts in

@@ -91,6 +91,7 @@ func (s Source) EndedByErasure() bool {
 // Parts of the reasons of sources that can no longer be completed.
 const (
 	noLongerBelongs = "It no longer belongs to this "
+	readingsKept    = "Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left."
 	wereErased      = " were erased."
 )
 
@@ -245,9 +246,9 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case f.erased:
 		s.Status = SourcePartial
 	case f.leftTheScope && qc.query.Member > 0:
-		s.Status, why = SourcePartial, noLongerBelongs+"member. Earlier readings are kept."
+		s.Status, why = SourcePartial, noLongerBelongs+"member. "+readingsKept
 	case f.leftTheScope:
-		s.Status, why = SourcePartial, noLongerBelongs+"account. Earlier readings are kept."
+		s.Status, why = SourcePartial, noLongerBelongs+"account. "+readingsKept
 	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
 		s.Status, s.Missing, why = SourcePartial, []domain.MissingFigure{}, ConnectedLater
 	case !f.connected:

@@ -131,7 +131,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		"connected after the range, and read in it": {page: later, reads: whole, status: ok},
 		"a day that was not read": {
 			queried: in("2026-06-09 00:00", "2026-06-11 00:00", "2026-06-10 23:30"), reads: ofDay("2026-06-10"), status: partial,
-			reason: "For engagement, the day was not read.",
+			reason: "For engagement, 2026-06-09 was not read.",
 		},
 		"never read": {status: analytics.SourceNeverRead, reason: "It has not been read yet."},
 		"never read without a subscription": {
@@ -155,7 +155,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
 		}, status: ok},
 		"moved to another agency": {
-			page: moved, reads: whole, status: partial, reason: "It no longer belongs to this account. Earlier readings are kept.",
+			page: moved, reads: whole, status: partial, reason: "It no longer belongs to this account. Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left.",
 		},
 		"disconnected because a person removed our app at the platform": {
 			page: disconnectedHere, reads: whole, removed: true,
