@@ -69,14 +69,19 @@ func SecretRefs(connections []PersonConnection) (refs []string) {
 	return refs
 }
 
+// ConnectionIDs returns the ids of connections, or nil.
+func ConnectionIDs(connections []PersonConnection) (ids []int64) {
+	for _, c := range connections {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
 // Erased returns the record of the erasure: ids and counts, no names.
 func (p Person) Erased() PersonErased {
 	e := PersonErased{
 		User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named,
-		Contents: len(p.Contents), Accounts: p.Had,
-	}
-	for _, c := range p.Connections {
-		e.Connections = append(e.Connections, c.ID)
+		Contents: len(p.Contents), Accounts: p.Had, Connections: ConnectionIDs(p.Connections),
 	}
 	for _, page := range p.Pages {
 		e.Pages = append(e.Pages, page.ID)

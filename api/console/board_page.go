@@ -288,12 +288,14 @@ func readPeople(v *visit, shown *boardEditView) error {
 		added[id] = true
 		note, listed := notes[id]
 		note, selected := cmp.Or(note, about), slices.Contains(edit.After, id)
-		if selected != listed {
-			will := map[bool]string{true: ", will be added", false: ", will be removed"}
-			note = strings.TrimLeft(note+will[selected], ", ")
+		switch {
+		case selected && !listed:
+			note += ", will be added"
+		case listed && !selected:
+			note += ", will be removed"
 		}
 		return choice{
-			ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note,
+			ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: strings.TrimLeft(note, ", "),
 			Before: slices.Contains(edit.Before, id), After: selected,
 		}
 	}

@@ -144,7 +144,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	kept := vault.NewEraser(vaultPool)
-	e.secrets.deleted, e.secrets.kept, err = kept.Secrets(ctx, person.Erased().Connections,
+	e.secrets.deleted, e.secrets.kept, err = kept.Secrets(ctx, domain.ConnectionIDs(person.Connections),
 		domain.SecretRefs(person.Connections), domain.SecretRefs(person.Shared))
 	if err != nil {
 		return err
@@ -292,13 +292,10 @@ type erasureReport struct {
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{
-		PersonErased: p.Erased(), ParentAccount: p.ParentAccount,
+		PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Shared: domain.ConnectionIDs(p.Shared),
 		Secrets: e.secrets.deleted, KeptSecrets: e.secrets.kept, Erased: done, Before: e.erasedBefore,
 	}
 	report.Accounts = nil // they are in the record
-	for _, c := range p.Shared {
-		report.Shared = append(report.Shared, c.ID)
-	}
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}

@@ -254,8 +254,12 @@ func (r rebuildRun) runs(
 	case hasService:
 		return "", stop, nil
 	}
+	paused, err := r.ops.Paused(ctx, domain.PauseProjection, rebuild.Projection)
+	if err != nil {
+		return "", stop, err
+	}
 	*remaining, where = hereGoesOn, "runs in this command: no service folds this read model"
-	if r.paused(ctx, rebuild.Projection) {
+	if paused { // a service may fold it after the pause
 		*remaining, where = pausedGoesOn, "waits: an operator has paused this read model"
 	}
 	stop, err = runHere(ctx, r.parts, rebuild.Projection)
@@ -307,15 +311,6 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 		rebuild = next
 	}
 	return r.printResult(rebuild)
-}
-
-// paused reports whether an operator has paused a read model. It is then not known whether a service
-// folds it.
-func (r rebuildRun) paused(ctx context.Context, name string) bool {
-	pauses, err := r.ops.Pauses(ctx)
-	return err == nil && slices.ContainsFunc(pauses, func(p domain.Pause) bool {
-		return p.Kind == domain.PauseProjection && p.Name == name
-	})
 }
 
 func (r rebuildRun) printResult(rebuild operator.Rebuild) error {

@@ -138,6 +138,11 @@ func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) 
 // Pauses lists the current pauses.
 func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
 
+// Paused reports whether an operator has paused a target.
+func (d *Views) Paused(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
+	return d.pauses.Paused(ctx, kind, name)
+}
+
 // Rebuilds lists rebuilds, newest first.
 func (d *Views) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
 	return d.rebuilds.List(ctx)

@@ -43,7 +43,7 @@ func (e Eraser) Secrets(ctx context.Context, erased []int64, refs, shared []stri
 			from secrets s where ref = any($2) or ref = any($3) or ref in (
 				select g.secret_ref from grants g join granted_connections c using (platform, app, person)
 				where c.connection_id = any($1))) affected`,
-		append([]int64{}, erased...), refs, append([]string{}, shared...)).Scan(&deleted, &kept)
+		notNil(erased), refs, notNil(shared)).Scan(&deleted, &kept)
 	return deleted, kept, pg.Wrap("count the secrets of connections", err)
 }
 

@@ -48,7 +48,7 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections [
 }
 
 // notNil returns a list that is never SQL null.
-func notNil(list []string) []string { return append([]string{}, list...) }
+func notNil[T any](list []T) []T { return append([]T{}, list...) }
 
 // ConnectionsOf returns the connections of all agencies that are linked to a grant, by ID.
 func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {

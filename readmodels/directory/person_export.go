@@ -66,18 +66,11 @@ func (p People) Export(
 }
 
 func personArgs(p domain.Person) pgx.NamedArgs {
-	ids := func(connections []domain.PersonConnection) []int64 {
-		list := make([]int64, len(connections))
-		for i, c := range connections {
-			list[i] = c.ID
-		}
-		return list
-	}
 	// an empty list, because nil would become null
 	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
 	return pgx.NamedArgs{
 		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles),
-		"connections": ids(p.Connections), "shared": ids(p.Shared),
+		"connections": own(domain.ConnectionIDs(p.Connections)), "shared": own(domain.ConnectionIDs(p.Shared)),
 	}
 }
 
