@@ -128,6 +128,47 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status)
 }
 
+// A name that shows nothing, or that turns the direction of the sentence around it, is refused
+// where it is sent, as are numbers of platforms that do not exist. Texts of posts are not names.
+func TestNamesThatMisleadAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setupFed(t)
+	account := func(name string) string {
+		return `{"type":"directory.account.v1","data":{"id":"` + client2 + `","row_id":12,"parent_account":"` + agency + `","name":"` + name + `","active":true}}`
+	}
+	before := len(b.facts.Records(domain.TopicDirectory))
+	fed := b.feed("",
+		account(" \u3000"), account("\u200b"), account("Mara\u202egnp"), category(41, "\u2067x", "2026-01-01T10:00:00Z"),
+		`{"type":"directory.connection.v1","data":{"id":5,"member_id":7,"p_id":5}}`,
+		`{"type":"directory.social_account.v1","data":{"id":5,"parent_account":"`+agency+`","account_id":"`+client1+`","member_id":7,"connection_id":5,"p_id":3,"a_type":9,"external_id":"1"}}`,
+		`{"type":"directory.subscription.v1","data":{"id":5,"account_id":"`+client1+`","plan":"x","currency":"Euro","starts_at":"2026-01-01T00:00:00Z"}}`,
+	)
+	require.Equal(t, 7, fed.Refused, fed.body)
+	for i, reason := range []string{
+		"name shows nothing", "name shows nothing", "name contains a control character of text direction", "direction",
+		"p_id 5 is not a platform; use one of 1", "a_type 9", "write it like EUR",
+	} {
+		require.Contains(t, fed.Lines[i].Reason, reason)
+	}
+	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+	fed = b.feed("", account("\u200fפרחים 2"), category(41, "", "2026-01-01T10:00:00Z"),
+		`{"type":"directory.connection.v1","id":"5","erase":true}`,
+		`{"type":"directory.subscription.v1","data":{"id":5,"account_id":"`+client1+`","plan":"x","currency":"eur","starts_at":"2026-01-01T00:00:00Z"}}`)
+	require.Zero(t, fed.Refused, fed.body)
+	status, entity := b.entity("subscription/5")
+	require.Equal(t, http.StatusOK, status)
+	require.Equal(t, "EUR", entity["data"].(map[string]any)["currency"])
+
+	local := setupTenants(t)
+	for _, path := range []string{"/api/accounts", "/api/users"} {
+		for _, name := range []string{"\u200b", "Mara\u202egnp", "a\u2028b"} {
+			a := local.ask(http.MethodPost, path, `{"name":"`+name+`","email":"office@mill.example.com"}`, "Authorization: Bearer "+local.token(agency, "agency"))
+			require.Equal(t, http.StatusBadRequest, a.status, a.body)
+			require.Equal(t, "name", a.failure(t).Errors[0].Field)
+		}
+	}
+}
+
 // With atomic=true, one invalid line causes all to be refused, and the response lists every invalid
 // line. An import that the log did not acknowledge is an error; repeating the request is safe.
 func TestAtomicImportRefusesAllLines(t *testing.T) {

@@ -206,6 +206,7 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		`{"account":"` + client1 + `","platform":1,"external_id":"1 2","name":"n"}`:                    {http.StatusBadRequest, "external_id"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"","name":"n"}`:                       {http.StatusBadRequest, "external_id"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":" "}`:                      {http.StatusBadRequest, "name"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"Mara\u202egnp"}`:          {http.StatusBadRequest, "text direction"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"bob"}`:         {http.StatusBadRequest, "user"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`: {http.StatusUnprocessableEntity, "not an active user"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","tokens":1}`:           {http.StatusBadRequest, "unknown member"},

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -33,9 +35,6 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	if err := json.Unmarshal(line, &l); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("is not a JSON object: %w", err)
 	}
-	if l.Erase {
-		l.Data = json.RawMessage("{}")
-	}
 	at := now
 	if l.UpdatedAt != nil {
 		at = *l.UpdatedAt
@@ -44,23 +43,15 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		return nil, fmt.Errorf("updated_at %s is in the future or has an invalid year; check the clock",
 			at.UTC().Format(time.RFC3339))
 	}
+	if l.Erase {
+		return erasureLine(l.Type, l.ID, registry, at)
+	}
 	data, err := registry.Decode(l.Type, l.Data)
 	if err != nil {
 		return nil, err
 	}
 	entity, isEntity := data.(domain.DirectoryEntity)
 	switch post, isPost := data.(domain.PostRegistered); {
-	case l.Erase && (!isEntity || l.ID == ""):
-		return nil, errors.New("an erasure needs an id and a directory type")
-	case l.Erase:
-		if err := checkMainAppID(domain.EntityKind(entity), l.ID); err != nil {
-			return nil, err
-		}
-		id := lowerHexID(l.ID)
-		if kind := domain.EntityKind(entity); kind == domain.KindAccount || kind == domain.KindUser {
-			err = required("id", &id)
-		}
-		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, at)}, err
 	case isPost && l.UpdatedAt != nil:
 		return nil, errors.New("the time of a post is data.registered_at; remove updated_at")
 	case isPost:
@@ -81,7 +72,46 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	if entity, err = canonicalEntity(entity); err != nil {
 		return nil, err
 	}
+	if err := checkTexts(entity); err != nil {
+		return nil, err
+	}
 	return []domain.Draft{EntityDraft(entity, at)}, nil
+}
+
+func erasureLine(eventType, id string, registry *domain.Registry, at time.Time) ([]domain.Draft, error) {
+	kind, isEntity := strings.CutPrefix(eventType, domain.TopicDirectory+".")
+	if kind, _, _ = strings.Cut(kind, "."); !isEntity || !registry.Knows(eventType) || id == "" {
+		return nil, errors.New("an erasure needs an id and a directory type")
+	}
+	if err := checkMainAppID(kind, id); err != nil {
+		return nil, err
+	}
+	id = lowerHexID(id)
+	if kind == domain.KindAccount || kind == domain.KindUser {
+		if err := required("id", &id); err != nil {
+			return nil, err
+		}
+	}
+	return []domain.Draft{EraseDraft(kind, id, at)}, nil
+}
+
+// checkTexts refuses texts of an entity that would mislead readers: any text with a control
+// character of text direction, and a name that shows nothing. An empty name is unknown.
+func checkTexts(entity domain.DirectoryEntity) error {
+	for field, value := range reflect.ValueOf(entity).Fields() {
+		if value.Kind() != reflect.String {
+			continue
+		}
+		err := domain.CheckDirection(value.String())
+		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {
+			err = errors.New(`shows nothing; send a text with a letter, digit or symbol, or "" if it is unknown`)
+		}
+		if err != nil {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			return fmt.Errorf("%s %w", name, err)
+		}
+	}
+	return nil
 }
 
 // checkMainAppID refuses ids in the range of entities that are connected in ledgerboard.
@@ -137,6 +167,7 @@ func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, e
 		entity = e
 	case domain.DirectorySubscription:
 		err = required("account_id", &e.AccountID)
+		e.Currency = strings.ToUpper(e.Currency)
 		e.StartsAt, e.EndsAt = stored(e.StartsAt), storedAt(e.EndsAt)
 		entity = e
 	}

@@ -251,9 +251,13 @@ func checkName(bad *domain.FieldErrors, field string, text *string, required boo
 	switch {
 	case *text == "" && required:
 		bad.Addf(field, "is required")
-	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text),
-		strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
+	case *text == "":
+	case utf8.RuneCountInString(*text) > MaxName:
 		bad.Addf(field, "must be one line of at most %d characters", MaxName)
+	default:
+		if err := domain.CheckName(*text); err != nil {
+			bad.Addf(field, "%s", err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -187,13 +188,13 @@ func (e DirectoryMember) Validate() error { return checkLengths(e.AccountID) }
 
 // Validate checks what a fold depends on.
 func (e DirectoryConnection) Validate() error {
-	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType))
+	return errors.Join(checkKnown(e.Platform), checkAccountType(e.AccountType))
 }
 
 // Validate checks what a fold depends on.
 func (e DirectorySocialAccount) Validate() error {
 	return errors.Join(
-		checkPlatform(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID),
+		checkKnown(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID),
 	)
 }
 
@@ -201,7 +202,14 @@ func (e DirectorySocialAccount) Validate() error {
 func (e DirectoryPlannedPost) Validate() error { return checkLengths(e.ExternalID) }
 
 // Validate checks what a fold depends on.
-func (e DirectorySubscription) Validate() error { return checkLengths(e.AccountID) }
+func (e DirectorySubscription) Validate() error {
+	if e.Currency != "" && !currencyForm.MatchString(e.Currency) {
+		return fmt.Errorf("currency %.20q is not a code of ISO 4217; write it like EUR", e.Currency)
+	}
+	return checkLengths(e.AccountID)
+}
+
+var currencyForm = regexp.MustCompile(`^[A-Za-z]{3}$`)
 
 // EventType implements [Data].
 func (DirectoryAccount) EventType() string { return "directory.account.v1" }

@@ -151,4 +151,4 @@ type ConnectionStateChanged struct {
 func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
 
 // Validate checks what a fold depends on.
-func (e ConnectionStateChanged) Validate() error { return checkPlatform(e.Platform) }
+func (e ConnectionStateChanged) Validate() error { return checkKnown(e.Platform) }

@@ -108,20 +108,6 @@ func Storable(text string, most int) string {
 	return text[:most]
 }
 
-// maxSmall is the largest value of a smallint column. Projections convert to it without a check.
-const maxSmall = 1<<15 - 1
-
-func checkAccountType(t AccountType) error { return checkSmall("a_type", int(t)) }
-
-func checkPlatform(p Platform) error { return checkSmall("p_id", int(p)) }
-
-func checkSmall(name string, n int) error {
-	if n < 0 || n > maxSmall {
-		return fmt.Errorf("%s %d is out of range", name, n)
-	}
-	return nil
-}
-
 // FirstComputedID is the lowest id of entities that are connected in ledgerboard: 2^52. The main
 // application's ids are lower. All ids are below 2^53, so a JavaScript number can hold them.
 const FirstComputedID = int64(1) << 52

@@ -284,9 +284,19 @@ func validateReading(t Tenant, p Platform, at time.Time) error {
 
 func checkKnown(p Platform) error {
 	if !p.Valid() {
-		return fmt.Errorf("p_id %d is not one of 1, 3, 4, 6", int(p))
+		return fmt.Errorf("p_id %d is not a platform; use one of %s", int(p), PlatformNumbers())
 	}
 	return nil
+}
+
+// checkAccountType accepts the types of all platforms, because a directory may set one where the
+// platform has no types.
+func checkAccountType(t AccountType) error {
+	switch t {
+	case 0, LinkedInProfile, LinkedInCompanyPage:
+		return nil
+	}
+	return fmt.Errorf("a_type %d is not a type of account; use one of %s, or omit it", int(t), AccountTypeNumbers())
 }
 
 func checkPositive(socialAccount int64) error {

@@ -138,12 +138,13 @@ func (reg Registration) check() (externalID string, err error) {
 			"must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
 		return "", domain.InvalidField("external_id", "must be 1 to 200 visible ASCII characters without spaces")
-	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered ||
-		strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
+	case reg.Name == "" || utf8.RuneCountInString(reg.Name) > maxRegistered:
 		return "", domain.InvalidField("name", "must be one line of 1 to 200 characters")
-	default:
-		return id, nil
 	}
+	if err := domain.CheckName(reg.Name); err != nil {
+		return "", domain.InvalidField("name", err.Error())
+	}
+	return id, nil
 }
 
 func (r Registrations) agencyOf(

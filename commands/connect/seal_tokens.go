@@ -189,7 +189,7 @@ func (o offered) tokenOf(person string) string {
 
 func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 	w := waiting{
-		Person: c.PersonID, Name: c.Name, Declined: c.Declined,
+		Person: c.PersonID, Name: domain.PlainName(c.Name), Declined: c.Declined,
 		Tokens: commands.StoredTokens{
 			AccessToken: c.Tokens.AccessToken, RefreshToken: c.Tokens.RefreshToken, ExpiresAt: c.Tokens.ExpiresAt,
 			RefreshExpiresAt: c.Tokens.RefreshExpiresAt, OwnLogin: signIn.Facts().LoginBy != 0,
@@ -197,6 +197,8 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 		},
 	}
 	for _, o := range c.Offered {
+		o.Username = domain.PlainName(o.Username)
+		o.Name = cmp.Or(domain.PlainName(o.Name), o.Username)
 		w.Offered = append(w.Offered, offered(o))
 	}
 	return w
