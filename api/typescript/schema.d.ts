@@ -2768,10 +2768,10 @@ export interface components {
             /** @description Says what is wrong and what to do. Null if there is no problem. For an account that waits for a sign-in, it also mentions an operator's pause or a missing subscription. */
             reason: string | null;
             /**
-             * @description The error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
+             * @description The error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid, unknown or internal. Null after a success.
              * @enum {string|null}
              */
-            reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
+            reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "unknown" | "internal" | null;
             /**
              * Format: date-time
              * @description The earliest time of the next attempt after a failure; null if there was no failure, or if the account is not read.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,21 +107,6 @@ func backOff(failures int, longest time.Duration) time.Duration {
 
 const maxReason = 500 // bytes
 
-var advice = map[platforms.Class]string{
-	platforms.ClassReconnect: "Connect the account again: a person must sign in to the platform.",
-	platforms.ClassPermission: "Connect the account again and grant all requested permissions. The person must be " +
-		"an administrator of the page.",
-	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens " +
-		"often, set LEDGERBOARD_QUOTAS to the quota that the platform shows for your app, request a higher quota " +
-		"there, or read less often.",
-	platforms.ClassRetry:    "No action is needed. The reading is retried automatically.",
-	platforms.ClassNotFound: "Check whether the page or profile still exists. If not, disconnect it.",
-	platforms.ClassBlocked: "The platform has blocked access because of a policy violation. Check the platform's " +
-		"notices.",
-	platforms.ClassInvalid: "This is an error in the configuration or in ledgerboard. Check the settings of the " +
-		"platform's address, version and client.",
-}
-
 func classOf(err error) string {
 	if class := platforms.ClassOf(err); class != "" {
 		return string(class)
@@ -144,21 +130,19 @@ func ReconnectReason(err error) string {
 	} else if errors.Is(err, errNoToken) {
 		why = "There is no token for this connection"
 	}
-	return why + ". " + advice[platforms.ClassReconnect]
+	problem := cmp.Or(platforms.ProblemOf(err), platforms.Problem(platforms.ClassReconnect))
+	return why + ". " + platforms.AdviceOn(problem, 0).Agency
 }
 
 // reasonFor returns the reason for a failure for operators: what was wrong, then what to do. It
 // contains the platform's error code but never the platform's text.
 func reasonFor(err error) string {
-	text, whatToDo := domain.Storable(err.Error(), maxReason), advice[platforms.ClassOf(err)]
-	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
-		whatToDo = "No action is needed now. The account is read again when the platform allows. If this happens " +
-			"often, the quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set " +
-			"LEDGERBOARD_QUOTAS to the part that is left for ledgerboard, so that readings are spread over the day."
-	}
-	if whatToDo == "" {
+	text := domain.Storable(err.Error(), maxReason)
+	problem := platforms.ProblemOf(err)
+	if problem == "" {
 		return text
 	}
+	whatToDo := platforms.AdviceOn(problem, 0).Operator
 	return strings.TrimSuffix(text, ".") + ". " + whatToDo
 }
 

@@ -43,7 +43,7 @@ func TestEveryClassOfFailure(t *testing.T) {
 		"hiccup":        {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "retried automatically"},
 		"deleted":       {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
 		"blocked":       {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
-		"our fault":     {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "error in the configuration"},
+		"our fault":     {throttle(3001, 0), platforms.ClassInvalid, time.Hour, false, "error in the configuration"},
 		"somebody else": {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,38 @@ const (
 	ClassBlocked           Class = "blocked"            // blocked for a policy violation: make no more calls
 	ClassNoData            Class = "no_data"            // no such data (too few viewers, too old); the token is valid
 	ClassInvalid           Class = "invalid"            // our request or configuration is invalid: do not retry
+	ClassUnknown           Class = "unknown"            // refused with a code that we do not know: blames nobody
+)
+
+// Repeats reports whether repeating the same call helps.
+func (c Class) Repeats() bool { return c == ClassThrottled || c == ClassRetry }
+
+// About is what an [Error] is about. It changes nothing for anything else.
+type About string
+
+// What errors are about, from the narrowest to the widest.
+const (
+	AboutObject   About = "object"   // one post, page of a list, metric, or part of a reading
+	AboutAccount  About = "account"  // one page or profile
+	AboutGrant    About = "grant"    // what one person granted to one app
+	AboutApp      About = "app"      // one app of ours: the operator must act
+	AboutPlatform About = "platform" // all calls to the platform
+)
+
+// Problem refines a [Class] where people must do something else than for the other errors of that
+// class. [AdviceOn] has the advice. Without a refinement, it is the class.
+type Problem string
+
+// The problems that refine a class.
+const (
+	ProblemRoleLost   Problem = "role_lost"   // reconnect: by a person with a role on the page
+	ProblemTwoFactor  Problem = "two_factor"  // permission: the platform requires two-factor authentication
+	ProblemOtherApp   Problem = "other_app"   // permission: the token is not that of the app with our secret
+	ProblemMoved      Problem = "moved"       // not_found: the page was merged or has a new ID
+	ProblemAppBlocked Problem = "app_blocked" // blocked: the platform switched off our app
+	ProblemApp        Problem = "app"         // invalid: the platform does not accept our app's ID, secret or scopes
+	ProblemVersion    Problem = "version"     // invalid: the platform no longer supports the version that we use
+	ProblemOwnQuota   Problem = "own_quota"   // throttled: by the configured budget, not by the platform
 )
 
 // Sentinel errors.
@@ -46,6 +78,8 @@ var (
 // forever.
 type Error struct {
 	Class           Class
+	About           About   // "": see [AboutOf]
+	Problem         Problem // "": see [ProblemOf]
 	Platform        domain.Platform
 	Op              string        // our name of the call, for example "page_insights"
 	Status          int           // HTTP status; 0 without an answer
@@ -102,10 +136,33 @@ func (e *Error) Unwrap() error { return e.cause }
 // ClassOf returns the class of the first [Error] in err's chain, otherwise "".
 func ClassOf(err error) Class { return errorIn(err).Class }
 
-// wholeConnection reports whether an error affects more than the current object.
-func wholeConnection(err error) bool {
-	return slices.Contains([]Class{ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry}, ClassOf(err))
+// AboutOf returns what the first [Error] in err's chain is about, or "" without one. A call that the
+// caller canceled or that this program refused says nothing about what it asked for.
+func AboutOf(err error) About {
+	e := errorIn(err)
+	switch {
+	case e.About != "" || e.Class == "":
+		return e.About
+	case IsCanceled(err) || Refused(err):
+		return AboutPlatform
+	case e.Class == ClassReconnect:
+		return AboutGrant
+	case e.Class == ClassBlocked, e.Class == ClassThrottled:
+		return AboutAccount
+	}
+	switch placeOf(e.Op) {
+	case placeAccount:
+		return AboutAccount
+	case placeSignIn, placeRenewal:
+		return AboutGrant
+	default:
+		return AboutObject
+	}
 }
+
+// beyondObject reports whether an error is about more than the object that a call asked for, so that
+// the calls for other objects would fail too.
+func beyondObject(err error) bool { return err != nil && AboutOf(err) != AboutObject }
 
 // asError returns the first Error in err's chain, or nil.
 func asError(err error) *Error {

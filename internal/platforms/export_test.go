@@ -30,6 +30,24 @@ func PutMetric(metric string) (counts domain.Counts, ok bool) {
 	return s.Counts, true
 }
 
+// Problems returns the classes and problems, each of which needs advice.
+func Problems() (all []Problem) {
+	for _, class := range []Class{
+		ClassReconnect, ClassPermission, ClassThrottled, ClassRetry, ClassUnsupportedMetric, ClassNotFound, ClassBlocked,
+		ClassNoData, ClassInvalid, ClassUnknown,
+	} {
+		all = append(all, Problem(class))
+	}
+	for _, rules := range [][]rule{graphRules, linkedInRules, tikTokRules} {
+		for _, r := range rules {
+			if r.problem != "" {
+				all = append(all, r.problem)
+			}
+		}
+	}
+	return append(all, ProblemOwnQuota)
+}
+
 // TabledMetrics returns the post metrics in the clients' tables, by client.
 func TabledMetrics() map[string][]string {
 	tabled := map[string][]string{}

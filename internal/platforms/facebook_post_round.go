@@ -152,7 +152,7 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 			case a.err == nil:
 			case a.err.Class == ClassRetry:
 				unclear = a.err
-			case wholeConnection(a.err):
+			case beyondObject(a.err):
 				err = a.err
 			case a.err.Class == ClassUnsupportedMetric:
 				metric := a.plan.metrics[0]
@@ -221,7 +221,7 @@ func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswe
 func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error) {
 	out := nodeAnswer{question: q}
 	err := r.get(ctx, r.kind.op, r.t, q.post.ID, r.query(q.plan), &out.node)
-	if wholeConnection(err) {
+	if beyondObject(err) {
 		return nil, err
 	}
 	out.err = asError(err)
@@ -257,7 +257,7 @@ func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 		// metrics and a period: a single retired metric would make the call fail, and reels have no
 		// period.
 		err := r.get(ctx, "video_insights", r.t, q.post.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
-		if wholeConnection(err) {
+		if beyondObject(err) {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,11 +30,18 @@ type graph struct {
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
 	g := &graph{
-		httpClient: &httpClient{cfg: cfg, platform: p, client: client, classify: classifyGraph, wait: metaWait},
+		httpClient: &httpClient{cfg: cfg, platform: p, client: client, wait: metaWait},
 		endpoint:   endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
 		refused:     newNegativeCache(RefusedFor, cfg.Now, true),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
 		single:      newNegativeCache(permissionTTL, cfg.Now, false),
+	}
+	g.classify = func(ans answer) *Error {
+		e := classifyGraph(ans)
+		if e != nil && e.Problem == ProblemOtherApp && endpoint.ClientSecret == "" { // the app requires a proof
+			e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
+		}
+		return e
 	}
 	g.usage = func(h http.Header) []Usage { g.noteVersion(h); return metaUsage(h) }
 	return g
@@ -141,54 +147,15 @@ func classifyGraph(ans answer) *Error {
 		return byStatus(ans)
 	}
 	e := envelope.Error.v
-	return &Error{
-		Class: e.class(ans.status), Code: string(e.Code), Subcode: int(e.Subcode.n), PlatformMessage: string(e.Message),
+	known := classified(graphRules, ans, string(e.Code), int(e.Subcode.n), string(e.Message))
+	if known.Class == ClassUnknown && bool(e.Transient) {
+		known.Class = ClassRetry
 	}
-}
-
-// Subcodes that change the class.
-const (
-	subcodeInvisible      = 33      // the object is deleted or invisible to the token
-	subcodeBeforeBusiness = 2108006 // the media was posted before the account became a business account
-)
-
-//nolint:cyclop // a table of codes reads best in one place
-func (e graphError) class(status int) Class {
-	var code count
-	_ = code.UnmarshalJSON([]byte(e.Code))
-	message := string(e.Message)
-	switch n := code.n; {
-	case e.Subcode.n == subcodeBeforeBusiness, n == 10 && strings.Contains(message, "Not enough viewers"):
-		return ClassNoData
-	case n == 190, n == 102:
-		return ClassReconnect
-	case n == 4, n == 17, n == 32, n == 341, n == 613, n >= 80000 && n <= 80014:
-		return ClassThrottled
-	case n == 368:
-		return ClassBlocked
-	case n == 100 && e.Subcode.n == subcodeInvisible, n == 803:
-		return ClassNotFound
-	case n == 100 && isMetricMessage(message):
-		return ClassUnsupportedMetric
-	case n == 100: // an invalid request, even with HTTP 500: a retry does not help
-		return ClassInvalid
-	case n == 1, n == 2, bool(e.Transient):
-		return ClassRetry
-	case n == 3, n == 10, n >= 200 && n <= 299:
-		return ClassPermission
-	default:
-		return statusClass(status)
-	}
+	return known
 }
 
 // codeWrongRequest is Meta's code for any invalid request, including an unknown metric.
 const codeWrongRequest = "100"
-
-// isMetricMessage reports whether Meta refuses a metric. The message does not say which one.
-func isMetricMessage(message string) bool {
-	return strings.Contains(message, "must be a valid insights metric") ||
-		strings.Contains(message, "must be one of the following values:")
-}
 
 var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
@@ -203,5 +170,5 @@ func badField(e *Error) string {
 // oversized reports whether a call failed because it requested too much data.
 func oversized(err error) bool {
 	e := errorIn(err)
-	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.PlatformMessage, "reduce the amount of data"))
+	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage)
 }

@@ -51,6 +51,7 @@ type call struct {
 }
 
 type answer struct {
+	place  place
 	status int
 	header http.Header
 	body   []byte
@@ -116,6 +117,7 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 	}
 	started := time.Now()
 	ans, failure := c.exchange(ctx, req)
+	ans.place = placeOf(req.op)
 	if req.classify == nil {
 		req.classify = c.classify
 	}
@@ -224,17 +226,6 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 		r.Header.Set("Authorization", "Bearer "+req.token)
 	}
 	return r, nil
-}
-
-func statusClass(status int) Class {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return ClassThrottled
-	case status >= http.StatusInternalServerError:
-		return ClassRetry
-	default:
-		return ClassInvalid
-	}
 }
 
 // byStatus classifies an answer without a usable body, usually a proxy's page. A 401 without the

@@ -67,8 +67,13 @@ func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]
 	if err := g.check("media_insights", t); err != nil {
 		return nil, err
 	}
-	return eachPost(ctx, t, posts, g.media)
+	return inParts(posts, 1, func(part []Post) ([]PostSnapshot, error) {
+		snap, err := g.media(ctx, t, part[0])
+		return []PostSnapshot{snap}, err
+	})
 }
+
+const opMedia = "media_node" // the list of media is "media"
 
 type mediaNode struct {
 	MediaType   text  `json:"media_type"`
@@ -81,17 +86,17 @@ type mediaNode struct {
 // even if insights are refused. Views also serve as impressions; there are no clicks.
 func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
-		return failedPost(p, invalid(g.platform, "media_insights", "id is not a Graph ID"))
+		return PostSnapshot{Post: p, Err: invalid(g.platform, "media_insights", "id is not a Graph ID")}, nil
 	}
 	var node mediaNode
 	readNode := func() error {
 		q := url.Values{"fields": {"id,media_type,media_product_type,like_count,comments_count"}}
-		return g.get(ctx, "media", t, p.ID, q, &node)
+		return g.get(ctx, opMedia, t, p.ID, q, &node)
 	}
 	typed := mediaMetrics(p.Type) != nil
 	if !typed {
 		if err := readNode(); err != nil {
-			return failedPost(p, err)
+			return PostSnapshot{}, err
 		}
 		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
 	}
@@ -99,8 +104,8 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	answer, refusal := g.insights(ctx, insightCall{
 		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
 	}, requested)
-	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
-		return failedPost(p, refusal)
+	if refusal != nil && (beyondObject(refusal) || ClassOf(refusal) == ClassNotFound) {
+		return PostSnapshot{}, refusal
 	}
 	values := map[string]*int64{}
 	for _, metric := range requested {
@@ -109,7 +114,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	if p.Type != TypeStory && (values["likes"] == nil || values["comments"] == nil) {
 		if typed {
 			if err := readNode(); err != nil {
-				return failedPost(p, err)
+				return PostSnapshot{}, err
 			}
 		}
 		values["likes"] = cmp.Or(values["likes"], node.Likes.ptr())
@@ -130,7 +135,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		}
 	}
 	if snap.Counts == (domain.Counts{}) && refusal != nil {
-		return failedPost(p, refusal)
+		return PostSnapshot{}, refusal
 	}
 	return snap, nil
 }

@@ -189,23 +189,7 @@ func classifyLinkedIn(ans answer) *Error {
 		}
 		return e
 	}
-	return &Error{
-		Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n),
-		PlatformMessage: string(body.Message),
-	}
-}
-
-func (e linkedInError) class(status int) Class {
-	codes := map[text]Class{
-		"EXPIRED_ACCESS_TOKEN": ClassReconnect, "REVOKED_ACCESS_TOKEN": ClassReconnect,
-		"INVALID_ACCESS_TOKEN": ClassReconnect,
-		"ACCESS_DENIED":        ClassPermission, "VERSION_MISSING": ClassInvalid, "NONEXISTENT_VERSION": ClassInvalid,
-	}
-	statuses := map[int]Class{
-		http.StatusUnauthorized: ClassReconnect, http.StatusForbidden: ClassPermission,
-		http.StatusNotFound: ClassNotFound, // also means that a product was not granted
-	}
-	return cmp.Or(codes[e.Code], statuses[status], statusClass(status))
+	return classified(linkedInRules, ans, string(body.Code), int(body.ServiceCode.n), string(body.Message))
 }
 
 // classifyLinkedInOAuth classifies an error of the token endpoint, which is a flat object.
@@ -217,8 +201,5 @@ func classifyLinkedInOAuth(ans answer) *Error {
 	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
 		return classifyLinkedIn(ans)
 	}
-	return &Error{
-		Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error),
-		PlatformMessage: string(body.Description),
-	}
+	return classified(oauthRules, ans, string(body.Error), 0, string(body.Description))
 }

@@ -98,7 +98,10 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 		return nil, err
 	}
 	if urn == "" {
-		return eachPost(ctx, t, posts, l.memberPost)
+		return inParts(posts, 1, func(part []Post) ([]PostSnapshot, error) {
+			snap, err := l.memberPost(ctx, t, part[0])
+			return []PostSnapshot{snap}, err
+		})
 	}
 	return l.pagePosts(ctx, t, urn, posts)
 }
@@ -179,14 +182,17 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		snap.Err = invalid(l.platform, "member_post", "id is not the URN of a share or ugcPost")
 		return snap, nil
 	}
+	var failure error
 	for _, m := range memberPostMetrics {
 		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
 		switch class := ClassOf(err); {
 		case err == nil:
 			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" has no value")
-		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
-			return failedPost(p, err)
+		case beyondObject(err), class == ClassPermission, class == ClassNotFound,
+			failure != nil && snap.Counts == domain.Counts{}: // the second failure, and nothing was read
+			return PostSnapshot{}, err
 		default:
+			failure = err
 			snap.put(m.name, nil, reasonOf(class), asError(err).detail())
 		}
 	}

@@ -136,10 +136,3 @@ func oauthTokens(body []byte) (oauthReply, bool) {
 	}
 	return one.v, one.v.AccessToken != ""
 }
-
-// oauthClass classifies the error codes of RFC 6749 §5.2, which LinkedIn and TikTok use.
-func oauthClass(word string, status int) Class {
-	return cmp.Or(map[string]Class{
-		"invalid_grant": ClassReconnect, "server_error": ClassRetry, "temporarily_unavailable": ClassRetry,
-	}[word], statusClass(status))
-}

@@ -122,42 +122,104 @@ func TestLongListOfAllowedMetrics(t *testing.T) {
 	}
 }
 
-// Meta's errors are classified by code and subcode, never by status.
+// Meta's errors are classified by code and subcode first, then by what was asked. Words decide only
+// where Meta has no code.
 func TestMetaErrorClasses(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]platforms.Class{
-		`{"error":{"message":"m","code":190,"error_subcode":463}}`:                                              platforms.ClassReconnect,
-		`{"error":{"message":"m","code":"190"}}`:                                                                platforms.ClassReconnect,
-		`{"error":{"message":"m","code":102}}`:                                                                  platforms.ClassReconnect,
-		`{"error":{"message":"m","code":10}}`:                                                                   platforms.ClassPermission,
-		`{"error":{"message":"m","code":200}}`:                                                                  platforms.ClassPermission,
-		`{"error":{"message":"m","code":299}}`:                                                                  platforms.ClassPermission,
-		`{"error":{"message":"m","code":3}}`:                                                                    platforms.ClassPermission,
-		`{"error":{"message":"(#10) Not enough viewers for the media to show insights","code":10}}`:             platforms.ClassNoData,
-		`{"error":{"message":"m","code":4}}`:                                                                    platforms.ClassThrottled,
-		`{"error":{"message":"m","code":4,"error_subcode":2108006}}`:                                            platforms.ClassNoData,
-		`{"error":{"message":"m","code":341}}`:                                                                  platforms.ClassThrottled,
-		`{"error":{"message":"m","code":80014}}`:                                                                platforms.ClassThrottled,
-		`{"error":{"message":"m","code":1}}`:                                                                    platforms.ClassRetry,
-		`{"error":{"message":"m","code":2}}`:                                                                    platforms.ClassRetry,
-		`{"error":{"message":"m","code":999,"is_transient":true}}`:                                              platforms.ClassRetry,
-		`{"error":{"message":"(#100) The value must be a valid insights metric","code":100}}`:                   platforms.ClassUnsupportedMetric,
-		`{"error":{"message":"(#100) metric[0] must be one of the following values: reach, views","code":100}}`: platforms.ClassUnsupportedMetric,
-		`{"error":{"message":"(#100) Tried accessing nonexisting field (x)","code":100}}`:                       platforms.ClassInvalid,
-		`{"error":{"message":"m","code":100,"error_subcode":33}}`:                                               platforms.ClassNotFound,
-		`{"error":{"message":"m","code":803}}`:                                                                  platforms.ClassNotFound,
-		`{"error":{"message":"m","code":368}}`:                                                                  platforms.ClassBlocked,
-		`{"error":{"message":"m","code":3001,"error_subcode":1504028}}`:                                         platforms.ClassInvalid,
-		`{"error":"surprise"}`:                                                                                  platforms.ClassRetry,
-	} {
-		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
-		requireClass(t, want, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	type verdict struct {
+		class   platforms.Class
+		about   platforms.About
+		problem platforms.Problem
 	}
-	// Since 2026-10-27 `GET /?ids=` is refused with code 100 and HTTP 500: an invalid request,
-	// which must never count as an outage.
-	wrong := `{"error":{"message":"(#100) deprecated","code":100,"is_transient":true}}`
-	client := canned(t, always(http.StatusInternalServerError, wrong)).client(t, domain.Facebook)
-	requireClass(t, platforms.ClassInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	reconnect := verdict{platforms.ClassReconnect, platforms.AboutGrant, "reconnect"}
+	permission := verdict{platforms.ClassPermission, platforms.AboutAccount, "permission"}
+	throttled := verdict{platforms.ClassThrottled, platforms.AboutAccount, "throttled"}
+	retry := verdict{platforms.ClassRetry, platforms.AboutAccount, "retry"}
+	invalid := verdict{platforms.ClassInvalid, platforms.AboutAccount, "invalid"}
+	notFound := verdict{platforms.ClassNotFound, platforms.AboutAccount, "not_found"}
+	moved := verdict{platforms.ClassNotFound, platforms.AboutAccount, platforms.ProblemMoved}
+	noData := verdict{platforms.ClassNoData, platforms.AboutAccount, "no_data"}
+	unsupported := verdict{platforms.ClassUnsupportedMetric, platforms.AboutAccount, "unsupported_metric"}
+	twoFactor := verdict{platforms.ClassPermission, platforms.AboutGrant, platforms.ProblemTwoFactor}
+	for body, want := range map[string]verdict{
+		`"message":"m","code":190,"error_subcode":463`: reconnect,
+		`"message":"m","code":"190"`:                   reconnect,
+		`"message":"m","code":102`:                     reconnect,
+		`"message":"m","code":463`:                     reconnect, // a subcode of 190 that came as the code
+		`"message":"(#190) The user must be an administrator of the page","code":190`: {platforms.ClassReconnect, platforms.AboutGrant, platforms.ProblemRoleLost},
+		`"message":"m","code":415,"error_subcode":1404120`:                            twoFactor,
+		`"message":"m","code":415,"error_subcode":2859009`:                            twoFactor,
+		`"message":"Invalid appsecret_proof provided in the API argument","code":100`: {platforms.ClassPermission, platforms.AboutGrant, platforms.ProblemOtherApp},
+
+		`"message":"m","code":10`:  permission,
+		`"message":"m","code":200`: permission,
+		`"message":"m","code":299`: permission,
+		`"message":"m","code":3`:   permission,
+		`"message":"(#10) Not enough viewers for the media to show insights","code":10`: noData,
+		`"message":"m","code":4,"error_subcode":2108006`:                                noData,
+		`"message":"m","code":4`:                                                  {platforms.ClassThrottled, platforms.AboutApp, "throttled"},
+		`"message":"m","code":341`:                                                throttled,
+		`"message":"m","code":80000`:                                              throttled,
+		`"message":"m","code":80014`:                                              throttled,
+		`"message":"m","code":80099`:                                              throttled,
+		`"message":"m","code":1`:                                                  retry,
+		`"message":"m","code":1,"error_subcode":99`:                               retry,
+		`"message":"m","code":2`:                                                  retry,
+		`"message":"m","code":999,"is_transient":true`:                            retry,
+		`"message":"m","code":21`:                                                 moved,
+		`"message":"m","code":100,"error_subcode":21`:                             moved,
+		`"message":"m","code":100,"error_subcode":33`:                             notFound,
+		`"message":"m","code":803`:                                                notFound,
+		`"message":"Object does not exist","code":100`:                            notFound, // the account itself, without a subcode
+		`"message":"m","code":100,"error_subcode":4242`:                           invalid,
+		`"message":"(#100) The value must be a valid insights metric","code":100`: unsupported,
+		`"message":"(#100) metric[0] must be one of the following values: reach, views","code":100`: unsupported,
+		`"message":"(#100) Tried accessing nonexisting field (x)","code":100`:                       invalid,
+		`"message":"m","code":3001,"error_subcode":1504028`:                                         invalid,
+		`"message":"API access blocked.","code":200`:                                                {platforms.ClassBlocked, platforms.AboutApp, platforms.ProblemAppBlocked},
+		`"message":"m","code":368`:                                                                  {platforms.ClassBlocked, platforms.AboutAccount, "blocked"},
+		`"message":"m","code":9876`:                                                                 {platforms.ClassUnknown, platforms.AboutAccount, "unknown"},
+	} {
+		client := canned(t, always(http.StatusBadRequest, `{"error":{`+body+`}}`)).client(t, domain.Facebook)
+		err := client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
+		got := verdict{platforms.ClassOf(err), platforms.AboutOf(err), platforms.ProblemOf(err)}
+		require.Equal(t, want, got, body)
+	}
+	for body, status := range map[string]int{
+		// Since 2026-10-27 `GET /?ids=` is refused with code 100 and HTTP 500: an invalid request,
+		// which must never count as an outage.
+		`{"error":{"message":"(#100) deprecated","code":100,"is_transient":true}}`: http.StatusInternalServerError,
+	} {
+		client := canned(t, always(status, body)).client(t, domain.Facebook)
+		requireClass(t, platforms.ClassInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	}
+	client := canned(t, always(http.StatusBadRequest, `{"error":"surprise"}`)).client(t, domain.Facebook)
+	requireClass(t, platforms.ClassRetry, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+}
+
+// A post that is refused is about that post. An expired version or an exhausted quota is not.
+func TestErrorsAreAboutWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		status int
+		body   string
+		post   platforms.About
+	}{
+		{http.StatusForbidden, `{"status":403,"code":"ACCESS_DENIED","message":"m"}`, platforms.AboutObject},
+		{http.StatusNotFound, `{"status":404,"message":"m"}`, platforms.AboutObject},
+		{http.StatusInternalServerError, `{"status":500,"message":"m"}`, platforms.AboutObject},
+		{http.StatusUpgradeRequired, `{"status":426,"code":"NONEXISTENT_VERSION","message":"m"}`, platforms.AboutPlatform},
+		{http.StatusUnauthorized, `{"status":401,"code":"REVOKED_ACCESS_TOKEN","message":"m"}`, platforms.AboutGrant},
+		{http.StatusTooManyRequests, `{"status":429,"message":"Application DAY limit is reached."}`, platforms.AboutApp},
+	} {
+		b := canned(t, always(tc.status, tc.body))
+		client := b.client(t, domain.LinkedIn)
+		snaps, err := client.PostMetrics(t.Context(), companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})
+		if tc.post == platforms.AboutObject && err == nil {
+			err = snaps[0].Err
+		}
+		require.Equal(t, tc.post, platforms.AboutOf(err), tc.body)
+	}
 }
 
 // One bad entry in a good batch answer affects that post only.

@@ -39,9 +39,9 @@ func (e *Error) scope() domain.QuotaScope {
 		return ""
 	case e.Platform == domain.TikTok:
 		return domain.QuotaPerOperation
-	case e.Platform == domain.LinkedIn && strings.Contains(e.PlatformMessage, "MEMBER"):
+	case e.Platform == domain.LinkedIn && memberQuota.in(e.PlatformMessage):
 		return domain.QuotaPerAccount
-	case e.Platform == domain.LinkedIn && strings.Contains(e.PlatformMessage, "Resource level"):
+	case e.Platform == domain.LinkedIn && resourceQuota.in(e.PlatformMessage):
 		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn, e.Code == "4":
 		return domain.QuotaPerApp

@@ -73,7 +73,7 @@ func TestPlatformWordsNotInErrors(t *testing.T) {
 		`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`: {
 			"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", "facebook page: invalid (HTTP 400, code 100)",
 		},
-		`{"error":{"code":"Erna Meier has left","message":"m"}}`: {"m", "facebook page: invalid (HTTP 400, code unreadable)"},
+		`{"error":{"code":"Erna Meier has left","message":"m"}}`: {"m", "facebook page: unknown (HTTP 400, code unreadable)"},
 	} {
 		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
 		err := client.accountErr(platforms.Target{AccessToken: "a/b=c", ExternalID: "1"})

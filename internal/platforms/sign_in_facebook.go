@@ -254,17 +254,10 @@ func classifyGraphCode(ans answer) *Error {
 	e := classifyGraph(ans)
 	switch {
 	case e == nil:
-	case isAppError(e.PlatformMessage):
-		e.Class = ClassInvalid
+	case appSettings.in(e.PlatformMessage):
+		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
 	case e.Code == codeWrongRequest:
 		e.Class = ClassReconnect
 	}
 	return e
-}
-
-// isAppError reports whether Meta refuses a code because of our app's settings. Only the message
-// shows this: a wrong secret has been reported with the error codes 1, 100 and 400.
-func isAppError(message string) bool {
-	about := func(part string) bool { return strings.Contains(message, part) }
-	return about("client secret") || about("redirect_uri") || about("platform app") || about("validating application")
 }

@@ -97,7 +97,11 @@ func classifyInstagramCode(ans answer) *Error {
 		return classifyGraph(ans)
 	}
 	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), PlatformMessage: string(body.Message)}
-	if e.Class == ClassInvalid && !isAppError(e.PlatformMessage) {
+	switch {
+	case e.Class != ClassUnknown:
+	case appSettings.in(e.PlatformMessage):
+		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
+	default:
 		e.Class = ClassReconnect
 	}
 	return e

@@ -180,26 +180,61 @@ func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
 	}
 }
 
-// eachPost reads posts one by one, for platforms without batches. It stops at the first error.
-func eachPost(
-	ctx context.Context, t Target, posts []Post, read func(context.Context, Target, Post) (PostSnapshot, error),
-) ([]PostSnapshot, error) {
-	out := make([]PostSnapshot, 0, len(posts))
-	for _, p := range posts {
-		snap, err := read(ctx, t, p)
-		if err != nil {
+// maxUnanswered is the number of posts that may fail one after another before anything was answered:
+// then the account or the platform fails, not the posts.
+const maxUnanswered = 3
+
+// inParts reads posts with calls for up to most posts. An error about an object fails only that
+// object: a call for several posts that fails is made again for one post, then for two, and so on.
+// With an error, the snapshots are those of the posts that were tried.
+func inParts(
+	posts []Post, most int, read func(part []Post) ([]PostSnapshot, error),
+) (out []PostSnapshot, err error) {
+	var failures row
+	for size := most; len(posts) > 0; {
+		part := posts[:min(size, len(posts))]
+		snaps, err := read(part)
+		switch {
+		case err == nil:
+			size = min(2*size, most)
+		case beyondObject(err):
+			return out, err
+		case len(part) > 1:
+			size = 1
+			continue
+		default:
+			snaps = []PostSnapshot{{Post: part[0], Err: asError(err)}}
+		}
+		out, posts = append(out, snaps...), posts[len(part):]
+		if err := failures.add(snaps...); err != nil {
 			return out, err
 		}
-		out = append(out, snap)
 	}
 	return out, nil
 }
 
-func failedPost(p Post, err error) (PostSnapshot, error) {
-	if wholeConnection(err) {
-		return PostSnapshot{}, err
+// row counts posts that fail before any post is answered.
+type row struct {
+	answered bool
+	failed   int
+}
+
+// add returns an error about the account if no post was answered and too many failed. An answer that
+// says that a post does not exist or has no figures is an answer.
+func (r *row) add(snaps ...PostSnapshot) error {
+	for _, s := range snaps {
+		if s.Err == nil || s.Err.Class == ClassNotFound || s.Err.Class == ClassNoData {
+			r.answered = true
+		} else if !Unsent(s.Err) {
+			r.failed++
+		}
+		if !r.answered && r.failed >= maxUnanswered {
+			e := *s.Err
+			e.About = AboutAccount
+			return &e
+		}
 	}
-	return PostSnapshot{Post: p, Err: asError(err)}, nil
+	return nil
 }
 
 type reading struct {

@@ -117,8 +117,7 @@ func classifyTikTok(ans answer) *Error {
 	case code == "" || code == "ok":
 		return cmp.Or(byStatus(ans), malformed())
 	default:
-		class := cmp.Or(tikTokClasses[code], oauthClass(code, ans.status))
-		return &Error{Class: class, Code: code, PlatformMessage: message}
+		return classified(tikTokRules, ans, code, 0, message)
 	}
 }
 
@@ -139,12 +138,6 @@ func (e tikTokEnvelope) codeAndMessage() (code, message string) {
 		return string(word), string(e.Description)
 	}
 	return string(e.Code), string(e.Message)
-}
-
-var tikTokClasses = map[string]Class{
-	"access_token_invalid": ClassReconnect, "access_token_expired": ClassReconnect,
-	"scope_not_authorized": ClassPermission, "scope_permission_missed": ClassPermission,
-	"rate_limit_exceeded": ClassThrottled, "internal_error": ClassRetry,
 }
 
 const (

@@ -72,7 +72,7 @@ func TestTikTokErrorFormats(t *testing.T) {
 		`{"error":{"code":"internal_error","message":"","log_id":"1"}}`:        platforms.ClassRetry,
 		`{"data":{"user":{"open_id":"x","follower_count":1}}}`:                 platforms.ClassRetry,
 		`{"data":{},"error":{"code":"scope_permission_missed","message":"m"}}`: platforms.ClassPermission,
-		`{"data":{},"error":{"code":"something_new","message":"m"}}`:           platforms.ClassInvalid,
+		`{"data":{},"error":{"code":"something_new","message":"m"}}`:           platforms.ClassUnknown,
 		`{"data":{"user":{"open_id":"y"}},"error":{"code":"ok","message":""}}`: platforms.ClassReconnect, // another account
 		`[]`:   platforms.ClassRetry,
 		`null`: platforms.ClassRetry,

@@ -76,8 +76,8 @@ type ConnectedPlatform struct {
 	State    PlatformState   `json:"state"` // current state
 	// ReasonClass is the error class of the last attempt to read the account or a part of it:
 	// reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data,
-	// invalid or internal. Null after a success.
-	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid internal"`
+	// invalid, unknown or internal. Null after a success.
+	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid unknown internal"`
 	// Reason says what is wrong and what to do. Null if there is no problem. For an account that
 	// waits for a sign-in, it also mentions an operator's pause or a missing subscription.
 	Reason domain.OptionalText `json:"reason"`
