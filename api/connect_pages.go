@@ -365,7 +365,7 @@ func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, toke
 	if err != nil {
 		return err
 	}
-	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for " + link.Account, Link: link})
+	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for \u2068" + link.Account + "\u2069", Link: link})
 }
 
 func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {

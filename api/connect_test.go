@@ -156,7 +156,7 @@ func TestResultOfASignInShowsLaterChanges(t *testing.T) {
 		t.Helper()
 		page := mine.visit(at, nil).body
 		require.Contains(t, page, "<h1>No longer connected</h1>")
-		require.Contains(t, page, "<strong>Our agency</strong> no longer reads for <strong>"+account+"</strong>")
+		require.Contains(t, page, "<strong><bdi>Our agency</bdi></strong> no longer reads for <strong><bdi>"+account+"</bdi></strong>")
 		require.Contains(t, page, "no longer connected for "+account)
 		for _, not := range []string{"waiting to be read", "figures", `http-equiv="refresh"`} {
 			require.NotContains(t, page, not)

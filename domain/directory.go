@@ -157,7 +157,7 @@ type DirectorySubscription struct {
 	ID         int64      `json:"id"` // positive
 	AccountID  string     `json:"account_id"`
 	Plan       string     `json:"plan"`
-	PriceMinor *int64     `json:"price_minor,omitempty"` // per month, in minor units of the currency; null if unknown
+	PriceMinor *int64     `json:"price_minor,omitempty"` // per month, in minor units of ISO 4217; null if unknown
 	Currency   string     `json:"currency,omitempty"`    // ISO 4217
 	StartsAt   time.Time  `json:"starts_at"`
 	EndsAt     *time.Time `json:"ends_at,omitempty"` // null if open-ended

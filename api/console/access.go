@@ -249,13 +249,11 @@ func distinct(people []history.Named) []history.Named {
 }
 
 func byName(a, b history.Named) int {
-	name := func(n history.Named) string {
-		if n.Name == nil {
-			return "\uffff" // last
-		}
-		return strings.ToLower(*n.Name)
+	name, other := foreign(a.Name), foreign(b.Name)
+	if (name == "") != (other == "") { // unnamed ones come last
+		return strings.Compare(other, name)
 	}
-	return cmp.Or(strings.Compare(name(a), name(b)), strings.Compare(a.ID, b.ID))
+	return cmp.Or(alphabetical(name, other), strings.Compare(a.ID, b.ID))
 }
 
 const peoplePath = root + "/people/"

@@ -128,7 +128,7 @@ func TestHistorySearches(t *testing.T) {
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
 	found = append(found, directory.DashboardSummary{SubAccountID: adam, SubAccountName: "bakery"})
-	b.get("/console/history?q=dashboard:%22Bakery%22").says(http.StatusOK, "Several clients are named &#34;Bakery&#34;. Enter the id of one of them: "+bakery+", "+adam)
+	b.get("/console/history?q=dashboard:%22Bakery%22").says(http.StatusOK, "Several clients are named “Bakery”. Enter the id of one of them: "+bakery+", "+adam)
 	found = found[:2]
 	b.get("/console/history?q=%22%22").says(http.StatusOK, "“&#34;&#34;” is not a valid search. Enter part of a name")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency matches")
@@ -397,7 +397,7 @@ func TestCompareTwoTimes(t *testing.T) {
 	b.asks("/console/history/difference?from=2026-09-01&from_time=10:00:01&from_exact="+exact, "GET /api/audit/diff?from=2026-09-01T10%3A00%3A01Z&limit=20")
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="`+adam)
-	b.get("/console/history/difference?dashboard=%22Bakery%22").says(http.StatusOK, "No client of the agency matches &#34;Bakery&#34;.") // without quotes
+	b.get("/console/history/difference?dashboard=%22Bakery%22").says(http.StatusOK, "No client of the agency matches “Bakery”.") // without quotes
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Also choose the first time.")
 	b.asks("/console/history/difference?from=2026-09-30&to=2026-09-01").
 		says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)

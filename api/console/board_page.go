@@ -223,7 +223,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 			}
 		}
 		linked := choice{
-			ID: id, Name: cmp.Or(names[id], id),
+			ID: id, Name: foreign(names[id], id),
 			Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
 		}
 		switch {
@@ -242,7 +242,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 		case len(shown.Others) == othersOnAPage:
 			shown.More = true
 		default:
-			shown.Others = append(shown.Others, choice{ID: a.ID, Name: cmp.Or(a.Name, a.ID)})
+			shown.Others = append(shown.Others, choice{ID: a.ID, Name: foreign(a.Name, a.ID)})
 		}
 	}
 	return nil
@@ -295,7 +295,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 			note += ", will be removed"
 		}
 		return choice{
-			ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: strings.TrimLeft(note, ", "),
+			ID: id, Name: foreign(name, foreign(shown.Names[id], id)), Note: strings.TrimLeft(note, ", "),
 			Before: slices.Contains(edit.Before, id), After: selected,
 		}
 	}
@@ -308,7 +308,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if !u.Active && !u.ResetPending {
 			note = notShown["inactive"]
 		}
-		addChoice(shown, cmp.Or(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+		addChoice(shown, foreign(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
 	lookups := 0
 	for _, id := range slices.Concat(edit.Before, edit.After) { // of other clients, or beyond the limit of one response
@@ -319,7 +319,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if lookups++; lookups <= accountsToAsk {
 			u, _ = get[directory.User](v, "/api/users/"+url.PathEscape(id), nil) // optional: its name
 		}
-		addChoice(shown, cmp.Or(u.AccountName, "Others"), pick(id, u.Name, string(u.Email)))
+		addChoice(shown, foreign(u.AccountName, "Others"), pick(id, u.Name, string(u.Email)))
 	}
 	return nil
 }

@@ -9,6 +9,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -19,9 +23,10 @@ import (
 const boardPath = root + "/board/"
 
 type boardView struct {
-	Board readmodels.DashboardView
-	Name  string
-	ID    string
+	Board  readmodels.DashboardView
+	Name   string
+	Linked int // number of other clients on the board
+	ID     string
 }
 
 func (b boardView) watches() string { return boardPath + b.ID }
@@ -29,8 +34,8 @@ func (b boardView) watches() string { return boardPath + b.ID }
 // accountName returns the name of an account that is linked to the board, or else its id.
 func accountName(board readmodels.DashboardView, id string) string {
 	for _, a := range board.SubAccountIDs {
-		if a.ID == id {
-			return cmp.Or(a.Name, id)
+		if a.ID == id && domain.Visible(a.Name) {
+			return a.Name
 		}
 	}
 	return id
@@ -78,14 +83,11 @@ func openBoard(v *visit, id, here string) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := accountName(board, id)
-	if others := len(board.SubAccountIDs) - 1; others > 0 {
-		name += " + " + counted(others, "linked client", "linked clients")
-	}
+	name, linked := accountName(board, id), max(0, len(board.SubAccountIDs)-1)
 	if !slices.Contains(board.Scopes, "analytics") {
-		return boardView{Board: board, Name: name, ID: id}, nil
+		return boardView{Board: board, Name: name, Linked: linked, ID: id}, nil
 	}
-	return readFigures(v, figuresView{Name: name, ID: id, Here: here, Board: &board}, "dashboard")
+	return readFigures(v, figuresView{Name: name, Linked: linked, ID: id, Here: here, Board: &board}, "dashboard")
 }
 
 // boardsOf returns the boards that a person can open, sorted by name; the API sorts by id.
@@ -108,8 +110,18 @@ func ownBoards(v *visit) (view, error) {
 }
 
 func inOrder(name, id, otherName, otherID string) int {
-	return strings.Compare(strings.ToLower(cmp.Or(name, id)), strings.ToLower(cmp.Or(otherName, otherID)))
+	return cmp.Or(alphabetical(foreign(name, id), foreign(otherName, otherID)), strings.Compare(id, otherID))
 }
+
+// alphabetical compares texts in the root order of Unicode, as the API's lists do. It ignores the
+// characters around isolated texts.
+func alphabetical(a, b string) int {
+	collator, _ := collators.Get().(*collate.Collator)
+	defer collators.Put(collator)
+	return collator.CompareString(a, b)
+}
+
+var collators = sync.Pool{New: func() any { return collate.New(language.Und) }} // each for one goroutine
 
 type boardsView struct {
 	Agency string

@@ -76,10 +76,10 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	row := clientRow{DashboardSummary: summary}
 	for _, l := range summary.Linked {
 		if l.ID != summary.SubAccountID {
-			row.LinkedWith = append(row.LinkedWith, cmp.Or(string(l.Name), l.ID))
+			row.LinkedWith = append(row.LinkedWith, foreign(l.Name, l.ID))
 		}
 	}
-	slices.Sort(row.LinkedWith) // the API sorts by id
+	slices.SortFunc(row.LinkedWith, alphabetical) // the API sorts by id
 	from, to := latelyDays(v)
 	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
 		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}})
@@ -142,13 +142,13 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	var unseen, missing []concern
 	if agency := v.me.Agency; agency != nil {
-		all, missing = sourceConcerns(string(agency.Name), agency.ID, sources[agency.ID], declined[agency.ID])
+		all, missing = sourceConcerns(foreign(agency.Name, agency.ID), agency.ID, sources[agency.ID], declined[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
 			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
 		}
 	}
 	for _, board := range boards {
-		name := cmp.Or(string(board.SubAccountName), board.SubAccountID)
+		name := foreign(board.SubAccountName, board.SubAccountID)
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
@@ -215,7 +215,7 @@ func sourceNamed(s analytics.Source, sources []analytics.Source) string {
 			more++
 		}
 	}
-	about := " (" + cmp.Or(string(s.Name), "unnamed page")
+	about := " (" + foreign(s.Name, "unnamed page")
 	if more > 0 {
 		about += fmt.Sprintf(" and %d more", more)
 	}

@@ -618,7 +618,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	alone := view.SubAccountIDs
 	view.SubAccountIDs = append(view.SubAccountIDs, readmodels.LinkedAccount{ID: agency}, readmodels.LinkedAccount{ID: alice})
 	s.answer(board, []readmodels.DashboardView{view}, nil)
-	b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery &#43; 2 linked clients</h1>")
+	b.get("/console/board/"+bakery).says(http.StatusOK, "<h1>Harbour Bakery + 2 linked clients</h1>")
 
 	view.Scopes, view.SubAccountIDs, view.MainPOC = []string{"posts"}, alone, nil
 	s.answer(board, []readmodels.DashboardView{view}, nil)
@@ -657,4 +657,21 @@ func TestDotsAreNotAnID(t *testing.T) {
 	b := s.signedIn("client")
 	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
 	b.get("/console/board/"+bakery+"/followers.csv?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
+}
+
+// Lists are alphabetical for people, whatever their case and letters. A name that shows nothing is
+// replaced by the id, and an override of direction in a name does not reach the text after it.
+func TestNamesOfLinkedClients(t *testing.T) {
+	t.Parallel()
+	s, b := signedIn(t, "agency")
+	const unnamed = "b00000000000000000000009"
+	summary := directory.DashboardSummary{SubAccountID: bakery, SubAccountName: "Maraoo \u202egnp.exe"}
+	for _, name := range []string{"Zoo", "zebra crossing", "apple pie", "Ärzte", "Äpfel", "\u200b", "\u2068פרחים (Tel Aviv)"} {
+		summary.Linked = append(summary.Linked, directory.AccountName{ID: unnamed, Name: domain.OptionalText(name)})
+	}
+	s.answer("GET /api/dashboards", []directory.DashboardSummary{summary}, readmodels.ListMeta{})
+	page := b.get("/console")
+	page.says(http.StatusOK, unnamed+", Äpfel, apple pie, Ärzte, zebra crossing, Zoo, פרחים (Tel Aviv)<", ">Maraoo gnp.exe</a>")
+	require.Contains(t, page.raw, "<bdi>פרחים (Tel Aviv)</bdi>")
+	require.NotContains(t, page.raw, "\u2068")
 }

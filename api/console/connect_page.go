@@ -96,7 +96,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 		}
 		shown.More = meta.NextCursor != ""
 		for _, a := range accounts {
-			names[a.ID] = cmp.Or(a.Name, a.ID)
+			names[a.ID] = foreign(a.Name, a.ID)
 			chosen := a.ID == shown.Entry.Client
 			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: chosen})
 		}
@@ -110,7 +110,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
 		}
 	} else if v.me.Account != nil {
-		names[v.me.Account.ID] = cmp.Or(string(v.me.Account.Name), v.me.Account.ID)
+		names[v.me.Account.ID] = foreign(v.me.Account.Name, v.me.Account.ID)
 	}
 	for _, l := range links {
 		row := linkRow{ConnectLink: l, Account: cmp.Or(names[l.AccountID], l.AccountID), Open: l.Open(v.deps.Now())}
@@ -138,7 +138,7 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 			v.log(slog.LevelDebug, "console: names of accounts could not be read", err)
 		}
 		for _, a := range accounts {
-			names[a.ID] = cmp.Or(a.Name, a.ID)
+			names[a.ID] = foreign(a.Name, a.ID)
 		}
 	}
 }

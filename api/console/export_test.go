@@ -37,3 +37,6 @@ func (c *Console) SetPatience(d time.Duration) { c.patience = d }
 
 // Assets are the addresses of styles and scripts.
 func Assets() []string { return slices.Collect(maps.Keys(assets)) }
+
+// Money formats an amount in minor units.
+func Money(minor int64, currency string) string { return money(minor, currency) }

@@ -116,6 +116,7 @@ var figurePaths = map[string]string{
 
 type figuresView struct {
 	Name        string
+	Linked      int // number of other clients on the board
 	ID          string
 	Staff       bool // the visitor is staff of the agency, and can open the client's other pages
 	Here        string

@@ -142,7 +142,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 		name := strconv.FormatInt(r.SocialAccount, 10)
 		for _, source := range shown.Sources {
 			if source.SocialAccount == r.SocialAccount {
-				name = cmp.Or(string(source.Name), name)
+				name = foreign(source.Name, name)
 			}
 		}
 		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API sorts by name

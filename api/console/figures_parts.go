@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -72,7 +73,7 @@ func largest(split []analytics.AudienceShare) string {
 	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
 	var parts []string
 	for _, part := range split[:min(len(split), 5)] {
-		parts = append(parts, part.Name+"\u00a0"+chart.Number(part.Followers))
+		parts = append(parts, foreign(part.Name)+"\u00a0"+chart.Number(part.Followers))
 	}
 	return cmp.Or(strings.Join(parts, "; "), unknown)
 }
@@ -118,8 +119,15 @@ func costOf(platform string, r analytics.Roi) costRow {
 }
 
 func money(minor int64, currency string) string {
-	const cents = 100
-	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
+	unit, places := int64(1), domain.CurrencyDecimals(currency)
+	for range places {
+		unit *= 10
+	}
+	amount := chart.Number(minor / unit)
+	if places > 0 {
+		amount += fmt.Sprintf(".%0*d", places, minor%unit)
+	}
+	return amount + "\u00a0" + currency
 }
 
 func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {

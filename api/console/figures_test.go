@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -200,7 +201,7 @@ func TestTopPostsHavePictures(t *testing.T) {
 func TestALetterReplacesAMissingPicture(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "client")
-	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "\uFFFD"} {
+	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "?", "\u200b ": "?", "e\u0301lan": "E\u0301", "👩‍🍳 Anna": "👩‍🍳", "\u202eabc": "A"} {
 		drawn := b.get("/console/pictures/70:p?" + url.Values{"of": {of}}.Encode())
 		require.Equal(t, http.StatusOK, drawn.Code)
 		require.Equal(t, "image/svg+xml", drawn.Header().Get("Content-Type"))
@@ -217,4 +218,15 @@ func TestALetterReplacesAMissingPicture(t *testing.T) {
 
 	require.Equal(t, http.StatusForbidden, s.signedIn("auditor").get("/console/pictures/70:p").Code)
 	s.browser().get("/console/pictures/70:p").leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/pictures/70:p"))
+}
+
+// A price of 50000 is 50,000 yen, but 500 euros: the decimals are those of the currency.
+func TestMoneyHasTheDecimalsOfItsCurrency(t *testing.T) {
+	t.Parallel()
+	for want, minor := range map[string]int64{
+		"50,000 JPY": 50000, "1,234.567 KWD": 1234567, "0.005 BHD": 5, "504.05 EUR": 50405, "0.07 USD": 7, "3 KRW": 3,
+		"1.0000 CLF": 10000, "12,345.67 IDR": 1234567, "1.00 XYZ": 100, "0 VND": 0,
+	} {
+		require.Equal(t, strings.Replace(want, " ", "\u00a0", 1), console.Money(minor, want[len(want)-3:]))
+	}
 }

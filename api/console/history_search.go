@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -90,8 +92,8 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 	}
 	var names, exact []string
 	for _, d := range list {
-		names = append(names, string(d.SubAccountName))
-		if len(list) == 1 || strings.EqualFold(string(d.SubAccountName), s.dashboard) {
+		names = append(names, foreign(d.SubAccountName, d.SubAccountID))
+		if len(list) == 1 || strings.EqualFold(norm.NFC.String(string(d.SubAccountName)), norm.NFC.String(s.dashboard)) {
 			exact = append(exact, d.SubAccountID)
 		}
 	}
@@ -100,16 +102,16 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 		s.dashboard = exact[0]
 		return "", nil
 	case len(exact) > 1:
-		return fmt.Sprintf("Several clients are named %q. Enter the id of one of them: %s.",
-			s.dashboard, strings.Join(exact, ", ")), nil
+		return fmt.Sprintf("Several clients are named “%s”. Enter the id of one of them: %s.",
+			foreign(s.dashboard), strings.Join(exact, ", ")), nil
 	case names == nil:
-		return fmt.Sprintf("No client of the agency matches %q.", s.dashboard), nil
+		return fmt.Sprintf("No client of the agency matches “%s”.", foreign(s.dashboard)), nil
 	}
 	shown := strings.Join(names[:min(len(names), namesToList)], ", ")
 	if more := len(names) - namesToList; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.", s.dashboard, shown), nil
+	return fmt.Sprintf("Several clients match “%s”: %s. Enter the whole name in quotes.", foreign(s.dashboard), shown), nil
 }
 
 // cuts reports whether the search may filter out some boards of a change. Filters by actor, type

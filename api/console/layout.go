@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -94,7 +95,24 @@ type frame struct {
 func execute(f frame) ([]byte, error) {
 	var body bytes.Buffer
 	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
-	return body.Bytes(), err
+	return asElements(body.Bytes()), err
+}
+
+// isolated matches an isolated text, and what must stay as it is: tags with their attributes, and
+// elements that cannot contain the element bdi.
+var isolated = regexp.MustCompile(
+	`(?s)<title.*?</title>|<option.*?</option>|<[^>]*>|` + isolate + "([^<" + isolate + endIsolate + "]*)" + endIsolate)
+
+// asElements replaces the characters around isolated texts by elements, so that a text copied from
+// a page contains no invisible characters.
+func asElements(page []byte) []byte {
+	return isolated.ReplaceAllFunc(page, func(match []byte) []byte {
+		if match[0] == '<' {
+			return match
+		}
+		text := match[len(isolate) : len(match)-len(endIsolate)]
+		return slices.Concat([]byte("<bdi>"), text, []byte("</bdi>"))
+	})
 }
 
 func (v *visit) write(status int, shown view) int {

@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -383,8 +382,8 @@ func connectionPages(v *visit) (map[string][]string, error) {
 	pages := map[string][]string{}
 	for _, c := range connections {
 		id := strconv.FormatInt(c.ConnectionID, 10)
-		pages[id] = append(pages[id], fmt.Sprintf("%s on %s, client %s", cmp.Or(string(c.Name), "a profile"),
-			network(c.PlatformName), cmp.Or(string(c.AccountName), c.AccountID)))
+		pages[id] = append(pages[id], fmt.Sprintf("%s on %s, client %s", foreign(c.Name, "a profile"),
+			network(c.PlatformName), foreign(c.AccountName, c.AccountID)))
 	}
 	return pages, err
 }

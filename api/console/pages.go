@@ -1,13 +1,13 @@
 package console
 
 import (
-	"cmp"
 	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -80,7 +80,9 @@ func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 		if err != nil {
 			return nil, err
 		}
-		accounts[0].Name = cmp.Or(accounts[0].Name, id)
+		if !domain.Visible(accounts[0].Name) {
+			accounts[0].Name = id
+		}
 		return open(v, accounts[0])
 	}
 }

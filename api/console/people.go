@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -58,7 +57,7 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 		row := rowOf(board, u)
 		shown.People = append(shown.People, row)
 		if u.ID == added && !row.OnList && !entered.Faults.Any() {
-			shown.Added, shown.AddedID = cmp.Or(u.Name, u.ID), u.ID
+			shown.Added, shown.AddedID = foreign(u.Name, u.ID), u.ID
 		}
 	}
 	for _, u := range board.Users {
@@ -87,9 +86,9 @@ func rowOf(b readmodels.DashboardView, u directory.User) personRow {
 		row.Why = "the board is closed"
 	default:
 		for _, a := range b.SubAccountIDs {
-			row.Sees = append(row.Sees, cmp.Or(a.Name, a.ID))
+			row.Sees = append(row.Sees, foreign(a.Name, a.ID))
 		}
-		slices.Sort(row.Sees) // the API sorts by id
+		slices.SortFunc(row.Sees, alphabetical) // the API sorts by id
 		row.As = clientPath(u.AccountID, "people/"+url.PathEscape(u.ID)+"/sees")
 	}
 	return row

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -69,12 +68,12 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 // colleague has signed in before if all sessions of the colleague have ended. The API refuses that
 // link.
 func noLink(v *visit, p personSignInView, closed bool) string {
-	name := cmp.Or(p.Name, p.ID)
+	name := foreign(p.Name, p.ID)
 	switch {
 	case !p.Active && !p.ResetPending:
 		return name + " is inactive, so a sign-in link would not work."
 	case closed:
-		return cmp.Or(p.AccountName, p.AccountID) + " is inactive, so a sign-in link would not work."
+		return foreign(p.AccountName, p.AccountID) + " is inactive, so a sign-in link would not work."
 	case p.ID == v.who.UserID:
 		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -142,7 +141,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			why = strings.Join(source.Gaps, " ")
 		}
 		if why != "" {
-			page := network(source.PlatformName) + ", " + cmp.Or(string(source.Name), "unnamed page")
+			page := network(source.PlatformName) + ", " + foreign(source.Name, "unnamed page")
 			shown.Missing = append(shown.Missing, page+": "+why)
 		}
 	}
@@ -181,7 +180,7 @@ func (r reportView) sentences() (said []string) {
 	}
 	words := map[string][4]string{ // texts before, the unit for 1 and for others, and after the difference
 		figureNames["followers"]: {
-			r.Name + " had ", "follower " + r.AsOf, "followers " + r.AsOf, " at the end of " + r.Earlier,
+			foreign(r.Name) + " had ", "follower " + r.AsOf, "followers " + r.AsOf, " at the end of " + r.Earlier,
 		},
 		figureNames["engagement"]: {
 			"Posts gained ", "like, comment or share" + sofar, "likes, comments and shares" + sofar, " in " + r.DaysBefore,

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/url"
 
 	"github.com/google/uuid"
@@ -54,7 +53,7 @@ func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
 	}
 	people := clientPath(client.ID, "people")
 	here := people + "/" + url.PathEscape(user.ID) + "/sees"
-	v.viewedAs = &impersonation{cmp.Or(user.Name, user.ID), here, people, by.RequestID}
+	v.viewedAs = &impersonation{foreign(user.Name, user.ID), here, people, by.RequestID}
 	l := *v
 	l.who = api.Principal{
 		UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt,

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -233,12 +234,15 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 			b.cookie = set.Value
 		}
 	}
-	return page{b.t, w}
+	raw := w.Body.String()
+	w.Body = bytes.NewBufferString(withoutIsolation.Replace(raw))
+	return page{b.t, raw, w}
 }
 
 // page is a response.
 type page struct {
-	t *testing.T
+	t   *testing.T
+	raw string // with what isolates names
 	*httptest.ResponseRecorder
 }
 
@@ -265,6 +269,9 @@ func (p page) lacks(words ...string) page {
 	}
 	return p
 }
+
+// withoutIsolation removes what isolates names, which has its own test.
+var withoutIsolation = strings.NewReplacer("<bdi>", "", "</bdi>", "", "\u2068", "", "\u2069", "")
 
 // memory stores sessions like the database.
 type memory struct {

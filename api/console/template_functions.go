@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -10,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -42,6 +45,7 @@ var words = template.FuncMap{
 	"window":     window,
 	"ofDay":      ofDay,
 	"letter":     letter,
+	"foreign":    foreign,
 	"picture":    pictureOf,
 	"direction":  func(n int64) string { return map[bool]string{true: "down", false: "up"}[n < 0] },
 	"draw":       chart.Chart.Figure,
@@ -123,12 +127,25 @@ func formatSeconds(seconds float64) string {
 	}
 }
 
+// letter returns what stands for a person next to the name: its first grapheme.
 func letter(name string) string {
-	first, n := utf8.DecodeRuneInString(name)
-	if n == 0 {
-		return "?"
+	first, _, _, _ := uniseg.FirstGraphemeClusterInString(domain.PlainName(name), -1)
+	return cmp.Or(strings.ToUpper(first), "?")
+}
+
+// Unicode's first strong isolate and its end. A text between them has its own direction and does
+// not reorder the sentence around it. Pages show them as the element bdi, see [asElements].
+const isolate, endIsolate = "\u2068", "\u2069"
+
+// foreign returns a text that people or platforms wrote, isolated from our text around it. If it
+// shows nothing, foreign returns the alternative, usually an id.
+func foreign(text any, alternative ...any) string {
+	if v := reflect.Indirect(reflect.ValueOf(text)); v.Kind() == reflect.String {
+		if shown := domain.PlainName(v.String()); shown != "" {
+			return isolate + shown + endIsolate
+		}
 	}
-	return string(unicode.ToUpper(first))
+	return fmt.Sprint(alternative...)
 }
 
 func network(name string) string {

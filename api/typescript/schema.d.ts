@@ -2921,7 +2921,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description The cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
+         * @description The cost of those accounts' subscriptions in this time, in minor units of `currency` by ISO 4217: 50000 is 500.00 EUR, 50,000 JPY or 50.000 KWD. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
          *
          *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and is included only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
          *

@@ -53,8 +53,8 @@ type Roi struct {
 	// cost is for these views. Null if there are no such views. Like `views`, they add up over
 	// time.
 	PricedViews *int64 `json:"priced_views"`
-	// Cost is the cost of those accounts' subscriptions in this time, in minor units (cents) of
-	// `currency`. It is the monthly price, prorated by whole days if only a part of the month is in
+	// Cost is the cost of those accounts' subscriptions in this time, in minor units of `currency`
+	// by ISO 4217: 50000 is 500.00 EUR, 50,000 JPY or 50.000 KWD. It is the monthly price, prorated by whole days if only a part of the month is in
 	// the range or has begun; for the current month, it is the cost accrued through today.
 	//
 	// The day on which a subscription begins is charged and the day on which it ends is not, so

@@ -133,7 +133,7 @@ var glossary = map[string]string{
 	"DirectorySocialAccount.connected":     "Whether the social account is connected.",
 	"DirectorySubscription.id":             "Number of the subscription.",
 	"DirectorySubscription.plan":           "Name of the plan.",
-	"DirectorySubscription.price_minor":    "Price per month in minor units (cents) of `currency`; absent if unknown.",
+	"DirectorySubscription.price_minor":    "Price per month in minor units of `currency` by ISO 4217 (50000 is 500.00 EUR, 50,000 JPY or 50.000 KWD); absent if unknown.",
 	"DirectorySubscription.starts_at":      "When the subscription begins, UTC.",
 	"DirectoryDefaultAccount.member_id":    "The member.",
 	"AccountRead.backfilled":               "True if the figures of a past day were read from the platform's history.",
