@@ -71,16 +71,39 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	require.Len(t, *parts, 6, "at 0, ½, 1½, 3½, 7½ and 15½ minutes")
 	st := s.state(domain.FetchAccounts, page)
 	require.Equal(t, string(platforms.ClassInvalid), st.Class)
-	require.Contains(t, st.Reason, "read the history from 2026-10-22 to 2026-11-18")
+	require.Contains(t, st.Reason, "read the history from 2026-11-18 to 2026-11-18", "parts are halved")
 	require.Contains(t, st.Reason, "no history")
 	require.Zero(t, st.Failures, "of the readings")
 	require.Equal(t, s.clock.Now(), st.DueAt.UTC(), "nor do they wait")
 
 	refused = false
 	s.clock.advance(time.Hour)
-	s.accountRounds(2, domain.Facebook)
+	s.accountRounds(3, domain.Facebook)
 	st = s.state(domain.FetchAccounts, page)
 	require.Equal(t, state{ReadAt: st.ReadAt, DueAt: st.DueAt, Backfilled: true}, st, "a success forgets")
+}
+
+// A day that always fails is left out, and the days before it are read.
+func TestDayThatAlwaysFailsDoesNotEndTheHistory(t *testing.T) {
+	t.Parallel()
+	bad := time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)
+	client, parts := storied(func(r platforms.AccountRequest) error {
+		if !r.Since.After(bad) && r.Until.After(bad) {
+			return hiccup()
+		}
+		return nil
+	})
+	s := newFetchStage(t, client.use, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
+	page := s.connect(domain.Facebook, 0)
+	for range 3 * 24 {
+		s.accountRounds(1, domain.Facebook)
+		s.clock.advance(time.Hour)
+	}
+	days := s.appendedHistory()
+	require.Len(t, days, 26, "the oldest day has become too old meanwhile")
+	require.NotContains(t, days, "2026-11-10")
+	require.True(t, s.state(domain.FetchAccounts, page).Backfilled)
+	require.Less(t, len(*parts), 30)
 }
 
 // No day is recorded twice if a part fails after a finished one, or if the log fails within a part.

@@ -44,8 +44,10 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 		return result, err
 	}
 	result.incomplete = snapshot.Incomplete
-	result.Demographics = request.Demographics && snapshot.Incomplete == nil
-	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
+	failed := snapshot.Incomplete
+	result.Demographics = request.Demographics && (failed == nil || len(snapshot.Demographics) > 0)
+	// A metric that always fails must not keep the history from being read.
+	if f.BackfilledAt == nil && c.Backfill > 0 && (failed == nil || failed.Class != platforms.ClassThrottled) {
 		return c.withHistory(ctx, f, at, result)
 	}
 	return result, nil
@@ -79,10 +81,16 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	if h.NotBefore != nil && at.Before(*h.NotBefore) {
 		return false, nil
 	}
-	since := later(until.Add(-f.Platform.Facts().HistoryPart), oldest)
-	from, failure := c.historyFrom(ctx, f, since, until)
+	// A part that fails is halved: one day can fail forever, and is then left out.
+	part := max(day, (f.Platform.Facts().HistoryPart >> min(h.Failures, 8)).Truncate(day))
+	since := later(until.Add(-part), oldest)
+	last := part == day && lasting(h.Failures)
+	from, failure := c.historyFrom(ctx, f, since, until, last)
 	if failure == nil || ctx.Err() == nil { // a reading that was cut short is not a failure
 		h = c.afterHistory(ctx, f, failure)
+	}
+	if last && platforms.AboutOf(failure) == platforms.AboutObject {
+		from = since
 	}
 	if from.Before(until) {
 		h.From = &from
@@ -90,15 +98,17 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	storing, cancel := recording(ctx)
 	defer cancel()
 	f.History = h
-	return failure == nil && !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
+	return !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
 }
 
 // historyFrom records the days in [since, until), newest first, and returns the first day that is
-// recorded.
-func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
+// recorded. A last attempt also records days that lack some figures.
+func (c accounts) historyFrom(
+	ctx context.Context, f *fetch, since, until time.Time, last bool,
+) (from time.Time, err error) {
 	request := platforms.AccountRequest{Since: since, Until: until, Backfill: true}
 	snapshot, err := f.client.Account(ctx, f.target, request)
-	if err == nil && snapshot.Incomplete != nil {
+	if err == nil && snapshot.Incomplete != nil && !last {
 		err = snapshot.Incomplete
 	}
 	if err != nil {
@@ -122,7 +132,7 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 		return h
 	}
 	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonFor(failure), wordsOf(failure)
+	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonFor(failure, true), wordsOf(failure)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++

@@ -4,7 +4,8 @@
 // # Invariants
 //
 //   - A process never reads an account that another process has claimed. No connection is read more
-//     often than configured. A failing account, metric or platform does not delay the others.
+//     often than configured. A failing account, metric or platform does not delay the others, and
+//     neither does a post, a part of a listing or a day of the history that always fails.
 //   - A platform's response is recorded even if the claim expires in the meantime, because the
 //     request has used quota.
 //   - A renewed token is stored before it is used.
@@ -25,7 +26,9 @@
 //     minutes was read every 275 to 290 minutes on average.
 //   - The progress of a pass through an account's posts is stored, because the next pass would not
 //     reach the posts that are missing. The last attempt to read a post is stored too, even if it
-//     failed; otherwise a deleted post would always be due.
+//     failed; otherwise a deleted post would always be due. Posts tried least recently come first,
+//     so a post that fails does not keep the others from being read. If three posts in a row fail,
+//     the round ends: the connection is more likely to fail than each of them.
 //   - History is read backward in parts, one with each reading. If a small quota has no room for
 //     both, a part gets its own turn between two readings. After each failure, the next attempt
 //     waits longer, because readings take precedence over history.

@@ -32,7 +32,7 @@ func (c *Collector) judge(
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
-			result.Class, result.Reason, result.Words = string(why.Class), reasonFor(why), wordsOf(why)
+			result.Class, result.Reason, result.Words = string(why.Class), reasonFor(why, true), wordsOf(why)
 			if !platforms.Refused(why) {
 				result.DueAt = later(result.DueAt, now.Add(why.RetryAfter))
 			}
@@ -40,7 +40,7 @@ func (c *Collector) judge(
 		return result
 	}
 	result.Failures = f.Failures + 1
-	result.Class, result.Reason, result.Words = classOf(err), reasonFor(err), wordsOf(err)
+	result.Class, result.Reason, result.Words = classOf(err), reasonFor(err, f.answered || lasting(f.Failures)), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
 		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
@@ -77,7 +77,9 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest := longPause
-	if f.pace.Limited() { // failures must not use more of the quota than readings
+	// Failures must not use more of the quota than readings, and a part that never works must not
+	// repeat the parts that work.
+	if f.pace.Limited() || f.answered {
 		longest = max(longest, f.pace.Every)
 	}
 	switch class := platforms.ClassOf(err); {
@@ -134,15 +136,23 @@ func ReconnectReason(err error) string {
 	return why + ". " + platforms.AdviceOn(problem, 0).Agency
 }
 
+// lasting reports whether failures have continued for more than an hour (see [backOff]).
+func lasting(failures int) bool { return failures >= 7 }
+
 // reasonFor returns the reason for a failure for operators: what was wrong, then what to do. It
-// contains the platform's error code but never the platform's text.
-func reasonFor(err error) string {
+// contains the platform's error code but never the platform's text. persists is whether a temporary
+// failure may last: other calls work, or it has lasted already.
+func reasonFor(err error, persists bool) string {
 	text := domain.Storable(err.Error(), maxReason)
 	problem := platforms.ProblemOf(err)
 	if problem == "" {
 		return text
 	}
 	whatToDo := platforms.AdviceOn(problem, 0).Operator
+	if persists && problem == platforms.Problem(platforms.ClassRetry) && !platforms.Refused(err) {
+		whatToDo = "The platform's other answers were recorded. The rest is retried automatically, less and less often. " +
+			"If this lasts for more than a day and the platform reports no outage, report the code to its support."
+	}
 	return strings.TrimSuffix(text, ".") + ". " + whatToDo
 }
 

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,18 +62,19 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	if state.Cursor == "" {
 		return state, nil
 	}
+	var failure error
 	for cursor := ""; ; {
 		page, err := l.page(ctx, cursor)
-		if err != nil {
+		if err != nil && !skips(page, err) {
 			return state, err
 		}
-		if cursor = page.Skip; cursor == "" {
+		if failure, cursor = cmp.Or(failure, err), page.Skip; cursor == "" {
 			break
 		}
 	}
 	cursorBefore := state.Cursor
 	state, err := l.pass(ctx, state)
-	class := platforms.ClassOf(err)
+	class, err := platforms.ClassOf(err), cmp.Or(err, failure)
 	if state.Cursor == cursorBefore && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
 		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
 			"social_account", l.f.SocialAccount, "error", err)
@@ -81,26 +83,44 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	return state, err
 }
 
+// skips reports whether the sections after a page that failed can be listed.
+func skips(failed platforms.PostsPage, err error) bool {
+	return failed.Skip != "" && platforms.AboutOf(err) == platforms.AboutObject
+}
+
 // pass lists page after page. In the state that it returns, an empty cursor means that it is
-// finished or has not started.
+// finished or has not started. If a page of a section fails, the pass goes on with the next section.
+// It is then finished if the section had not started: when it works, its posts are not known yet.
 func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+	var failure error
+	failedAt, atStart := "", state.Cursor == ""
 	for l.pages > 0 {
 		page, err := l.page(ctx, state.Cursor)
-		if err != nil {
-			if state.Cursor == "" { // it has not started
-				state.Began = nil
+		switch {
+		case err == nil && !l.seenBefore(page, state):
+			state.Cursor, atStart = page.Next, page.Next == page.Skip
+		case err == nil:
+			state.Cursor, atStart = page.Skip, true
+		case skips(page, err):
+			if !atStart {
+				failedAt = cmp.Or(failedAt, state.Cursor)
 			}
+			failure, state.Cursor, atStart = cmp.Or(failure, err), page.Skip, true
+		case state.Cursor == "": // it has not started
+			state.Began = nil
 			return state, err
+		default:
+			return state, cmp.Or(failure, err)
 		}
-		state.Cursor = page.Next
-		if l.seenBefore(page, state) {
-			state.Cursor = page.Skip
+		if state.Cursor == "" && failedAt == "" {
+			return domain.PostListing{To: state.Began}, failure
 		}
 		if state.Cursor == "" {
-			return domain.PostListing{To: state.Began}, nil
+			break
 		}
 	}
-	return state, nil
+	state.Cursor = cmp.Or(failedAt, state.Cursor)
+	return state, failure
 }
 
 // seenBefore reports whether an earlier pass listed the posts after this page: the last post of the
@@ -131,6 +151,7 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	if err != nil {
 		return page, err
 	}
+	l.f.answered = true
 	ids := make([]string, len(page.Posts))
 	for i, post := range page.Posts {
 		ids[i] = post.ID
@@ -219,12 +240,12 @@ func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	return c.States.KeepPostNotes(storing, f.SocialAccount, changed, f.notes.read, c.clock())
 }
 
-// skip counts a post that could not be read or registered, and notes it unless the reason is
-// temporary. It logs the post once, not at every attempt.
+// skip counts a post that could not be read or registered, and notes that it was tried, unless the
+// reason concerns the connection. It logs the post once, not at every attempt.
 func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
 	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
 	switch class {
-	case platforms.ClassRetry, platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:
+	case platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:
 		return
 	default:
 	}
@@ -255,9 +276,12 @@ func (n *postNotes) found(id string) {
 
 // lastTried returns when a post was last read or tried; zero if never.
 func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
-	last := n.stored[p.ExternalID].TriedAt
+	return later(n.stored[p.ExternalID].TriedAt, readAt(p))
+}
+
+func readAt(p domain.KnownPost) (at time.Time) {
 	if p.ReadAt != nil {
-		last = later(last, *p.ReadAt)
+		at = *p.ReadAt
 	}
-	return last
+	return at
 }

@@ -116,6 +116,45 @@ func TestFinishedListingEndsAtWhatItHasSeen(t *testing.T) {
 	require.Equal(t, 5, s.registered(user))
 }
 
+// A section that fails, from its start or in the middle, must not keep the others from being listed,
+// and is listed when it works again.
+func TestSectionThatFailsStopsNoOther(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"", "v2", "posts"} {
+		t.Run("at "+bad, func(t *testing.T) {
+			t.Parallel()
+			list := map[string]platforms.PostsPage{
+				"":       {Posts: []platforms.Post{publishedAgo("v1", time.Hour)}, Next: "v2", Skip: "reels"},
+				"v2":     {Posts: []platforms.Post{publishedAgo("v2", 5*time.Hour)}, Next: "reels", Skip: "reels"},
+				"reels":  {Posts: []platforms.Post{publishedAgo("r1", 2*time.Hour)}, Next: "posts", Skip: "posts"},
+				"posts":  {Posts: []platforms.Post{publishedAgo("p1", 3*time.Hour)}, Next: "posts2"},
+				"posts2": {Posts: []platforms.Post{publishedAgo("p2", 4*time.Hour)}},
+			}
+			failing := true
+			client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+				if cursor == bad && failing {
+					return platforms.PostsPage{Skip: list[cursor].Skip}, hiccup()
+				}
+				return list[cursor], nil
+			}}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			for range 3 {
+				s.round(domain.FetchPosts, domain.Facebook)
+				s.clock.advance(halfDay)
+			}
+			require.Equal(t, map[string]int{"": 3, "v2": 4, "posts": 3}[bad], s.registered(page))
+			require.NotContains(t, s.state(domain.FetchPosts, page).Reason, "No action")
+			failing = false
+			for range 2 {
+				s.round(domain.FetchPosts, domain.Facebook)
+				s.clock.advance(halfDay)
+			}
+			require.Equal(t, 5, s.registered(page))
+		})
+	}
+}
+
 // A listing longer than a round may be is caught up with over several, while new posts do not wait.
 func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
 	t.Parallel()

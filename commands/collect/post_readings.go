@@ -27,11 +27,11 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		return result, err
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
-	if f.keepsPartial { // the round may read only the first posts, so begin with those read least recently
-		slices.SortStableFunc(known, func(a, b domain.KnownPost) int {
-			return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
-		})
-	}
+	// The round may read only the first posts, so begin with those tried least recently: a post that
+	// has failed comes last.
+	slices.SortStableFunc(known, func(a, b domain.KnownPost) int {
+		return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
+	})
 	posts := make([]platforms.Post, 0, len(known))
 	ids, reassigned := make(map[string]bool, len(known)), map[string]bool{}
 	now := c.clock()
@@ -54,12 +54,23 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	}
 	listErr := listing.round(ctx)
 	posts = append(listing.fresh, posts...)
-	for some := range slices.Chunk(posts, postsPerRead) {
-		if err := c.readPosts(ctx, f, some); err != nil {
+	reading, size := postRound{posts: c, f: f}, postsPerRead
+	if f.callsOfPost > 0 {
+		size = 1
+	}
+	for some := range slices.Chunk(posts, size) {
+		if err := c.roomFor(ctx, f, f.callsOfPost*len(some)); err != nil {
+			return result, errors.Join(listErr, err)
+		}
+		if err := reading.some(ctx, some); err != nil {
 			return result, errors.Join(listErr, err)
 		}
 	}
-	result.Words = f.postWords
+	if e := reading.failure; e != nil {
+		result.Class, result.Words = string(e.Class), wordsOf(e)
+		result.Reason = domain.Storable(fmt.Sprintf("%d of %d posts could not be read: %s. The others were read. The "+
+			"readings of these posts are retried, less and less often.", reading.failed, len(posts), e), maxReason)
+	}
 	return result, listErr
 }
 
@@ -67,21 +78,22 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 // an unfinished round. Every post is due after a sign-in, which may grant a permission that its
 // last reading lacked.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
-	last := f.notes.lastTried(p)
+	last, note := f.notes.lastTried(p), f.notes.stored[p.ExternalID]
+	if note.Class == string(platforms.ClassRetry) && f.Failures > 0 { // it failed with its connection
+		last = readAt(p)
+	}
 	if last.IsZero() || f.SignedInAt != nil && last.Before(*f.SignedInAt) {
 		return true
 	}
 	if now.Sub(last) < f.pace.Every/2 {
 		return false
 	}
-	published := p.PublishedAt
-	if note, noted := f.notes.stored[p.ExternalID]; noted && published == nil {
-		published = &note.Since
+	var every time.Duration // a post that fails for long is read as rarely as an old one
+	for _, since := range []*time.Time{p.PublishedAt, givenTime(note.Since)} {
+		if since != nil {
+			every = max(every, ReadAgainAfter(now.Sub(*since), c.GrowthWindow))
+		}
 	}
-	if published == nil {
-		return true
-	}
-	every := ReadAgainAfter(now.Sub(*published), c.GrowthWindow)
 	return now.Sub(last) >= every-min(early, every/10)
 }
 
@@ -103,22 +115,43 @@ func aboutItsKind(e *platforms.Error) bool {
 		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.IsCanceled(e) && !platforms.Unsent(e)
 }
 
-func (c posts) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {
-	at := c.clock()
-	snapshots, err := f.client.PostMetrics(ctx, f.target, posts)
+// mostFailures is how many posts may fail before one is read, after which a round ends: the
+// connection is then more likely to fail than each of them.
+const mostFailures = 3
+
+// postRound reads the posts of one round.
+type postRound struct {
+	posts
+	f       *fetch
+	read    bool             // a post was read
+	failed  int              // posts that failed for a reason that may apply to other posts
+	failure *platforms.Error // the first such reason
+}
+
+// some reads some posts. A post that fails is noted, and the others are read. The returned error is
+// about the connection or our own storage.
+func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
+	at := r.clock()
+	snapshots, err := r.f.client.PostMetrics(ctx, r.f.target, posts)
 	var read []platforms.Post
 	var readings []Fact
 	for _, s := range snapshots {
-		if s.Err != nil {
-			c.skip(ctx, f, s.Post, s.Err.Class, s.Err)
-			if f.postWords == "" && aboutItsKind(s.Err) {
-				f.postWords = wordsOf(s.Err)
-			}
+		if s.Err == nil {
+			r.read, r.f.answered = true, true
+			read, readings = append(read, s.Post), append(readings, r.reading(r.f.ConnectedAccount, s, at))
 			continue
 		}
-		read, readings = append(read, s.Post), append(readings, c.reading(f.ConnectedAccount, s, at))
+		r.skip(ctx, r.f, s.Post, s.Err.Class, s.Err)
+		if aboutItsKind(s.Err) {
+			r.failed++
+			r.failure = cmp.Or(r.failure, s.Err)
+		}
 	}
-	return errors.Join(err, c.record(ctx, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
+	err = errors.Join(err, r.record(ctx, r.f, read, readings, func(i int) { r.f.notes.found(read[i].ID) }))
+	if err == nil && !r.read && r.failed >= mostFailures {
+		return r.failure
+	}
+	return err
 }
 
 // record records a fact for each post and calls done for each fact in the log. A fact that can

@@ -3,6 +3,7 @@ package collect_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -61,18 +62,26 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 
 func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	t.Parallel()
-	s := newFetchStage(t)
+	throttled, batches := true, 0
+	s := newFaultyStage(t, func(r *http.Request) (int, string) {
+		if r.Method != http.MethodPost || !throttled {
+			return 0, ""
+		}
+		if batches++; batches == 1 {
+			return 0, ""
+		}
+		return http.StatusBadRequest, `{"error":{"message":"Too many calls","code":32}}`
+	})
 	page := s.connect(domain.Facebook, 0, func(a *simulator.Account) {
 		for n := range 60 { // two calls of 50
 			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s_%d", a.ID, 2000+n), Created: fetchDay.AddDate(0, 0, -n%6).Add(-time.Hour)})
 		}
 	})
-	s.trap(page, simulator.Traps{FailEvery: 6})
 	s.round(domain.FetchPosts, domain.Facebook)
-	read := s.number(`select count(*) from tSPostInsights`)
-	require.Less(t, read, 60, "the trap has struck")
-	s.trap(page, simulator.Traps{})
-	s.roundAfter(time.Minute, domain.FetchPosts, domain.Facebook)
+	require.Equal(t, 50, s.number(`select count(*) from tSPostInsights`))
+	throttled = false
+	s.clock.advance(s.state(domain.FetchPosts, page).DueAt.Sub(s.clock.Now()))
+	s.round(domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
 }

@@ -32,9 +32,8 @@ type fetch struct {
 	meter        *quota.Meter // counts the calls of this reading
 	keepsPartial bool         // if the reading is interrupted, its results are kept and the next one continues
 	historyOnly  bool         // this turn reads a part of the history, not the totals
-	// postWords is the platform's text about the first post that it refused for a reason that may
-	// apply to other posts; "" if there is no such post.
-	postWords string
+	answered     bool         // the platform answered a part of this reading
+	callsOfPost  int          // if posts are read one by one, the calls of each; otherwise 0
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {

@@ -17,10 +17,10 @@ func (r *round) limitCalls(f *fetch) {
 	_, identifies := r.client.(platforms.Identifier)
 	switch {
 	case f.queue.Kind == domain.FetchPosts && known && kind.CallsOfPost > 0:
-		f.client, f.keepsPartial = limitedClient{r.client, r, f, kind.CallsOfPost}, true
+		f.callsOfPost, f.keepsPartial = kind.CallsOfPost, true
 	// An Identifier makes few calls, and a limitedClient would not be one.
 	case f.queue.Kind == domain.FetchAccounts && !identifies:
-		f.client = limitedClient{r.client, r, f, 0}
+		f.client = limitedClient{r.client, r, f}
 	}
 }
 
@@ -43,7 +43,10 @@ func (f *fetch) calls() int {
 
 // roomFor returns an error unless the given number of calls is available, or as many as the quota
 // allows at most.
-func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
+func (c *parts) roomFor(ctx context.Context, f *fetch, calls int) error {
+	if calls == 0 {
+		return nil
+	}
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
 	if err != nil {
 		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
@@ -58,9 +61,8 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 
 type limitedClient struct {
 	platforms.Client
-	r           *round
-	f           *fetch
-	callsOfPost int
+	r *round
+	f *fetch
 }
 
 func (s limitedClient) Account(
@@ -72,19 +74,4 @@ func (s limitedClient) Account(
 		}
 	}
 	return s.Client.Account(ctx, t, req)
-}
-
-func (s limitedClient) PostMetrics(
-	ctx context.Context, t platforms.Target, posts []platforms.Post,
-) (all []platforms.PostSnapshot, err error) {
-	for _, post := range posts {
-		if err := s.r.roomFor(ctx, s.f, s.callsOfPost); err != nil {
-			return all, err
-		}
-		some, err := s.Client.PostMetrics(ctx, t, []platforms.Post{post})
-		if all = append(all, some...); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
 }

@@ -34,7 +34,8 @@ func newBreaker(p domain.Platform, open time.Duration) *breaker {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: p.String(), MaxRequests: breakerProbes, Interval: breakerWindow, Timeout: open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return c.Requests >= breakerCalls && float64(c.TotalFailures) >= breakerPart*float64(c.Requests)
+			finished := c.TotalSuccesses + c.TotalFailures
+			return finished >= breakerCalls && float64(c.TotalFailures) >= breakerPart*float64(finished)
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errNotMade) },
 	})
@@ -51,11 +52,17 @@ func callsThrough(b *breaker) float64 {
 	}
 }
 
-func verdict(s platforms.CallStats) error {
+// verdict counts further failures of the same account as no call: a post that always fails, or an
+// account with many of them, says nothing about the platform.
+func (g *Gate) verdict(s platforms.CallStats) error {
 	switch {
 	case s.Code == platforms.CodeCanceled:
 		return errNotMade
 	case s.Class == platforms.ClassRetry:
+		last, _ := g.failing.Swap(s.Platform, s.Account)
+		if s.Account != "" && last == s.Account && g.breakers[s.Platform].State() == gobreaker.StateClosed {
+			return errNotMade
+		}
 		return errDown
 	default:
 		return nil

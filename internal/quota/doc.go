@@ -40,5 +40,6 @@
 //   - A call waits at most a few seconds for the budget of an account or app: a worker has other
 //     accounts to read, and a person who signs in should not have to wait longer.
 //   - The breaker counts failures of the platform or the network (5xx, no answer, malformed
-//     answers). A failure that concerns one account says nothing about the platform.
+//     answers). A failure that concerns one account says nothing about the platform, and neither do
+//     further failures of the account that failed last: a post can fail forever.
 package quota

@@ -21,6 +21,7 @@ type Gate struct {
 	cfg      Config
 	metrics  *metrics
 	breakers map[domain.Platform]*breaker
+	failing  sync.Map // the account whose call to a platform failed last, by platform
 	queues   sync.Map // *fairQueue by budget name
 }
 
@@ -56,7 +57,7 @@ func (g *Gate) Admit(
 		m.calls.Add(int64(requests))
 	}
 	return requests, func(s platforms.CallStats) {
-		done(verdict(s))
+		done(g.verdict(s))
 		g.holdReported(context.WithoutCancel(ctx), s)
 	}, nil
 }

@@ -217,8 +217,13 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 		const open = 200 * time.Millisecond
 		g := b.gate(func(c *quota.Config) { c.BreakerOpen = open })
 		down := platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}
-		for range 20 {
-			require.NoError(t, admit(g, facebook, down))
+		for range 40 {
+			require.NoError(t, admit(g, facebook, down), "one account with posts that always fail")
+		}
+		for n := range 19 {
+			page := facebook
+			page.Account = strconv.Itoa(n)
+			require.NoError(t, admit(g, page, down))
 		}
 		requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, open)
 		for within, planned := range map[time.Duration]bool{open / 2: false, 12 * time.Hour: true} {

@@ -1,0 +1,112 @@
+package collect_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+)
+
+// between answers a request instead of the simulator if fault returns a status.
+type between struct {
+	http.RoundTripper
+	fault func(r *http.Request) (status int, body string)
+}
+
+func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := b.fault(r)
+	if status == 0 {
+		return b.RoundTripper.RoundTrip(r)
+	}
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+	}, nil
+}
+
+// newFaultyStage is a stage whose platforms fail as fault says.
+func newFaultyStage(t *testing.T, fault func(r *http.Request) (int, string), change ...func(*collect.Config)) *fetchStage {
+	s := newFetchStage(t)
+	s.wire = func(transport http.RoundTripper) http.RoundTripper { return between{transport, fault} }
+	s.collect = s.process(change...)
+	return s
+}
+
+const unexpected = `{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","is_transient":true,"code":2}}`
+
+// Whatever the platform answers about some posts forever, the others are read, also in later rounds.
+func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string][]int{
+		"the third": {2}, "the first": {0}, "the last": {7}, "the four newest": {0, 1, 2, 3}, "all but one": {0, 1, 2, 3, 4, 6, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failing []string
+			s := newFaultyStage(t, func(r *http.Request) (int, string) {
+				if slices.ContainsFunc(failing, func(id string) bool { return strings.Contains(r.URL.Path, "/"+id) }) {
+					return http.StatusInternalServerError, unexpected
+				}
+				return 0, ""
+			})
+			account := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
+				for n := range 8 {
+					a.Posts = append(a.Posts, simulator.Post{
+						ID: fmt.Sprintf("%s0%d", a.ID, n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Duration(n+1) * time.Hour),
+					})
+				}
+			})
+			for _, n := range bad {
+				failing = append(failing, fmt.Sprintf("%s0%d", account.ExternalID, n))
+			}
+			for range 5 { // attempts of the same round
+				s.round(domain.FetchPosts, domain.Instagram)
+				s.clock.advance(2 * time.Minute)
+			}
+			read := func() int {
+				return s.number(`select count(distinct external_id) from tSPostInsights where social_account_id = $1`, account.ID)
+			}
+			require.Equal(t, 8-len(bad), read(), "all others in one round")
+			require.Len(t, bad, s.number(`select count(*) from kept.post_notes where social_account_id = $1`, account.ID), "noted as tried")
+			require.NotContains(t, s.state(domain.FetchPosts, account).Reason, "No action")
+
+			failing = nil
+			for range 2 {
+				s.roundAfter(halfDay, domain.FetchPosts, domain.Instagram)
+			}
+			require.Equal(t, 8, read(), "read again when they answer")
+			require.Empty(t, s.state(domain.FetchPosts, account).Reason)
+		})
+	}
+}
+
+// A platform that answers nothing is asked a few times in a round, not once per post.
+func TestPlatformThatAnswersNoPostIsNotAskedForEach(t *testing.T) {
+	t.Parallel()
+	metrics, post := 0, "/7000011" // of the first account
+	s := newFaultyStage(t, func(r *http.Request) (int, string) {
+		if strings.Contains(r.URL.Path, post) {
+			metrics++
+			return http.StatusInternalServerError, unexpected
+		}
+		return 0, ""
+	})
+	account := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
+		for n := range 40 {
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("%s%d", a.ID, 100+n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Hour)})
+		}
+	})
+	require.Equal(t, []int64{account.ID}, s.round(domain.FetchPosts, domain.Instagram))
+	require.Less(t, metrics, 12)
+	require.NotZero(t, metrics)
+	require.Equal(t, 1, s.state(domain.FetchPosts, account).Failures)
+}
