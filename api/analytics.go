@@ -175,7 +175,7 @@ func endpoint[R any](
 	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
 		q := parseFigures(params)
 		narrowing := narrowingOf(params)
-		asCSV, table, form := formOf(params, r, tables)
+		asCSV, spreadsheet, table, form := formOf(params, r, tables)
 		if err := params.Err(); err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func endpoint[R any](
 			if table == csvSources { // it is the same on every page, so there is no next page
 				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvtable.Root
 			}
-			body, err := layout.Write(rows, table)
+			body, err := layout.Write(rows, table, spreadsheet)
 			if err != nil {
 				return err
 			}
@@ -216,21 +216,25 @@ func endpoint[R any](
 		return nil
 	}
 	return operation{
-		read: read, Takes: with(takes, paramMeta, tables, paramIfNoneMatch),
+		read: read, Takes: with(takes, paramMeta, tables, paramSpreadsheet, paramIfNoneMatch),
 		Answer: Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta](), CSV: plan.FirstLine()},
 	}
 }
 
-func formOf(p *Params, r *http.Request, tables Param) (asCSV bool, table, form string) {
+func formOf(p *Params, r *http.Request, tables Param) (asCSV, spreadsheet bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
-	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link cannot set Accept
+	spreadsheet = p.word(paramSpreadsheet) != ""
+	link := table != "" || spreadsheet // a link cannot set Accept
+	asCSV = prefers(r, mediaCSV) || link && weightOf(r, mediaJSON) == 0
 	switch {
 	case asCSV && form != "":
 		p.bad.Addf(paramMeta.Name, "applies to JSON only: remove it; table=%s returns the sources as CSV", csvSources)
 	case table != "" && !asCSV:
 		p.bad.Addf(paramTable.Name, "applies to CSV only: send Accept: text/csv, or remove it")
+	case spreadsheet && !asCSV:
+		p.bad.Addf(paramSpreadsheet.Name, "applies to CSV only: send Accept: text/csv, or remove it")
 	}
-	return asCSV, table, form
+	return asCSV, spreadsheet, table, form
 }
 
 // csvSources is the table of sources. It is returned only on request, not with all tables.

@@ -114,6 +114,38 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv").requireNamed(t, "table")
 }
 
+// Every file of CSV has a form for spreadsheets. A link can ask for it, and a request for another
+// format cannot.
+func TestFilesForSpreadsheets(t *testing.T) {
+	t.Parallel()
+	for _, op := range api.Describe().Operations {
+		takes := func(name string) bool {
+			return slices.ContainsFunc(op.Takes, func(p api.Param) bool { return p.Name == name })
+		}
+		csv := op.Answer.CSV != "" || takes("format")
+		require.Equal(t, csv, takes("for") && op.Pattern != "/readyz", op.Pattern)
+	}
+	b := setup(t)
+	b.meta = analytics.Meta{NextCursor: "x", Sources: []analytics.Source{{SocialAccount: 7, Reason: "=1;=2", Name: "7301234567890123457"}}}
+	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
+	plain := b.get(path, b.agencyToken(), "Accept: text/csv")
+	for _, accept := range []string{"text/csv", "*/*", "text/html,*/*;q=0.8"} {
+		sheet := b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: "+accept)
+		require.Equal(t, plain.header.Get("Content-Type"), sheet.header.Get("Content-Type"))
+		require.Equal(t, plain.header.Get("Content-Disposition"), sheet.header.Get("Content-Disposition"))
+		require.Equal(t, `<?cursor=x&for=spreadsheet>; rel="next"`, sheet.header.Get("Link"))
+		require.NotEqual(t, plain.header.Get("ETag"), sheet.header.Get("ETag"))
+		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""), sheet.body[:40])
+		columns, _, _ := strings.Cut(plain.body, "\n")
+		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""+strings.ReplaceAll(columns, ",", `","`)+"\"\n"))
+	}
+	sources := b.get(path+"?for=spreadsheet&table=meta.sources", b.agencyToken())
+	require.Contains(t, sources.body, `"'7301234567890123457"`)
+	require.Contains(t, sources.body, `"'=1;'=2"`)
+	b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: application/json").requireNamed(t, "for")
+	b.get(path+"?for=excel", b.agencyToken(), "Accept: text/csv").requireNamed(t, "for")
+}
+
 var update = flag.Bool("update", false, "write the golden answers")
 
 // The responses of all 22 endpoints with the demo's data are frozen, so that any change shows as a

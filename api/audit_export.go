@@ -46,14 +46,16 @@ type exportTrailer struct {
 }
 
 type export[E any] struct {
-	format  string
-	name    string // of the file, without moment or range, agency, version and extension
-	record  domain.AuditExported
-	meta    history.HistoryMeta
-	entries iter.Seq2[E, error]
-	columns []string
-	cells   func(E) []any
-	cursor  func(E) (string, error)
+	format string
+	// spreadsheet is set for CSV for a spreadsheet.
+	spreadsheet bool
+	name        string // of the file, without moment or range, agency, version and extension
+	record      domain.AuditExported
+	meta        history.HistoryMeta
+	entries     iter.Seq2[E, error]
+	columns     []string
+	cells       func(E) []any
+	cursor      func(E) (string, error)
 }
 
 func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[history.HistoryQuery]) error {
@@ -62,7 +64,7 @@ func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQu
 		return err
 	}
 	return sendExport(a, w, r, export[history.HistoryEntry]{
-		format: e.format, name: "link-history", meta: meta, entries: entries,
+		format: e.format, spreadsheet: e.spreadsheet, name: "link-history", meta: meta, entries: entries,
 		record: domain.AuditExported{
 			What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query),
 		},
@@ -122,7 +124,7 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 		return func(entry E) error { return lines.Encode(entry) },
 			func(t exportTrailer) error { return lines.Encode(t) }
 	}
-	table := csvtable.New(out, e.columns)
+	table := csvtable.New(out, e.columns, e.spreadsheet)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
 		parts := []string{
 			fmt.Sprintf("complete=%t", t.Complete), fmt.Sprintf("entries=%d", t.Entries),

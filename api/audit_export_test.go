@@ -183,6 +183,27 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 }
 
 // Both files contain the same as a page, are recorded first, and name their moment and completeness.
+// An auditor opens a file in a spreadsheet: ids stay texts, and other letters stay legible.
+func TestExportsForSpreadsheets(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	f.entries = []history.HistoryEntry{exportedEntry(1, "Ünal;=1+2")}
+	f.spans = []history.AccessSpan{exportedSpan(alice, "7301234567890123457", 0)}
+	for path, want := range map[string]string{"/api/audit/export": `"Ünal;'=1+2"`, "/api/audit/access/export": `"'7301234567890123457"`} {
+		sheet := b.get(path+"?format=csv&for=spreadsheet", b.auditorToken())
+		require.Equal(t, http.StatusOK, sheet.status, sheet.body)
+		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""), sheet.body)
+		require.Contains(t, sheet.body, want)
+		require.Contains(t, sheet.body, "\n\"# complete=true entries=1 ")
+		plain := b.get(path+"?format=csv", b.auditorToken())
+		require.Equal(t, plain.header.Get("Content-Disposition"), sheet.header.Get("Content-Disposition"))
+		require.False(t, strings.HasPrefix(plain.body, "\ufeff"))
+		exports := len(f.exports)
+		b.get(path+"?format=jsonl&for=spreadsheet", b.auditorToken()).requireNamed(t, "for")
+		require.Len(t, f.exports, exports)
+	}
+}
+
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)

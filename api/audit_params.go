@@ -34,8 +34,9 @@ func parseDashboardHistory(p *Params) history.HistoryQuery {
 }
 
 type exportQuery[Q any] struct {
-	format string
-	query  Q
+	format      string
+	spreadsheet bool
+	query       Q
 }
 
 // parseExport reads the filters of an export, which has no pages and starts with the oldest change.
@@ -43,7 +44,16 @@ func parseExport(p *Params) exportQuery[history.HistoryQuery] {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
 	q.Dashboard, q.Cursor, q.Ascending = dashboard, cursor, true
-	return exportQuery[history.HistoryQuery]{format, q}
+	return exportQuery[history.HistoryQuery]{format, p.spreadsheet(format), q}
+}
+
+// spreadsheet reads whether a file of the format is for a spreadsheet.
+func (p *Params) spreadsheet(format string) bool {
+	asked := p.word(paramSpreadsheet) != ""
+	if asked && format == "jsonl" {
+		p.bad.Addf(paramSpreadsheet.Name, "applies to CSV only: send format=csv, or remove it")
+	}
+	return asked
 }
 
 func (p *Params) changes() history.HistoryQuery {

@@ -177,7 +177,7 @@ func parseSpansExport(p *Params) exportQuery[history.SpansQuery] {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
 	q := spansOf(p)
 	q.Cursor = cursor
-	return exportQuery[history.SpansQuery]{format, q}
+	return exportQuery[history.SpansQuery]{format, p.spreadsheet(format), q}
 }
 
 func spansOf(p *Params) history.SpansQuery {
@@ -208,7 +208,7 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	}
 	meta.AsOf = meta.To // the file contains nothing later
 	return sendExport(a, w, r, export[history.AccessSpan]{
-		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
+		format: e.format, spreadsheet: e.spreadsheet, name: "access", meta: meta.HistoryMeta, entries: spans,
 		record: domain.AuditExported{
 			What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query),
 		},

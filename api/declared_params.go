@@ -128,6 +128,13 @@ var (
 			"meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains " +
 			"application/json and does not prefer text/csv.",
 	}
+	paramSpreadsheet = Param{
+		Name: "for", Kind: KindWord, Words: []string{"spreadsheet"}, wrong: "must be %s; leave it out for programs",
+		Default: "CSV for programs", Example: "spreadsheet",
+		Text: "Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts " +
+			"are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more " +
+			"than 15 digits.",
+	}
 
 	paramUserID = Param{
 		Name: "userId", Kind: KindHexID, Text: "The user's id: 24 hex digits.", Example: exampleUser,

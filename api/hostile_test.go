@@ -156,7 +156,8 @@ var documentedRules = map[string]string{
 	"is more than 1096 days": "at most 1,096 days",
 	"cannot be combined":     "at excludes version, from and to",
 	"is in the future":       "a moment in the history is not in the future",
-	"applies to JSON only":   "meta applies to JSON and table to CSV",
+	"applies to JSON only":   "meta applies to JSON, and table and for to CSV",
+	"applies to CSV only":    "meta applies to JSON, and table and for to CSV",
 	"does not belong to":     "a cursor comes from a page of the same list",
 }
 

@@ -6848,6 +6848,11 @@ export interface components {
          */
         EndTimeInPath: components["schemas"]["Time"];
         /**
+         * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+         * @example spreadsheet
+         */
+        For: "spreadsheet";
+        /**
          * @description Format of the file: csv or jsonl.
          * @example csv
          */
@@ -7067,6 +7072,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -7843,6 +7853,11 @@ export interface operations {
                  */
                 by?: components["parameters"]["By"];
                 /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
+                /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
@@ -8150,6 +8165,11 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
@@ -11075,6 +11095,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -12147,6 +12172,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13476,6 +13506,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13645,6 +13680,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13833,6 +13873,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13975,6 +14020,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14146,6 +14196,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14328,6 +14383,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14506,6 +14566,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14679,6 +14744,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14852,6 +14922,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15025,6 +15100,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15201,6 +15281,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15377,6 +15462,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15533,6 +15623,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15680,6 +15775,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15857,6 +15957,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16075,6 +16180,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16236,6 +16346,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16387,6 +16502,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16593,6 +16713,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "posts" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16779,6 +16904,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16943,6 +17073,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17255,6 +17390,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17402,6 +17542,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17548,6 +17693,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17700,6 +17850,11 @@ export interface operations {
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */

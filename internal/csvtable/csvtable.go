@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,39 +15,55 @@ import (
 // Writer writes a table as CSV (RFC 4180, but with LF line endings: with CRLF, Go's writer drops a
 // CR inside a cell, and an export must not change data).
 type Writer struct {
-	out   *csv.Writer
-	width int // cells per row
+	out   *csv.Writer // for programs
+	sheet io.Writer   // for a spreadsheet; else nil
+	width int         // cells per row
 }
 
-// New writes the column names and returns a writer for the rows.
-func New(out io.Writer, columns []string) *Writer {
-	w := &Writer{csv.NewWriter(out), len(columns)}
-	_ = w.out.Write(columns)
+// New writes the column names and returns a writer for the rows. For a spreadsheet, the file begins
+// with a byte order mark, and every text is quoted and protected: see [Writer.text].
+func New(out io.Writer, columns []string, spreadsheet bool) *Writer {
+	w := &Writer{out: csv.NewWriter(out), width: len(columns)}
+	names := columns
+	if spreadsheet {
+		w.sheet, names = out, make([]string, len(columns))
+		for i, name := range columns {
+			names[i] = w.text(name)
+		}
+		names[0] = "\uFEFF" + names[0]
+	}
+	_ = w.row(names)
 	return w
 }
 
-// Row writes a row of formatted cells.
-func (w *Writer) Row(cells []string) error { return w.out.Write(cells) }
+// row writes a row of cells that were formatted by [Writer.cell] or [Writer.text].
+func (w *Writer) row(cells []string) error {
+	if w.sheet == nil {
+		return w.out.Write(cells)
+	}
+	_, err := io.WriteString(w.sheet, strings.Join(cells, ",")+"\n")
+	return err
+}
 
-// Values writes a row of values, each formatted by [cellOf].
+// Values writes a row of values, each formatted by [Writer.cell].
 func (w *Writer) Values(values ...any) error {
 	cells := make([]string, len(values))
 	for i, value := range values {
-		cell, err := cellOf(reflect.ValueOf(value))
+		cell, err := w.cell(reflect.ValueOf(value))
 		if err != nil {
 			return err
 		}
 		cells[i] = cell
 	}
-	return w.Row(cells)
+	return w.row(cells)
 }
 
 // Comment writes a row with a text in its first cell. The other cells are empty, so that readers
 // that require rows of equal length accept it.
 func (w *Writer) Comment(text string) error {
 	cells := make([]string, w.width)
-	cells[0] = "# " + text
-	return w.Row(cells)
+	cells[0] = w.text("# " + text)
+	return w.row(cells)
 }
 
 // Flush writes buffered data and returns the first error of any write.
@@ -55,21 +72,21 @@ func (w *Writer) Flush() error {
 	return w.out.Error()
 }
 
-// cellOf formats a value as a cell: null is empty, the elements of a list of scalars are separated
+// cell formats a value as a cell: null is empty, the elements of a list of scalars are separated
 // by spaces, and an object is JSON. Only text is escaped: a negative number starts like a formula
 // but is not one.
-func cellOf(v reflect.Value) (string, error) {
+func (w *Writer) cell(v reflect.Value) (string, error) {
 	if t, ok := reflect.TypeAssert[time.Time](v); ok {
-		return t.UTC().Format(time.RFC3339Nano), nil
+		return w.quoted(t.UTC().Format(time.RFC3339Nano)), nil
 	}
 	switch v.Kind() { //nolint:exhaustive // the others are formatted as in JSON
 	case reflect.Pointer:
 		if v.IsNil() {
 			return "", nil
 		}
-		return cellOf(v.Elem())
+		return w.cell(v.Elem())
 	case reflect.String:
-		return escape(v.String()), nil
+		return w.text(v.String()), nil
 	case reflect.Slice:
 		if v.Type() == reflect.TypeFor[json.RawMessage]() {
 			break
@@ -78,22 +95,60 @@ func cellOf(v reflect.Value) (string, error) {
 		for i := range texts {
 			texts[i] = fmt.Sprint(v.Index(i).Interface())
 		}
-		return escape(strings.Join(texts, " ")), nil
+		return w.text(strings.Join(texts, " ")), nil
 	}
 	raw, err := json.Marshal(v.Interface())
 	if err != nil {
 		return "", fmt.Errorf("encode cell: %w", err)
 	}
+	scalar := v.CanInt() || v.CanUint() || v.CanFloat() || v.Kind() == reflect.Bool
+	if w.sheet != nil && (!scalar || v.CanInt() && len(raw) > exactDigits) {
+		return w.text(string(raw)), nil
+	}
 	return string(raw), nil
 }
 
-// escape prefixes text that spreadsheets would read as a formula, because users can choose texts
-// such as names and request ids.
-func escape(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return "'" + cell
+// exactDigits is the number of digits that a spreadsheet keeps in a number.
+const exactDigits = 15
+
+// months matches words that begin like the name of a month in a language of Western Europe.
+const months = `(?:jan|f[eé][bv]|m[aä]r|a[bpv]r|ma[giy]|ju[iln]|giu|lug|a[gu][ogtû]|ao[uû]|se[pt]|o[ckt]t|nov|d[eéi][cz]|ene|gen)\pL*\.?`
+
+var (
+	// formula matches where a formula would begin: at the start of a text and, because a reader may
+	// split cells at another separator than the comma, after each separator, also after spaces and
+	// quotes. Spreadsheets of East Asia read the full-width signs, too.
+	formula = regexp.MustCompile(`(^|[;\t\r\n])([ "\x{A0}]*[=+\-@＝＋－＠])`)
+	// number matches texts that a spreadsheet would turn into a number, time or date.
+	number = regexp.MustCompile(`(?i)^\s*(?:` +
+		`[(.,$€£¥+\s-]*\d[\d\s.,:/\\%()$€£¥+-]*(?:e[+-]?\d+|[ap]m?)?|` +
+		`\d{1,4}[ ./-]*` + months + `.*|` + months + `[ ./-]*\d.*)\s*$`)
+	day = regexp.MustCompile(`^\d{4}-\d\d-\d\d$`)
+)
+
+// text formats a text that users may have chosen, such as a name. An apostrophe precedes what would
+// start a formula. For a spreadsheet, all texts are quoted, formulas are searched behind every
+// separator, and a text that would become a number or time, such as a long id, starts with an
+// apostrophe. A day stays a date.
+func (w *Writer) text(text string) string {
+	switch {
+	case w.sheet != nil:
+		text = formula.ReplaceAllString(text, "$1'$2")
+		if number.MatchString(text) && !day.MatchString(text) {
+			text = "'" + text
+		}
+	case text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])):
+		return "'" + text
 	}
-	return cell
+	return w.quoted(text)
+}
+
+// quoted quotes a text for a spreadsheet. For programs, the CSV writer quotes what needs it.
+func (w *Writer) quoted(text string) string {
+	if w.sheet == nil || text == "" {
+		return text
+	}
+	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }
 
 // table is one table of a response: the elements of one list, or the fields outside lists.

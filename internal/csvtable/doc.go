@@ -1,5 +1,6 @@
 // Package csvtable writes all CSV of the program: API responses, exports, and output of the command
 // line. Cells are escaped so that spreadsheets do not read them as formulas.
+// Programs get plain CSV. A file for a spreadsheet also protects texts from being read as numbers.
 //
 // The package may import only the standard library.
 //

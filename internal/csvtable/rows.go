@@ -16,11 +16,12 @@ type rows struct {
 	line    []string       // the current row; reused because a response may have a hundred thousand rows
 }
 
-// Write formats a response of the plan's type as CSV: all tables, or the selected one.
-func (p *Plan) Write(data any, pick string) ([]byte, error) {
+// Write formats a response of the plan's type as CSV, for a spreadsheet or for programs: all tables,
+// or the selected one.
+func (p *Plan) Write(data any, pick string, spreadsheet bool) ([]byte, error) {
 	var out bytes.Buffer
 	header, offsets := p.layout(pick)
-	r := &rows{plan: p, pick: pick, offsets: offsets, out: New(&out, header), line: make([]string, len(header))}
+	r := &rows{plan: p, pick: pick, offsets: offsets, out: New(&out, header, spreadsheet), line: make([]string, len(header))}
 	write := r.element
 	if p.isList {
 		write = r.elements
@@ -84,7 +85,7 @@ func (r *rows) element(t *table, element reflect.Value) error {
 		cells = r.line[offset : offset+len(t.columns)]
 	}
 	for i, c := range t.columns {
-		text, err := cellAt(element, c)
+		text, err := r.cellAt(element, c)
 		if err != nil {
 			return err
 		}
@@ -94,9 +95,9 @@ func (r *rows) element(t *table, element reflect.Value) error {
 	}
 	if len(t.columns) > 0 && (r.pick == "" || r.pick == t.name) {
 		if r.plan.several(r.pick) {
-			r.line[0] = t.name
+			r.line[0] = r.out.text(t.name)
 		}
-		if err := r.out.Row(r.line); err != nil {
+		if err := r.out.row(r.line); err != nil {
 			return fmt.Errorf("write row: %w", err)
 		}
 	}
@@ -130,10 +131,10 @@ func follow(v reflect.Value, index []int) (field reflect.Value, ok bool) {
 
 // cellAt formats a column of an element as a cell. Fields that JSON omits are empty, like null,
 // unless they are counts.
-func cellAt(element reflect.Value, c column) (string, error) {
+func (r *rows) cellAt(element reflect.Value, c column) (string, error) {
 	v, ok := follow(element, c.index)
 	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}
-	return cellOf(v)
+	return r.out.cell(v)
 }

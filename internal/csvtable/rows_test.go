@@ -117,6 +117,6 @@ func records(t *testing.T, text string) (rows []map[string]string) {
 // csvOf formats data as CSV and returns the names of its tables.
 func csvOf[R any](data R, table string) (text string, tables []string, err error) {
 	plan := csvtable.NewPlan(reflect.TypeFor[R]())
-	raw, err := plan.Write(data, table)
+	raw, err := plan.Write(data, table, false)
 	return string(raw), plan.Names(), err
 }

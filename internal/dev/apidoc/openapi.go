@@ -40,9 +40,9 @@ Accept: application/problem+json, the shape defined in RFC 9457. An error lists 
 response is 404, as for an object that does not exist. In figures, null means "unknown", never 0; meta.sources explains why.
 
 A value that matches the schema of its parameter is well-formed. Schemas cannot express the following rules: a range starts before it ends and has
-at most 1,096 days; at excludes version, from and to; a moment in the history is not in the future; meta applies to JSON and table to CSV; a cursor
-comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. For a violation, the response is
-a 400 that names the parameter.
+at most 1,096 days; at excludes version, from and to; a moment in the history is not in the future; meta applies to JSON, and table
+and for to CSV; a cursor comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. For a
+violation, the response is a 400 that names the parameter.
 
 To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if the
 body has not changed, a request with If-None-Match returns 304. The RateLimit header reports the remaining requests; 429 and 503 responses say in
@@ -54,7 +54,7 @@ range is the sum of the days. A **rolling** metric covers the platform's own win
 
 Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, which includes the scalars of the
 elements that contain it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
-spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark; a page that saves the file for Excel must prepend one.`
+spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark. For files that people open in a spreadsheet, send for=spreadsheet.`
 
 // openAPI builds the document without its servers.
 func openAPI(root string, described api.Description, made *schemas) (*openapi3.T, error) {
