@@ -85,41 +85,65 @@ func (l *Log) Partitions(topic string) int32 { return l.counts[topic] }
 func (l *Log) Decode(r eventlog.Record) (domain.Recorded, error) { return l.codec.Decode(r) }
 
 // Append implements commands.Appender: when it returns nil, the tables show the record.
-func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+func (l *Log) Append(ctx context.Context, d domain.Draft) error { return l.AppendBatch(ctx, []domain.Draft{d})[0] }
+
+// AppendBatch implements collect.BatchAppender. Each projection folds the batch at once, as the engine does.
+func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.failing != nil {
-		return l.failing
-	}
-	record, err := l.codec.Encode(d)
-	if err != nil {
-		return fmt.Errorf("encode: %w", err)
-	}
-	record.Partition = eventlog.PartitionOf(record.Key, l.counts[d.Topic])
-	record.Offset = int64(len(l.records))
-	event := fold.Event{Raw: record}
-	if event.Recorded, err = l.codec.Decode(record); err != nil {
-		return fmt.Errorf("decode: %w", err)
-	}
-	for _, projector := range l.projectors[d.Topic] {
-		if types := projector.Types; types != nil && !slices.Contains(types, d.Envelope.Type) {
-			continue
-		}
-		if err := tables.Fold(ctx, l.DB.Pool, projector, []fold.Event{event}); err != nil {
-			return fmt.Errorf("fold: %w", err)
-		}
-	}
-	l.records = append(l.records, record)
-	return nil
-}
-
-// AppendBatch implements collect.BatchAppender, one record after the other.
-func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
-	errs := make([]error, len(drafts))
+	errs, batch, places := make([]error, len(drafts)), []fold.Event{}, []int{}
 	for i, d := range drafts {
-		errs[i] = l.Append(ctx, d)
+		event, err := l.event(d, len(batch))
+		if errs[i] = err; err == nil {
+			batch, places = append(batch, event), append(places, i)
+		}
+	}
+	if err := l.fold(ctx, batch); err != nil {
+		for _, i := range places {
+			errs[i] = err
+		}
+		return errs
+	}
+	for _, event := range batch {
+		l.records = append(l.records, event.Raw)
 	}
 	return errs
+}
+
+// event is a draft as it will be in the log, behind so many others.
+func (l *Log) event(d domain.Draft, behind int) (event fold.Event, err error) {
+	if l.failing != nil {
+		return event, l.failing
+	}
+	if event.Raw, err = l.codec.Encode(d); err != nil {
+		return event, fmt.Errorf("encode: %w", err)
+	}
+	event.Raw.Partition = eventlog.PartitionOf(event.Raw.Key, l.counts[d.Topic])
+	event.Raw.Offset = int64(len(l.records) + behind)
+	if event.Recorded, err = l.codec.Decode(event.Raw); err != nil {
+		return event, fmt.Errorf("decode: %w", err)
+	}
+	return event, nil
+}
+
+func (l *Log) fold(ctx context.Context, batch []fold.Event) error {
+	for topic, projectors := range l.projectors {
+		for _, projector := range projectors {
+			var events []fold.Event
+			for _, event := range batch {
+				if event.Raw.Topic == topic && (projector.Types == nil || slices.Contains(projector.Types, event.Envelope.Type)) {
+					events = append(events, event)
+				}
+			}
+			if len(events) == 0 {
+				continue
+			}
+			if err := tables.Fold(ctx, l.DB.Pool, projector, events); err != nil {
+				return fmt.Errorf("fold: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // Claim claims one account for a minute, whatever its state is.
