@@ -282,10 +282,10 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 		bad(domain.Facebook, 0, simulator.Traps{Throttle: &simulator.Throttle{Code: code}})
 	}
 	bad(domain.LinkedIn, domain.LinkedInProfile, simulator.Traps{TokenError: 1})
-	bad(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Traps{NotAdmin: true})
-	bad(domain.TikTok, 0, simulator.Traps{NoScope: true})
+	bad(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}})
+	bad(domain.TikTok, 0, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.Refused}}})
 	// These are read, and lack figures for what the platform says.
-	for _, traps := range []simulator.Traps{{RetiredMetrics: []string{"page_media_view"}}, {NoUserContent: true}} {
+	for _, traps := range []simulator.Traps{{RetiredMetrics: []string{"page_media_view"}}, {Faults: []simulator.Fault{{Kind: simulator.Refused, About: "pages_read_user_content"}}}} {
 		c := s.connect(domain.Facebook, 0)
 		s.trap(c, traps)
 	}

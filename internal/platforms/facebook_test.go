@@ -20,6 +20,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
+func refused(about string) simulator.Traps {
+	return simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.Refused, About: about}}}
+}
+
 func addPage(b *bundle, traps simulator.Traps) simulator.Account {
 	return b.sim.AddPage(simulator.Account{
 		ID: "1001", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Traps: traps,
@@ -78,7 +82,7 @@ func TestFacebookPostsAllSections(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{0, 15} {
 		b := setup(t)
-		posts, pages := allPosts(t, b.client(t, domain.Facebook), target(addPage(b, simulator.Traps{OversizedAbove: most})))
+		posts, pages := allPosts(t, b.client(t, domain.Facebook), target(addPage(b, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.TooLarge, Limit: most}}})))
 		require.GreaterOrEqual(t, pages, 4)
 		listedIDs := map[string]platforms.Post{}
 		for _, p := range posts {
@@ -180,7 +184,7 @@ func TestFacebookRepeatedCursor(t *testing.T) {
 func TestFacebookNoUserContent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	page := addPage(b, simulator.Traps{NoUserContent: true})
+	page := addPage(b, refused("pages_read_user_content"))
 	client := b.client(t, domain.Facebook)
 	list := client.posts(target(page), "")
 	b.ops()

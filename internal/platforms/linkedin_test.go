@@ -79,7 +79,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	require.True(t, hasFigure(snap, "comments"))
 	b.ops()
 
-	b.sim.SetTraps(domain.LinkedIn, me.ID, simulator.Traps{NotAdmin: true})
+	b.sim.SetTraps(domain.LinkedIn, me.ID, refused("memberCreatorPostAnalytics"))
 	for _, calls := range []int{2, 1, 1} {
 		snap = client.account(profileTarget(me))
 		require.True(t, hasFigure(snap, "followers"))
@@ -134,7 +134,7 @@ func TestLinkedInErrors(t *testing.T) {
 		b.sim.SetTraps(domain.LinkedIn, page.ID, traps)
 		return client.accountErr(pageTarget(page))
 	}
-	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NotAdmin: true}))
+	requireClass(t, platforms.ClassPermission, try(simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}}))
 	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
 	// 429 without Retry-After: the quota is daily, and noon is twelve hours before midnight UTC.
 	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
@@ -282,7 +282,7 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	var pages []platforms.Target
 	for n, calls := range []int{1, 1, 1, 0, 0} {
-		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n), Traps: simulator.Traps{NoGeo: true}})
+		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n), Traps: refused("geo")})
 		pages = append(pages, pageTarget(page))
 		for range 2 {
 			snap := client.account(pages[n], withPlaces)

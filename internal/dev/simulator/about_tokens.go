@@ -15,6 +15,7 @@ type toldToken struct {
 	expires   time.Time // zero: never
 	consented time.Time // zero where this server heard of no consent
 	scopes    []string
+	traps     Traps // of the account
 }
 
 // about tells about a person's or an account's token of one of the platforms; known is false for any other text.
@@ -28,7 +29,7 @@ func (s *Server) about(token string, now time.Time, of ...domain.Platform) (told
 			}
 			told.scopes = s.granted(of[0], token)
 			if a := s.account(p, told.account); a != nil {
-				told.tell(a, token)
+				told.tell(a, token, now)
 			}
 			break
 		}
@@ -52,19 +53,19 @@ func (s *Server) worth(p domain.Platform, token string, now time.Time) (state to
 }
 
 // tell takes into account what is switched for the account alone.
-func (t *toldToken) tell(a *account, token string) {
+func (t *toldToken) tell(a *account, token string, at time.Time) {
 	if a.AccessToken == token {
 		t.expires = a.AccessExpires
 	}
-	traps := a.trapped()
+	t.traps = a.trapped()
+	traps := t.traps
 	if traps.TokenError != 0 && t.state == tokenGood {
 		t.state = tokenRevoked
 	}
-	for scope, gone := range map[string]bool{"read_insights": traps.NoReadInsights, "pages_read_user_content": traps.NoUserContent} {
-		if gone {
-			t.scopes = slices.DeleteFunc(t.scopes, func(s string) bool { return s == scope })
-		}
-	}
+	t.scopes = slices.DeleteFunc(t.scopes, func(scope string) bool {
+		_, refused := traps.fault(Refused, at, scope)
+		return refused
+	})
 }
 
 // granted are the scopes of a token: of the consent behind it, else all that our app has.

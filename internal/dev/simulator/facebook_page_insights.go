@@ -72,7 +72,7 @@ func (s *Server) pageInsights(c *request) reply {
 	data := []object{}
 	for _, name := range names {
 		for _, period := range pageMetrics[name] {
-			if want := c.query.Get("period"); (want == "" || want == period) && !c.traps.NoReadInsights {
+			if want := c.query.Get("period"); (want == "" || want == period) && !c.lacks("read_insights") {
 				data = append(data, object{
 					"name": name, "period": period, "title": name, "description": "simulated",
 					"values": s.pageValues(c, name, period, since, until), "id": c.acc.ID + "/insights/" + name + "/" + period,
@@ -144,7 +144,8 @@ func (s *Server) pageValue(c *request, name, period string, last time.Time) any 
 	flow := func(on func(uint64, string, string) int64) int64 {
 		var sum int64
 		for i := range int(days) {
-			sum += on(seed, id, last.AddDate(0, 0, -i).Format(time.DateOnly))
+			day := last.AddDate(0, 0, -i)
+			sum += c.settling(on(seed, id, day.Format(time.DateOnly)), day.AddDate(0, 0, 1))
 		}
 		return sum
 	}

@@ -18,7 +18,7 @@ func (s *Server) postInsights(c *request, n PostCounters, metric string) ([]obje
 	}
 	data := []object{}
 	for _, name := range names {
-		if c.traps.NoReadInsights || c.traps.NoCounts {
+		if c.lacks("read_insights") || c.traps.NoCounts {
 			break
 		}
 		data = append(data, lifetimeValue(name, postMetrics[name](n)))
@@ -36,7 +36,7 @@ func lifetimeValue(name string, value any) object {
 // videoInsights is what a video or a reel tells without being asked for metrics. A reel of less than
 // an hour tells nothing yet; buckets of a day stand among the lifetime values.
 func (s *Server) videoInsights(c *request, p Post, n PostCounters) []object {
-	if c.traps.NoReadInsights || c.traps.NoCounts || c.now.Sub(p.Created).Hours() < 1 {
+	if c.lacks("read_insights") || c.traps.NoCounts || c.now.Sub(p.Created).Hours() < 1 {
 		return []object{}
 	}
 	data := []object{
@@ -61,6 +61,9 @@ func (s *Server) postInsightsEdge(c *request, id string) reply {
 		return s.graphNotFound(c, id)
 	}
 	data, fail := s.postInsights(c, s.counters(c, p), c.query.Get("metric"))
+	if none := s.withoutInsights(c, p, id, "insights"); none != nil {
+		fail = none
+	}
 	if fail != nil {
 		return *fail
 	}
@@ -76,6 +79,9 @@ func (s *Server) videoInsightsEdge(c *request, id string) reply {
 	case p.Kind == KindReel && c.query.Get("period") != "":
 		return s.graphFail(c, 400, 100, 0, "(#100) Invalid parameter: period")
 	default:
+		if none := s.withoutInsights(c, p, id, "video_insights"); none != nil {
+			return *none
+		}
 		return ok(object{"data": s.videoInsights(c, p, s.counters(c, p))})
 	}
 }

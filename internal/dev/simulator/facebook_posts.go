@@ -66,11 +66,11 @@ func (s *Server) limitOf(c *request) (int, *reply) {
 	if err != nil || limit < 1 {
 		limit = 25
 	}
-	if limit = min(limit, 100); c.traps.OversizedAbove > 0 && limit > c.traps.OversizedAbove {
-		fail := s.graphFail(c, 500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request")
+	if f, hit := c.fault(TooLarge); hit && f.Limit > 0 && min(limit, 100) > f.Limit {
+		fail := s.graphFault(c, f)
 		return 0, &fail
 	}
-	return limit, nil
+	return min(limit, 100), nil
 }
 
 // pageList answers the lists of a page, newest first, with cursors.
@@ -87,9 +87,13 @@ func (s *Server) pageList(c *request, edge string) reply {
 			posts = append(posts, p)
 		}
 	}
+	posts = c.withhold(posts)
 	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit)
 	data := []object{}
 	for _, p := range cut {
+		if p.Dead {
+			continue
+		}
 		id := p.ID
 		if edge == "videos" {
 			id = p.VideoID
@@ -141,12 +145,17 @@ func (s *Server) postNode(c *request, id string) (object, *reply) {
 
 // fieldsOf builds a node with the fields asked for.
 func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
-	isVideo := !strings.Contains(id, "_")
+	isVideo := !strings.Contains(id, "_") && id != p.PhotoID
 	n := s.counters(c, p)
 	out := object{"id": id}
 	for _, field := range splitFields(c.query.Get("fields")) {
 		name, _, _ := strings.Cut(strings.SplitN(field, "(", 2)[0], ".")
 		value, fail := s.postField(c, p, n, name, field, isVideo)
+		if strings.HasSuffix(name, "insights") {
+			if none := s.withoutInsights(c, p, id, name); none != nil {
+				fail = none
+			}
+		}
 		if fail != nil {
 			return nil, fail
 		}
@@ -168,7 +177,7 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 		return failed(s.graphFail(c, 400, 100, 0, "(#100) Tried accessing nonexisting field ("+name+") on node type ("+kind+")"))
 	}
 	summary := func(total int64) (any, *reply) {
-		if c.traps.NoUserContent {
+		if c.lacks("pages_read_user_content") {
 			return failed(s.graphNoPermission(c))
 		}
 		return object{"data": []any{}, "summary": object{"total_count": total}}, nil
@@ -187,7 +196,7 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 	case isVideo && name == "description", !isVideo && name == "message":
 		return p.Text, nil
 	case isVideo && name == "post_id":
-		if p.VideoID == "" {
+		if _, late := c.fault(LateIdentity, p.ID); late || p.VideoID == "" {
 			return nil, nil
 		}
 		return strings.TrimPrefix(p.ID, c.acc.ID+"_"), nil

@@ -37,6 +37,11 @@ var graphVersion = regexp.MustCompile(`^v\d+\.\d+$`)
 func (s *Server) graph(op, prefix string, platforms []domain.Platform, handle func(*request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := s.graphRequest(r, prefix, platforms)
+		if person, m, state := s.personal(domain.Facebook, c.token, c.now); state != tokenUnknown && prefix == PathFacebook {
+			s.tally.count("facebook/me", false)
+			s.answer(w, r, domain.Facebook, nil, Traps{}, s.facebookPersonal(c, person, m, state))
+			return
+		}
 		name := op
 		if edge := r.PathValue("edge"); edge != "" {
 			name = edge
@@ -68,8 +73,16 @@ func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain
 // graphConsent takes into account what a person consented to: what a token lacks, and that a page's token reads the
 // Instagram account behind the page too.
 func (s *Server) graphConsent(c *request) {
-	lacks := func(scope string) bool { return s.lacks(domain.Facebook, c.token, scope) }
 	behind, edge := s.behind(c, c.PathValue("id")), c.PathValue("edge")
+	signedIn := c.platform
+	if c.traps = c.acc.trapped(); behind != nil {
+		c.traps = behind.trapped()
+	}
+	lacks := func(scope string) bool {
+		_, refused := c.traps.fault(Refused, c.now, scope)
+		return refused || s.lacks(signedIn, c.token, scope)
+	}
+	c.lacks = lacks
 	switch {
 	case behind != nil && edge == "insights" && lacks("instagram_manage_insights"):
 		c.without = "instagram_manage_insights"
@@ -77,16 +90,12 @@ func (s *Server) graphConsent(c *request) {
 		c.without = "instagram_basic"
 	case behind == nil && c.platform == domain.Facebook && lacks("pages_read_engagement"):
 		c.without = "pages_read_engagement"
-	case c.platform == domain.Instagram && edge == "insights" && s.lacks(domain.Instagram, c.token, "instagram_business_manage_insights"):
+	case c.platform == domain.Instagram && edge == "insights" && lacks("instagram_business_manage_insights"):
 		c.without = "instagram_business_manage_insights"
 	}
 	if behind != nil {
-		c.acc, c.platform, c.traps = behind, domain.Instagram, behind.trapped()
-		return
+		c.acc, c.platform = behind, domain.Instagram
 	}
-	c.traps = c.acc.trapped()
-	c.traps.NoReadInsights = c.traps.NoReadInsights || (c.platform == domain.Facebook && lacks("read_insights"))
-	c.traps.NoUserContent = c.traps.NoUserContent || (c.platform == domain.Facebook && lacks("pages_read_user_content"))
 }
 
 // behind is the Instagram account behind the page whose call it is, if the call is about that account or its media.
@@ -137,7 +146,7 @@ func (s *Server) graphRefusal(c *request) (rep reply, refused bool) {
 	case c.traps.Throttle != nil:
 		return s.throttledReply(c, *c.traps.Throttle), true
 	default:
-		return reply{}, false
+		return s.graphFaulty(c)
 	}
 }
 
@@ -209,6 +218,9 @@ func (c *request) usage(header map[string]string, percent, minutes int) {
 
 // graphFail is Meta's error body.
 func (s *Server) graphFail(c *request, status, code, subcode int, message string) reply {
+	if _, hit := c.fault(OtherLanguage); hit && cmp.Or(c.query.Get("locale"), c.FormValue("locale")) != "en_US" {
+		message = "(#" + strconv.Itoa(code) + ") " + spanish
+	}
 	e := object{
 		"message": message, "type": "OAuthException", "code": code, "is_transient": false,
 		"fbtrace_id": strconv.FormatUint(hash(s.cfg.Seed, message, itoa(c.now.Unix())), 36),

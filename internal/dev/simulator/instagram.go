@@ -95,10 +95,13 @@ func (s *Server) mediaList(c *request, edge string) reply {
 	if fail != nil {
 		return *fail
 	}
-	posts := s.mediaOf(c, edge)
+	posts := c.withhold(s.mediaOf(c, edge))
 	cut, end, more := page(posts, cursorStart(posts, c.query.Get("after")), limit)
 	data := []object{}
 	for _, p := range cut {
+		if p.Dead {
+			continue
+		}
 		node, fail := s.mediaNode(c, p)
 		if fail != nil {
 			return *fail

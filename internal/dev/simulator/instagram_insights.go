@@ -61,7 +61,7 @@ func (s *Server) instagramInsights(c *request) reply {
 	}
 	data := []object{}
 	for _, name := range names {
-		if entry := s.instagramMetric(c, name, since, until); entry != nil && !c.traps.NoReadInsights && !c.traps.NoCounts {
+		if entry := s.instagramMetric(c, name, since, until); entry != nil && !c.traps.NoCounts {
 			data = append(data, entry)
 		}
 	}
@@ -121,7 +121,8 @@ func (s *Server) instagramTotal(c *request, name string, since, until time.Time)
 	}
 	var sum int64
 	for day := first; day.Before(until); day = day.AddDate(0, 0, 1) {
-		sum += SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, day.AddDate(0, 0, 1), earlier(until, c.now))
+		end := day.AddDate(0, 0, 1)
+		sum += c.settling(SoFar(on(s.cfg.Seed, c.acc.ID, day.Format(time.DateOnly)), day, end, earlier(until, c.now)), end)
 	}
 	return sum
 }
@@ -187,6 +188,9 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 			"user's account was converted to a business account")
 	}
 	names, fail := s.mediaMetrics(c, p)
+	if none := s.withoutInsights(c, p, id, "insights"); none != nil {
+		fail = none
+	}
 	if fail != nil {
 		return *fail
 	}
@@ -198,7 +202,7 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 	}
 	data := []object{}
 	for _, name := range names {
-		if !c.traps.NoReadInsights && !c.traps.NoCounts {
+		if !c.traps.NoCounts {
 			data = append(data, lifetimeValue(name, values[name]))
 		}
 	}

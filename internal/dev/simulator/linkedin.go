@@ -114,7 +114,11 @@ func (s *Server) linkedInFail(status, serviceCode int, code, message string) rep
 
 func (s *Server) linkedInResource(c *request) reply {
 	member := c.acc.kind != domain.LinkedInCompanyPage
-	switch resource := c.PathValue("resource"); {
+	resource := c.PathValue("resource")
+	if rep, refused := s.linkedInFaulty(c, resource, member); refused {
+		return rep
+	}
+	switch {
 	case resource == "geo":
 		return s.geoNames(c)
 	case member && resource == "memberFollowersCount":
@@ -123,8 +127,6 @@ func (s *Server) linkedInResource(c *request) reply {
 		return s.memberAnalytics(c)
 	case member:
 		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: "+resource+".GET")
-	case c.traps.NotAdmin:
-		return s.linkedInFail(403, 100, "ACCESS_DENIED", "The member is not an ADMINISTRATOR of the organization")
 	case resource == "networkSizes":
 		return s.networkSize(c)
 	case resource == "organizationalEntityFollowerStatistics":

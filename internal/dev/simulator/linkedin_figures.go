@@ -55,8 +55,6 @@ func (s *Server) memberAnalytics(c *request) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: queryType")
 	case aggregation == "DAILY" && on == nil:
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "DAILY aggregation is not supported for "+query)
-	case c.traps.NotAdmin:
-		return s.linkedInFail(404, 0, "RESOURCE_NOT_FOUND", "No virtual resource found")
 	case c.traps.NoCounts:
 		return elements(0, 10, []object{})
 	case c.query.Get("q") == "entity":
@@ -100,6 +98,9 @@ func (s *Server) memberPost(c *request, query string) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: entity")
 	}
 	urns := restliList("List(" + found[2] + ")")
+	if _, bad := c.fault(BadObject, urns...); bad {
+		return s.linkedInBroken()
+	}
 	p, exists := s.findPost(c, urns[0])
 	if !exists || strings.Contains(urns[0], ":share:") != (found[1] == "share") {
 		return s.linkedInFail(404, 0, "NOT_FOUND", "The post does not exist")
@@ -147,10 +148,7 @@ func GeoNames() map[string]string {
 // geoNames answers the places that it knows; of others it has a status and an error.
 func (s *Server) geoNames(c *request) reply {
 	ids := restliList(c.query.Get("ids"))
-	switch {
-	case c.traps.NoGeo:
-		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: geo.BATCH_GET")
-	case len(ids) == 0:
+	if len(ids) == 0 {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: ids")
 	}
 	statuses, failures, results := object{}, object{}, object{}
@@ -211,6 +209,9 @@ func (s *Server) shareStatistics(c *request) reply {
 
 func (s *Server) shareElement(c *request, n PostCounters) object {
 	entity := s.urn(c)
+	if _, brand := c.fault(Showcase); brand {
+		entity = brandURN + c.acc.ID
+	}
 	if c.traps.OtherAccount {
 		entity = "urn:li:organization:999"
 	}
@@ -247,6 +248,9 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 
 // postStatistics leaves out posts with no activity, and those it does not know.
 func (s *Server) postStatistics(c *request, urns []string) reply {
+	if _, bad := c.fault(BadObject, urns...); bad {
+		return s.linkedInBroken()
+	}
 	list := []object{}
 	for _, urn := range urns {
 		p, found := s.findPost(c, urn)
@@ -268,7 +272,7 @@ func (s *Server) postStatistics(c *request, urns []string) reply {
 	return elements(0, len(list), list)
 }
 
-// linkedInPosts lists by start and count; the last page is the short one.
+// linkedInPosts lists by start and count. Items may be left out of any page; a next link need not be there.
 func (s *Server) linkedInPosts(c *request) reply {
 	if c.query.Get("author") != s.urn(c) {
 		return s.linkedInFail(403, 100, "ACCESS_DENIED", "Not enough permissions to access: posts.FINDER-author")
@@ -281,12 +285,13 @@ func (s *Server) linkedInPosts(c *request) reply {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "count must be between 1 and 100")
 	}
 	start := atoi(c.query.Get("start"))
-	cut, _, _ := page(slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Dead }), start, count)
-	if len(cut) > count { // a repeated item shifts the page, it does not lengthen it
-		cut = cut[:count]
-	}
+	posts := c.withhold(slices.DeleteFunc(slices.Clone(s.all(c)), func(p Post) bool { return p.Dead }))
+	cut, end, more := page(posts, start, count)
 	list := []object{}
 	for _, p := range cut {
+		if p.Dead {
+			continue
+		}
 		media := "urn:li:image:C4D22"
 		if p.Kind == KindVideo {
 			media = "urn:li:video:C4D05"
@@ -297,5 +302,13 @@ func (s *Server) linkedInPosts(c *request) reply {
 			"content": object{"media": object{"id": media}},
 		})
 	}
-	return elements(start, count, list)
+	rep := elements(start, count, list)
+	if f, hit := c.fault(Withheld); hit && more && f.Variant%2 == 0 {
+		q := c.URL.Query()
+		q.Set("start", strconv.Itoa(end))
+		rep.body.(object)["paging"].(object)["links"] = []object{ //nolint:forcetypeassert // see elements
+			{"type": "application/json", "rel": "next", "href": "/rest/posts?" + q.Encode()},
+		}
+	}
+	return rep
 }

@@ -125,7 +125,7 @@ func (s *Server) linkedInPerson(c *request) (state tokenState) {
 	id := c.person.Profile
 	if resource := c.PathValue("resource"); resource != "memberFollowersCount" && resource != "memberCreatorPostAnalytics" {
 		named := c.PathValue("key") + c.query.Get("organizationalEntity") + c.query.Get("author")
-		if id = strings.TrimPrefix(named, "urn:li:organization:"); !slices.Contains(c.person.Organizations, id) {
+		if id = strings.TrimPrefix(strings.TrimPrefix(named, organizationURN), brandURN); !slices.Contains(c.person.Organizations, id) {
 			return state
 		}
 	}
@@ -145,8 +145,14 @@ func (s *Server) linkedInPersonal(c *request) (rep reply, answered bool) {
 	if scope == "" {
 		scope = "rw_organization_admin"
 	}
+	given, _ := s.consent(domain.LinkedIn, c.person.ID)
+	profile := s.account(domain.LinkedIn, c.person.Profile)
+	slow := profile != nil && c.now.Sub(given.at) < slowTokenLasts
+	if slow {
+		_, slow = profile.trapped().fault(SlowToken, c.now)
+	}
 	switch {
-	case s.lacks(domain.LinkedIn, c.token, scope):
+	case slow, s.lacks(domain.LinkedIn, c.token, scope):
 		return s.linkedInDenied(resource + ".GET"), true
 	case resource == "organizationAcls":
 		return s.organizationAcls(c), true
@@ -159,7 +165,7 @@ func (s *Server) linkedInPersonal(c *request) (rep reply, answered bool) {
 	}
 }
 
-// organizationAcls lists the pages that the person administers. The short page is the last.
+// organizationAcls lists the pages that the person has a role on.
 func (s *Server) organizationAcls(c *request) reply {
 	if c.query.Get("q") != "roleAssignee" {
 		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: q")
@@ -169,14 +175,27 @@ func (s *Server) organizationAcls(c *request) reply {
 		count = 10
 	}
 	start := atoi(c.query.Get("start"))
-	cut, _, _ := page(c.person.Organizations, start, min(count, 100))
-	list := []object{}
-	for _, id := range cut {
-		list = append(list, object{
-			"organization": "urn:li:organization:" + id, "role": "ADMINISTRATOR", "state": "APPROVED", "roleAssignee": "urn:li:person:" + c.person.Profile,
-		})
-	}
+	entries := slices.DeleteFunc(s.roles(c), func(e object) bool { role := c.query.Get("role"); return role != "" && e["role"] != role })
+	list, _, _ := page(entries, start, min(count, 100))
 	return elements(start, count, list)
+}
+
+// roles are the person's on each page.
+func (s *Server) roles(c *request) []object {
+	out := []object{}
+	for _, id := range c.person.Organizations {
+		urn, role := organizationURN, "ADMINISTRATOR"
+		if acc := s.account(domain.LinkedIn, id); acc != nil {
+			if _, brand := acc.trapped().fault(Showcase, c.now); brand {
+				urn = brandURN
+			}
+			if _, content := acc.trapped().fault(ContentAdmin, c.now); content {
+				role = "CONTENT_ADMINISTRATOR"
+			}
+		}
+		out = append(out, object{"organization": urn + id, "role": role, "state": "APPROVED", "roleAssignee": "urn:li:person:" + c.person.Profile})
+	}
+	return out
 }
 
 // organizationNames answers ?ids=List(1,2).

@@ -101,9 +101,16 @@ func (s *Server) debugToken(c *request) reply {
 	if !known {
 		return ok(object{"data": object{"is_valid": false, "scopes": []string{}, "error": object{"code": 190, "message": "Malformed access token"}}})
 	}
+	if _, blocked := told.traps.fault(AppBlocked, c.now); blocked {
+		return s.graphFault(c, Fault{Kind: AppBlocked})
+	}
 	granular := []object{}
 	for _, scope := range told.scopes {
-		granular = append(granular, object{"scope": scope})
+		entry := object{"scope": scope}
+		if targets := s.targets(told, scope); len(targets) > 0 {
+			entry["target_ids"] = targets
+		}
+		granular = append(granular, entry)
 	}
 	answer := object{
 		"app_id": id, "type": "USER", "application": "ledgerboard", "is_valid": told.state == tokenGood, "user_id": told.person,
@@ -116,6 +123,22 @@ func (s *Server) debugToken(c *request) reply {
 		answer["type"], answer["profile_id"] = "PAGE", told.account
 	}
 	return ok(object{"data": answer})
+}
+
+// targets are the pages and accounts that a person chose for a scope.
+func (s *Server) targets(told toldToken, scope string) (ids []string) {
+	given, _ := s.consent(domain.Facebook, told.person)
+	for page := range given.pages {
+		acc := s.account(domain.Facebook, page)
+		switch {
+		case strings.HasPrefix(scope, "pages_"), scope == "read_insights":
+			ids = append(ids, page)
+		case strings.HasPrefix(scope, "instagram_") && acc != nil && acc.Instagram != "":
+			ids = append(ids, acc.Instagram)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // facebookMe answers a person's token about the person. A page's token asks the page itself.
@@ -148,6 +171,8 @@ func (s *Server) facebookPersonal(c *request, person Person, m minted, state tok
 	case c.Method == http.MethodDelete:
 		s.revoke(domain.Facebook, person.ID)
 		return ok(object{"success": true})
+	case c.PathValue("id") != "":
+		return s.personalPage(c, person, m)
 	case edge == "":
 		return s.graphPick(c, object{"id": person.ID, "name": person.Name}, "User")
 	case edge == "permissions":
@@ -182,6 +207,10 @@ func (s *Server) managedPages(c *request, person Person, m minted) reply {
 	_, h, _ := holderOf(m.id)
 	roles := slices.DeleteFunc(slices.Clone(person.Pages), func(r Role) bool {
 		_, chosen := given.pages[r.Page]
+		if acc := s.account(domain.Facebook, r.Page); chosen && acc != nil {
+			_, unlisted := acc.trapped().fault(Unlisted, c.now)
+			chosen = !unlisted
+		}
 		return !chosen || !slices.Contains(given.granted, "pages_show_list")
 	})
 	limit, err := strconv.Atoi(c.query.Get("limit"))
@@ -214,6 +243,18 @@ func (s *Server) managedPages(c *request, person Person, m minted) reply {
 		}
 	}
 	return ok(object{"data": data, "paging": paging})
+}
+
+// personalPage answers a person about one of the pages that the person chose, listed or not.
+func (s *Server) personalPage(c *request, person Person, m minted) reply {
+	id := c.PathValue("id")
+	given, _ := s.consent(domain.Facebook, person.ID)
+	_, h, _ := holderOf(m.id)
+	acc, i := s.account(domain.Facebook, id), slices.IndexFunc(person.Pages, func(r Role) bool { return r.Page == id })
+	if _, chosen := given.pages[id]; !chosen || acc == nil || i < 0 || c.PathValue("edge") != "" {
+		return s.graphNotFound(c, id)
+	}
+	return s.graphPick(c, s.managedPage(acc, person.Pages[i], h, m, given), "Page")
 }
 
 func (s *Server) managedPage(acc *account, role Role, h holder, m minted, given consent) object {

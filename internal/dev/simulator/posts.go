@@ -30,6 +30,7 @@ type Post struct {
 	Created time.Time // whole seconds
 	Text    string
 	VideoID string // Facebook videos: the id of the video behind the post
+	PhotoID string // Facebook photos: the id of the photo behind the post, which publishing answers too
 	Private bool   // TikTok: not listed and silently left out of queries
 	Dead    bool   // deleted: reading it is an error
 }
@@ -78,6 +79,8 @@ func generated(seed uint64, p domain.Platform, accountID, slot string, created t
 			post.Kind, post.VideoID = KindVideo, "7"+digits
 		case dice < 35:
 			post.Kind, post.ID = KindReel, "8"+digits
+		default:
+			post.PhotoID = "6" + digits
 		}
 	case domain.Instagram:
 		post.ID = "179" + digits
@@ -126,8 +129,10 @@ func (s *Server) all(c *request) []Post {
 		c.byID = make(map[string]Post, len(c.posts))
 		for _, p := range c.posts {
 			c.byID[p.ID] = p
-			if p.VideoID != "" {
-				c.byID[p.VideoID] = p
+			for _, behind := range []string{p.VideoID, p.PhotoID} {
+				if behind != "" {
+					c.byID[behind] = p
+				}
 			}
 		}
 	}

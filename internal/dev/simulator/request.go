@@ -22,6 +22,7 @@ type request struct {
 	token    string
 	state    tokenState
 	without  string // a permission that the consent behind the token lacks
+	lacks    func(scope string) bool
 
 	person Person // LinkedIn: whose token it is, if it is a person's
 

@@ -30,7 +30,7 @@ func (s *Server) tikTok(op string, handle func(*request) reply) http.HandlerFunc
 		var state tokenState
 		if c.acc, state = s.authenticate(domain.TikTok, token, c.now); c.acc != nil {
 			c.traps = c.acc.trapped()
-			c.traps.NoScope = c.traps.NoScope || s.tikTokWithout(c, token)
+			c.without = s.tikTokWithout(c, token)
 		}
 		_, allowed := s.limits.take("tiktok/"+op, s.cfg.TikTokPerMinute, time.Minute, 60, c.now)
 		s.tally.count("tiktok/"+op, !allowed)
@@ -45,11 +45,14 @@ func (s *Server) tikTokReply(c *request, state tokenState, allowed bool, handle 
 		return s.tikTokFail(c, 429, "rate_limit_exceeded", "The API rate limit was exceeded. Try again later.")
 	case state != tokenGood || c.traps.TokenError != 0:
 		return s.tikTokFail(c, 401, "access_token_invalid", "The access token is invalid or not found in the request.")
-	case c.traps.NoScope:
+	case c.without != "":
 		return s.tikTokFail(c, 401, "scope_not_authorized", "The user did not authorize the scope required for completing this request.")
 	case c.query.Get("fields") == "":
 		return s.tikTokFail(c, 400, "invalid_params", "Fields is required")
 	default:
+		if _, hit := c.fault(UnknownCode); hit {
+			return s.tikTokFail(c, 400, "spam_risk_content_review", "The account is under review.")
+		}
 		return handle(c)
 	}
 }
@@ -132,7 +135,7 @@ func (s *Server) tikTokList(c *request) reply {
 	if limit < 1 || limit > 20 {
 		return s.tikTokFail(c, 400, "invalid_params", "max_count must be between 1 and 20")
 	}
-	videos := s.publicVideos(c)
+	videos := c.withhold(s.publicVideos(c))
 	start := 0
 	if body.Cursor != nil {
 		for start < len(videos) && videos[start].Created.UnixMilli() >= *body.Cursor {
@@ -142,7 +145,9 @@ func (s *Server) tikTokList(c *request) reply {
 	cut, end, more := page(videos, start, limit)
 	list := []object{}
 	for _, p := range cut {
-		list = append(list, s.video(c, p))
+		if !p.Dead {
+			list = append(list, s.video(c, p))
+		}
 	}
 	cursor := int64(0)
 	if end > 0 {
@@ -160,6 +165,9 @@ func (s *Server) tikTokQuery(c *request) reply {
 	}
 	if json.Unmarshal(c.body, &body) != nil || len(body.Filters.VideoIDs) == 0 || len(body.Filters.VideoIDs) > 20 {
 		return s.tikTokFail(c, 400, "invalid_params", "video_ids must have 1 to 20 entries")
+	}
+	if _, bad := c.fault(BadObject, body.Filters.VideoIDs...); bad {
+		return s.tikTokFail(c, 500, "internal_error", "Something went wrong. Please try again later.")
 	}
 	list := []object{}
 	for _, p := range s.publicVideos(c) {

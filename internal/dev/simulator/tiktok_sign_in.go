@@ -63,17 +63,24 @@ func (s *Server) tikTokScope(token string) string {
 	return "user.info.basic,user.info.stats,video.list"
 }
 
-// tikTokWithout tells whether the consent behind a token lacks what a call needs.
-func (s *Server) tikTokWithout(c *request, token string) bool {
-	wanted := "user.info.basic"
+// tikTokWithout is a scope that a call needs and the token has not; "": it has all.
+func (s *Server) tikTokWithout(c *request, token string) string {
+	wanted := []string{"user.info.basic"}
 	fields := strings.Split(c.query.Get("fields"), ",")
-	switch {
-	case !strings.HasSuffix(c.URL.Path, "/user/info/"):
-		wanted = "video.list"
-	case slices.ContainsFunc(fields, func(f string) bool { return strings.HasSuffix(f, "_count") }):
-		wanted = "user.info.stats"
-	case slices.Contains(fields, "username"):
-		wanted = "user.info.profile"
+	if !strings.HasSuffix(c.URL.Path, "/user/info/") {
+		wanted = []string{"video.list"}
+	} else {
+		if slices.ContainsFunc(fields, func(f string) bool { return strings.HasSuffix(f, "_count") }) {
+			wanted = append(wanted, "user.info.stats")
+		}
+		if slices.Contains(fields, "username") {
+			wanted = append(wanted, "user.info.profile")
+		}
 	}
-	return s.lacks(domain.TikTok, token, wanted)
+	for _, scope := range wanted {
+		if _, refused := c.fault(Refused, scope); refused || s.lacks(domain.TikTok, token, scope) {
+			return scope
+		}
+	}
+	return ""
 }

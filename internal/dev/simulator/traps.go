@@ -9,9 +9,6 @@ import (
 type Traps struct {
 	// §6.1 Facebook, §6.2 Instagram
 	RetiredMetrics []string // naming one of them rejects the whole insights call: 400, code 100
-	NoReadInsights bool     // insights answer 200 with `data:[]`
-	NoUserContent  bool     // reactions, likes and comments summaries fail with #10
-	OversizedAbove int      // a list asked for with a higher limit: 500, code 1 "reduce the amount of data"
 	BatchTimeouts  int      // every n-th request of a batch is answered null
 	NoVideoField   bool     // video_insights cannot be had as a field, only from its own edge
 	HiddenLikes    bool     // Instagram: like_count is absent
@@ -22,13 +19,6 @@ type Traps struct {
 	TokenError int       // every call answers code 190 with this subcode (458, 460, 463, …); TikTok and LinkedIn: any number
 	CodeAsText bool      // Meta's error code is a string
 
-	// §6.4 LinkedIn
-	NotAdmin bool // organization calls answer 403
-	NoGeo    bool // the names of places answer 403
-
-	// §6.5 TikTok
-	NoScope bool // 401 scope_not_authorized
-
 	// §6.6 all
 	HTML         int           // answer this status with a proxy's HTML page
 	Truncate     bool          // the JSON stops in the middle
@@ -36,6 +26,8 @@ type Traps struct {
 	FailEvery    int           // every n-th call of the account: 502 with HTML
 	OtherAccount bool          // the answer is about somebody else
 	NoCounts     bool          // counters are left out of the answers
+
+	Faults []Fault // what each is about, and when
 }
 
 // Throttle is a refusal for lack of quota.
