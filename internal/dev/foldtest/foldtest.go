@@ -85,7 +85,9 @@ func (l *Log) Partitions(topic string) int32 { return l.counts[topic] }
 func (l *Log) Decode(r eventlog.Record) (domain.Recorded, error) { return l.codec.Decode(r) }
 
 // Append implements commands.Appender: when it returns nil, the tables show the record.
-func (l *Log) Append(ctx context.Context, d domain.Draft) error { return l.AppendBatch(ctx, []domain.Draft{d})[0] }
+func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+	return l.AppendBatch(ctx, []domain.Draft{d})[0]
+}
 
 // AppendBatch implements collect.BatchAppender. Each projection folds the batch at once, as the engine does.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
