@@ -42,6 +42,28 @@ create table dashboard_history (
   skip           jsonb  -- payload of a skip
 );
 
+-- Who was on the list of a dashboard: a row for each uninterrupted period.
+-- Who had access is the overlap of these rows with those of dashboard_allowed that are open.
+create table dashboard_listed (
+  parent_account text   collate "C" not null,
+  sub_account_id text   collate "C" not null,
+  user_id        text   collate "C" not null,
+  from_version   bigint not null, -- of the record that added the user
+  to_version     bigint           -- of the record that removed the user; null while the user is listed
+);
+
+-- What a dashboard allowed: a row for each period between two changes of the flag or the scopes.
+create table dashboard_allowed (
+  parent_account text     collate "C" not null,
+  sub_account_id text     collate "C" not null,
+  from_version   bigint   not null, -- of the record that changed one of them, or created the dashboard
+  to_version     bigint,            -- of the next such record; null for the current row
+  open           boolean  not null, -- to its clients
+  open_since     bigint   not null, -- version since which it has been open or closed
+  scopes         text[]   not null,
+  scopes_since   bigint[] not null  -- versions that added the scopes, in their order
+);
+
 create table dashboard_commands (
   parent_account  text        not null,
   subject         text        not null, -- the sender; idempotency keys are scoped to it
@@ -74,6 +96,14 @@ alter table dashboard_history add primary key (parent_account, sub_account_id, v
 create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
 -- Finds the version at a given time in one lookup, because times increase with versions.
 create index dashboard_history_time on dashboard_history (parent_account, time, version);
+
+-- Both indexes contain all columns: a page looks for the spans that contain a version in the order of an index.
+alter table dashboard_listed
+  add primary key (parent_account, sub_account_id, user_id, from_version) include (to_version);
+create index dashboard_listed_users on dashboard_listed (parent_account, user_id, sub_account_id, from_version)
+  include (to_version);
+
+alter table dashboard_allowed add primary key (parent_account, sub_account_id, from_version);
 
 alter table dashboard_commands add primary key (parent_account, subject, idempotency_key);
 create unique index dashboard_commands_version on dashboard_commands (parent_account, version);

@@ -20,15 +20,16 @@ import (
 // version and tables do not depend on it, so callers that need only these may pass 0.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
-		Name: "dashboards", Version: 4 + ahead, Topic: domain.TopicDashboards,
+		Name: "dashboards", Version: 5 + ahead, Topic: domain.TopicDashboards,
 		Definition: ddl.Of("dashboards"),
 		Tables: []string{
-			"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices",
+			"dashboard_preferences", "dashboard_history", "dashboard_listed", "dashboard_allowed", "dashboard_heads",
+			"dashboard_commands", "access_notices",
 		},
 		Begin: func(generation int) fold.Fold {
 			return &dashboardsFold{
 				generation: generation, partitions: partitions,
-				streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+				streams: map[string]*stream{}, commands: map[commandScope]commandRow{}, access: newAccessSpans(),
 			}
 		},
 		// A record in the wrong partition, or with a key that is not an agency id, blocks no
@@ -55,6 +56,7 @@ type dashboardsFold struct {
 	partitions int32
 	streams    map[string]*stream
 	history    []historyRow
+	access     accessSpans
 	commands   map[commandScope]commandRow
 	notices    []noticeRow
 }
@@ -186,6 +188,7 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, head domain.StreamHea
 	for _, r := range revisions {
 		s.dashboards[r.After.SubAccountID] = r.After
 		s.changed[r.After.SubAccountID] = true
+		f.access.fold(head.Version, r)
 	}
 	for _, n := range change.Notices(revisions) {
 		f.notices = append(f.notices, noticeRow{ev.Key, head.Version, ev.Envelope.Time, n})
@@ -212,6 +215,7 @@ func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.queueHeads(first, keys)
 	f.queueParked(first, keys)
 	f.queueDashboards(first, parents, subs)
+	f.access.load(first, parents, subs)
 }
 
 func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {

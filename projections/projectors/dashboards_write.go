@@ -153,6 +153,7 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	headsTable.Queue(last, heads)
 	preferencesTable.Queue(last, dashboards)
 	historyTable.Queue(last, f.history)
+	f.access.write(last)
 	commandsTable.Queue(last, slices.Collect(maps.Values(f.commands)))
 	noticesTable.Queue(last, f.notices)
 	if len(parents) > 0 {
@@ -167,8 +168,8 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 // times of records, so a rebuild forgets the same commands.
 func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMemory) }
 
-// Copy implements [fold.Fold]. It copies history and notices immediately and the rows of the other
-// tables, which any record may change, at the end.
+// Copy implements [fold.Fold]. It copies history, notices and ended spans immediately and the rows
+// of the other tables, which any record may change, at the end.
 func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
 		return row.time.Before(f.streams[row.parent].forgets())
@@ -176,6 +177,9 @@ func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last b
 	err := historyTable.Copy(ctx, into, slices.Values(f.history))
 	if err == nil {
 		err = noticesTable.Copy(ctx, into, slices.Values(f.notices))
+	}
+	if err == nil {
+		err = f.access.copy(ctx, into, last)
 	}
 	f.history, f.notices = nil, nil
 	if err != nil || !last {

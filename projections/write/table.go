@@ -24,9 +24,10 @@ type Table[R any] struct {
 }
 
 // NewTable declares an insert into the table called name. columns are written as in CREATE TABLE;
-// values returns the values of a row in the same order. A jsonb column takes JSON as bytes, and a
-// text[] column takes a list of strings. Declare a list column as "text[] null" to store null for
-// an empty list. The rows of a statement must have different keys.
+// values returns the values of a row in the same order. A jsonb column takes JSON as bytes, a
+// text[] column takes a list of strings, and a bigint[] column a list of int64. Declare a list
+// column as "text[] null" to store null for an empty list. The rows of a statement must have
+// different keys.
 func NewTable[R any](name, columns string, conflict OnConflict, values func(R) []any) Table[R] {
 	t := Table[R]{Name: name, Values: values}
 	var exprs, params []string
@@ -39,6 +40,8 @@ func NewTable[R any](name, columns string, conflict OnConflict, values func(R) [
 			pgType, expr = "text", expr+"::jsonb"
 		case "text[]":
 			pgType, expr = "text", "array(select jsonb_array_elements_text("+expr+"::jsonb))"
+		case "bigint[]":
+			pgType, expr = "text", "array(select jsonb_array_elements_text("+expr+"::jsonb)::bigint)"
 		case "text[] null":
 			pgType, expr = "text", "nullif(array(select jsonb_array_elements_text("+expr+"::jsonb)), '{}')"
 		}
@@ -79,7 +82,7 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	}
 	arrays := Arrays(rows, t.Values)
 	for c, pgType := range t.types {
-		if !strings.HasPrefix(pgType, "text[]") {
+		if !strings.Contains(pgType, "[]") {
 			continue
 		}
 		lists := arrays[c].([]any)
@@ -184,10 +187,8 @@ func (c *Copies) Wait() error {
 }
 
 func jsonList(list any) string {
-	if texts, _ := list.([]string); len(texts) > 0 {
-		if raw, err := json.Marshal(texts); err == nil { // strings always encode
-			return string(raw)
-		}
+	if raw, err := json.Marshal(list); err == nil && string(raw) != "null" { // strings and numbers always encode
+		return string(raw)
 	}
 	return "[]"
 }

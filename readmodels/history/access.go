@@ -2,12 +2,11 @@ package history
 
 import (
 	"context"
-	"slices"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // ErrUserNotFound is returned for a user that is neither in the agency's directory nor in any
@@ -66,63 +65,74 @@ var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 // [History.State], and [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At},
-		func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (AccessAnswer, error) {
-			return access(ctx, tx, q, asOf, s.document)
+		func(tx pgx.Tx, asOf StreamPosition, _ *stateRow) (AccessAnswer, error) {
+			return access(ctx, tx, q, asOf)
 		})
 }
 
-func access(
-	ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard,
-) (a AccessAnswer, err error) {
-	row := tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount)
-	staff, err := pg.ScanOptional(row, "read role of user")
+// contains returns the condition that a span contains a version.
+func contains(span, version string) string {
+	return fmt.Sprintf("%[1]s.from_version <= %[2]s and (%[1]s.to_version is null or %[1]s.to_version > %[2]s)",
+		span, version)
+}
+
+// decidingVersions are the versions that decided a user's access.
+type decidingVersions struct {
+	Listed      bool
+	ListedSince int64 // the creation of the dashboard if the user was never on the list
+	Open        bool
+	OpenSince   int64
+	Scopes      []string
+	ScopesSince []int64
+	Staff       bool // in the directory
+	EverListed  bool
+}
+
+func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition) (a AccessAnswer, err error) {
+	rows, _ := tx.Query(ctx, `
+		select coalesce(l.listed, false), case when l.listed then l.from_version else coalesce(l.to_version, (
+			select min(from_version) from dashboard_allowed where parent_account = @parent and sub_account_id = @dashboard)) end,
+		  a.open, a.open_since, a.scopes, a.scopes_since,
+		  exists (select from users where id = @user and account_id = @parent),
+		  exists (select from dashboard_listed
+			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user)
+		from dashboard_allowed a left join lateral (
+			select from_version, to_version, `+contains("s", "@at")+` as listed from dashboard_listed s
+			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user and from_version <= @at
+			order by from_version desc limit 1) l on true
+		where a.parent_account = @parent and a.sub_account_id = @dashboard and `+contains("a", "@at"),
+		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": position.Version})
+	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[decidingVersions])
 	if err != nil {
-		return a, err
+		return a, fmt.Errorf("find versions that decided access: %w", err)
 	}
-	decided, err := pg.List(ctx, tx, "find versions that decided access", pgx.RowTo[int64], `
-		with h as (
-			select version, before, after from dashboard_history
-			where parent_account = $1 and sub_account_id = $2 and version <= $3)
-		select version from (
-			select -1 as n, max(version) as version from h
-			where before is null or (before->'users' ? $4) <> (after->'users' ? $4)
-			union all
-			select 0, max(version) from h
-			where before is null or before->'allow_client_dashboard' <> after->'allow_client_dashboard'
-			union all
-			select n, max(version) from unnest($5::text[]) with ordinality as s(scope, n)
-			join h on after->'scopes' ? scope and not coalesce(before->'scopes' ? scope, false) group by n) d
-		order by n`,
-		q.ParentAccount, q.Dashboard, position.Version, q.User, d.Scopes)
-	if err != nil {
-		return a, err
-	}
-	keys := make([]entryKey, len(decided)) // for the list, the flag, and each scope
-	for i, version := range decided {
-		keys[i] = entryKey{version, q.Dashboard}
-	}
-	records, err := recordsOf(ctx, tx, q.ParentAccount, keys)
-	if err != nil {
-		return a, err
-	}
-	a, err = withNames(ctx, tx, q.ParentAccount, func(n names) AccessAnswer {
-		record := func(i int) Record { return n.record(records[keys[i]]) }
-		a := AccessAnswer{
-			Dashboard: toNamed(n.accounts, q.Dashboard), User: toNamed(n.users, q.User), AsOf: position,
-			Scopes: []decidedScope{}, Listed: decidedFlag{slices.Contains(d.Users, q.User), record(0)},
-			Allowed: decidedFlag{d.AllowClientDashboard, record(1)},
+	records, err := recordsOf(ctx, tx, q.ParentAccount, func(add func(entryKey)) {
+		for _, version := range append([]int64{d.ListedSince, d.OpenSince}, d.ScopesSince...) {
+			add(entryKey{version, q.Dashboard})
 		}
-		a.Access = a.Listed.Value && a.Allowed.Value
-		for i, scope := range d.Scopes {
-			a.Scopes = append(a.Scopes, decidedScope{scope, record(2 + i)})
-		}
-		if staff {
-			a.Role = new(agencyStaff)
-		}
-		return a
 	})
-	if err == nil && a.User.Name == nil {
-		err = checkListed(ctx, tx, q.ParentAccount, q.Dashboard, q.User, ErrUserNotFound)
+	if err != nil {
+		return a, err
+	}
+	m := mentioned{users: []string{q.User}, accounts: []string{q.Dashboard}}
+	for _, r := range records {
+		m.record(r)
+	}
+	n, err := m.read(ctx, tx, q.ParentAccount)
+	record := func(version int64) Record { return n.record(records[entryKey{version, q.Dashboard}]) }
+	a = AccessAnswer{
+		Dashboard: n.account(q.Dashboard), User: n.user(q.User), AsOf: position, Access: d.Listed && d.Open,
+		Listed: decidedFlag{d.Listed, record(d.ListedSince)}, Allowed: decidedFlag{d.Open, record(d.OpenSince)},
+		Scopes: make([]decidedScope, len(d.Scopes)),
+	}
+	for i, scope := range d.Scopes {
+		a.Scopes[i] = decidedScope{scope, record(d.ScopesSince[i])}
+	}
+	if d.Staff {
+		a.Role = new(agencyStaff)
+	}
+	if err == nil && a.User.Name == nil && !d.EverListed {
+		err = ErrUserNotFound
 	}
 	return a, err
 }

@@ -1,8 +1,8 @@
 package history
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -112,14 +112,6 @@ type spanKey struct {
 	Began     int64  `json:"b"` // version
 }
 
-func (k spanKey) compare(other spanKey, byUser bool) int {
-	dashboards, users := strings.Compare(k.Dashboard, other.Dashboard), strings.Compare(k.User, other.User)
-	if byUser {
-		dashboards, users = users, dashboards
-	}
-	return cmp.Or(dashboards, users, cmp.Compare(k.Began, other.Began))
-}
-
 func (q SpansQuery) cursors() readmodels.CursorScope {
 	return readmodels.CursorScope{
 		List: "access", Scope: readmodels.Scope{ParentAccount: q.ParentAccount},
@@ -149,29 +141,29 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if meta.From, meta.To, err = q.window(ctx, tx, now.AsOf); err != nil {
 			return nil, err
 		}
-		folded, noAccess, err := foldSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
+		found, err := findSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
 		if err != nil {
 			return nil, err
 		}
-		if len(folded) > q.Limit {
-			folded = folded[:q.Limit]
-			last := folded[q.Limit-1].key
-			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { // those on the next page
-				return d.dashboard > last.Dashboard
-			})
-			if now.NextCursor, err = readmodels.EncodeCursor(q.cursors(), last); err != nil {
+		var last string // dashboard; "" on the last page
+		if len(found) > q.Limit {
+			found = found[:q.Limit]
+			key := found[q.Limit-1].key(after.Until)
+			last = key.Dashboard
+			if now.NextCursor, err = readmodels.EncodeCursor(q.cursors(), key); err != nil {
 				return nil, err
 			}
 		}
 		if q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
-			if meta.WithoutAccess, err = readWithoutAccess(ctx, tx, q.ParentAccount, noAccess); err != nil {
+			meta.WithoutAccess, err = withoutAccess(ctx, tx, q, meta.To.Version, after.Dashboard, last)
+			if err != nil {
 				return nil, err
 			}
 		}
 		if meta.Staff, err = staffOf(ctx, tx, q); err != nil {
 			return nil, err
 		}
-		return readSpans(ctx, tx, q, folded, &meta)
+		return readSpans(ctx, tx, q, found, after.Until, &meta)
 	}
 	spans, history, err := answerHistory(ctx, h, "access", q.ParentAccount, q.Dashboard, read)
 	meta.HistoryMeta = history
@@ -206,8 +198,7 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 	}, nil
 }
 
-// spansBatch is the number of spans that an export reads at once. If spans are ordered by user,
-// each batch folds the whole history again.
+// spansBatch is the number of spans that an export reads at once.
 const spansBatch = 2_000
 
 // window returns the positions that the query covers, up to now.
@@ -254,106 +245,194 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	return staff, err
 }
 
+// foundSpan is a span with the versions of the records that decided it.
+type foundSpan struct {
+	Dashboard, User string
+	Began           int64
+	Ended           *int64 // nil: not up to the end of the prefix
+	Listed, Allowed int64
+	AllowedFrom     int64 // identifies the row of dashboard_allowed
+	Scopes          []string
+	ScopesSince     []int64
+	LinkedToday     bool
+}
+
+func (s foundSpan) key(until int64) spanKey { return spanKey{until, s.Dashboard, s.User, s.Began} }
+
+// findSpans returns the spans that follow the key after and overlap the versions [from, to], at most
+// one more than fit on the page: who was listed, where and while the dashboard was open.
+func findSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foundSpan, error) {
+	columns, values := "l.sub_account_id, l.user_id", "@after_dashboard, @after_user"
+	if q.ByUser {
+		columns, values = "l.user_id, l.sub_account_id", "@after_user, @after_dashboard"
+	}
+	const began, ended = "greatest(l.from_version, a.from_version)", "least(l.to_version, a.to_version)"
+	where := ""
+	if q.Dashboard != "" {
+		where += " and l.sub_account_id = @dashboard"
+	}
+	if q.User != "" {
+		where += " and l.user_id = @user"
+	}
+	if !q.ByUser {
+		where += " and a.sub_account_id >= @after_dashboard"
+	}
+	if after.User != "" { // the first condition is for the index
+		where += fmt.Sprintf(" and (%[1]s) >= (%[2]s) and (%[1]s, %[3]s) > (%[2]s, @after_began)", columns, values, began)
+	}
+	return pg.List(ctx, tx, "find access spans", pgx.RowToStructByPos[foundSpan], `
+		select l.sub_account_id, l.user_id, `+began+`, case when `+ended+` <= @until then `+ended+` end,
+		  l.from_version, a.open_since, a.from_version, a.scopes, a.scopes_since,
+		  exists (select from users u join accounts c on c.id = u.account_id where u.id = l.user_id
+			and (c.id = @parent or c.parent_account = @parent and c.id = any((
+				select sub_account_ids from dashboard_preferences p
+				where p.parent_account = @parent and p.sub_account_id = l.sub_account_id)::text[])))
+		from dashboard_listed l
+		join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
+		  and (a.to_version is null or a.to_version > l.from_version)
+		  and (l.to_version is null or l.to_version > a.from_version)
+		where l.parent_account = @parent and l.from_version <= @to and a.from_version <= @to
+		  and (l.to_version is null or l.to_version > @from) and (a.to_version is null or a.to_version > @from)`+where+`
+		order by `+columns+`, `+began+` limit @limit`,
+		pgx.NamedArgs{
+			"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
+			"until": after.Until, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Began,
+			"limit": q.Limit + 1,
+		})
+}
+
 // readSpans adds records and names to spans, and the user in the query to meta.
 func readSpans(
-	ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta,
+	ctx context.Context, tx pgx.Tx, q SpansQuery, found []foundSpan, until int64, meta *SpansMeta,
 ) ([]AccessSpan, error) {
-	var keys []entryKey
-	for _, f := range folded {
-		for _, version := range f.versions() {
-			keys = append(keys, entryKey{version, f.key.Dashboard})
-		}
-	}
-	records, err := recordsOf(ctx, tx, q.ParentAccount, keys)
+	taken, err := scopesTaken(ctx, tx, q.ParentAccount, found, until)
 	if err != nil {
 		return nil, err
 	}
-	linked, err := linkedNow(ctx, tx, q.ParentAccount, folded)
+	m := mentioned{}
+	records, err := recordsOf(ctx, tx, q.ParentAccount, func(add func(entryKey)) {
+		for i, f := range found {
+			m.users, m.accounts = append(m.users, f.User), append(m.accounts, f.Dashboard)
+			for _, version := range slices.Concat([]int64{f.Began, f.Listed, f.Allowed}, f.ScopesSince, taken[i]) {
+				add(entryKey{version, f.Dashboard})
+			}
+			if f.Ended != nil {
+				add(entryKey{*f.Ended, f.Dashboard})
+			}
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	spans, err := withNames(ctx, tx, q.ParentAccount, func(n names) []AccessSpan {
-		if q.User != "" {
-			meta.User = new(toNamed(n.users, q.User))
-		}
-		spans := make([]AccessSpan, len(folded))
-		for i, f := range folded {
-			spans[i] = n.span(f, records)
-			user := f.key.User
-			spans[i].LinkedToday = n.staff[user] || slices.Contains(linked[f.key.Dashboard], n.accountOf[user])
-		}
-		return spans
-	})
-	if err == nil && len(folded) == 0 && meta.User != nil && meta.User.Name == nil {
-		err = checkListed(ctx, tx, q.ParentAccount, "", q.User, ErrAgencyUserNotFound)
+	for _, r := range records {
+		m.record(r)
 	}
-	return spans, err
+	if q.User != "" {
+		m.users = append(m.users, q.User)
+	}
+	n, err := m.read(ctx, tx, q.ParentAccount)
+	if err != nil {
+		return nil, err
+	}
+	spans := make([]AccessSpan, len(found))
+	for i, f := range found {
+		spans[i] = n.span(f, records, taken[i])
+		spans[i].key = f.key(until)
+	}
+	if q.User == "" {
+		return spans, nil
+	}
+	if meta.User = new(n.user(q.User)); meta.User.Name == nil && len(spans) == 0 {
+		return spans, checkListed(ctx, tx, q)
+	}
+	return spans, nil
 }
 
-// linkedNow returns the current accounts of the dashboards of spans.
-func linkedNow(
-	ctx context.Context, tx pgx.Tx, parent string, spans []foldedSpan,
-) (map[string][]string, error) {
-	var dashboards []string
-	for _, s := range spans {
-		dashboards = append(dashboards, s.key.Dashboard)
-	}
-	linked := map[string][]string{}
-	rows, _ := tx.Query(ctx, `
-		select sub_account_id, sub_account_ids from dashboard_preferences
-		where parent_account = $1 and sub_account_id = any($2)`, parent, dashboards)
-	var dashboard string
-	var accounts []string
-	_, err := pgx.ForEachRow(rows, []any{&dashboard, &accounts}, func() error {
-		linked[dashboard] = accounts
-		return nil
-	})
-	return linked, pg.Wrap("read accounts of dashboards", err)
-}
-
-// checkListed returns the error never if the user was never on the list of the dashboard; "" means
-// any dashboard.
-func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
-	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history
-		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent,
-		dashboard, user),
-		"look for user in history")
+// checkListed returns [ErrAgencyUserNotFound] if the user was never on a list of the agency.
+func checkListed(ctx context.Context, tx pgx.Tx, q SpansQuery) error {
+	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `
+		select from dashboard_listed where parent_account = $1 and user_id = $2 limit 1`, q.ParentAccount, q.User),
+		"look for user on lists")
 	if err == nil && !listed {
-		err = never
+		err = ErrAgencyUserNotFound
 	}
 	return err
 }
 
-func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
-	record := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
-	maybe := func(version int64) *Record {
-		if version == 0 {
-			return nil
+// scopesTaken returns, for each span and each of its scopes, the version up to until that took the
+// scope away, or 0.
+func scopesTaken(ctx context.Context, tx pgx.Tx, parent string, found []foundSpan, until int64) ([][]int64, error) {
+	type scopesAt struct {
+		Dashboard string
+		From      int64
+		Scopes    []string
+	}
+	var dashboards []string
+	earliest := until
+	for _, f := range found {
+		dashboards, earliest = append(dashboards, f.Dashboard), min(earliest, f.AllowedFrom)
+	}
+	slices.Sort(dashboards)
+	rows, err := pg.List(ctx, tx, "read later scopes", pgx.RowToStructByPos[scopesAt], `
+		select sub_account_id, from_version, scopes from dashboard_allowed
+		where parent_account = $1 and sub_account_id = any($2) and from_version > $3 and from_version <= $4
+		order by sub_account_id, from_version`, parent, slices.Compact(dashboards), earliest, until)
+	if err != nil {
+		return nil, err
+	}
+	later := map[string][]scopesAt{}
+	for _, row := range rows {
+		later[row.Dashboard] = append(later[row.Dashboard], row)
+	}
+	taken := make([][]int64, len(found))
+	for i, f := range found {
+		taken[i] = make([]int64, len(f.Scopes))
+		for n, scope := range f.Scopes {
+			for _, row := range later[f.Dashboard] {
+				if row.From > f.AllowedFrom && !slices.Contains(row.Scopes, scope) {
+					taken[i][n] = row.From
+					break
+				}
+			}
 		}
-		return new(record(version))
 	}
+	return taken, nil
+}
+
+func (n names) span(f foundSpan, records map[entryKey]Record, taken []int64) AccessSpan {
+	record := func(version int64) Record { return n.record(records[entryKey{version, f.Dashboard}]) }
 	s := AccessSpan{
-		Dashboard: toNamed(n.accounts, f.key.Dashboard), User: toNamed(n.users, f.key.User),
-		BeganBy: record(f.key.Began), EndedBy: maybe(f.ended), ListedBy: record(f.listed), AllowedBy: record(f.allowed),
-		Scopes: make([]ScopeSpan, len(f.scopes)), ActiveToday: n.active[f.key.User], key: f.key,
+		Dashboard: n.account(f.Dashboard), User: n.user(f.User),
+		BeganBy: record(f.Began), ListedBy: record(f.Listed), AllowedBy: record(f.Allowed),
+		Scopes: make([]ScopeSpan, len(f.Scopes)), ActiveToday: n.active[f.User], LinkedToday: f.LinkedToday,
 	}
-	if s.From = s.BeganBy.Time; s.EndedBy != nil {
+	if s.From = s.BeganBy.Time; f.Ended != nil {
+		s.EndedBy = new(record(*f.Ended))
 		s.To = &s.EndedBy.Time
 	}
-	for i, scope := range f.scopes {
-		s.Scopes[i] = ScopeSpan{scope.scope, record(scope.addedIn), maybe(scope.removedIn)}
+	for i, scope := range f.Scopes {
+		s.Scopes[i] = ScopeSpan{Scope: scope, GivenBy: record(f.ScopesSince[i])}
+		if taken[i] > 0 {
+			s.Scopes[i].TakenBy = new(record(taken[i]))
+		}
 	}
-	if n.staff[f.key.User] {
+	slices.SortFunc(s.Scopes, func(a, b ScopeSpan) int { return strings.Compare(a.Scope, b.Scope) })
+	if n.staff[f.User] {
 		s.Role = new(agencyStaff)
 	}
 	return s
 }
 
-func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (map[entryKey]Record, error) {
+// recordsOf returns the records with the keys that each passes to its argument, without names.
+func recordsOf(
+	ctx context.Context, tx pgx.Tx, parent string, each func(add func(entryKey)),
+) (map[entryKey]Record, error) {
 	records := map[entryKey]Record{}
-	for _, key := range keys {
-		records[key] = Record{}
-	}
+	each(func(key entryKey) {
+		if key.Version > 0 {
+			records[key] = Record{}
+		}
+	})
 	versions, subs := splitKeys(slices.Collect(maps.Keys(records)))
 	scan := func(row pgx.CollectableRow) (struct{}, error) {
 		var sub string
@@ -367,4 +446,73 @@ func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (
 		  and h.version = k.version`,
 		parent, versions, subs)
 	return records, err
+}
+
+// WithoutAccess are dashboards that were closed to their clients, or open with an empty list.
+type WithoutAccess struct {
+	Dashboards []ClosedDashboard `json:"dashboards"`       // ordered by id, at most 500
+	Count      int64             `json:"dashboards_count"` // total number
+}
+
+// ClosedDashboard is a dashboard that no listed user could open, with the reason.
+type ClosedDashboard struct {
+	Dashboard Named `json:"dashboard"` // the sub-account
+	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open
+	// with an empty list.
+	AllowClientDashboard bool `json:"allow_client_dashboard"`
+	// the record that closed the dashboard; if it was open, the record that emptied its list or
+	// opened it with an empty list
+	DecidedBy Record `json:"decided_by"`
+}
+
+// maxWithoutAccess limits the dashboards without access on a page.
+const maxWithoutAccess = 500
+
+// withoutAccess reads the dashboards that no one could open at a version, after the dashboard after
+// and up to the dashboard last; "" means no limit.
+func withoutAccess(
+	ctx context.Context, tx pgx.Tx, q SpansQuery, version int64, after, last string,
+) (*WithoutAccess, error) {
+	type found struct {
+		Dashboard string
+		Open      bool
+		Decided   int64
+	}
+	all, err := pg.List(ctx, tx, "find dashboards without access", pgx.RowToStructByPos[found], `
+		select a.sub_account_id, a.open, case when a.open then greatest(a.open_since, coalesce((
+			select max(l.to_version) from dashboard_listed l where l.parent_account = @parent
+			  and l.sub_account_id = a.sub_account_id and l.to_version <= @at), (
+			select min(c.from_version) from dashboard_allowed c where c.parent_account = @parent
+			  and c.sub_account_id = a.sub_account_id))) else a.open_since end
+		from dashboard_allowed a
+		where a.parent_account = @parent and `+contains("a", "@at")+`
+		  and @dashboard in ('', a.sub_account_id) and a.sub_account_id > @after and (@last = '' or a.sub_account_id <= @last)
+		  and (not a.open or not exists (select from dashboard_listed l where l.parent_account = @parent
+			and l.sub_account_id = a.sub_account_id and `+contains("l", "@at")+`))
+		order by a.sub_account_id`,
+		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": version, "after": after, "last": last})
+	if err != nil {
+		return nil, err
+	}
+	shown := all[:min(len(all), maxWithoutAccess)]
+	m := mentioned{}
+	records, err := recordsOf(ctx, tx, q.ParentAccount, func(add func(entryKey)) {
+		for _, f := range shown {
+			m.accounts = append(m.accounts, f.Dashboard)
+			add(entryKey{f.Decided, f.Dashboard})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		m.record(r)
+	}
+	n, err := m.read(ctx, tx, q.ParentAccount)
+	without := &WithoutAccess{Dashboards: make([]ClosedDashboard, len(shown)), Count: int64(len(all))}
+	for i, f := range shown {
+		record := n.record(records[entryKey{f.Decided, f.Dashboard}])
+		without.Dashboards[i] = ClosedDashboard{n.account(f.Dashboard), f.Open, record}
+	}
+	return without, err
 }

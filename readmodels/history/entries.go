@@ -52,22 +52,30 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	if err != nil {
 		return nil, err
 	}
-	return withNames(ctx, tx, parent, func(n names) []HistoryEntry {
-		entries := make([]HistoryEntry, len(list))
-		for i, e := range list {
-			entries[i] = HistoryEntry{
-				Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip,
-			}
-			if e.skip != nil { // no dashboard was changed
-				e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
-			} else {
-				entries[i].Dashboard = new(toNamed(n.accounts, e.sub))
-			}
-			entries[i].Changes = n.differences(e.before, *e.after)
-			entries[i].Access = n.effect(e, entries[i].Changes)
+	m := mentioned{accounts: slices.Clone(subs)}
+	for _, e := range list {
+		m.record(e.Record)
+		m.dashboard(e.before)
+		m.dashboard(e.after)
+	}
+	n, err := m.read(ctx, tx, parent)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]HistoryEntry, len(list))
+	for i, e := range list {
+		entries[i] = HistoryEntry{
+			Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip,
 		}
-		return entries
-	})
+		if e.skip != nil { // no dashboard was changed
+			e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
+		} else {
+			entries[i].Dashboard = new(n.account(e.sub))
+		}
+		entries[i].Changes = n.differences(e.before, *e.after)
+		entries[i].Access = n.effect(e, entries[i].Changes)
+	}
+	return entries, nil
 }
 
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
@@ -99,7 +107,7 @@ func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	note(lost, e.before)
 	note(kept, e.after)
 	clients := func(users []string) []Named {
-		return toNamedAll(n.users, slices.DeleteFunc(users, func(id string) bool { return n.staff[id] && n.active[id] }))
+		return named(slices.DeleteFunc(users, func(id string) bool { return n.staff[id] && n.active[id] }), n.user)
 	}
 	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(cannotOpen)}
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +10,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// names contains the names in the directory, by id; nil if the directory has no name.
+// mentioned collects the ids of a response.
+type mentioned struct{ users, accounts []string }
+
+func (m *mentioned) record(r Record) {
+	if m.users = append(m.users, r.Actor.ID); r.OnBehalfOf != nil {
+		m.users = append(m.users, r.OnBehalfOf.ID)
+	}
+}
+
+func (m *mentioned) dashboard(d *domain.Dashboard) {
+	if d != nil {
+		m.users, m.accounts = append(append(m.users, d.Users...), d.MainPOC...), append(m.accounts, d.SubAccountIDs...)
+	}
+}
+
+// names contains what the directory says today about the people and accounts of a response that
+// belong to the agency.
 type names struct {
 	users, accounts map[string]*string
 	// staff contains the agency's own users; active, the currently active users in active accounts.
@@ -19,26 +34,15 @@ type names struct {
 	accountOf     map[string]string // the current accounts of users
 }
 
-// withNames runs answer twice: without names, to collect the ids in it, and with their names from
-// the directory. Only people and accounts of the agency have names.
-func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func(names) A) (a A, err error) {
+func (m mentioned) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
 	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
-	answer(n)
-	if err := n.read(ctx, tx, parent); err != nil {
-		return a, err
-	}
-	return answer(n), nil
-}
-
-func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name, a.id = $1, u.active and a.active, a.id
 		from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
 		select false, id, name, false, active, id from accounts
-		where id = any($3) and (id = $1 or parent_account = $1)`,
-		parent, slices.Collect(maps.Keys(n.users)), slices.Collect(maps.Keys(n.accounts)))
+		where id = any($3) and (id = $1 or parent_account = $1)`, parent, m.users, m.accounts)
 	var isUser, staff, active bool
 	var id, name, account string
 	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name, &staff, &active, &account}, func() error {
@@ -49,7 +53,7 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 		}
 		return nil
 	})
-	return pg.Wrap("read names", err)
+	return n, pg.Wrap("read names", err)
 }
 
 // linked reports whether a user's current account is one of a dashboard's accounts, or unknown.
@@ -58,27 +62,21 @@ func (n names) linked(user string, d *domain.Dashboard) bool {
 	return !known || slices.Contains(d.SubAccountIDs, account)
 }
 
-// toNamed returns an id with its name, and records that the response contains the id.
-func toNamed(known map[string]*string, id string) Named {
-	name, mentioned := known[id]
-	if !mentioned {
-		known[id] = nil
-	}
-	return Named{ID: id, Name: name}
-}
+func (n names) user(id string) Named    { return Named{id, n.users[id]} }
+func (n names) account(id string) Named { return Named{id, n.accounts[id]} }
 
-func toNamedAll(known map[string]*string, ids []string) []Named {
+func named(ids []string, name func(string) Named) []Named {
 	all := make([]Named, len(ids))
 	for i, id := range ids {
-		all[i] = toNamed(known, id)
+		all[i] = name(id)
 	}
 	return all
 }
 
 func (n names) record(r Record) Record {
-	r.Actor = toNamed(n.users, r.Actor.ID)
+	r.Actor = n.user(r.Actor.ID)
 	if r.OnBehalfOf != nil {
-		r.OnBehalfOf = new(toNamed(n.users, r.OnBehalfOf.ID))
+		r.OnBehalfOf = new(n.user(r.OnBehalfOf.ID))
 	}
 	return r
 }
@@ -90,8 +88,8 @@ func (n names) state(d *domain.Dashboard) *DashboardState {
 	}
 	return &DashboardState{
 		ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: d.ParentAccount,
-		SubAccountIDs: toNamedAll(n.accounts, d.SubAccountIDs), Users: toNamedAll(n.users, d.Users),
-		MainPOC: toNamedAll(n.users, d.MainPOC), AllowClientDashboard: d.AllowClientDashboard, Scopes: d.Scopes,
+		SubAccountIDs: named(d.SubAccountIDs, n.account), Users: named(d.Users, n.user),
+		MainPOC: named(d.MainPOC, n.user), AllowClientDashboard: d.AllowClientDashboard, Scopes: d.Scopes,
 		CreatedAt: d.CreatedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(),
 	}
 }
@@ -101,10 +99,10 @@ func (n names) differences(before *domain.Dashboard, after domain.Dashboard) Dif
 	d := domain.DifferenceBetween(before, after)
 	result := Differences{
 		Created:        d.Created,
-		AccountsLinked: toNamedAll(n.accounts, d.Linked), AccountsUnlinked: toNamedAll(n.accounts, d.Unlinked),
-		UsersAdded: toNamedAll(n.users, d.UsersAdded), UsersRemoved: toNamedAll(n.users, d.UsersRemoved),
+		AccountsLinked: named(d.Linked, n.account), AccountsUnlinked: named(d.Unlinked, n.account),
+		UsersAdded: named(d.UsersAdded, n.user), UsersRemoved: named(d.UsersRemoved, n.user),
 		ScopesAdded: d.ScopesAdded, ScopesRemoved: d.ScopesRemoved,
-		MainPOCAdded: toNamedAll(n.users, d.MainPOCAdded), MainPOCRemoved: toNamedAll(n.users, d.MainPOCRemoved),
+		MainPOCAdded: named(d.MainPOCAdded, n.user), MainPOCRemoved: named(d.MainPOCRemoved, n.user),
 	}
 	if d.AllowClientChanged {
 		result.AllowClientDashboard = &Flip{Before: !after.AllowClientDashboard, After: after.AllowClientDashboard}
@@ -167,8 +165,21 @@ type PreviewedScope struct {
 // NamedPreview adds current names from the directory to a preview.
 func (h *History) NamedPreview(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
 	var preview DashboardPreview
-	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
-		preview, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
+	m := mentioned{users: p.LostAccess}
+	for _, r := range p.Revisions {
+		m.accounts = append(m.accounts, r.After.SubAccountID)
+		m.dashboard(r.Before)
+		m.dashboard(&r.After)
+	}
+	for _, a := range p.Access {
+		m.users, m.accounts = append(m.users, a.User), append(append(m.accounts, a.Gains...), a.Loses...)
+		for _, s := range slices.Concat(a.GainsScopes, a.LosesScopes) {
+			m.accounts = append(m.accounts, s.Accounts...)
+		}
+	}
+	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
+		n, err := m.read(ctx, tx, p.ParentAccount)
+		preview = n.preview(p)
 		return err
 	})
 	return preview, pg.Wrap("add names to preview", err)
@@ -178,21 +189,21 @@ func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 	preview := DashboardPreview{
 		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version,
 		Preview: domain.OptionalText(p.Decision), Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{},
-		LostAccess: toNamedAll(n.users, p.LostAccess),
+		LostAccess: named(p.LostAccess, n.user),
 	}
 	preview.LostAccess = slices.DeleteFunc(preview.LostAccess, func(u Named) bool { return !n.active[u.ID] })
 	for _, r := range p.Revisions {
 		state := n.state(&r.After)
 		preview.Dashboards = append(preview.Dashboards, PreviewedDashboard{
-			Dashboard: toNamed(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs,
+			Dashboard: n.account(r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs,
 			Users: state.Users, MainPOC: state.MainPOC, AllowClientDashboard: state.AllowClientDashboard,
 			Scopes: state.Scopes, Changes: n.differences(r.Before, r.After),
 		})
 	}
 	for _, a := range p.Access {
 		access := PreviewedAccess{
-			User:  toNamed(n.users, a.User),
-			Gains: toNamedAll(n.accounts, a.Gains), Loses: toNamedAll(n.accounts, a.Loses),
+			User:  n.user(a.User),
+			Gains: named(a.Gains, n.account), Loses: named(a.Loses, n.account),
 			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
 		}
 		if n.active[a.User] {
@@ -205,7 +216,7 @@ func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 func (n names) scopes(changes []domain.ScopeChange) []PreviewedScope {
 	all := make([]PreviewedScope, len(changes))
 	for i, c := range changes {
-		all[i] = PreviewedScope{c.Scope, toNamedAll(n.accounts, c.Accounts)}
+		all[i] = PreviewedScope{c.Scope, named(c.Accounts, n.account)}
 	}
 	return all
 }

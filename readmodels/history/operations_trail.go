@@ -128,21 +128,22 @@ func incompleteTrail(
 
 // nameWhatWasRead sets the names of the ids in the requests.
 func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
-	requests := make([]domain.AuditRead, len(entries)) // an export has the same fields and a format
+	nonEmpty := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
+	asked, all := make([]mentioned, len(entries)), mentioned{}
 	for i, e := range entries {
-		if err := json.Unmarshal(e.Read, &requests[i]); err != nil {
+		var request domain.AuditRead // an export has the same fields and a format
+		if err := json.Unmarshal(e.Read, &request); err != nil {
 			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
 		}
+		filter := request.Filter
+		asked[i] = mentioned{nonEmpty(filter.Actor, filter.User), nonEmpty(request.Dashboard, filter.Account)}
+		all.users, all.accounts = append(all.users, asked[i].users...), append(all.accounts, asked[i].accounts...)
 	}
-	nonEmpty := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
 	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
-		_, err := withNames(ctx, tx, parent, func(n names) []AuditReadEntry {
-			for i, request := range requests {
-				entries[i].Names = append(toNamedAll(n.accounts, nonEmpty(request.Dashboard, request.Filter.Account)),
-					toNamedAll(n.users, nonEmpty(request.Filter.Actor, request.Filter.User))...)
-			}
-			return entries
-		})
+		n, err := all.read(ctx, tx, parent)
+		for i, m := range asked {
+			entries[i].Names = append(named(m.accounts, n.account), named(m.users, n.user)...)
+		}
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,9 +32,11 @@ type StateAnswer struct {
 // is in the future, it returns another error with code not_found.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
-		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
-			return StateAnswer{toNamed(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
-		})
+		m := mentioned{accounts: []string{q.Dashboard}}
+		m.dashboard(&s.document)
+		m.record(s.Record)
+		n, err := m.read(ctx, tx, q.ParentAccount)
+		return StateAnswer{n.account(q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}, err
 	})
 }
 
@@ -140,7 +143,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 		}
 		later := q.To
 		if after == nil {
-			after = &diffKey{Version: unlimited}
+			after = &diffKey{Version: math.MaxInt64}
 		} else {
 			later = Moment{Version: after.Until}
 		}
@@ -208,14 +211,18 @@ func readDiffs(
 	if err != nil {
 		return nil, err
 	}
-	return withNames(ctx, tx, parent, func(n names) []DiffAnswer {
-		answers := make([]DiffAnswer, len(all))
-		for i, d := range all {
-			answers[i] = DiffAnswer{
-				Dashboard: toNamed(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Before),
-				After: *n.state(&d.After), Changes: n.differences(d.Before, d.After), Records: d.Records,
-			}
+	m := mentioned{accounts: subs}
+	for _, d := range all {
+		m.dashboard(d.Before)
+		m.dashboard(&d.After)
+	}
+	n, err := m.read(ctx, tx, parent)
+	answers := make([]DiffAnswer, len(all))
+	for i, d := range all {
+		answers[i] = DiffAnswer{
+			Dashboard: n.account(subs[i]), From: from, To: to, Before: n.state(d.Before),
+			After: *n.state(&d.After), Changes: n.differences(d.Before, d.After), Records: d.Records,
 		}
-		return answers
-	})
+	}
+	return answers, err
 }

@@ -1,0 +1,181 @@
+package projectors
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// accessSpans folds who was on the lists of dashboards, and what the dashboards allowed, into spans
+// of versions. Who had access is their overlap. A span for each user and scope would make the fold
+// of one change to 200 dashboards with 500 users write 100,000 rows; these two write 400.
+type accessSpans struct {
+	listed     map[listedKey]*listedSpan // begun in this batch, and not ended
+	listedRows []*listedSpan             // begun in this batch
+	listedEnds []listedSpan              // ends of stored spans, whose start is not known
+
+	allowed     map[dashboardKey]*allowedSpan // current; loaded or begun in this batch
+	allowedRows []*allowedSpan                // begun or ended in this batch
+}
+
+func newAccessSpans() accessSpans {
+	return accessSpans{listed: map[listedKey]*listedSpan{}, allowed: map[dashboardKey]*allowedSpan{}}
+}
+
+type dashboardKey struct{ parent, sub string }
+
+type listedKey struct {
+	dashboardKey
+
+	user string
+}
+
+type listedSpan struct {
+	listedKey
+
+	from int64  // version that added the user to the list
+	to   *int64 // version that removed the user; nil while the user is on the list
+}
+
+type allowedSpan struct {
+	dashboardKey
+
+	from        int64  // version that opened or closed the dashboard, or changed its scopes
+	to          *int64 // version of the next such record; nil if there is none
+	open        bool
+	openSince   int64 // version since which open has its value
+	scopes      []string
+	scopesSince []int64 // version that added each scope
+	loaded      bool    // begun in an earlier batch
+}
+
+var listedTable = write.NewTable("dashboard_listed",
+	`parent_account text, sub_account_id text, user_id text, from_version bigint, to_version bigint`,
+	write.Clause(""),
+	func(s *listedSpan) []any { return []any{s.parent, s.sub, s.user, s.from, s.to} })
+
+var allowedTable = write.NewTable("dashboard_allowed",
+	`parent_account text, sub_account_id text, from_version bigint, to_version bigint, open boolean, open_since bigint,
+	 scopes text[], scopes_since bigint[]`,
+	write.ReplaceRow("parent_account, sub_account_id, from_version", ""),
+	func(s *allowedSpan) []any {
+		return []any{s.parent, s.sub, s.from, s.to, s.open, s.openSince, s.scopes, s.scopesSince}
+	})
+
+// load queues a query for the current spans of dashboards.
+func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
+	batch.Queue(`
+		select distinct a.parent_account, a.sub_account_id, a.from_version, a.open, a.open_since, a.scopes, a.scopes_since
+		from dashboard_allowed a
+		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)
+		where a.to_version is null`, parents, subs).
+		Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				s := allowedSpan{loaded: true}
+				err := rows.Scan(&s.parent, &s.sub, &s.from, &s.open, &s.openSince, &s.scopes, &s.scopesSince)
+				if err != nil {
+					return err
+				}
+				a.allowed[s.dashboardKey] = &s
+			}
+			return rows.Err()
+		})
+}
+
+// write queues statements that store the spans of the batch.
+func (a *accessSpans) write(batch *pgx.Batch) {
+	if len(a.listedEnds) > 0 {
+		batch.Queue(`
+			update dashboard_listed l set to_version = e.to_version
+			from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+				as e(parent_account, sub_account_id, user_id, to_version)
+			where l.parent_account = e.parent_account and l.sub_account_id = e.sub_account_id
+			  and l.user_id = e.user_id and l.to_version is null`,
+			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
+	}
+	listedTable.Queue(batch, a.listedRows)
+	allowedTable.Queue(batch, a.allowedRows)
+}
+
+// copy passes the spans that have ended, or, if last is true, all spans.
+func (a *accessSpans) copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	final := func(to *int64) bool { return last || to != nil }
+	listed, allowed := a.listedRows, a.allowedRows
+	a.listedRows, a.allowedRows = nil, nil
+	err := listedTable.Copy(ctx, into, func(yield func(*listedSpan) bool) {
+		for _, s := range listed {
+			if !final(s.to) {
+				a.listedRows = append(a.listedRows, s)
+			} else if !yield(s) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return allowedTable.Copy(ctx, into, func(yield func(*allowedSpan) bool) {
+		for _, s := range allowed {
+			if !final(s.to) {
+				a.allowedRows = append(a.allowedRows, s)
+			} else if !yield(s) {
+				return
+			}
+		}
+	})
+}
+
+// fold adds the effect of a record on one dashboard.
+func (a *accessSpans) fold(version int64, r domain.DashboardRevision) {
+	key := dashboardKey{r.After.ParentAccount, r.After.SubAccountID}
+	change := domain.DifferenceBetween(r.Before, r.After)
+	for _, user := range change.UsersRemoved {
+		k := listedKey{key, user}
+		if span := a.listed[k]; span != nil {
+			span.to = &version
+			delete(a.listed, k)
+		} else {
+			a.listedEnds = append(a.listedEnds, listedSpan{listedKey: k, to: &version})
+		}
+	}
+	for _, user := range change.UsersAdded {
+		span := &listedSpan{listedKey: listedKey{key, user}, from: version}
+		a.listed[span.listedKey] = span
+		a.listedRows = append(a.listedRows, span)
+	}
+	before := a.allowed[key]
+	if before != nil && before.open == r.After.AllowClientDashboard && slices.Equal(before.scopes, r.After.Scopes) {
+		return
+	}
+	next := nextAllowed(before, version, r.After)
+	if before != nil {
+		if before.to = &version; before.loaded {
+			a.allowedRows = append(a.allowedRows, before)
+		}
+	}
+	a.allowed[key], a.allowedRows = next, append(a.allowedRows, next)
+}
+
+func nextAllowed(before *allowedSpan, version int64, after domain.Dashboard) *allowedSpan {
+	next := &allowedSpan{
+		dashboardKey: dashboardKey{after.ParentAccount, after.SubAccountID}, from: version,
+		open: after.AllowClientDashboard, openSince: version,
+		scopes: after.Scopes, scopesSince: slices.Repeat([]int64{version}, len(after.Scopes)),
+	}
+	if before == nil {
+		return next
+	}
+	if before.open == next.open {
+		next.openSince = before.openSince
+	}
+	for i, scope := range next.scopes {
+		if at := slices.Index(before.scopes, scope); at >= 0 {
+			next.scopesSince[i] = before.scopesSince[at]
+		}
+	}
+	return next
+}
