@@ -156,31 +156,6 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a disconnected caller is not an error
 }
 
-// matchTag reports whether If-None-Match contains the tag, with any compression suffix, and returns
-// the tag that matched: a cache may apply a 304 only to the body with exactly that tag.
-func matchTag(r *http.Request, tag string) (matched string, ok bool) {
-	for _, value := range r.Header.Values(headerIfNoneMatch) {
-		for candidate := range strings.SplitSeq(value, ",") {
-			candidate = strings.Trim(strings.TrimPrefix(strings.TrimSpace(candidate), "W/"), `"`)
-			switch {
-			case candidate == "*":
-				return tag, true
-			case strings.TrimSuffix(strings.TrimSuffix(candidate, suffixGzip), suffixZstd) == tag:
-				return candidate, true
-			}
-		}
-	}
-	return tag, false
-}
-
-// Suffixes of the entity tags of compressed responses: a strong tag identifies bytes.
-const (
-	suffixGzip = "-gzip"
-	suffixZstd = "-zstd"
-)
-
-func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
-
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
 
 func withCORS(origins []string) func(http.Handler) http.Handler {

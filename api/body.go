@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -145,44 +144,18 @@ func clip(text string) string {
 
 var previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// entityTags matches a list of entity tags, which may have empty elements.
-var (
-	entityTags = regexp.MustCompile(`^[ \t,]*(W/)?"[^"]*"(\s*,[ \t,]*(W/)?"[^"]*")*[\s,]*$`)
-	entityTag  = regexp.MustCompile(`(W/)?"([^"]*)"`)
-)
-
 var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
 
 func idempotencyKey(header http.Header) (string, error) {
 	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
 }
 
-// singleHeader reads a header that may occur once and must match a pattern; "" if it is absent.
+// singleHeader reads a header that has one value and must match a pattern; "" if it is absent. A
+// proxy may send the same line twice.
 func singleHeader(header http.Header, name string, form *regexp.Regexp, rule string) (string, error) {
-	values := header.Values(name)
+	values := slices.Compact(slices.Clone(header.Values(name)))
 	if len(values) > 1 || len(values) == 1 && !form.MatchString(values[0]) {
-		return "", domain.InvalidField(name, rule+", and must not be repeated")
+		return "", domain.InvalidField(name, rule+", and must not have several values")
 	}
 	return strings.Join(values, ""), nil
-}
-
-// ifMatch reads If-Match, "*" or a list of entity tags; nil if it is absent. A weak or unknown tag
-// is well-formed and matches nothing (RFC 9110 §13.1.1).
-func ifMatch(header http.Header) (*domain.VersionMatch, error) {
-	values := header.Values(headerIfMatch)
-	if len(values) == 0 {
-		return nil, nil
-	}
-	text := strings.Join(values, ",")
-	match := &domain.VersionMatch{Any: strings.TrimSpace(text) == "*"}
-	if !match.Any && !entityTags.MatchString(strings.TrimSpace(text)) {
-		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags from ETag, such as "7"`)
-	}
-	for _, tag := range entityTag.FindAllStringSubmatch(text, -1) {
-		version, err := strconv.ParseInt(tag[2], 10, 64)
-		if err == nil && tag[1] == "" && etag(version) == tag[0] {
-			match.Versions = append(match.Versions, version)
-		}
-	}
-	return match, nil
 }

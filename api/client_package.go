@@ -84,7 +84,9 @@ func clientVersion(files fs.FS) string {
 
 func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 	scheme := "http"
-	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
+	// The first of several proxies is the one that the caller reached.
+	proto, _, _ := strings.Cut(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
+	if r.TLS != nil || strings.EqualFold(strings.TrimSpace(proto), "https") {
 		scheme = "https"
 	}
 	packed, err := packClient(scheme + "://" + r.Host + mountedAt(r, patternClientPackage))

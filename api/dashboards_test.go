@@ -127,7 +127,7 @@ func TestPutPassesTheWholeChange(t *testing.T) {
 		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.header.Get("X-Request-Id")},
 		Change: domain.UpdateDashboard{
 			Primary: client1, AllowClientDashboard: &yes, SubAccountIDs: &accounts, Users: &users, Scopes: &scopes, Unlink: true,
-			IfMatch: &domain.VersionMatch{Versions: []int64{42}},
+			IfMatch: &domain.VersionMatch{Versions: []int64{42, 7}},
 		},
 		IdempotencyKey: "key 1", RequestDigest: digest,
 	}, b.updates[0])
@@ -214,6 +214,7 @@ func TestIdempotencyKeys(t *testing.T) {
 		}
 	}
 	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: b").status)
+	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: a").status, "a line that a proxy repeats")
 }
 
 func TestIfMatch(t *testing.T) {
@@ -223,7 +224,11 @@ func TestIfMatch(t *testing.T) {
 		`"7"`:                   {Versions: []int64{7}},
 		`"7", "8"`:              {Versions: []int64{7, 8}},
 		` "7" ,"8" `:            {Versions: []int64{7, 8}},
-		`W/"7"`:                 {},
+		`W/"7"`:                 {Versions: []int64{7}}, // as nginx sends it after compressing
+		`W/"7", w/"8"`:          {Versions: []int64{7, 8}},
+		`"7-gzip", W/"8--br"`:   {Versions: []int64{7, 8}}, // Apache, Caddy, Jetty
+		`"7-x", "-gzip", "*"`:   {},
+		` * `:                   {Any: true},
 		`"abc", "07", "+7", ""`: {},
 		``:                      nil,
 		`7`:                     nil,
@@ -234,12 +239,19 @@ func TestIfMatch(t *testing.T) {
 		`,`:                     nil,
 		`"7" , x`:               nil,
 		`*, "7"`:                nil,
-		`w/"7"`:                 nil,
+		`W/7`:                   nil,
+		`W/ "7"`:                nil,
 	} {
 		match, err := api.IfMatch(http.Header{"If-Match": {text}})
 		require.Equal(t, want == nil, err != nil, text)
 		require.Equal(t, want, match, text)
 	}
+	match, err := api.IfMatch(http.Header{"If-Match": {`W/"7"`, `"8" ,`, ""}}) // lines that no proxy merged
+	require.NoError(t, err)
+	require.Equal(t, &domain.VersionMatch{Versions: []int64{7, 8}}, match)
+	match, err = api.IfMatch(http.Header{})
+	require.NoError(t, err)
+	require.Nil(t, match)
 	b := setup(t)
 	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Match: 7").status)
 }
@@ -332,7 +344,7 @@ func TestIfPreview(t *testing.T) {
 	for _, wrong := range []string{"", "7", strings.ToUpper(decision), `"` + decision + `"`} {
 		b.put(client1, `{}`, "If-Preview: "+wrong).requireNamed(t, "If-Preview", wrong)
 	}
-	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+decision).status)
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+strings.Repeat("0b", 32)).status)
 	require.Len(t, b.updates, 2)
 }
 

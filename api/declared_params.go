@@ -270,7 +270,7 @@ var (
 	}
 	paramIfMatch = Param{
 		Name: headerIfMatch, Header: true, Kind: KindTags,
-		Text: "The change is made only if the dashboard still has this ETag.",
+		Text: "The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not.",
 	}
 	paramIfPreview = Param{
 		Name: headerIfPreview, Header: true, Kind: KindDigest,

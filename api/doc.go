@@ -18,10 +18,11 @@
 //
 //   - PUT: null means absent, as in the old system. Unknown members are ignored. A repeated member
 //     is refused, because parsers differ about which one counts.
-//   - A weak or unknown entity tag in If-Match matches nothing (412). A malformed one returns 400.
+//   - An unknown entity tag in If-Match matches nothing (412). A malformed one returns 400. A weak
+//     one counts: proxies that compress make tags weak, and ours name a version, not bytes.
 //   - The ETag of a dashboard is for If-Match only, and the response is no-store: the view contains
 //     names and sign-ins, which change without a new version. The ETag of figures is a digest of
-//     the uncompressed response; compressed responses have a suffix, which If-None-Match ignores.
+//     the uncompressed response; compressed responses have a suffix, which is ignored in requests.
 //   - Streams bypass the compressor and the timeout. If an EventSource should retry, they return
 //     200 and end: after any other status, it gives up permanently.
 //   - A client user gets 403 for the closed dashboard of its own account, and 404 for any other

@@ -30,7 +30,8 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
 		require.Subset(t, first.header.Values("Vary"), []string{"Accept", "Authorization", "Accept-Encoding"})
 		zipped := tag[:33] + `-gzip"`
-		for match, of := range map[string]string{tag: tag, "W/" + tag: tag, `"other", ` + tag: tag, "*": tag, zipped: zipped} {
+		for match, of := range map[string]string{tag: tag, "W/" + tag: tag, `"other", ` + tag: tag, "*": tag, zipped: zipped, "W/" + zipped: zipped,
+			`"a,b",` + tag + ",": tag, tag[:33] + `-br"`: tag[:33] + `-br"`} {
 			again := b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match)
 			require.Equal(t, http.StatusNotModified, again.status, match)
 			require.Empty(t, again.body)
@@ -39,7 +40,9 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 			require.Empty(t, again.header.Get("Content-Type"))
 			require.Empty(t, again.header.Get("Content-Disposition"))
 		}
-		require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken(), "Accept: "+accept, `If-None-Match: "0123"`).status)
+		for _, match := range []string{`"0123"`, `"*"`, tag[:20], `"` + tag, ""} {
+			require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match).status, match)
+		}
 		require.Equal(t, tag, b.get(insightsPath[len("/auth"):], b.agencyToken(), "Accept: "+accept).header.Get("ETag"), "the same answer under both addresses")
 	}
 }

@@ -61,8 +61,8 @@ type Member<K extends string, V> = [V] extends [never] ? {
 } : {
     [N in K]: V;
 };
-/** The options of a request. The query parameter table applies to CSV only, and meta to JSON only. */
-export type Request<M extends Method, P extends keyof paths, Not extends string = "table"> = {
+/** The options of a request. The query parameters table and for apply to CSV only, and meta to JSON only. */
+export type Request<M extends Method, P extends keyof paths, Not extends string = "table" | "for"> = {
     headers?: Record<string, string>;
     signal?: AbortSignal;
 } & Member<"path", NonNullable<Part<Operation<M, P>, "path">>> & Member<"query", Without<NonNullable<Part<Operation<M, P>, "query">>, Not>> & ([BodyOf<Operation<M, P>>] extends [never] ? {
@@ -71,7 +71,7 @@ export type Request<M extends Method, P extends keyof paths, Not extends string 
     body: BodyOf<Operation<M, P>>;
 });
 /** The argument after the path, which is optional if none of its members is required. */
-type RequestArgument<M extends Method, P extends keyof paths, Not extends string = "table"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
+type RequestArgument<M extends Method, P extends keyof paths, Not extends string = "table" | "for"> = {} extends Request<M, P, Not> ? [request?: Request<M, P, Not>] : [request: Request<M, P, Not>];
 /** Makes a request conditional: if the response still has this ETag (304), the result is undefined. */
 type Conditional = {
     headers: {

@@ -6874,7 +6874,7 @@ export interface components {
         Granularity: "day" | "week" | "month";
         /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
         IdempotencyKeyHeader: string;
-        /** @description The change is made only if the dashboard still has this ETag. */
+        /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
         IfMatchHeader: string;
         /** @description The ETag of a response that the caller has. */
         IfNoneMatchHeader: string;
@@ -11309,7 +11309,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The change is made only if the dashboard still has this ETag. */
+                /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
                 /** @description The change is made only if it does exactly what a preview showed: send the value of preview from that response. */
                 "If-Preview"?: string;
@@ -11885,7 +11885,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The change is made only if the dashboard still has this ETag. */
+                /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
             };
             path: {
