@@ -113,9 +113,9 @@ var paramCompare = Param{
 	Name: "compare", Kind: KindWord, wrong: "is not a comparison: use %s",
 	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
 	Default: "totals are compared with the previous period, and series have no comparison", Example: string(analytics.CompareYear),
-	Text: "The comparison period. previous: the period immediately before the range, with the same length as the " +
-		"elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February " +
-		"28. For both, each part of a series is compared with the corresponding part. none: no comparison; the " +
+	Text: "The comparison period. previous: the same number of days before the range. year: the same dates one " +
+		"year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range " +
+		"has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the " +
 		"comparison members of totals are null.",
 }
 

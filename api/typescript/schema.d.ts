@@ -6386,7 +6386,7 @@ export interface components {
          *
          *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day flow to the owner at the end of the day.
          *
-         *     For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
+         *     For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period is the same number of days before the range. While the range has not ended, it is cut at the same hour, to the quarter: at noon on the 20th, the current month is compared with the 20 days before it, the last of them until noon. Day flows cannot be cut, so today is not compared then. With compare=year, the previous period has the same dates one year earlier; stocks are compared with their value at its end, unless the account was first read later. With compare=none, nothing is compared. `meta` contains the period that was used.
          */
         Total: {
             /**
@@ -6817,7 +6817,7 @@ export interface components {
          */
         CIdInPath: string;
         /**
-         * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+         * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
          */
         Compare: "previous" | "year" | "none";
@@ -11074,7 +11074,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -12146,7 +12146,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13485,7 +13485,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13612,7 +13612,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
@@ -13659,7 +13659,7 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13766,15 +13766,15 @@ export interface operations {
                      *         "total": {
                      *           "engagement": {
                      *             "accounts": 3,
-                     *             "change": 1042,
-                     *             "change_pct": 76.23,
+                     *             "change": 1066,
+                     *             "change_pct": 87.81,
                      *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
                      *             "no_baseline": false,
-                     *             "previous": 1367,
+                     *             "previous": 1214,
                      *             "source_metrics": [
                      *               "REACTION+COMMENT+RESHARE"
                      *             ],
@@ -13803,7 +13803,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
@@ -14175,7 +14175,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14248,11 +14248,11 @@ export interface operations {
                      *           {
                      *             "likes": {
                      *               "accounts": 1,
-                     *               "change": -2941,
-                     *               "change_pct": -87.69,
+                     *               "change": -2919,
+                     *               "change_pct": -87.61,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 3354,
+                     *               "previous": 3332,
                      *               "value": 413
                      *             },
                      *             "p_id": 1,
@@ -14289,11 +14289,11 @@ export interface operations {
                      *         "total": {
                      *           "likes": {
                      *             "accounts": 2,
-                     *             "change": -2993,
-                     *             "change_pct": -87.8,
+                     *             "change": -2971,
+                     *             "change_pct": -87.72,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 3409,
+                     *             "previous": 3387,
                      *             "value": 416
                      *           },
                      *           "series": [
@@ -14309,7 +14309,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "compared_to": "2026-10-21T12:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
@@ -14362,7 +14362,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14444,11 +14444,11 @@ export interface operations {
                      *             ],
                      *             "views": {
                      *               "accounts": 1,
-                     *               "change": -57138,
-                     *               "change_pct": -85.8,
+                     *               "change": -56699,
+                     *               "change_pct": -85.71,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 66591,
+                     *               "previous": 66152,
                      *               "value": 9453
                      *             }
                      *           }
@@ -14463,11 +14463,11 @@ export interface operations {
                      *           ],
                      *           "views": {
                      *             "accounts": 2,
-                     *             "change": -47623,
-                     *             "change_pct": -70.33,
+                     *             "change": -47175,
+                     *             "change_pct": -70.14,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 67710,
+                     *             "previous": 67262,
                      *             "value": 20087
                      *           }
                      *         }
@@ -14476,7 +14476,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "compared_to": "2026-10-21T12:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "week",
@@ -15260,7 +15260,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15392,7 +15392,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "compared_to": "2026-10-21T12:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
@@ -15754,7 +15754,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15822,11 +15822,11 @@ export interface operations {
                      *           {
                      *             "likes": {
                      *               "accounts": 1,
-                     *               "change": -2941,
-                     *               "change_pct": -87.69,
+                     *               "change": -2919,
+                     *               "change_pct": -87.61,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 3354,
+                     *               "previous": 3332,
                      *               "value": 413
                      *             },
                      *             "p_id": 1,
@@ -15863,11 +15863,11 @@ export interface operations {
                      *         "total": {
                      *           "likes": {
                      *             "accounts": 3,
-                     *             "change": -2394,
-                     *             "change_pct": -69.05,
+                     *             "change": -2370,
+                     *             "change_pct": -68.84,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 3467,
+                     *             "previous": 3443,
                      *             "value": 1073
                      *           },
                      *           "series": [
@@ -15883,7 +15883,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "month",
@@ -15936,7 +15936,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16004,30 +16004,30 @@ export interface operations {
                      *           {
                      *             "comments": {
                      *               "accounts": 1,
-                     *               "change": -180,
-                     *               "change_pct": -84.51,
+                     *               "change": -178,
+                     *               "change_pct": -84.36,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 213,
+                     *               "previous": 211,
                      *               "value": 33
                      *             },
                      *             "engagement": {
                      *               "accounts": 1,
-                     *               "change": -3886,
-                     *               "change_pct": -88.04,
+                     *               "change": -3857,
+                     *               "change_pct": -87.96,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 4414,
+                     *               "previous": 4385,
                      *               "value": 528
                      *             },
                      *             "engagement_partial": false,
                      *             "likes": {
                      *               "accounts": 1,
-                     *               "change": -2941,
-                     *               "change_pct": -87.69,
+                     *               "change": -2919,
+                     *               "change_pct": -87.61,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 3354,
+                     *               "previous": 3332,
                      *               "value": 413
                      *             },
                      *             "p_id": 1,
@@ -16044,11 +16044,11 @@ export interface operations {
                      *             ],
                      *             "shares": {
                      *               "accounts": 1,
-                     *               "change": -765,
-                     *               "change_pct": -90.32,
+                     *               "change": -760,
+                     *               "change_pct": -90.26,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 847,
+                     *               "previous": 842,
                      *               "value": 82
                      *             }
                      *           }
@@ -16056,30 +16056,30 @@ export interface operations {
                      *         "total": {
                      *           "comments": {
                      *             "accounts": 3,
-                     *             "change": -109,
-                     *             "change_pct": -46.38,
+                     *             "change": -107,
+                     *             "change_pct": -45.92,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 235,
+                     *             "previous": 233,
                      *             "value": 126
                      *           },
                      *           "engagement": {
                      *             "accounts": 3,
-                     *             "change": -3130,
-                     *             "change_pct": -68.81,
+                     *             "change": -3099,
+                     *             "change_pct": -68.59,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 4549,
+                     *             "previous": 4518,
                      *             "value": 1419
                      *           },
                      *           "engagement_partial": true,
                      *           "likes": {
                      *             "accounts": 3,
-                     *             "change": -2394,
-                     *             "change_pct": -69.05,
+                     *             "change": -2370,
+                     *             "change_pct": -68.84,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 3467,
+                     *             "previous": 3443,
                      *             "value": 1073
                      *           },
                      *           "series": [
@@ -16094,11 +16094,11 @@ export interface operations {
                      *           ],
                      *           "shares": {
                      *             "accounts": 3,
-                     *             "change": -627,
-                     *             "change_pct": -74.03,
+                     *             "change": -622,
+                     *             "change_pct": -73.87,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 847,
+                     *             "previous": 842,
                      *             "value": 220
                      *           }
                      *         }
@@ -16107,7 +16107,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
@@ -16159,7 +16159,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16236,11 +16236,11 @@ export interface operations {
                      *             ],
                      *             "views": {
                      *               "accounts": 1,
-                     *               "change": -57138,
-                     *               "change_pct": -85.8,
+                     *               "change": -56699,
+                     *               "change_pct": -85.71,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 66591,
+                     *               "previous": 66152,
                      *               "value": 9453
                      *             }
                      *           }
@@ -16255,11 +16255,11 @@ export interface operations {
                      *           ],
                      *           "views": {
                      *             "accounts": 2,
-                     *             "change": -47623,
-                     *             "change_pct": -70.33,
+                     *             "change": -47175,
+                     *             "change_pct": -70.14,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 67710,
+                     *             "previous": 67262,
                      *             "value": 20087
                      *           }
                      *         }
@@ -16268,7 +16268,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
@@ -16883,7 +16883,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17000,7 +17000,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
@@ -17052,7 +17052,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17170,39 +17170,39 @@ export interface operations {
                      *             "platform": "facebook",
                      *             "post_engagement": {
                      *               "accounts": 1,
-                     *               "change": -3886,
-                     *               "change_pct": -88.04,
+                     *               "change": -3857,
+                     *               "change_pct": -87.96,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 4414,
+                     *               "previous": 4385,
                      *               "value": 528
                      *             },
                      *             "post_views": {
                      *               "accounts": 1,
-                     *               "change": -57138,
-                     *               "change_pct": -85.8,
+                     *               "change": -56699,
+                     *               "change_pct": -85.71,
                      *               "compared_in_part": false,
                      *               "no_baseline": false,
-                     *               "previous": 66591,
+                     *               "previous": 66152,
                      *               "value": 9453
                      *             },
                      *             "posts_published": 1,
-                     *             "posts_published_previous": 2,
+                     *             "posts_published_previous": 1,
                      *             "social_accounts": 1
                      *           }
                      *         ],
                      *         "total": {
                      *           "engagement": {
                      *             "accounts": 2,
-                     *             "change": 639,
-                     *             "change_pct": 96.38,
+                     *             "change": 665,
+                     *             "change_pct": 108.66,
                      *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
                      *             "no_baseline": false,
-                     *             "previous": 663,
+                     *             "previous": 612,
                      *             "source_metrics": [
                      *               "page_post_engagements"
                      *             ],
@@ -17226,15 +17226,15 @@ export interface operations {
                      *           },
                      *           "impressions": {
                      *             "accounts": 2,
-                     *             "change": 180658,
-                     *             "change_pct": 98.65,
+                     *             "change": 186678,
+                     *             "change_pct": 109.22,
                      *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
                      *             "no_baseline": false,
-                     *             "previous": 183139,
+                     *             "previous": 170925,
                      *             "source_metrics": [
                      *               "page_media_view"
                      *             ],
@@ -17242,24 +17242,24 @@ export interface operations {
                      *           },
                      *           "post_engagement": {
                      *             "accounts": 2,
-                     *             "change": -3862,
-                     *             "change_pct": -86.26,
+                     *             "change": -3833,
+                     *             "change_pct": -86.17,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 4477,
+                     *             "previous": 4448,
                      *             "value": 615
                      *           },
                      *           "post_views": {
                      *             "accounts": 2,
-                     *             "change": -47623,
-                     *             "change_pct": -70.33,
+                     *             "change": -47175,
+                     *             "change_pct": -70.14,
                      *             "compared_in_part": false,
                      *             "no_baseline": false,
-                     *             "previous": 67710,
+                     *             "previous": 67262,
                      *             "value": 20087
                      *           },
                      *           "posts_published": 2,
-                     *           "posts_published_previous": 3,
+                     *           "posts_published_previous": 2,
                      *           "social_accounts": 2
                      *         }
                      *       },
@@ -17267,7 +17267,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-15T00:00:00Z",
-                     *         "compared_to": "2026-10-22T00:00:00Z",
+                     *         "compared_to": "2026-10-21T12:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
@@ -17521,7 +17521,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17672,7 +17672,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17829,7 +17829,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, with the same length as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17972,7 +17972,7 @@ export interface operations {
                      *       "meta": {
                      *         "as_of": "2026-10-28T12:00:00Z",
                      *         "compared_from": "2026-10-14T22:00:00Z",
-                     *         "compared_to": "2026-10-21T22:00:00Z",
+                     *         "compared_to": "2026-10-21T11:00:00Z",
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",

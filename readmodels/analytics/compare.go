@@ -10,14 +10,15 @@ type Compare string
 
 // Values of [Compare]. The empty value means previous for totals and none for series.
 const (
-	ComparePrevious Compare = "previous" // the period before the range, as long as the elapsed part of the range
+	ComparePrevious Compare = "previous" // the period before the range, cut at the same hour while the range has not ended
 	CompareYear     Compare = "year"     // the same dates one year earlier, in the range's zone
 	CompareNone     Compare = "none"     // nothing
 )
 
-// Compared returns the period that the elapsed part of a range is compared with. On the 20th, the
-// current month is compared with 20 days: the comparison with a whole month would look like a
-// decline. Whole days are compared with whole days, even across clock changes.
+// Compared returns the period that the elapsed part of a range is compared with. At noon on the
+// 20th, the current month is compared with the 20 days before it, the last of them until noon: the
+// comparison with a whole day or month would look like a decline. Whole days are compared with
+// whole days, even across clock changes.
 func (r Range) Compared(compare Compare) Range {
 	back := r.back(compare)
 	from := back(r.From)
@@ -28,27 +29,35 @@ func (r Range) back(compare Compare) func(time.Time) time.Time {
 	if compare == CompareYear {
 		return func(at time.Time) time.Time { return yearBefore(at, r.Zone) }
 	}
-	e := r.elapsed()
-	if first, end, whole := e.wholeDays(); whole {
-		return func(at time.Time) time.Time { return (dayOf(at.In(r.Zone)) - (end - first)).start(r.Zone) }
+	if first, end, whole := r.throughToday().wholeDays(); whole {
+		return func(at time.Time) time.Time { return sameClock(at, dayOf(at.In(r.Zone))-(end-first), r.Zone) }
 	}
-	return func(at time.Time) time.Time { return at.Add(-e.To.Sub(r.From)) }
+	return func(at time.Time) time.Time { return at.Add(-r.elapsed().To.Sub(r.From)) }
+}
+
+// sameClock returns the instant of another day at the same local time. A clock change does not move
+// it to a third day.
+func sameClock(at time.Time, target day, zone *time.Location) time.Time {
+	local := at.In(zone)
+	if at.Equal(dayOf(local).start(zone)) {
+		return target.start(zone)
+	}
+	year, month, date := target.utc().Date()
+	hour, minute, second := local.Clock()
+	there := time.Date(year, month, date, hour, minute, second, local.Nanosecond(), zone).UTC()
+	return earlier(later(there, target.start(zone)), (target + 1).start(zone))
 }
 
 // yearBefore returns the instant one year earlier at the same local time. February 29 has no
 // counterpart and maps to the start of March 1, so that whole months are compared with whole months
 // and adjoining ranges with adjoining ranges.
 func yearBefore(at time.Time, zone *time.Location) time.Time {
-	local := at.In(zone)
-	d, target := dayOf(local), dayOf(local).yearBefore()
-	if at.Equal(d.start(zone)) || target == (d+1).yearBefore() {
+	d := dayOf(at.In(zone))
+	target := d.yearBefore()
+	if target == (d + 1).yearBefore() {
 		return target.start(zone)
 	}
-	year, month, date := target.utc().Date()
-	hour, minute, second := local.Clock()
-	sameClock := time.Date(year, month, date, hour, minute, second, local.Nanosecond(), zone).UTC()
-	// a clock change must not move the instant to another day
-	return earlier(later(sameClock, target.start(zone)), (target + 1).start(zone))
+	return sameClock(at, target, zone)
 }
 
 // yearBefore returns the same date one year earlier; March 1 if that date does not exist.
@@ -74,7 +83,11 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 		if part.From.Before(end) {
 			from := back(part.From)
 			to := later(from, back(earlier(part.To, end)))
-			before = append(before, Range{From: from, To: to, Zone: q.Range.Zone}.whole())
+			b := Range{From: from, To: to, Zone: q.Range.Zone}.whole()
+			if !q.Range.Complete() {
+				_, b.end = b.labels() // the figure of a whole day has no part until an hour
+			}
+			before = append(before, b)
 		}
 	}
 	return before
@@ -82,10 +95,14 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 
 // comparedDays returns a function that maps a day of the range to its counterparts in the compared
 // period, usually one day. With compare=year, February 29 has no counterpart, and February 28 has
-// two if the earlier year is a leap year.
+// two if the earlier year is a leap year. While the range has not ended, today has no counterpart
+// yet: the platforms' figures of days cannot be cut at an hour.
 func (qc *queryContext) comparedDays() func(day) days {
 	begins, _ := qc.query.Range.flowDays()
 	first, end := qc.compared.flowDays()
+	if !qc.query.Range.Complete() {
+		_, end = qc.compared.labels()
+	}
 	return func(d day) days {
 		matching := days{first + d - begins, first + d - begins + 1}
 		if qc.query.Compare == CompareYear {
@@ -111,12 +128,12 @@ func comparedGains(
 ) (now, before *postGains, err error) {
 	qc.totals = true
 	from := qc.compared.From
-	// the compared period need not adjoin the range, so it is read separately
-	if qc.query.Compare != "" {
+	apart := qc.query.seriesCompared() || !qc.uncompared && !qc.compared.To.Equal(qc.query.Range.From)
+	if apart || qc.uncompared {
 		from = qc.query.Range.From
 	}
 	now, err = readGains(ctx, qc, gainQuery{metrics: metrics, from: from, buckets: parts})
-	if err != nil || !qc.query.seriesCompared() {
+	if err != nil || !apart {
 		return now, nil, err
 	}
 	q := gainQuery{metrics: metrics, from: qc.compared.From, buckets: qc.query.comparedParts(parts)}
@@ -127,6 +144,9 @@ func comparedGains(
 	for social, account := range before.accounts {
 		gains := now.account(social, account.platform)
 		gains.before, gains.beforeCut = account.now, account.nowCut
+	}
+	if !qc.query.seriesCompared() {
+		before = nil
 	}
 	return now, before, nil
 }

@@ -148,7 +148,7 @@ func (a *Analytics) ActivityMeter(
 		if qc.blank == nothingRead {
 			qc.blank = "No published posts are known in this range."
 		}
-		days, parts := query.Range.elapsed().cut(ByDay), query.Range.cut(query.Granularity)
+		days, parts := query.Range.throughToday().cut(ByDay), query.Range.cut(query.Granularity)
 		accounts, err := publishedPosts(ctx, qc, days)
 		if err != nil {
 			return err

@@ -298,9 +298,9 @@ func wantMemberGrowth(w *world, q question) cells {
 	q.wantTotal(want, ".post_engagement", q.ofPosts(w, domain.MetricEngagement))
 	q.wantTotal(want, ".post_views", q.ofPosts(w, domain.MetricViews))
 	o := newOracle(w, q.scope, q.RangeQuery)
-	before, _ := o.previous()
+	before, until := o.previous()
 	earlier := newOracle(w, q.scope, q.RangeQuery)
-	earlier.q.Range.From, earlier.q.Range.To = before, q.Range.From
+	earlier.q.Range.From, earlier.q.Range.To = before, until
 	count := func(o *oracle, platforms []domain.Platform) (n *int64) {
 		for _, page := range gainsPages {
 			if !slices.Contains(platforms, page.platform) {

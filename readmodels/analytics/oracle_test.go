@@ -90,11 +90,24 @@ func (o *oracle) begun() []string {
 	return o.datesOf(o.q.Range.From, o.elapsed(), false)
 }
 
-// previous returns the previous period: as many days as have elapsed, otherwise the same length.
+// previous returns the previous period: as many days as have elapsed, otherwise the same length. It
+// is cut at the same hour while the range has not ended.
 func (o *oracle) previous() (from, to time.Time) {
-	elapsed := question{RangeQuery: o.q}
+	elapsed, r := question{RangeQuery: o.q}, o.q.Range
 	elapsed.Range.To = o.elapsed()
-	return elapsed.earlierBy(analytics.ComparePrevious)(o.q.Range.From), o.q.Range.From
+	from = elapsed.earlierBy(analytics.ComparePrevious)(r.From)
+	if r.Now.IsZero() || !r.Now.Before(r.To) {
+		return from, r.From
+	}
+	quarter := later(r.From, r.Now.Truncate(15*time.Minute))
+	begins := func(at time.Time) time.Time {
+		date, _ := time.Parse(time.DateOnly, at.In(r.Zone).Format(time.DateOnly))
+		return firstInstant(date, r.Zone)
+	}
+	if !begins(r.From).Equal(r.From) || !begins(elapsed.Range.To).Equal(elapsed.Range.To) {
+		return r.From.Add(-quarter.Sub(r.From)), r.From
+	}
+	return from, elapsed.earlierBy(analytics.ComparePrevious)(begins(quarter)).Add(quarter.Sub(begins(quarter)))
 }
 
 // hit is one figure of one reading.

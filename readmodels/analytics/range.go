@@ -1,6 +1,10 @@
 package analytics
 
-import "time"
+import (
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
 
 // Range is a half-open span of time and the zone in which its days begin.
 type Range struct {
@@ -15,9 +19,18 @@ type Range struct {
 // Complete reports whether the range has ended.
 func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
 
-// elapsed returns the part of the range up to the end of today, which counts as a whole day. It is
-// empty if the range has not begun.
+// elapsed returns the part of the range up to now, to the quarter hour. It is empty if the range has
+// not begun.
 func (r Range) elapsed() Range {
+	if !r.Now.IsZero() {
+		r.To = later(r.From, earlier(r.To, r.Now.Truncate(domain.GainQuarter)))
+	}
+	return r
+}
+
+// throughToday returns the part of the range up to the end of today. It is empty if the range has
+// not begun.
+func (r Range) throughToday() Range {
 	if !r.Now.IsZero() {
 		tomorrow := (dayOf(r.Now.In(r.Zone)) + 1).start(r.Zone)
 		r.To = later(r.From, earlier(r.To, tomorrow))

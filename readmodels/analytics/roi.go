@@ -152,7 +152,7 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 		whole := prices.against(i, gained, query.Platforms...)
 		sum.add(whole)
 		m := roiMonth{
-			Month: month.day.String()[:len("2006-01")], Days: len(month.elapsed().cut(ByDay)),
+			Month: month.day.String()[:len("2006-01")], Days: len(month.throughToday().cut(ByDay)),
 			DaysInMonth: int(daysInMonth(month)), Roi: whole.roi(),
 		}
 		for j, p := range query.Platforms {

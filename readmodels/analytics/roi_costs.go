@@ -157,7 +157,7 @@ func (p *prices) addCosts(costs map[string]int64, month int, account string, lis
 	if len(list) == 0 {
 		return
 	}
-	days := p.months[month].elapsed().cut(ByDay)
+	days := p.months[month].throughToday().cut(ByDay)
 	for _, i := range p.partsOf[month] {
 		if p.status(account, p.parts[i].From) != PriceKnown {
 			continue

@@ -169,7 +169,8 @@ func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
 	require.True(t, likes(65, 1000, -935).ComparedInPart, "page 12 gained 2 in May")
 }
 
-// Ten days of June are compared with the ten days before, not with all of May.
+// At 18:00 on June 10, the nine days that are over are compared with nine days, and today's readings
+// with those until 18:00 on the last of the ten days before June.
 func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -184,13 +185,49 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	require.False(t, meta.Complete)
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Reason)
 	engagement, followers := got.Total.Engagement, got.Total.Followers
-	require.Equal(t, []int64{100, 100, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
+	require.Equal(t, []int64{100, 90, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
+	require.True(t, engagement.ComparedInPart, "the day that has not ended is not compared")
 	require.Equal(t, []int64{100, 50, 50}, []int64{*followers.Value, *followers.Previous, *followers.Change})
+
+	require.Equal(t, []time.Time{at("2026-05-22 00:00"), at("2026-05-31 18:00")}, []time.Time{*meta.ComparedFrom, *meta.ComparedTo})
 
 	r.Now = r.To
 	_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.True(t, meta.Complete)
 	require.EqualValues(t, "For engagement, 10 of the 29 days that are over were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
+}
+
+// At noon, today is compared with yesterday until noon: posts, counters and their series. Followers
+// are compared with their number when today began.
+func TestTodayIsComparedWithYesterdayUntilTheSameHour(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	for when, n := range map[string]int64{
+		"2026-06-08 22:00": 0, "2026-06-09 10:00": 5, "2026-06-09 20:00": 105, "2026-06-10 10:00": 112,
+	} {
+		w.Add("post "+when, readPost(tenantOf(tenants[0], 11), domain.Facebook, "p", at(when), nil, domain.Counts{Likes: &n}))
+		w.Add("page "+when, read(domain.Facebook, at(when), people(1000+n), counter(domain.MetricImpressions, 10*n)))
+	}
+	w.Fold(t, db)
+	for _, compare := range []analytics.Compare{"", analytics.ComparePrevious} {
+		q := onFacebook(analytics.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: at("2026-06-10 12:07")})
+		q.Compare = compare
+		posts, meta := ask(t, db, (*analytics.Analytics).PostsLikes, wholeAgency, q)
+		require.Equal(t, []int64{7, 5, 2}, []int64{*posts.Total.Likes.Value, *posts.Total.Likes.Previous, *posts.Total.Likes.Change}, compare)
+		require.Equal(t, []time.Time{at("2026-06-09 00:00"), at("2026-06-09 12:00")}, []time.Time{*meta.ComparedFrom, *meta.ComparedTo})
+		stats, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
+		impressions := stats.Total.Impressions
+		require.Equal(t, []int64{70, 50, 20}, []int64{*impressions.Value, *impressions.Previous, *impressions.Change}, compare)
+		followers, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
+		require.Equal(t, []int64{1112, 1105}, []int64{*followers.Total.Followers.Value, *followers.Total.Followers.Previous}, compare)
+		if compare != "" {
+			require.EqualValues(t, 50, *stats.Total.PreviousSeries[0].Impressions)
+			require.EqualValues(t, 5, *posts.Total.PreviousSeries[0].Likes)
+		} else {
+			require.Nil(t, posts.Total.PreviousSeries)
+		}
+	}
 }
 
 // Reach is the platform's own figure for exactly the range, and never a sum.

@@ -23,11 +23,13 @@ import (
 //
 // For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the
 // gain of the same accounts in the previous period; day flows are compared day by day, over the
-// days that both periods have. The previous period ends where the range begins and is as long as
-// the elapsed part of the range, including today: on the 20th, the current month is compared with
-// the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are
-// compared with their value at the end of those dates, unless the account was first read later.
-// With compare=none, nothing is compared.
+// days that both periods have. The previous period is the same number of days before the range.
+// While the range has not ended, it is cut at the same hour, to the quarter: at noon on the 20th,
+// the current month is compared with the 20 days before it, the last of them until noon. Day flows
+// cannot be cut, so today is not compared then. With compare=year, the previous period has the same
+// dates one year earlier; stocks are compared with their value at its end, unless the account was
+// first read later. With compare=none, nothing is compared. `meta` contains the period that was
+// used.
 type Total struct {
 	// Value is null if no account has the figure in the range.
 	Value *int64 `json:"value"`
@@ -116,14 +118,18 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
 	v.movedAway = !v.owns(newest.owner)
 	v.firstReadInRange = g.search(r.From) == 0 // regardless of owners: a step from another owner's reading is compared
-	// The previous period ends where the range begins, so the first reading in the range can
+	// The previous value is that of the start of the range, so the first reading in the range can
 	// replace a missing reading before it. With compare=year, a reading before the end of the
 	// compared period is needed.
-	if !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil) {
-		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
+	baseline := r.From
+	if qc.query.Compare == CompareYear {
+		baseline = qc.compared.To
+	}
+	if !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, baseline, v.counts) != nil) {
+		if gained := v.gainedIn(g, baseline, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
-		v.noPct = v.late(g, qc.compared.To, r.From) != nil
+		v.noPct = v.late(g, baseline, r.From) != nil
 		v.comparedInPart = v.previous != nil && v.firstReadInRange
 	}
 	qc.noteLongGaps(v, g)

@@ -28,4 +28,3 @@ source.addEventListener("refused", async () => {
   if (answer?.type === "opaqueredirect" || figuresGone) location.reload(); // signing in leads back to this address
   else look();
 });
-addEventListener("pagehide", () => source.current.close());

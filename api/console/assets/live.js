@@ -11,16 +11,9 @@ function soon() {
   if (!timer) timer = setTimeout(renew, Math.max(1000, next - Date.now()));
 }
 
-// sameIn returns the link, or the summary of a figure, that corresponds to an element.
-function sameIn(fresh, element) {
-  const figure = element.closest("figure[id]");
-  if (element.matches("summary")) return figure && fresh?.querySelector(`#${CSS.escape(figure.id)} summary`);
-  return fresh && [...fresh.querySelectorAll("a")].find((link) => link.getAttribute("href") === element.getAttribute("href"));
-}
-
 async function renew() {
   timer = 0;
-  if (document.hidden && !all) return document.addEventListener("visibilitychange", soon, { once: true });
+  if (document.hidden) return; // when the page is shown again, the stream opens
   next = Date.now() + pause;
   const whole = all;
   const later = () => {
@@ -34,36 +27,25 @@ async function renew() {
     if (answer.status >= 500) return later();
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("figures");
-    const focused = figures.contains(document.activeElement) && document.activeElement;
-    const same = focused && sameIn(fresh, focused);
-    if (!fresh || (focused && !same && !whole)) return later(); // keeps the keyboard focus
-    for (const open of figures.querySelectorAll("figure[id] details[open]")) {
-      fresh.querySelector(`#${CSS.escape(open.closest("figure").id)} details`)?.setAttribute("open", "");
-    }
+    if (!fresh || !document.replacePart(figures, fresh, whole)) return later();
     document.title = page.title; // names the linked clients, as the heading does
     document.querySelector("h1").replaceWith(page.querySelector("h1"));
-    figures.replaceWith(fresh);
     figures = fresh;
-    same?.focus?.({ preventScroll: true });
   } catch {
     later(); // the process may be restarting
   }
 }
 
 const stream = new document.Stream(figures.dataset.live), said = document.getElementById("live");
-let gap = false; // events may have been missed
 document.figures = stream; // for board.js
 stream.addEventListener("figures_changed", (event) => {
   all ||= JSON.parse(event.data).all;
   soon();
 });
 stream.addEventListener("open", () => {
-  if (gap) {
-    all = true;
-    soon();
-  }
-  gap = said.hidden = false;
+  if (stream.missed) soon();
+  stream.missed = said.hidden = false;
 });
 stream.addEventListener("error", (event) => {
-  if (event.target.readyState === EventSource.CLOSED) gap = said.hidden = true; // otherwise the browser reconnects, and misses nothing
+  if (event.target.readyState === EventSource.CLOSED) said.hidden = true; // otherwise the browser reconnects, and misses nothing
 });
