@@ -11,7 +11,7 @@
 //   - Schemas lb_engine and kept record their versions separately. After the first release, a
 //     migration only adds; what is no longer used is removed one release later.
 //
-// The package must not import any other package of this module.
+// The package may import only internal/pg of this module.
 //
 // # Design notes
 //

@@ -1,11 +1,15 @@
 package migrations_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/migrations"
 )
@@ -41,16 +45,72 @@ func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 	require.ErrorContains(t, migrations.Up(t.Context(), asWriter), "create schema lb_engine", "the error names the missing step")
 }
 
-// A database of an older version is refused with instructions and not changed.
-func TestUpRefusesTablesOfAnOlderVersion(t *testing.T) {
+// Other objects of a shared database stay as they are, and what people create in it lands where they
+// expect it.
+func TestUpChangesNothingOutsideItsSchemas(t *testing.T) {
 	t.Parallel()
-	for table, instruction := range map[string]string{
-		"lb.schema_migrations":    "drop schema lb cascade",
-		"kept.paused_projections": "drop schema kept cascade",
+	db := pgtest.New(t)
+	conn, err := pgx.Connect(t.Context(), db.Superuser())
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "drop schema lb_engine, lb, kept cascade; create table public.sales_targets (id int)")
+	require.NoError(t, err)
+	outside := func() (found []string) {
+		rows, _ := conn.Query(t.Context(), `
+			select relnamespace::regnamespace || '.' || relname || coalesce(relacl::text, '') from pg_class
+			where relnamespace::regnamespace::text !~ '^(lb|kept$|pg_)'
+			union all select nspname || coalesce(nspacl::text, '') from pg_namespace where nspname !~ '^(lb|kept$)'
+			union all select d.datname || coalesce(d.datacl::text, '') || coalesce(s.setconfig::text, '') from pg_database d
+			left join pg_db_role_setting s on s.setdatabase = d.oid where d.datname = current_database() order by 1`)
+		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return found
+	}
+	before := outside()
+	require.NoError(t, migrations.Up(t.Context(), db.URL))
+	require.Equal(t, before, outside())
+}
+
+// A role that may create schemas, or for which they were created, need not own the database.
+func TestUpAsARoleThatOwnsOnlyItsSchemas(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]string{
+		"it may create schemas":                "grant create on database DATABASE to USER",
+		"an administrator created the schemas": "create schema kept authorization USER; create schema lb_engine authorization USER; create schema lb authorization USER",
+		"":                                     "select 1",
 	} {
 		db := pgtest.New(t)
-		_, err := db.Pool.Exec(t.Context(), "create table "+table+" (id int)")
+		url := db.WriterURL(t)
+		config, err := pgx.ParseConfig(url)
 		require.NoError(t, err)
-		require.ErrorContains(t, migrations.Up(t.Context(), db.URL), instruction)
+		admin, err := pgx.Connect(t.Context(), db.Superuser())
+		require.NoError(t, err)
+		defer admin.Close(t.Context())
+		user := pgx.Identifier{config.User}.Sanitize()
+		for _, sql := range []string{"drop schema lb_engine, lb, kept cascade", strings.NewReplacer("DATABASE", config.Database, "USER", user).Replace(prepare)} {
+			_, err = admin.Exec(t.Context(), sql)
+			require.NoError(t, err)
+		}
+		err = migrations.Up(t.Context(), url)
+		if name == "" {
+			require.ErrorContains(t, err, fmt.Sprintf(`grant create, temporary on database "%s" to %s`, config.Database, user))
+			continue
+		}
+		require.NoError(t, err, name)
+	}
+}
+
+// A lock that does not become free ends the migration.
+func TestUpDoesNotWaitForeverForALock(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, lock := range []string{"select pg_advisory_xact_lock(hashtext('ledgerboard migrate'))", "lock kept.schema_migrations, lb_engine.schema_migrations"} {
+		require.NoError(t, pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), lock)
+			require.NoError(t, err)
+			err = migrations.Up(t.Context(), db.URL+"&lock_timeout=50")
+			require.True(t, pg.IsLockTimeout(err), "%v", err)
+			return nil
+		}))
 	}
 }

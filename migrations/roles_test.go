@@ -18,20 +18,23 @@ func TestRolesOfTheDatabase(t *testing.T) {
 	db := pgtest.New(t)
 	script, err := os.ReadFile("../deploy/roles.sql")
 	require.NoError(t, err)
+	admin, err := pgx.Connect(t.Context(), db.Superuser())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = admin.Close(context.Background()) })
 	for range 2 { // the second time changes nothing
-		_, err = db.Pool.Exec(t.Context(), string(script), pgx.QueryExecModeSimpleProtocol)
+		_, err = admin.Exec(t.Context(), string(script), pgx.QueryExecModeSimpleProtocol)
 		require.NoError(t, err)
 	}
 	groups := []string{"connect", "api", "fetcher", "projector", "signer", "operator"}
 	t.Cleanup(func() {
 		for _, group := range groups {
-			_, err := db.Pool.Exec(context.Background(), "drop owned by test_"+group+" cascade; drop role test_"+group)
+			_, err := admin.Exec(context.Background(), "drop owned by test_"+group+" cascade; drop role test_"+group)
 			require.NoError(t, err)
 		}
 	})
 	exec := map[string]func(sql string) error{}
 	for _, group := range groups {
-		_, err := db.Pool.Exec(t.Context(), "create role test_"+group+" login password 'secret' in role ledgerboard_"+group)
+		_, err := admin.Exec(t.Context(), "create role test_"+group+" login password 'secret' in role ledgerboard_"+group)
 		require.NoError(t, err)
 		u, err := url.Parse(db.URL)
 		require.NoError(t, err)

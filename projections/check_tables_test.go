@@ -109,8 +109,8 @@ func TestCheckNamesTheRow(t *testing.T) {
 		},
 		"missing": {
 			`with gone as (delete from access_notices where parent_account = $1 and version = 2 and user_id = 'other' returning *)
-				select * into public.gone from gone`,
-			"insert into access_notices select * from public.gone where parent_account = $1",
+				select * into lb_engine.gone from gone`,
+			"insert into access_notices select * from lb_engine.gone where parent_account = $1",
 			"access_notices",
 			projections.Difference{In: "log"},
 		},

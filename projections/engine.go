@@ -75,6 +75,8 @@ type Engine struct {
 	sessions map[int]*session // of this process, by generation
 	problem  string           // why no generation can be followed; "" if there is no problem
 	waits    map[waiting]wait // partitions that were behind at the last Status
+	// unusableReason is why this process last marked a generation as unusable.
+	unusableReason string
 }
 
 type work struct {

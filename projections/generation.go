@@ -1,10 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -64,6 +66,9 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if err != nil || rebuilding {
 			return err
 		}
+		if err := e.mayCreate(ctx, tx); err != nil {
+			return err
+		}
 		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
 		found = []generation{g}
 		return err
@@ -94,11 +99,43 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 			continue
 		}
 		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", reason)
+		e.mu.Lock()
+		e.unusableReason = reason
+		e.mu.Unlock()
 		if err := leave(ctx, q, e.projector.Name, g.Number); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
+}
+
+// createAgain is the pause after the third generation within an hour that became unusable within a
+// minute. It doubles with each further one, up to createAtMost. Otherwise, generations that never
+// pass the check would fill the disk.
+const createAgain, createAtMost = 10 * time.Second, 10 * time.Minute
+
+// mayCreate returns an error that says when the next generation is created, if the last ones became
+// unusable at once.
+func (e *Engine) mayCreate(ctx context.Context, q pg.Querier) error {
+	var failed int
+	var now, last time.Time
+	err := q.QueryRow(ctx, `
+		select count(*), clock_timestamp(), coalesce(max(retired_at), 'epoch') from generations g
+		where projection = $1 and version = $2 and state = 'dropped' and created_at > now() - interval '1 hour'
+		  and retired_at < created_at + interval '1 minute'
+		  and not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation)`,
+		e.projector.Name, e.projector.Version).Scan(&failed, &now, &last)
+	if err != nil || failed < 3 {
+		return pg.Wrap("look for unusable generations", err)
+	}
+	next := last.Add(min(createAtMost, createAgain<<min(failed-3, 10)))
+	if !now.Before(next) {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return fmt.Errorf("%d generations became unusable at once; the next one is created at %s UTC (%s)",
+		failed, next.UTC().Format(time.TimeOnly), cmp.Or(e.unusableReason, "the log of another process has the reason"))
 }
 
 // unusable returns why a generation can no longer be followed; "" if it can be.
@@ -212,6 +249,14 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name, g.Number)
 	name := pg.SearchPath(schema)
 	if err := asOwner(ctx, tx); err != nil {
+		return err
+	}
+	may, err := pg.QueryBool(ctx, tx, "check the privilege to create schemas",
+		`select has_database_privilege(current_database(), 'create')`)
+	if err == nil && !may {
+		err = pg.NeedsCreate(tx.Conn().Config())
+	}
+	if err != nil {
 		return err
 	}
 	sql := "drop schema if exists " + name + " cascade; create schema " + name +

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -111,11 +110,6 @@ func (w work) dropOld(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func lockedOut(err error) bool {
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && refused.Code == "55P03"
-}
-
 // dropTables drops the schema of a generation and everything that depends on its tables. With the
 // last generation of a version it also drops the views.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
@@ -133,7 +127,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 		sql += "; drop schema if exists " + pg.SearchPath(ddl.ViewSchema(projection, g.Version)) + " cascade"
 	}
 	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
-	if lockedOut(err) {
+	if pg.IsLockTimeout(err) {
 		return domain.NewError(domain.CodeConflict,
 			"An open transaction holds a lock on the tables. End it or try again (pg_locks shows it).")
 	}
@@ -149,11 +143,15 @@ func setDropped(ctx context.Context, tx pgx.Tx, projection string, number int) e
 }
 
 func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
+	names := make([]string, len(p.Tables))
+	for i, table := range p.Tables {
+		names[i] = inDatabase(table)
+	}
 	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
 			select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where n.nspname = $1 and c.relname = lower(name))`,
-		ddl.Schema(p.Name, number), p.Tables)
+			where n.nspname = $1 and c.relname = name)`,
+		ddl.Schema(p.Name, number), names)
 }
 
 // leave marks a generation as dropped because it is unusable: readers wait for the next one, and

@@ -203,6 +203,22 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 	}
 }
 
+// A definition that never passes the check does not fill the disk, and the status has the reason.
+func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := tally{}.projector()
+	p.Tables = append(p.Tables, "absent")
+	e := b.startEngine(p)
+	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "became unusable at once") })
+	require.Contains(t, s.Problem, "tables are missing: absent")
+	require.Equal(t, 3, b.count("select count(*) from generations"))
+
+	// When the time has come, the next one is created.
+	b.exec("update generations set retired_at = retired_at - interval '11 seconds', created_at = created_at - interval '11 seconds'")
+	require.Eventually(t, func() bool { return b.count("select count(*) from generations") == 4 }, patience, tick)
+}
+
 // Tables and checkpoints are set back under the process that follows them, as by a fail-over.
 func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	t.Parallel()

@@ -183,7 +183,7 @@ func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 		select set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
 		       pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
-	if lockedOut(err) {
+	if pg.IsLockTimeout(err) {
 		return domain.NewError(domain.CodeUnavailable,
 			"Another operation on the generations of %s is in progress. Try again.", projection)
 	}

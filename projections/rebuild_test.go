@@ -231,14 +231,14 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.run(b.engine(tally{}.projector()))
-	b.exec("create table public.committed (how text)")
-	b.exec(`create function public.note_commit() returns trigger language plpgsql as $$
-		begin insert into public.committed values (current_setting('synchronous_commit')); return new; end $$`)
-	b.exec("create trigger note_commit after insert or update on rebuilds for each row execute function public.note_commit()")
+	b.exec("create table lb_engine.committed (how text)")
+	b.exec(`create function lb_engine.note_commit() returns trigger language plpgsql as $$
+		begin insert into lb_engine.committed values (current_setting('synchronous_commit')); return new; end $$`)
+	b.exec("create trigger note_commit after insert or update on rebuilds for each row execute function lb_engine.note_commit()")
 	inSync := func(step string) {
-		require.Equal(t, 1, b.count("select count(*) from public.committed"), step)
-		require.Equal(t, 1, b.count("select count(*) from public.committed where how = 'on'"), step)
-		b.exec("truncate public.committed")
+		require.Equal(t, 1, b.count("select count(*) from lb_engine.committed"), step)
+		require.Equal(t, 1, b.count("select count(*) from lb_engine.committed where how = 'on'"), step)
+		b.exec("truncate lb_engine.committed")
 	}
 	request := b.request(tally{}.projector())
 	inSync("request")

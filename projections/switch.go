@@ -73,7 +73,7 @@ func (r *running) trySwitch(ctx context.Context, number int) (done bool, err err
 	switch {
 	case errors.Is(err, errNotYet):
 		reason = "the new tables are behind the live ones"
-	case !lockedOut(err) && domain.CodeOf(err) != domain.CodeUnavailable:
+	case !pg.IsLockTimeout(err) && domain.CodeOf(err) != domain.CodeUnavailable:
 		return true, err
 	}
 	r.tell(ctx, reason+"; the switch is retried every 2 s")
@@ -221,7 +221,7 @@ func (f *session) goLive(ctx context.Context) error {
 		live = true
 		return makeLive(ctx, tx, f.projector, now)
 	})
-	if lockedOut(err) || domain.CodeOf(err) == domain.CodeUnavailable {
+	if pg.IsLockTimeout(err) || domain.CodeOf(err) == domain.CodeUnavailable {
 		return nil // the next check tries again
 	}
 	if err != nil {

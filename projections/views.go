@@ -210,7 +210,7 @@ func attach(ctx context.Context, q database, table string, first, last time.Time
 		_, err := tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
 		return err
 	})
-	if lockedOut(err) {
+	if pg.IsLockTimeout(err) {
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}
 	return err

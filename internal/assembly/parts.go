@@ -188,7 +188,32 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	if err := pg.CheckDirect(ctx, url); err != nil {
 		return err
 	}
-	return migrations.Up(ctx, url)
+	return p.namingLocks(ctx, func() error { return migrations.Up(ctx, url) })
+}
+
+// namingLocks runs do. While sessions of the service wait for locks, it logs and reports who holds
+// them, and the error of a lock that did not become free contains that.
+func (p *Parts) namingLocks(ctx context.Context, do func() error) error {
+	url, err := p.DatabaseURL(ctx)
+	if err != nil {
+		return err
+	}
+	var last string
+	stop := pg.WatchLocks(ctx, url, func(text string) {
+		if text != "" {
+			last = text
+			p.settings.Logger.WarnContext(ctx, "waiting for a lock", "reason", text, "gives_up_after", pg.LockWait)
+		}
+		if p.settings.Waits != nil {
+			p.settings.Waits(text)
+		}
+	})
+	err = do()
+	stop()
+	if pg.IsLockTimeout(err) && last != "" {
+		return fmt.Errorf("%w: %s", err, last)
+	}
+	return err
 }
 
 // Tables returns a read-only pool for the read models, in the versions of this program.
@@ -279,6 +304,10 @@ type Settings struct {
 	NoSubscriptions bool
 
 	Embedded Embedded // starts backends that are not configured; nil if all are configured
+
+	// Waits gets the reason for which the process waits while it opens its parts, and "" when it
+	// continues; nil: reasons are only logged.
+	Waits func(reason string)
 
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are collected but not exported

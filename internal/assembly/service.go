@@ -90,7 +90,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openReadSide(ctx); err != nil {
+	if err := s.namingLocks(ctx, func() error { return s.openReadSide(ctx) }); err != nil {
 		return nil, err
 	}
 	config := dashboardCommands(s.Log, s.brokers.value.topics)

@@ -3,14 +3,21 @@ package pg
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
+	neturl "net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // Time limits after which a server that vanished without closing its connections counts as gone. By
@@ -24,17 +31,44 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// detectDeadPeers closes connections if the server vanishes, and makes the server close them if
-// this machine vanishes. Otherwise the server would hold the locks of their sessions for two hours.
-func detectDeadPeers(config *pgx.ConnConfig) {
-	for name, value := range map[string]string{
+// Parse reads a database URL (or the file that contains it), the password file, the certificates
+// and the service file that it names, and returns the configuration of a connection. The connection
+// detects dead peers in both directions: otherwise the server would hold the locks of a vanished
+// session for two hours.
+//
+// Settings, also those of the URL, are sent after connecting, because a pooler refuses startup
+// parameters that it does not know.
+func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
+	url, err := secret.Read(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkAddress(url); err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", withoutURL(err))
+	}
+	// These configure pools, not sessions.
+	maps.DeleteFunc(config.RuntimeParams, func(name, _ string) bool { return strings.HasPrefix(name, "pool_") })
+	session := map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),
 		"tcp_keepalives_interval": seconds(keepAliveEvery),
 		"tcp_keepalives_count":    strconv.Itoa(keepAliveTries),
 		"tcp_user_timeout":        strconv.FormatInt(userTimeout.Milliseconds(), 10),
-	} {
-		config.RuntimeParams[name] = cmp.Or(config.RuntimeParams[name], value)
+		"lock_timeout":            strconv.FormatInt(LockWait.Milliseconds(), 10),
 	}
+	maps.Copy(session, config.RuntimeParams)
+	maps.Copy(session, settings)
+	config.RuntimeParams = map[string]string{}
+	for _, name := range startupParameters {
+		if value, ok := session[name]; ok {
+			config.RuntimeParams[name] = value
+			delete(session, name)
+		}
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return set(ctx, conn, session) }
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{
@@ -48,21 +82,77 @@ func detectDeadPeers(config *pgx.ConnConfig) {
 		},
 	}
 	config.DialFunc = dialer.DialContext
+	return config, nil
+}
+
+// startupParameters are the parameters that poolers know, and those that cannot be set later.
+var startupParameters = []string{
+	"application_name", "timezone", "client_encoding", "datestyle", "standard_conforming_strings", "options", "replication",
+}
+
+// set changes settings of a session.
+func set(ctx context.Context, conn *pgconn.PgConn, settings map[string]string) error {
+	var calls []string
+	var args [][]byte
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, []byte(name), []byte(settings[name]))
+		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args)))
+	}
+	result := conn.ExecParams(ctx, "select "+strings.Join(calls, ", "), args, nil, nil, nil).Read()
+	return Wrap("set session settings", result.Err)
+}
+
+// checkAddress refuses a URL in which a special character of the password ends the password. What
+// follows would be taken for a host, a port or a database, and appear in errors.
+func checkAddress(url string) error {
+	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+		return nil
+	}
+	u, err := neturl.Parse(url)
+	if err == nil && u.Fragment == "" && !strings.Contains(u.Path, "@") &&
+		(u.User != nil || !strings.Contains(url, "@")) {
+		return nil
+	}
+	return errors.New("parse database URL: the URL is not valid. Percent-encode special characters of the password: " +
+		"/ is %2F, ? is %3F, # is %23, @ is %40, % is %25")
+}
+
+// withoutURL returns the reason of a parser's error without the URL, which may contain a password.
+func withoutURL(err error) error {
+	wrong, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	if !ok {
+		return err
+	}
+	// The message is the last part of the text, after the URL in backquotes.
+	text := wrong.Error()
+	return errors.New(text[strings.LastIndex(text, "`: ")+len("`: "):])
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
 // connect opens a connection outside of a pool, with additional session settings.
-func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url)
+func connect(ctx context.Context, url string, settings map[string]string) (*pgx.Conn, error) {
+	config, err := Parse(url, settings)
 	if err != nil {
-		return nil, fmt.Errorf("parse database URL: %w", err)
+		return nil, err
 	}
-	maps.Copy(config.RuntimeParams, params)
-	detectDeadPeers(config)
+	return open(ctx, config)
+}
+
+// connectPlain opens a connection without changing settings of the session.
+func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
+	config, err := Parse(url, map[string]string{"application_name": "ledgerboard start"})
+	if err != nil {
+		return nil, err
+	}
+	config.AfterConnect = nil
+	return open(ctx, config)
+}
+
+func open(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("reach database: %w", explainRefusal(err))
+		return nil, fmt.Errorf("reach database: %w", Explain(err))
 	}
 	return conn, nil
 }

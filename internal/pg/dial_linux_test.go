@@ -43,6 +43,7 @@ func TestTheServerNoticesVanishedClients(t *testing.T) {
 	db := pgtest.New(t)
 	for setting, want := range map[string]string{
 		"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "30000",
+		"lock_timeout": "2min",
 	} {
 		var got string
 		require.NoError(t, db.Pool.QueryRow(t.Context(), "show "+setting).Scan(&got))

@@ -3,12 +3,14 @@
 //
 // # Invariants
 //
-//   - Every pool names its schema; times are scanned as UTC.
+//   - Every pool names its schema; times are scanned as UTC. Settings of a session are sent after
+//     connecting, because poolers refuse startup parameters that they do not know.
+//   - The URL, and the files that it names, are read again for each connection.
 //   - Only pools for data that can be refolded from the log, or that may be lost in a crash, commit
 //     asynchronously.
 //   - The simple protocol is never used.
 //
-// The package may import no other package of this module except domain and internal/tracing.
+// The package may import only domain, internal/secret and internal/tracing of this module.
 //
 // # Notes
 //

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/metric/noop"
 
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
@@ -43,26 +44,44 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	if err := CheckURL(c.URL); err != nil {
 		return nil, err
 	}
-	config, err := pgxpool.ParseConfig(c.URL)
-	if err != nil {
-		return nil, fmt.Errorf("parse database URL: %w", err)
+	settings := maps.Clone(c.Params)
+	if settings == nil {
+		settings = map[string]string{}
 	}
-	params := config.ConnConfig.RuntimeParams
-	maps.Copy(params, c.Params)
-	params["search_path"] = SearchPath(c.SearchPath...)
-	params["application_name"] = "ledgerboard " + c.Name
-	params["timezone"] = "UTC"
+	settings["search_path"] = SearchPath(c.SearchPath...)
+	settings["application_name"] = "ledgerboard " + c.Name
+	settings["timezone"] = "UTC"
 	if c.AsyncCommit {
-		params["synchronous_commit"] = "off"
+		settings["synchronous_commit"] = "off"
 	}
 	if c.ReadOnly {
-		params["default_transaction_read_only"] = "on"
+		settings["default_transaction_read_only"] = "on"
+	}
+	url, err := secret.Read(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", withoutURL(err))
+	}
+	if config.ConnConfig, err = Parse(c.URL, settings); err != nil {
+		return nil, err
+	}
+	// Passwords and certificates change while the process runs.
+	config.BeforeConnect = func(_ context.Context, next *pgx.ConnConfig) error {
+		fresh, err := Parse(c.URL, settings)
+		if err != nil {
+			return err
+		}
+		fresh.Tracer = next.Tracer
+		*next = *fresh
+		return nil
 	}
 	if c.MaxConns > 0 {
 		config.MaxConns = c.MaxConns
 	}
 	config.AfterConnect = scanTimesAsUTC
-	detectDeadPeers(config.ConnConfig)
 	if tracing.Enabled() { // statements of traced requests, without their parameters
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}
@@ -72,7 +91,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("reach database for %s: %w", c.Name, explainRefusal(err))
+		return nil, fmt.Errorf("reach database for %s: %w", c.Name, Explain(err))
 	}
 	return pool, nil
 }
@@ -81,9 +100,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 // refuses the modes exec and simple_protocol, which do not get the types of a statement's
 // parameters from the server: some statements would fail.
 func CheckURL(url string) error {
-	config, err := pgx.ParseConfig(url)
+	config, err := Parse(url, nil)
 	if err != nil {
-		return fmt.Errorf("parse database URL: %w", err)
+		return err
 	}
 	switch mode := config.DefaultQueryExecMode; mode {
 	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:

@@ -3,6 +3,9 @@ package pg_test
 import (
 	"fmt"
 	"io"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,6 +37,80 @@ func TestModesWithoutTypesAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "default_query_exec_mode="+mode, "before it connects")
 	}
 	require.ErrorContains(t, pg.CheckURL("postgres://u:geheim@h/d?sslmode=maybe"), "sslmode")
+}
+
+// A password that is changed while the process runs is read from its file for the next connection.
+func TestPasswordsAreReadForEachConnection(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	u, err := url.Parse(db.WriterURL(t, "kept"))
+	require.NoError(t, err)
+	role, old := u.User.Username(), u.String()
+	u.User = url.User(role)
+	dir := t.TempDir()
+	inURL, inPassfile := filepath.Join(dir, "url"), filepath.Join(dir, "pgpass")
+	write := func(password string) {
+		require.NoError(t, os.WriteFile(inPassfile, []byte("*:*:*:*:"+password+"\n"), 0o600))
+		require.NoError(t, os.WriteFile(inURL, []byte(strings.Replace(old, ":secret@", ":"+password+"@", 1)+"\r\n"), 0o600))
+	}
+	write("secret")
+	for _, setting := range []string{"file:" + inURL, u.String() + "&passfile=" + inPassfile} {
+		pool, err := pg.Open(t.Context(), pg.Config{URL: setting, SearchPath: []string{"kept"}, Name: "test"})
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		_, err = db.Pool.Exec(t.Context(), "alter role "+role+" password 'other'")
+		require.NoError(t, err)
+		pool.Reset()
+		require.ErrorContains(t, pool.Ping(t.Context()), "28P01")
+		write("other")
+		require.NoError(t, pool.Ping(t.Context()))
+		_, err = db.Pool.Exec(t.Context(), "alter role "+role+" password 'secret'")
+		require.NoError(t, err)
+		write("secret")
+	}
+}
+
+// The answer of the server explains a refused connection, also if the URL does not set sslmode: the
+// attempt with TLS, which fails at every server without TLS, comes first.
+func TestRefusedConnectionsAreExplained(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	without := strings.Replace(db.WriterURL(t, "kept"), "?sslmode=disable", "", 1)
+	u, err := url.Parse(without)
+	require.NoError(t, err)
+	full, err := url.Parse(strings.Replace(db.WriterURL(t, "kept"), "?sslmode=disable", "", 1))
+	require.NoError(t, err)
+	_, err = db.Pool.Exec(t.Context(), "alter role "+full.User.Username()+" connection limit 0")
+	require.NoError(t, err)
+	for refused, want := range map[string]string{
+		strings.Replace(without, ":secret@", ":not-the-password@", 1): "check the user and the password",
+		strings.Replace(without, u.Path, "/none", 1):                  "create the database",
+		full.String():                "max_connections",
+		without + "?sslmode=require": "enable TLS",
+	} {
+		_, err := pg.Open(t.Context(), pg.Config{URL: refused, SearchPath: []string{"kept"}, Name: "test"})
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "not-the-password")
+		if want != "enable TLS" {
+			require.NotContains(t, pg.Advice(err), "TLS")
+		}
+	}
+}
+
+// No part of a password appears in an error, also if special characters in it make a URL invalid.
+func TestErrorsContainNoPassword(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"gehe/im", "gehe#im", "gehe?im", "12/im", "12#im", "12?im", "a@b/im", "gehe%im", "ge[h", "gehe im"} {
+		err := pg.CheckURL("postgres://lb:" + password + "@127.0.0.1:1/lb?sslmode=disable")
+		if err == nil { // special characters of a valid URL
+			continue
+		}
+		require.ErrorContains(t, err, "Percent-encode", password)
+		for _, part := range []string{"gehe", "im", "12", "a@b"} {
+			require.NotContains(t, strings.SplitN(err.Error(), ". Percent", 2)[0], part, password)
+		}
+	}
+	require.NotContains(t, pg.CheckURL("host=h password = geheim sslmode=maybe").Error(), "geheim")
 }
 
 // One snapshot reads one consistent state: a decision must not combine the head of one state with

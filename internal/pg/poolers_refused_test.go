@@ -1,165 +1,61 @@
 package pg_test
 
 import (
-	"context"
-	"net"
-	"net/url"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// pooler acts as a pooler between clients and the server: it answers startup messages itself and
-// assigns sessions.
-type pooler struct {
-	t           *testing.T
-	server      *pgconn.Config
-	refusesPath bool // it does not know the startup parameter
-	dropsPath   bool // it accepts the startup parameter and drops it
-	perSession  bool // a client keeps its session; otherwise it gets one per transaction
-	free        chan *pgconn.HijackedConn
-}
-
-// url starts the pooler and returns its URL.
-func (p *pooler) url(db *pgtest.DB) string {
-	p.t.Helper()
-	u, err := url.Parse(db.URL)
-	require.NoError(p.t, err)
-	p.server, err = pgconn.ParseConfig(db.URL)
-	require.NoError(p.t, err)
-	p.free = make(chan *pgconn.HijackedConn, 10)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(p.t, err)
-	p.t.Cleanup(func() { listener.Close() })
-	u.Host = listener.Addr().String()
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go p.serve(conn)
-		}
-	}()
-	return u.String()
-}
-
-func (p *pooler) serve(conn net.Conn) {
-	defer conn.Close()
-	client := pgproto3.NewBackend(conn, conn)
-	start, err := client.ReceiveStartupMessage()
-	if _, secured := start.(*pgproto3.SSLRequest); secured {
-		if _, err = conn.Write([]byte("N")); err == nil {
-			start, err = client.ReceiveStartupMessage()
-		}
-	}
-	settings, ok := start.(*pgproto3.StartupMessage)
-	if err != nil || !ok {
-		return
-	}
-	if p.refusesPath {
-		client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: search_path"})
-		_ = client.Flush() // the client has disconnected
-		return
-	}
-	config := p.server.Copy()
-	if !p.dropsPath {
-		config.RuntimeParams["search_path"] = settings.Parameters["search_path"]
-	}
-	client.Send(&pgproto3.AuthenticationOk{})
-	// its own key
-	client.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})
-	client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
-	if client.Flush() != nil {
-		return
-	}
-	var held *pgconn.HijackedConn
-	for {
-		message, err := client.Receive()
-		if err != nil {
-			return
-		}
-		if held == nil {
-			if held, err = p.take(config); err != nil {
-				return
-			}
-		}
-		held.Frontend.Send(message)
-		switch message.(type) {
-		case *pgproto3.Query, *pgproto3.Sync:
-			status, err := relay(held.Frontend, client)
-			if err != nil {
-				return
-			}
-			if status == 'I' && !p.perSession {
-				// before the client gets the answer, because its next statement takes a session
-				p.free <- held
-				held = nil
-			}
-			if client.Flush() != nil {
-				return
-			}
-		}
-	}
-}
-
-// take returns a free session or opens one.
-func (p *pooler) take(config *pgconn.Config) (*pgconn.HijackedConn, error) {
-	select {
-	case conn := <-p.free:
-		return conn, nil
-	default:
-	}
-	conn, err := pgconn.ConnectConfig(context.Background(), config)
-	if err != nil {
-		return nil, err
-	}
-	hijacked, err := conn.Hijack()
-	if err == nil {
-		p.t.Cleanup(func() { hijacked.Conn.Close() })
-	}
-	return hijacked, err
-}
-
-// relay forwards the server's answers until it is ready again, which the client gets with the next
-// flush.
-func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
-	if err := server.Flush(); err != nil {
-		return 0, err
-	}
-	for {
-		answer, err := server.Receive()
-		if err != nil {
-			return 0, err
-		}
-		client.Send(answer)
-		if ready, ok := answer.(*pgproto3.ReadyForQuery); ok {
-			return ready.TxStatus, nil
-		}
+// PgBouncer in session mode with its default settings works like the server itself.
+func TestPoolersInSessionMode(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	url := db.Pooler(t, "session", 20)
+	require.NoError(t, pg.CheckDirect(t.Context(), url))
+	pool, err := pg.Open(t.Context(), pg.Config{
+		URL: url, SearchPath: []string{"kept"}, Name: "test", AsyncCommit: true, Params: map[string]string{"ledgerboard.word": "a'b\\"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	for name, want := range map[string]string{
+		"search_path": `"kept"`, "application_name": "ledgerboard test", "timezone": "UTC", "synchronous_commit": "off",
+		"tcp_user_timeout": "30000", "ledgerboard.word": "a'b\\",
+	} {
+		var got string
+		require.NoError(t, pool.QueryRow(t.Context(), "select current_setting($1)", name).Scan(&got))
+		require.Equal(t, want, got, name)
 	}
 }
 
 // Poolers that change the session with each transaction lose session state. This is reported at the
-// start, before tables of another generation are read.
-func TestPoolersInTransactionModeAreRefused(t *testing.T) {
+// start, and no other client of the pooler gets a session that the check has changed.
+func TestOtherModesOfPoolersAreRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	require.NoError(t, pg.CheckDirect(t.Context(), db.URL), "the server itself")
-	require.NoError(t, pg.CheckDirect(t.Context(), (&pooler{t: t, perSession: true}).url(db)), "a pooler in session mode")
-	for name, p := range map[string]*pooler{
-		"each transaction has another session": {t: t},
-		"it refuses the search path":           {t: t, refusesPath: true},
-		"it drops the search path":             {t: t, dropsPath: true},
-	} {
-		err := pg.CheckDirect(t.Context(), p.url(db))
-		require.ErrorIs(t, err, pg.ErrPooler, name)
-		require.ErrorContains(t, err, "session mode", name)
+	for _, mode := range []string{"transaction", "statement"} {
+		url := db.Pooler(t, mode, 20)
+		err := pg.CheckDirect(t.Context(), url)
+		require.ErrorIs(t, err, pg.ErrPooler, mode)
+		require.ErrorContains(t, err, "pool_mode = session", mode)
+		for range 5 {
+			conn, err := pgx.Connect(t.Context(), url+"&default_query_exec_mode=exec")
+			require.NoError(t, err)
+			var path string
+			require.NoError(t, conn.QueryRow(t.Context(), "select current_setting('search_path')").Scan(&path))
+			require.Equal(t, `"$user", public`, path)
+			require.NoError(t, conn.Close(t.Context()))
+		}
 	}
-	_, err := pg.Open(t.Context(), pg.Config{URL: (&pooler{t: t, refusesPath: true}).url(db), SearchPath: []string{"lb"}, Name: "test"})
-	require.ErrorIs(t, err, pg.ErrPooler, "every pool reports it")
+}
+
+// A pooler with too few sessions is reported as that, not as one in transaction mode.
+func TestPoolersWithOneSessionAreReported(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	require.ErrorContains(t, pg.CheckDirect(t.Context(), db.Pooler(t, "session", 1)), "default_pool_size")
 }

@@ -108,9 +108,29 @@ func TestSecuredServer(t *testing.T) {
 
 	refused(s.at("127.0.0.1", "", full, other.File), "unknown authority", "check sslrootcert")
 	refused(s.at("localhost", "", full, authority.File), "certificate is", "check the host")
-	refused(s.at("127.0.0.1", "not-the-password", full, authority.File), "password authentication failed", "check user, password")
+	refused(s.at("127.0.0.1", "not-the-password", full, authority.File), "password authentication failed", "check the user and the password")
+
+	// A renewed authority is read for the next connection of an open pool.
+	file := filepath.Join(dir, "authority.pem")
+	copyFile(t, authority.File, file)
+	renewed, err := pg.Open(t.Context(), pg.Config{URL: s.at("127.0.0.1", "", full, file), SearchPath: []string{"public"}, Name: "test"})
+	require.NoError(t, err)
+	t.Cleanup(renewed.Close)
+	s.show(other.Issue(t, "127.0.0.1", time.Now().Add(time.Hour)))
+	renewed.Reset()
+	require.ErrorContains(t, renewed.Ping(t.Context()), "unknown authority")
+	copyFile(t, other.File, file)
+	require.NoError(t, renewed.Ping(t.Context()))
+
 	s.show(authority.Issue(t, "127.0.0.1", time.Now().Add(-time.Hour)))
 	refused(s.at("127.0.0.1", "", full, authority.File), "expired", "renew the server's certificate")
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(to, content, 0o600))
 }
 
 // A server on the network is reported if traffic is readable or the server is not authenticated.

@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -38,6 +39,17 @@ func IsMissing(err error) bool {
 
 // IsForbidden reports whether the user of the connection lacks a privilege.
 func IsForbidden(err error) bool { return sqlstate(err) == "42501" }
+
+// IsLockTimeout reports whether a session gave up waiting for a lock.
+func IsLockTimeout(err error) bool { return sqlstate(err) == "55P03" }
+
+// NeedsCreate returns the error for a user who may not create schemas, with the command that
+// permits it.
+func NeedsCreate(config *pgx.ConnConfig) error {
+	return fmt.Errorf("the database user may not create schemas. An administrator must run once: "+
+		"grant create, temporary on database %s to %s",
+		pgx.Identifier{cmp.Or(config.Database, config.User)}.Sanitize(), pgx.Identifier{config.User}.Sanitize())
+}
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
 // stopping, overloaded or now a read-only replica, or tables are missing, for example because a
@@ -84,7 +96,7 @@ const PostTexts = `coalesce(max(c.content) filter (where c.origin = 'main_app'),
 // IsUnencrypted returns why the connection to a database server over the network is not secure, or
 // "" if it is secure or the server is on this machine.
 func IsUnencrypted(url string) string {
-	config, err := pgx.ParseConfig(url)
+	config, err := Parse(url, nil)
 	if err != nil {
 		return "" // [CheckURL] reports it
 	}
@@ -122,30 +134,52 @@ func onThisMachine(host string) bool {
 		strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@")
 }
 
-// explainRefusal adds to a connection error which part of the database URL to check. It does not
-// change other errors.
-func explainRefusal(err error) error {
-	const look = "%w: check %s in LEDGERBOARD_DATABASE_URL"
+// advice says, for the SQLSTATEs with which a server or pooler refuses a connection, what an
+// operator does. docs/operators.md has the same list.
+var advice = map[string]string{
+	"28P01": "check the user and the password in LEDGERBOARD_DATABASE_URL or its password file",
+	"28000": "check the user, sslmode and the client certificate in LEDGERBOARD_DATABASE_URL, " +
+		"and the server's pg_hba.conf",
+	"3D000": "create the database, or check its name in LEDGERBOARD_DATABASE_URL",
+	"42501": "an administrator must grant this privilege to the database user",
+	"53300": "raise the server's max_connections, or run fewer processes (docs/scaling.md)",
+	"57P03": "the server is starting, stopping or recovering: wait, or see its log",
+	"57P01": "an administrator ended the session or stops the server",
+	"25006": "the server is a read-only replica: set LEDGERBOARD_DATABASE_URL to the primary",
+	"55000": "the database accepts no connections (alter database … allow_connections true)",
+	"08P01": "this is the answer of a pooler. For a startup parameter, remove it from LEDGERBOARD_DATABASE_URL; " +
+		"for a timeout, raise the pooler's pool size",
+}
+
+// Advice says what an operator does about an error of the database; "" if that is not known. It
+// contains no address, user or password. The answer of a server counts before the problems of other
+// attempts: without sslmode, a connection is tried with TLS and without.
+func Advice(err error) string {
 	var otherName x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var stranger x509.UnknownAuthorityError
-	server, _ := errors.AsType[*pgconn.PgError](err)
-	switch {
+	switch code := sqlstate(err); {
 	case err == nil:
-		return nil
+		return ""
+	case code != "":
+		return advice[code]
 	case errors.As(err, &stranger):
-		return fmt.Errorf(look, err, "sslrootcert")
+		return "check sslrootcert in LEDGERBOARD_DATABASE_URL"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Errorf("%w: renew the server's certificate, and check both clocks", err)
+		return "renew the server's certificate, and check both clocks"
 	case errors.As(err, &otherName):
-		return fmt.Errorf(look, err, "the host")
-	case strings.Contains(err.Error(), "server refused TLS connection"):
-		return fmt.Errorf("%w: enable TLS on the server (ssl=on) or check sslmode in LEDGERBOARD_DATABASE_URL", err)
-	case server != nil && (server.Code == "28P01" || server.Code == "28000"):
-		return fmt.Errorf(look, err, "user, password and sslmode")
-	case server != nil && strings.Contains(server.Message, "unsupported startup parameter"): // of a pooler
-		return fmt.Errorf("%w (%s)", ErrPooler, server.Message)
+		return "check the host in LEDGERBOARD_DATABASE_URL"
+	case strings.Contains(err.Error(), "server refused TLS connection"): // pgx has no type for it
+		return "enable TLS on the server (ssl=on) or check sslmode in LEDGERBOARD_DATABASE_URL"
 	default:
-		return err
+		return ""
 	}
+}
+
+// Explain adds [Advice] to an error of the database.
+func Explain(err error) error {
+	if what := Advice(err); what != "" {
+		return fmt.Errorf("%w: %s", err, what)
+	}
+	return err
 }

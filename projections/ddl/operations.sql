@@ -36,8 +36,11 @@ create index operations_trail_erased on operations_trail ((data ->> 'user'))
   where event_type = 'operations.person_erased.v1';
 
 -- A bulk fold may fold partitions separately, and a connection that moved to another agency may
--- have a state in two partitions. Only the later state is kept.
+-- have a state in two partitions. Only the later state is kept. Until the key exists, the whole row
+-- identifies it: otherwise a publication for all tables refuses the deletion.
+alter table connection_states replica identity full;
 delete from connection_states s using connection_states t
 where s.connection_id = t.connection_id
   and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");
 alter table connection_states add primary key (connection_id);
+alter table connection_states replica identity default;

@@ -30,8 +30,14 @@ func takeDatabase(t testing.TB) string {
 	t.Helper()
 	admin, template := serverURL(t), fmt.Sprintf("ledgerboard_template_%d", os.Getpid())
 	databases.template.Do(func() {
-		exec(t, admin, "create database "+template)
-		require.NoError(t, tables.Create(context.Background(), withDatabase(t, admin, template)))
+		if is(role) {
+			exec(t, admin, "create role "+roleName+" login password 'secret'")
+		}
+		create(t, template, locale())
+		if is(published) {
+			exec(t, withDatabase(t, admin, template), "create publication everything for all tables")
+		}
+		require.NoError(t, tables.Create(context.Background(), userURL(t, template)))
 		var err error
 		databases.fresh, err = empty(withDatabase(t, admin, template))
 		require.NoError(t, err)
@@ -44,8 +50,16 @@ func takeDatabase(t testing.TB) string {
 		return name
 	}
 	name := newName()
-	exec(t, admin, "create database "+name+" template "+template)
+	create(t, name, "template "+template)
 	return name
+}
+
+func create(t testing.TB, name, options string) {
+	t.Helper()
+	exec(t, serverURL(t), "create database "+name+" "+options)
+	if is(role) {
+		exec(t, serverURL(t), "grant create, temporary on database "+name+" to "+roleName)
+	}
 }
 
 func newName() string { return "t_" + strings.ToLower(rand.Text()) }

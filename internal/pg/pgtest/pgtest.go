@@ -32,6 +32,7 @@ type DB struct {
 	URL      string
 	Pool     *pgxpool.Pool // for writes; the search path is that of generation 1
 	ReadOnly *pgxpool.Pool // for reading the views; the server refuses writes
+	admin    string        // URL of the server's superuser
 }
 
 // New returns an empty database with all schemas. After the test, the database is disconnected from
@@ -41,7 +42,7 @@ func New(t testing.TB) *DB {
 	ctx := context.Background()
 	name := takeDatabase(t)
 	t.Cleanup(func() { giveBack(t, name) })
-	db := &DB{URL: withDatabase(t, serverURL(t), name)}
+	db := &DB{URL: clientURL(t, name), admin: withDatabase(t, serverURL(t), name)}
 	db.Pool = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
 	})
@@ -51,21 +52,24 @@ func New(t testing.TB) *DB {
 	return db
 }
 
+// Superuser returns the URL of the server's superuser, without a pooler.
+func (db *DB) Superuser() string { return db.admin }
+
 // WriterURL connects as a new role that can only read and write the rows of these schemas.
 func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 	t.Helper()
 	role := "r_" + uuid.NewString()[:8]
 	name := pgx.Identifier{role}.Sanitize()
-	exec(t, db.URL, "create role "+name+" login password 'secret'")
+	exec(t, db.admin, "create role "+name+" login password 'secret'")
 	t.Cleanup(func() {
-		exec(t, db.URL, "drop owned by "+name)
-		exec(t, db.URL, "drop role "+name)
+		exec(t, db.admin, "drop owned by "+name)
+		exec(t, db.admin, "drop role "+name)
 	})
 	for _, schema := range schemas {
 		quoted := pgx.Identifier{schema}.Sanitize()
-		exec(t, db.URL, "grant usage on schema "+quoted+" to "+name)
-		exec(t, db.URL, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
-		exec(t, db.URL, "grant usage on all sequences in schema "+quoted+" to "+name)
+		exec(t, db.admin, "grant usage on schema "+quoted+" to "+name)
+		exec(t, db.admin, "grant select, insert, update, delete on all tables in schema "+quoted+" to "+name)
+		exec(t, db.admin, "grant usage on all sequences in schema "+quoted+" to "+name)
 	}
 	u, err := url.Parse(db.URL)
 	require.NoError(t, err)
@@ -92,6 +96,7 @@ var server struct {
 	once     sync.Once
 	embedded *embedded.Postgres
 	url      string
+	pooler   *pooler // nil: clients connect to the server
 	err      error
 }
 
@@ -99,8 +104,17 @@ var server struct {
 func serverURL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(func() {
+		defer func() {
+			if server.err == nil && is(pgbouncer) {
+				server.pooler, server.err = startPooler(server.url, "session", 500)
+			}
+		}()
 		if server.url = os.Getenv(databaseURLVariable); server.url != "" {
 			return
+		}
+		level := "replica"
+		if is(published) {
+			level = "logical"
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
@@ -111,7 +125,7 @@ func serverURL(t testing.TB) string {
 			Settings: map[string]string{
 				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
 				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB",
-				"autovacuum": "off", "max_connections": "1000",
+				"autovacuum": "off", "max_connections": "1000", "wal_level": level,
 			},
 		})
 		if server.err == nil {
@@ -131,6 +145,9 @@ type Runner struct{ Tests interface{ Run() int } }
 // Run runs the tests, stops the server that they started and returns the exit code.
 func (r Runner) Run() int {
 	code := r.Tests.Run()
+	if server.pooler != nil {
+		_ = server.pooler.stop() // its directory is temporary
+	}
 	if server.embedded != nil {
 		if err := server.embedded.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "stop PostgreSQL for tests:", err)

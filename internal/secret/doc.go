@@ -1,0 +1,12 @@
+// Package secret reads settings that hold secrets: the secret itself, or file:PATH, the file that
+// contains it. It is the only reader of such settings.
+//
+// # Invariants
+//
+//   - Line breaks at the end are cut: files and variables often have one.
+//   - No error contains a secret or a part of one.
+//   - Callers keep the setting and read it for each new use, or through [Cached], so that a file
+//     that is replaced takes effect without a restart.
+//
+// It may import no other package of this module.
+package secret

@@ -1,0 +1,59 @@
+package secret
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// fileScheme starts a setting that names the file of a secret.
+const fileScheme = "file:"
+
+// maxAge is how long [Cached] uses a secret before it reads the setting again.
+const maxAge = time.Minute
+
+// Read returns the secret of a setting; "" for an empty setting. A file must not be empty.
+func Read(setting string) (string, error) {
+	path, inFile := strings.CutPrefix(setting, fileScheme)
+	if !inFile {
+		return strings.TrimRight(setting, "\r\n"), nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read the file of a secret: %w", err)
+	}
+	value := strings.TrimRight(string(raw), "\r\n")
+	if value == "" {
+		return "", fmt.Errorf("read the file of a secret: %s is empty", path)
+	}
+	return value, nil
+}
+
+// Cached returns a function that returns what parse makes of a setting's secret, and reads a file
+// again after a minute. If a file cannot be read or parsed, the function returns the last value
+// together with the error: the caller reports the error and continues. It may be called
+// concurrently.
+func Cached[T any](setting string, parse func(secret string) (T, error)) func() (T, error) {
+	var mu sync.Mutex
+	var value T
+	var read time.Time
+	return func() (T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !read.IsZero() && (time.Since(read) < maxAge || !strings.HasPrefix(setting, fileScheme)) {
+			return value, nil
+		}
+		text, err := Read(setting)
+		if err != nil {
+			return value, err
+		}
+		fresh, err := parse(text)
+		if err != nil {
+			return value, err
+		}
+		value, read = fresh, time.Now()
+		return value, nil
+	}
+}

@@ -1,0 +1,77 @@
+package secret_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/secret"
+)
+
+// Line breaks at the end are cut, and errors name the file but no secret.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return "file:" + path
+	}
+	for setting, want := range map[string]string{
+		"": "", "geheim": "geheim", "geheim\n": "geheim", "geheim\r\n\n": "geheim", " a\nb ": " a\nb ",
+		file("break", "geheim\r\n"): "geheim", file("plain", "geheim"): "geheim",
+	} {
+		got, err := secret.Read(setting)
+		require.NoError(t, err, setting)
+		require.Equal(t, want, got, setting)
+	}
+	for _, setting := range []string{"file:", "file:" + dir, "file:" + filepath.Join(dir, "absent"), file("empty", "\n")} {
+		_, err := secret.Read(setting)
+		require.ErrorContains(t, err, "read the file of a secret", setting)
+	}
+}
+
+// A file is read again after a minute. While it cannot be used, the last value stays in use and the
+// error is reported.
+func TestCached(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secret")
+	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }
+	wrong := errors.New("wrong")
+	parse := func(text string) (string, error) {
+		if text == "wrong" {
+			return "", wrong
+		}
+		return text, nil
+	}
+	write("one\n")
+	synctest.Test(t, func(t *testing.T) {
+		read := secret.Cached("file:"+path, parse)
+		expect := func(want string, failure error) {
+			t.Helper()
+			got, err := read()
+			require.Equal(t, want, got)
+			require.ErrorIs(t, err, failure)
+		}
+		expect("one", nil)
+		write("two\n")
+		expect("one", nil)
+		time.Sleep(time.Minute)
+		expect("two", nil)
+		write("wrong\n")
+		time.Sleep(time.Minute)
+		expect("two", wrong)
+		require.NoError(t, os.Remove(path))
+		expect("two", os.ErrNotExist)
+		write("three")
+		expect("three", nil)
+	})
+	fixed := secret.Cached("wrong", parse)
+	_, err := fixed()
+	require.ErrorIs(t, err, wrong)
+}
