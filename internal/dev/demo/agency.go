@@ -171,6 +171,7 @@ func (w *World) Register(s *simulator.Server) error {
 	}
 	for _, c := range w.channels {
 		a := simulator.Account{ID: c.externalID, Name: c.name, Username: c.username, PostsFrom: w.from(), PostEvery: c.every}
+		a.Traps.Faults = w.faults(c)
 		a.Caption = func(p simulator.Post) string { return w.caption(c, p) }
 		s.Add(c.platform, c.kind, a)
 	}

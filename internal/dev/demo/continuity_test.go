@@ -20,15 +20,20 @@ import (
 // bundle is the platforms' real clients on a simulator that plays the world at one instant.
 type bundle struct {
 	world   *demo.World
+	sim     *simulator.Server
 	clients *platforms.Set
 	tokens  map[int64]string // access tokens by social account
 }
 
+// setup leaves out what platforms do wrong after the anchor.
 func setup(t *testing.T, w *demo.World, seed uint64, now time.Time) *bundle {
 	t.Helper()
 	clock := func() time.Time { return now }
 	sim := simulator.New(simulator.Config{Seed: seed, Clock: clock, TikTokPerMinute: -1})
 	require.NoError(t, w.Register(sim))
+	for _, a := range entities[domain.DirectorySocialAccount](w) {
+		sim.SetTraps(a.Platform, a.ExternalID, simulator.Traps{})
+	}
 	server := httptest.NewServer(sim)
 	linkedIn := server.URL + simulator.PathLinkedIn
 	clients, err := platforms.New(platforms.Config{
@@ -43,7 +48,7 @@ func setup(t *testing.T, w *demo.World, seed uint64, now time.Time) *bundle {
 		clients.Close()
 		server.Close()
 	})
-	b := &bundle{world: w, clients: clients, tokens: map[int64]string{}}
+	b := &bundle{world: w, sim: sim, clients: clients, tokens: map[int64]string{}}
 	secrets := map[string]string{}
 	for _, s := range w.Secrets() {
 		secrets[s.Ref] = s.AccessToken
@@ -85,6 +90,44 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, 1, lost)
+}
+
+// Two accounts show what an agency reads: one post that the platform never answers about, and a page with a new id.
+func TestUnkindPlatformsAreShown(t *testing.T) {
+	t.Parallel()
+	b := setup(t, world(), seed, anchor.Add(time.Hour))
+	require.NoError(t, b.world.Register(b.sim))
+	registered, reads := b.world.PostsAt(anchor)
+	types := map[string]string{}
+	for _, r := range registered {
+		types[r.ExternalID] = r.PostType
+	}
+	wrong := map[string]int{}
+	for _, a := range b.fetched() {
+		client, err := b.clients.For(a.Platform)
+		require.NoError(t, err)
+		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
+		wrong[string(platforms.ProblemOf(err))]++
+		if err != nil {
+			continue
+		}
+		var posts []platforms.Post
+		for _, r := range reads {
+			if r.SocialAccount == a.ID {
+				posts = append(posts, platforms.Post{ID: r.ExternalID, Type: types[r.ExternalID]})
+			}
+		}
+		live, err := client.PostMetrics(t.Context(), b.target(a), posts)
+		require.NoError(t, err)
+		for _, s := range live {
+			if s.Err != nil {
+				wrong[a.Platform.String()+" post "+string(s.Err.Class)]++
+			}
+		}
+	}
+	require.Positive(t, wrong[""])
+	delete(wrong, "")
+	require.Equal(t, map[string]int{string(platforms.ProblemMoved): 1, "instagram post retry": 1}, wrong)
 }
 
 func (b *bundle) target(a domain.DirectorySocialAccount) platforms.Target {

@@ -23,6 +23,29 @@ const (
 		"Connect the account again: a person must sign in to the platform."
 )
 
+// Since the anchor, two channels of our agency are treated unkindly: brokenClient has a photo that the platform never
+// answers about, and the page of mergedClient has a new id, so that the agency must connect that one.
+const (
+	brokenClient, brokenOn = "Alder & Finch Catering", domain.Instagram
+	mergedClient, mergedOn = "Quillfeather Books", domain.Facebook
+)
+
+// faults are what the platform does wrong to a channel.
+func (w *World) faults(c *channel) []simulator.Fault {
+	switch {
+	case w.cfg.Days < mishapsFrom:
+		return nil
+	case c.client.plan.name == mergedClient && c.platform == mergedOn:
+		return []simulator.Fault{{Kind: simulator.PageMerged, From: w.cfg.Anchor}}
+	case c.client.plan.name == brokenClient && c.platform == brokenOn:
+		posts := simulator.PostsOf(w.cfg.Seed, c.platform, c.externalID, c.every, w.from(), w.cfg.Anchor)
+		lasting := slices.DeleteFunc(posts, func(p simulator.Post) bool { return p.Kind == simulator.KindStory })
+		return []simulator.Fault{{Kind: simulator.BadObject, About: lasting[len(lasting)-1].ID, From: w.cfg.Anchor}}
+	default:
+		return nil
+	}
+}
+
 // outage tells whether a platform did not answer at an instant of the history.
 func (w *World) outage(p domain.Platform, at time.Time) bool {
 	ago := w.cfg.Anchor.Sub(at)
