@@ -35,8 +35,9 @@ type SASL struct {
 // the same value.
 type Config struct {
 	Brokers     []string    // Kafka brokers, host:port; required
-	TLS         *tls.Config // nil means plaintext connections to the brokers
+	TLS         *tls.Config // nil means plaintext; with GetClientCertificate, certificates can be renewed
 	SASL        *SASL       // nil means no authentication with the brokers
+	TopicPrefix string      // prefix of the service's topics and consumer groups
 	DatabaseURL string      // PostgreSQL, postgres://…; required
 
 	// Authenticator authenticates requests for which no middleware has set a caller with
@@ -141,12 +142,16 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 
 func (c Config) backends() assembly.Settings {
 	settings := assembly.Settings{
-		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
+		Brokers: c.Brokers, TopicPrefix: c.TopicPrefix, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
 		Logger: c.Logger, Registerer: c.Registerer,
+	}
+	if c.TLS != nil {
+		settings.TLS = func() (*tls.Config, error) { return c.TLS, nil }
 	}
 	if c.SASL != nil {
 		settings.SASL = &eventlog.SASLConfig{
-			Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User, Password: c.SASL.Password,
+			Mechanism: cmp.Or(c.SASL.Mechanism, eventlog.SASLScramSHA512), User: c.SASL.User,
+			Password: func() (string, error) { return c.SASL.Password, nil },
 		}
 	}
 	return settings

@@ -25,7 +25,7 @@ var errBackupFindings = errors.New("the backup is damaged: do not restore from i
 // Messages of an interrupted backup or restore.
 const (
 	backupCut  = "the last backup in this directory is unchanged; run the command again"
-	restoreCut = "the log is incomplete. Delete the topics and restore again; do not start a service before that"
+	restoreCut = "the log is incomplete. Restore again with another LEDGERBOARD_TOPIC_PREFIX; do not start a service before that"
 )
 
 func (c backupCommand) Run(ctx context.Context, s streams) error {

@@ -116,7 +116,7 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 	}
 	if err := r.parts.ResetAfterRestore(ctx, r.m, versions); err != nil {
 		return fmt.Errorf("the log was restored, but the database was not changed; "+
-			"delete the topics and restore again: %w", err)
+			"restore again with another LEDGERBOARD_TOPIC_PREFIX: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", commandError(err))

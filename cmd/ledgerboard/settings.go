@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,7 +52,9 @@ type storage struct {
 	kafkaTLS
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
 	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"SASL password."`
+	KafkaPassIn string `env:"LEDGERBOARD_KAFKA_PASSWORD_FILE" name:"kafka-password-file" placeholder:"FILE" help:"File with the SASL password. It is read for each connection, so that the password can be changed without a restart."`
 	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, if a user is set."`
+	TopicPrefix string `env:"LEDGERBOARD_TOPIC_PREFIX" placeholder:"NAME-" help:"Prefix of the names of topics and consumer groups, if several installations use the same Kafka."`
 	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL connection URL. Default: a server started by this process."`
 	// Subscriptions applies to all commands that check which accounts are read.
 	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while it or its agency has an active subscription (required), or always (none)."`
@@ -116,6 +119,8 @@ type settings struct {
 	// longer than the default. Only tests set it.
 	StopWithin time.Duration `kong:"-"`
 }
+
+var topicPrefixForm = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,200}$`)
 
 var scopeForm = regexp.MustCompile(domain.ScopePattern)
 
@@ -205,10 +210,14 @@ func (s storage) validate() (wrong faults) {
 		wrong.unlessf(err == nil && host != "" && port != "",
 			"LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
-	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "",
-		"LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
-	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "",
+	wrong.unlessf(s.KafkaUser == "" || (s.KafkaPass == "") != (s.KafkaPassIn == ""),
+		"LEDGERBOARD_KAFKA_USER is set: set either LEDGERBOARD_KAFKA_PASSWORD or LEDGERBOARD_KAFKA_PASSWORD_FILE")
+	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass+s.KafkaPassIn == "",
 		"LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
+	_, err := s.kafkaPassword()
+	wrong.add(wrapError("LEDGERBOARD_KAFKA_PASSWORD_FILE", err))
+	wrong.unlessf(topicPrefixForm.MatchString(s.TopicPrefix),
+		"LEDGERBOARD_TOPIC_PREFIX is %q; use up to 200 letters, digits, '.', '_' and '-'", s.TopicPrefix)
 	if s.DatabaseURL != "" {
 		// The error contains no password: pgx removes it.
 		wrong.add(wrapError("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL)))
@@ -248,13 +257,26 @@ func (s settings) connectConfig() *assembly.ConnectConfig {
 
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	config := assembly.Settings{
-		Brokers: s.KafkaBrokers, TLS: s.loaded, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger),
+		Brokers: s.KafkaBrokers, TLS: s.connect, TopicPrefix: s.TopicPrefix, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger),
 		Logger: logger, NoSubscriptions: s.Subscriptions == subscriptionsNone,
 	}
 	if s.KafkaUser != "" {
-		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
+		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.kafkaPassword}
 	}
 	return config
+}
+
+// kafkaPassword reads the password file again: the password may have been changed.
+func (s storage) kafkaPassword() (string, error) {
+	if s.KafkaPassIn == "" {
+		return s.KafkaPass, nil
+	}
+	raw, err := os.ReadFile(s.KafkaPassIn)
+	password := strings.TrimRight(string(raw), "\r\n")
+	if err == nil && password == "" {
+		err = fmt.Errorf("%s is empty", s.KafkaPassIn)
+	}
+	return password, err
 }
 
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -234,17 +235,55 @@ func TestClientKeysComeInPairs(t *testing.T) {
 	require.Equal(t, "of instagram", config.Platforms.Instagram.ClientSecret)
 }
 
-// The TLS settings are used for the one configuration that both clients share.
-func TestKafkaTLSIsRead(t *testing.T) {
-	authority := certs.NewAuthority(t)
-	mine := authority.Issue(t, "client", time.Now().Add(time.Hour))
-	cert := newFile(t, "client.pem", readFile(t, mine.CertFile)+readFile(t, mine.KeyFile))
+// The TLS settings are used for the one configuration that both clients share. The files are read
+// for each connection, since certificates are renewed while the service runs.
+func TestKafkaTLSIsReadForEachConnection(t *testing.T) {
+	connection := func(args ...string) func() *tls.Config {
+		connect := parsed(t, append([]string{"migrate", "--kafka-tls"}, args...)...).Migrate.backends(nil).TLS
+		return func() *tls.Config {
+			config, err := connect()
+			require.NoError(t, err)
+			return config
+		}
+	}
 	require.Nil(t, parsed(t, "migrate").Migrate.backends(nil).TLS)
-	require.Nil(t, parsed(t, "migrate", "--kafka-tls").Migrate.backends(nil).TLS.RootCAs, "the authorities of the machine")
-	got := parsed(t, "migrate", "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", cert).Migrate.backends(nil).TLS
-	require.True(t, got.RootCAs.Equal(authority.Trust().RootCAs))
-	require.Equal(t, mine.Serve(t).Certificates[0].Certificate, got.Certificates[0].Certificate)
-	require.False(t, got.InsecureSkipVerify)
+	require.Nil(t, connection()().RootCAs, "the authorities of the machine")
+	first, second := certs.NewAuthority(t), certs.NewAuthority(t)
+	clientOf := func(a *certs.Authority) certs.Pair { return a.Issue(t, "client", time.Now().Add(time.Hour)) }
+	old, renewed := clientOf(first), clientOf(second)
+	ca, both := newFile(t, "ca.pem", readFile(t, first.File)), newFile(t, "client.pem", string(old.Cert)+string(old.Key))
+	cert, key := newFile(t, "tls.crt", string(old.Cert)), newFile(t, "tls.key", string(old.Key))
+	oneFile, twoFiles := connection("--kafka-ca", ca, "--kafka-cert", both), connection("--kafka-cert", cert, "--kafka-key", key)
+	check := func(authority *certs.Authority, client certs.Pair) {
+		t.Helper()
+		require.True(t, oneFile().RootCAs.Equal(authority.Trust().RootCAs))
+		require.False(t, oneFile().InsecureSkipVerify)
+		for _, got := range []*tls.Config{oneFile(), twoFiles()} {
+			require.Equal(t, client.Serve(t).Certificates[0].Certificate, got.Certificates[0].Certificate)
+		}
+	}
+	check(first, old)
+	for path, content := range map[string]string{
+		ca: readFile(t, second.File), both: string(renewed.Cert) + string(renewed.Key), cert: string(renewed.Cert), key: string(renewed.Key),
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	}
+	check(second, renewed)
+}
+
+// The password of the brokers may be in a file, which is read for each connection.
+func TestKafkaPasswordIsReadForEachConnection(t *testing.T) {
+	file := newFile(t, "password", "first\n")
+	sasl := parsed(t, "migrate", "--kafka-user=writer", "--kafka-password-file", file).Migrate.backends(nil).SASL
+	for _, want := range []string{"first", "second"} {
+		require.NoError(t, os.WriteFile(file, []byte(want+"\n"), 0o600))
+		got, err := sasl.Password()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	require.NoError(t, os.WriteFile(file, []byte("\n"), 0o600))
+	_, err := sasl.Password()
+	require.ErrorContains(t, err, file+" is empty")
 }
 
 // Every command that connects to brokers reads the TLS files: none may connect without TLS because
@@ -276,8 +315,17 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.CertFile)
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CA: read certificates")
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")
-	wrong := parsed(t, "migrate", "--kafka-user", "u").Migrate.validate()
-	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not")
+	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-key", pair.KeyFile)
+	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_KEY is set, but LEDGERBOARD_KAFKA_CERT is not")
+	for _, wrong := range []string{"", "--kafka-password=p --kafka-password-file=/dev/null"} {
+		storage := parsed(t, append([]string{"migrate", "--kafka-user=u"}, strings.Fields(wrong)...)...).Migrate.storage
+		faults := storage.validate()
+		require.ErrorContains(t, faults.err(), "set either LEDGERBOARD_KAFKA_PASSWORD or LEDGERBOARD_KAFKA_PASSWORD_FILE")
+	}
+	for prefix, valid := range map[string]bool{"": true, "agency-1.boards_": true, "agency/": false, "ä": false, strings.Repeat("x", 201): false} {
+		faults := parsed(t, "migrate", "--topic-prefix="+prefix).Migrate.validate()
+		require.Equal(t, !valid, strings.Contains(fmt.Sprint(faults.err()), "LEDGERBOARD_TOPIC_PREFIX"), prefix)
+	}
 }
 
 // In a demo no URL leads out of this machine, and the simulator counts as an approved app.

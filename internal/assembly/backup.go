@@ -41,10 +41,7 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := eventlog.OpenTarget(ctx, eventlog.Config{
-		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL,
-		Registry: p.events, Logger: p.settings.Logger,
-	})
+	target, err := eventlog.OpenTarget(ctx, p.logConfig(b))
 	if err == nil {
 		p.Add(func() error { target.Close(); return nil })
 	}

@@ -112,6 +112,13 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	})
 }
 
+func (p *Parts) logConfig(b brokers) eventlog.Config {
+	return eventlog.Config{
+		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Prefix: p.settings.TopicPrefix,
+		Registry: p.events, Logger: p.settings.Logger,
+	}
+}
+
 // Brokers returns the addresses of the brokers.
 func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
 	b, err := p.openBrokers(ctx)
@@ -165,11 +172,10 @@ func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 		if err != nil {
 			return nil, err
 		}
-		log, err := eventlog.Open(ctx, eventlog.Config{
-			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL,
-			Existing: p.settings.Existing, Registry: p.events, Logger: p.settings.Logger, Metrics: p.registered,
-			Unsafe: func(findings error) { p.unsafe = findings },
-		})
+		config := p.logConfig(b)
+		config.Existing, config.Metrics = p.settings.Existing, p.registered
+		config.Unsafe = func(findings error) { p.unsafe = findings }
+		log, err := eventlog.Open(ctx, config)
 		if err != nil {
 			return nil, fmt.Errorf("open the log: %w", err)
 		}
@@ -290,9 +296,10 @@ func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 
 // Settings configure the backends of a process. Callers must validate them.
 type Settings struct {
-	Brokers []string             // empty: an embedded broker
-	TLS     *tls.Config          // nil: no TLS
-	SASL    *eventlog.SASLConfig // nil: no authentication
+	Brokers     []string                    // empty: an embedded broker
+	TLS         func() (*tls.Config, error) // called for each connection; nil: no TLS
+	SASL        *eventlog.SASLConfig        // nil: no authentication
+	TopicPrefix string                      // of topics and consumer groups
 	// Existing is true if missing topics must not be created. Opening the log then returns
 	// [eventlog.ErrNoTopic].
 	Existing bool

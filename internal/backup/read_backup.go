@@ -69,7 +69,7 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		for _, in := range existing {
 			if in.End > 0 {
 				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore to a cluster without ledgerboard's topics, "+
-					"or delete the topics first (also after an interrupted restore)",
+					"or, also after an interrupted restore, with another LEDGERBOARD_TOPIC_PREFIX",
 					ErrNotEmpty, t.Name, in.Partition, in.End)
 			}
 		}
@@ -110,7 +110,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 		for _, in := range ranges {
 			if end := ends[topic][in.Partition]; in.End != end {
 				return fmt.Errorf("%s/%d ends at offset %d instead of %d: another producer writes to the topic. "+
-					"Stop it, delete the topics, and restore again", topic, in.Partition, in.End, end)
+					"Stop it, and restore again with another LEDGERBOARD_TOPIC_PREFIX", topic, in.Partition, in.End, end)
 			}
 		}
 	}

@@ -1,16 +1,18 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
@@ -56,37 +58,8 @@ func (e *AppendError) Is(target error) bool {
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
 // [*AppendError]. If ctx is done, Append returns immediately, and the event may still be appended.
-func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
-	ctx, span := startAppend(ctx, d.Topic, 1)
-	defer func() { tracing.End(span, err) }()
-	d.Envelope.TraceParent = cmp.Or(tracing.Parent(ctx), d.Envelope.TraceParent)
-	r, err := l.encode(d)
-	producer := l.otherTopics
-	if d.Topic == domain.TopicDashboards {
-		producer = l.dashboards
-	}
-	var done <-chan error
-	if err == nil {
-		done, err = producer.publish(ctx, r)
-	}
-	if err != nil {
-		return &AppendError{Topic: d.Topic, Key: d.Key, Err: err}
-	}
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		select {
-		case err = <-done: // the outcome is known after all
-		default:
-			err = context.Cause(ctx)
-		}
-	}
-	if err == nil {
-		return nil
-	}
-	// The partitioner refuses a record before sarama sends anything.
-	definite := errors.Is(err, errPartitionCount)
-	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
+func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+	return l.AppendBatch(ctx, []domain.Draft{d})[0]
 }
 
 // startAppend starts a span for an append if ctx contains a trace.
@@ -114,8 +87,7 @@ func (l *Log) encode(d domain.Draft) (Record, error) {
 	return r, nil
 }
 
-// recordSize returns sarama's estimate of a record's size in record format 2. It limits the records
-// of both clients.
+// recordSize returns an upper bound on a record's size in record format 2.
 func recordSize(r Record) int {
 	size := 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1 + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
@@ -165,52 +137,80 @@ func (o *openAppends) answered() {
 	o.open.Done()
 }
 
-// close refuses new records and disconnects after those in progress were answered. It waits no
-// longer than limit, because a client without brokers retries for minutes.
-func (o *openAppends) close(limit time.Duration, disconnect func() error) error {
+// close refuses new records and waits until those in progress were answered, but no longer than
+// limit, because a client without brokers retries for minutes.
+func (o *openAppends) close(limit time.Duration) error {
 	o.mu.Lock()
 	o.closed = true
 	o.mu.Unlock()
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
 		o.open.Wait()
-		done <- disconnect()
+		close(done)
 	}()
 	select {
-	case err := <-done:
-		return err
+	case <-done:
+		return nil
 	case <-time.After(limit):
 		return fmt.Errorf("close: %d records were not answered within %s: %w", len(o.slots), limit, ErrOutcomeUnknown)
 	}
 }
 
-const maxUnanswered = 4096 // appends per producer
-
+// producer is a client that appends.
 type producer struct {
 	*openAppends
 
-	publisher *kafka.Publisher
-	wireName  func(topic string) string
+	client *kgo.Client
+	// uncertain counts requests that a broker may have carried out without confirming it. If nothing
+	// is counted while a record waits, its answer is about its only attempt.
+	uncertain atomic.Int64
 }
 
-func newProducer(cfg Config) (*producer, error) {
-	publisher, err := kafka.NewPublisher(kafka.PublisherConfig{
-		Brokers: cfg.Brokers, Marshaler: kafkaMarshaler{}, OverwriteSaramaConfig: cfg.saramaProducerConfig(),
-	}, watermill.NewSlogLogger(cfg.Logger))
-	if err != nil {
-		return nil, fmt.Errorf("connect producer: %w", err)
+// newProducer returns a producer of at most limit unanswered records, and its client's options: like
+// [kgo]'s defaults, all in-sync replicas acknowledge, and the producer is idempotent.
+func newProducer(cfg Config, limit int, linger time.Duration) (*producer, []kgo.Opt) {
+	p := &producer{openAppends: newOpenAppends(limit)}
+	return p, []kgo.Opt{
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(newPinned(cfg.wireCounts())),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
+		kgo.MaxBufferedRecords(2 * limit), // never reached: kgo would block beyond a caller's deadline
+		kgo.ProducerLinger(linger),
+		kgo.RecordDeliveryTimeout(2 * time.Minute),
+		kgo.MetadataMaxAge(time.Minute), // a changed partition count is refused once the client has seen it
+		kgo.ProduceRequestTimeout(answerWithin - time.Second), kgo.RequestTimeoutOverhead(answerWithin),
+		kgo.RetryBackoffFn(p.retryAfter), kgo.WithHooks(p),
+		kgo.AlwaysRetryEOF(), // [cluster.reach] has checked TLS and SASL: a broker is restarting
 	}
-	return &producer{newOpenAppends(maxUnanswered), publisher, cfg.wireName}, nil
 }
 
-// publish does not wait for Publish, which retries while the brokers are unreachable. If it returns
-// an error, Publish was not called.
-func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
-	done := make(chan error, 1)
-	return done, p.begin(ctx, func() {
-		go func() {
-			defer p.answered()
-			done <- p.publisher.Publish(p.wireName(r.Topic), messageOf(context.WithoutCancel(ctx), r))
-		}()
-	})
+// OnBrokerE2E implements [kgo.HookBrokerE2E].
+func (p *producer) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, request kgo.BrokerE2E) {
+	if key == kmsg.Produce.Int16() && request.Err() != nil {
+		p.uncertain.Add(1)
+	}
+}
+
+// retryAfter is [retryAfter] of a producer. It is called before a request is repeated that a leader
+// could not replicate in time.
+func (p *producer) retryAfter(failures int) time.Duration {
+	p.uncertain.Add(1)
+	return retryAfter(failures)
+}
+
+// mayBeAppended reports whether a record may be in the log although it failed. A refusal is
+// definite, except on a repeated attempt: brokers check a record before they look for duplicates.
+func (p *producer) mayBeAppended(r *kgo.Record, err error, uncertain int64) bool {
+	if r.Partition == refusedPartition { // nothing was sent
+		return false
+	}
+	refused, ok := errors.AsType[*kerr.Error](err)
+	return !ok || p.uncertain.Load() != uncertain || slices.Contains(ambiguous, refused)
+}
+
+// ambiguous are errors of brokers that do not say whether the record was appended.
+var ambiguous = []*kerr.Error{
+	kerr.UnknownServerError, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.OutOfOrderSequenceNumber,
+	kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping,
 }

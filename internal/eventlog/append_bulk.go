@@ -17,27 +17,12 @@ import (
 )
 
 const (
-	maxBulk = 16_384 // unanswered records
+	maxSingle = 4096   // unanswered records of `dashboards`
+	maxBulk   = 16_384 // of all other topics
 	// bulkLinger is how long a partition's request waits for more records, so that callers share
 	// requests.
 	bulkLinger = 2 * time.Millisecond
 )
-
-// bulkOptions returns options with which kgo appends in the same way as the sarama producers:
-// acknowledged by all in-sync replicas, idempotent, to the same partitions, and without
-// compression.
-func bulkOptions(cfg Config) []kgo.Opt {
-	return []kgo.Opt{
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(newPinnedKgo(cfg.wireCounts())),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
-		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would block beyond a caller's deadline
-		kgo.ProducerLinger(bulkLinger),
-		kgo.RecordDeliveryTimeout(2 * time.Minute),
-		kgo.MetadataMaxAge(time.Minute), // a changed partition count is refused once the client has seen it
-	}
-}
 
 // AppendBatch appends many events. It returns one result per draft, in order: nil, or the error
 // that [Log.Append] would return. A refused draft does not affect the others. Records of the same
@@ -71,6 +56,8 @@ type batch struct {
 	records []*kgo.Record
 	errs    []error
 	open    []bool // passed to the client and not answered
+	// uncertain is [producer.uncertain] when a record was passed to the client.
+	uncertain []int64
 
 	parent string // trace context of all records; "": each draft keeps its own
 	span   trace.Span
@@ -89,6 +76,7 @@ func (l *Log) newBatch(ctx context.Context, drafts []domain.Draft) *batch {
 	b := &batch{
 		parent: tracing.Parent(ctx), span: span, drafts: drafts,
 		records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n),
+		uncertain: make([]int64, n),
 	}
 	var encoding sync.WaitGroup
 	for from := 0; from < n; from += encodedAtOnce {
@@ -133,9 +121,11 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		if b.errs[i] != nil {
 			continue
 		}
-		err := l.bulk.begin(ctx, func() {
-			l.client.Produce(detached, r, func(_ *kgo.Record, err error) {
-				l.bulk.answered()
+		p := l.producer(b.drafts[i].Topic)
+		err := p.begin(ctx, func() {
+			b.uncertain[i] = p.uncertain.Load()
+			p.client.Produce(detached, r, func(_ *kgo.Record, err error) {
+				p.answered()
 				answers <- answer{i, err}
 			})
 		})
@@ -149,13 +139,13 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 	for ; waiting > 0; waiting-- {
 		select {
 		case a := <-answers:
-			b.answered(a)
+			l.answered(b, a)
 			continue
 		case <-ctx.Done():
 		}
 		select {
 		case a := <-answers: // this outcome is known after all
-			b.answered(a)
+			l.answered(b, a)
 		default:
 			for i, open := range b.open {
 				if open {
@@ -167,13 +157,14 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 	}
 }
 
-func (b *batch) answered(a answer) {
+func (l *Log) answered(b *batch, a answer) {
 	b.open[a.at] = false
-	switch {
-	case a.err == nil:
-	case b.records[a.at].Partition == refusedPartition: // nothing was sent
-		b.fail(a.at, false, fmt.Errorf("%w: %w", errPartitionCount, a.err))
-	default:
-		b.fail(a.at, true, a.err)
+	if a.err == nil {
+		return
 	}
+	r, p := b.records[a.at], l.producer(b.drafts[a.at].Topic)
+	if r.Partition == refusedPartition {
+		a.err = fmt.Errorf("%w: %w", errPartitionCount, a.err)
+	}
+	b.fail(a.at, p.mayBeAppended(r, a.err, b.uncertain[a.at]), a.err)
 }

@@ -195,13 +195,13 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	go func() { appended <- log.Append(testContext(t), postRead(1, 3)) }()
 	<-delayed
 	go func() { outcomes <- log.AppendBatch(testContext(t), drafts) }()
-	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts) }, awaitTime, awaitTick)
+	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts)+1 }, awaitTime, awaitTick)
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
 	for _, err := range <-outcomes {
 		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "without acknowledgment there is no success")
 	}
+	require.ErrorIs(t, <-appended, eventlog.ErrOutcomeUnknown)
 	release()
-	require.NoError(t, <-appended, "a record in progress still gets its answer")
 	for _, err := range append(log.AppendBatch(testContext(t), drafts), log.Append(testContext(t), postRead(1, 3))) {
 		requireRefused(t, err, eventlog.ErrClosed)
 	}
@@ -246,9 +246,7 @@ func testBatches(t *testing.T, brokers []string) {
 func TestAppendBatchPartlyRefused(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
-	_, err := b.admin.CreatePartitions(testContext(t), 1, b.wire(domain.TopicMetrics))
-	require.NoError(t, err)
-	b.awaitPartitions(t, domain.TopicMetrics, 7)
+	b = withMorePartitions(t, b)
 	operations := func() int64 { return b.end(t, domain.TopicOperations, 0) }
 
 	nameless := paused(9)
@@ -263,7 +261,7 @@ func TestAppendBatchPartlyRefused(t *testing.T) {
 	require.ErrorIs(t, b.AppendBulk(testContext(t), []domain.Draft{paused(9), nameless}), eventlog.ErrEmptyKey)
 	require.Equal(t, int64(2), operations(), "an import's batch is appended whole or not at all")
 
-	err = b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), paused(3)})
+	err := b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1), paused(3)})
 	require.ErrorIs(t, err, eventlog.ErrPartitionCount, "the first error is returned")
 	require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "the other record is in the log")
 	require.NotErrorIs(t, err, eventlog.ErrRefused)
@@ -324,4 +322,161 @@ func TestAppendBatchPushesBack(t *testing.T) {
 	release()
 	require.NoError(t, <-first)
 	require.Equal(t, int64(eventlog.MaxBulk), b.end(t, domain.TopicMetrics, partitionOf(t, b, 1)))
+}
+
+// answerProduce answers produce requests with an error of the broker; before the first answer it
+// closes the connection of the given number of requests.
+func answerProduce(cluster *kfake.Cluster, lost int, refusal *kerr.Error) {
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if lost--; lost >= 0 {
+			return nil, errors.New("the connection broke"), true
+		}
+		return producedWith(request.(*kmsg.ProduceRequest), refusal), nil, true
+	})
+}
+
+func producedWith(asked *kmsg.ProduceRequest, refusal *kerr.Error) *kmsg.ProduceResponse {
+	resp := asked.ResponseKind().(*kmsg.ProduceResponse)
+	for _, t := range asked.Topics {
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic, topic.TopicID = t.Topic, t.TopicID
+		for _, p := range t.Partitions {
+			partition := kmsg.NewProduceResponseTopicPartition()
+			partition.Partition, partition.ErrorCode = p.Partition, refusal.Code
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+// What a broker refuses is not in the log, and the caller learns the reason at once. After an
+// attempt without an answer, the same refusal leaves the outcome open: that attempt may be in the
+// log.
+func TestARefusalIsDefiniteOnTheFirstAttempt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		refusal *kerr.Error
+		lost    int
+		refused bool
+	}{
+		{kerr.InvalidTimestamp, 0, true},
+		{kerr.MessageTooLarge, 0, true},
+		{kerr.InvalidRecord, 0, true},
+		{kerr.PolicyViolation, 0, true},
+		{kerr.TopicAuthorizationFailed, 0, true},
+		{kerr.ClusterAuthorizationFailed, 0, true},
+		{kerr.InvalidRequiredAcks, 0, true},
+		{kerr.CorruptMessage, 0, true},
+		{kerr.UnknownServerError, 0, false},
+		{kerr.InvalidTimestamp, 1, false},
+		{kerr.MessageTooLarge, 1, false},
+	} {
+		t.Run(c.refusal.Message+strconv.Itoa(c.lost), func(t *testing.T) {
+			t.Parallel()
+			for name, appended := range map[string]func(*bench) error{
+				"one":     func(b *bench) error { return b.Append(testContext(t), postRead(1, 1)) },
+				"a batch": func(b *bench) error { return b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 1)})[0] },
+				"a bulk":  func(b *bench) error { return b.AppendBulk(testContext(t), []domain.Draft{postRead(1, 1)}) },
+				"a command": func(b *bench) error {
+					d, _ := (&stream{codec: b.Codec(), key: agency}).next()
+					return b.Append(testContext(t), d)
+				},
+			} {
+				cluster, b := embedded(t)
+				answerProduce(cluster, c.lost, c.refusal)
+				err := appended(b)
+				require.ErrorIs(t, err, c.refusal, name)
+				require.Equal(t, c.refused, errors.Is(err, eventlog.ErrRefused), "%s: %s", name, err)
+				require.Equal(t, !c.refused, errors.Is(err, eventlog.ErrOutcomeUnknown), name)
+			}
+		})
+	}
+}
+
+// A leader that could not replicate in time may have written the record, so a later refusal leaves
+// the outcome open.
+func TestARefusalAfterATimeoutLeavesTheOutcomeOpen(t *testing.T) {
+	t.Parallel()
+	for _, first := range []*kerr.Error{kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend} {
+		cluster, b := embedded(t)
+		answers := []*kerr.Error{first, kerr.InvalidTimestamp}
+		cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			cluster.KeepControl()
+			answer := answers[0]
+			answers = answers[len(answers)-1:]
+			return producedWith(request.(*kmsg.ProduceRequest), answer), nil, true
+		})
+		err := b.Append(testContext(t), postRead(1, 1))
+		require.ErrorIs(t, err, kerr.InvalidTimestamp)
+		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, first.Message)
+	}
+}
+
+// An append belongs to the log that it was made for: if the topic is deleted and created again while
+// the append waits, nothing of it lands in the new topic.
+func TestAnAppendDoesNotLandInATopicThatWasCreatedAgain(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"an append waits", "before the first append", "before the next append"} {
+		cluster, b := embedded(t)
+		s := stream{codec: b.Codec(), key: agency}
+		d, _ := s.next()
+		if when != "before the first append" {
+			require.NoError(t, b.Append(testContext(t), d))
+			require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
+		}
+		appended := make(chan error, 2)
+		start := func() {
+			d, _ := s.next()
+			go func() { appended <- b.Append(testContext(t), d) }()
+			go func() { appended <- b.Append(testContext(t), postRead(1, 2)) }()
+		}
+		release := func() {}
+		if when == "an append waits" {
+			var delayed <-chan struct{}
+			delayed, release = interruptProduce(t, cluster)
+			start()
+			<-delayed
+			<-delayed
+		}
+		for _, topic := range []string{domain.TopicDashboards, domain.TopicMetrics} {
+			spec := b.cfg.Topics[slices.IndexFunc(b.cfg.Topics, func(t eventlog.TopicSpec) bool { return t.Name == topic })]
+			_, err := b.admin.DeleteTopic(testContext(t), b.wire(topic))
+			require.NoError(t, err)
+			_, err = b.admin.CreateTopic(testContext(t), spec.Partitions, 1, nil, b.wire(topic))
+			require.NoError(t, err)
+		}
+		release()
+		if when != "an append waits" {
+			start()
+		}
+		for range 2 {
+			require.ErrorIs(t, <-appended, kerr.UnknownTopicID, when)
+		}
+		for _, topic := range []string{domain.TopicDashboards, domain.TopicMetrics} {
+			require.Empty(t, scanAll(t, b.Log, eventlog.ScanConfig{Topic: topic}))
+		}
+	}
+}
+
+// interruptProduce delays produce requests until release is called, and then closes their
+// connections.
+func interruptProduce(t *testing.T, cluster *kfake.Cluster) (delayed <-chan struct{}, release func()) {
+	t.Helper()
+	open, reached := make(chan struct{}), make(chan struct{}, 100)
+	released := false
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if released {
+			return nil, nil, false
+		}
+		reached <- struct{}{}
+		cluster.SleepControl(func() { <-open })
+		released = true
+		return nil, errors.New("the connection broke"), true
+	})
+	release = sync.OnceFunc(func() { close(open) })
+	t.Cleanup(release)
+	return reached, release
 }

@@ -44,7 +44,7 @@ const (
 func (cl *cluster) Check(ctx context.Context) error {
 	var errs []error
 	for _, spec := range cl.codec.Topics() {
-		errs = append(errs, cl.checkTopic(ctx, spec))
+		errs = append(errs, cl.checkTopic(ctx, spec, true))
 	}
 	return errors.Join(errs...)
 }
@@ -68,7 +68,9 @@ func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report fu
 	}
 }
 
-func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec) error {
+// checkTopic checks one topic. If some topics are missing, an existing one may belong to another
+// application: the findings then name no command that changes it.
+func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec, complete bool) error {
 	described, err := cl.describe(ctx, spec.Name)
 	if err != nil {
 		return err
@@ -82,7 +84,9 @@ func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec) error {
 	if err != nil {
 		return fmt.Errorf("list brokers: %w", err)
 	}
-	t := topicCheck{name: name, bootstrap: strings.Join(cl.cfg.Brokers, ","), spec: spec, settings: settings}
+	t := topicCheck{
+		name: name, bootstrap: strings.Join(cl.cfg.Brokers, ","), spec: spec, settings: settings, ours: complete,
+	}
 	for _, p := range described.partitions {
 		if t.replicas == 0 || len(p.Replicas) < t.replicas { // the minimum over the partitions
 			t.replicas = len(p.Replicas)
@@ -105,7 +109,7 @@ func (cl *cluster) settings(ctx context.Context, name string) (map[string]string
 		resource, err = configs.On(name, nil)
 	}
 	if err == nil {
-		err = resource.Err
+		err = brokersReason(resource.Err, resource.ErrMessage)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
@@ -122,7 +126,17 @@ type topicCheck struct {
 	spec            TopicSpec
 	settings        map[string]string
 	replicas        int
+	ours            bool // all topics exist, so this one is not another application's
 	errs            []error
+}
+
+// fix returns what to do about the topic.
+func (t *topicCheck) fix(format string, args ...any) string {
+	if !t.ours {
+		return ". It may belong to another application: set LEDGERBOARD_TOPIC_PREFIX, which gives " +
+			"ledgerboard topics of its own"
+	}
+	return fmt.Sprintf(". To fix it, run: "+format, args...)
 }
 
 func (t *topicCheck) unsafef(format string, args ...any) {
@@ -137,8 +151,8 @@ func (t *topicCheck) setting(key, reason, want string, ok func(string) bool) {
 	if !reported {
 		got = "not reported"
 	}
-	t.unsafef("%s is %s; %s. To fix it, run: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "+
-		"--entity-name %s --add-config %s=%s", key, got, reason, t.bootstrap, t.name, key, want)
+	t.unsafef("%s is %s; %s%s", key, got, reason, t.fix("kafka-configs.sh --bootstrap-server %s --alter "+
+		"--entity-type topics --entity-name %s --add-config %s=%s", t.bootstrap, t.name, key, want))
 }
 
 func (t *topicCheck) equals(key, want, reason string) {
@@ -164,17 +178,16 @@ func (t *topicCheck) partitions(got int) {
 		return
 	}
 	t.unsafef("it has %d partitions but must have %d: the count determines the partition of a key, so streams would "+
-		"split. The count cannot be lowered. If the topic is empty, delete it and restart (it is recreated "+
-		"correctly): kafka-topics.sh --bootstrap-server %s --delete --topic %s. Otherwise, restore the log into a "+
-		"topic with %d partitions",
-		got, t.spec.Partitions, t.bootstrap, t.name, t.spec.Partitions)
+		"split. If another application created it, set LEDGERBOARD_TOPIC_PREFIX, which gives ledgerboard topics of its "+
+		"own. If its partitions were changed, restore a backup with another LEDGERBOARD_TOPIC_PREFIX (docs/restore.md)",
+		got, t.spec.Partitions)
 }
 
 func (t *topicCheck) replication(brokers int) {
 	if want := min(int(t.spec.ReplicationFactor), brokers); t.replicas < want {
-		t.unsafef("it has %d replicas, but %d brokers could hold %d; losing a broker could lose records. "+
-			"To fix it, run: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file "+
-			"<plan with %d replicas for %s>", t.replicas, brokers, want, t.bootstrap, want, t.name)
+		t.unsafef("it has %d replicas, but %d brokers could hold %d; losing a broker could lose records%s",
+			t.replicas, brokers, want, t.fix("kafka-reassign-partitions.sh --bootstrap-server %s --execute "+
+				"--reassignment-json-file <plan with %d replicas for %s>", t.bootstrap, want, t.name))
 	}
 	minimum := min(int(t.spec.insyncReplicas()), t.replicas)
 	t.setting("min.insync.replicas",

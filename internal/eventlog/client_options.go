@@ -2,9 +2,12 @@ package eventlog
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -42,12 +45,9 @@ func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(clientID),
-		kgo.WithLogger(kgoLogger{c.Logger}),
+		kgo.WithLogger(kgoLogger{c.Logger, c.warnings}),
 		kgo.MetadataMinAge(250 * time.Millisecond), // finds a moved leader quickly
-		kgo.DialTimeout(dialWithin), kgo.RetryBackoffFn(retryAfter), kgo.RequestRetries(requestTries),
-	}
-	if c.TLS != nil {
-		opts = append(opts, kgo.DialTLSConfig(c.TLS))
+		kgo.Dialer(c.dial), kgo.RetryBackoffFn(retryAfter), kgo.RequestRetries(requestTries),
 	}
 	if c.SASL != nil {
 		opts = append(opts, kgo.SASL(c.SASL.mechanism()))
@@ -55,15 +55,41 @@ func (c Config) kgoOptions() []kgo.Opt {
 	return opts
 }
 
-func (s *SASLConfig) mechanism() sasl.Mechanism {
-	switch s.Mechanism {
-	case SASLScramSHA256:
-		return scram.Auth{User: s.User, Pass: s.Password}.AsSha256Mechanism()
-	case SASLScramSHA512:
-		return scram.Auth{User: s.User, Pass: s.Password}.AsSha512Mechanism()
-	default:
-		return plain.Auth{User: s.User, Pass: s.Password}.AsMechanism()
+// dial connects to a broker for both clients, with the certificates that are valid now.
+func (c Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: dialWithin}
+	if c.TLS == nil {
+		return dialer.DialContext(ctx, network, address)
 	}
+	config, err := c.TLS()
+	if err != nil {
+		return nil, err
+	}
+	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
+}
+
+// saramaDialer implements sarama's interface of a proxy.
+type saramaDialer struct{ cfg Config }
+
+func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
+	return d.cfg.dial(context.Background(), network, address)
+}
+
+func (s *SASLConfig) mechanism() sasl.Mechanism {
+	if s.Mechanism == SASLPlain {
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			password, err := s.Password()
+			return plain.Auth{User: s.User, Pass: password}, err
+		})
+	}
+	credentials := func(context.Context) (scram.Auth, error) {
+		password, err := s.Password()
+		return scram.Auth{User: s.User, Pass: password}, err
+	}
+	if s.Mechanism == SASLScramSHA256 {
+		return scram.Sha256(credentials)
+	}
+	return scram.Sha512(credentials)
 }
 
 func (c Config) saramaConfig() *sarama.Config {
@@ -72,38 +98,18 @@ func (c Config) saramaConfig() *sarama.Config {
 	s.Version = sarama.V4_0_0_0
 	s.Metadata.Full = false // only the topics in use
 	s.Metadata.AllowAutoTopicCreation = false
-	// The pinned partitioner can refuse a changed count only after the client has seen it.
-	s.Metadata.RefreshFrequency = time.Minute
-	s.Net.DialTimeout, s.Net.ReadTimeout, s.Net.WriteTimeout = dialWithin, answerWithin, answerWithin
-	if c.TLS != nil {
-		s.Net.TLS.Enable, s.Net.TLS.Config = true, c.TLS
-	}
+	s.Net.ReadTimeout, s.Net.WriteTimeout = answerWithin, answerWithin
+	s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, saramaDialer{c}
 	if c.SASL != nil {
 		s.Net.SASL.Enable = true
 		s.Net.SASL.Mechanism = sarama.SASLMechanism(c.SASL.Mechanism)
-		s.Net.SASL.User, s.Net.SASL.Password = c.SASL.User, c.SASL.Password
+		// sarama reads a password once. With SCRAM, the mechanism below reads it for each connection.
+		s.Net.SASL.User = c.SASL.User
+		s.Net.SASL.Password, _ = c.SASL.Password()
 		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient {
 			return &saramaSCRAM{mechanism: c.SASL.mechanism()}
 		}
 	}
-	return s
-}
-
-func (c Config) saramaProducerConfig() *sarama.Config {
-	s := c.saramaConfig()
-	s.Producer.RequiredAcks = sarama.WaitForAll
-	s.Producer.Idempotent = true
-	s.Net.MaxOpenRequests = 1 // required by sarama for idempotence
-	s.Producer.Return.Successes, s.Producer.Return.Errors = true, true
-	// By default, sarama gives up within a second, but a controller takes about ten seconds to
-	// replace a dead leader. Callers do not wait for the retries, because they have deadlines.
-	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
-	// After three failed lookups of the leader, sarama does not look it up again for 10 s, even if
-	// the broker is back after two.
-	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
-	s.Producer.Timeout = answerWithin - time.Second // lets a leader that waits for a replica answer in time
-	s.Producer.MaxMessageBytes = maxRecordBytes + batchOverhead/2
-	s.Producer.Partitioner = newPinnedSarama(c.wireCounts())
 	return s
 }
 
@@ -159,8 +165,30 @@ func (s *saramaSCRAM) Step(challenge string) (string, error) {
 
 func (s *saramaSCRAM) Done() bool { return s.done }
 
+// warnings limits how often a warning is logged: while brokers are unreachable, each client repeats
+// its warnings several times a second.
+type warnings struct {
+	mu     sync.Mutex
+	logged map[string]time.Time // by message
+}
+
+const warnAgainAfter = 30 * time.Second
+
+func (w *warnings) due(msg string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, ok := w.logged[msg]; ok && time.Since(last) < warnAgainAfter {
+		return false
+	}
+	w.logged[msg] = time.Now()
+	return true
+}
+
 // kgoLogger forwards kgo's messages to slog. Info messages are logged at Debug.
-type kgoLogger struct{ log *slog.Logger }
+type kgoLogger struct {
+	log      *slog.Logger
+	warnings *warnings // of all clients of a log
+}
 
 func (l kgoLogger) Level() kgo.LogLevel {
 	ctx := context.Background()
@@ -176,7 +204,7 @@ func (l kgoLogger) Level() kgo.LogLevel {
 
 func (l kgoLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	target := slog.LevelDebug
-	if level <= kgo.LogLevelWarn {
+	if level <= kgo.LogLevelWarn && l.warnings.due(msg) {
 		target = slog.LevelWarn
 	}
 	l.log.Log(context.Background(), target, "kafka: "+msg, keyvals...)

@@ -25,18 +25,20 @@ const clientID = "ledgerboard" // of both clients
 // maxRecordBytes. A topic's max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
-// Config configures the connections of both clients (sarama under watermill, and kgo) and the
+// Config configures the connections of both clients (kgo, and sarama under watermill) and the
 // topics of the log.
 type Config struct {
-	Brokers []string    // host:port; at least one
-	TLS     *tls.Config // nil: plain connections
-	SASL    *SASLConfig // nil: no authentication
-	Logger  *slog.Logger
+	Brokers []string // host:port; at least one
+	// TLS returns the configuration of the next connection: certificates are renewed while the
+	// process runs. nil: plain connections.
+	TLS    func() (*tls.Config, error)
+	SASL   *SASLConfig // nil: no authentication
+	Logger *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
-	// prefix precedes the topic names on the brokers; everything else uses the domain's names. Each
-	// test suite that shares brokers with others has its own prefix.
-	prefix string
+	// Prefix precedes the names of topics and consumer groups on the brokers, so that installations
+	// can share a cluster. Everything else uses the domain's names.
+	Prefix string
 
 	// Existing prevents [Open] from creating topics: if a topic is missing, it returns [ErrNoTopic]
 	// and creates nothing.
@@ -50,6 +52,8 @@ type Config struct {
 	Metrics prometheus.Registerer
 
 	Registry *domain.Registry // default [domain.NewRegistry]
+
+	warnings *warnings // set by newCluster
 }
 
 // source is the default ce_source of drafts: a URI reference.
@@ -66,7 +70,7 @@ const (
 type SASLConfig struct {
 	Mechanism string // one of the SASL constants
 	User      string
-	Password  string
+	Password  func() (string, error) // called for each connection: it may be changed
 }
 
 func (c Config) validate() error {
@@ -78,13 +82,21 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("sasl: unknown mechanism %q; use %s, %s or %s",
 			s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
 	}
-	if c.SASL != nil && (c.SASL.User == "" || c.SASL.Password == "") {
-		errs = append(errs, errors.New("sasl: user and password are both required"))
+	if c.SASL != nil {
+		var password string
+		var err error
+		if c.SASL.Password != nil {
+			password, err = c.SASL.Password()
+		}
+		if err == nil && (c.SASL.User == "" || password == "") {
+			err = errors.New("sasl: user and password are both required")
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-func (c Config) wireName(topic string) string { return c.prefix + topic }
+func (c Config) wireName(topic string) string { return c.Prefix + topic }
 
 // TopicSpec defines a topic. Partitions is fixed forever, because it determines the partition of a
 // key.

@@ -26,52 +26,92 @@ var (
 // ErrNoTopic means that a topic is missing and [Config.Existing] forbids creating it.
 var ErrNoTopic = errors.New("the log does not exist yet")
 
-// createMissing creates missing topics, unless [Config.Existing] is set. It does not change
-// existing topics: [Log.Check] reports what is wrong with them, and an operator fixes it.
+// createMissing creates missing topics, unless [Config.Existing] is set. It creates nothing if an
+// existing topic is unsafe, since that may be the topic of another application, or if the brokers
+// would refuse one of the missing topics. It does not change existing topics: [Log.Check] reports
+// what is wrong with them, and an operator fixes it.
 func (cl *cluster) createMissing(ctx context.Context) error {
-	brokers := 0 // not counted yet
+	var missing []TopicSpec
+	var unsafe []error
 	for _, spec := range cl.codec.Topics() {
-		_, err := cl.describe(ctx, spec.Name)
-		switch {
-		case !errors.Is(err, errTopicMissing):
-		case cl.cfg.Existing:
-			err = fmt.Errorf("topic %s: %w", cl.cfg.wireName(spec.Name), ErrNoTopic)
-		default:
-			err = nil
-			if brokers == 0 {
-				brokers, err = cl.awaitBrokers(ctx)
-			}
-			if err == nil {
-				err = cl.create(ctx, spec, brokers)
+		switch err := cl.checkTopic(ctx, spec, false); {
+		case errors.Is(err, errTopicMissing):
+			missing = append(missing, spec)
+		case errors.Is(err, ErrUnsafeTopic):
+			unsafe = append(unsafe, err)
+		case err != nil:
+			return err
+		}
+	}
+	switch {
+	case len(missing) == 0:
+		return nil
+	case cl.cfg.Existing:
+		return fmt.Errorf("topic %s: %w", cl.cfg.wireName(missing[0].Name), ErrNoTopic)
+	case len(unsafe) > 0:
+		return errors.Join(unsafe...)
+	}
+	brokers, err := cl.awaitBrokers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, onlyValidate := range []bool{true, false} {
+		for _, spec := range missing {
+			if err := cl.create(ctx, spec, brokers, onlyValidate); err != nil {
+				return err
 			}
 		}
-		if err != nil {
+	}
+	for _, spec := range missing {
+		if err := cl.awaitLeaders(ctx, spec); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int) error {
+func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, onlyValidate bool) error {
 	name := cl.cfg.wireName(spec.Name)
 	replicas := min(spec.ReplicationFactor, int16(brokers))
+	settings := maps.Clone(spec.Configs)
+	settings["min.insync.replicas"] = strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
 	configs := map[string]*string{}
-	for key, value := range spec.Configs {
+	for key, value := range settings {
 		configs[key] = &value
 	}
-	insync := strconv.Itoa(int(min(spec.insyncReplicas(), replicas)))
-	configs["min.insync.replicas"] = &insync
-	_, err := cl.admin.CreateTopic(ctx, spec.Partitions, replicas, configs, name)
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // another process may be starting too
-		return fmt.Errorf("create topic %s with %d partitions, %d replicas: %w", name, spec.Partitions, replicas, err)
+	create := cl.admin.CreateTopics
+	if onlyValidate {
+		create = cl.admin.ValidateCreateTopics
+	}
+	responses, err := create(ctx, spec.Partitions, replicas, configs, name)
+	response := responses[name]
+	if err == nil {
+		err = brokersReason(response.Err, response.ErrMessage)
+	}
+	if errors.Is(err, kerr.TopicAlreadyExists) { // another process is starting too
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create topic %s with %d partitions, %d replicas, %v: %w",
+			name, spec.Partitions, replicas, settings, err)
+	}
+	if onlyValidate {
+		return nil
 	}
 	if replicas < spec.ReplicationFactor {
 		cl.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
 			"topic", name, "replicas", replicas, "defined", spec.ReplicationFactor)
 	}
-	cl.log.InfoContext(ctx, "topic created",
-		"topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
-	return cl.awaitLeaders(ctx, spec)
+	cl.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", settings)
+	return nil
+}
+
+// brokersReason adds a broker's own words to its error.
+func brokersReason(err error, message string) error {
+	if err == nil || message == "" {
+		return err
+	}
+	return fmt.Errorf("%w (the broker says: %s)", err, message)
 }
 
 // awaitBrokers returns the number of brokers, which is at least 1. Brokers may start one after

@@ -90,7 +90,7 @@ func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := cl.checkTopic(ctx, spec); errors.Is(err, ErrUnsafeTopic) {
+		if err := cl.checkTopic(ctx, spec, true); errors.Is(err, ErrUnsafeTopic) {
 			topic.Problem = err.Error()
 		} else if err != nil {
 			return nil, err

@@ -5,13 +5,14 @@
 // # Invariants
 //
 //   - A record is appended completely or not at all. An append that was not acknowledged returns
-//     [ErrRefused] or [ErrOutcomeUnknown]. An append returns when its context is done, even if the
-//     client is still retrying.
-//   - The partition of a key is murmur2 of the key modulo the topic's fixed partition count, in
-//     both clients. Nothing is written to a topic with another count. Empty keys and capital
+//     [ErrRefused] or [ErrOutcomeUnknown]. A broker's refusal is definite, except after an earlier
+//     attempt that was not answered. An append returns when its context is done, even if the client
+//     is still retrying.
+//   - Nothing is appended to a topic that was deleted and created again after [Open].
+//   - The partition of a key is murmur2 of the key modulo the topic's fixed partition count.
+//     Nothing is written to a topic with another count. Empty keys and capital
 //     letters in hex ids are refused.
-//   - [Codec.Decode] decodes everything that [Codec.Encode] accepts. Both clients produce the same
-//     bytes.
+//   - [Codec.Decode] decodes everything that [Codec.Encode] accepts.
 //   - A projection continues exactly at its own position or not at all: another topic id, a
 //     position outside the log, or a missing offset stops that partition.
 //   - Everyone who may produce to the topics (Kafka ACLs) is trusted. An invalid record prevents
@@ -22,9 +23,12 @@
 //
 // # Design notes
 //
-//   - [Log.AppendBatch] and [Log.AppendBulk] share one idempotent producer. After a failure, a
-//     prefix of each partition's records is in the log. A caller that repeats the batch appends
-//     these records a second time, with the same ids; folds count each id once.
+//   - kgo appends, and reactors subscribe through watermill and sarama. sarama names topics in its
+//     produce requests, so a retry would land in a topic that was created again, and does not tell
+//     whether an error is about the first attempt; kgo names the topic's id.
+//   - After a failed [Log.AppendBulk], a prefix of each partition's records is in the log. A caller
+//     that repeats the batch appends these records a second time, with the same ids; folds count
+//     each id once.
 //   - A partition moves to another member only after the batch in flight is done; its fetched
 //     records are dropped. The fold's compare-and-set detects a member that lost its session
 //     without noticing. Only the fetching goroutine allows a rebalance, and never before polled

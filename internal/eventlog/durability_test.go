@@ -5,7 +5,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,18 +20,11 @@ import (
 func TestProducersLoseNothing(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	single := eventlog.SaramaProducer(b.cfg)
-	require.NoError(t, single.Validate())
-	require.Equal(t, sarama.WaitForAll, single.Producer.RequiredAcks)
-	require.True(t, single.Producer.Idempotent)
-	require.Equal(t, 1, single.Net.MaxOpenRequests)
-	require.Positive(t, single.Producer.Retry.Max)
-	require.True(t, single.Producer.Return.Successes, "an append is answered after the brokers' answer")
-	require.True(t, single.Producer.Return.Errors)
-	bulk := b.BulkClient()
-	require.Equal(t, kgo.AllISRAcks(), bulk.OptValue(kgo.RequiredAcks))
-	require.Equal(t, false, bulk.OptValue(kgo.DisableIdempotentWrite), "and with it the limit of concurrent requests")
-	require.Equal(t, false, bulk.OptValue(kgo.AllowIdempotentProduceCancellation), "a canceled batch might be appended later")
+	for _, client := range b.Producers() {
+		require.Equal(t, kgo.AllISRAcks(), client.OptValue(kgo.RequiredAcks))
+		require.Equal(t, false, client.OptValue(kgo.DisableIdempotentWrite), "and with it the limit of concurrent requests")
+		require.Equal(t, false, client.OptValue(kgo.AllowIdempotentProduceCancellation), "a canceled batch might be appended later")
+	}
 
 	var mu sync.Mutex
 	var acks []int16

@@ -5,17 +5,13 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The two pinned partitioners, for the property test that compares them.
-var (
-	NewPinnedSarama = newPinnedSarama
-	NewPinnedKgo    = newPinnedKgo
-)
+// NewPinned returns the partitioner of both producers.
+var NewPinned = newPinned
 
 // Reasons why a record is refused.
 var (
@@ -51,17 +47,11 @@ func (l *Log) Size(d domain.Draft) (int, error) {
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
 const MaxRecordBytes = maxRecordBytes
 
-// WithPrefix gives the topics a prefix on the brokers.
-func (c Config) WithPrefix(prefix string) Config {
-	c.prefix = prefix
-	return c
-}
-
 // WireName is a topic's name on the brokers.
 func (c Config) WireName(topic string) string { return c.wireName(topic) }
 
 // HandedOver returns how many records of batches wait for answers.
-func (l *Log) HandedOver() int { return len(l.bulk.slots) }
+func (l *Log) HandedOver() int { return len(l.otherTopics.slots) }
 
 // MaxBulk is how many records of batches may wait for answers.
 const MaxBulk = maxBulk
@@ -94,11 +84,10 @@ func LookUp(ctx context.Context, cfg FollowConfig) (err, failed error) {
 	return err, f.failed
 }
 
-// SaramaProducer returns the settings of the producers of single records.
-func SaramaProducer(c Config) *sarama.Config { return c.saramaProducerConfig() }
-
-// BulkClient is the client that produces batches.
-func (l *Log) BulkClient() *kgo.Client { return l.client }
+// Producers are the clients that produce.
+func (l *Log) Producers() []*kgo.Client {
+	return []*kgo.Client{l.dashboards.client, l.otherTopics.client}
+}
 
 // Fetched returns the batch that a follower of the log with an id builds from what was fetched from
 // the start of a partition.
@@ -108,6 +97,11 @@ func Fetched(l *Log, topic string, partition int32, id TopicID, fetches kgo.Fetc
 		next: map[int32]int64{partition: 0}, stopped: map[int32]error{},
 	}
 	return f.newBatch(context.Background(), fetches)
+}
+
+// ClientLogger returns what the clients of a log write their messages to.
+func ClientLogger(log *slog.Logger) kgo.Logger {
+	return kgoLogger{log, &warnings{logged: map[string]time.Time{}}}
 }
 
 // Settled runs a step of the start.

@@ -60,7 +60,7 @@ func (f *folder) start(group string, before func(eventlog.Batch) error) (stop fu
 		return f.fold(batch)
 	}
 	done := make(chan struct{})
-	cfg := eventlog.FollowConfig{Topic: f.topic, Group: f.b.wire(f.topic) + group, MaxRecords: 7, Positions: f.load}
+	cfg := eventlog.FollowConfig{Topic: f.topic, Group: f.topic + group, MaxRecords: 7, Positions: f.load}
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {

@@ -188,7 +188,7 @@ const fetchMaxWait = 250 * time.Millisecond
 
 func (f *follower) options() []kgo.Opt {
 	return []kgo.Opt{
-		kgo.ConsumerGroup(f.cfg.Group),
+		kgo.ConsumerGroup(f.log.cfg.Prefix + f.cfg.Group),
 		kgo.ConsumeTopics(f.wire),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(),

@@ -185,7 +185,9 @@ func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed
 	case errors.Is(p.Err, context.Canceled), errors.Is(p.Err, context.DeadlineExceeded):
 		return nil, nil // the ctx of the poll
 	case errors.As(p.Err, &group):
-		f.log.log.WarnContext(ctx, "consumer group error", "group", f.cfg.Group, "error", p.Err)
+		if f.log.cfg.warnings.due("group " + f.cfg.Group) {
+			f.log.log.WarnContext(ctx, "consumer group error", "group", f.cfg.Group, "error", p.Err)
+		}
 		return nil, nil
 	case !followed && p.Partition >= 0 && !errors.Is(p.Err, kgo.ErrClientClosed):
 		return nil, nil

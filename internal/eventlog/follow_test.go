@@ -110,7 +110,7 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	handling, release, handedOver := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	hold, over := sync.OnceFunc(func() { close(handling); <-release; happened("folded") }), sync.OnceFunc(func() { close(handedOver) })
 	first := eventlog.FollowConfig{
-		Topic: domain.TopicMetrics, Group: b.wire(domain.TopicMetrics) + group, MaxRecords: 100, Positions: fromStart,
+		Topic: domain.TopicMetrics, Group: domain.TopicMetrics + group, MaxRecords: 100, Positions: fromStart,
 	}
 	second := first
 	second.Positions = func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) {
@@ -133,7 +133,7 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	})
 	<-handling
 	followers.Go(func() { _ = follow(ctx, b.Log, second, func(eventlog.Batch) error { return nil }) })
-	b.awaitGroup(t, first.Group, func(g kadm.DescribedGroup) bool { return g.State == "PreparingRebalance" })
+	b.awaitGroup(t, b.wire(first.Group), func(g kadm.DescribedGroup) bool { return g.State == "PreparingRebalance" })
 	free()
 	<-handedOver
 	mu.Lock()
@@ -151,7 +151,7 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	follow := func(most int) (eventlog.Follower, chan []int32) {
 		requested := make(chan []int32, 10)
 		follower, err := b.Follow(eventlog.FollowConfig{
-			Topic: f.topic, Group: b.wire(f.topic) + group, MaxRecords: most,
+			Topic: f.topic, Group: f.topic + group, MaxRecords: most,
 			Positions: func(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 				requested <- partitions
 				return f.load(ctx, partitions)

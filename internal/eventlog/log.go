@@ -44,8 +44,6 @@ type Log struct {
 	// other topics share one.
 	dashboards, otherTopics *producer
 
-	bulk *openAppends
-
 	close  sync.Once
 	closed error
 }
@@ -53,11 +51,18 @@ type Log struct {
 // Open connects both clients, creates missing topics and runs [Log.Check]. An error that wraps
 // [ErrUnsafeTopic] names the commands that fix the topics. The caller must close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	cl, err := newCluster(ctx, cfg, bulkOptions(cfg))
+	others, options := newProducer(cfg, maxBulk, bulkLinger)
+	cl, err := newCluster(ctx, cfg, options)
 	if err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
-	l := &Log{cluster: cl, bulk: newOpenAppends(maxBulk)}
+	dashboards, options := newProducer(cfg, maxSingle, 0)
+	if dashboards.client, err = kgo.NewClient(append(cl.cfg.kgoOptions(), options...)...); err != nil {
+		cl.client.Close()
+		return nil, fmt.Errorf("open event log: %w", err)
+	}
+	others.client = cl.client
+	l := &Log{cluster: cl, dashboards: dashboards, otherTopics: others}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
 	}
@@ -68,6 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	cfg.Registry = cmp.Or(cfg.Registry, domain.NewRegistry())
+	cfg.warnings = &warnings{logged: map[string]time.Time{}}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -107,8 +113,14 @@ var clientMetricsDesc = prometheus.NewDesc("ledgerboard_kafka", "Metrics of the 
 
 func (clientMetrics) Describe(to chan<- *prometheus.Desc) { to <- clientMetricsDesc }
 
+// reach checks the addresses, TLS and SASL. It does not repeat what they may be the cause of.
 func (cl *cluster) reach(ctx context.Context) error {
-	if err := cl.client.Ping(ctx); err != nil {
+	client, err := kgo.NewClient(cl.cfg.kgoOptions()...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
 		return fmt.Errorf("no broker answers (%s): %w", cl.cfg.lookAt(err), err)
 	}
 	return nil
@@ -126,14 +138,26 @@ func (l *Log) open(ctx context.Context) error {
 		l.cfg.Unsafe(err)
 		err = nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		l.bindTopics(ctx)
 	}
-	if l.dashboards, err = newProducer(l.cfg); err != nil {
-		return err
-	}
-	l.otherTopics, err = newProducer(l.cfg)
 	return err
+}
+
+// bindTopics makes the producers append to the topics that exist now: kgo keeps the id of a topic
+// from the first record on and accepts no other one. The records are refused, because they have no
+// key.
+func (l *Log) bindTopics(ctx context.Context) {
+	for _, spec := range l.codec.Topics() {
+		l.producer(spec.Name).client.ProduceSync(ctx, &kgo.Record{Topic: l.cfg.wireName(spec.Name)})
+	}
+}
+
+func (l *Log) producer(topic string) *producer {
+	if topic == domain.TopicDashboards {
+		return l.dashboards
+	}
+	return l.otherTopics
 }
 
 // Close waits up to 15 s for appends in progress and disconnects. An error that wraps
@@ -143,16 +167,15 @@ func (l *Log) Close() error { return l.closeWithin(15 * time.Second) }
 
 func (l *Log) closeWithin(limit time.Duration) error {
 	l.close.Do(func() {
-		errs := make([]error, 3)
+		errs := make([]error, 2)
 		var closing sync.WaitGroup
 		for i, p := range []*producer{l.dashboards, l.otherTopics} {
-			if p != nil {
-				closing.Go(func() { errs[i] = p.close(limit, p.publisher.Close) })
-			}
+			closing.Go(func() {
+				errs[i] = p.close(limit)
+				p.client.Close()
+			})
 		}
-		closing.Go(func() { errs[2] = l.bulk.close(limit, func() error { return nil }) })
 		closing.Wait()
-		l.client.Close()
 		l.closed = errors.Join(errs...)
 	})
 	return l.closed

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -79,7 +78,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	t.Helper()
 	random := make([]byte, 6)
 	_, _ = rand.Read(random)
-	return eventlog.Config{Brokers: brokers, Topics: testTopics(t)}.WithPrefix("lbtest-" + hex.EncodeToString(random) + "-")
+	return eventlog.Config{Brokers: brokers, Topics: testTopics(t), Prefix: "lbtest-" + hex.EncodeToString(random) + "-"}
 }
 
 // testContext ends long after everything, even on a slow machine.
@@ -249,31 +248,25 @@ func TestPartitionOfIsKafkas(t *testing.T) {
 	require.Equal(t, int32(-1), eventlog.PartitionOf([]byte("a"), 0))
 }
 
-func TestBothClientsChooseAlike(t *testing.T) {
+func TestOnlyTheFixedPartitionCountIsAccepted(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.SliceOfN(rapid.Byte(), 1, 64).Draw(t, "key")
 		count := rapid.Int32Range(1, 64).Draw(t, "partitions")
 		counts := map[string]int32{"t": count}
 		want := eventlog.PartitionOf(key, count)
-		bySarama, err := eventlog.NewPinnedSarama(counts)("t").Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, count)
-		if err != nil || bySarama != want {
-			t.Fatalf("sarama chose %d (%v), want %d", bySarama, err, want)
-		}
-		kgos := eventlog.NewPinnedKgo(counts).ForTopic("t")
+		kgos := eventlog.NewPinned(counts).ForTopic("t")
 		if byKgo := kgos.Partition(&kgo.Record{Key: key}, int(count)); int32(byKgo) != want {
 			t.Fatalf("kgo chose %d, want %d", byKgo, want)
 		}
-		// A count other than the pinned one, and a topic without one: refused by both.
+		// A count other than the pinned one, a topic without one, and a record without a key.
 		for _, topic := range []string{"t", "other"} {
-			if _, err := eventlog.NewPinnedSarama(counts)(topic).Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, count+1); err == nil {
-				t.Fatal("sarama accepted another count")
-			}
-			if p := eventlog.NewPinnedKgo(counts).ForTopic(topic).Partition(&kgo.Record{Key: key}, int(count+1)); p >= 0 {
+			if p := eventlog.NewPinned(counts).ForTopic(topic).Partition(&kgo.Record{Key: key}, int(count+1)); p >= 0 {
 				t.Fatal("kgo accepted another count")
 			}
 		}
+		if p := kgos.Partition(&kgo.Record{}, int(count)); p >= 0 {
+			t.Fatal("kgo accepted a record without a key")
+		}
 	})
-	_, err := eventlog.NewPinnedSarama(map[string]int32{"t": 3})("t").Partition(&sarama.ProducerMessage{}, 3)
-	require.ErrorIs(t, err, eventlog.ErrEmptyKey)
 }

@@ -131,7 +131,7 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	}, func(done *kgo.Record, err error) {
 		if err == nil && done.Offset != want {
 			err = fmt.Errorf("the record for offset %d got offset %d: another producer writes to the topic. "+
-				"Stop it, delete the topics, and restore again", want, done.Offset)
+				"Stop it, and restore again with another LEDGERBOARD_TOPIC_PREFIX", want, done.Offset)
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -63,12 +63,13 @@ func newSecured(t *testing.T) *secured {
 func (s *secured) suite(t *testing.T, mechanism string) {
 	config := func(broker string) eventlog.Config {
 		cfg := newConfig(t, []string{broker})
-		cfg.TLS, cfg.SASL = s.authority.Trust(), &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: securedPassword}
+		cfg.TLS = with(s.authority.Trust())
+		cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: password(securedPassword)}
 		return cfg
 	}
 	s.opens(t, config(s.brokers))
 	withCertificate := config(s.asking)
-	withCertificate.TLS.Certificates = s.trusted.Serve(t).Certificates
+	withCertificate.TLS = with(s.presents(t, s.trusted))
 	s.opens(t, withCertificate)
 
 	refused := func(broker, setting string, change func(c *eventlog.Config)) {
@@ -79,15 +80,33 @@ func (s *secured) suite(t *testing.T, mechanism string) {
 		require.ErrorContains(t, err, setting)
 		require.NotContains(t, err.Error(), securedPassword)
 	}
-	refused(s.brokers, "check LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = certs.NewAuthority(t).Trust() })
-	refused(s.brokers, "check LEDGERBOARD_KAFKA_BROKERS", func(c *eventlog.Config) { c.TLS.ServerName = "other" })
+	refused(s.brokers, "check LEDGERBOARD_KAFKA_CA", func(c *eventlog.Config) { c.TLS = with(certs.NewAuthority(t).Trust()) })
+	refused(s.brokers, "check LEDGERBOARD_KAFKA_BROKERS", func(c *eventlog.Config) {
+		otherName := s.authority.Trust()
+		otherName.ServerName = "other"
+		c.TLS = with(otherName)
+	})
 	refused(s.expired, "the certificate of the broker has expired", func(*eventlog.Config) {})
-	refused(s.brokers, "LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL", func(c *eventlog.Config) { c.SASL.Password = "of another user" })
+	refused(s.brokers, "LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL", func(c *eventlog.Config) { c.SASL.Password = password("of another user") })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL.User = "stranger" })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_USER", func(c *eventlog.Config) { c.SASL = nil })
 	refused(s.brokers, "LEDGERBOARD_KAFKA_TLS", func(c *eventlog.Config) { c.TLS = nil })
 	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(*eventlog.Config) {})
-	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(c *eventlog.Config) { c.TLS.Certificates = s.untrusted.Serve(t).Certificates })
+	refused(s.asking, "LEDGERBOARD_KAFKA_CERT", func(c *eventlog.Config) { c.TLS = with(s.presents(t, s.untrusted)) })
+}
+
+// with uses one TLS configuration for each connection.
+func with(config *tls.Config) func() (*tls.Config, error) {
+	return func() (*tls.Config, error) { return config, nil }
+}
+
+func password(text string) func() (string, error) { return func() (string, error) { return text, nil } }
+
+// presents is the configuration of a client that trusts the brokers and has a certificate.
+func (s *secured) presents(t *testing.T, pair certs.Pair) *tls.Config {
+	config := s.authority.Trust()
+	config.Certificates = pair.Serve(t).Certificates
+	return config
 }
 
 // opens uses each client of a log: single records and reactors (sarama), bulk and scans (kgo).
@@ -123,11 +142,11 @@ func TestUnencryptedBrokersAreLogged(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		brokers []string
-		tls     *tls.Config
+		tls     func() (*tls.Config, error)
 		warned  bool
 	}{
 		"another machine":      {[]string{"127.0.0.1:1", "kafka.invalid:9092"}, nil, true},
-		"another machine, TLS": {[]string{"kafka.invalid:9092"}, &tls.Config{MinVersion: tls.VersionTLS12}, false},
+		"another machine, TLS": {[]string{"kafka.invalid:9092"}, with(&tls.Config{MinVersion: tls.VersionTLS12}), false},
 		"this machine":         {[]string{"127.0.0.1:1", "localhost:1", "[::1]:1"}, nil, false},
 	} {
 		var logged bytes.Buffer

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -93,36 +91,8 @@ const (
 	MetadataTraceParent = headerTraceParent
 )
 
-// messageOf converts a record that was encoded and checked by [Log.encode].
-func messageOf(ctx context.Context, r Record) *message.Message {
-	msg := message.NewMessageWithContext(ctx, r.Header(headerID), r.Value)
-	for _, h := range r.Headers {
-		msg.Metadata.Set(h.Key, string(h.Value))
-	}
-	msg.Metadata.Set(MetadataKey, string(r.Key))
-	return msg
-}
-
-// kafkaMarshaler converts between messages of watermill and sarama. It omits watermill's header
-// _watermill_message_uuid, because a record's hash covers its headers.
+// kafkaMarshaler converts sarama's messages to messages of watermill.
 type kafkaMarshaler struct{}
-
-func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {
-	key := msg.Metadata.Get(MetadataKey)
-	if key == "" {
-		return nil, errors.New("marshal message: the key is missing")
-	}
-	m := &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder(key)}
-	for _, name := range slices.Sorted(maps.Keys(msg.Metadata)) {
-		if name != MetadataKey {
-			m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(name), Value: []byte(msg.Metadata[name])})
-		}
-	}
-	if len(msg.Payload) > 0 {
-		m.Value = sarama.ByteEncoder(msg.Payload) // nil stays null: a tombstone
-	}
-	return m, nil
-}
 
 // Unmarshal implements watermill-kafka's Unmarshaler. It copies without validation: an error here
 // would make the subscriber reconnect forever.

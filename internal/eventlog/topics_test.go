@@ -96,7 +96,7 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 	for _, nodes := range []int{1, 2, 3} {
 		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
 		b := setup(t, brokers, func(c *eventlog.Config) {
-			*c = c.WithPrefix("")
+			c.Prefix = ""
 			c.Topics = deployedTopics(t)
 		})
 		for topic, want := range map[string]int{
@@ -331,4 +331,71 @@ func TestOpenExisting(t *testing.T) {
 	log, err := eventlog.Open(ctx, config)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
+}
+
+// The brokers belong to several teams: a topic that another application created under one of our
+// names is neither used nor touched, and nothing is created next to it.
+func TestNothingIsCreatedNextToAnotherApplicationsTopic(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	require.NoError(t, cluster.CreateTopic(domain.TopicMetrics, 3, nil))
+	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: deployedTopics(t)})
+	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+	require.ErrorContains(t, err, "set LEDGERBOARD_TOPIC_PREFIX")
+	for _, advice := range []string{"--delete", "--alter", "--execute"} {
+		require.NotContains(t, err.Error(), advice)
+	}
+	_, admin := newAdmin(t, brokers)
+	topics, err := admin.ListTopics(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, []string{domain.TopicMetrics}, topics.Names())
+
+	prefixed := eventlog.Config{Brokers: brokers, Topics: deployedTopics(t), Prefix: "agency-"}
+	log, err := eventlog.Open(testContext(t), prefixed)
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	_, admin = newAdmin(t, brokers) // the first one remembers the topics
+	topics, err = admin.ListTopics(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, []string{"agency-contents", "agency-dashboards", "agency-directory", "agency-metrics", "agency-operations",
+		domain.TopicMetrics}, topics.Names())
+}
+
+// A cluster's policy refuses one of the topics: none is created, and the error has the policy's own
+// words. The message about a created topic has the settings that were sent.
+func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	var logged bytes.Buffer
+	cfg := newConfig(t, brokers)
+	cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+	refuses := true
+	cluster.ControlKey(int16(kmsg.CreateTopics), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked := request.(*kmsg.CreateTopicsRequest)
+		if !refuses || asked.Topics[0].Topic != cfg.WireName(domain.TopicContents) {
+			return nil, nil, false
+		}
+		resp := asked.ResponseKind().(*kmsg.CreateTopicsResponse)
+		refused := kmsg.NewCreateTopicsResponseTopic()
+		refused.Topic, refused.ErrorCode = asked.Topics[0].Topic, kerr.PolicyViolation.Code
+		refused.ErrorMessage = new("unclean.leader.election.enable may not be set")
+		resp.Topics = append(resp.Topics, refused)
+		return resp, nil, true
+	})
+	_, err := eventlog.Open(testContext(t), cfg)
+	require.ErrorIs(t, err, kerr.PolicyViolation)
+	require.ErrorContains(t, err, "unclean.leader.election.enable may not be set")
+	_, admin := newAdmin(t, brokers)
+	topics, err := admin.ListTopics(testContext(t))
+	require.NoError(t, err)
+	require.Empty(t, topics.Names())
+
+	refuses = false
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	require.Equal(t, len(cfg.Topics), strings.Count(logged.String(), "topic created"))
+	require.Contains(t, logged.String(), "min.insync.replicas:1")
+	require.NotContains(t, logged.String(), "min.insync.replicas:2")
 }
