@@ -28,7 +28,7 @@ var paths = []path{
 	{"a PUT, from the route to the log", []string{
 		"api.dashboards.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
 		"commands.Dashboards.attempt", "commands.Dashboards.consider", "commands.Dashboards.load", "domain.DecideUpdate",
-		"commands.Dashboards.draft", "internal/eventlog.Log.Append", "internal/eventlog.producer.publish",
+		"commands.Dashboards.draft", "internal/eventlog.Log.Append", "internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.produce",
 	}},
 	{"its answer, from the log to the caller", []string{
 		"commands.Dashboards.attempt", "commands.Dashboards.settle", "commands.Dashboards.AwaitHead",
