@@ -148,7 +148,7 @@ func TestResultOfASignInShowsLaterChanges(t *testing.T) {
 	reads := func(at, account string) {
 		t.Helper()
 		page := mine.visit(at, nil).body
-		require.Contains(t, page, "<strong>Our agency</strong> reads for <strong>"+account+"</strong>")
+		require.Contains(t, page, "<strong><bdi>Our agency</bdi></strong> reads for <strong><bdi>"+account+"</bdi></strong>")
 		require.Contains(t, page, "waiting to be read")
 		require.Contains(t, page, `http-equiv="refresh"`)
 	}

@@ -19,10 +19,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
+// idleTimeout is longer than that of load balancers that reuse connections, such as Google Cloud's
+// with 600 s: a request on a connection that is just being closed would be answered with 502.
+const idleTimeout = 620 * time.Second
+
 // newServer returns a server without a write timeout, because streams stay open.
 func newServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10,
 	}
 }
 

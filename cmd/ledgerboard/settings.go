@@ -182,7 +182,7 @@ func (s settings) validate(addr string) error {
 	wrong.unlessf(!s.has(roleAPI) || s.Directory != "",
 		"LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients and users here, "+
 			"or %s if a main application sends them", directoryLocal, directoryMainApp)
-	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
+	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", checkPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.usesTokens() {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(wrapError("LEDGERBOARD_SECRETS_KEY", err))
@@ -239,6 +239,16 @@ func (t tokens) jwt() bearer.Config {
 }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
+
+// checkPublicURL refuses a path: this service answers at the root of its host. Below a path, a main
+// application serves it (package mount).
+func checkPublicURL(base string) error {
+	if u, err := url.Parse(base); err == nil && strings.Trim(u.Path, "/") != "" {
+		return fmt.Errorf("%q has a path: the console and sign-ins need a host of their own; "+
+			"set https://host, and see \"Behind a proxy\" in docs/operators.md", base)
+	}
+	return assembly.CheckPublicURL(base)
+}
 
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,26 @@ func TestPublicURL(t *testing.T) {
 	} {
 		require.Error(t, assembly.CheckPublicURL(bad), bad)
 	}
+}
+
+// The service answers at the root of its host. Below a path, each link and redirect would be wrong.
+func TestPublicURLHasNoPath(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, checkPublicURL(""))
+	require.NoError(t, checkPublicURL("https://boards.example:8443"))
+	for _, bad := range []string{"https://host/boards", "https://host/boards/", "https://host/%62"} {
+		require.ErrorContains(t, checkPublicURL(bad), "has a path", bad)
+		serve := parsed(t, "serve").Serve
+		serve.PublicURL = bad
+		require.ErrorContains(t, serve.settings.validate("127.0.0.1:0"), "LEDGERBOARD_PUBLIC_URL: \""+bad+"\" has a path")
+	}
+	require.ErrorContains(t, checkPublicURL("https://host/"), "trailing slash")
+}
+
+// A load balancer that reuses a connection for 600 s must not find it closed.
+func TestIdleConnectionsOutliveLoadBalancers(t *testing.T) {
+	t.Parallel()
+	require.Greater(t, newServer(http.NotFoundHandler()).IdleTimeout, 600*time.Second)
 }
 
 // Origins with a star may read responses, but result pages never link to them.

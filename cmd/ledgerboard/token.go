@@ -14,7 +14,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -119,7 +118,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.PublicURL == "" {
 		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to the public URL of the service")}
 	}
-	if err := wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
+	if err := wrapError("LEDGERBOARD_PUBLIC_URL", checkPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
 	}
 	return c.withOperations(ctx, s, func(ops *operations.Service) error {

@@ -30,7 +30,8 @@ type Config struct {
 	// Hosts are the allowed hosts, each with all subdomains. If it is nil, these are the platforms'
 	// hosts.
 	Hosts []string
-	// Transport makes the requests. If it is nil, connections are made only to public addresses.
+	// Transport makes the requests. If it is nil, connections are made only to public addresses, or
+	// through the proxy that HTTPS_PROXY names, which then decides what it reaches.
 	Transport http.RoundTripper
 }
 
@@ -65,7 +66,7 @@ func New(c Config) *Taker {
 		}
 	}
 	return &Taker{c.Hosts, &http.Client{
-		Transport:     cmp.Or[http.RoundTripper](c.Transport, publicOnly()),
+		Transport:     cmp.Or(c.Transport, publicOnly()),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       timeLimit,
 	}}
@@ -134,15 +135,29 @@ func withoutAddress(err error) error {
 	return err
 }
 
-func publicOnly() *http.Transport {
+// publicOnly returns the transport that [Config.Transport] describes.
+func publicOnly() http.RoundTripper {
 	dialer := &net.Dialer{Timeout: timeLimit, Control: func(_, address string, _ syscall.RawConn) error {
 		return checkAddress(address)
 	}}
-	return &http.Transport{
+	direct := &http.Transport{
 		DialContext: dialer.DialContext, TLSHandshakeTimeout: timeLimit, ResponseHeaderTimeout: timeLimit,
 		IdleConnTimeout: time.Minute, DisableCompression: true, ForceAttemptHTTP2: true,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+	proxied := direct.Clone()
+	proxied.Proxy, proxied.DialContext = http.ProxyFromEnvironment, nil // a proxy may have a private address
+	return unlessProxied{proxied, direct}
+}
+
+// unlessProxied sends requests directly for which no proxy is configured.
+type unlessProxied struct{ proxied, direct http.RoundTripper }
+
+func (t unlessProxied) RoundTrip(r *http.Request) (*http.Response, error) {
+	if proxy, err := http.ProxyFromEnvironment(r); proxy != nil || err != nil {
+		return t.proxied.RoundTrip(r) //nolint:wrapcheck // the transport's own error
+	}
+	return t.direct.RoundTrip(r) //nolint:wrapcheck // the transport's own error
 }
 
 // checkAddress returns an error if an address that is about to be dialed is not public.

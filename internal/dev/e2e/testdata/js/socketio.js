@@ -7,6 +7,7 @@ const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 
 const socket = io(config.url, {
   transports: config.transports,
+  path: config.path ?? "/socket.io/",
   auth: { token: config.token },
   reconnectionDelay: 50,
   reconnectionDelayMax: 200,
