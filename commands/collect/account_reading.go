@@ -29,6 +29,9 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 		return c.withHistory(ctx, f, at, fetched{historyOnly: true}) // instead of a reading
 	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= day}
+	if request.Demographics && f.DemographicsAt != nil {
+		request.SettledSince = *f.DemographicsAt
+	}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
 		request.Since = later(f.ReadAt.Add(-day), at.Add(-lateMost))
 	}

@@ -367,7 +367,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	s.collect = s.processWithin(limits(t, "linkedin:app:10/72h"))
+	s.collect = s.processWithin(limits(t, "linkedin:app:16/72h"))
 	page := s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	due := s.state(domain.FetchPosts, page).DueAt

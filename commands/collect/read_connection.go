@@ -82,6 +82,9 @@ func (c *Collector) readAs(
 	ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc,
 ) (fetched, error) {
 	f.target = target(f.ConnectedAccount, stored)
+	if f.SignedInAt != nil {
+		f.target.SignedInAt = *f.SignedInAt
+	}
 	who, byToken := f.client.(platforms.Identifier)
 	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
 		return read(ctx, f)

@@ -74,6 +74,11 @@ var advice = map[Problem]Advice{
 		Agency:   "No action is needed. The reading is retried automatically.",
 		Operator: "No action is needed. The reading is retried automatically.",
 	},
+	ProblemTooLarge: {
+		Client:   "not read yet: a temporary error occurred. We retry automatically.",
+		Agency:   "No action is needed. The list of posts is requested again in smaller parts.",
+		Operator: "No action is needed. The list of posts is requested again in smaller parts.",
+	},
 	Problem(ClassNotFound): {
 		Client: "not read: %s does not show this page to you. Check there whether it still exists and whether you may " +
 			"see its statistics.",

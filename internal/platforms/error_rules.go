@@ -23,16 +23,17 @@ const (
 var placesByOp = map[string]place{
 	"page": placeAccount, "ig_user": placeAccount, opUserInfo: placeAccount,
 	"posts": placeList, "videos": placeList, "video_reels": placeList, "media": placeList, "stories": placeList,
-	"video_list": placeList, opRefresh: placeRenewal, opInspect: placeSignIn,
+	"video_list": placeList, opOffered: placeList, opRefresh: placeRenewal, opInspect: placeSignIn,
 	"post_metrics": placeObject, "video_metrics": placeObject, "video_insights": placeObject, opMedia: placeObject,
 	"media_insights": placeObject, "page_posts": placeObject, "member_post": placeObject, "video_query": placeObject,
 }
 
 func placeOf(op string) place {
+	otherwise := placePart
 	if strings.HasPrefix(op, "sign_in_") {
-		return placeSignIn
+		otherwise = placeSignIn
 	}
-	return cmp.Or(placesByOp[op], placePart)
+	return cmp.Or(placesByOp[op], otherwise)
 }
 
 // phrase names a text in platforms' messages that says what no code says. Meta answers in English
@@ -119,11 +120,14 @@ var graphRules = []rule{
 	{code: "100", class: ClassInvalid},
 	{code: "3001", class: ClassInvalid}, // no metric was requested
 
+	{code: "1", place: placeList, class: ClassRetry, problem: ProblemTooLarge},
+	{code: "2", subcode: 1504018, place: placeList, class: ClassRetry, problem: ProblemTooLarge},
 	{code: "1", class: ClassRetry},
 	{code: "2", class: ClassRetry},
 	{code: "3", class: ClassPermission},
 	{code: "10", class: ClassPermission},
 	{code: "200-299", class: ClassPermission},
+	{status: http.StatusInternalServerError, place: placeList, class: ClassRetry, problem: ProblemTooLarge},
 }
 
 // linkedInRules decide by the text in `code`, because the numeric codes are contradictory, and then
@@ -147,8 +151,8 @@ var linkedInRules = []rule{
 var tikTokRules = append([]rule{
 	{code: "access_token_invalid", class: ClassReconnect},
 	{code: "access_token_expired", class: ClassReconnect},
-	{code: "scope_not_authorized", class: ClassPermission},
-	{code: "scope_permission_missed", class: ClassPermission},
+	{code: "scope_not_authorized", class: ClassPermission, about: AboutGrant},
+	{code: "scope_permission_missed", class: ClassPermission, about: AboutGrant},
 	{code: "rate_limit_exceeded", class: ClassThrottled, about: AboutApp},
 	{code: "internal_error", class: ClassRetry},
 	{code: "invalid_params", class: ClassInvalid},

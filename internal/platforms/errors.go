@@ -61,6 +61,7 @@ const (
 	ProblemApp        Problem = "app"         // invalid: the platform does not accept our app's ID, secret or scopes
 	ProblemVersion    Problem = "version"     // invalid: the platform no longer supports the version that we use
 	ProblemOwnQuota   Problem = "own_quota"   // throttled: by the configured budget, not by the platform
+	ProblemTooLarge   Problem = "too_large"   // retry: of a list, whose page may be too large
 )
 
 // Sentinel errors.

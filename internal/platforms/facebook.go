@@ -25,7 +25,7 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 		return AccountSnapshot{}, err
 	}
 	r := pageReading{graphReading{
-		graph: f.graph, reading: reading{t: t, req: req}, edge: "page_insights", names: pageNames,
+		graph: f.graph, reading: reading{t: t, req: req}, edge: req.edge("page_insights"), names: pageNames,
 	}}
 	if err := r.run(ctx, r.node, r.pageInsights, r.demographics); err != nil {
 		return AccountSnapshot{}, err
@@ -41,11 +41,12 @@ func (r *pageReading) node(ctx context.Context) error {
 		ID        text  `json:"id"`
 		Followers count `json:"followers_count"`
 	}
-	if err := r.get(ctx, "page", r.t, r.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page); err != nil {
-		return err
+	err := r.get(ctx, "page", r.t, r.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page)
+	if err == nil {
+		err = checkAccount(r.platform, "page", r.t.ExternalID, page.ID)
 	}
-	if err := checkAccount(r.platform, "page", r.t.ExternalID, page.ID); err != nil {
-		return err
+	if err != nil {
+		return r.absorb(err, domain.MetricFollowers)
 	}
 	r.total(domain.MetricFollowers, domain.Stock, "followers_count", page.Followers)
 	return nil
@@ -88,14 +89,19 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 	for _, metric := range metrics {
 		names = append(names, pageNames[metric]...)
 	}
-	for _, w := range r.windows() {
-		data, err := r.ask(ctx, "page_insights", metrics, w.query())
+	windows := r.windows()
+	err := r.each(len(windows), func(n int) error {
+		data, err := r.ask(ctx, "page_insights", metrics, windows[n].query())
 		for _, i := range data {
-			r.pageFigures(i, w)
+			r.pageFigures(i, windows[n])
 		}
 		if err != nil {
-			return r.snap.absorb(err, r.missingNames(names)...)
+			return r.absorb(err, r.missingNames(names)...)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for _, metric := range metrics {
 		// In these cases, Meta answers with HTTP 200 and no data.
@@ -107,7 +113,10 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 
 // insightWindow is the range of Pacific days of one call. The zero value is the platform's default
 // range.
-type insightWindow struct{ first, end time.Time }
+type insightWindow struct {
+	first, end time.Time
+	daysOnly   bool // without the longer periods that end in it
+}
 
 // query contains no period, so that one call returns all periods.
 func (w insightWindow) query() url.Values {
@@ -125,6 +134,14 @@ func (w insightWindow) holds(day time.Time) bool {
 }
 
 func (r *pageReading) windows() []insightWindow {
+	out := r.rangeWindows()
+	if days := r.req.settledDays(r.cfg.Now(), r.dayOf); len(days) > 0 {
+		out = append(out, insightWindow{first: days[0], end: days[len(days)-1].AddDate(0, 0, 1), daysOnly: true})
+	}
+	return out
+}
+
+func (r *pageReading) rangeWindows() (out []insightWindow) {
 	if r.req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
@@ -132,19 +149,21 @@ func (r *pageReading) windows() []insightWindow {
 	if oldest := r.dayOf(r.cfg.Now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}
-	var out []insightWindow
 	for first.Before(end) {
 		next := first.AddDate(0, 0, windowDays)
 		if next.After(end) {
 			next = end
 		}
-		out = append(out, insightWindow{first, next})
+		out = append(out, insightWindow{first: first, end: next})
 		first = next
 	}
 	return out
 }
 
 func (r *pageReading) pageFigures(i insight, w insightWindow) {
+	if w.daysOnly && i.Period != "day" {
+		return
+	}
 	values := map[time.Time]int64{}
 	for _, v := range i.Values {
 		day, dated := r.pacificDay(v.EndTime)
@@ -196,7 +215,7 @@ func (r *pageReading) demographics(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return r.snap.absorb(err, "demographics")
+		return r.absorb(err, "demographics")
 	}
 	r.snap.missDemographics("the platform reported no places of followers")
 	return nil

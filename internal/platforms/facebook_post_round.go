@@ -16,12 +16,15 @@ type nodeRound struct {
 	kind    nodeKind
 	initial nodePlan // the first request of each post
 	pending []question
-	size    int  // batch size
-	noBatch bool // the platform accepts no batches: posts are read one by one
-	results []PostSnapshot
+	// size is the number of posts per call, at most largest. A batch that fails as a whole is asked
+	// again with one post, then with two, and so on: one post may be the reason.
+	size, largest int
+	noBatch       bool // the platform accepts no batches: posts are read one by one
+	results       []PostSnapshot
+	failures      row
 
-	allowed map[string]bool // parts that were read for at least one post
-	dropped map[string]int  // by part: the number of posts that were read without it for lack of a permission
+	allowed map[string]bool     // parts that were read for at least one post
+	dropped map[string][]string // by part: the posts that were read without it because it was refused
 }
 
 type question struct {
@@ -37,27 +40,28 @@ type nodeAnswer struct {
 	node     postNode
 }
 
+// readNodes returns the snapshots of the posts that were tried. With an error, their own errors may be
+// those of the account.
 func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
 	r := nodeRound{
-		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch,
+		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch, largest: maxBatch,
 		noBatch: !f.refused.allows(edgeBatch, t.ExternalID, k.op),
-		allowed: map[string]bool{}, dropped: map[string]int{},
+		allowed: map[string]bool{}, dropped: map[string][]string{},
 	}
 	for _, p := range posts {
 		r.pending = append(r.pending, question{post: p, plan: r.initial})
 	}
 	for len(r.pending) > 0 {
-		if err := r.step(ctx); err != nil {
-			if r.commonFailure() != nil {
-				return nil, err // no post was read: all are retried together with the connection
-			}
+		before := len(r.results)
+		err := r.step(ctx)
+		if err == nil {
+			err = r.failures.add(r.results[before:]...)
+		}
+		if err != nil {
 			return r.results, err
 		}
 	}
 	r.remember()
-	if e := r.commonFailure(); e != nil {
-		return nil, e
-	}
 	return r.results, nil
 }
 
@@ -66,13 +70,22 @@ const edgeBatch = "batch"
 // step sends some of the pending questions. Questions that must be asked differently are appended
 // to the pending ones.
 func (r *nodeRound) step(ctx context.Context) error {
+	asked := min(r.size, len(r.pending))
 	answers, rest, err := r.ask(ctx, r.pending)
-	if err != nil {
-		if oversized(err) && r.size > 1 {
-			r.size /= 2
-			return nil
+	switch {
+	case err == nil:
+		if asked > 1 || len(answers) == 1 && answers[0].err == nil {
+			r.size = min(2*r.size, r.largest)
 		}
+	case beyondObject(err) || asked == 1:
 		return err
+	case oversized(err):
+		r.largest = asked / 2
+		r.size = r.largest
+		return nil
+	default:
+		r.size = 1
+		return nil
 	}
 	r.pending = rest
 	var connectionErr error
@@ -83,9 +96,9 @@ func (r *nodeRound) step(ctx context.Context) error {
 			if err := r.read(ctx, a.question, a.node); err != nil {
 				return err
 			}
-		case e.Class == ClassReconnect, e.Class == ClassBlocked, e.Class == ClassThrottled:
-			connectionErr = e // affects more than this post, but the other answers are valid
-		case e.Class == ClassUnsupportedMetric && a.plan.skipClass == "":
+		case beyondObject(e):
+			connectionErr = e // the other answers are valid
+		case r.refusesMetrics(a):
 			unknown = append(unknown, a.question)
 		default:
 			r.askLess(a.question, e)
@@ -97,11 +110,23 @@ func (r *nodeRound) step(ctx context.Context) error {
 	return r.probe(ctx, unknown)
 }
 
+// refusesMetrics reports whether a post may have been refused because of one of its metrics.
+func (r *nodeRound) refusesMetrics(a nodeAnswer) bool {
+	if a.plan.skipClass != "" {
+		return false
+	}
+	return a.err.Class == ClassUnsupportedMetric || r.kind.metrics != nil && !a.plan.probed &&
+		a.err.Class == ClassInvalid && a.err.Code == codeWrongRequest && badField(a.err) == ""
+}
+
 func (r *nodeRound) askLess(q question, e *Error) {
+	r.failures.answered = r.failures.answered || e.Class == ClassPermission
+	field := badField(e)
 	switch {
-	case e.Class == ClassInvalid && q.plan.skipClass == "" && badField(e) == r.kind.insights:
-		r.refused.recordRefusal(r.kind.edge, r.kind.insights, r.t.ExternalID)
+	case e.Class == ClassInvalid && q.plan.skipClass == "" && (field == r.kind.insights || field == "" && r.kind.metrics == nil):
 		q.plan.skipClass = ClassInvalid
+	case e.Class == ClassInvalid && field != "" && !slices.Contains(q.plan.lacks, field):
+		q.plan.lacks = append(slices.Clone(q.plan.lacks), field)
 	case e.Class == ClassPermission && (q.plan.summaries || q.plan.skipClass == ""):
 		q.plan = q.plan.reduce(r.initial)
 	default:
@@ -111,22 +136,26 @@ func (r *nodeRound) askLess(q question, e *Error) {
 	r.pending = append(r.pending, q)
 }
 
-// probe determines which metrics the platform refuses. If a temporary failure prevents this, the
-// posts fail with that error: they are not read without insights as if these had been refused.
+// probe determines which metrics the platform refuses for the first of these posts. The other posts
+// were refused too, so they are asked without these metrics. If a temporary failure prevents this,
+// that post fails: it is not read without insights as if these had been refused.
 func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
 	var refused []string
 	var unclear *Error
-	if first := unknown[0]; !first.plan.probed {
+	first := unknown[0]
+	if !first.plan.probed {
 		var err error
 		if refused, unclear, err = r.probeMetrics(ctx, first); err != nil {
 			return err
 		}
 	}
+	if unclear != nil && len(refused) == 0 {
+		r.fail(first, unclear)
+		r.pending = append(r.pending, unknown[1:]...)
+		return nil
+	}
+	r.failures.answered = r.failures.answered || unclear == nil
 	for _, q := range unknown {
-		if unclear != nil && len(refused) == 0 {
-			r.fail(q, unclear)
-			continue
-		}
 		q.plan = q.plan.withoutRefused(refused)
 		q.plan.probed = unclear == nil
 		r.pending = append(r.pending, q)
@@ -143,8 +172,11 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 	}
 	for len(ask) > 0 {
 		answers, rest, err := r.ask(ctx, ask)
-		if err != nil {
+		if beyondObject(err) {
 			return nil, nil, err
+		}
+		if err != nil {
+			return refused, asError(err), nil
 		}
 		ask = rest
 		for _, a := range answers {
@@ -154,10 +186,8 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 				unclear = a.err
 			case beyondObject(a.err):
 				err = a.err
-			case a.err.Class == ClassUnsupportedMetric:
-				metric := a.plan.metrics[0]
-				r.refused.recordRefusal(r.kind.edge, metric, r.t.ExternalID)
-				refused = append(refused, metric)
+			case r.refusesMetrics(a):
+				refused = append(refused, a.plan.metrics[0])
 			}
 		}
 		if err != nil {
@@ -172,7 +202,7 @@ func outOfTime() *Error {
 }
 
 // ask sends as many questions as possible with one call and returns the rest, including questions
-// for which the platform ran out of time for the first time. The error affects more than one post.
+// for which the platform ran out of time for the first time.
 func (r *nodeRound) ask(ctx context.Context, pending []question) (answers []nodeAnswer, rest []question, err error) {
 	all, err := r.call(ctx, pending[:min(r.size, len(pending))])
 	if err != nil {
@@ -243,7 +273,7 @@ func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusa
 }
 
 func (r *nodeRound) query(plan nodePlan) url.Values {
-	return url.Values{"fields": {r.kind.fields(plan)}}
+	return url.Values{"fields": {r.kind.fields(plan)}, "locale": {locale}}
 }
 
 func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
@@ -251,8 +281,7 @@ func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 		r.fail(q, &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
 		return nil
 	}
-	r.tally(q)
-	if q.plan.skipClass == ClassInvalid {
+	if q.plan.skipClass == ClassInvalid && r.kind.metrics == nil {
 		// Insights are not a field of this node, so they are requested from their edge, without
 		// metrics and a period: a single retired metric would make the call fail, and reels have no
 		// period.
@@ -260,7 +289,9 @@ func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 		if beyondObject(err) {
 			return err
 		}
+		q.plan.edgeErr = asError(err)
 	}
+	r.tally(q)
 	snap := PostSnapshot{Post: q.post}
 	r.kind.read(&snap, node, q.plan)
 	r.results = append(r.results, snap)
@@ -277,37 +308,35 @@ func (r *nodeRound) tally(q question) {
 		if read {
 			r.allowed[part] = true
 		} else if requested {
-			r.dropped[part]++
+			r.dropped[part] = append(r.dropped[part], q.post.ID)
 		}
 	}
+	requested := r.initial.skipClass == ""
 	note(partSummaries, r.initial.summaries, q.plan.summaries)
-	note(partInsights, r.initial.skipClass == "" && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
+	note(partInsights, requested && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
+	note(r.kind.insights, requested && q.plan.skipClass == ClassInvalid, q.plan.skipClass == "")
+	for _, metric := range q.plan.refused {
+		note(metric, slices.Contains(r.initial.metrics, metric), false)
+	}
+	for _, metric := range q.plan.metrics {
+		note(metric, false, q.plan.skipClass == "")
+	}
 }
 
-// remember records the parts that the token may not read: the part was refused for two posts of the
-// round and read for none. A part that was refused for one post may be forbidden only for that post.
+// remember records the parts that are not requested for this account for a while: those that were
+// refused for two posts of the round and read for none. A part that was refused for one post may be
+// missing or forbidden only for that post.
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
-		if !r.allowed[part] && posts > 1 {
-			r.unpermitted.recordRefusal(r.kind.edge, part, r.t.permissions())
+		isMetric := slices.Contains(r.initial.metrics, part)
+		switch {
+		case r.allowed[part]:
+		case part == partSummaries || part == partInsights:
+			if len(posts) > 1 {
+				r.unpermitted.recordRefusal(r.kind.edge, part, r.t.permissions())
+			}
+		case len(posts) > 1, isMetric && r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0]):
+			r.refused.recordRefusal(r.kind.edge, part, r.t.ExternalID)
 		}
 	}
-}
-
-// commonFailure returns the first error if all of several posts failed in the same way. If all
-// questions were invalid, our request is wrong; if none was answered, the platform has an outage.
-func (r *nodeRound) commonFailure() *Error {
-	if len(r.results) < 2 {
-		return nil
-	}
-	first := r.results[0].Err
-	if first == nil || first.Class != ClassInvalid && first.Class != ClassRetry {
-		return nil
-	}
-	for _, s := range r.results {
-		if s.Err == nil || s.Err.Class != first.Class {
-			return nil
-		}
-	}
-	return first
 }

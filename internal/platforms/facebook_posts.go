@@ -113,15 +113,21 @@ type nodePlan struct {
 	metrics   []string
 	refused   []string // metrics that are not requested because the platform does not know them
 	summaries bool
-	skipClass Class // why insights are not requested; "" if they are
-	probed    bool  // the metrics were requested one by one
+	skipClass Class    // why insights are not requested; "" if they are
+	probed    bool     // the metrics were requested one by one
+	lacks     []string // fields that this node does not have
+	edgeErr   *Error   // why the edge of the insights has no answer
 }
 
 func (k nodeKind) fields(plan nodePlan) string {
-	fields := []string{k.base}
+	fields := strings.Split(k.base, ",")
 	if plan.summaries {
-		fields = append(fields, k.summaries)
+		fields = append(fields, strings.Split(k.summaries, ",")...)
 	}
+	fields = slices.DeleteFunc(fields, func(field string) bool {
+		name, _, _ := strings.Cut(field, ".")
+		return slices.Contains(plan.lacks, name)
+	})
 	switch {
 	case plan.skipClass != "":
 	case k.metrics != nil:
@@ -162,8 +168,8 @@ func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 
 // Keys of the parts of a node in the negative caches.
 const (
-	partSummaries = "summaries"
-	partInsights  = "insights"
+	partSummaries = "permitted summaries"
+	partInsights  = "permitted insights"
 )
 
 func (f *facebook) plan(t Target, k nodeKind) nodePlan {
@@ -207,10 +213,14 @@ func (p nodePlan) missing(metric string) (reason, detail string) {
 	switch {
 	case p.skipClass == ClassPermission:
 		return ReasonPermission, "the token may not read insights"
+	case p.edgeErr != nil:
+		return reasonOf(p.edgeErr.Class), p.edgeErr.detail()
 	case slices.Contains(p.refused, metric):
 		return ReasonUnsupported, "the platform does not know " + metric
 	case p.skipClass == ClassUnsupportedMetric:
 		return ReasonUnsupported, "the platform refused the metrics"
+	case p.skipClass == ClassInvalid:
+		return ReasonUnsupported, "the platform has no insights of this post"
 	default:
 		return ReasonEmpty, "the answer has no value"
 	}
@@ -230,10 +240,13 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 		s.put(m.name, lifetimeTotal(data, m.metric), reason, detail)
 	}
 	shares := new(int64) // requested and absent means 0: one of the two exceptions
+	reason, detail := ReasonEmpty, "shares came without a count"
 	if node.Shares != nil {
 		shares = node.Shares.v.Count.ptr()
+	} else if slices.Contains(plan.lacks, "shares") {
+		shares, reason, detail = nil, ReasonUnsupported, "the post has no shares"
 	}
-	s.put(domain.MetricShares, shares, ReasonEmpty, "shares came without a count")
+	s.put(domain.MetricShares, shares, reason, detail)
 }
 
 // readVideo reads likes and comments from the node if there are no insights, as for a new reel.
@@ -249,7 +262,7 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	views := lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews)
 	s.put(domain.MetricViews, views, reason, detail)
 	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason, detail)
-	if bare := lifetimeTotal(data, bareVideoViews); bare != nil && reason == ReasonEmpty {
+	if bare := lifetimeTotal(data, bareVideoViews); bare != nil {
 		reason, detail = ReasonUnsupported, "the platform reports no reach for a video without a post"
 	}
 	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason, detail)

@@ -397,7 +397,10 @@ func TestFacebookOutageInsideBatch(t *testing.T) {
 				return
 			}
 			requireClass(t, platforms.ClassRetry, err)
-			require.Empty(t, snaps)
+			require.Equal(t, platforms.AboutAccount, platforms.AboutOf(err), "not one post")
+			for _, s := range snaps {
+				requireClass(t, platforms.ClassRetry, s.Err)
+			}
 			require.Equal(t, platforms.ClassRetry, b.lastCall().Class)
 			require.NotEmpty(t, b.lastCall().Code)
 		})
@@ -444,15 +447,17 @@ func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
 				_, _ = fmt.Fprintf(w, "[%s]", strings.Join(entries, ","))
 			})
 			client, tgt := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
-			posts := []platforms.Post{{ID: "100_1"}, {ID: "100_2"}}
+			posts := []platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}}
 			snaps, err := client.PostMetrics(t.Context(), tgt, posts)
 			if c.want != "" {
 				requireClass(t, c.want, err)
-				require.Empty(t, snaps)
+				for _, s := range snaps {
+					requireClass(t, c.want, s.Err)
+				}
 				return
 			}
 			require.NoError(t, err)
-			require.Len(t, snaps, 2)
+			require.Len(t, snaps, 3)
 			for _, s := range snaps {
 				require.Nil(t, s.Err)
 				require.Equal(t, "unsupported", reasons(s.Missing)["views"])

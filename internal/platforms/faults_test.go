@@ -134,7 +134,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	})
 	requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
-	require.Equal(t, []string{"/facebook/v26.0/1"}, paths)
+	require.Equal(t, []string{"/facebook/v26.0/1", "/facebook/v26.0/1/insights"}, paths)
 }
 
 func TestConnectionRefused(t *testing.T) {

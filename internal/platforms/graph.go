@@ -32,9 +32,9 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	g := &graph{
 		httpClient: &httpClient{cfg: cfg, platform: p, client: client, wait: metaWait},
 		endpoint:   endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
-		refused:     newNegativeCache(RefusedFor, cfg.Now, true),
-		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
-		single:      newNegativeCache(permissionTTL, cfg.Now, false),
+		refused:     newNegativeCache(RefusedFor, cfg.Now),
+		unpermitted: newNegativeCache(permissionTTL, cfg.Now),
+		single:      newNegativeCache(singleFor, cfg.Now),
 	}
 	g.classify = func(ans answer) *Error {
 		e := classifyGraph(ans)
@@ -60,21 +60,25 @@ func (g *graph) noteVersion(h http.Header) {
 	}
 }
 
-// withProof adds the proof that our app makes the call, if the app's secret is configured. Meta
-// ignores the proof if the app's settings do not require it.
-func (g *graph) withProof(query url.Values, token string) url.Values {
+// locale is requested with every call, because messages come in the person's language otherwise.
+const locale = "en_US"
+
+// signed adds the locale and the proof that our app makes the call, if the app's secret is
+// configured. Meta ignores the proof if the app's settings do not require it.
+func (g *graph) signed(query url.Values, token string) url.Values {
+	query = maps.Clone(query)
+	query.Set("locale", locale)
 	if g.endpoint.ClientSecret == "" {
 		return query
 	}
 	mac := hmac.New(sha256.New, []byte(g.endpoint.ClientSecret))
 	mac.Write([]byte(token))
-	query = maps.Clone(query)
 	query.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
 	return query
 }
 
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	address := g.root + "/" + relative(path, g.withProof(query, t.AccessToken))
+	address := g.root + "/" + relative(path, g.signed(query, t.AccessToken))
 	return g.do(ctx, call{op: op, account: t.ExternalID, url: address, token: t.AccessToken}, out)
 }
 
@@ -167,8 +171,9 @@ func badField(e *Error) string {
 	return ""
 }
 
-// oversized reports whether a call failed because it requested too much data.
+// oversized reports whether a call failed because it requested too much data. Only words say so for
+// certain. For a list, several codes may mean it.
 func oversized(err error) bool {
 	e := errorIn(err)
-	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage)
+	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage) || e.Problem == ProblemTooLarge
 }

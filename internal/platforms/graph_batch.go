@@ -48,7 +48,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	}
 	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
 	// Without the headers of the individual answers, no usage would be reported.
-	req.form = g.withProof(url.Values{
+	req.form = g.signed(url.Values{
 		"access_token": {t.AccessToken}, "include_headers": {"true"}, "batch": {string(raw)},
 	}, t.AccessToken)
 	var entries []maybe[batchEntry]
@@ -79,7 +79,7 @@ func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats)
 	if !entry.ok {
 		return batchAnswer{timedOut: true}
 	}
-	ans := answer{status: int(entry.v.Code.n), header: http.Header{}, body: []byte(entry.v.Body)}
+	ans := answer{place: placeOf(req.op), status: int(entry.v.Code.n), header: http.Header{}, body: []byte(entry.v.Body)}
 	for _, h := range entry.v.Headers {
 		ans.header.Add(string(h.Name), string(h.Value))
 	}

@@ -72,8 +72,7 @@ func (g *graph) askOneByOne(
 		case err == nil:
 			answered, out.data = true, append(out.data, data...)
 		case ClassOf(err) == ClassUnsupportedMetric:
-			g.refused.recordRefusal(c.edge, metric, c.t.ExternalID)
-			answered, out.refused = true, append(out.refused, metric)
+			answered, unknown = true, append(unknown, metric)
 		case refusesMetrics(err, ask):
 			unknown, refusal = append(unknown, metric), err
 		default:

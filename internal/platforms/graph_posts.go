@@ -43,8 +43,9 @@ type listItem struct {
 // postMaker converts a list item to a post. It returns false if the item is not a published post.
 type postMaker func(listItem, section) (Post, bool)
 
-// posts lists one page of sections. If the page is too large for the platform, posts requests it
-// again with half the limit; the cursor keeps the new limit.
+// posts lists one page of sections. If the page may be too large for the platform, posts requests it
+// again with half the limit; the cursor keeps the new limit. With an error about the list, Skip is the
+// cursor of the next section.
 func (g *graph) posts(
 	ctx context.Context, t Target, sections []section, cursor string, makePost postMaker,
 ) (PostsPage, error) {
@@ -67,10 +68,10 @@ func (g *graph) posts(
 			return postsPage(pos, page, makePost), nil
 		case oversized(err) && pos.limit > 1:
 			pos.limit /= 2
-		case pos.optional() && (class == ClassPermission || class == ClassInvalid || class == ClassNotFound):
+		case pos.optional() && (!class.Repeats() && !beyondObject(err)):
 			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil
 		default:
-			return PostsPage{}, err
+			return PostsPage{Skip: pos.next()}, err
 		}
 	}
 }

@@ -140,17 +140,19 @@ func TestMetaAppSecretProof(t *testing.T) {
 	const proof = "ff0081ce7f498a8b40d45c4333ff998d3e08644808efe9fd8e26adbb79015e9c"
 	var proofs []string
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "en_US", r.FormValue("locale"), "messages are in one language")
 		proofs = append(proofs, r.FormValue("appsecret_proof"))
 		_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":1,"media_count":1,"access_token":"SimaccNew","expires_in":5000,"data":[]}`))
 	})
 	tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 	b.client(t, domain.Facebook).account(tgt)
-	err := b.client(t, domain.Facebook).metricsErr(tgt, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
-	require.Error(t, err, "not an answer of the Batch API")
+	for _, s := range b.client(t, domain.Facebook).metrics(tgt, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}}) {
+		require.Error(t, s.Err, "neither an answer of the Batch API nor that of a post")
+	}
 	tgt.OwnLogin = true
 	b.client(t, domain.Instagram).account(tgt)
 	b.client(t, domain.Instagram).refresh(tgt, "")
-	require.Len(t, proofs, 2+1+5+1)
+	require.Len(t, proofs, 2+3+5+1)
 	for i, got := range proofs {
 		require.Equal(t, proof, got, i)
 	}

@@ -65,7 +65,7 @@ func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedT
 		Data debuggedToken `json:"data"`
 	}
 	app := g.endpoint.ClientID + "|" + g.endpoint.ClientSecret
-	query := g.withProof(url.Values{"input_token": {token}}, app)
+	query := g.signed(url.Values{"input_token": {token}}, app)
 	err := g.do(ctx, call{
 		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app,
 		secrets: []string{token, g.endpoint.ClientSecret},

@@ -33,7 +33,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 		return AccountSnapshot{}, err
 	}
 	r := igReading{graphReading: graphReading{
-		graph: g, reading: reading{t: t, req: req}, edge: "ig_user_insights", names: igNames,
+		graph: g, reading: reading{t: t, req: req}, edge: req.edge("ig_user_insights"), names: igNames,
 	}}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err
@@ -57,7 +57,7 @@ func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, er
 	if err := g.needToken(opRefresh, t.AccessToken); err != nil {
 		return Tokens{}, err
 	}
-	q := g.withProof(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {t.AccessToken}}, t.AccessToken)
+	q := g.signed(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {t.AccessToken}}, t.AccessToken)
 	return g.tokens(ctx, t, call{
 		op: opRefresh, classify: classifyGraph, url: g.endpoint.BaseURL + "/refresh_access_token?" + q.Encode(),
 		secrets: []string{t.AccessToken}, errorsFirst: true,
@@ -94,13 +94,14 @@ type igReading struct {
 	days []time.Time // Pacific midnights, oldest first
 }
 
-// setDays sets the days of the range, by default yesterday and today.
+// setDays sets the days of the range, by default yesterday and today, and the days that became final.
 func (r *igReading) setDays() error {
 	today := r.dayOf(r.cfg.Now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	if !r.req.Since.IsZero() {
 		first, end = r.req.days(r.cfg.Now(), r.dayOf)
 	}
+	r.days = slices.DeleteFunc(r.req.settledDays(r.cfg.Now(), r.dayOf), func(day time.Time) bool { return !day.Before(first) })
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {
 			return invalid(r.platform, "ig_user", "the range is longer than %d days: split it", maxInstagramDays)
@@ -121,11 +122,12 @@ func (r *igReading) node(ctx context.Context) error {
 		Followers count `json:"followers_count"`
 		Media     count `json:"media_count"`
 	}
-	if err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user); err != nil {
-		return err
+	err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user)
+	if err == nil {
+		err = checkAccount(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID)
 	}
-	if err := checkAccount(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
-		return err
+	if err != nil {
+		return r.absorb(err, domain.MetricFollowers, domain.MetricPosts)
 	}
 	r.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
 	r.total(domain.MetricPosts, domain.Stock, "media_count", user.Media)
@@ -152,9 +154,13 @@ func (r *igReading) window(first, last time.Time) url.Values {
 }
 
 func (r *igReading) dailyReach(ctx context.Context) error {
-	for from := 0; from < len(r.days); from += maxReachDays {
-		days := r.days[from:min(from+maxReachDays, len(r.days))]
-		first, last := days[0], days[len(days)-1]
+	var all []time.Time // without gaps, because a call requests a range
+	for day := r.days[0]; !day.After(r.days[len(r.days)-1]); day = day.AddDate(0, 0, 1) {
+		all = append(all, day)
+	}
+	parts := slices.Collect(slices.Chunk(all, maxReachDays))
+	return r.each(len(parts), func(n int) error {
+		first, last := parts[n][0], parts[n][len(parts[n])-1]
 		data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.series(first, last))
 		for _, i := range data {
 			for _, v := range i.Values {
@@ -166,10 +172,10 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return r.snap.absorb(err, domain.MetricReach)
+			return r.absorb(err, domain.MetricReach)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // windowReach reads the number of people reached in 28 days.
@@ -182,7 +188,7 @@ func (r *igReading) windowReach(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return r.snap.absorb(err, domain.MetricReach)
+		return r.absorb(err, domain.MetricReach)
 	}
 	return nil
 }
@@ -199,7 +205,8 @@ func (r *igReading) totals(ctx context.Context) error {
 	for _, metric := range igTotals {
 		names = append(names, igNames[metric]...)
 	}
-	for _, day := range slices.Backward(r.days) { // newest first: if the quota runs out, old days are missing
+	return r.each(len(r.days), func(n int) error {
+		day := r.days[len(r.days)-1-n] // newest first: if the quota runs out, old days are missing
 		data, err := r.ask(ctx, "ig_totals", igTotals, r.window(day, day))
 		for _, i := range data {
 			metric, value := string(i.Name), totalValue(i)
@@ -213,10 +220,10 @@ func (r *igReading) totals(ctx context.Context) error {
 			}
 		}
 		if err != nil {
-			return r.snap.absorb(err, r.missingNames(names)...)
+			return r.absorb(err, r.missingNames(names)...)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // totalValue returns the total of an answer, or its single value if there is no total. Some answers
@@ -237,12 +244,17 @@ func (r *igReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil
 	}
-	for _, facet := range []string{"age", "gender", "city", "country"} {
-		data, err := r.facet(ctx, facet)
+	facets := []string{"age", "gender", "city", "country"}
+	err := r.each(len(facets), func(n int) error {
+		data, err := r.facet(ctx, facets[n])
 		if err != nil {
-			return r.snap.absorb(err, "demographics")
+			return r.absorb(err, "demographics")
 		}
-		r.snap.addFacet(facet, facetValues(data))
+		r.snap.addFacet(facets[n], facetValues(data))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	r.snap.missDemographics("withheld; the account may have fewer than 100 followers")
 	return nil

@@ -104,7 +104,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	answer, refusal := g.insights(ctx, insightCall{
 		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
 	}, requested)
-	if refusal != nil && (beyondObject(refusal) || ClassOf(refusal) == ClassNotFound) {
+	if beyondObject(refusal) || ClassOf(refusal).Repeats() || ClassOf(refusal) == ClassNotFound {
 		return PostSnapshot{}, refusal
 	}
 	values := map[string]*int64{}

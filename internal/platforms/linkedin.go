@@ -26,9 +26,9 @@ type linkedIn struct {
 func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 	l := &linkedIn{
 		endpoint: cfg.LinkedIn, root: cfg.LinkedIn.BaseURL + "/rest/",
-		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
+		unpermitted: newNegativeCache(permissionTTL, cfg.Now),
 		places: &placeNames{
-			refused: newNegativeCache(RefusedFor, cfg.Now, true), now: cfg.Now, known: map[string]placeName{},
+			refused: newNegativeCache(RefusedFor, cfg.Now), now: cfg.Now, known: map[string]placeName{},
 		},
 	}
 	l.httpClient = &httpClient{
@@ -39,10 +39,24 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 
 // get reads one resource. query is a raw Rest.li query.
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
-	return l.do(ctx, call{
+	return l.notYet(t, l.do(ctx, call{
 		op: op, account: t.quotaAccount(), url: l.root + resource + "?" + query, token: t.AccessToken,
 		header: map[string]string{"LinkedIn-Version": l.endpoint.version, "X-Restli-Protocol-Version": "2.0.0"},
-	}, out)
+	}, out))
+}
+
+// newTokenDelay is how long LinkedIn may treat a new token like the person's previous one.
+const newTokenDelay = 5 * time.Minute
+
+// notYet makes a missing permission temporary if the token is so new that LinkedIn may not know its scopes yet.
+func (l *linkedIn) notYet(t Target, err error) error {
+	e, wait := asError(err), t.SignedInAt.Add(newTokenDelay).Sub(l.cfg.Now())
+	if e == nil || wait <= 0 || e.Class != ClassPermission {
+		return err
+	}
+	e.Class, e.About, e.RetryAfter = ClassRetry, "", wait
+	e.Message = "the platform may not know the new token's scopes yet"
+	return e
 }
 
 // targetURN checks a target and returns the URN of a company page, or "" for a profile, to which
@@ -101,6 +115,9 @@ type liReading struct {
 	reading
 	urn  string // of a company page
 	days [2]time.Time
+
+	analyticsRead    bool // at least one metric of a profile's analytics was read
+	analyticsRefused int  // the number of metrics that the token may not read
 }
 
 // historyMonths is how far back daily statistics go.

@@ -14,20 +14,13 @@ import (
 
 type shareStatistics struct {
 	Elements completeList[shareElement] `json:"elements"`
-	Paging   maybe[struct {
-		Total count          `json:"total"`
-		Links list[pageLink] `json:"links"`
-	}] `json:"paging"`
-}
-
-type pageLink struct {
-	Rel text `json:"rel"`
+	linkedInPaging
 }
 
 // truncated reports whether elements may be missing although they are not zero.
 func (s shareStatistics) truncated() bool {
-	p := s.Paging.v
-	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements.list)))
+	total := s.Paging.v.Total
+	return s.hasNext() || (total.ok && total.n > int64(len(s.Elements.list)))
 }
 
 type shareElement struct {
@@ -81,12 +74,15 @@ func (r *liReading) pageFollowers(ctx context.Context) error {
 		First count `json:"firstDegreeSize"`
 	}
 	err := r.get(ctx, "network_size", r.t, "networkSizes/"+urnIn(r.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
-	if err == nil && size.First.ok {
+	if err != nil {
+		return r.absorb(err, domain.MetricFollowers)
+	}
+	if size.First.ok {
 		r.add(domain.Figure{
 			Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize",
 		})
 	}
-	return err
+	return nil
 }
 
 func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
@@ -96,15 +92,22 @@ func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistic
 	return reply, err
 }
 
-func (r *liReading) isAboutPage(e shareElement) bool {
-	return e.Total.ok && (e.Entity == "" || string(e.Entity) == r.urn)
+func (r *liReading) isAboutPage(e shareElement) bool { return e.Total.ok && r.isPage(e.Entity) }
+
+// isPage reports whether an answer is about the requested page. A showcase page has one number and
+// two URNs: that of an organization and that of a brand.
+func (r *liReading) isPage(entity text) bool {
+	asOrganization := func(urn string) string {
+		return strings.Replace(urn, "urn:li:organizationBrand:", "urn:li:organization:", 1)
+	}
+	return entity == "" || asOrganization(string(entity)) == asOrganization(r.urn)
 }
 
 // pageLifetime reads the statistics of the last twelve months, a rolling window.
 func (r *liReading) pageLifetime(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_statistics", "")
 	if err != nil {
-		return r.snap.absorb(err, domain.MetricReach)
+		return r.absorb(err, domain.MetricReach)
 	}
 	for _, e := range reply.Elements.list {
 		if r.isAboutPage(e) && e.Share == "" && e.UGCPost == "" {
@@ -119,7 +122,11 @@ func (r *liReading) pageLifetime(ctx context.Context) error {
 func (r *liReading) pageDays(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(r.days[0], r.days[1]))
 	if err != nil {
-		return r.snap.absorb(err)
+		var names []string
+		for _, m := range shareMetrics {
+			names = append(names, m.name)
+		}
+		return r.absorb(err, r.missingNames(names)...)
 	}
 	for _, e := range reply.Elements.list {
 		if day := milliTime(e.TimeRange.v.Start); r.isAboutPage(e) && !day.IsZero() {
@@ -153,10 +160,10 @@ func (r *liReading) pageDemographics(ctx context.Context) error {
 	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics",
 		"q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
 	if err != nil {
-		return r.snap.absorb(err, "demographics")
+		return r.absorb(err, "demographics")
 	}
 	for _, e := range reply.Elements {
-		if e.Entity != "" && string(e.Entity) != r.urn {
+		if !r.isPage(e.Entity) {
 			continue
 		}
 		r.addFollowers("country", e.Countries)

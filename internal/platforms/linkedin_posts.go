@@ -45,6 +45,7 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 	}
 	var reply struct {
 		Elements []json.RawMessage `json:"elements"`
+		linkedInPaging
 	}
 	query := fmt.Sprintf("q=author&author=%s&count=%d&start=%d&sortBy=CREATED", urnIn(urn), linkedInPage, start)
 	if err := l.get(ctx, "posts", t, "posts", query, &reply); err != nil {
@@ -60,17 +61,34 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 			page.add(post)
 		}
 	}
-	// paging.total is unreliable: a short page is the last one.
-	if len(reply.Elements) >= linkedInPage {
-		page.Next = strconv.Itoa(start + len(reply.Elements))
+	if len(reply.Elements) > 0 || reply.hasNext() {
+		page.Next = strconv.Itoa(start + linkedInPage)
 	}
 	return page, nil
 }
 
-// post omits drafts and dark ads.
+// linkedInPaging says whether a list goes on. A page may be short in the middle of a list, because
+// elements are withheld after the page was cut, and paging.total is unreliable: without a `next` link,
+// only an empty page is the last one.
+type linkedInPaging struct {
+	Paging maybe[struct {
+		Total count          `json:"total"`
+		Links list[pageLink] `json:"links"`
+	}] `json:"paging"`
+}
+
+type pageLink struct {
+	Rel text `json:"rel"`
+}
+
+func (p linkedInPaging) hasNext() bool {
+	return slices.Contains(p.Paging.v.Links, pageLink{Rel: "next"})
+}
+
+// post omits drafts and dark ads. Versions before 2026 report edited posts as PUBLISHED_EDITED.
 func (e linkedInPost) post() (Post, bool) {
 	id := string(e.ID)
-	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || (e.State != "" && e.State != "PUBLISHED") {
+	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || (e.State != "" && !strings.HasPrefix(string(e.State), "PUBLISHED")) {
 		return Post{}, false
 	}
 	p := Post{
@@ -120,10 +138,10 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		valid = append(valid, p)
 	}
 	r := liReading{linkedIn: l, reading: reading{t: t}, urn: urn}
-	for chunk := range slices.Chunk(valid, maxShares) {
-		reply, err := r.shares(ctx, "page_posts", postLists(chunk))
+	snaps, err := inParts(valid, maxShares, func(part []Post) ([]PostSnapshot, error) {
+		reply, err := r.shares(ctx, "page_posts", postLists(part))
 		if err != nil {
-			return out, err
+			return nil, err
 		}
 		byURN := map[string]shareElement{}
 		complete := reply.Elements.ok && !reply.truncated()
@@ -135,11 +153,13 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 			}
 			byURN[id] = e
 		}
-		for _, p := range chunk {
-			out = append(out, sharePost(p, byURN, complete))
+		read := make([]PostSnapshot, len(part))
+		for i, p := range part {
+			read[i] = sharePost(p, byURN, complete)
 		}
-	}
-	return out, nil
+		return read, nil
+	})
+	return append(out, snaps...), err
 }
 
 func postLists(posts []Post) string {

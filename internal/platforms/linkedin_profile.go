@@ -75,18 +75,20 @@ type memberFollowers struct {
 }
 
 func (r *liReading) profileFollowers(ctx context.Context) error {
-	return r.memberFollowers(ctx, "member_followers", "q=me", false)
+	return r.memberFollowers(ctx, "member_followers", "q=me", false, domain.MetricFollowers)
 }
 
 func (r *liReading) profileHistory(ctx context.Context) error {
 	query := "q=dateRange&dateRange=" + dateRange(r.days[0], r.days[1])
-	return r.snap.absorb(r.memberFollowers(ctx, "member_followers_days", query, true))
+	return r.memberFollowers(ctx, "member_followers_days", query, true)
 }
 
-func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily bool) error {
+func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily bool, names ...string) error {
 	const resource = "memberFollowersCount"
 	var reply memberFollowers
-	err := r.get(ctx, op, r.t, resource, query, &reply)
+	if err := r.get(ctx, op, r.t, resource, query, &reply); err != nil {
+		return r.absorb(err, names...)
+	}
 	for _, e := range reply.Elements {
 		if day := e.DateRange.day(); e.Followers.ok && daily == (day != "") {
 			r.add(domain.Figure{
@@ -94,7 +96,7 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 			})
 		}
 	}
-	return err
+	return nil
 }
 
 // mayReadAnalytics reports whether analytics should be requested. Without the LinkedIn product,
@@ -103,16 +105,17 @@ func (r *liReading) mayReadAnalytics() bool {
 	return r.unpermitted.allows("member_analytics", r.t.permissions(), resourceAnalytics)
 }
 
-// noteRefusedAnalytics reports whether the error means that the token may not read analytics, and
-// if so, records this. A 404 also means that the product was not granted.
-func (r *liReading) noteRefusedAnalytics(err error) bool {
-	class := ClassOf(err)
-	if class != ClassPermission && class != ClassNotFound {
-		return false
+// absorbAnalytics records that a metric was refused. A 404 also means that the product was not granted.
+// If two metrics are refused and none is read, the token may not read analytics: this is remembered.
+func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
+	if class := ClassOf(err); class == ClassPermission || class == ClassNotFound {
+		r.snap.miss(m.name, ReasonPermission, err.Error())
+		if r.analyticsRefused++; r.analyticsRefused > 1 && !r.analyticsRead {
+			r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
+			r.missAnalytics(err.Error())
+		}
 	}
-	r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
-	r.missAnalytics(err.Error())
-	return true
+	return r.absorb(err, m.name)
 }
 
 func (r *liReading) missAnalytics(detail string) {
@@ -135,14 +138,12 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	for _, m := range memberMetrics {
 		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", daily)
 		if err != nil {
-			if r.noteRefusedAnalytics(err) {
-				return nil
-			}
-			if hard := r.snap.absorb(err, m.name); hard != nil || ClassOf(err) == ClassThrottled {
+			if hard := r.absorbAnalytics(err, m); hard != nil || r.throttled() || !r.mayReadAnalytics() {
 				return hard
 			}
 			continue
 		}
+		r.analyticsRead = true
 		for day, value := range reply.days(m.query) {
 			r.add(domain.Figure{Name: m.name, Kind: domain.DayFlow, Value: value, Source: m.query, Day: day})
 			if m.name == domain.MetricLikes || m.name == domain.MetricComments || m.name == domain.MetricShares {
@@ -197,10 +198,7 @@ func (r *liReading) profileReach(ctx context.Context) error {
 	days := dateRange(end.AddDate(0, 0, -reachDays), end)
 	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+days)
 	if err != nil {
-		if r.noteRefusedAnalytics(err) {
-			return nil
-		}
-		return r.snap.absorb(err, domain.MetricReach)
+		return r.absorbAnalytics(err, memberReach)
 	}
 	if value := reply.total(memberReach.query); value.ok {
 		r.add(domain.Figure{

@@ -68,7 +68,7 @@ func TestLinkedInRanges(t *testing.T) {
 	require.Equal(t, simulator.FollowersAt(seed, me.ID, testNow), figure(t, snap, "followers", "", "").Value, "the current number is separate")
 }
 
-// A refused metric affects only itself. A token without the product costs one call an hour.
+// A refused metric affects only itself. A token without the product costs two calls an hour.
 func TestLinkedInAnalyticsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -80,7 +80,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	b.ops()
 
 	b.sim.SetTraps(domain.LinkedIn, me.ID, refused("memberCreatorPostAnalytics"))
-	for _, calls := range []int{2, 1, 1} {
+	for _, calls := range []int{3, 1, 1} {
 		snap = client.account(profileTarget(me))
 		require.True(t, hasFigure(snap, "followers"))
 		require.Equal(t, "permission", reasons(snap.Missing)["impressions"])
@@ -93,7 +93,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	require.Empty(t, snap.Missing)
 }
 
-// Paging by start and count: the short page is the last one, and there is no total.
+// Paging by start and count: without a `next` link, an empty page is the last one.
 func TestLinkedInPosts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -101,7 +101,7 @@ func TestLinkedInPosts(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	posts, pages := allPosts(t, client, pageTarget(page))
 	want := b.sim.Posts(domain.LinkedIn, page.ID, testNow)
-	require.Equal(t, 3, pages)
+	require.Equal(t, 4, pages)
 	require.Len(t, posts, len(want))
 	for i, p := range posts {
 		require.Equal(t, want[i].ID, p.ID)
@@ -234,7 +234,7 @@ func TestGoldenLinkedInPosts(t *testing.T) {
 	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
 		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: tgt + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
 		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: tgt + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
-	}}, page)
+	}, Next: "100"}, page)
 }
 
 // Saves of a profile's post take one call. The sample dates from 2026-11-21.
@@ -274,14 +274,14 @@ func namesOf(snap platforms.AccountSnapshot) map[string]string {
 	return names
 }
 
-// If names are refused, the figures remain under their URNs. A page asks once, three pages count
-// for all, and a day later names are requested again.
+// If names are refused, the figures remain under their URNs. Each page asks once, whatever the answers
+// to other pages were, and a day later names are requested again.
 func TestLinkedInPlacesRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	client := b.client(t, domain.LinkedIn)
 	var pages []platforms.Target
-	for n, calls := range []int{1, 1, 1, 0, 0} {
+	for n, calls := range []int{1, 1, 1, 1, 1} {
 		page := b.sim.Add(domain.LinkedIn, domain.LinkedInCompanyPage, simulator.Account{ID: strconv.Itoa(4000 + n), Traps: refused("geo")})
 		pages = append(pages, pageTarget(page))
 		for range 2 {

@@ -219,6 +219,10 @@ type Target struct {
 	// CountedBy is the LinkedIn member who owns the token: all calls with the token count against
 	// that member's quota. If it is empty, calls count against the account's quota.
 	CountedBy string
+
+	// SignedInAt is when the person signed in to obtain the token; zero: unknown. For some minutes
+	// after that, LinkedIn may treat the token like the person's previous one.
+	SignedInAt time.Time
 }
 
 // permissions identifies the account together with its token, for missing permissions: the token of

@@ -10,16 +10,14 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// After a metric was refused for accountsUntilRefusedForAll accounts, it is treated as retired for
-// all accounts. Meta retires a metric for all accounts, but a refusal for one unusual account must
-// not affect the others.
-const accountsUntilRefusedForAll = 3
+// singleFor is how long a refusal for one post waits for a second post that confirms it.
+const singleFor = RefusedFor
 
-// negativeCache remembers refused metrics, so that a known refusal costs no call.
+// negativeCache remembers refused metrics, so that a known refusal costs no call. What one account's
+// answers show is remembered for that account alone.
 type negativeCache struct {
-	ttl     time.Duration
-	now     func() time.Time
-	promote bool // whether accountsUntilRefusedForAll applies: not to missing permissions
+	ttl time.Duration
+	now func() time.Time
 
 	mu      sync.Mutex
 	refused map[string]map[string]refusal // by edge and metric, then by account
@@ -27,14 +25,14 @@ type negativeCache struct {
 
 type refusal struct {
 	until time.Time
-	post  string // the post for which the metric was refused; "" for a refusal that applies to all
+	post  string // the post for which the metric was refused; "" for a refusal that applies to all posts
 }
 
 // permissionTTL is short, because a person can get more rights on a page at any time.
 const permissionTTL = time.Hour
 
-func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
-	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]refusal{}}
+func newNegativeCache(ttl time.Duration, now func() time.Time) *negativeCache {
+	return &negativeCache{ttl: ttl, now: now, refused: map[string]map[string]refusal{}}
 }
 
 func (c *negativeCache) recordRefusal(edge, metric, account string) {
@@ -59,17 +57,7 @@ const sweepEvery = 1024
 func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, accounts := c.now(), c.refused[edge+"|"+metric]
-	if refusedHere := accounts[account].until.After(now); refusedHere || !c.promote {
-		return !refusedHere
-	}
-	live := 0
-	for _, r := range accounts {
-		if r.until.After(now) {
-			live++
-		}
-	}
-	return live < accountsUntilRefusedForAll
+	return !c.refused[edge+"|"+metric][account].until.After(c.now())
 }
 
 func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {

@@ -233,7 +233,7 @@ func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 	var reply struct {
 		Success flag `json:"success"`
 	}
-	query := f.withProof(url.Values{}, tokens.AccessToken)
+	query := f.signed(url.Values{}, tokens.AccessToken)
 	err := f.do(ctx, call{
 		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query),
 		token: tokens.AccessToken, detached: true,

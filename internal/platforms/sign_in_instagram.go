@@ -27,7 +27,7 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 		return Consent{}, err
 	}
 	token := string(short.AccessToken)
-	query := i.withProof(url.Values{
+	query := i.signed(url.Values{
 		"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token},
 	}, token)
 	long, err := i.tokenReply(ctx, call{

@@ -18,6 +18,10 @@ type AccountRequest struct {
 	// [domain.Stock] with a Day and belong in separate readings marked as backfilled. It requires
 	// Since.
 	Backfill bool
+	// SettledSince also requests the day flows that became final since then, because Facebook and
+	// Instagram change them for two days after the end of their day. If it is zero, or for other
+	// platforms, whose default range is longer, no more days are requested.
+	SettledSince time.Time
 	// Demographics also requests the audience breakdowns. They change slowly and cost additional
 	// calls, so one request per day is sufficient.
 	Demographics bool
@@ -34,6 +38,33 @@ func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (fi
 		end = first.AddDate(0, 0, 1)
 	}
 	return first, end
+}
+
+// edge returns the key under which the refusals of metrics are remembered. A metric that was refused
+// for the past may exist for the present.
+func (r AccountRequest) edge(name string) string {
+	if r.Backfill {
+		return name + "_history"
+	}
+	return name
+}
+
+const (
+	settlesAfter = 48 * time.Hour // after the end of a day
+	maxSettled   = 7              // days per request; each costs Instagram a call
+)
+
+// settledDays returns the days that became final since SettledSince, oldest first.
+func (r AccountRequest) settledDays(now time.Time, dayOf func(time.Time) time.Time) (days []time.Time) {
+	if r.SettledSince.IsZero() {
+		return nil
+	}
+	for end := dayOf(now.Add(-settlesAfter)); len(days) < maxSettled && end.Add(settlesAfter).After(r.SettledSince); {
+		end = end.AddDate(0, 0, -1)
+		days = append(days, end)
+	}
+	slices.Reverse(days)
+	return days
 }
 
 func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
@@ -129,22 +160,6 @@ func reasonOf(class Class) string {
 	}[class], ReasonError)
 }
 
-// absorb handles the error of one part of an account reading. If the whole reading must fail
-// (invalid token, blocked, canceled), it returns the error; otherwise, it records what is missing.
-func (s *AccountSnapshot) absorb(err error, names ...string) error {
-	e := asError(err)
-	if e == nil || e.Class == ClassReconnect || e.Class == ClassBlocked || e.cause != nil {
-		return err
-	}
-	for _, name := range names {
-		s.miss(name, reasonOf(e.Class), e.detail())
-	}
-	if e.Class == ClassThrottled || (e.Class == ClassRetry && s.Incomplete == nil) {
-		s.Incomplete = e
-	}
-	return nil
-}
-
 func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 	if len(values) > 0 {
 		s.Demographics = append(s.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
@@ -222,19 +237,21 @@ type row struct {
 // add returns an error about the account if no post was answered and too many failed. An answer that
 // says that a post does not exist or has no figures is an answer.
 func (r *row) add(snaps ...PostSnapshot) error {
+	var last *Error
 	for _, s := range snaps {
-		if s.Err == nil || s.Err.Class == ClassNotFound || s.Err.Class == ClassNoData {
+		switch {
+		case s.Err == nil, s.Err.Class == ClassNotFound, s.Err.Class == ClassNoData:
 			r.answered = true
-		} else if !Unsent(s.Err) {
-			r.failed++
-		}
-		if !r.answered && r.failed >= maxUnanswered {
-			e := *s.Err
-			e.About = AboutAccount
-			return &e
+		case !Unsent(s.Err):
+			r.failed, last = r.failed+1, s.Err
 		}
 	}
-	return nil
+	if r.answered || r.failed < maxUnanswered || last == nil {
+		return nil
+	}
+	e := *last
+	e.About = AboutAccount
+	return &e
 }
 
 type reading struct {
@@ -242,18 +259,74 @@ type reading struct {
 	req  AccountRequest
 	snap AccountSnapshot
 
-	index map[domain.Figure]int // index of a figure in snap; keys have Value 0
+	index    map[domain.Figure]int // index of a figure in snap; keys have Value 0
+	refusal  error                 // of the first part that was refused
+	refusals int                   // number of parts that were refused
 }
 
-// run runs the parts in order. It stops early if the quota is used up, because further calls would
-// be refused.
+// run reads the parts in order. A part that is refused does not affect the others. If nothing at all
+// was read, it returns the error of the first part. It stops early if the quota is used up, because
+// further calls would be refused.
 func (r *reading) run(ctx context.Context, parts ...func(context.Context) error) error {
 	for _, part := range parts {
-		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {
+		if r.throttled() {
 			break
 		}
 		if err := part(ctx); err != nil {
 			return err
+		}
+	}
+	if r.empty() {
+		return r.refusal
+	}
+	return nil
+}
+
+func (r *reading) throttled() bool {
+	return r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled
+}
+
+func (r *reading) empty() bool { return len(r.snap.Figures) == 0 && len(r.snap.Demographics) == 0 }
+
+// absorb records that a part of the account is missing, and why. It returns the error if the other
+// parts would fail too: the token, the account or our app is refused, the call was canceled, or
+// several parts failed and none was read.
+func (r *reading) absorb(err error, names ...string) error {
+	e := asError(err)
+	if e == nil || e.cause != nil || endsReading(e) {
+		return err
+	}
+	for _, name := range names {
+		r.snap.miss(name, reasonOf(e.Class), e.detail())
+	}
+	if e.Class == ClassThrottled || (e.Class == ClassRetry && r.snap.Incomplete == nil) {
+		r.snap.Incomplete = e
+	}
+	r.refusal, r.refusals = cmp.Or(r.refusal, err), r.refusals+1
+	if r.refusals >= maxUnanswered && r.empty() {
+		return r.refusal
+	}
+	return nil
+}
+
+func endsReading(e *Error) bool {
+	about := AboutOf(e)
+	return e.Class == ClassReconnect || e.Class == ClassBlocked ||
+		e.Class == ClassNotFound && about == AboutAccount ||
+		!e.Class.Repeats() && (about == AboutApp || about == AboutPlatform)
+}
+
+// each reads the same part for several days or values. After some failures in a row, it leaves the
+// rest for the next reading.
+func (r *reading) each(n int, read func(i int) error) error {
+	for i, failed := 0, 0; i < n && failed < maxUnanswered && !r.throttled(); i++ {
+		before := r.refusals
+		if err := read(i); err != nil {
+			return err
+		}
+		failed++
+		if r.refusals == before {
+			failed = 0
 		}
 	}
 	return nil

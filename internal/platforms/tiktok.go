@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -211,34 +210,33 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 	if err := k.needToken(op, t.AccessToken); err != nil {
 		return nil, err
 	}
-	var out []PostSnapshot
-	for chunk := range slices.Chunk(posts, maxTikTokVideos) {
-		ids := make([]string, len(chunk))
-		for i, p := range chunk {
+	return inParts(posts, maxTikTokVideos, func(part []Post) ([]PostSnapshot, error) {
+		ids := make([]string, len(part))
+		for i, p := range part {
 			ids[i] = p.ID
 		}
 		body := map[string]any{"filters": map[string]any{"video_ids": ids}}
 		var reply tikTokVideos
 		if err := k.do(ctx, k.request(op, t, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
-			return out, err
+			return nil, err
 		}
 		byID := map[string]tikTokVideo{}
 		for _, v := range reply.Data.Videos {
 			byID[string(v.ID)] = v
 		}
-		for _, p := range chunk {
-			v, ok := byID[p.ID]
-			if !ok {
-				out = append(out, PostSnapshot{Post: p, Err: &Error{
-					Class: ClassNotFound, Platform: k.platform, Op: op,
-					Message: "the video is unknown, private or belongs to another account",
-				}})
+		out := make([]PostSnapshot, len(part))
+		for i, p := range part {
+			if v, ok := byID[p.ID]; ok {
+				out[i] = v.snapshot(p)
 				continue
 			}
-			out = append(out, v.snapshot(p))
+			out[i] = PostSnapshot{Post: p, Err: &Error{
+				Class: ClassNotFound, Platform: k.platform, Op: op,
+				Message: "the video is unknown, private or belongs to another account",
+			}}
 		}
-	}
-	return out, nil
+		return out, nil
+	})
 }
 
 func (v tikTokVideo) snapshot(p Post) PostSnapshot {
