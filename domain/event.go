@@ -117,6 +117,7 @@ func NewRegistry() *Registry {
 	register[AccountRead](r)
 	register[PostRead](r)
 	register[PostRegistered](r)
+	register[PostsMerged](r)
 	register[AccountErased](r)
 	register[DirectoryAccount](r)
 	register[DirectoryUser](r)

@@ -256,6 +256,33 @@ func (e PostRegistered) Validate() error {
 		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
+// PostsMerged records that two ids are one post: a platform can report late that a video or a photo is
+// part of a post. The post then has one of the ids, and its figures count once. Erasures do not cover
+// it.
+type PostsMerged struct {
+	Tenant
+	Platform   Platform  `json:"p_id"`
+	ExternalID string    `json:"external_id"` // the id of the post
+	OtherID    string    `json:"other_id"`    // the other id, which no longer counts
+	Code       string    `json:"code"`        // what the other id names: "video", "photo" or "post"
+	MergedAt   time.Time `json:"merged_at"`   // UTC, whole microseconds
+}
+
+// EventType implements [Data].
+func (PostsMerged) EventType() string { return "metrics.posts_merged.v1" }
+
+// Captured returns the time at which the platform reported both ids.
+func (e PostsMerged) Captured() time.Time { return e.MergedAt }
+
+// Validate checks what a fold depends on.
+func (e PostsMerged) Validate() error {
+	if e.ExternalID == e.OtherID {
+		return fmt.Errorf("external_id and other_id are both %q", e.OtherID)
+	}
+	return cmp.Or(validateExternalID(e.ExternalID), validateExternalID(e.OtherID), checkLengths(e.Code),
+		validateReading(e.Tenant, e.Platform, e.MergedAt))
+}
+
 // validatePublished accepts all years that JSON can represent, because pages can backdate posts.
 func validatePublished(at *time.Time) error {
 	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {

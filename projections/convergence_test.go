@@ -304,9 +304,14 @@ func (d *drawing) metrics() {
 		}
 		return new(value + int64(d.pick(label, 9)))
 	}
-	switch d.pick("what", 6) {
+	post := []string{"p", "p", "q"}[d.pick("post", 3)]
+	switch d.pick("what", 7) {
 	case 0:
 		d.record(key, d.operator(key))
+	case 6:
+		d.record(key, domain.PostsMerged{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", OtherID: "q", Code: "video", MergedAt: hour,
+		})
 	case 5:
 		d.record(key, domain.AccountErased{ParentAccount: tenant.ParentAccount, SocialAccount: social, Platform: domain.Facebook, ErasedAt: hour})
 	case 1:
@@ -316,12 +321,12 @@ func (d *drawing) metrics() {
 		})
 	case 2:
 		d.record(key, domain.PostRegistered{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", Origin: domain.OriginMainApp,
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: domain.OriginMainApp,
 			RegisteredAt: hour, PostType: fmt.Sprint(value),
 		})
 	default:
 		d.record(key, domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", CapturedAt: hour,
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: hour,
 			GrowthEligible: value%3 > 0, GrowthWindow: "168h0m0s", FromZero: value%2 > 0,
 			Counts: domain.Counts{Likes: figure("likes"), Comments: figure("comments"), Shares: figure("shares")},
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // between answers a request instead of the simulator if fault returns a status.
@@ -85,6 +86,63 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 			}
 			require.Equal(t, 8, read(), "read again when they answer")
 			require.Empty(t, s.state(domain.FetchPosts, account).Reason)
+		})
+	}
+}
+
+// Two ids that turn out to be one post become one: it is read under one id, its figures count once from
+// the first reading on, and what was counted twice is withdrawn.
+func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		kind   string
+		listed bool // both ids, before the platform says that they are one post
+	}{
+		"a video that names its post later":          {platforms.TypeVideo, true},
+		"a photo that the main application has sent": {platforms.TypePhoto, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			post := platforms.Post{ID: "70_55", Type: test.kind, PublishedAt: fetchDay.Add(-2 * time.Hour)}
+			other := post
+			other.ID = "900"
+			list := []platforms.Post{other, post}
+			likes := int64(0)
+			client := &scripted{page: func(string) (platforms.PostsPage, error) { return platforms.PostsPage{Posts: list}, nil }}
+			client.reading = func(p platforms.Post) platforms.PostSnapshot {
+				return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(likes)}}
+			}
+			s := newFetchStage(t, client.use)
+			page := s.connect(domain.Facebook, 0)
+			if !test.listed {
+				list = nil
+				s.registerPost(page, "900", post.PublishedAt)
+			}
+			round := func() {
+				likes += 10
+				require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
+				s.clock.advance(halfDay)
+			}
+			round()
+			round()
+			post.SameAs = "900"
+			list = []platforms.Post{post}
+			round()
+			round()
+			require.Equal(t, []string{"70_55"}, column[string](s, `select external_id from tSPosts where social_account_id = $1`, page.ID))
+			require.LessOrEqual(t, client.asked["900"], 3, "the other id is no longer read")
+			merged := logged[domain.PostsMerged](s, domain.TopicMetrics)
+			require.Len(t, merged, 1)
+			require.Equal(t, "900", merged[0].OtherID)
+			require.Equal(t, test.kind, merged[0].Code)
+			require.Equal(t, 30, s.number(`select sum(likes) from post_gains where social_account_id = $1`, page.ID), "once, from the first reading on")
+			require.Equal(t, 30, s.number(`select sum(glikes) from post_daily where social_account_id = $1`, page.ID))
+			require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id = '900'`))
+
+			s.registerPost(page, "900") // again, by the main application
+			round()
+			require.Equal(t, 1, s.registered(page))
+			require.Len(t, logged[domain.PostsMerged](s, domain.TopicMetrics), 1)
 		})
 	}
 }

@@ -137,7 +137,7 @@ func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostList
 // noted that, because a section that does not report the other id comes after the one that does.
 func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
-		return l.known[p.ID] || l.known[p.SameAs]
+		return l.known[p.ID] || l.known[p.SameAs] && !readAsPost(p)
 	}
 	return l.known[p.ID] || l.f.notes.stored[p.ID].Class == sameAsAnother
 }
@@ -173,6 +173,10 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		known := l.isKnown(post) || repeated || l.met[post.SameAs]
 		reassigned := l.reassigned[post.ID] && !repeated
 		l.met[post.ID] = true
+		if post.SameAs != "" && l.known[post.SameAs] && (l.known[post.ID] || readAsPost(post)) && !repeated {
+			add(post, l.merge(post), false)
+			l.f.notes.note(post.SameAs, sameAsAnother, l.clock())
+		}
 		if known && !reassigned && post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
 			l.f.notes.note(post.ID, sameAsAnother, l.clock())
 		}
@@ -188,6 +192,19 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 			l.fresh = append(l.fresh, found[i])
 		}
 	})
+}
+
+// readAsPost reports whether a post is read under its own id although it was registered under
+// another: Facebook has no insights of the photo of a post.
+func readAsPost(p platforms.Post) bool { return p.Type == platforms.TypePhoto }
+
+// merge records that a post was registered under two ids, which were read separately.
+func (l *postListing) merge(p platforms.Post) domain.PostsMerged {
+	return domain.PostsMerged{
+		Tenant: l.f.Tenant, Platform: l.f.Platform, ExternalID: p.ID, OtherID: p.SameAs,
+		Code:     cmp.Or(map[string]string{platforms.TypePhoto: "photo", platforms.TypePost: "post"}[p.Type], "video"),
+		MergedAt: l.clock(),
+	}
 }
 
 // maxPostText, in bytes, is four times the longest text of any platform. The log could refuse a

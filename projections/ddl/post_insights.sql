@@ -183,6 +183,26 @@ create table post_erasures (
   erased_at         timestamptz not null
 );
 
+-- Pairs of ids that are one post, for example those of a Facebook video and of its post. One of them
+-- counts; see post_merged_readings.
+create table post_merges (
+  social_account_id bigint      not null,
+  external_id       text        not null, -- the other id
+  merged_into       text        not null, -- the id of the post
+  parent_account    text        not null,
+  account_id        text        not null,
+  member_id         bigint      not null,
+  p_id              smallint    not null,
+  code              text        not null, -- what the other id names: video, photo or post
+  merged_at         timestamptz not null,
+  event_id          text        not null
+);
+
+-- All readings of the ids of merged posts that do not count, without their steps. The readings before
+-- the first one of the id that counts are also in tSPostInsights, under that id; the others do not
+-- count.
+create table post_merged_readings (like tSPostInsights);
+
 -- +keys
 
 alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
@@ -205,3 +225,7 @@ alter table post_gains add primary key (social_account_id, quarter, parent_accou
 create index post_gains_tenant on post_gains (parent_account, quarter);
 
 alter table post_erasures add primary key (social_account_id, parent_account);
+
+alter table post_merges add primary key (social_account_id, parent_account, external_id, merged_into);
+
+alter table post_merged_readings add primary key (social_account_id, external_id, parent_account, captured_at);

@@ -112,6 +112,8 @@ func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
 		return data.Tenant, data.CapturedAt
 	case domain.PostRegistered:
 		return data.Tenant, data.RegisteredAt
+	case domain.PostsMerged:
+		return data.Tenant, data.MergedAt
 	default:
 		panic(fmt.Sprintf("%T has no capture time", data))
 	}
@@ -120,6 +122,9 @@ func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
 // remaining returns the events that no erasure covers, by the plain definition.
 func remaining(events, erased []fold.Event) []fold.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool {
+		if _, merge := ev.Data.(domain.PostsMerged); merge {
+			return false
+		}
 		tenant, at := captureOf(ev)
 		return slices.ContainsFunc(erased, func(x fold.Event) bool {
 			e, ok := x.Data.(domain.AccountErased)

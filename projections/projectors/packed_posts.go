@@ -119,13 +119,35 @@ func (p *packedPosts) add(r *reading) {
 const unpackedTogether = 16 << 10
 
 // each unpacks the series in key order, several at a time, without erased readings. Each series is
-// sorted, contains each instant once, and includes the steps.
-func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
+// sorted, contains each instant once, and includes the steps. The ids of a merged post are one
+// series; the readings of the ids that do not count are added to others.
+func (p *packedPosts) each(
+	erased erasures, roots map[agencyPost]agencyPost, others *[]*reading,
+) iter.Seq[[][]*reading] {
 	return func(yield func([][]*reading) bool) {
 		var together [][]*reading
-		readings := 0
+		readings, merged := 0, map[agencyPost]map[agencyPost][]*reading{}
+		for key, root := range roots {
+			if p.series[key] == nil {
+				continue
+			}
+			if merged[root] == nil {
+				merged[root] = map[agencyPost][]*reading{}
+			}
+			merged[root][key] = p.unpack(key, erased.until(accountSeries{key.account, key.parent}))
+		}
 		for _, key := range slices.SortedFunc(maps.Keys(p.series), agencyPost.compare) {
-			if series := p.unpack(key, erased.until(accountSeries{key.account, key.parent})); len(series) > 0 {
+			series, ids := []*reading(nil), merged[roots[key]]
+			switch _, ofMerged := roots[key]; {
+			case !ofMerged:
+				series = p.unpack(key, erased.until(accountSeries{key.account, key.parent}))
+			case ids != nil:
+				var rest []*reading
+				series, rest = countedReadings(roots[key], ids)
+				*others = append(*others, rest...)
+				delete(merged, roots[key])
+			}
+			if takeSteps(series); len(series) > 0 {
 				together, readings = append(together, series), readings+len(series)
 			}
 			if readings >= unpackedTogether {
@@ -148,12 +170,14 @@ func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading)
 	slices.SortFunc(series, func(a, b *reading) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID))
 	})
-	series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
+	return slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
+}
+
+func takeSteps(series []*reading) {
 	var w stepper
 	for _, r := range series {
 		w.step(r)
 	}
-	return series
 }
 
 func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking) *reading {

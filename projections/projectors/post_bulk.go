@@ -26,6 +26,8 @@ func (f *postFold) Copy(ctx context.Context, into write.CopyTarget, last bool) e
 	for _, p := range f.posts {
 		p.changed = true
 	}
+	roots := counting(f.merges.applied)
+	f.mergePosts(roots)
 	posts, err := f.changedPosts()
 	if err == nil {
 		err = postsTable.Copy(ctx, into, slices.Values(posts))
@@ -34,10 +36,17 @@ func (f *postFold) Copy(ctx context.Context, into write.CopyTarget, last bool) e
 		err = postErasures.Copy(ctx, into, slices.Values(f.erased.applied.rows()))
 	}
 	var gains accountGains
-	for series := range f.packed.each(f.erased) {
+	var others []*reading
+	for series := range f.packed.each(f.erased, roots, &others) {
 		if err == nil {
 			err = copySeries(ctx, into, series, &gains)
 		}
+	}
+	if err == nil {
+		err = mergedReadings.Copy(ctx, into, slices.Values(others))
+	}
+	if err == nil {
+		err = postMerges.Copy(ctx, into, slices.Values(f.merges.rows()))
 	}
 	if err != nil {
 		return err

@@ -101,9 +101,14 @@ func gainKeyValues(k gainKey) []any {
 }
 
 // queueGains queues the changes of the batch: for each changed reading, it subtracts the old gain
-// and adds the new one.
-func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
+// and adds the new one. before are stored readings that are written again as new ones, if they still
+// count.
+func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading) {
 	gains, abandoned := gainFold{}, map[gainKey]bool{}
+	for _, r := range before {
+		gains.add(r, -1)
+		abandoned[keyOfGain(r)] = true
+	}
 	for _, s := range all {
 		for _, r := range s.readings {
 			if !r.changed() {

@@ -14,15 +14,19 @@ import (
 // same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
 // readings with earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 10 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
-		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType(),
+		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),
+		domain.AccountErased{}.EventType(),
 	},
-	Tables: []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"},
+	Tables: []string{
+		"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures", "post_merges",
+		"post_merged_readings",
+	},
 	Begin: func(int) fold.Fold {
 		return &postFold{
-			erased: newErasures(), want: map[agencyPost][]*wantedRead{},
+			erased: newErasures(), merges: newMerges(), want: map[agencyPost][]*wantedRead{},
 			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
 		}
 	},
@@ -31,12 +35,14 @@ var PostInsights = fold.Projector{
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
-	erased erasures
-	want   map[agencyPost][]*wantedRead // the readings of the batch
-	days   []seriesDay                  // of the readings in want
-	series map[agencyPost]*series
-	posts  map[tenantPost]*post
-	packed *packedPosts // only in a bulk fold
+	erased  erasures
+	merges  merges
+	touched []agencyPost                 // the posts of the batch
+	want    map[agencyPost][]*wantedRead // the readings of the batch
+	days    []seriesDay                  // of the readings in want
+	series  map[agencyPost]*series
+	posts   map[tenantPost]*post
+	packed  *packedPosts // only in a bulk fold
 }
 
 type wantedRead struct {
@@ -58,6 +64,9 @@ func (f *postFold) Apply(ev fold.Event) error {
 	case domain.AccountErased:
 		f.erased.applied.note(data)
 		return nil
+	case domain.PostsMerged:
+		note(f.merges.applied, merge{data, ev.Envelope.ID})
+		return indexable(ev.Envelope.ID)
 	case domain.PostRegistered:
 		if !f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
 			f.register(data, ev.Envelope.ID)

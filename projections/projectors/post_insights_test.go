@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +46,8 @@ func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) 
 	return list
 }
 
-// drawPostEvents draws readings that collide: few posts and instants, moving pages, and gaps.
+// drawPostEvents draws readings that collide: few posts and instants, moving pages, gaps, and in some
+// draws merged posts.
 func drawPostEvents(t *rapid.T) []fold.Event {
 	gaps := rapid.SampledFrom([]int{0, 1, 3, 5}).Draw(t, "gaps") // of six
 	figures := rapid.IntRange(1, 7).Draw(t, "figures")
@@ -54,6 +56,10 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 			return nil
 		}
 		return new(rapid.Int64Range(0, 20).Draw(t, label))
+	}
+	posts, merges := 1, rapid.Bool().Draw(t, "merges")
+	if merges {
+		posts = 2
 	}
 	n := rapid.IntRange(1, 25).Draw(t, "events")
 	events := make([]fold.Event, 0, n)
@@ -67,12 +73,19 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 		case 2:
 			tenant.MemberID = 8
 		}
-		post := fmt.Sprintf("p%d", rapid.IntRange(0, 1).Draw(t, "post")/rapid.IntRange(1, 2).Draw(t, "of one"))
+		post := fmt.Sprintf("p%d", rapid.IntRange(0, posts).Draw(t, "post")/rapid.IntRange(1, 2).Draw(t, "of one"))
 		// Some in one quarter of an hour, some on one day, some days apart.
 		at := day0.Add(rapid.SampledFrom([]time.Duration{
 			0, 10 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 26 * time.Hour, 27 * time.Hour, 100 * time.Hour,
 		}).Draw(t, "at"))
-		if rapid.IntRange(0, 7).Draw(t, "kind") == 0 {
+		kind := rapid.IntRange(0, 7).Draw(t, "kind")
+		if other := fmt.Sprintf("p%d", rapid.IntRange(0, posts).Draw(t, "other")); merges && kind == 1 && other != post {
+			events = append(events, foldtest.Event(fmt.Sprintf("m%02d", i), domain.PostsMerged{
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, OtherID: other, Code: "video", MergedAt: spelling(t, at),
+			}))
+			continue
+		}
+		if kind == 0 {
 			category := rapid.Int64Range(1, 3).Draw(t, "category")
 			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
 			events = append(events, foldtest.Event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
@@ -149,6 +162,7 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawPostEvents(t)
 		requireAnyOrder(t, db, projectors.PostInsights, events)
+		events = asMerged(events)
 		requireSteps(t, db, events)
 		last := map[registeredPost]time.Time{}
 		for _, ev := range events {
@@ -174,6 +188,68 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		}
 		require.Equal(t, newer, readNewer(t, db))
 	})
+}
+
+// asMerged returns the events that count, under the ids that count, by the plain definition: ids are
+// one post if merges connect them; the id that counts is named as no other's, or is the least.
+func asMerged(events []fold.Event) (counted []fold.Event) {
+	type id struct{ parent, external string }
+	group, named := map[id][]id{}, map[id]bool{}
+	groupOf := func(k id) []id {
+		if group[k] == nil {
+			group[k] = []id{k}
+		}
+		return group[k]
+	}
+	for _, ev := range events {
+		if m, ok := ev.Data.(domain.PostsMerged); ok {
+			post, other := id{m.ParentAccount, m.ExternalID}, id{m.ParentAccount, m.OtherID}
+			named[other] = true
+			all := append(slices.Clone(groupOf(post)), groupOf(other)...)
+			for _, k := range all {
+				group[k] = all
+			}
+		}
+	}
+	root := func(k id) id {
+		return slices.MinFunc(groupOf(k), func(a, b id) int {
+			if named[a] != named[b] {
+				return map[bool]int{false: -1, true: 1}[named[a]]
+			}
+			return strings.Compare(a.external, b.external)
+		})
+	}
+	first := map[id]time.Time{} // the first reading of each id
+	for _, ev := range events {
+		if r, ok := ev.Data.(domain.PostRead); ok {
+			k := id{r.ParentAccount, r.ExternalID}
+			if at := r.CapturedAt.UTC().Truncate(time.Microsecond); first[k].IsZero() || at.Before(first[k]) {
+				first[k] = at
+			}
+		}
+	}
+	for _, ev := range events {
+		switch data := ev.Data.(type) {
+		case domain.PostsMerged:
+			continue
+		case domain.PostRegistered:
+			data.ExternalID = root(id{data.ParentAccount, data.ExternalID}).external
+			ev.Data = data
+		case domain.PostRead:
+			k := id{data.ParentAccount, data.ExternalID}
+			at, top := data.CapturedAt.UTC().Truncate(time.Microsecond), root(k)
+			if slices.ContainsFunc(groupOf(k), func(o id) bool {
+				precedes := o == top || k != top && o.external < k.external
+				return o != k && precedes && !first[o].IsZero() && !at.Before(first[o])
+			}) {
+				continue
+			}
+			data.ExternalID = top.external
+			ev.Data = data
+		}
+		counted = append(counted, ev)
+	}
+	return counted
 }
 
 // foldedBy folds events in batches of these sizes, in turn, into empty tables.

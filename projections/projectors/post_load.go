@@ -3,6 +3,7 @@ package projectors
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,11 +29,16 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 			data.CapturedAt = instant(data.CapturedAt)
 			key := agencyPost{data.SocialAccount, data.ExternalID, data.ParentAccount}
 			f.want[key] = append(f.want[key], &wantedRead{data, ev.Envelope.ID})
+			f.touched = append(f.touched, key)
 		case domain.PostRegistered:
 			registered = append(registered, data)
+			f.touched = append(f.touched, agencyPost{data.SocialAccount, data.ExternalID, data.ParentAccount})
+		case domain.PostsMerged:
+			f.touched = append(f.touched, agencyPost{data.SocialAccount, data.ExternalID, data.ParentAccount})
 		}
 	}
 	f.erased.queueLoad(first, "post_erasures", events)
+	f.merges.queueLoad(first, events)
 	f.queueErasedPosts(first)
 	f.queuePosts(first, registered)
 	f.queueDays(first)
@@ -179,7 +185,7 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 // these days up to the end of the effect: the next reading and, for each figure of the late
 // reading, the next reading that has the figure.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
-	if err := f.loadErased(ctx, tx); err != nil {
+	if err := errors.Join(f.loadErased(ctx, tx), f.loadMerged(ctx, tx)); err != nil {
 		return err
 	}
 	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {

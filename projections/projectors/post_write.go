@@ -25,18 +25,25 @@ func readingValues(r *reading) []any {
 
 const engagementColumnTypes = `, engagement bigint, engagement_partial boolean, `
 
-var postReadings = write.NewTable("tSPostInsights", readingColumnTypes+engagementColumnTypes+stepColumnTypes,
-	write.ReplaceRow("social_account_id, external_id, parent_account, captured_at", ""),
-	func(r *reading) []any {
-		return append(readingValues(r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
-			r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views,
-			r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
-	})
+var postReadings, mergedReadings = newReadingsTable("tSPostInsights"), newReadingsTable("post_merged_readings")
+
+func newReadingsTable(name string) write.Table[*reading] {
+	return write.NewTable(name, readingColumnTypes+engagementColumnTypes+stepColumnTypes,
+		write.ReplaceRow("social_account_id, external_id, parent_account, captured_at", ""),
+		func(r *reading) []any {
+			return append(readingValues(r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
+				r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views,
+				r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
+		})
+}
 
 // Write implements [fold.Fold]. Rows are written in key order, which is the order of the indexes.
 // Large sets of new rows are copied to the server while the other rows are computed.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	if err := f.eraseStored(ctx, tx, last); err != nil {
+		return err
+	}
+	if err := f.rewriteMerged(ctx, tx, last); err != nil {
 		return err
 	}
 	copying := write.NewCopies(ctx, tx)
@@ -76,7 +83,7 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	postDaily.Queue(last, otherDays)
 	queueGone(last, staleDays)
 	queueMonths(last, days, staleDays)
-	queueGains(last, f.series)
+	queueGains(last, f.series, f.merges.before)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 		     d as (delete from tSPostInsights), f as (delete from post_daily), r as (delete from post_months),
 		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
 		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), q2 as (delete from account_erasures),
-		     q3 as (delete from post_erasures), l as (delete from members),
+		     q3 as (delete from post_erasures), q4 as (delete from post_merges), q5 as (delete from post_merged_readings), l as (delete from members),
 		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
 		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
 		delete from operations_trail`)

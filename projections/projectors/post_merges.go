@@ -1,0 +1,168 @@
+package projectors
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// A platform can report late that two ids are one post. Of the ids of a merged post, one counts: its
+// readings, and those of the other ids before its first. All readings of the other ids are stored
+// in post_merged_readings, so that the rows depend only on the set of events. Erasures do not cover
+// merges, because a later reading of the other id must not count again.
+
+// mergedPair is a merge: two ids of one post.
+type mergedPair struct{ other, post agencyPost }
+
+type merge struct {
+	domain.PostsMerged
+	EventID string
+}
+
+// merges contains the merges of the accounts of a batch, by origin as in [erasures], and the posts
+// whose readings and rows were loaded, because events of the batch affect them.
+type merges struct {
+	requested, stored, applied map[mergedPair]merge
+	loaded                     map[agencyPost]bool
+	before                     []*reading // stored readings of these posts
+}
+
+func newMerges() merges {
+	return merges{
+		map[mergedPair]merge{}, map[mergedPair]merge{}, map[mergedPair]merge{}, map[agencyPost]bool{}, nil,
+	}
+}
+
+// note keeps the earliest merge of a pair.
+func note(all map[mergedPair]merge, m merge) {
+	m.MergedAt = instant(m.MergedAt)
+	key := mergedPair{
+		agencyPost{m.SocialAccount, m.OtherID, m.ParentAccount}, agencyPost{m.SocialAccount, m.ExternalID, m.ParentAccount},
+	}
+	if known, ok := all[key]; !ok || later(known.MergedAt, known.EventID, m.MergedAt, m.EventID) {
+		all[key] = m
+	}
+}
+
+// counting returns, for each id of a merged post, the id that counts: the first of the ids that no
+// merge names as another's or, if there is none, of all ids.
+func counting(sources ...map[mergedPair]merge) map[agencyPost]agencyPost {
+	parent, replaced := map[agencyPost]agencyPost{}, map[agencyPost]bool{}
+	find := func(key agencyPost) agencyPost {
+		for next, ok := parent[key]; ok && next != key; next, ok = parent[key] {
+			key = next
+		}
+		return key
+	}
+	for _, pairs := range sources {
+		for pair := range pairs {
+			replaced[pair.other] = true
+			for _, key := range []agencyPost{pair.other, pair.post} {
+				parent[key] = cmp.Or(parent[key], key)
+			}
+			parent[find(pair.other)] = find(pair.post)
+		}
+	}
+	first := map[agencyPost]agencyPost{}
+	for key := range parent {
+		known, ok := first[find(key)]
+		if !ok || replaced[known] && !replaced[key] || replaced[known] == replaced[key] && key.compare(known) < 0 {
+			first[find(key)] = key
+		}
+	}
+	roots := make(map[agencyPost]agencyPost, len(parent))
+	for key := range parent {
+		roots[key] = first[find(key)]
+	}
+	return roots
+}
+
+func (m *merges) queueLoad(batch *pgx.Batch, events []fold.Event) {
+	accounts := map[int64]bool{}
+	for _, ev := range events {
+		switch data := ev.Data.(type) {
+		case domain.PostsMerged:
+			note(m.requested, merge{data, ev.Envelope.ID})
+			accounts[data.SocialAccount] = true
+		case domain.PostRead:
+			accounts[data.SocialAccount] = true
+		case domain.PostRegistered:
+			accounts[data.SocialAccount] = true
+		case domain.AccountErased:
+			accounts[data.SocialAccount] = true
+		}
+	}
+	if len(accounts) == 0 {
+		return
+	}
+	batch.Queue(`select `+mergeColumns+` from post_merges where social_account_id = any($1)`,
+		slices.Sorted(maps.Keys(accounts))).Query(func(rows pgx.Rows) error {
+		var r merge
+		into := []any{
+			&r.SocialAccount, &r.OtherID, &r.ExternalID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.Platform, &r.Code,
+			&r.MergedAt, &r.EventID,
+		}
+		_, err := pgx.ForEachRow(rows, into, func() error {
+			note(m.stored, r)
+			return nil
+		})
+		return err
+	})
+}
+
+const mergeColumns = `social_account_id, external_id, merged_into, parent_account, account_id, member_id, p_id, code,
+	merged_at, event_id`
+
+var postMerges = write.NewTable("post_merges",
+	`social_account_id bigint, external_id text, merged_into text, parent_account text, account_id text, member_id bigint,
+	 p_id smallint, code text, merged_at timestamptz, event_id text`,
+	write.ReplaceRow("social_account_id, parent_account, external_id, merged_into", ""),
+	func(m merge) []any {
+		return []any{
+			m.SocialAccount, m.OtherID, m.ExternalID, m.ParentAccount, m.AccountID, m.MemberID, int16(m.Platform), m.Code,
+			m.MergedAt, m.EventID,
+		}
+	})
+
+// rows returns the merges that replace stored ones or are new.
+func (m *merges) rows() (rows []merge) {
+	for key, now := range m.applied {
+		if before, ok := m.stored[key]; !ok || later(before.MergedAt, before.EventID, now.MergedAt, now.EventID) {
+			rows = append(rows, now)
+		}
+	}
+	slices.SortFunc(rows, func(a, b merge) int {
+		return cmp.Or(cmp.Compare(a.SocialAccount, b.SocialAccount), cmp.Compare(a.ParentAccount, b.ParentAccount),
+			cmp.Compare(a.OtherID, b.OtherID), cmp.Compare(a.ExternalID, b.ExternalID))
+	})
+	return rows
+}
+
+// countedReadings returns the readings that count of a post with several ids, and all readings of
+// the ids that do not.
+func countedReadings(root agencyPost, ids map[agencyPost][]*reading) (counted, others []*reading) {
+	counted = ids[root]
+	for _, key := range slices.SortedFunc(maps.Keys(ids), agencyPost.compare) {
+		if key == root {
+			continue
+		}
+		var earlier []*reading
+		for _, r := range ids[key] {
+			r.postStep = postStep{}
+			others = append(others, r)
+			if len(counted) == 0 || r.at.Before(counted[0].at) {
+				r = new(*r)
+				r.external = root.external
+				earlier = append(earlier, r)
+			}
+		}
+		counted = append(earlier, counted...)
+	}
+	return counted, others
+}

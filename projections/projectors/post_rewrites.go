@@ -1,0 +1,242 @@
+package projectors
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+var postErasures = newErasuresTable("post_erasures")
+
+// An erasure is rare, and it changes the gains of all later readings. Therefore its batch loads the
+// remaining readings of the account, deletes all rows of the account, and writes the remaining
+// readings as new ones.
+
+func (f *postFold) queueErasedPosts(batch *pgx.Batch) {
+	if requested := f.erased.requested; len(requested) > 0 {
+		batch.Queue(`select `+postColumns+` from tSPosts t join `+erasedKeys+` on `+ofErased, requested.keys()...).
+			Query(f.scanPosts)
+	}
+}
+
+// loadErased loads the remaining readings of the accounts that have an erasure in the batch.
+func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
+	erased := f.erased.later(f.erased.requested)
+	if len(erased) == 0 {
+		return nil
+	}
+	isErased := func(key agencyPost) bool {
+		_, ok := erased[accountSeries{key.account, key.parent}]
+		return ok
+	}
+	f.drop(isErased)
+	_, err := f.loadWhole(ctx, tx, ` join `+erasedKeys+` using (social_account_id, parent_account)
+		where t.captured_at >= k.erased_at`, erased.keys())
+	return err
+}
+
+// eraseStored deletes all rows of the accounts that the batch erases. If an erasure was not
+// applied, it discards the loaded series of the account, whose rows stay unchanged.
+func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	erased := f.erased.later(f.erased.applied)
+	for key := range f.erased.later(f.erased.requested) {
+		if _, applied := erased[key]; !applied {
+			maps.DeleteFunc(f.series, func(post agencyPost, _ *series) bool {
+				return post.account == key.account && post.parent == key.parent
+			})
+		}
+	}
+	if len(erased) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	for _, table := range []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_merged_readings"} {
+		batch.Queue(`delete from `+table+` t using `+erasedKeys+` where `+ofErased, erased.keys()...)
+	}
+	if err := write.Send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("delete erased rows: %w", err)
+	}
+	postErasures.Queue(last, erased.rows())
+	return nil
+}
+
+// erasePosts removes erased registrations from posts. The earliest registration is then unknown,
+// and is replaced by the earliest of the last registrations of each origin.
+func (f *postFold) erasePosts() {
+	erased := f.erased.later(f.erased.applied)
+	for key, p := range f.posts {
+		account := accountSeries{key.account, key.parent}
+		until := f.erased.until(account)
+		if until.IsZero() {
+			continue
+		}
+		_, now := erased[account]
+		p.changed = p.changed || now
+		for _, slot := range []**registration{&p.listing, &p.mainApp} {
+			if *slot != nil && instant((*slot).RegisteredAt).Before(until) {
+				*slot = nil
+			}
+		}
+		if p.listing == nil && p.mainApp == nil {
+			delete(f.posts, key)
+			continue
+		}
+		p.last = instant(p.newest().RegisteredAt)
+		p.first = p.last
+		for _, slot := range []*registration{p.listing, p.mainApp} {
+			if slot != nil && instant(slot.RegisteredAt).Before(p.first) {
+				p.first = instant(slot.RegisteredAt)
+			}
+		}
+	}
+}
+
+// loadMerged loads the posts, and all readings, of the merged posts that the batch affects. Their
+// rows are written again, because a merge, or a reading of one id, can change those of another.
+func (f *postFold) loadMerged(ctx context.Context, tx pgx.Tx) error {
+	roots, affected := counting(f.merges.stored, f.merges.requested), map[agencyPost]bool{}
+	for _, key := range f.touched {
+		if root, merged := roots[key]; merged {
+			affected[root] = true
+		}
+	}
+	var keys []agencyPost
+	for key, root := range roots {
+		account := accountSeries{key.account, key.parent}
+		if _, erased := f.erased.later(f.erased.requested)[account]; affected[root] && !erased {
+			f.merges.loaded[key] = true
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	f.drop(func(key agencyPost) bool { return f.merges.loaded[key] })
+	args := write.Arrays(keys, func(key agencyPost) []any { return []any{key.account, key.external, key.parent} })
+	rows, err := tx.Query(ctx, `select `+postColumns+` from tSPosts t`+withKeys, args...)
+	if err == nil {
+		err = f.scanPosts(rows)
+	}
+	if err != nil {
+		return fmt.Errorf("read merged posts: %w", err)
+	}
+	f.merges.before, err = f.loadWhole(ctx, tx, withKeys, args)
+	return err
+}
+
+const withKeys = ` join unnest($1::bigint[], $2::text[], $3::text[])
+	as k(social_account_id, external_id, parent_account) using (social_account_id, external_id, parent_account)`
+
+// drop removes what was loaded, or is to be loaded, for some series.
+func (f *postFold) drop(dropped func(agencyPost) bool) {
+	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return dropped(key) })
+	f.days = slices.DeleteFunc(f.days, func(d seriesDay) bool { return dropped(d.agencyPost) })
+	maps.DeleteFunc(f.want, func(key agencyPost, _ []*wantedRead) bool { return dropped(key) })
+}
+
+// loadWhole loads complete series, under the ids with which they were read, and returns the stored
+// readings with their steps.
+func (f *postFold) loadWhole(ctx context.Context, tx pgx.Tx, which string, args []any) (stored []*reading, err error) {
+	rows, err := tx.Query(ctx, `select `+wholeColumns+`, true from post_merged_readings t`+which+`
+		union all select `+wholeColumns+`, false from tSPostInsights t`+which, args...)
+	type read struct {
+		accountSeries
+		at      time.Time
+		eventID string
+	}
+	ofOtherIDs := map[read]bool{}
+	keyOf := func(r *reading) read {
+		return read{accountSeries{r.SocialAccount, r.ParentAccount}, r.at, r.eventID}
+	}
+	if err == nil {
+		err = f.scanWhole(rows, func(s *series, r *reading, merged bool) {
+			if merged {
+				ofOtherIDs[keyOf(r)] = true
+				s.add(r)
+			} else {
+				stored = append(stored, r)
+			}
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read whole series: %w", err)
+	}
+	for _, r := range stored {
+		if !ofOtherIDs[keyOf(r)] {
+			f.seriesOf(r).add(new(*r))
+		}
+	}
+	return stored, nil
+}
+
+// merge gives the readings of merged posts the id that counts. It returns the readings of the other
+// ids, without steps.
+func (f *postFold) merge(roots map[agencyPost]agencyPost) (others []*reading) {
+	byRoot := map[agencyPost]map[agencyPost][]*reading{}
+	for key, s := range f.series {
+		if root, merged := roots[key]; merged {
+			if byRoot[root] == nil {
+				byRoot[root] = map[agencyPost][]*reading{}
+			}
+			byRoot[root][key] = s.readings
+			delete(f.series, key)
+		}
+	}
+	for root, ids := range byRoot {
+		counted, rest := countedReadings(root, ids)
+		f.series[root] = &series{readings: counted}
+		others = append(others, rest...)
+	}
+	return others
+}
+
+// mergePosts adds the registrations of the other ids to the post that counts.
+func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
+	for key, p := range f.posts {
+		p.changed = p.changed || f.merges.loaded[key.agencyPost]
+		root, merged := roots[key.agencyPost]
+		if !merged || root == key.agencyPost {
+			continue
+		}
+		delete(f.posts, key)
+		for _, r := range []*registration{p.listing, p.mainApp} {
+			if r != nil {
+				r.ExternalID = root.external
+				f.register(r.PostRegistered, r.EventID)
+			}
+		}
+		into := f.posts[tenantPost{root, key.sub}]
+		if p.first.Before(into.first) {
+			into.first = p.first
+		}
+	}
+}
+
+// rewriteMerged deletes the rows of the loaded posts, merges posts and readings, and queues the rows
+// about merges. The posts and readings that count are written as new ones.
+func (f *postFold) rewriteMerged(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+	roots := counting(f.merges.stored, f.merges.applied)
+	if len(f.merges.loaded) > 0 {
+		args := write.Arrays(slices.Collect(maps.Keys(f.merges.loaded)), func(key agencyPost) []any {
+			return []any{key.account, key.external, key.parent}
+		})
+		var batch pgx.Batch
+		for _, table := range []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_merged_readings"} {
+			batch.Queue(`delete from `+table+` p using unnest($1::bigint[], $2::text[], $3::text[])
+				as k(social_account_id, external_id, parent_account) where `+ofSeries, args...)
+		}
+		if err := write.Send(ctx, tx, &batch); err != nil {
+			return fmt.Errorf("delete the rows of merged posts: %w", err)
+		}
+	}
+	f.mergePosts(roots)
+	mergedReadings.Queue(last, f.merge(roots))
+	postMerges.Queue(last, f.merges.rows())
+	return nil
+}
