@@ -148,8 +148,8 @@ var (
 	}
 	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of the member with this id.", Example: 7}
 	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by its id.", Example: 70}
-	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, case-insensitive."}
-	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application."}
+	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, ignoring case in every script."}
+	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application, ignoring case."}
 	paramUserActive = Param{
 		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
 		Text: "Only active (true) or inactive (false) users.",

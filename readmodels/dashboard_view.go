@@ -174,7 +174,7 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 		       (select max(login_at) from sessions s where s.user_id = u.id)
 		from users u join accounts a on a.id = u.account_id
 		where u.id = any($1) and u.account_id = any($2) and u.active and a.parent_account = $3
-		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
+		order by u.name `+ByName+`, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 }
 
 // usersNotShown returns the users on the list that [listedUsers] excludes.

@@ -74,14 +74,14 @@ func TestUsers(t *testing.T) {
 		return ids
 	}
 	whole := wholeAgency
-	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, directory.UsersQuery{}), "by name, without gaps between pages")
+	require.Equal(t, []string{"4", "2", "3", "1"}, names(whole, directory.UsersQuery{}), "by name, without gaps between pages")
 	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, directory.UsersQuery{}))
 	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, directory.UsersQuery{}))
 	require.Equal(t, []string{"3"}, names(whole, directory.UsersQuery{Search: "0%@"}), "pattern characters are literal")
 	require.Equal(t, []string{"2", "3"}, names(whole, directory.UsersQuery{Search: "ANN"}))
 	require.Equal(t, []string{"1"}, names(whole, directory.UsersQuery{Role: "admin"}))
 	require.Equal(t, []string{"2", "1"}, names(whole, directory.UsersQuery{Active: new(true)}), "a user with a pending password reset is not active")
-	require.Equal(t, []string{"3", "4"}, names(whole, directory.UsersQuery{Active: new(false)}))
+	require.Equal(t, []string{"4", "3"}, names(whole, directory.UsersQuery{Active: new(false)}))
 
 	user := func(n int) directory.User {
 		got, err := entities.User(t.Context(), whole, directory.UsersQuery{}, entityUser(n))
@@ -537,4 +537,32 @@ func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes
 	secrets, err := vault.NewSecrets(pool, keys)
 	require.NoError(t, err)
 	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), times))
+}
+
+// The directory refuses a second person with an address exactly if the two could not be told apart
+// when one of them signs in.
+func TestOneAddressIsOnePerson(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	people, lookup := directory.People{Pool: log.DB.ReadOnly}, directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}
+	for i, email := range []string{"Müller@example.com", "mike@example.com", "ΧΡΗΣΤΟΣ@example.com"} {
+		log.Put(t, domain.DirectoryUser{ID: entityUser(20 + i), AccountID: agencyA, Name: email, Email: email, Active: true})
+	}
+	for address, user := range map[string]string{
+		"Müller@example.com": entityUser(20), "MÜLLER@EXAMPLE.com": entityUser(20), "mu\u0308ller@example.com": entityUser(20),
+		"Mike@example.com": entityUser(21), "χρηστος@example.com": entityUser(22),
+		"muller@example.com": "", "mueller@example.com": "", "müller": "", "m%@example.com": "", "": "",
+		"mıke@example.com": "", "mİke@example.com": "", "MİKE@example.com": "", // other letters: another person's address
+	} {
+		found, err := people.ActiveByEmail(t.Context(), address)
+		require.NoError(t, err)
+		taken, err := lookup.HasEmail(t.Context(), agencyA, address)
+		require.NoError(t, err)
+		require.Equal(t, user != "", taken, address)
+		if user == "" {
+			require.Empty(t, found, address)
+			continue
+		}
+		require.Equal(t, []string{user}, found, address)
+	}
 }

@@ -6934,7 +6934,7 @@ export interface components {
          * @example post_insights
          */
         ProjectionInPath: string;
-        /** @description Part of the name or email address, case-insensitive. */
+        /** @description Part of the name or email address, ignoring case in every script. */
         Q: string;
         /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
         Q2: string;
@@ -7184,7 +7184,7 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or email address, case-insensitive. */
+                /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only active (true) or inactive (false) accounts. */
                 active?: "true" | "false";
@@ -8473,7 +8473,7 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or email address, case-insensitive. */
+                /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
             };
             header?: never;
@@ -8835,7 +8835,7 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or email address, case-insensitive. */
+                /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only clients with (true) or without (false) a dashboard. */
                 exists?: "true" | "false";
@@ -9154,7 +9154,7 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or email address, case-insensitive. */
+                /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only active (true) or inactive (false) members. */
                 active?: "true" | "false";
@@ -12300,9 +12300,9 @@ export interface operations {
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
-                /** @description Part of the name or email address, case-insensitive. */
+                /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
-                /** @description Only users with this role, as named by the main application. */
+                /** @description Only users with this role, as named by the main application, ignoring case. */
                 role?: string;
                 /** @description Only active (true) or inactive (false) users. */
                 active?: "true" | "false";

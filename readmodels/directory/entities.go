@@ -60,9 +60,10 @@ func (e Entities) Accounts(
 			return `
 				select id, row_id, name, email, phone, address, parent_account is null, active from accounts
 				where (parent_account = $1 or id = $1) and ($2::text[] is null or id = any($2))
-				  and ($3 = '' or name ilike $3 or email ilike $3) and ($4::boolean is null or active = $4)
-				  and ($6 = '' or (name collate "C", id collate "C") > ($5, $6))
-				order by name collate "C", id collate "C" limit $7`,
+				  and ($3 = '' or ` + readmodels.Named("name", "$3") + ` or ` + readmodels.Named("email", "$3") + `)
+				  and ($4::boolean is null or active = $4)
+				  and ($6 = '' or (name ` + readmodels.ByName + `, id collate "C") > ($5, $6))
+				order by name ` + readmodels.ByName + `, id collate "C" limit $7`,
 				[]any{
 					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active,
 					after.Name, after.ID, limit,
@@ -95,8 +96,9 @@ func (e Entities) Categories(
 		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
 				select id, name from tDefaultCategories
-				where ($1 = '' or name ilike $1) and ($3::bigint = 0 or (name collate "C", id) > ($2, $3))
-				order by name collate "C", id limit $4`,
+				where ($1 = '' or ` + readmodels.Named("name", "$1") + `)
+				  and ($3::bigint = 0 or (name ` + readmodels.ByName + `, id) > ($2, $3))
+				order by name ` + readmodels.ByName + `, id limit $4`,
 				[]any{readmodels.Containing(q.Search), after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Category],
@@ -159,12 +161,13 @@ func usersPage(scope readmodels.Scope, q UsersQuery, id string) readmodels.PageQ
 				       (select max(login_at) from sessions s where s.user_id = u.id)
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
-				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4)
-				  and ($5 = '' or u.role = $5)
+				  and ($3 = '' or u.id = $3)
+				  and ($4 = '' or ` + readmodels.Named("u.name", "$4") + ` or ` + readmodels.Named("u.email", "$4") + `)
+				  and ($5 = '' or ` + readmodels.Same("u.role", "$5") + `)
 				  and ($6::boolean is null or (u.active and not u.reset_pending) = $6)
 				  and (not $7 or ` + ofOpenDashboard + `)
-				  and ($9 = '' or (u.name collate "C", u.id collate "C") > ($8, $9))
-				order by u.name collate "C", u.id collate "C" limit $10`,
+				  and ($9 = '' or (u.name ` + readmodels.ByName + `, u.id collate "C") > ($8, $9))
+				order by u.name ` + readmodels.ByName + `, u.id collate "C" limit $10`,
 				[]any{
 					scope.ParentAccount, scope.Accounts, id, readmodels.Containing(q.Search), q.Role, q.Active,
 					q.OfDashboards, after.Name, after.ID, limit,
@@ -227,9 +230,10 @@ func (e Entities) Members(
 				left join users u on u.id = m.user_id and u.account_id = m.account_id
 				  and (not $9 or ` + ofOpenDashboard + `)
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or m.account_id = any($2))
-				  and ($3 = '' or m.name ilike $3 or u.email ilike $3) and ($4::boolean is null or m.active = $4)
-				  and ($5 = '' or m.user_id = $5) and ($7::bigint = 0 or (m.name collate "C", m.id) > ($6, $7))
-				order by m.name collate "C", m.id limit $8`,
+				  and ($3 = '' or ` + readmodels.Named("m.name", "$3") + ` or ` + readmodels.Named("u.email", "$3") + `)
+				  and ($4::boolean is null or m.active = $4) and ($5 = '' or m.user_id = $5)
+				  and ($7::bigint = 0 or (m.name ` + readmodels.ByName + `, m.id) > ($6, $7))
+				order by m.name ` + readmodels.ByName + `, m.id limit $8`,
 				[]any{
 					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, q.User,
 					after.Name, after.ID, limit, q.OfDashboards,
@@ -306,10 +310,10 @@ func (e Entities) Dashboards(
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
 				where (` + readmodels.NotAClient + ` or ` + readmodels.OpensDashboard + `)
-				  and ($4 = '' or c.name ilike $4 or a.email ilike $4)
+				  and ($4 = '' or ` + readmodels.Named("c.name", "$4") + ` or ` + readmodels.Named("a.email", "$4") + `)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
-				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
-				order by c.name collate "C", c.id collate "C" limit $8`,
+				  and ($7 = '' or (c.name ` + readmodels.ByName + `, c.id collate "C") > ($6, $7))
+				order by c.name ` + readmodels.ByName + `, c.id collate "C" limit $8`,
 				[]any{
 					scope.ParentAccount, q.ClientAccount, q.ClientUser, readmodels.Containing(q.Search), q.Exists,
 					after.Name, after.ID, limit,

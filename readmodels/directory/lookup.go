@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Lookup reads directory entities by key, from all agencies, as they were received.
@@ -113,7 +114,7 @@ func (e Lookup) HasAccount(ctx context.Context, agency, account string) (bool, e
 func (e Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
-		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email),
+		where u.active and `+readmodels.SameAddress("u.email", "$2")+` and $1 in (a.id, a.parent_account) limit 1`, agency, email),
 		"look for an email address")
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // People finds everything that the directory has about one person, for erasures, exports and
@@ -141,9 +142,8 @@ func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 }
 
 // ActiveByEmail returns the ids of the active users, of all agencies, that have an email address,
-// given in lower case. It returns at most two, because two users already make the address
-// ambiguous. Only ASCII letters are compared case-insensitively.
+// ignoring case. It returns at most two, because two users already make the address ambiguous.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	return pg.List(ctx, p.Pool, "look for the user of an email address", pgx.RowTo[string],
-		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
+		`select id from users where active and `+readmodels.SameAddress("email", "$1")+` order by id limit 2`, email)
 }

@@ -240,7 +240,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	var err error
 	staff.Users, err = pg.List(ctx, tx, "read staff", scan, `
 		select id, name, count(*) over () from users where account_id = $1 and active and $2 in ('', id)
-		  order by name collate "C", id limit $3`,
+		  order by name `+readmodels.ByName+`, id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
 	return staff, err
 }

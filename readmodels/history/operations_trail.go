@@ -75,7 +75,7 @@ func (h *History) Reads(
 				left join (users u join accounts a on a.id = u.account_id
 				  and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
 				where t.parent_account = @parent and starts_with(t.event_type, @prefix)
-				  and (@actor = '' or t.actor = @actor or u.name ilike @called)
+				  and (@actor = '' or t.actor = @actor or ` + readmodels.Named("u.name", "@called") + `)
 				  and (@from::timestamptz is null or t.time >= @from) and (@to::timestamptz is null or t.time < @to)
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,

@@ -258,8 +258,8 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 		if _, isID := domain.HexID(text); !isID && text != "" {
 			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id
-				  where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
-				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
+				  where (a.id = $1 or a.parent_account = $1) and `+readmodels.Named("u.name", "$2")+`
+				union all select id from accounts where parent_account = $1 and `+readmodels.Named("name", "$2")+` and $3`,
 				q.ParentAccount, readmodels.Containing(text), name == "named")
 			if err != nil {
 				return err
