@@ -188,7 +188,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 
 		status, text := sight().signsIn("stella")
 		require.Equal(t, http.StatusOK, status, text)
-		require.Contains(t, text, "agency · Agency")
+		require.Contains(t, text, "agency · <bdi>Agency</bdi>")
 		_, text = sight().signsIn("cleo")
 		require.Contains(t, text, "Cleo")
 		require.Contains(t, text, "client")
@@ -266,7 +266,7 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		require.NoError(t, err)
 		stella := sight()
 		require.Contains(t, stella.opens(path, nil), "Stella")
-		require.Contains(t, stella.opens(path, url.Values{}), "agency · Agency")
+		require.Contains(t, stella.opens(path, url.Values{}), "agency · <bdi>Agency</bdi>")
 		status, _ := sight().shows(path, url.Values{})
 		require.Equal(t, http.StatusNotFound, status, "it can be used once")
 		require.Contains(t, stella.opens("/console/history?q=dashboard:"+signInClient, nil), "Own Client")
@@ -280,7 +280,7 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		require.Contains(t, text, "client")
 
 		nora := sight()
-		require.Contains(t, nora.opens(stella.makesLink(signInNora), url.Values{}), "agency · Agency")
+		require.Contains(t, nora.opens(stella.makesLink(signInNora), url.Values{}), "agency · <bdi>Agency</bdi>")
 		for user, why := range map[string]string{
 			signInNora: "has signed in before", signInStaff: "has signed in before", signInColleague: "a sign-in link would not work",
 		} {
