@@ -9,8 +9,9 @@
 //   - Errors say what to do, but not which check of the signature failed.
 //   - If keys cannot be reloaded from a URL, the last ones stay in use: a withdrawn key is
 //     accepted until the next successful load.
+//   - A key that is not usable does not affect the other keys of its set.
 //
-// It may import only api and domain of this module.
+// It may import only api, domain and internal/jwks of this module.
 //
 // # Non-obvious
 //

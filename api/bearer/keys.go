@@ -22,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/jwks"
 )
 
 // Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately,
@@ -93,7 +94,7 @@ func openURL(ctx context.Context, c Config) (keyfunc.Keyfunc, error) {
 func keyClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+	return &http.Client{Transport: jwks.Transport{RoundTripper: transport, Decode: checkKey}, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
 		if next.URL.Host != first.Host || next.URL.Scheme != first.Scheme || len(via) > maxKeyRedirects {
 			return fmt.Errorf("the URL redirects to %s://%s; configure that URL if it is correct", next.URL.Scheme, next.URL.Host)
@@ -157,7 +158,7 @@ func matching(keys []verifyKey, kid, algorithm string) (any, error) {
 func parseKeys(raw []byte) (keys []verifyKey, err error) {
 	if json.Valid(raw) {
 		var document jwkset.JWKSMarshal
-		if err := json.Unmarshal(raw, &document); err != nil {
+		if err := json.Unmarshal(jwks.Understood(raw, checkKey), &document); err != nil {
 			return nil, fmt.Errorf("read JWKS: %w", err)
 		}
 		all, err := document.JWKSlice()
@@ -169,24 +170,40 @@ func parseKeys(raw []byte) (keys []verifyKey, err error) {
 		}
 		return keys, nil
 	}
+	unusable := errors.New("read keys: the file is neither JWKS nor PEM")
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
 		var key any
 		if key, err = jwt.ParseRSAPublicKeyFromPEM(pem.EncodeToMemory(block)); err != nil {
 			key, err = jwt.ParseECPublicKeyFromPEM(pem.EncodeToMemory(block))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read keys: a PEM block has the type %q; use public keys or certificates only: %w", block.Type, err)
+		switch {
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"): // it must not be here at all
+			return nil, fmt.Errorf("read keys: a PEM block has the type %q; use public keys or certificates only", block.Type)
+		case err != nil:
+			unusable = fmt.Errorf("read keys: a PEM block has the type %q; use public keys or certificates only: %w", block.Type, err)
+		case algorithmOf(key) == "":
+			unusable = fmt.Errorf("read keys: unsupported key %T; use RSA keys of at least %d bits (RS256) or P-256 keys (ES256)", key, minRSABits)
+		default:
+			keys = append(keys, verifyKey{algorithm: algorithmOf(key), key: key})
 		}
-		algorithm := algorithmOf(key)
-		if algorithm == "" {
-			return nil, fmt.Errorf("read keys: unsupported key %T; use RSA keys of at least %d bits (RS256) or P-256 keys (ES256)", key, minRSABits)
-		}
-		keys = append(keys, verifyKey{algorithm: algorithm, key: key})
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("read keys: the file is neither JWKS nor PEM")
+		return nil, unusable
 	}
 	return keys, nil
+}
+
+// checkKey returns an error if a key of a set is not usable.
+func checkKey(raw []byte) error {
+	var key jwkset.JWKMarshal
+	if err := json.Unmarshal(raw, &key); err != nil {
+		return err
+	}
+	jwk, err := jwkset.NewJWKFromMarshal(key, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
+	if err == nil && len(usable([]jwkset.JWK{jwk})) == 0 {
+		err = errors.New("not a public key for signatures")
+	}
+	return err
 }
 
 // usable returns the public keys of a set for verifying signatures. It drops private keys, secrets,

@@ -83,6 +83,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: "api/bearer", Forbid: []string{"internal", "commands", "readmodels", "api/console", "api/mount"}, Direct: true,
+			Allow:   []string{"internal/jwks"},
 			Because: "a token is judged by its keys and claims alone",
 		},
 		{
