@@ -33,7 +33,7 @@ type SignInSession struct {
 	// Way is how the user signed in: link, provider, token, or demo.
 	Way        string    `json:"way"`
 	SignedInAt time.Time `json:"signed_in_at"` // Time of the sign-in, UTC.
-	SeenAt     time.Time `json:"seen_at"`      // Time of the last request, to the minute, UTC.
+	SeenAt     time.Time `json:"seen_at"`      // Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
 	EndsAt     time.Time `json:"ends_at"`      // When the session expires, regardless of activity, UTC.
 }
 

@@ -32,6 +32,7 @@ const (
 	ActionParkedSkipped      OperatorAction = "parked.skipped"
 	ActionPersonExported     OperatorAction = "person.exported"   // a person's data was written to a file
 	ActionSignInLinkMade     OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
+	ActionSignInLinked       OperatorAction = "sign_in.linked"    // a user was linked to a subject of the identity provider
 	ActionSignInUnlinked     OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
 	ActionLogRestored        OperatorAction = "log.restored"      // the records before this one come from a backup
 	ActionPersonErased       OperatorAction = "person.erased"     // all data of a person was erased

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
 )
 
 // View is the data of a page.
@@ -34,6 +36,11 @@ func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
 
 // SetPatience sets the time limit of pages and forms.
 func (c *Console) SetPatience(d time.Duration) { c.patience = d }
+
+// OwnerOf identifies the visitor for whom a form was drawn.
+func OwnerOf(user, account string) string {
+	return ownerOf(api.Principal{UserID: user, AccountID: account})
+}
 
 // Assets are the addresses of styles and scripts.
 func Assets() []string { return slices.Collect(maps.Keys(assets)) }

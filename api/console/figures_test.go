@@ -39,7 +39,7 @@ func TestTheStreamOfFigures(t *testing.T) {
 	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
 
-	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
+	require.Equal(t, http.StatusUnauthorized, s.browser().get("/console/stream?account="+bakery).Code)
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
 }
 
@@ -217,7 +217,7 @@ func TestALetterReplacesAMissingPicture(t *testing.T) {
 	b.get("/console/pictures/70:p").says(http.StatusServiceUnavailable, "Not now.")
 
 	require.Equal(t, http.StatusForbidden, s.signedIn("auditor").get("/console/pictures/70:p").Code)
-	s.browser().get("/console/pictures/70:p").leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/pictures/70:p"))
+	require.Equal(t, http.StatusUnauthorized, s.browser().get("/console/pictures/70:p").Code)
 }
 
 // A price of 50000 is 50,000 yen, but 500 euros: the decimals are those of the currency.

@@ -1,16 +1,49 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/hex"
 	"errors"
+	"regexp"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // maxForm is the maximum size of a form, in bytes. A board's form can contain thousands of people,
 // each once as shown and once as submitted.
 const maxForm = 1 << 20
+
+// ownerField is the hidden field with the [ownerOf] the visitor for whom a form was drawn. Another
+// person may have signed in in another tab since then, and must not act with that form.
+const ownerField = "drawn_for"
+
+// ownerOf identifies a person in an account. It does not depend on the session: a form still works
+// after the same person has signed in again.
+func ownerOf(p api.Principal) string {
+	return hex.EncodeToString(Digest(p.UserID + "\x00" + p.AccountID)[:16])
+}
+
+// postForm matches the start tag of a form that changes something. It cannot match text that people
+// have entered, because angle brackets in text are escaped.
+var postForm = regexp.MustCompile(`<form\b[^>]*\bmethod="post"[^>]*>`)
+
+// withOwner adds the owner to each form of a page that changes something, except a submitted form
+// that the page offers again: it has its owner already.
+func withOwner(v *visit, body []byte) []byte {
+	if v.who.UserID == "" {
+		return body
+	}
+	field := `<input type="hidden" name="` + ownerField + `" value="` + ownerOf(v.who) + `">`
+	return postForm.ReplaceAllFunc(body, func(form []byte) []byte {
+		if bytes.Contains(form, []byte(" data-refilled ")) {
+			return form
+		}
+		return append(form[:len(form):len(form)], field...)
+	})
+}
 
 type formFaults struct {
 	Said   string            // about the form as a whole

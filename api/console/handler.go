@@ -170,6 +170,7 @@ type visit struct {
 	who      api.Principal    // zero: the visitor is not signed in
 	me       *directory.Me    // the response of /api/me; nil: the visitor is not signed in
 	viewedAs *impersonation   // the client user whom the visitor views the page as; nil: none
+	refilled bool             // the error page offers the submitted form again
 }
 
 func (c *Console) serve(p page) http.HandlerFunc {
@@ -235,14 +236,24 @@ func (v *visit) open() (view, error) {
 		v.form = v.r.PostForm
 	}
 	signedIn, err := authenticate(v)
+	given := v.form.Get(ownerField) // public pages also have forms for visitors who are not signed in
 	switch {
+	case v.form != nil && v.who.UserID != "" && given != ownerOf(v.who) && (given != "" || !v.page.public):
+		v.refilled = true
+		return nil, errAnotherPerson
 	case v.page.public && (err == nil || v.session.ID != ""): // sign out even if the API cannot check the session
 	case err != nil:
 		return nil, err
-	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
-		return v.signInAddress(v.r.URL.RequestURI()), nil
-	case !signedIn:
+	case !signedIn && v.form != nil:
+		v.refilled = true
 		return nil, errSignedOut
+	case !signedIn && v.page.isFile():
+		return nil, errNoFile
+	case !signedIn:
+		return v.signInAddress(v.r.URL.RequestURI()), nil
+	}
+	if v.page.signsIn && !keepsCookies(v) {
+		return nil, errNoCookie
 	}
 	if len(v.page.roles) > 0 && !v.who.Roles.Has(v.page.roles...) {
 		return nil, errWrongRole

@@ -132,7 +132,7 @@ func (v *visit) write(status int, shown view) int {
 	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaHTML)
 		w.WriteHeader(status)
-		_, _ = w.Write(v.withPrefix(body))
+		_, _ = w.Write(v.withPrefix(withOwner(v, body)))
 	})).ServeHTTP(v.w, v.r)
 	return status
 }

@@ -14,11 +14,18 @@ import (
 type page struct {
 	pattern string     // [http.ServeMux] pattern with a method
 	public  bool       // the page does not require signing in
+	signsIn bool       // the form signs in, so the browser must keep cookies
 	roles   []api.Role // nil: everyone who is signed in. The API also checks roles
 	nav     string     // its name in the navigation bar; "": not in the bar
 	scope   string     // scope that a client user needs to see it in the bar; "": none
 	views   []view     // zero values of all views that open may return, for the test that renders every page
 	open    opener
+}
+
+// isFile reports whether the page is a download, a picture or a stream. A program receives it, so it
+// is never answered with another page.
+func (p page) isFile() bool {
+	return !p.public && len(p.views) == 0 && strings.HasPrefix(p.pattern, "GET ")
 }
 
 type opener = func(*visit) (view, error)
@@ -67,6 +74,8 @@ func row(pattern string, roles []api.Role, open opener, views ...view) page {
 func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; return p }
 
 func (p page) forAnyone() page { p.public = true; return p }
+
+func (p page) signingIn() page { p.signsIn = true; return p }
 
 // ofClient returns an opener for pages of the client in the address. It finds only clients of the
 // visitor's agency.
@@ -127,8 +136,7 @@ func (c *Console) allPages() []page {
 		row("GET /access/export", auditors, openAccessExport),
 		row("GET /people/{id}", auditors, openPerson, personView{}),
 		row("GET /people/{id}/sign-in", staff, personSignIn, personSignInView{}),
-		row("POST /people/{id}/sign-in", staff, makeSignInLink, personSignInView{}),
-		row("GET /people/{id}/sign-in/made", staff, madeSignInLink, linkMadeView{}),
+		row("POST /people/{id}/sign-in", staff, makeSignInLink, personSignInView{}, linkMadeView{}),
 		row("POST /people/{id}/sign-in/end", staff, endPersonsSession),
 		row("GET /verify", auditors, openVerify, verifyView{}).inBar("Verify", ""),
 		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return forwarded("/api/audit/bundle"), nil }),
@@ -147,11 +155,11 @@ func (c *Console) allPages() []page {
 	}
 	return append(all,
 		row("GET /sign-in", nil, signInPage, signInView{}).forAnyone(),
-		row("POST /sign-in/demo", nil, continueAs).forAnyone(),
-		row("POST /sign-in/token", nil, useToken).forAnyone(),
-		row("POST /sign-in/first", nil, createFirstAgency, signInView{}).forAnyone(),
+		row("POST /sign-in/demo", nil, continueAs).forAnyone().signingIn(),
+		row("POST /sign-in/token", nil, useToken).forAnyone().signingIn(),
+		row("POST /sign-in/first", nil, createFirstAgency, signInView{}).forAnyone().signingIn(),
 		row("GET /link/{secret}", nil, linkPage, linkFollowView{}).forAnyone(),
-		row("POST /link/{secret}", nil, useLink).forAnyone(),
+		row("POST /link/{secret}", nil, useLink).forAnyone().signingIn(),
 		row("POST /sign-out", nil, signOut).forAnyone(),
 		row("GET /sessions", nil, openSessions, sessionsView{}),
 		row("POST /sessions", nil, endSession),

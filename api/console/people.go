@@ -171,9 +171,9 @@ func showColleagues(v *visit, entered invitation) (view, error) {
 	users, meta, err := getMeta[[]directory.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {peopleOnAPage}})
 	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
-	added := takeCookie(v, madeCookie)
+	added := v.r.URL.Query().Get("added")
 	for _, u := range users {
-		if u.ID == added {
+		if u.ID == added && !entered.Faults.Any() {
 			shown.Added = &u
 		}
 	}
@@ -188,6 +188,5 @@ func inviteColleague(v *visit) (view, error) {
 	if made == "" {
 		return showColleagues(v, entered)
 	}
-	setCookie(v.w, madeCookie, made, 60)
-	return redirect(colleaguesPath), nil
+	return redirect(colleaguesPath + "?" + url.Values{"added": {made}}.Encode()), nil
 }

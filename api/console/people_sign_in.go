@@ -1,8 +1,6 @@
 package console
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -93,20 +91,7 @@ type linkMadeView struct {
 	Made api.SignInLink
 }
 
-// madeCookie is the name of the cookie that passes the result of a form to the page that shows it.
-// Reloading that page neither repeats the action nor shows the result again.
-const madeCookie = "__Host-lb_link_made"
-
-// takeCookie deletes a cookie and returns its value, or "" if the browser did not send it.
-func takeCookie(v *visit, cookie string) string {
-	cookies := v.r.CookiesNamed(cookie)
-	if len(cookies) == 0 {
-		return ""
-	}
-	setCookie(v.w, cookie, "", -1)
-	return cookies[0].Value
-}
-
+// makeSignInLink shows the link in its response only: neither a cookie nor the database keeps it.
 func makeSignInLink(v *visit) (view, error) {
 	id := url.PathEscape(v.r.PathValue("id"))
 	validFor := v.form.Get("valid_for")
@@ -119,23 +104,11 @@ func makeSignInLink(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := json.Marshal(made)
-	setCookie(v.w, madeCookie, base64.RawURLEncoding.EncodeToString(shown), 60)
-	return redirect(peoplePath + id + "/sign-in/made"), err
-}
-
-func madeSignInLink(v *visit) (view, error) {
-	person, err := get[directory.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
-	if err != nil {
-		return nil, err
+	person, err := get[directory.User](v, "/api/users/"+id, nil)
+	if err != nil { // the link is shown only here
+		person = directory.User{ID: made.UserID}
 	}
-	shown := linkMadeView{User: person}
-	raw, _ := base64.RawURLEncoding.DecodeString(takeCookie(v, madeCookie))
-	_ = json.Unmarshal(raw, &shown.Made) // sent by the browser; an unreadable value shows no link
-	if shown.Made.UserID != person.ID {
-		return redirect(peoplePath + person.ID + "/sign-in"), nil
-	}
-	return shown, nil
+	return linkMadeView{User: person, Made: made}, nil
 }
 
 func endPersonsSession(v *visit) (view, error) {

@@ -26,6 +26,13 @@ var (
 	errSignedOut = domain.NewError(domain.CodeUnauthenticated,
 		"You are no longer signed in. Nothing was done, and this page keeps what you entered. "+
 			"Sign in on the page that the link below opens in a new tab, then come back and submit the form again.")
+	errAnotherPerson = domain.NewError(domain.CodeConflict, "nothing was saved")
+	errNoFile        = domain.NewError(domain.CodeUnauthenticated,
+		"You are not signed in, so nothing was sent. Sign in to the console, then try again.")
+	errNoCookie = domain.NewError(domain.CodeUnprocessable,
+		"Your browser did not keep the cookie of this page, so it would not stay signed in. Nothing was used up. "+
+			"Browsers keep such a cookie only over HTTPS: open this service at its address that begins with https://. "+
+			"If the address already begins with https://, allow cookies for this site, go back, reload the page and try again.")
 	errNoFigures = domain.NewError(domain.CodeForbidden,
 		"Your agency shows no figures on this board. If you expected figures, ask your agency.")
 	errForm = domain.NewError(domain.CodeInvalid,
@@ -39,7 +46,7 @@ type errorView struct {
 	SignedIn  bool
 	SignIn    string
 	Here      string     // address that Form was sent to; "": no form is offered again
-	Form      url.Values // the form of a visitor who is no longer signed in
+	Form      url.Values // the submitted form, if it can be submitted again after signing in
 }
 
 var headings = map[domain.Code]string{
@@ -75,19 +82,39 @@ func (v *visit) refuse(err error) int {
 	if errors.Is(why, signInRefusals[refusalLink]) {
 		heading = "Sign-in link no longer valid"
 	}
+	if why == errNoCookie {
+		heading = "You cannot sign in here"
+	}
+	if why == errAnotherPerson {
+		heading = "Another person is signed in"
+		said = "You are now signed in as " + v.nameOfVisitor() + "; nothing was saved. This form was opened for " +
+			"another person. To submit it as that person, open the start page in a new tab with the link below, " +
+			"sign out there, and sign in as that person. Then come back and submit the form again."
+	}
 	if strings.HasPrefix(v.r.URL.Path, streamPath) && api.CanReconnect(why.Code) {
 		stream.RetryLater(v.w, 0, said)
 		return http.StatusOK
 	}
-	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
+	v.w.Header().Del("Content-Disposition") // errors are no downloads
+	if v.page.isFile() && v.me == nil {
+		http.Error(v.w, said, api.StatusOf(why.Code))
+		return api.StatusOf(why.Code)
+	}
 	shown := errorView{
 		Heading: heading, Said: said,
 		RequestID: why.RequestID, SignedIn: v.me != nil, SignIn: string(v.signInAddress(v.formPage())),
 	}
-	if why == errSignedOut {
+	if v.refilled {
 		shown.Here, shown.Form = v.r.URL.RequestURI(), v.form
 	}
 	return v.write(api.StatusOf(why.Code), shown)
+}
+
+func (v *visit) nameOfVisitor() string {
+	if v.me == nil || v.me.User == nil {
+		return v.who.UserID
+	}
+	return foreign(v.me.User.Name, v.who.UserID)
 }
 
 // formPage returns the address of the page whose form was submitted, or "" if it is unknown. The

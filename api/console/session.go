@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,9 +40,11 @@ type Sessions interface {
 	// On an error there is no record and no session, and the link remains valid. The error has code
 	// [domain.CodeNotFound] if the link is unknown, used or expired.
 	Begin(ctx context.Context, s identity.Session, digest, link []byte) error
-	// Find returns the session with the digest, and stores now as the time of its last activity.
-	// The error has code [domain.CodeNotFound] if no such session is valid at now.
+	// Find returns the session with the digest. The error has code [domain.CodeNotFound] if no such
+	// session is valid at now.
 	Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error)
+	// Seen stores now as the time of the last activity of the session with the digest.
+	Seen(ctx context.Context, digest []byte, now time.Time) error
 	// Of returns a person's sessions that are valid at now, newest first.
 	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
 	// End ends one of a person's sessions. An unknown session is not an error.
@@ -67,6 +72,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	if found, err := findSession(v); !found || err != nil {
 		return false, err
 	}
+	noteActivity(v)
 	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
 	me, err := get[directory.Me](v, "/api/me", nil)
 	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
@@ -78,6 +84,23 @@ func authenticate(v *visit) (signedIn bool, err error) {
 		v.me = &me
 	}
 	return err == nil, err
+}
+
+// seenEvery is the precision of a session's last activity. It saves a write for most requests.
+const seenEvery = time.Minute
+
+// noteActivity stores the time of the session's last activity if a person made the request. The
+// scripts, pictures and streams of an open tab also send requests, but are no activity.
+func noteActivity(v *visit) {
+	now, dest := v.deps.Now(), v.r.Header.Get("Sec-Fetch-Dest")
+	if dest != "" && dest != "document" || strings.HasPrefix(v.r.URL.Path, streamPath) ||
+		now.Sub(v.session.SeenAt) < seenEvery {
+		return
+	}
+	cookies := v.r.CookiesNamed(api.ConsoleCookie)
+	if err := v.deps.Sessions.Seen(v.r.Context(), Digest(cookies[0].Value), now); err != nil {
+		v.log(slog.LevelWarn, "console: the last activity of a session was not stored", err)
+	}
 }
 
 // findSession sets v.session. It ends the session of an auditor or operator who is no longer on the
@@ -147,6 +170,38 @@ func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// probeCookie is the name of a cookie that the pages for signing in set. A browser that does not
+// send it back would not keep a session either, so nothing is used up for it.
+const probeCookie = "__Host-lb_probe"
+
+func probeCookies(v *visit) { setCookie(v.w, probeCookie, "1", 0) }
+
+func keepsCookies(v *visit) bool {
+	if cookieOf(v.r, probeCookie) == "" {
+		probeCookies(v) // for the next attempt
+		return false
+	}
+	return true
+}
+
+// overPlainHTTP reports whether a browser probably sent the request over plain HTTP from another
+// machine: it then keeps no Secure cookie, and leaves out the headers that it sends over HTTPS.
+func overPlainHTTP(r *http.Request) bool {
+	host, _, noPort := net.SplitHostPort(r.Host)
+	if noPort != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	ip, _ := netip.ParseAddr(host)
+	proxied, _, _ := strings.Cut(strings.ToLower(r.Header.Get("X-Forwarded-Proto")), ",")
+	switch {
+	case host == "localhost", strings.HasSuffix(host, ".localhost"), ip.IsLoopback(), r.TLS != nil, proxied == "https":
+		return false
+	case proxied == "http":
+		return true
+	}
+	return r.Header.Get("Sec-Fetch-Site") == "" && !strings.HasPrefix(r.Header.Get("Origin"), "https://")
 }
 
 const sessionsPath = root + "/sessions"

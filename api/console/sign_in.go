@@ -25,6 +25,7 @@ type signInView struct {
 	Provider   string           // address that starts a sign-in at the identity provider; "": no provider
 	TokenFault string           // why the token was rejected
 	First      *firstAgencyForm // nil if there is an agency
+	PlainHTTP  bool             // the page was opened over plain HTTP, where no one can sign in
 }
 
 func (s signInView) status() int {
@@ -48,6 +49,8 @@ func showSignIn(v *visit, shown signInView) (view, error) {
 			shown.First = &firstAgencyForm{}
 		}
 	}
+	probeCookies(v)
+	shown.PlainHTTP = overPlainHTTP(v.r)
 	if onThisMachine(v.r) {
 		shown.Demo = v.deps.Demo
 	}
@@ -143,11 +146,13 @@ type linkFollowView struct {
 	Secret string
 	Name   string // of the person, from the directory
 	Role   string
+
+	PlainHTTP bool // the page was opened over plain HTTP, where no one can sign in
 }
 
 func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 	if v.deps.Provider != nil {
-		return identity.Person{}, refuseSignIn(v, wayLink, refusalProvider, "")
+		return identity.Person{}, refuseSignIn(v, RefusalError{Way: wayLink, Why: refusalProvider})
 	}
 	return v.deps.Sessions.Link(v.r.Context(), digest, v.deps.Now())
 }
@@ -163,7 +168,8 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := linkFollowView{Secret: secret, Role: p.Role}
+	probeCookies(v)
+	shown := linkFollowView{Secret: secret, Role: p.Role, PlainHTTP: overPlainHTTP(v.r)}
 	if me.User != nil {
 		shown.Name = me.User.Name
 	}
@@ -187,7 +193,7 @@ func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	return refuseSignIn(v, wayLink, refusalLink, "")
+	return refuseSignIn(v, RefusalError{Way: wayLink, Why: refusalLink})
 }
 
 // LinkPath returns the path of a one-time link. Only the [Digest] of its secret is stored.
@@ -198,6 +204,9 @@ type RefusalError struct {
 	Way  string
 	Why  string // reason, such as [RefusalEnded]
 	User string // id of the person who would have been signed in; "": unknown
+	// Subject is the provider's ID of the person, with which an operator can link the person; "": not
+	// a sign-in at the provider.
+	Subject string
 }
 
 // Error implements error.
@@ -211,6 +220,8 @@ const (
 	refusalProvider        = "provider_set"
 	refusalNotBegun        = "not_begun"
 	refusalDenied          = "denied"
+	refusalInteraction     = "interaction" // the person must do something at the provider
+	refusalSetup           = "setup"       // the provider does not accept this service as it is configured
 	refusalCode            = "code"
 	refusalClaims          = "claims"
 	RefusalUnverified      = "email"   // the provider has not verified the person's address
@@ -231,21 +242,29 @@ var signInRefusals = map[string]*domain.Error{
 	refusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
 	refusalNotBegun: domain.NewError(domain.CodeForbidden,
-		"This sign-in was not started in this browser, was started again in another window, "+
-			"or took longer than 10 minutes. Start again on the sign-in page."),
+		"This sign-in was not started in this browser, has already been used, or took longer than 10 minutes. "+
+			"Start again on the sign-in page."),
 	refusalDenied: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in failed: it was canceled or denied there. "+
 			"Start again, or ask your organization's administrators."),
+	refusalInteraction: domain.NewError(domain.CodeForbidden,
+		"Your organization's sign-in asks you for something that was not completed, such as a second factor or your "+
+			"consent. Start again, and complete each step there."),
+	refusalSetup: domain.NewError(domain.CodeForbidden,
+		"Your organization's sign-in and this service are not configured for each other, so no one can sign in this way. "+
+			"Report this to the operator of this service, whose log contains the reason."),
 	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	refusalClaims: domain.NewError(domain.CodeForbidden,
 		"The identity provider's response is not for this sign-in or not for this service. "+
 			"Start again; if this persists, report it to the operator."),
 	RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, "+
-			"and your sign-in is not linked to a user here yet. Have your address verified there, then sign in again."),
+			"and your sign-in is not linked to a user here yet. Have your address verified there, or ask the operator of "+
+			"this service to link you. Then sign in again."),
 	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. "+
-			"Ask your agency to invite you with the address that you sign in with."),
+			"Ask your agency to invite you with the address that you sign in with. "+
+			"If you have another account, start again: you can choose it then."),
 	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
 	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
@@ -255,9 +274,8 @@ var signInRefusals = map[string]*domain.Error{
 		"Your organization's sign-in grants you no role here. Ask your organization's administrators."),
 }
 
-// refuseSignIn reports a refused sign-in and returns its error. User is the id of the person who
-// would have been signed in, or "" if it is unknown.
-func refuseSignIn(v *visit, way, why, user string) error {
-	v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
-	return signInRefusals[why]
+// refuseSignIn reports a refused sign-in and returns its error.
+func refuseSignIn(v *visit, refused RefusalError) error {
+	v.deps.Refused(v.r.Context(), refused)
+	return signInRefusals[refused.Why]
 }

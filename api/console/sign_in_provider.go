@@ -1,15 +1,20 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
@@ -17,12 +22,18 @@ const (
 	startPath = root + "/signin/start"
 	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
-	// flowCookie is the name of the cookie that holds the state of a sign-in in progress at the
-	// provider. See [api.ConsoleCookie] for the prefix.
-	flowCookie = "__Host-lb_sign_in"
+	// flowCookie and a part of the state are the name of the cookie that holds a sign-in in progress
+	// at the provider: several tabs can sign in at the same time. See [api.ConsoleCookie] for the
+	// prefix.
+	flowCookie = "__Host-lb_sign_in_"
 	flowFor    = 10 * time.Minute
-	// maxWanted is the longest return address, in bytes.
+	// maxFlows limits the number of sign-ins in progress of a browser, and maxWanted the length of a
+	// return address in bytes: servers limit the size of all cookies.
+	maxFlows  = 4
 	maxWanted = 1000
+	// chooseCookie is the name of a cookie that a refused sign-in sets: the next one asks which
+	// account to use, because the provider would use the refused one again.
+	chooseCookie = "__Host-lb_choose_account"
 )
 
 // Identities maps identities of the provider to people.
@@ -41,66 +52,128 @@ func (c *Console) stillListed(s identity.Session) bool {
 	return s.Way != wayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
+func flowCookieOf(state string) string { return flowCookie + state[:min(len(state), 16)] }
+
+func cookieOf(r *http.Request, name string) string {
+	if cookies := r.CookiesNamed(name); len(cookies) > 0 {
+		return cookies[0].Value
+	}
+	return ""
+}
+
 // goToProvider starts a sign-in. A cookie holds the secret that binds the sign-in to this browser.
 func goToProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage
 	}
 	secret := rand.Text()
-	address, err := v.deps.Provider.Address(v.r.Context(), identity.FlowOf(secret))
+	flow := identity.FlowOf(secret)
+	address, err := v.deps.Provider.Address(v.r.Context(), flow, cookieOf(v.r, chooseCookie) != "")
 	if err != nil {
-		return nil, err
+		return nil, refuseProvider(v, err)
 	}
 	to := v.r.URL.Query().Get("to")
 	if len(to) > maxWanted {
 		to = ""
 	}
+	flows := slices.DeleteFunc(v.r.Cookies(), func(c *http.Cookie) bool { return !strings.HasPrefix(c.Name, flowCookie) })
+	for _, oldest := range flows[:max(0, len(flows)-maxFlows+1)] {
+		setCookie(v.w, oldest.Name, "", -1)
+	}
 	cookie := secret + "." + base64.RawURLEncoding.EncodeToString([]byte(to))
-	setCookie(v.w, flowCookie, cookie, int(flowFor.Seconds()))
+	setCookie(v.w, flowCookieOf(flow.State), cookie, int(flowFor.Seconds()))
 	return redirect(address), nil
 }
 
-// comeFromProvider completes a sign-in that this browser started. It always deletes the cookie.
+// comeFromProvider completes a sign-in that this browser started. The cookie of the sign-in is
+// deleted once it has matched, unless the provider is temporarily unavailable: loading the page
+// again then continues. Browsers also load the page again without the cookie.
 func comeFromProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	secret, to, _ := strings.Cut(takeCookie(v, flowCookie), ".")
-	params, flow := v.r.URL.Query(), identity.FlowOf(secret)
-	var err error
-	switch {
-	case secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1:
-		err = &RefusalError{Why: refusalNotBegun}
-	case params.Get("code") == "":
-		err = &RefusalError{Why: refusalDenied}
-	default:
-		err = signInAs(v, flow, params.Get("code"), params.Get("iss"))
+	params := v.r.URL.Query()
+	cookie := flowCookieOf(params.Get("state"))
+	secret, to, _ := strings.Cut(cookieOf(v.r, cookie), ".")
+	flow := identity.FlowOf(secret)
+	if secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1 {
+		if v.session.ID != "" { // the sign-in has already succeeded
+			return redirect(root), nil
+		}
+		return nil, refuseSignIn(v, RefusalError{Way: wayProvider, Why: refusalNotBegun})
 	}
-	if refused, ok := errors.AsType[*RefusalError](err); ok {
-		err = refuseSignIn(v, wayProvider, refused.Why, refused.User)
+	err := refuseProvider(v, signInAs(v, flow, params))
+	if domain.CodeOf(err) != domain.CodeUnavailable {
+		setCookie(v.w, cookie, "", -1)
 	}
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
 	return returnAddress(string(wantedTo)), err
 }
 
-func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
-	who, err := v.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
+// refuseProvider reports the errors of a sign-in at the provider that are refusals, and logs what
+// the provider said.
+func refuseProvider(v *visit, err error) error {
+	refused, ok := errors.AsType[*RefusalError](err)
+	if !ok {
+		for why, cause := range map[string]error{
+			refusalCode: identity.ErrCode, refusalClaims: identity.ErrToken, refusalSetup: identity.ErrSetup,
+		} {
+			if errors.Is(err, cause) {
+				v.log(slog.LevelWarn, "console: the identity provider did not complete a sign-in", err)
+				refused = &RefusalError{Why: why}
+			}
+		}
+	}
+	choose := refused != nil || domain.CodeOf(err) == domain.CodeForbidden
 	switch {
-	case errors.Is(err, identity.ErrCode):
-		return &RefusalError{Why: refusalCode}
-	case errors.Is(err, identity.ErrToken):
-		v.log(slog.LevelWarn, "console: identity provider returned an invalid token", err)
-		return &RefusalError{Why: refusalClaims}
-	case err != nil:
+	case choose && (refused == nil || refused.Why != refusalSetup):
+		setCookie(v.w, chooseCookie, "1", int(flowFor.Seconds()))
+	case (choose || err == nil) && cookieOf(v.r, chooseCookie) != "": // some providers refuse the choice itself
+		setCookie(v.w, chooseCookie, "", -1)
+	}
+	if refused == nil {
+		return err
+	}
+	refused.Way = wayProvider
+	return refuseSignIn(v, *refused)
+}
+
+// providerRefusals maps error codes of the provider (RFC 6749 §4.1.2.1, OpenID Connect Core
+// §3.1.2.6) to reasons. Other codes are faults of the configuration.
+var providerRefusals = map[string]string{
+	"access_denied": refusalDenied, "login_required": refusalInteraction, "interaction_required": refusalInteraction,
+	"account_selection_required": refusalInteraction, "consent_required": refusalInteraction,
+}
+
+// refusalOf returns the error that the provider reports in the address of the callback.
+func refusalOf(v *visit, params url.Values) error {
+	code, description := params.Get("error"), params.Get("error_description")
+	v.deps.Logger.WarnContext(v.r.Context(), "console: the identity provider refused a sign-in",
+		"error", code[:min(len(code), 100)], "error_description", description[:min(len(description), 500)])
+	if code == "temporarily_unavailable" || code == "server_error" {
+		return identity.ErrAway
+	}
+	return &RefusalError{Why: cmp.Or(providerRefusals[code], refusalSetup)}
+}
+
+func signInAs(v *visit, flow identity.Flow, params url.Values) error {
+	if params.Get("code") == "" {
+		return refusalOf(v, params)
+	}
+	who, err := v.deps.Provider.Identity(v.r.Context(), flow, params.Get("code"), params.Get("iss"))
+	if err != nil {
 		return err
 	}
 	p, err := v.deps.Identities.Person(v.r.Context(), who)
+	if refused, ok := errors.AsType[*RefusalError](err); ok {
+		refused.Subject = who.Subject
+	}
 	if err != nil {
 		return err
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return &RefusalError{Why: refusalNarrowed, User: p.UserID}
+		return &RefusalError{Why: refusalNarrowed, User: p.UserID, Subject: who.Subject}
 	}
 	p.Role = strings.Join(roles, ",")
 	return signIn(v, p, wayProvider, nil, time.Time{})

@@ -16,9 +16,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
-const flowCookie = "__Host-lb_sign_in"
-
 const callback = "https://boards.example/console/signin/callback"
+
+func secret() (string, error) { return issuer.ClientSecret, nil }
 
 // idp is an identity provider with the person of each identity.
 type idp struct {
@@ -46,7 +46,7 @@ func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	at.Returns(callback)
 	at.Knows(alice, nil)
 	p := &idp{at: at, person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}}
-	p.Provider = identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: callback})
+	p.Provider = identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: secret, RedirectURL: callback})
 	s := newStage(t)
 	s.deps.Provider, s.deps.Identities, s.deps.Demo = p.Provider, p, nil
 	return s.open(), p
@@ -59,10 +59,22 @@ func (b *browser) begins(p *idp, to string) (back string) {
 	require.Equal(b.t, http.StatusSeeOther, went.Code, went.Body.String())
 	address := went.Header().Get("Location")
 	require.True(b.t, strings.HasPrefix(address, p.at.URL), address)
-	word, _, _ := strings.Cut(b.flow, ".")
 	back = p.signsIn(b.t, address)
-	require.Contains(b.t, back, "state="+identity.FlowOf(word).State, "the state is of this browser's word")
+	require.Contains(b.t, back, "state="+identity.FlowOf(b.word(back)).State, "the state is of this browser's word")
 	return back
+}
+
+// word returns the secret of the sign-in to which an address of the callback belongs.
+func (b *browser) word(back string) string {
+	at, err := url.Parse(back)
+	require.NoError(b.t, err)
+	word, _, _ := strings.Cut(b.cookies[flowOf(at.Query())], ".")
+	return word
+}
+
+// flowOf returns the name of the cookie of a sign-in.
+func flowOf(back url.Values) string {
+	return flowCookie + (back.Get("state") + strings.Repeat(" ", 16))[:16]
 }
 
 // signsIn signs alice in at the provider, and returns the response to the callback.
@@ -87,7 +99,7 @@ func TestTheProviderSignsIn(t *testing.T) {
 	require.Empty(t, b.cookie)
 	answer := b.get(back)
 	answer.leadsTo("/console/sessions?a=b")
-	require.Empty(t, b.flow, "it counts once")
+	require.Empty(t, b.flows(), "it counts once")
 	b.get("/console/sessions").says(http.StatusOK, "your organization", "Name of "+alice)
 	require.Empty(t, s.refused)
 
@@ -106,13 +118,13 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	set := s.browser().get("/console/signin/start").Header().Get("Set-Cookie")
-	for _, part := range []string{flowCookie + "=", "Path=/;", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=600"} {
+	for _, part := range []string{flowCookie, "Path=/;", "HttpOnly", "Secure", "SameSite=Lax", "Max-Age=600"} {
 		require.Contains(t, set, part)
 	}
 	b := s.browser()
-	b.begins(p, "")
-	b.flow = "a word.%%%"
-	address, err := p.Address(t.Context(), identity.FlowOf("a word"))
+	flow := identity.FlowOf("a word")
+	b.cookies[flowCookie+flow.State[:16]] = "a word.%%%"
+	address, err := p.Address(t.Context(), flow, false)
 	require.NoError(t, err)
 	b.get(p.signsIn(t, address)).leadsTo("/console")
 }
@@ -128,14 +140,17 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		user   string
 		says   string
 	}{
-		"no cookie":        {func(b *browser, _ *idp, _ url.Values) { b.flow = "" }, "not_begun", "", "was not started in this browser"},
-		"another's cookie": {func(b *browser, _ *idp, _ url.Values) { b.flow = "WORD." }, "not_begun", "", "was not started in this browser"},
-		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, "not_begun", "", "was not started"},
-		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
-		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, "not_begun", "", "was not started in this browser"},
-		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was canceled or denied there"},
+		"no cookie":        {func(b *browser, _ *idp, q url.Values) { delete(b.cookies, flowOf(q)) }, "not_begun", "", "was not started in this browser"},
+		"another's cookie": {func(b *browser, _ *idp, q url.Values) { b.cookies[flowOf(q)] = "WORD." }, "not_begun", "", "was not started in this browser"},
+		"an empty word": {func(b *browser, _ *idp, q url.Values) {
+			q.Set("state", identity.FlowOf("").State)
+			b.cookies[flowOf(q)] = "."
+		}, "not_begun", "", "was not started"},
+		"another state": {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
+		"no state":      {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, "not_begun", "", "was not started in this browser"},
+		"refused there": {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was canceled or denied there"},
 		"a used code": {func(b *browser, p *idp, q url.Values) {
-			word, _, _ := strings.Cut(b.flow, ".")
+			word, _, _ := strings.Cut(b.cookies[flowOf(q)], ".")
 			_, err := p.Identity(b.t.Context(), identity.FlowOf(word), q.Get("code"), "")
 			require.NoError(b.t, err)
 		}, "code", "", "has expired"},
@@ -167,7 +182,12 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		b.get(back.Path+"?"+q.Encode()).says(http.StatusForbidden, c.says)
 		require.Empty(t, b.cookie, name)
 		require.Empty(t, s.sessions.sessions, name)
-		require.Equal(t, []console.RefusalError{{Way: "provider", Why: c.why, User: c.user}}, s.refused, name)
+		require.Len(t, s.refused, 1, name)
+		subject := ""
+		if p.none != nil || c.why == "narrowed" {
+			subject = alice // for 'ledgerboard sign-in-link --subject'
+		}
+		require.Equal(t, console.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
 	}
 }
 

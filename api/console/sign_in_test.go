@@ -232,9 +232,9 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	second.get("/console").leadsTo("/console/sign-in")
 	s.now = s.now.Add(12 * time.Hour)
 	other.get("/console").leadsTo("/console/sign-in")
-	other.send(http.MethodPost, "/console/sessions", url.Values{"id": {id}}, func(r *http.Request) { r.Header.Set("Referer", "http://"+r.Host+"/console/sessions?a=b") }).
+	other.send(http.MethodPost, "/console/sessions", url.Values{"id": {id}, "drawn_for": {"x"}}, func(r *http.Request) { r.Header.Set("Referer", "http://"+r.Host+"/console/sessions?a=b") }).
 		says(http.StatusUnauthorized, "no longer signed in", "Nothing was done", `href="/console/sign-in?to=%2Fconsole%2Fsessions%3Fa%3Db"`,
-			`<form method="post" action="/console/sessions"><input type="hidden" name="id" value="`+id+`">`)
+			`<form method="post" data-refilled action="/console/sessions"><input type="hidden" name="drawn_for" value="x"><input type="hidden" name="id" value="`+id+`">`)
 }
 
 // firstAgency creates an agency for the code CODE, unless there is one.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -161,14 +162,46 @@ func (s *stage) refuseFields(at string, fields ...string) {
 	s.refuse(at, http.StatusBadRequest, domain.CodeInvalid, "The request is not well-formed: words of the API.", errs...)
 }
 
-// browser keeps the session cookie and the cookie of a sign-in at the provider.
+const (
+	sessionCookie = "__Host-lb_console"
+	probeCookie   = "__Host-lb_probe"
+	flowCookie    = "__Host-lb_sign_in_"
+)
+
+// browser keeps cookies. It has opened a page for signing in.
 type browser struct {
 	*stage
 
-	cookie, flow, made string
+	cookie  string            // the session's
+	cookies map[string]string // the others, by name
 }
 
-func (s *stage) browser() *browser { return &browser{stage: s} }
+func (s *stage) browser() *browser {
+	return &browser{stage: s, cookies: map[string]string{probeCookie: "1"}}
+}
+
+// flows are the cookies of sign-ins in progress.
+func (b *browser) flows() (names []string) {
+	for name := range b.cookies {
+		if strings.HasPrefix(name, flowCookie) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// drawnFor returns the owner of the forms that the pages of this browser's visitor have now.
+func (b *browser) drawnFor(r *http.Request) string {
+	if session := r.Header.Get("X-Session"); session != "" {
+		return console.OwnerOf(session, agency)
+	}
+	b.sessions.mu.Lock()
+	defer b.sessions.mu.Unlock()
+	if s, ok := b.sessions.sessions[string(console.Digest(b.cookie))]; ok {
+		return console.OwnerOf(s.UserID, s.AccountID)
+	}
+	return ""
+}
 
 // signedIn returns a browser that is signed in as the demo's person with a role.
 func (s *stage) signedIn(role string) *browser {
@@ -203,7 +236,7 @@ func (b *browser) post(path string, form url.Values) page {
 
 func (b *browser) send(method, path string, form url.Values, change func(*http.Request)) page {
 	b.t.Helper()
-	r := httptest.NewRequest(method, "http://localhost:6001"+path, strings.NewReader(form.Encode()))
+	r := httptest.NewRequest(method, "http://localhost:6001"+path, http.NoBody)
 	r.RemoteAddr = "127.0.0.1:50000"
 	r.Header.Set("Accept", "text/html")
 	if form != nil {
@@ -211,27 +244,31 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	if b.cookie != "" {
-		r.AddCookie(&http.Cookie{Name: "__Host-lb_console", Value: b.cookie})
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: b.cookie})
 	}
-	if b.made != "" {
-		r.AddCookie(&http.Cookie{Name: madeCookie, Value: b.made})
-	}
-	if b.flow != "" {
-		r.AddCookie(&http.Cookie{Name: flowCookie, Value: b.flow})
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	if change != nil {
 		change(r)
 	}
+	if form != nil {
+		sent := maps.Clone(form)
+		if owner := b.drawnFor(r); owner != "" && !sent.Has("drawn_for") {
+			sent.Set("drawn_for", owner)
+		}
+		r.Body = io.NopCloser(strings.NewReader(sent.Encode()))
+	}
 	w := httptest.NewRecorder()
 	b.console.ServeHTTP(w, r)
 	for _, set := range w.Result().Cookies() {
-		switch set.Name {
-		case flowCookie:
-			b.flow = set.Value
-		case madeCookie:
-			b.made = set.Value
-		default:
+		switch {
+		case set.Name == sessionCookie:
 			b.cookie = set.Value
+		case set.MaxAge < 0:
+			delete(b.cookies, set.Name)
+		default:
+			b.cookies[set.Name] = set.Value
 		}
 	}
 	raw := w.Body.String()
@@ -277,6 +314,7 @@ var withoutIsolation = strings.NewReplacer("<bdi>", "", "</bdi>", "", "\u2068", 
 type memory struct {
 	mu       sync.Mutex
 	sessions map[string]identity.Session // by digest
+	seen     []time.Time                 // activity of sessions
 	links    map[string]identity.Person  // by digest
 	away     error
 	bounded  bool // the context of the last session query had a deadline
@@ -307,6 +345,15 @@ func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (identi
 		return identity.Session{}, errNone
 	}
 	return s, nil
+}
+
+func (m *memory) Seen(_ context.Context, digest []byte, now time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sessions[string(digest)]
+	s.SeenAt = now
+	m.sessions[string(digest)], m.seen = s, append(m.seen, now)
+	return m.away
 }
 
 func (m *memory) Of(_ context.Context, user string, now time.Time) (list []identity.Session, err error) {

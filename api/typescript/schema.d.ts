@@ -4178,13 +4178,14 @@ export interface components {
          *     - `parked.inspected`: the payload of a parked record was shown
          *     - `person.exported`: a person's data was written to a file
          *     - `sign_in_link.made`: a one-time link was created, maybe by an agency
+         *     - `sign_in.linked`: a user was linked to a subject of the identity provider
          *     - `sign_in.unlinked`: a user was unlinked until the next sign-in
          *     - `log.restored`: the records before this one come from a backup
          *     - `person.erased`: all data of a person was erased
          *     - `data.imported`: files were imported
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *
@@ -5968,7 +5969,7 @@ export interface components {
             id: string;
             /**
              * Format: date-time
-             * @description Time of the last request, to the minute, UTC.
+             * @description Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
              */
             seen_at: string;
             /**

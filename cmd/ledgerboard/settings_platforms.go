@@ -138,6 +138,7 @@ type signInSettings struct {
 	OIDCIssuer       string   `env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, sign-in links are disabled. Default: no provider."`
 	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service at the identity provider."`
 	OIDCClientSecret string   `env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
+	OIDCTrustEmail   bool     `env:"LEDGERBOARD_OIDC_TRUST_EMAIL" help:"Take all email addresses of the provider as verified, because it is your organization's own: Entra ID, authentik and many Keycloak realms do not say that an address is verified. Refused for providers that serve several organizations."`
 	OIDCStaff        []string `env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is a subject of the provider or an email address that it has verified."`
 }
 
@@ -145,12 +146,15 @@ func (s signInSettings) validate(publicURL string) (wrong faults) {
 	staff, err := identity.ParseStaff(s.OIDCStaff)
 	wrong.add(wrapError("LEDGERBOARD_OIDC_STAFF", err))
 	if s.OIDCIssuer == "" {
-		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(),
+		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty() && !s.OIDCTrustEmail,
 			"LEDGERBOARD_OIDC_ISSUER is not set, but another LEDGERBOARD_OIDC_… setting is: "+
 				"set the issuer of the identity provider, or unset all of these settings")
 		return wrong
 	}
 	wrong.add(wrapError("LEDGERBOARD_OIDC_ISSUER", identity.CheckIssuer(s.OIDCIssuer)))
+	if s.OIDCTrustEmail {
+		wrong.add(wrapError("LEDGERBOARD_OIDC_TRUST_EMAIL", identity.CheckTrust(s.OIDCIssuer)))
+	}
 	wrong.unlessf(s.OIDCClientID != "" && s.OIDCClientSecret != "",
 		"LEDGERBOARD_OIDC_ISSUER requires LEDGERBOARD_OIDC_CLIENT_ID and LEDGERBOARD_OIDC_CLIENT_SECRET")
 	wrong.unlessf(publicURL != "",
@@ -165,8 +169,9 @@ func (s settings) signIns() (in *assembly.SignIns, err error) {
 		return in, nil
 	}
 	in.Provider = identity.NewProvider(identity.Config{
-		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCClientSecret,
-		RedirectURL: s.PublicURL + console.ReturnPath,
+		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, TrustEmail: s.OIDCTrustEmail,
+		ClientSecret: func() (string, error) { return s.OIDCClientSecret, nil },
+		RedirectURL:  s.PublicURL + console.ReturnPath,
 	})
 	in.Staff, err = identity.ParseStaff(s.OIDCStaff)
 	return in, err

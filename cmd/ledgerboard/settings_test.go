@@ -172,7 +172,16 @@ func TestSigningInSettings(t *testing.T) {
 		"must begin with https://":                func(s *signInSettings) string { s.OIDCIssuer = "http://id.example"; return atBoards },
 		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *signInSettings) string { s.OIDCClientSecret = ""; return atBoards },
 		"LEDGERBOARD_PUBLIC_URL is not set":       func(*signInSettings) string { return "" },
-		"LEDGERBOARD_OIDC_STAFF":                  func(s *signInSettings) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
+		"set the issuer of the identity provider": func(s *signInSettings) string { *s = signInSettings{OIDCTrustEmail: true}; return atBoards },
+		"LEDGERBOARD_OIDC_TRUST_EMAIL: https://accounts.google.com serves the people of several organizations": func(s *signInSettings) string {
+			s.OIDCIssuer, s.OIDCTrustEmail = "https://accounts.google.com", true
+			return atBoards
+		},
+		`replace "common" by your tenant ID`: func(s *signInSettings) string {
+			s.OIDCIssuer = "https://login.microsoftonline.com/common/v2.0"
+			return atBoards
+		},
+		"LEDGERBOARD_OIDC_STAFF": func(s *signInSettings) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
 	} {
 		s := whole
 		public := change(&s)

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -52,7 +53,10 @@ type personsBrowser struct {
 	t      *testing.T
 	base   string
 	client http.Client
+	owner  string // for whom the forms of the last page were drawn
 }
+
+var formOwner = regexp.MustCompile(`name="drawn_for" value="([^"]+)"`)
 
 // shows requests a page or sends a form, and repeats that while the service is not ready.
 func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
@@ -66,7 +70,8 @@ func (b *personsBrowser) shows(path string, form url.Values) (status int, text s
 func (b *personsBrowser) send(path string, form url.Values) (status int, text string) {
 	method := http.MethodGet
 	if form != nil {
-		method = http.MethodPost
+		method, form = http.MethodPost, maps.Clone(form)
+		form.Set("drawn_for", b.owner)
 	}
 	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(form.Encode()))
 	require.NoError(b.t, err)
@@ -77,6 +82,9 @@ func (b *personsBrowser) send(path string, form url.Values) (status int, text st
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(b.t, err)
+	if found := formOwner.FindSubmatch(body); found != nil {
+		b.owner = string(found[1])
+	}
 	return answer.StatusCode, string(body)
 }
 
@@ -130,7 +138,10 @@ func withAddress(t *testing.T, settings settings, use func(a *process, sight fun
 		use(a, func() *personsBrowser {
 			jar, err := cookiejar.New(nil)
 			require.NoError(t, err)
-			return &personsBrowser{t, atBoards, http.Client{Jar: jar, Transport: leadingTo{base}}}
+			at, err := url.Parse(atBoards)
+			require.NoError(t, err)
+			jar.SetCookies(at, []*http.Cookie{{Name: "__Host-lb_probe", Value: "1", Path: "/", Secure: true}}) // of a page for signing in
+			return &personsBrowser{t: t, base: atBoards, client: http.Client{Jar: jar, Transport: leadingTo{base}}}
 		})
 	})
 }
@@ -226,6 +237,67 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		status, _ = sight().signsIn("olga")
 		require.Equal(t, http.StatusForbidden, status, "the list is now empty")
 		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'sign_in.unlinked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
+	})
+}
+
+// The provider gets a new address. The same people come from it with the same verified addresses, and
+// are linked again without an operator.
+func TestTheProviderGetsANewAddress(t *testing.T) {
+	in, before, after := newStorage(t), issuer.Start(t), issuer.Start(t)
+	for _, at := range []*issuer.Issuer{before, after} {
+		at.Knows("stella", map[string]any{"email": "stella@agency.example", "email_verified": true})
+		at.Knows("cleo", map[string]any{"email": "cleo@client.example", "email_verified": true})
+	}
+	everybodySignsIn := func(_ *process, sight func() *personsBrowser) {
+		for _, as := range []string{"stella", "cleo"} {
+			status, text := sight().signsIn(as)
+			require.Equal(t, http.StatusOK, status, text)
+		}
+	}
+	withProvider(t, in, before, nil, func(a *process, sight func() *personsBrowser) {
+		seedConsole(t, a)
+		a.appendEntities(t,
+			domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@agency.example", Active: true},
+			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true})
+		a.until(t, 2, "select count(*) from users where email <> ''")
+		everybodySignsIn(a, sight)
+	})
+	withProvider(t, in, after, nil, everybodySignsIn)
+	withProvider(t, in, before, nil, everybodySignsIn) // and back
+}
+
+// An operator links a person whose address the provider does not verify.
+func TestAnOperatorLinksAPersonToASubject(t *testing.T) {
+	in, at := newStorage(t), issuer.Start(t)
+	at.Knows("s-7", map[string]any{"email": "stella@agency.example", "email_verified": false})
+	link := func(user, subject string) signInLinkCommand {
+		return signInLinkCommand{installation: installation{in, quiet}, User: user, Subject: subject, Issuer: at.URL, actionFlags: someReason}
+	}
+	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
+		seedConsole(t, a)
+		a.appendEntities(t, domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true})
+		a.until(t, 1, "select count(*) from users where email <> ''")
+		status, text := sight().signsIn("s-7")
+		require.Equal(t, http.StatusForbidden, status)
+		require.Contains(t, text, "ask the operator of this service to link you")
+	})
+	require.Contains(t, mustRun(t, link(signInStaff, "s-7")), `The subject "s-7" at `+at.URL+` now signs in as this user.`)
+	for want, c := range map[string]signInLinkCommand{
+		"already linked":   link(signInStaff, "s-8"),
+		"or this account":  link(signInCleo, "s-7"),
+		"no active user":   link(signInColleague, "s-9"),
+		"printable ASCII":  link(signInCleo, "s\n7"),
+		"is not set, so":   {User: signInCleo, Subject: "s-7"},
+		"must begin with ": {User: signInCleo, Subject: "s-7", Issuer: "http://id.example"},
+	} {
+		_, err := runCommand(t, c)
+		require.ErrorContains(t, err, want)
+	}
+	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
+		status, text := sight().signsIn("s-7")
+		require.Equal(t, http.StatusOK, status, text)
+		require.Contains(t, text, "Stella")
+		a.until(t, 1, "select count(distinct actor) from operations_trail where data ->> 'action' = 'sign_in.linked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
 	})
 }
 

@@ -34,7 +34,7 @@ type Session struct {
 	ID        string // identifies the session in a person's list; grants no access
 	Way       string // how the person signed in
 	BegunAt   time.Time
-	SeenAt    time.Time // time of the last request, to the minute
+	SeenAt    time.Time // time of the last request of the person, to the minute
 	ExpiresAt time.Time
 }
 
@@ -128,7 +128,7 @@ func (s Staff) Has(p Person) bool {
 type Identity struct {
 	Issuer  string
 	Subject string   // the provider's ID of the person
-	Email   string   // in lower case; "" unless it is verified
+	Email   string   // in lower case; "" unless it counts as verified
 	Narrows bool     // whether Roles limits the roles that the person may have here
 	Roles   []string // the roles that the provider allows
 }
@@ -145,15 +145,24 @@ func (i Identity) Narrowed(roles []string) []string {
 type claims struct {
 	Email         string          `json:"email"`
 	EmailVerified json.RawMessage `json:"email_verified"`
-	Party         string          `json:"azp"`
-	Roles         json.RawMessage `json:"ledgerboard_roles"`
+	// DomainVerified is Entra ID's statement that the domain of the address belongs to the person's
+	// organization. Entra ID sends it instead of email_verified, if it is configured to.
+	DomainVerified json.RawMessage `json:"xms_edov"`
+	Party          string          `json:"azp"`
+	Roles          json.RawMessage `json:"ledgerboard_roles"`
 }
 
-// identity returns the identity of a subject. An address is verified only if email_verified is the
-// JSON value true.
-func (c claims) identity(issuer, subject string) Identity {
+// isTrue reports whether a claim is true. Providers send it as a boolean, a number or a text.
+func isTrue(claim json.RawMessage) bool {
+	text := strings.ToLower(strings.Trim(string(claim), `"`))
+	return text == "true" || text == "1"
+}
+
+// identity returns the identity of a subject. trusted means that all addresses of the provider
+// count as verified.
+func (c claims) identity(issuer, subject string, trusted bool) Identity {
 	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
-	if string(c.EmailVerified) == "true" {
+	if trusted || isTrue(c.EmailVerified) || c.EmailVerified == nil && isTrue(c.DomainVerified) {
 		i.Email = lowerASCII(c.Email)
 	}
 	var one string

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -14,10 +15,13 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/jwks"
 )
 
 const timeout = 10 * time.Second
@@ -28,6 +32,9 @@ var (
 	ErrAway = domain.NewError(domain.CodeUnavailable,
 		"The identity provider does not respond correctly, so you are not signed in. "+
 			"Try again shortly. If the problem persists, contact the operator of this service.")
+	// ErrSetup means that the provider does not accept this service as it is configured, for example
+	// because the client secret has expired. Signing in again does not help.
+	ErrSetup = errors.New("the provider does not accept this service as it is configured")
 	// ErrCode means that the provider refused the code: it was used, has expired, or was issued to
 	// another browser.
 	ErrCode = errors.New("the provider refused the code")
@@ -38,20 +45,25 @@ var (
 
 // Config configures the trusted provider and our client.
 type Config struct {
-	Issuer       string // exactly as the provider writes it
-	ClientID     string
-	ClientSecret string
+	Issuer   string // exactly as the provider writes it
+	ClientID string
+	// ClientSecret returns the current secret. If it also returns an error, the secret is used, and
+	// the error is reported if the provider refuses the secret.
+	ClientSecret func() (string, error)
 	RedirectURL  string // where the provider returns browsers to
+	TrustEmail   bool   // all addresses of the provider count as verified; see [CheckTrust]
 }
 
 // Provider is a client of the identity provider. It is safe for concurrent use.
 type Provider struct {
-	config Config
-	client *http.Client
-	asking singleflight.Group
+	config  Config
+	client  *http.Client
+	asking  singleflight.Group
+	refresh *rate.Limiter // of repeated discovery
 
 	mu    sync.Mutex
-	found *discovered // nil: discovery has not run or has failed
+	found *discovered // nil: discovery has not succeeded yet
+	posts bool        // the provider accepted the client secret in the body of a request
 }
 
 type discovered struct {
@@ -59,8 +71,17 @@ type discovered struct {
 
 	keys       oidc.KeySet
 	algorithms []string
-	style      oauth2.AuthStyle // not probed, because a failed probe may use up the code
+	prompt     string // lets a person choose an account; "": the provider cannot do that
+	posts      bool   // the provider accepts the client secret only in the body of a request
+	at         time.Time
 }
+
+// Discovery is repeated after a failure, because the provider may have changed, and otherwise when it
+// is older than discoveryMaxAge. It is repeated at most once per discoveryMinAge.
+const (
+	discoveryMaxAge = time.Hour
+	discoveryMinAge = time.Minute
+)
 
 // CheckIssuer validates an issuer URL. It must use HTTPS, except for a provider on this machine,
 // for testing.
@@ -74,25 +95,41 @@ func CheckIssuer(issuer string) error {
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return fmt.Errorf("%q must begin with https://: the server at this URL decides who people are", issuer)
 	}
+	if slices.Contains([]string{"common", "organizations", "consumers"}, entraTenant(u)) {
+		return fmt.Errorf("%q stands for several tenants, and is not the issuer in their tokens: replace %q by your tenant ID",
+			issuer, entraTenant(u))
+	}
 	return nil
 }
 
 // NewProvider returns a provider for a validated configuration. It makes no request.
 func NewProvider(c Config) *Provider {
-	return &Provider{config: c, client: &http.Client{Timeout: timeout}}
+	return &Provider{
+		config: c, client: &http.Client{Timeout: timeout}, refresh: rate.NewLimiter(rate.Every(discoveryMinAge), 1),
+	}
 }
 
-// Address returns the URL where a browser signs in. Error: [ErrAway].
-func (p *Provider) Address(ctx context.Context, f Flow) (string, error) {
+// Address returns the URL where a browser signs in. With choose, the provider asks which account to
+// use, if it can, instead of using the account that is signed in there. Errors: [ErrAway],
+// [ErrSetup].
+func (p *Provider) Address(ctx context.Context, f Flow, choose bool) (string, error) {
 	found, err := p.find(ctx)
 	if err != nil {
 		return "", err
 	}
-	return p.oauth(found).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
+	options := []oauth2.AuthCodeOption{oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
+	if choose && found.prompt != "" {
+		options = append(options, oauth2.SetAuthURLParam("prompt", found.prompt))
+	}
+	config := oauth2.Config{
+		ClientID: p.config.ClientID, Endpoint: found.Endpoint(),
+		RedirectURL: p.config.RedirectURL, Scopes: []string{oidc.ScopeOpenID, "email"},
+	}
+	return config.AuthCodeURL(f.State, options...), nil
 }
 
 // Identity exchanges the code that the browser returned and verifies the token. issuer is the
-// issuer in the browser's request, or "". Errors: [ErrAway], [ErrCode], [ErrToken].
+// issuer in the browser's request, or "". Errors: [ErrAway], [ErrSetup], [ErrCode], [ErrToken].
 func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (Identity, error) {
 	if issuer != "" && issuer != p.config.Issuer {
 		return Identity{}, fmt.Errorf("%w: it comes from another issuer", ErrToken)
@@ -101,18 +138,53 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	if err != nil {
 		return Identity{}, err
 	}
-	tokens, err := p.oauth(found).Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(f.Verifier))
-	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
-		return Identity{}, ErrCode
-	} else if ok { // not wrapped: its text may quote the request
-		return Identity{}, fmt.Errorf("%w (the token endpoint returned status %d, error %q)",
-			ErrAway, refused.Response.StatusCode, refused.ErrorCode)
+	tokens, err := p.exchange(ctx, found, f, code)
+	if errors.Is(err, ErrAway) { // the token endpoint may have moved
+		before := found.Endpoint().TokenURL
+		if found = p.again(ctx, found); found.Endpoint().TokenURL != before {
+			tokens, err = p.exchange(ctx, found, f, code)
+		}
 	}
 	if err != nil {
-		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, err)
+		return Identity{}, err
 	}
-	raw, _ := tokens.Extra("id_token").(string)
-	return p.verify(ctx, found, f, raw)
+	who, err := p.verify(ctx, found, f, tokens.IDToken)
+	if errors.Is(err, ErrToken) || errors.Is(err, ErrAway) { // the keys may have moved, or their algorithm changed
+		if fresh := p.again(ctx, found); fresh != found {
+			found = fresh
+			who, err = p.verify(ctx, found, f, tokens.IDToken)
+		}
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	return p.complete(ctx, found, who, tokens.AccessToken)
+}
+
+// complete asks the userinfo endpoint for the address and the roles if the ID token lacks them.
+// Some providers send them only there (OpenID Connect Core §5.4).
+func (p *Provider) complete(ctx context.Context, found *discovered, who Identity, accessToken string) (Identity, error) {
+	if who.Email != "" && who.Narrows || accessToken == "" || found.UserInfoEndpoint() == "" {
+		return who, nil
+	}
+	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken})
+	info, err := found.UserInfo(oidc.ClientContext(ctx, p.client), source)
+	if err != nil {
+		return Identity{}, fmt.Errorf("%w (ask the userinfo endpoint: %s)", ErrAway, p.without(err.Error(), accessToken))
+	}
+	if info.Subject != who.Subject {
+		return Identity{}, fmt.Errorf("%w: the userinfo endpoint describes another subject", ErrToken)
+	}
+	var more claims
+	if err := info.Claims(&more); err != nil {
+		return Identity{}, fmt.Errorf("%w: the claims of the userinfo endpoint are invalid", ErrToken)
+	}
+	other := more.identity(who.Issuer, who.Subject, p.config.TrustEmail)
+	who.Email = cmp.Or(who.Email, other.Email)
+	if !who.Narrows {
+		who.Narrows, who.Roles = other.Narrows, other.Roles
+	}
+	return who, nil
 }
 
 // verify verifies that the provider signed the token for us and for this flow, and that it has not
@@ -139,22 +211,50 @@ func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw st
 	case token.Subject == "":
 		return Identity{}, fmt.Errorf("%w: it has no subject", ErrToken)
 	}
-	return tokenClaims.identity(token.Issuer, token.Subject), nil
+	return tokenClaims.identity(token.Issuer, token.Subject, p.config.TrustEmail), nil
 }
 
-// find runs discovery once, for all concurrent callers. It continues if the context of one caller
-// is canceled.
+// find returns what discovery found, and runs it if necessary.
 func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	p.mu.Lock()
 	known := p.found
 	p.mu.Unlock()
-	if known != nil {
-		return known, nil
+	switch {
+	case known == nil:
+		return p.discoverOnce(ctx)
+	case time.Since(known.at) >= discoveryMaxAge:
+		return p.again(ctx, known), nil
 	}
+	return known, nil
+}
+
+// again repeats discovery if that may be done now. If it fails, the known metadata stays in use.
+func (p *Provider) again(ctx context.Context, known *discovered) *discovered {
+	p.mu.Lock()
+	newest := p.found
+	p.mu.Unlock()
+	if newest != known {
+		return newest
+	}
+	if !p.refresh.Allow() {
+		return known
+	}
+	if fresh, err := p.discoverOnce(ctx); err == nil {
+		return fresh
+	}
+	return known
+}
+
+// discoverOnce runs discovery once for all concurrent callers. It continues if the context of one
+// caller is canceled.
+func (p *Provider) discoverOnce(ctx context.Context) (*discovered, error) {
 	answer, err, _ := p.asking.Do("", func() (any, error) {
 		discoverCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
 		found, err := p.discover(oidc.ClientContext(discoverCtx, p.client))
+		if _, mismatch := errors.AsType[*oidc.IssuerMismatchError](err); mismatch {
+			return nil, fmt.Errorf("%w (%w)", ErrSetup, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w (%w)", ErrAway, err)
 		}
@@ -176,6 +276,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		Keys       string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
 		Methods    []string `json:"token_endpoint_auth_methods_supported"`
+		Prompts    []string `json:"prompt_values_supported"`
 	}
 	if err := provider.Claims(&metadata); err != nil {
 		return nil, err
@@ -184,21 +285,23 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	algorithms := slices.DeleteFunc(metadata.Algorithms, func(algorithm string) bool {
 		return !slices.Contains(signatures, algorithm)
 	})
-	style := oauth2.AuthStyleInHeader
-	basic := slices.Contains(metadata.Methods, "client_secret_basic")
-	if !basic && slices.Contains(metadata.Methods, "client_secret_post") {
-		style = oauth2.AuthStyleInParams
+	found := &discovered{
+		Provider: provider, algorithms: algorithms, at: time.Now(),
+		keys:  oidc.NewRemoteKeySet(oidc.ClientContext(ctx, p.keyClient()), metadata.Keys),
+		posts: !slices.Contains(metadata.Methods, methodBasic) && slices.Contains(metadata.Methods, methodPost),
 	}
-	return &discovered{provider, oidc.NewRemoteKeySet(ctx, metadata.Keys), algorithms, style}, nil
+	for _, prompt := range []string{"login", "select_account"} { // the last one that the provider supports
+		if slices.Contains(metadata.Prompts, prompt) || len(metadata.Prompts) == 0 {
+			found.prompt = prompt
+		}
+	}
+	return found, nil
 }
 
-func (p *Provider) oauth(found *discovered) *oauth2.Config {
-	endpoint := found.Endpoint()
-	endpoint.AuthStyle = found.style
-	return &oauth2.Config{
-		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: endpoint,
-		RedirectURL: p.config.RedirectURL, Scopes: []string{oidc.ScopeOpenID, "email"},
-	}
+// keyClient fetches the keys of the provider. Keys of unknown kinds do not affect the others.
+func (p *Provider) keyClient() *http.Client {
+	decode := func(key []byte) error { return new(jose.JSONWebKey).UnmarshalJSON(key) }
+	return &http.Client{Timeout: timeout, Transport: jwks.Transport{RoundTripper: http.DefaultTransport, Decode: decode}}
 }
 
 // signatures are the accepted signature algorithms. All use a private key that only the provider

@@ -18,13 +18,17 @@ const back = "https://boards.example/console/signin/callback"
 // provider returns a client of an issuer.
 func provider(iss *issuer.Issuer) *identity.Provider {
 	iss.Returns(back)
-	return identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: back})
+	return identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: secret(issuer.ClientSecret), RedirectURL: back})
+}
+
+func secret(value string) func() (string, error) {
+	return func() (string, error) { return value, nil }
 }
 
 // comeBack signs in at the provider and returns the query of the callback.
 func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string) url.Values {
 	t.Helper()
-	address, err := p.Address(t.Context(), flow)
+	address, err := p.Address(t.Context(), flow, false)
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+url.QueryEscape(as), nil)
 	require.NoError(t, err)
@@ -49,7 +53,14 @@ func TestIdentity(t *testing.T) {
 		"verified":   {map[string]any{"email": "Alice@Example.com", "email_verified": true}, identity.Identity{Email: "alice@example.com"}},
 		"unverified": {map[string]any{"email": "alice@example.com", "email_verified": false}, identity.Identity{}},
 		"unsaid":     {map[string]any{"email": "alice@example.com"}, identity.Identity{}},
-		"a text":     {map[string]any{"email": "alice@example.com", "email_verified": "true"}, identity.Identity{}},
+		"a text":     {map[string]any{"email": "alice@example.com", "email_verified": "true"}, identity.Identity{Email: "alice@example.com"}},
+		"not a text": {map[string]any{"email": "alice@example.com", "email_verified": "false"}, identity.Identity{}},
+		"a list":     {map[string]any{"email": "alice@example.com", "email_verified": []bool{true}}, identity.Identity{}},
+		"domain":     {map[string]any{"email": "alice@example.com", "xms_edov": true}, identity.Identity{Email: "alice@example.com"}},
+		"domain 1":   {map[string]any{"email": "alice@example.com", "xms_edov": 1}, identity.Identity{Email: "alice@example.com"}},
+		"domain '1'": {map[string]any{"email": "alice@example.com", "xms_edov": "1"}, identity.Identity{Email: "alice@example.com"}},
+		"domain 0":   {map[string]any{"email": "alice@example.com", "xms_edov": "0"}, identity.Identity{}},
+		"both":       {map[string]any{"email": "alice@example.com", "xms_edov": true, "email_verified": false}, identity.Identity{}},
 		"no address": {map[string]any{"email_verified": true}, identity.Identity{}},
 		"kelvin":     {map[string]any{"email": "\u212Aate@example.com", "email_verified": true}, identity.Identity{Email: "\u212Aate@example.com"}},
 		"narrow":     {map[string]any{"ledgerboard_roles": []string{"client"}}, identity.Identity{Narrows: true, Roles: []string{"client"}}},
@@ -115,7 +126,7 @@ func TestProviderUnavailable(t *testing.T) {
 	iss := issuer.Start(t)
 	p, flow := provider(iss), identity.FlowOf("word")
 	iss.Away(true)
-	_, err := p.Address(t.Context(), flow)
+	_, err := p.Address(t.Context(), flow, false)
 	require.ErrorIs(t, err, identity.ErrAway)
 	iss.Away(false)
 	came := comeBack(t, p, flow, "alice")
@@ -124,13 +135,14 @@ func TestProviderUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, identity.ErrAway)
 	require.NotContains(t, err.Error(), came.Get("code"))
 
-	stranger := identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: "wrong", RedirectURL: back})
+	stranger := identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: secret("wrong"), RedirectURL: back})
 	iss.Away(false)
 	_, err = stranger.Identity(t.Context(), flow, comeBack(t, stranger, flow, "alice").Get("code"), iss.URL)
-	require.ErrorIs(t, err, identity.ErrAway, "the configured secret is wrong")
-	renamed := identity.NewProvider(identity.Config{Issuer: iss.URL + "/", ClientID: issuer.ClientID, ClientSecret: "x", RedirectURL: back})
-	_, err = renamed.Address(t.Context(), flow)
-	require.ErrorIs(t, err, identity.ErrAway, "the issuer in its metadata differs")
+	require.ErrorIs(t, err, identity.ErrSetup, "the configured secret is wrong")
+	require.ErrorContains(t, err, "invalid_client")
+	renamed := identity.NewProvider(identity.Config{Issuer: iss.URL + "/", ClientID: issuer.ClientID, ClientSecret: secret("x"), RedirectURL: back})
+	_, err = renamed.Address(t.Context(), flow, false)
+	require.ErrorIs(t, err, identity.ErrSetup, "the issuer in its metadata differs")
 }
 
 // If the keys are unavailable, a token is not refused as invalid: the person is asked to try again,

@@ -97,14 +97,25 @@ func (d *Service) MakeSignInLink(
 	return console.LinkPath(secret), until, err
 }
 
-// SignInLinkedTo returns the issuer of the identity provider to which a user is linked. If the user
-// is not linked, the error has code [domain.CodeNotFound].
-func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
+// LinkSignIn links a candidate to a subject of the identity provider and records the action. Error:
+// [vault.ErrLinkedElsewhere].
+func (d *Service) LinkSignIn(
+	ctx context.Context, c commands.Caller, candidate identity.Person, issuer, subject string, reason domain.Reason,
+) error {
+	target := domain.OperatorTarget{User: candidate.UserID}
+	return d.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
+		return vault.Identities{Pool: d.kept}.Link(ctx, issuer, subject, candidate.UserID, time.Now())
+	}))
+}
+
+// SignInLinkedTo returns the issuers of the identity providers to which a user is linked. If the
+// user is not linked, the error has code [domain.CodeNotFound].
+func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuers []string, err error) {
 	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
-// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. The
-// action is recorded.
+// UnlinkSignIn removes a user's links to identity providers and ends the user's sessions. The action
+// is recorded.
 func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	target := domain.OperatorTarget{User: user}
 	return d.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {

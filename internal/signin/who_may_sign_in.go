@@ -98,6 +98,6 @@ func CountRefusals(
 	return func(ctx context.Context, refusal console.RefusalError) {
 		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
 		logger.WarnContext(ctx, "console: sign-in refused",
-			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User)
+			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User, "subject", refusal.Subject)
 	}, nil
 }

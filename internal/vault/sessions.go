@@ -23,9 +23,6 @@ var (
 		"This sign-in link is no longer valid. Ask the person who sent it for a new one.")
 )
 
-// seenEvery is the precision of a session's last use. It saves a write for most requests.
-const seenEvery = time.Minute
-
 // SignInLink signs a person in once.
 type SignInLink struct {
 	identity.Person
@@ -89,15 +86,16 @@ func (s *Sessions) Begin(
 	return pg.Wrap("begin a session", err)
 }
 
-// Find returns a session that is valid at now and records its use. Error: [ErrNoSession].
+// Find returns a session that is valid at now. Error: [ErrNoSession].
 func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
-	found, err := one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
+	return one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
 		`select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
-	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
-		err = pg.Exec(ctx, s.pool, "store the last use of a session",
-			`update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
-	}
-	return found, err
+}
+
+// Seen stores the time of a session's last activity.
+func (s *Sessions) Seen(ctx context.Context, digest []byte, now time.Time) error {
+	return pg.Exec(ctx, s.pool, "store the last use of a session",
+		`update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 }
 
 // Of returns a user's sessions that are valid at now, newest first, at most 100.
@@ -132,13 +130,14 @@ var (
 	// ErrNotLinked (not_found): the user is not linked.
 	ErrNotLinked = domain.NewError(domain.CodeNotFound,
 		"This user is not linked to an identity provider: there is no link to remove.")
-	// ErrLinkedElsewhere (conflict): the user is linked to another subject, or the subject to
-	// another user.
+	// ErrLinkedElsewhere (conflict): the user is linked to another subject of the issuer, or the
+	// subject to another user.
 	ErrLinkedElsewhere = domain.NewError(domain.CodeConflict,
-		"This user is already linked to another account at the identity provider.")
+		"This user is already linked to another account at the identity provider, or this account to another user.")
 )
 
-// Identities maps subjects of the identity provider to users.
+// Identities maps subjects of the identity provider to users. A user has at most one subject of each
+// issuer: links to an earlier issuer neither count nor prevent a link to the current one.
 type Identities struct{ Pool *pgxpool.Pool }
 
 // UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
@@ -164,13 +163,17 @@ func (i Identities) Link(ctx context.Context, issuer, subject, user string, now 
 	return err
 }
 
-// LinkedTo returns the issuer that a user is linked to. Error: [ErrNotLinked].
-func (i Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
-	err = i.Pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
-	return issuer, pg.Wrap("look up the identity of a user", orNone(err, ErrNotLinked))
+// LinkedTo returns the issuers that a user is linked to. Error: [ErrNotLinked].
+func (i Identities) LinkedTo(ctx context.Context, user string) (issuers []string, err error) {
+	issuers, err = pg.List(ctx, i.Pool, "look up the identities of a user", pgx.RowTo[string],
+		`select issuer from identities where user_id = $1 order by linked_at desc`, user)
+	if err == nil && len(issuers) == 0 {
+		err = ErrNotLinked
+	}
+	return issuers, err
 }
 
-// Unlink removes a user's link and ends the user's sessions. Error: [ErrNotLinked].
+// Unlink removes a user's links and ends the user's sessions. Error: [ErrNotLinked].
 func (i Identities) Unlink(ctx context.Context, user string) error {
 	return pg.Wrap("remove the identity of a user", pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from identities where user_id = $1`, user)

@@ -253,14 +253,16 @@ create table sign_in_links (
 );
 create index on sign_in_links (user_id);
 
--- The users of people at the identity provider. A person is linked at the first sign-in and
--- unlinked only on the command line.
+-- The users of people at the identity provider. A person is linked at the first sign-in or on the
+-- command line, and unlinked only on the command line. Links to an earlier issuer remain, in case the
+-- operator returns to it.
 create table identities (
   issuer    text not null,
   subject   text not null,
-  user_id   text not null unique,
+  user_id   text not null,
   linked_at timestamptz not null,
-  primary key (issuer, subject)
+  primary key (issuer, subject),
+  unique (user_id, issuer)
 );
 
 -- Small copies of the pictures of posts, sealed because they may show people. A row without a

@@ -40,7 +40,7 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 	out, err := backup.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	p.do(http.MethodPost, "", "/console/sign-in/token", "token=wrong", "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
+	p.do(http.MethodPost, "", "/console/sign-in/token", "token=wrong", "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin", "Cookie", "__Host-lb_probe=1")
 
 	scrape := probes.get("", "/metrics").body
 	problems, err := promlint.New(bytes.NewReader(scrape)).Lint()

@@ -49,7 +49,7 @@ func TestMockMode(t *testing.T) {
 	for _, origin := range []string{"http://localhost:5173", "https://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:3000"} {
 		require.Equal(t, origin, p.do(http.MethodGet, "", "/healthz", "", "Origin", origin).ok(t, http.StatusOK).header.Get("Access-Control-Allow-Origin"))
 	}
-	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type", "application/x-www-form-urlencoded").ok(t, http.StatusSeeOther)
+	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type", "application/x-www-form-urlencoded", "Cookie", "__Host-lb_probe=1").ok(t, http.StatusSeeOther)
 	require.Contains(t, entered.header.Get("Set-Cookie"), "__Host-lb_console=", "a browser on this machine goes on as somebody")
 	t.Run("a frontend developer", func(t *testing.T) { developFrontend(t, p) })
 	p.Stop()

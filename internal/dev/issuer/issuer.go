@@ -1,6 +1,9 @@
 package issuer
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -9,9 +12,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +30,9 @@ const (
 type Issuer struct {
 	URL string
 
-	key, signing *rsa.PrivateKey
+	key, signing crypto.Signer
+	algorithm    jose.SignatureAlgorithm
+	keyID        string
 
 	mu       sync.Mutex
 	people   map[string]map[string]any // claims by subject
@@ -34,6 +41,12 @@ type Issuer struct {
 	bend     func(claims map[string]any)
 	away     bool
 	keyless  bool
+	moved    string // new path of the keys and of the token endpoint; "": not moved
+	profile  Profile
+	userinfo map[string]any  // answer of the userinfo endpoint; nil: there is none
+	access   map[string]bool // access tokens
+	moreKeys []string        // JWKs that the key set begins with
+	authed   int             // requests of the client at the token endpoint
 }
 
 // Start starts an issuer, which ends with the test.
@@ -41,16 +54,27 @@ func Start(t testing.TB) *Issuer {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	i := &Issuer{key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}}
+	i := &Issuer{
+		key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}, access: map[string]bool{},
+		profile: Profile{Methods: []string{basic}}, algorithm: jose.RS256, keyID: "key-1",
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", i.discover)
 	mux.HandleFunc("GET "+keysPath, i.keys)
 	mux.HandleFunc("GET /authorize", i.authorize)
 	mux.HandleFunc("POST /token", i.token)
+	mux.HandleFunc("GET /userinfo", i.tellMore)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		i.mu.Lock()
 		away := i.away || i.keyless && r.URL.Path == keysPath
+		moved := i.moved
 		i.mu.Unlock()
+		if rest, ok := strings.CutPrefix(r.URL.Path, moved); moved != "" && ok {
+			r.URL.Path = rest
+		} else if moved != "" && (r.URL.Path == keysPath || r.URL.Path == "/token") {
+			http.NotFound(w, r)
+			return
+		}
 		if away {
 			http.Error(w, "not now", http.StatusServiceUnavailable)
 			return
@@ -95,6 +119,37 @@ func (i *Issuer) Keyless(keyless bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keyless = keyless
+}
+
+// Moves has the keys and the token endpoint be under another path from now on, as the metadata says.
+func (i *Issuer) Moves(path string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.moved = path
+}
+
+// Rolls has the issuer sign with another kind of key, which it shows instead of the first.
+func (i *Issuer) Rolls(t testing.TB) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.key, i.signing, i.algorithm, i.keyID = key, key, jose.ES256, "key-2"
+}
+
+// Adds has the key set begin with another key.
+func (i *Issuer) Adds(jwk string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.moreKeys = append(i.moreKeys, jwk)
+}
+
+// Authentications counts the requests to the token endpoint so far.
+func (i *Issuer) Authentications() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.authed
 }
 
 // authorize shows who one can be, and sends the browser back with a code once it has chosen.

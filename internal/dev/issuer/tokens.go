@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -14,9 +15,6 @@ import (
 
 // grant is what a code stands for.
 type grant struct{ subject, nonce, challenge string }
-
-// keyID names the one key.
-const keyID = "key-1"
 
 const keysPath = "/keys"
 
@@ -34,24 +32,71 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (i *Issuer) discover(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, map[string]any{
-		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + keysPath,
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	at := i.URL + i.moved
+	metadata := map[string]any{
+		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": at + "/token", "jwks_uri": at + keysPath,
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
-		"id_token_signing_alg_values_supported": []string{"RS256"}, "code_challenge_methods_supported": []string{"S256"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_basic"}, "authorization_response_iss_parameter_supported": true,
-	})
+		"id_token_signing_alg_values_supported": []string{string(i.algorithm)}, "code_challenge_methods_supported": []string{"S256"},
+		"token_endpoint_auth_methods_supported": i.profile.Methods, "authorization_response_iss_parameter_supported": true,
+	}
+	if i.userinfo != nil {
+		metadata["userinfo_endpoint"] = i.URL + "/userinfo"
+	}
+	if i.profile.Prompts != nil {
+		metadata["prompt_values_supported"] = i.profile.Prompts
+	}
+	answer(w, http.StatusOK, metadata)
 }
 
 func (i *Issuer) keys(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &i.key.PublicKey, KeyID: keyID, Algorithm: "RS256", Use: "sig"}}})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	set := make([]any, 0, len(i.moreKeys)+1)
+	for _, key := range i.moreKeys {
+		set = append(set, json.RawMessage(key))
+	}
+	own := jose.JSONWebKey{Key: i.key.Public(), KeyID: i.keyID, Algorithm: string(i.algorithm), Use: "sig"}
+	answer(w, http.StatusOK, map[string]any{"keys": append(set, own)})
+}
+
+// authenticates reports whether the client has authenticated with the method that it is registered
+// for, the last one of the profile.
+func (i *Issuer) authenticates(r *http.Request) bool {
+	if i.profile.Methods[len(i.profile.Methods)-1] == post {
+		return r.Header.Get("Authorization") == "" && r.PostFormValue("client_id") == ClientID && r.PostFormValue("client_secret") == ClientSecret
+	}
+	id, secret, ok := r.BasicAuth()
+	return ok && id == ClientID && secret == "a+secret+of+the+client" // form-encoded, as RFC 6749 has it
+}
+
+// tellMore is the userinfo endpoint.
+func (i *Issuer) tellMore(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if i.userinfo == nil || !i.access[token] {
+		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": "what is " + token + "?"})
+		return
+	}
+	answer(w, http.StatusOK, i.userinfo)
+}
+
+// Tells sets the answer of the userinfo endpoint; nil: there is none.
+func (i *Issuer) Tells(claims map[string]any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.userinfo = claims
 }
 
 // token gives a token for a code: once, to the client, and to who can prove that it asked for it.
 func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if id, secret, ok := r.BasicAuth(); !ok || id != ClientID || secret != "a+secret+of+the+client" { // form-encoded, as RFC 6749 has it
-		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
+	i.authed++
+	if !i.authenticates(r) {
+		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "this client may not use this method"})
 		return
 	}
 	of, known := i.codes[r.PostFormValue("code")]
@@ -74,7 +119,12 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	answer(w, http.StatusOK, map[string]any{"access_token": rand.Text(), "token_type": "Bearer", "expires_in": 3600, "id_token": signed})
+	body := map[string]any{"token_type": "Bearer", "id_token": signed}
+	if !i.profile.NoAccessToken {
+		token := rand.Text()
+		i.access[token], body["access_token"], body["expires_in"] = true, token, 3600
+	}
+	answer(w, http.StatusOK, body)
 }
 
 func (i *Issuer) sign(claims map[string]any) (string, error) {
@@ -82,7 +132,7 @@ func (i *Issuer) sign(claims map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.signing, KeyID: keyID}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: i.algorithm, Key: jose.JSONWebKey{Key: i.signing, KeyID: i.keyID}}, nil)
 	if err != nil {
 		return "", err
 	}
