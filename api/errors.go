@@ -66,6 +66,7 @@ type problemBody struct {
 func publicError(err error) *domain.Error {
 	var known *domain.Error
 	var tooLarge *http.MaxBytesError
+	var notAppended domain.NotAppendedError
 	switch {
 	case errors.As(err, &known):
 		if known.Code == domain.CodeInternal {
@@ -76,6 +77,9 @@ func publicError(err error) *domain.Error {
 		return domain.NewError(
 			domain.CodeTooLarge, "The body is larger than %d bytes. Send less in one request.", tooLarge.Limit,
 		)
+	case errors.As(err, &notAppended) && notAppended.Reason != "":
+		return domain.NewError(domain.CodeUnavailable,
+			"The log refused a record: %s. Before you try again, an operator must correct the log.", notAppended.Reason)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return domain.NewError(domain.CodeUnavailable, "The request timed out. Try again.")
 	}

@@ -98,12 +98,27 @@ func (d *Dashboards) appendError(ctx context.Context, c change, err error) error
 	case d.TooLarge(err):
 		return domain.NewError(domain.CodeUnprocessable,
 			"The change is too large for one record: %s. Send fewer accounts or users at a time.", cause(err))
-	case d.Refused(err):
+	case notAppended(err) != nil:
 		d.Logger.ErrorContext(ctx, "append refused", "command_id", c.commandID, "error", err)
-		return unavailable("The log does not accept changes right now. Nothing was changed. Try again.")
+		return notAppended(err)
 	default:
 		d.Logger.WarnContext(ctx, "append outcome unknown", "command_id", c.commandID, "error", err)
 		return nil
+	}
+}
+
+// notAppended returns the error to be shown if a record was certainly not appended, and nil if it may
+// be in the log.
+func notAppended(err error) error {
+	refused, ok := errors.AsType[domain.NotAppendedError](err)
+	switch {
+	case !ok:
+		return nil
+	case refused.Reason == "":
+		return unavailable("The log does not accept changes right now. Nothing was changed. Try again.")
+	default:
+		return unavailable("The log refused the change: %s. Nothing was changed. "+
+			"Before you try again, an operator must correct the log.", refused.Reason)
 	}
 }
 
@@ -117,11 +132,28 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 	case s.CommandID != c.commandID:
 		return r, false, nil
 	}
-	document, err := d.Store.Document(ctx, c.ParentAccount, c.need.Primary, version)
-	if err != nil {
-		return r, false, c.open()
+	document, err := d.document(ctx, c, c.need.Primary, version)
+	return Result{Dashboard: document}, err == nil, err
+}
+
+// document reads a dashboard as of a version that has taken effect. It repeats a failed read until
+// ctx is done.
+func (d *Dashboards) document(ctx context.Context, c change, subAccount string, version int64) (domain.Dashboard, error) {
+	for {
+		document, err := d.Store.Document(ctx, c.ParentAccount, subAccount, version)
+		if err == nil {
+			return document, nil
+		}
+		d.Logger.WarnContext(ctx, "read dashboard after a change", "parent_account", c.ParentAccount, "error", err)
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			e := unavailable("Your change was recorded as version %d, but the dashboard cannot be read right now. "+
+				"Do not repeat the change; read the dashboard again.", version)
+			e.CommandID = c.name()
+			return document, e
+		}
 	}
-	return Result{Dashboard: document}, true, nil
 }
 
 // AwaitHead waits until the head of an agency's stream has reached a version, and returns which

@@ -23,7 +23,7 @@ type DashboardStore interface {
 }
 
 // Appender appends one record. After an error, the record may be in the log nevertheless, unless
-// the error means otherwise (see [DashboardsConfig].Refused).
+// the error contains a [domain.NotAppendedError].
 type Appender interface {
 	Append(ctx context.Context, d domain.Draft) error
 }
@@ -37,9 +37,8 @@ type DashboardsConfig struct {
 	// appends nothing must reflect all records before this offset.
 	PartitionOf func(parent string) int32
 	EndOf       func(ctx context.Context, partition int32) (int64, error)
-	// Refused reports whether an append error means that nothing was appended. TooLarge reports
-	// whether it means that the record was too large.
-	Refused, TooLarge func(error) bool
+	// TooLarge reports whether an append error means that the record was too large.
+	TooLarge func(error) bool
 	// Fits returns the error with which Log would refuse a record, or nil. It appends nothing.
 	Fits func(domain.Draft) error
 	// Gate refuses commands while the projection lags too far behind. If nil, it never refuses.

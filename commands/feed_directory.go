@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,10 +133,13 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	if err != nil {
 		return FeedResult{}, err
 	}
-	for _, err := range f.Append(ctx, drafts) {
-		if err != nil {
-			return FeedResult{}, fmt.Errorf("%w (%w)", errNotAppended, err)
+	errs := f.Append(ctx, drafts)
+	if err := cmp.Or(errs...); err != nil {
+		public := error(errNotAppended)
+		if !slices.ContainsFunc(errs, func(err error) bool { return notAppended(err) == nil }) {
+			public = notAppended(err)
 		}
+		return FeedResult{}, fmt.Errorf("%w (%w)", public, err)
 	}
 	awaitEntities(ctx, f.Tables, drafts...)
 	return fedOf(read), nil

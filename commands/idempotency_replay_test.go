@@ -1,7 +1,6 @@
 package commands_test
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -38,19 +37,6 @@ func TestOnlyRecordsAreRemembered(t *testing.T) {
 	update(t, p, put(north, users(nina), key("nothing to do")))
 	result := update(t, p, put(north, users(sam), key("nothing to do"), digest("another")))
 	require.False(t, result.Replayed)
-}
-
-// If the old document cannot be read, a repetition returns an error and never makes a second
-// change.
-func TestReplayThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	p := s.process(t)
-	update(t, p, put(north, users(nina), key("k")))
-	s.onRead = func() error { return errors.New("the database is away") }
-	_, err := p.Update(t.Context(), put(north, users(nina), key("k")))
-	require.ErrorContains(t, err, "the database is away")
-	require.Len(t, s.records, 1)
 }
 
 // Refused with 503 and a reason before anything is written.

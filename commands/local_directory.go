@@ -163,8 +163,12 @@ func (d LocalDirectory) add(
 
 // append appends records in order, and waits for a limited time until the tables show them.
 func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
-	for _, draft := range drafts {
-		if err := d.Log.Append(ctx, draft); err != nil {
+	for i, draft := range drafts {
+		err := d.Log.Append(ctx, draft)
+		if refused := notAppended(err); refused != nil && i == 0 {
+			return fmt.Errorf("%w (%w)", refused, err)
+		}
+		if err != nil {
 			return fmt.Errorf("%w (%w)", errNotConfirmed, err)
 		}
 	}

@@ -134,7 +134,6 @@ func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
 		"the record never comes":          func(s *stage) { s.late(-1) },
 		"its version was parked":          func(s *stage) { s.parked[1] = true },
 		"the tables cannot be asked":      func(s *stage) { s.onSettle = func() error { return down } },
-		"the document cannot be read":     func(s *stage) { s.onRead = func() error { return down } },
 		"the acknowledged record is slow": func(s *stage) { s.onAppend = func(context.Context, int, domain.Draft) error { return nil } },
 		"the answer says canceled": func(s *stage) {
 			s.onAppend = func(context.Context, int, domain.Draft) error { return context.Canceled }
@@ -173,6 +172,39 @@ func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
 	})
 }
 
+// A change that took effect is never reported as unknown: its answer waits until the dashboard can be
+// read, and if that takes too long, says that the change is recorded.
+func TestARecordedChangeIsReportedAsRecorded(t *testing.T) {
+	t.Parallel()
+	for _, down := range []time.Duration{5 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage()
+			began := time.Now()
+			s.onRead = func() error {
+				if len(s.records) > 0 && time.Since(began) < down {
+					return errors.New("the database is away")
+				}
+				return nil
+			}
+			result, err := s.process(t).Update(t.Context(), put(north, users(nina), key("k1")))
+			require.Equal(t, 1, s.counted().appends)
+			if down < time.Minute {
+				require.NoError(t, err)
+				require.Equal(t, []string{nina}, result.Dashboard.Users)
+				return
+			}
+			for range 2 { // and when it is repeated
+				e := asError(t, err)
+				require.Equal(t, domain.CodeUnavailable, e.Code)
+				require.Contains(t, e.Message, "Your change was recorded as version 1")
+				require.NotContains(t, e.Message, "not yet known")
+				_, err = s.process(t).Update(t.Context(), put(north, users(nina), key("k1")))
+				require.Len(t, s.log(), 1)
+			}
+		})
+	}
+}
+
 // A definite refusal by the log is reported as one: nothing was changed, and nothing will be.
 func TestDefiniteRefusals(t *testing.T) {
 	t.Parallel()
@@ -189,6 +221,10 @@ func TestDefiniteRefusals(t *testing.T) {
 		e := asError(t, err)
 		require.Equal(t, c.code, e.Code, name)
 		require.Empty(t, e.CommandID, "%s: there is no outcome to ask for", name)
+		if c.answer == errRefused {
+			require.Contains(t, e.Message, "INVALID_TIMESTAMP")
+			require.Contains(t, e.Message, "Nothing was changed")
+		}
 		require.Equal(t, 1, s.counted().appends, "%s: it is not tried again", name)
 	}
 }

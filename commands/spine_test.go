@@ -133,7 +133,6 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 		},
 		PartitionOf: func(parent string) int32 { return eventlog.PartitionOf([]byte(parent), 2) }, EndOf: s.endOf,
 		Log: s.log, Fits: func(domain.Draft) error { return nil }, Now: time.Now, Logger: quiet, Deadline: patience,
-		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 	}
 	for _, f := range change {

@@ -32,7 +32,7 @@ var (
 	day0  = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	quiet = slog.New(slog.DiscardHandler)
 
-	errRefused  = errors.New("nothing was appended")
+	errRefused  = fmt.Errorf("append: %w", domain.NotAppendedError{Reason: "INVALID_TIMESTAMP"})
 	errUnknown  = errors.New("no answer from the broker")
 	errTooLarge = errors.New("too large")
 )
@@ -214,7 +214,6 @@ func (s *stage) process(_ require.TestingT, change ...func(*commands.DashboardsC
 		Store: s, Log: s, Now: time.Now, Logger: quiet, PartitionOf: func(string) int32 { return 0 },
 		EndOf:    func(context.Context, int32) (int64, error) { return 0, nil },
 		Fits:     func(domain.Draft) error { return nil },
-		Refused:  func(err error) bool { return errors.Is(err, errRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, errTooLarge) },
 	}
 	for _, f := range change {

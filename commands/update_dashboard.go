@@ -95,11 +95,8 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 			"This Idempotency-Key was used for another request. Use a new key for a new request.").
 			WithField("Idempotency-Key", "was used with another method, path or body")
 	}
-	document, err := d.Store.Document(ctx, c.ParentAccount, earlier.SubAccount, earlier.Version)
-	if err != nil {
-		return Result{}, fmt.Errorf("read document of earlier command: %w", err)
-	}
-	return Result{Dashboard: document, Replayed: true}, nil
+	document, err := d.document(ctx, c, earlier.SubAccount, earlier.Version)
+	return Result{Dashboard: document, Replayed: true}, err
 }
 
 // name returns the key under which a repetition is recognized.

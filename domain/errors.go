@@ -141,6 +141,14 @@ func AccessRefused(err error) bool {
 	}
 }
 
+// NotAppendedError is the part of an error of the log that means that a record was certainly not
+// appended, and will not be.
+type NotAppendedError struct {
+	Reason string // the code of the brokers that refused it, such as INVALID_TIMESTAMP, or ""
+}
+
+func (e NotAppendedError) Error() string { return "nothing was appended " + e.Reason }
+
 // Sentinel errors that several layers compare with.
 var (
 	// ErrMainAccount is returned for a PUT on the caller's own main account (rule 1). Frontends

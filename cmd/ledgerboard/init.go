@@ -104,7 +104,7 @@ func (c initCommand) makeAgency(
 				"which reports whether the agency exists: %w", err)
 		}
 		if err != nil {
-			return fmt.Errorf("the agency was not created; run init again: append %s: %w", draft.Key, err)
+			return fmt.Errorf("the agency was not created; correct the cause and run init again: append %s: %w", draft.Key, err)
 		}
 	}
 	return nil

@@ -38,7 +38,7 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	store := &halfParked{parked: make(chan struct{}, 1), woken: make(chan string, 1000)}
 	updates := commands.NewDashboards(commands.DashboardsConfig{
 		Store: store, Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
+		TooLarge:    func(error) bool { return false },
 		PartitionOf: func(string) int32 { return 0 },
 		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
 		Fits:        func(domain.Draft) error { return nil },

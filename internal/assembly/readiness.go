@@ -34,6 +34,11 @@ func (s *Service) Health() api.Health {
 				}
 				return &api.DegradedError{Reason: s.checkPart(ctx, "log", "the brokers do not answer", err).Error()}
 			}
+			for _, topic := range []string{domain.TopicDashboards, domain.TopicDirectory, domain.TopicOperations} {
+				if code := s.Log.Refuses(topic); code != "" {
+					return &api.DegradedError{Reason: "the brokers refuse records of topic " + topic + ": " + code}
+				}
+			}
 			if s.topics.Unsafe() {
 				return &api.DegradedError{
 					Reason: "a topic has unsafe settings: 'ledgerboard log' shows what is wrong and how to fix it",

@@ -175,7 +175,6 @@ func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.
 			return 0, fmt.Errorf("read end of partition %d of topic %s: %w",
 				partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
 		},
-		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now,
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -54,6 +55,18 @@ func (e *AppendError) Unwrap() error { return e.Err }
 // Is reports whether target is the outcome: [ErrRefused] or [ErrOutcomeUnknown].
 func (e *AppendError) Is(target error) bool {
 	return target == ErrOutcomeUnknown && e.Unknown || target == ErrRefused && !e.Unknown
+}
+
+// As sets a [domain.NotAppendedError] if nothing was appended.
+func (e *AppendError) As(target any) bool {
+	refused, ok := target.(*domain.NotAppendedError)
+	if !ok || e.Unknown {
+		return false
+	}
+	if code, ok := errors.AsType[*kerr.Error](e.Err); ok {
+		refused.Reason = code.Message
+	}
+	return true
 }
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
@@ -213,4 +226,55 @@ func (p *producer) mayBeAppended(r *kgo.Record, err error, uncertain int64) bool
 var ambiguous = []*kerr.Error{
 	kerr.UnknownServerError, kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.OutOfOrderSequenceNumber,
 	kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.InvalidProducerIDMapping,
+}
+
+// failures counts the records that were not acknowledged, and remembers the latest refusals.
+type failures struct {
+	count *prometheus.CounterVec // by topic and reason
+
+	mu      sync.Mutex
+	refused map[string]refusal // by topic, until a record is appended
+}
+
+type refusal struct {
+	reason string
+	at     time.Time
+}
+
+func newFailures() *failures {
+	return &failures{refused: map[string]refusal{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ledgerboard_append_failures_total",
+		Help: "Records that the log did not acknowledge, by topic and reason: the code of the brokers, or UNANSWERED.",
+	}, []string{"topic", "reason"})}
+}
+
+// note records the outcome of an append. A caller that disconnected says nothing about the log.
+func (f *failures) note(topic string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	code, refused := errors.AsType[*kerr.Error](err)
+	switch {
+	case err == nil:
+		delete(f.refused, topic)
+	case refused:
+		f.count.WithLabelValues(topic, code.Message).Inc()
+		f.refused[topic] = refusal{code.Message, time.Now()}
+	case !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed):
+		f.count.WithLabelValues(topic, "UNANSWERED").Inc()
+	}
+}
+
+// refusalValid is how long a refusal counts: after that, only another attempt can tell whether the
+// log accepts records again.
+const refusalValid = time.Minute
+
+// Refuses returns the code with which the brokers refused the latest record of a topic, or "".
+func (l *Log) Refuses(topic string) string {
+	l.failures.mu.Lock()
+	defer l.failures.mu.Unlock()
+	latest := l.failures.refused[topic]
+	if time.Since(latest.at) > refusalValid {
+		return ""
+	}
+	return latest.reason
 }

@@ -150,6 +150,7 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 			for i, open := range b.open {
 				if open {
 					b.fail(i, true, context.Cause(ctx))
+					l.failures.note(b.drafts[i].Topic, ctx.Err())
 				}
 			}
 			return
@@ -159,10 +160,12 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 
 func (l *Log) answered(b *batch, a answer) {
 	b.open[a.at] = false
+	topic := b.drafts[a.at].Topic
+	l.failures.note(topic, a.err)
 	if a.err == nil {
 		return
 	}
-	r, p := b.records[a.at], l.producer(b.drafts[a.at].Topic)
+	r, p := b.records[a.at], l.producer(topic)
 	if r.Partition == refusedPartition {
 		a.err = fmt.Errorf("%w: %w", errPartitionCount, a.err)
 	}

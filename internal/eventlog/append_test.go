@@ -390,6 +390,11 @@ func TestARefusalIsDefiniteOnTheFirstAttempt(t *testing.T) {
 				require.ErrorIs(t, err, c.refusal, name)
 				require.Equal(t, c.refused, errors.Is(err, eventlog.ErrRefused), "%s: %s", name, err)
 				require.Equal(t, !c.refused, errors.Is(err, eventlog.ErrOutcomeUnknown), name)
+				refused, ok := errors.AsType[domain.NotAppendedError](err)
+				require.Equal(t, c.refused, ok, name)
+				if ok {
+					require.Equal(t, c.refusal.Message, refused.Reason)
+				}
 			}
 		})
 	}

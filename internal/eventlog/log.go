@@ -43,6 +43,7 @@ type Log struct {
 	// `dashboards` has its own producer, so that a command never waits for a batch of readings; all
 	// other topics share one.
 	dashboards, otherTopics *producer
+	failures                *failures
 
 	close  sync.Once
 	closed error
@@ -62,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
 	others.client = cl.client
-	l := &Log{cluster: cl, dashboards: dashboards, otherTopics: others}
+	l := &Log{cluster: cl, dashboards: dashboards, otherTopics: others, failures: newFailures()}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
 	}
@@ -138,10 +139,14 @@ func (l *Log) open(ctx context.Context) error {
 		l.cfg.Unsafe(err)
 		err = nil
 	}
-	if err == nil {
-		l.bindTopics(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	l.bindTopics(ctx)
+	if l.cfg.Metrics != nil {
+		return l.cfg.Metrics.Register(l.failures.count)
+	}
+	return nil
 }
 
 // bindTopics makes the producers append to the topics that exist now: kgo keeps the id of a topic

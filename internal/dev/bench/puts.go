@@ -109,7 +109,6 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	record := &keptDrafts{Log: log}
 	updates := commands.NewDashboards(commands.DashboardsConfig{
 		Store: &readmodels.Dashboards{Pool: pool, Progress: progress}, Log: record,
-		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now, Logger: b.logger,
 		PartitionOf: func(string) int32 { return 0 },

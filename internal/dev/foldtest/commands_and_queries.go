@@ -26,7 +26,7 @@ func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboar
 	tb.Helper()
 	return commands.NewDashboards(commands.DashboardsConfig{
 		Store: l.Queries(), Log: l, Now: now, Logger: slog.New(slog.DiscardHandler),
-		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
+		TooLarge:    func(error) bool { return false },
 		PartitionOf: func(string) int32 { return 0 },
 		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
 		Fits:        func(domain.Draft) error { return nil },

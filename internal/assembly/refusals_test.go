@@ -1,0 +1,85 @@
+package assembly_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// Brokers refuse records, for example because the clock of this machine is ahead: the metric counts
+// the reason, and the process is not ready for changes until a record is appended.
+func TestRefusedRecordsAreReported(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	refuses := true
+	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked := request.(*kmsg.ProduceRequest)
+		if !refuses {
+			return nil, nil, false
+		}
+		resp := asked.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range asked.Topics {
+			answer := kmsg.NewProduceResponseTopic()
+			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				partition := kmsg.NewProduceResponseTopicPartition()
+				partition.Partition, partition.ErrorCode = p.Partition, kerr.InvalidTimestamp.Code
+				answer.Partitions = append(answer.Partitions, partition)
+			}
+			resp.Topics = append(resp.Topics, answer)
+		}
+		return resp, nil, true
+	})
+	registry := prometheus.NewRegistry()
+	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+		Brokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	ready := func() error {
+		for _, check := range s.Health().Checks {
+			if check.Name == "log" {
+				return check.Probe(t.Context())
+			}
+		}
+		return nil
+	}
+	draft := commands.EraseDraft(domain.KindUser, "a00000000000000000000001", time.Now())
+	require.NoError(t, ready())
+	require.ErrorIs(t, s.Log.Append(t.Context(), draft), eventlog.ErrRefused)
+	var degraded *api.DegradedError
+	require.ErrorAs(t, ready(), &degraded)
+	require.Equal(t, "the brokers refuse records of topic directory: INVALID_TIMESTAMP", degraded.Reason)
+	require.False(t, degraded.Writes)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	counted := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			if f.GetName() == "ledgerboard_append_failures_total" {
+				counted[m.Label[0].GetValue()] = m.Counter.GetValue()
+			}
+		}
+	}
+	require.Equal(t, map[string]float64{"INVALID_TIMESTAMP": 1}, counted)
+
+	refuses = false
+	require.NoError(t, s.Log.Append(t.Context(), draft))
+	require.NoError(t, ready())
+}
