@@ -32,7 +32,7 @@ var paths = []path{
 	}},
 	{"its answer, from the log to the caller", []string{
 		"commands.Dashboards.attempt", "commands.Dashboards.settle", "commands.Dashboards.AwaitHead",
-		"readmodels.Dashboards.Settle", "readmodels.Dashboards.Document",
+		"readmodels.Dashboards.Settle", "commands.Dashboards.document", "readmodels.Dashboards.Document",
 	}},
 	{"its record, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
