@@ -235,7 +235,12 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 		return "", errNoBrowser
 	}
 	back := connect.Callback{
-		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
+		Platform: platform, State: query.Get("state"), Cookie: browser,
+		Error: connect.PlatformRefusal{ // error_code and error_message without the others come from Facebook
+			Code:        cmp.Or(query.Get("error"), query.Get("error_code")),
+			Reason:      query.Get("error_reason"),
+			Description: cmp.Or(query.Get("error_description"), query.Get("error_message")),
+		},
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms append it
 	}
 	// While it is unknown who has lost access, the code stays in the URL, in the browser that the

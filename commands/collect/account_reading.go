@@ -48,7 +48,10 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	}
 	result.incomplete = snapshot.Incomplete
 	failed := snapshot.Incomplete
-	result.Demographics = request.Demographics && (failed == nil || len(snapshot.Demographics) > 0)
+	// A part that fails is requested again, with the demographics and the days that became final. One
+	// that has failed for a day may always fail, and is then requested once a day.
+	lasts := f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= 2*day
+	result.Demographics = request.Demographics && (failed == nil || lasts && len(snapshot.Demographics) > 0)
 	// A metric that always fails must not keep the history from being read.
 	if f.BackfilledAt == nil && c.Backfill > 0 && (failed == nil || failed.Class != platforms.ClassThrottled) {
 		return c.withHistory(ctx, f, at, result)

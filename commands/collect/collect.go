@@ -102,12 +102,13 @@ type Collector struct {
 type parts struct {
 	Config
 	metrics *metrics
+	apps    *switchedOff
 }
 
 // New returns a collector.
 func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
-	p := &parts{c, newMetrics(c.Registerer)}
+	p := &parts{c, newMetrics(c.Registerer), &switchedOff{until: map[app]time.Time{}}}
 	return &Collector{
 		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p},
 	}
@@ -125,6 +126,7 @@ type fetched struct {
 type metrics struct {
 	connections, posts      *prometheus.CounterVec
 	due, left, lag, signIns *prometheus.GaugeVec
+	switchedOff             *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -151,5 +153,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		signIns: gauge("ledgerboard_fetch_sign_ins_due",
 			"Accounts whose tokens expire permanently within 14 days, as of the last check; "+
 				"a person must sign in before then.", "platform"),
+		switchedOff: gauge("ledgerboard_fetch_app_switched_off",
+			"1 while the platform has switched off one of our apps, as of the last reading. No account of the app is "+
+				"read; only the operator can help, at the platform.", "app"),
 	}
 }

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -302,10 +303,16 @@ var (
 	errTokenRefused = domain.NewError(domain.CodeUnprocessable,
 		"The platform refused access_token. It has expired, was revoked, or belongs to another app. Nothing was "+
 			"stored. Sign in again and send the new tokens.").WithField("access_token", "was refused by the platform")
+	errAppRefused = domain.NewError(domain.CodeUnprocessable,
+		"The platform does not answer the app of this service, so the owner of the tokens could not be verified. Nothing "+
+			"was stored. Sending the same request again does not help until the operator of this service has corrected "+
+			"its app at the platform.")
 	errNotAsked = domain.NewError(domain.CodeUnavailable,
 		"The owner of the tokens could not be verified with the platform. Nothing was stored. Send the same request "+
 			"again in a few minutes. If the error persists, contact the operator of this service.")
 )
+
+const mostOffered = 20 // ids in the text of an error
 
 // fit checks that the tokens can read every account of the connection, and adds to them what the
 // platform reports. If pages have their own tokens, they are obtained with the person's token.
@@ -326,10 +333,17 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 		}
 	case platforms.ClassReconnect, platforms.ClassPermission, platforms.ClassNotFound:
 		return fmt.Errorf("%w (%w)", errTokenRefused, err)
+	case platforms.ClassInvalid, platforms.ClassBlocked:
+		return fmt.Errorf("%w (%w)", errAppRefused, err)
 	default:
 		return fmt.Errorf("%w (%w)", errNotAsked, err)
 	}
-	var wrong []string
+	var wrong, offered []string
+	for _, o := range holds.Offered {
+		if o.MayRead && len(offered) < mostOffered {
+			offered = append(offered, o.ExternalID)
+		}
+	}
 	pageTokens := map[string]string{}
 	for _, page := range pages {
 		at := slices.IndexFunc(holds.Offered, func(o platforms.Offered) bool {
@@ -348,12 +362,12 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 		}
 	}
 	if len(wrong) > 0 {
-		unread := strings.Join(wrong, ", ")
+		unread, readable := strings.Join(wrong, ", "), cmp.Or(strings.Join(offered, ", "), "no account")
 		return domain.NewError(domain.CodeUnprocessable,
-			"access_token cannot read %s, which this connection reads on %s. Nothing was stored. Send the tokens "+
-				"of a person who can read all accounts of the connection, or use a separate connection for these "+
-				"accounts.",
-			unread, place.Platform).WithField("access_token", "cannot read "+unread)
+			"access_token cannot read %s, which this connection reads on %s. It can read %s. Nothing was stored. If that "+
+				"is the same account under another id, register it with that id. Otherwise, send the tokens of a person "+
+				"who can read all accounts of the connection, or use a separate connection for these accounts.",
+			unread, place.Platform, readable).WithField("access_token", "cannot read "+unread)
 	}
 	stored.Granted, stored.Pages = holds.Granted, pageTokens
 	if len(pages) == 1 {

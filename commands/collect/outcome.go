@@ -89,6 +89,8 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 		return platforms.RetryAfter(err)
 	case dead(err):
 		return showTime
+	case platforms.ProblemOf(err) == platforms.ProblemAppBlocked: // without a call, until the next one for the app
+		return cmp.Or(platforms.RetryAfter(err), askAgain)
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
 		class == platforms.ClassInvalid:
 		return longest

@@ -55,7 +55,9 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 		if err != nil {
 			return fetched{}, err
 		}
-		result, err := c.readAs(ctx, f, stored, read)
+		result, err := c.unlessSwitchedOff(ctx, f, stored.OwnLogin, func() (fetched, error) {
+			return c.readAs(ctx, f, stored, read)
+		})
 		if platforms.ClassOf(err) != platforms.ClassReconnect {
 			return result, err
 		}

@@ -106,9 +106,23 @@ func (c *tokens) afterRefusal(
 		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // it is unknown whether the token is dead
 	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()):
 		return stored, nil
+	case failed.Expired(c.Now()):
+		return failed, signInNeeded(refusal)
 	default:
 		return failed, refusal
 	}
+}
+
+// signInNeeded returns the refusal to renew a token that has expired. Whatever the platform's reason
+// is, only a new sign-in can help, unless the reason is temporary or concerns our app.
+func signInNeeded(refusal error) error {
+	e, ok := errors.AsType[*platforms.Error](refusal)
+	if !ok || e.Class == platforms.ClassRetry || platforms.AboutOf(refusal) != platforms.AboutGrant {
+		return refusal
+	}
+	expired := *e
+	expired.Class, expired.Problem = platforms.ClassReconnect, ""
+	return &expired
 }
 
 // Limits for storing renewed tokens.

@@ -325,7 +325,7 @@ func (s *fetchStage) metric(name, class string) (sum int) {
 		}
 		for _, m := range family.GetMetric() {
 			for _, label := range m.GetLabel() {
-				if label.GetName() == "platform" && class == "" || label.GetName() == "class" && label.GetValue() == class {
+				if slices.Contains([]string{"platform", "app"}, label.GetName()) && class == "" || label.GetName() == "class" && label.GetValue() == class {
 					sum += int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
 				}
 			}

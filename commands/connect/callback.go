@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -18,9 +17,13 @@ import (
 type Callback struct {
 	Platform    domain.Platform
 	State, Code string
-	Error       string // the platform's error code; "" for none
+	Error       PlatformRefusal
 	Cookie      string
 }
+
+// PlatformRefusal is what a platform's dialog reports instead of a code; the zero value if nothing.
+// Description is the platform's text.
+type PlatformRefusal struct{ Code, Reason, Description string }
 
 // CallBack takes the attempt, redeems the code and stores the tokens until the person chooses
 // pages. The returned id is that of the attempt, whose page shows the choice or the outcome. Errors
@@ -86,7 +89,12 @@ func nothing(why string) domain.ConnectOutcome {
 func (c *Connect) redeem(
 	ctx context.Context, a domain.ConnectAttempt, b Callback, still AccessCheck,
 ) (fellAway []string, err error) {
-	if b.Error != "" || b.Code == "" {
+	if b.Error != (PlatformRefusal{}) || b.Code == "" {
+		if !b.declined() {
+			c.Logger.WarnContext(ctx, "the platform's dialog ended with an error", "attempt", a.ID,
+				"platform", a.Platform.String(), "code", shown(b.Error.Code), "reason", shown(b.Error.Reason),
+				"description", shown(b.Error.Description))
+		}
 		return nil, b.refusal()
 	}
 	if _, err := c.rights(ctx, a.ConnectRequester, still); err != nil {
@@ -138,8 +146,19 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 // to delete the tokens of an attempt even if it does not know that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
+func shown(text string) string { return domain.Storable(text, maxShown) }
+
+const maxShown = 300 // bytes of a platform's text in the log
+
+// declined reports whether the person canceled. Meta also sends access_denied, with another reason,
+// if it refuses the app.
 func (b Callback) declined() bool {
-	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
+	switch b.Error.Code {
+	case "access_denied":
+		return b.Error.Reason == "" || b.Error.Reason == "user_denied"
+	default:
+		return b.Error.Code == "user_cancelled_login" || b.Error.Code == "user_cancelled_authorize"
+	}
 }
 
 func (b Callback) refusal() error {
@@ -148,9 +167,20 @@ func (b Callback) refusal() error {
 		return domain.NewError(domain.CodeForbidden,
 			"You did not give your consent on %s. Nothing was connected. Start again if you want to connect.", at)
 	}
-	return domain.NewError(domain.CodeUnprocessable,
-		"%s did not complete the sign-in. Nothing was connected. Start again. "+
-			"If the error persists, ask the operator of this service to check its app on %s.", at, at)
+	switch b.Error.Code {
+	case "server_error", "temporarily_unavailable":
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s has a temporary problem. Nothing was connected. Start again in a few minutes.", at)
+	case "":
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s did not complete the sign-in. Nothing was connected. Start again. "+
+				"If the error persists, ask the operator of this service to check its app on %s.", at, at)
+	default:
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s refused the sign-in with the code %q. Nothing was connected. Starting again does not help: tell the "+
+				"operator of this service, who finds the reason in its log and can correct its app on %s.",
+			at, shown(b.Error.Code), at)
+	}
 }
 
 // platformError returns the error to show if a code cannot be redeemed. It logs the platform's
@@ -169,6 +199,16 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 			"%s accepts no more requests from this service until %s UTC. Nothing was connected. Start again after "+
 				"that. If this happens often, tell the operator of this service that its quota on %s is too small.",
 			at, until, at)
+	}
+	switch class, problem := platforms.ClassOf(err), platforms.ProblemOf(err); {
+	case problem == platforms.ProblemTwoFactor:
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s requires two-factor authentication. Nothing was connected. Turn it on for your account there, and "+
+				"start again.", at)
+	case class == platforms.ClassInvalid, class == platforms.ClassBlocked, problem == platforms.ProblemOtherApp:
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s does not accept this service. Nothing was connected. Starting again does not help: tell the operator "+
+				"of this service.", at)
 	}
 	return domain.NewError(domain.CodeUnprocessable,
 		"Your consent could not be read from %s. Nothing was connected. Start again in a few minutes. "+

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,7 +115,7 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 			s.dialog.consent, s.dialog.err, s.gone = consent("77"), one.platform, one.gone
 			back := connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
 			if one.code == "" {
-				back.Error = "access_denied"
+				back.Error.Code = "access_denied"
 			}
 			_, err := s.CallBack(t.Context(), back, s.still)
 			require.NoError(t, err)
@@ -597,5 +598,49 @@ func TestReturnAddressIsOursOrConfigured(t *testing.T) {
 		"https://app.example@evil.example/", "relative", "/\tx",
 	} {
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(begin(bad)), bad)
+	}
+}
+
+// What a platform's dialog reports is in the log, with its code and description, and only a person who
+// canceled is told so.
+func TestErrorsOfPlatformDialogs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		platform domain.Platform
+		refusal  connect.PlatformRefusal
+		says     string // of the page; "did not give your consent": canceled
+	}{
+		"canceled at LinkedIn":               {domain.LinkedIn, connect.PlatformRefusal{Code: "user_cancelled_login"}, "did not give your consent"},
+		"consent refused at LinkedIn":        {domain.LinkedIn, connect.PlatformRefusal{Code: "user_cancelled_authorize"}, "did not give your consent"},
+		"canceled at Facebook":               {domain.Facebook, connect.PlatformRefusal{Code: "access_denied", Reason: "user_denied"}, "did not give your consent"},
+		"canceled at TikTok":                 {domain.TikTok, connect.PlatformRefusal{Code: "access_denied"}, "did not give your consent"},
+		"Facebook refuses the app":           {domain.Facebook, connect.PlatformRefusal{Code: "access_denied", Reason: "app_restricted", Description: "App not active"}, "does not help"},
+		"Facebook names a number only":       {domain.Facebook, connect.PlatformRefusal{Code: "1349126", Description: "App isn't available"}, "does not help"},
+		"LinkedIn's app lacks a scope":       {domain.LinkedIn, connect.PlatformRefusal{Code: "unauthorized_scope_error", Description: "Scope r_x is not authorized"}, "does not help"},
+		"TikTok's app lacks a scope":         {domain.TikTok, connect.PlatformRefusal{Code: "invalid_scope"}, "does not help"},
+		"the platform has a problem":         {domain.LinkedIn, connect.PlatformRefusal{Code: "server_error"}, "in a few minutes"},
+		"neither a code nor an error":        {domain.Instagram, connect.PlatformRefusal{}, "did not complete the sign-in"},
+		"only a description, without a code": {domain.Instagram, connect.PlatformRefusal{Description: "Invalid platform app"}, "did not complete the sign-in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			_, state := s.open(connect.Request{ConnectRequester: ofAgency(north), Platform: c.platform}, browser)
+			id, err := s.CallBack(t.Context(), connect.Callback{Platform: c.platform, State: state, Error: c.refusal, Cookie: browser}, s.still)
+			require.NoError(t, err)
+			view, err := s.View(t.Context(), id, browser, s.still)
+			require.NoError(t, err)
+			require.Contains(t, string(view.Outcome.Refused), c.says)
+			canceled := strings.Contains(c.says, "did not give")
+			require.Equal(t, canceled, view.Outcome.Declined)
+			if canceled {
+				require.NotContains(t, s.said.String(), "ended with an error")
+				return
+			}
+			require.Contains(t, s.said.String(), "ended with an error")
+			for _, text := range []string{c.refusal.Code, c.refusal.Reason, c.refusal.Description} {
+				require.Contains(t, s.said.String(), text)
+			}
+		})
 	}
 }

@@ -66,7 +66,7 @@ func (f *postFold) Apply(ev fold.Event) error {
 		return nil
 	case domain.PostsMerged:
 		note(f.merges.applied, merge{data, ev.Envelope.ID})
-		return indexable(ev.Envelope.ID)
+		return nil
 	case domain.PostRegistered:
 		if !f.erased.covers(data.Tenant, instant(data.RegisteredAt)) {
 			f.register(data, ev.Envelope.ID)

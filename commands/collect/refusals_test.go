@@ -1,0 +1,189 @@
+package collect_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// refusing answers the requests whose URL contains a text, while it is on.
+type refusing struct {
+	part, body string
+	on         bool
+	calls      int
+}
+
+func (r *refusing) fault(request *http.Request) (int, string) {
+	if !r.on || !strings.Contains(request.URL.String(), r.part) {
+		return 0, ""
+	}
+	r.calls++
+	return http.StatusBadRequest, r.body
+}
+
+// An app that the platform has switched off is one statement for the operator: no page waits for a
+// sign-in, and a single call an hour finds out whether the app works again.
+func TestSwitchedOffAppIsOneStatement(t *testing.T) {
+	t.Parallel()
+	const pages = 30
+	off := &refusing{on: true, body: `{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`}
+	s := newFaultyStage(t, off.fault)
+	var all []connected
+	for range pages {
+		all = append(all, s.connect(domain.Facebook, 0))
+	}
+	other := s.connect(domain.TikTok, 0)
+	off.part = "/facebook"
+	for range 24 * 6 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.clock.advance(10 * time.Minute)
+	}
+	require.LessOrEqual(t, off.calls, 2*pages+24, "not 720 a day")
+	require.GreaterOrEqual(t, off.calls, pages+20, "once an hour")
+	require.Equal(t, 1, s.metric("app_switched_off", ""))
+	for _, page := range all {
+		require.Empty(t, s.changes(page), "no person is asked to sign in")
+		st := s.state(domain.FetchAccounts, page)
+		require.Equal(t, string(platforms.ClassBlocked), st.Class)
+		require.Contains(t, st.Reason, "switched off the app")
+		require.Contains(t, st.Reason, "does not help")
+	}
+	s.round(domain.FetchAccounts, domain.TikTok)
+	require.Len(t, s.readings(other), 1)
+
+	off.on = false
+	for range 8 {
+		s.round(domain.FetchAccounts, domain.Facebook)
+		s.clock.advance(10 * time.Minute)
+	}
+	for _, page := range all {
+		require.NotEmpty(t, s.readings(page))
+		require.Empty(t, s.state(domain.FetchAccounts, page).Reason)
+	}
+	require.Zero(t, s.metric("app_switched_off", ""))
+}
+
+// What only certain people can do is said to them.
+func TestRefusalsSayWhoCanHelp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body, class, advice string
+		waits               bool // for a sign-in
+	}{
+		"the page was merged": {
+			`{"error":{"message":"Page ID 1 was migrated to page ID 2.","type":"OAuthException","code":21}}`, "not_found", "Connect the page that exists now", false,
+		},
+		"the role was lost": {
+			`{"error":{"message":"The user must be an administrator of the page.","type":"OAuthException","code":190}}`, "reconnect", "A person with a role on the page", true,
+		},
+		"two-factor authentication": {
+			`{"error":{"message":"Two factor authentication is required.","type":"OAuthException","code":415,"error_subcode":1404120}}`, "permission", "two-factor authentication", false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refused := &refusing{on: true, part: "/facebook", body: c.body}
+			s := newFaultyStage(t, refused.fault)
+			page := s.connect(domain.Facebook, 0)
+			s.round(domain.FetchAccounts, domain.Facebook)
+			st := s.state(domain.FetchAccounts, page)
+			require.Equal(t, c.class, st.Class)
+			require.Contains(t, st.Reason, c.advice)
+			require.Equal(t, c.waits, len(s.changes(page)) > 0)
+			if c.waits {
+				require.Contains(t, s.changes(page)[0].Reason, c.advice)
+			}
+		})
+	}
+}
+
+// If the platform refuses to renew a token, whatever its reason, a person is asked to sign in when the
+// token has expired, and not before.
+func TestRefusedRenewalAsksForASignInWhenTheTokenHasExpired(t *testing.T) {
+	t.Parallel()
+	refused := &refusing{on: true, part: "refresh_access_token", body: `{"error":{"message":"Unsupported request - method type: get","type":"IGApiException","code":100}}`}
+	s := newFaultyStage(t, refused.fault)
+	user := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true }, expiresIn(20*time.Hour))
+	s.round(domain.FetchTokens, domain.Instagram)
+	require.Positive(t, refused.calls)
+	s.round(domain.FetchAccounts, domain.Instagram)
+	require.Len(t, s.readings(user), 1, "the token still works")
+	require.Empty(t, s.changes(user))
+	s.roundAfter(21*time.Hour, domain.FetchAccounts, domain.Instagram)
+	require.Equal(t, string(platforms.ClassReconnect), s.state(domain.FetchAccounts, user).Class)
+	require.Len(t, s.changes(user), 1)
+}
+
+// Instagram has two ids of an account. The error of a hand-over names the one that can be read.
+func TestHandOverNamesTheIDToRegister(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.reach(t)
+	consent := s.signIn(domain.Instagram)
+	require.NotEqual(t, consent.PersonID, consent.Offered[0].ExternalID)
+	s.mainApps(203, domain.Instagram, 0, consent.PersonID)
+	_, err := s.checked().HandOver(t.Context(), 203, collect.NewTokens{AccessToken: consent.Tokens.AccessToken, OwnLogin: new(true)})
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+	require.ErrorContains(t, err, "It can read "+consent.Offered[0].ExternalID+". ")
+}
+
+// A hand-over that no repetition helps is refused for good: the main application must not send it again
+// and again.
+func TestHandOverThatCannotSucceedIsNotTemporary(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body string
+		code domain.Code
+	}{
+		"a token of another app":  {`{"error":{"message":"Invalid appsecret_proof provided in the API argument","type":"GraphMethodException","code":100}}`, domain.CodeUnprocessable},
+		"an app switched off":     {`{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`, domain.CodeUnprocessable},
+		"a temporary error":       {`{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","is_transient":true,"code":2}}`, domain.CodeUnavailable},
+		"too many calls for now":  {`{"error":{"message":"Application request limit reached","type":"OAuthException","code":4}}`, domain.CodeUnavailable},
+		"a token that is expired": {`{"error":{"message":"Session has expired","type":"OAuthException","code":190,"error_subcode":463}}`, domain.CodeUnprocessable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refused := &refusing{on: true, part: "/facebook", body: c.body}
+			s := newFetchStage(t)
+			s.app = "ourapp"
+			s.wire = func(transport http.RoundTripper) http.RoundTripper { return between{transport, refused.fault} }
+			s.collect = s.process()
+			s.mainApps(301, domain.Facebook, 0, "90011")
+			_, err := s.checked().HandOver(t.Context(), 301, collect.NewTokens{AccessToken: "ATOKEN"})
+			require.Equal(t, c.code, domain.CodeOf(err), "%v", err)
+		})
+	}
+}
+
+// The values of a day can change for two days. Each day is requested once more after that.
+func TestDaysAreRequestedAgainWhenTheyAreFinal(t *testing.T) {
+	t.Parallel()
+	last := map[string]time.Duration{} // by day: how long after its end it was last requested
+	var s *fetchStage
+	s = newFaultyStage(t, func(r *http.Request) (int, string) {
+		q := r.URL.Query()
+		var since int64
+		if _, err := fmt.Sscan(q.Get("since"), &since); err == nil && q.Get("metric_type") == "total_value" && strings.Contains(q.Get("metric"), "views") {
+			begin := time.Unix(since, 0)
+			last[begin.UTC().Format(time.DateOnly)] = s.clock.Now().Sub(begin.Add(24 * time.Hour))
+		}
+		return 0, ""
+	}, func(c *collect.Config) { c.AccountInterval = 6 * time.Hour })
+	s.connect(domain.Instagram, 0)
+	for range 4 * 8 {
+		s.round(domain.FetchAccounts, domain.Instagram)
+		s.clock.advance(6 * time.Hour)
+	}
+	for _, day := range []string{"2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"} {
+		require.GreaterOrEqual(t, last[day], 48*time.Hour, day)
+	}
+}
