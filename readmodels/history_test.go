@@ -200,7 +200,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	page, meta := asked(p, (*history.History).Entries, q)
 	require.Empty(t, page)
 	require.NotEmpty(t, meta.NextCursor)
-	began := *meta.BeganAt
+	began := p.oracle(agencyA)[0].at
 	q.Cursor = meta.NextCursor
 	page, meta = asked(p, (*history.History).Entries, q)
 	require.Empty(t, page)

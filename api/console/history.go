@@ -27,10 +27,9 @@ type historyView struct {
 	Record  *change // nil: nothing matches
 	Prev    string
 	Next    string
-	Newest  string  // address of the newest record; "": this is the newest
-	Older   string  // address of the list of older records; "": none
-	Newer   string  // address of the list of newer records; "": none
-	Slider  *slider // nil: nothing is recorded yet
+	Newest  string // address of the newest record; "": this is the newest
+	Older   string // address of the list of older records; "": none
+	Newer   string // address of the list of newer records; "": none
 	Compare string
 	// Then is the state at the instant of the dashboard that the search names; nil: it names none.
 	// The instant may be later than Record.
@@ -158,7 +157,6 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	compared := url.Values{"dashboard": {asked.dashboard}}
 	setInstant(compared, "from", at)
 	shown.Compare = differencePath + "?" + compared.Encode()
-	shown.Slider = sliderOf(v, meta.BeganAt, at)
 	if len(shown.List) > 0 {
 		shown.Record = &shown.List[0]
 		shown.Record.Cut = asked.cuts(shown.Record.Actor.Name)
@@ -189,28 +187,6 @@ func newer(v *visit, shown historyView, asked search, after time.Time) (view, er
 		return redirect(shown.address("")), err
 	}
 	return redirect(shown.address(rfc3339(entries[len(entries)-1].Time))), nil
-}
-
-// slider selects an instant between the first record and now, in Unix seconds.
-type slider struct{ From, To, Step, At int64 }
-
-// sliderSteps is the maximum number of steps of a slider, so that it can be operated by keyboard.
-const sliderSteps = 200
-
-// sliderOf returns a slider that starts at the agency's first record, regardless of the search, or
-// nil if nothing is recorded yet.
-func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
-	if began == nil {
-		return nil
-	}
-	now := v.deps.Now()
-	if at.IsZero() {
-		at = now
-	}
-	from := began.Unix()
-	step := max(1, (now.Unix()-from+sliderSteps-1)/sliderSteps)
-	steps := (now.Unix() - from + step - 1) / step // only the last step is after now, and means now
-	return &slider{From: from, To: from + steps*step, Step: step, At: at.Unix()}
 }
 
 // someHistory reads pages until one contains entries, but at most searchedPages pages. Each request

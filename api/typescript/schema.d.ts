@@ -3351,11 +3351,6 @@ export interface components {
         EntriesMeta: {
             /** @description The position in the agency's stream up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
-            /**
-             * Format: date-time
-             * @description When the agency's first change was recorded, regardless of filters; null if there are no changes.
-             */
-            began_at: string | null;
             /** @description Says why newer records of the stream are not shown; absent if all are shown. */
             incomplete?: string;
             left_out?: components["schemas"]["LeftOut"];

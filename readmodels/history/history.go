@@ -135,9 +135,6 @@ type HistoryMeta struct {
 type EntriesMeta struct {
 	HistoryMeta
 
-	// BeganAt is when the agency's first change was recorded, regardless of filters; null if there
-	// are no changes.
-	BeganAt *time.Time `json:"began_at"`
 	// NextAt is when the first matching entry at or after `to` was recorded. Only on the first page
 	// of a history in descending order. Absent if no entry matches (with filters, among the next
 	// 20,000 entries).

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -46,7 +47,7 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		if err != nil {
 			return nil, err
 		}
-		if err := readAround(ctx, tx, q, meta.AsOf.Version, &entriesMeta); err != nil {
+		if entriesMeta.NextAt, err = readNext(ctx, tx, q, meta.AsOf.Version); err != nil {
 			return nil, err
 		}
 		entries, next, err := h.readPage(ctx, tx, q, after, meta.AsOf.Version)
@@ -118,28 +119,25 @@ type scannedEntry struct {
 	Matches bool
 }
 
-// readAround reads when the history begins and, for the first page in descending order, the first
-// match after the range.
-func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, meta *EntriesMeta) error {
-	next, args := "null::timestamptz", pgx.NamedArgs{"parent": q.ParentAccount}
-	if q.To != nil && !q.Ascending && q.Cursor == "" {
-		q.Ascending, q.Limit = true, 1
-		if q.From == nil || q.From.Before(*q.To) {
-			q.From = q.To
-		}
-		q.To = nil
-		sql, filterArgs, _, err := findStatement(ctx, tx, q, nil, until)
-		if err != nil {
-			return err
-		}
-		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
-			select e.version from (`+sql+`) as e(version, sub_account_id, matches)
-			where e.matches order by e.version limit 1) limit 1)`, filterArgs
+// readNext reads when the first match after the range was recorded, for the first page in descending
+// order.
+func readNext(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64) (next *time.Time, err error) {
+	if q.To == nil || q.Ascending || q.Cursor != "" {
+		return nil, nil
 	}
-	return pg.Wrap("read entries around a page", tx.QueryRow(ctx, `
-		select (select time from dashboard_history where parent_account = @parent order by version limit 1),
-		       `+next, args).
-		Scan(&meta.BeganAt, &meta.NextAt))
+	q.Ascending, q.Limit = true, 1
+	if q.From == nil || q.From.Before(*q.To) {
+		q.From = q.To
+	}
+	q.To = nil
+	sql, args, _, err := findStatement(ctx, tx, q, nil, until)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.QueryRow(ctx, `select (select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
+			select e.version from (`+sql+`) as e(version, sub_account_id, matches)
+			where e.matches order by e.version limit 1) limit 1)`, args).Scan(&next)
+	return next, pg.Wrap("read the entry after a page", err)
 }
 
 const defaultPageBytes = 8 << 20

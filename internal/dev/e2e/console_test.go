@@ -114,7 +114,6 @@ func (w *consoleWindow) moveThroughHistory() {
 	w.press(kb.ArrowRight)
 	require.Equal(w.t, newest-1, w.version())
 	w.says("State after this change", "Changes up to that time")
-	w.slide(newest)
 
 	var board string
 	w.eval(`document.querySelector("section.record h3").innerText`, &board)
@@ -130,20 +129,6 @@ func (w *consoleWindow) moveThroughHistory() {
 	var boards []string
 	w.eval(`[...document.querySelectorAll("section.record h3")].map((h) => h.innerText)`, &boards)
 	require.Equal(w.t, []string{board}, boards)
-}
-
-// slide goes to the beginning of the agency's time and back to now, by the slider.
-func (w *consoleWindow) slide(newest int) {
-	now := w.at()
-	w.to("Select a time")
-	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.Home)))
-	w.press(kb.Enter)
-	require.Less(w.t, w.version(), newest-2, "the first change, or one in the same second")
-	w.to("Select a time")
-	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.End)))
-	w.press(kb.Enter)
-	require.Equal(w.t, newest, w.version())
-	w.open(now)
 }
 
 func (w *consoleWindow) seeAccess() {
