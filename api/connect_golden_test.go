@@ -62,6 +62,7 @@ func (d *dialogs) Redeem(context.Context, string, string) (platforms.Consent, er
 			{Platform: domain.Facebook, ExternalID: "1001", Name: "Bakery", AccessToken: "PAGETOKEN", MayRead: true},
 			{Platform: domain.Facebook, ExternalID: "1002", Name: "<script>alert(1)</script>", AccessToken: "PAGETOKEN", MayRead: true},
 		},
+		NotOffered: []platforms.NotOffered{{Name: "Facebook page 103", Reason: "Facebook does not show it to this service."}},
 	}, nil
 }
 

@@ -209,6 +209,7 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.Contains(t, page.body, "Paula")
 	require.Contains(t, page.body, "Bakery")
 	require.Contains(t, page.body, "&lt;script&gt;")
+	require.Contains(t, page.body, "<strong>Facebook page 103</strong>: Facebook does not show it to this service.")
 	require.Contains(t, page.body, "insights of pages and posts (read_insights)", "what was not agreed to")
 	require.Equal(t, http.StatusForbidden, other.visit(choose, nil).status)
 	require.Equal(t, http.StatusForbidden, other.visit(choose, ticked(page, "1.0.1001")).status)

@@ -149,6 +149,7 @@ var platforms = []PlatformFacts{
 			"r_member_profileAnalytics", "r_member_postAnalytics",
 		},
 		Permissions: map[string]string{
+			"ADMINISTRATOR":             "the role of an administrator of the page",
 			"rw_organization_admin":     "figures of company pages",
 			"r_member_profileAnalytics": "followers of your profile",
 			"r_member_postAnalytics":    "figures of your posts",

@@ -135,7 +135,8 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
 	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret
 	c.TikTokClientKey, c.TikTokClientSecret = launch.AppID, launch.AppSecret
-	c.FacebookConfigID, c.LinkedInScopes = "", nil // these belong to real apps
+	c.FacebookConfigID, c.LinkedInScopes = "", nil // these and the other scopes belong to real apps
+	c.FacebookScopes, c.InstagramScopes, c.TikTokScopes = nil, nil, nil
 }
 
 func (c *demoCommand) announce(

@@ -295,10 +295,13 @@ func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 
 // defaults returns the variables in flag tags whose values come from other packages.
 func defaults() kong.Vars {
-	return kong.Vars{
-		"addr":            ":6001",
-		"client_scopes":   strings.Join(mount.Config{}.WithDefaults().ClientScopes, ","),
-		"platforms":       strings.Join(domain.PlatformNames(), ", "),
-		"linkedin_scopes": strings.Join(domain.LinkedIn.Facts().Scopes, ","),
+	vars := kong.Vars{
+		"addr":          ":6001",
+		"client_scopes": strings.Join(mount.Config{}.WithDefaults().ClientScopes, ","),
+		"platforms":     strings.Join(domain.PlatformNames(), ", "),
 	}
+	for _, p := range domain.Platforms() {
+		vars[p.String()+"_scopes"] = strings.Join(p.Facts().Scopes, ",")
+	}
+	return vars
 }

@@ -24,13 +24,16 @@ type fetchSettings struct {
 	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
 	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app."`
 	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"ID of the Facebook Login for Business configuration, which defines the requested permissions. Default: plain Facebook Login."`
+	FacebookScopes          []string      `env:"LEDGERBOARD_FACEBOOK_SCOPES" default:"${facebook_scopes}" help:"Scopes that a sign-in requests. Remove those for which your app is not approved; the figures that need them stay empty."`
 	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It also signs API calls (appsecret_proof)."`
 	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App ID of Instagram login."`
+	InstagramScopes         []string      `env:"LEDGERBOARD_INSTAGRAM_SCOPES" default:"${instagram_scopes}" help:"Scopes that a sign-in requests, like LEDGERBOARD_FACEBOOK_SCOPES."`
 	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
 	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the LinkedIn app. A different set invalidates existing tokens; a scope that the app does not have makes every sign-in fail."`
 	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client ID of the LinkedIn app."`
 	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the LinkedIn app."`
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key of the TikTok app."`
+	TikTokScopes            []string      `name:"tiktok-scopes" env:"LEDGERBOARD_TIKTOK_SCOPES" default:"${tiktok_scopes}" help:"Scopes that a sign-in requests, like LEDGERBOARD_FACEBOOK_SCOPES. TikTok approves an app scope by scope and refuses a sign-in that requests another one."`
 	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the TikTok app."`
 
 	// seeded means that the history of accounts is already in the log, as in a demo, and must not
@@ -111,7 +114,8 @@ func (f fetchSettings) platforms() platforms.Config {
 		LinkedIn:  endpoint(domain.LinkedIn, f.LinkedInClientID, f.LinkedInClientSecret),
 		TikTok:    endpoint(domain.TikTok, f.TikTokClientKey, f.TikTokClientSecret),
 	}
-	c.Facebook.ConfigID, c.LinkedIn.Scopes = f.FacebookConfigID, f.LinkedInScopes
+	c.Facebook.ConfigID, c.Facebook.Scopes, c.Instagram.Scopes = f.FacebookConfigID, f.FacebookScopes, f.InstagramScopes
+	c.LinkedIn.Scopes, c.TikTok.Scopes = f.LinkedInScopes, f.TikTokScopes
 	return c
 }
 

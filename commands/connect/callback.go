@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -243,6 +244,13 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 	switch {
 	case len(w.Offered) > 0:
 		return nil
+	case len(w.NotOffered) > 0:
+		var reasons strings.Builder
+		for _, n := range w.NotOffered {
+			fmt.Fprintf(&reasons, " %s: %s", n.Name, n.Reason)
+		}
+		return domain.NewError(domain.CodeUnprocessable,
+			"This sign-in to %s includes no page or profile that can be connected. Nothing was connected.%s", at, reasons.String())
 	case len(w.Declined) > 0:
 		return domain.NewError(domain.CodeUnprocessable,
 			"This sign-in to %s includes no page or profile, and you did not grant all permissions. "+

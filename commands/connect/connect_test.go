@@ -164,6 +164,26 @@ func TestChoiceIsJudged(t *testing.T) {
 	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
 }
 
+// What the platform has and does not offer is named with the reason, on the page of the choice and, if
+// there is nothing to choose, in the outcome.
+func TestPagesThatAreNotOfferedAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	missing := platforms.NotOffered{Name: "Facebook page 103", Reason: "Facebook does not show it."}
+	s.dialog.consent = consent("77", page("1001"))
+	s.dialog.consent.NotOffered = []platforms.NotOffered{missing}
+	_, view := s.signIn(facebook(north))
+	require.Equal(t, []platforms.NotOffered{missing}, view.Choice.NotOffered)
+
+	begun, state := s.open(facebook(north), browser)
+	s.dialog.consent.Offered = nil
+	_, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: "CODEFROMPLATFORM"}, s.still)
+	require.NoError(t, err)
+	view, err = s.View(t.Context(), begun.ID, browser, s.still)
+	require.NoError(t, err)
+	require.Contains(t, view.Outcome.Refused, "Facebook page 103: Facebook does not show it.")
+}
+
 // A second consent replaces the set of pages. The pages that it leaves out are named before
 // anything is stored, and then wait for a sign-in. This includes pages of another agency, which is
 // not named.

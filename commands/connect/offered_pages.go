@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // View is the content of a sign-in's page after the person has come back from the platform.
@@ -26,6 +27,8 @@ type View struct {
 type Choice struct {
 	Who   string // who signed in, as named by the platform; may be empty
 	Pages []Offer
+	// NotOffered lists what the person has or granted on the platform and cannot choose, with reasons.
+	NotOffered []platforms.NotOffered
 	// FallsAway lists the pages of this agency that an earlier consent of this person connected and
 	// that the new one does not cover, each with its platform and, for agency staff, its client.
 	FallsAway []string
@@ -184,7 +187,7 @@ func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
 	p.grant = c.grantOf(a.Platform, w.Person)
-	p.Who, p.Declined, p.StayEmpty = w.Name, w.Declined, stayEmpty(w)
+	p.Who, p.Declined, p.StayEmpty, p.NotOffered = w.Name, w.Declined, stayEmpty(w), w.NotOffered
 	if err := c.findKnown(ctx, &p, a, w.Offered); err != nil {
 		return p, err
 	}

@@ -171,6 +171,8 @@ type waiting struct {
 	Tokens   commands.StoredTokens `json:"tokens"`
 	Declined []string              `json:"declined"`
 	Offered  []offered             `json:"offered"`
+
+	NotOffered []platforms.NotOffered `json:"not_offered,omitempty"`
 }
 
 // offered is [platforms.Offered] without the methods that hide its token.
@@ -200,6 +202,9 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 		o.Username = domain.PlainName(o.Username)
 		o.Name = cmp.Or(domain.PlainName(o.Name), o.Username)
 		w.Offered = append(w.Offered, offered(o))
+	}
+	for _, n := range c.NotOffered {
+		w.NotOffered = append(w.NotOffered, platforms.NotOffered{Name: domain.PlainName(n.Name), Reason: n.Reason})
 	}
 	return w
 }

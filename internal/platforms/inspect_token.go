@@ -54,10 +54,12 @@ type debuggedToken struct {
 	Scopes     list[text] `json:"scopes"`
 	// Granular lists the pages and accounts for which a scope was granted. Without an entry, a
 	// scope was granted for all.
-	Granular list[struct {
-		Scope   text       `json:"scope"`
-		Targets list[text] `json:"target_ids"`
-	}] `json:"granular_scopes"`
+	Granular list[granularScope] `json:"granular_scopes"`
+}
+
+type granularScope struct {
+	Scope   text       `json:"scope"`
+	Targets list[text] `json:"target_ids"`
 }
 
 func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedToken, error) {
@@ -161,7 +163,15 @@ func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 	if err != nil {
 		return c, err
 	}
-	return c, f.listPages(ctx, t, &c)
+	if f.Inspects(t) { // without the granted IDs, only the listed pages are known
+		if token, err := f.debug(ctx, opUntil, t.AccessToken, ""); err == nil {
+			c.targets = token.Granular
+		}
+	}
+	if err := f.listPages(ctx, t, &c); err != nil {
+		return c, err
+	}
+	return c, f.findGranted(ctx, t, &c)
 }
 
 // page offers the page that owns the token, and its Instagram account if our app may read it.

@@ -38,7 +38,7 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	c := Consent{Tokens: tokens}
 	t := Target{AccessToken: tokens.AccessToken}
 	for _, part := range []func(context.Context, Target, *Consent) error{
-		f.readPerson, f.readPermissions, f.readExpiry, f.listPages,
+		f.readPerson, f.readPermissions, f.readExpiry, f.listPages, f.findGranted,
 	} {
 		if err := part(ctx, t, &c); err != nil {
 			return Consent{}, err
@@ -134,6 +134,7 @@ func (f facebookSignIn) readExpiry(ctx context.Context, t Target, c *Consent) er
 		return wrongAccount(f.platform, opUntil)
 	}
 	c.Tokens.ExpiresAt, c.DataAccessUntil = unixTime(token.Expires), unixTime(token.DataAccess)
+	c.targets = token.Granular
 	return nil
 }
 
@@ -156,15 +157,31 @@ type managedPage struct {
 	}] `json:"instagram_business_account"`
 }
 
-// listPages requests a list that is too large for the platform again with half the limit. A list
-// that is shorter than the limit is not necessarily the last one.
+// listPages adds the pages that the platform lists for the person. If it refuses the list, the pages
+// that were granted may still be found by their IDs.
 func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
-	const first = 100
+	err := f.eachPage(ctx, t, "me/accounts", c, func(p managedPage) { c.Offered = append(c.Offered, p.offered(c.Offered)...) })
+	if err != nil && !endsSignIn(err) {
+		c.NotOffered = append(c.NotOffered, NotOffered{"Pages that Facebook does not list", "Facebook refused to list " +
+			"your pages. Start again, and leave everything selected there."})
+		return nil
+	}
+	return err
+}
+
+func (c *Consent) pageFields() url.Values {
 	fields := "id,name,username,access_token,tasks,picture{url}"
 	if slices.Contains(c.Granted, scopeInstagram) {
 		fields += ",instagram_business_account{id,username,name,profile_picture_url}"
 	}
-	query := url.Values{"fields": {fields}}
+	return url.Values{"fields": {fields}}
+}
+
+// eachPage requests a list that is too large for the platform again with half the limit. A list
+// that is shorter than the limit is not necessarily the last one.
+func (f facebookSignIn) eachPage(ctx context.Context, t Target, path string, c *Consent, found func(managedPage)) error {
+	const first = 100
+	query := c.pageFields()
 	limit, after := first, ""
 	for range maxListPages {
 		query.Set("limit", strconv.Itoa(limit))
@@ -175,7 +192,7 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 			graphPage[managedPage]
 			Data completeList[managedPage] `json:"data"`
 		}
-		err := f.get(ctx, opOffered, t, "me/accounts", query, &page)
+		err := f.get(ctx, opOffered, t, path, query, &page)
 		if oversized(err) && limit > 1 {
 			limit /= 2
 			continue
@@ -187,13 +204,95 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 			return incompleteAnswer(f.platform, opOffered, "the answer does not contain the pages")
 		}
 		for _, p := range page.Data.list {
-			c.Offered = append(c.Offered, p.offered(c.Offered)...)
+			found(p)
 		}
 		if after = page.after(after); after == "" {
 			return nil
 		}
 	}
 	return incompleteAnswer(f.platform, opOffered, endlessList)
+}
+
+const scopeBusiness = "business_management" // required for pages that belong to a business
+
+// findGranted compares what was granted with what is offered. The list of pages can lack pages of
+// business portfolios, so pages that were granted and not listed are requested by their IDs, and if
+// that fails, looked for in the person's businesses. What stays missing is named.
+func (f facebookSignIn) findGranted(ctx context.Context, t Target, c *Consent) error {
+	for _, id := range c.missing(domain.Facebook) {
+		var page managedPage
+		err := f.get(ctx, opOffered, t, id, c.pageFields(), &page)
+		if endsSignIn(err) {
+			return err
+		}
+		if err == nil && string(page.ID) == id {
+			c.Offered = append(c.Offered, page.offered(c.Offered)...)
+		}
+	}
+	if len(c.missing(domain.Facebook)) > 0 && slices.Contains(c.Granted, scopeBusiness) {
+		if err := f.searchBusinesses(ctx, t, c); endsSignIn(err) {
+			return err
+		}
+	}
+	for _, id := range c.missing(domain.Facebook) {
+		c.NotOffered = append(c.NotOffered, NotOffered{"Facebook page " + id, "You selected it, but Facebook does not show " +
+			"it to this service. Ask someone who has full control of the page to give you access to its insights."})
+	}
+	for _, id := range c.missing(domain.Instagram) {
+		c.NotOffered = append(c.NotOffered, NotOffered{"Instagram account " + id, "You selected it, but no page that you " +
+			"selected is linked to it. Start again, and also select its page."})
+	}
+	return nil
+}
+
+// missing returns the IDs for which scopes were granted and that are not offered.
+func (c *Consent) missing(p domain.Platform) (ids []string) {
+	for _, granular := range c.targets {
+		if strings.HasPrefix(string(granular.Scope), "instagram_") != (p == domain.Instagram) ||
+			p == domain.Facebook && !strings.HasPrefix(string(granular.Scope), "pages_") && granular.Scope != scopeInsights {
+			continue
+		}
+		for _, target := range granular.Targets {
+			id := string(target)
+			known := func(o Offered) bool { return o.Platform == p && o.ExternalID == id }
+			if plainID(id, "") && !slices.Contains(ids, id) && !slices.ContainsFunc(c.Offered, known) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+const scopeInsights = "read_insights"
+
+// maxBusinesses limits the calls of a sign-in: each business takes two.
+const maxBusinesses = 20
+
+func (f facebookSignIn) searchBusinesses(ctx context.Context, t Target, c *Consent) error {
+	var businesses graphPage[struct {
+		ID text `json:"id"`
+	}]
+	query := url.Values{"fields": {"id"}, "limit": {strconv.Itoa(maxBusinesses)}}
+	if err := f.get(ctx, opOffered, t, "me/businesses", query, &businesses); err != nil {
+		return err
+	}
+	for _, business := range businesses.Data {
+		for _, edge := range []string{"owned_pages", "client_pages"} {
+			missing := c.missing(domain.Facebook)
+			if len(missing) == 0 || !plainID(string(business.ID), "") {
+				break
+			}
+			err := f.eachPage(ctx, t, string(business.ID)+"/"+edge, c, func(p managedPage) {
+				if slices.Contains(missing, string(p.ID)) {
+					c.Offered = append(c.Offered, p.offered(c.Offered)...)
+				}
+			})
+			if endsSignIn(err) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 const taskAnalyze = "ANALYZE" // a person's task on a page that is required to read its figures

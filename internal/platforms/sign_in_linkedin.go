@@ -12,7 +12,7 @@ import (
 )
 
 // linkedInSignIn is the dialog of an app with the Community Management API: the member's profile
-// and the pages that the member administers.
+// and the pages on which the member has a role.
 type linkedInSignIn struct{ *linkedIn }
 
 const (
@@ -97,64 +97,114 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 	return l.checkPersonID(c.PersonID)
 }
 
-// listPages adds the pages that the member administers. A list that is shorter than requested is
-// the last one.
+// roleAdministrator is a member's role on a page that is required to read its figures.
+const roleAdministrator = "ADMINISTRATOR"
+
+type pageRole struct {
+	Organization text `json:"organization"` // URN
+	Role         text `json:"role"`
+}
+
+// listPages adds the pages on which the member has a role. Pages with another role than
+// administrator cannot be read, and pages of an unknown kind are only named.
 func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
 		return nil
 	}
-	for n := range maxListPages {
-		var page struct {
-			Elements completeList[struct {
-				Organization text `json:"organization"`
-			}] `json:"elements"`
-		}
-		query := fmt.Sprintf("q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=%d&start=%d",
-			linkedInPage, n*linkedInPage)
-		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
-			return err
-		}
-		if !page.Elements.ok {
-			return incompleteAnswer(l.platform, opOffered, "the answer does not contain the pages")
-		}
-		var ids []string
-		for _, element := range page.Elements.list {
-			id := strings.TrimPrefix(string(element.Organization), "urn:li:organization:")
-			known := func(o Offered) bool { return o.AccountType == domain.LinkedInCompanyPage && o.ExternalID == id }
-			if plainID(id, "") && !slices.Contains(ids, id) && !slices.ContainsFunc(c.Offered, known) {
-				ids = append(ids, id)
+	roles, err := l.pageRoles(ctx, t)
+	if endsSignIn(err) {
+		return err
+	}
+	if err != nil {
+		c.NotOffered = append(c.NotOffered, NotOffered{"Company pages", "LinkedIn refused to list your pages. Start again, " +
+			"and agree to everything. If that does not help, tell the operator of this service."})
+	}
+	var ids []string
+	mayRead := map[string]bool{}
+	for _, r := range roles {
+		id, known := pageID(string(r.Organization))
+		if !known {
+			if !slices.ContainsFunc(c.NotOffered, func(n NotOffered) bool { return n.Name == string(r.Organization) }) {
+				c.NotOffered = append(c.NotOffered, NotOffered{
+					string(r.Organization), "This service cannot read pages of this kind.",
+				})
 			}
+			continue
 		}
-		if err := l.addPages(ctx, t, ids, c); err != nil {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		mayRead[id] = mayRead[id] || r.Role == "" || r.Role == roleAdministrator
+	}
+	for chunk := range slices.Chunk(ids, linkedInPage) {
+		if err := l.addPages(ctx, t, chunk, mayRead, c); err != nil {
 			return err
-		}
-		if len(page.Elements.list) < linkedInPage {
-			return nil
 		}
 	}
-	return incompleteAnswer(l.platform, opOffered, endlessList)
+	return nil
+}
+
+// pageRoles returns all roles of the member. A list ends at a page without new elements.
+func (l linkedInSignIn) pageRoles(ctx context.Context, t Target) (roles []pageRole, err error) {
+	for n := range maxListPages {
+		var page struct {
+			Elements completeList[pageRole] `json:"elements"`
+			linkedInPaging
+		}
+		query := fmt.Sprintf("q=roleAssignee&state=APPROVED&count=%d&start=%d", linkedInPage, n*linkedInPage)
+		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
+			return roles, err
+		}
+		if !page.Elements.ok {
+			return roles, incompleteAnswer(l.platform, opOffered, "the answer does not contain the pages")
+		}
+		before := len(roles)
+		for _, r := range page.Elements.list {
+			if !slices.Contains(roles, r) {
+				roles = append(roles, r)
+			}
+		}
+		if len(roles) == before && !page.hasNext() {
+			return roles, nil
+		}
+	}
+	return roles, incompleteAnswer(l.platform, opOffered, endlessList)
+}
+
+// pageID returns the number of a page. The number of a showcase page (organizationBrand) also names
+// it as an organization.
+func pageID(urn string) (id string, known bool) {
+	for _, kind := range []string{"urn:li:organization:", "urn:li:organizationBrand:"} {
+		if id, found := strings.CutPrefix(urn, kind); found {
+			return id, plainID(id, "")
+		}
+	}
+	return urn, false
 }
 
 // addPages offers pages, with their names if LinkedIn reports them.
-func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c *Consent) error {
-	if len(ids) == 0 {
-		return nil
-	}
+func (l linkedInSignIn) addPages(
+	ctx context.Context, t Target, ids []string, mayRead map[string]bool, c *Consent,
+) error {
 	var reply struct {
 		Results map[string]maybe[struct {
 			Name  text `json:"localizedName"`
 			Alias text `json:"vanityName"`
 		}] `json:"results"`
 	}
-	if err := l.get(ctx, opOffered, t, "organizations", "ids="+listOf(ids), &reply); err != nil {
+	if err := l.get(ctx, opOffered, t, "organizations", "ids="+listOf(ids), &reply); endsSignIn(err) {
 		return err
 	}
 	for _, id := range ids {
 		page := reply.Results[id].v
-		c.Offered = append(c.Offered, Offered{
+		offer := Offered{
 			Platform: l.platform, AccountType: domain.LinkedInCompanyPage, ExternalID: id,
-			Name: string(page.Name), Username: string(page.Alias), MayRead: true,
-		})
+			Name: string(page.Name), Username: string(page.Alias), MayRead: mayRead[id],
+		}
+		if !offer.MayRead {
+			offer.Missing = roleAdministrator
+		}
+		c.Offered = append(c.Offered, offer)
 	}
 	return nil
 }

@@ -233,8 +233,9 @@ func TestLinkedInSignInRequests(t *testing.T) {
 		"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
 	})
 	requireSent(t, got[1], "POST /linkedin/oauth/v2/introspectToken", map[string]string{"client_id": "app", "client_secret": clientSecret, "token": "Tok3nMember"})
-	requireSent(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "role": "ADMINISTRATOR", "state": "APPROVED", "count": "100", "start": "0"})
-	requireSent(t, got[4], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
+	requireSent(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "state": "APPROVED", "count": "100", "start": "0"})
+	requireSent(t, got[4], "GET /linkedin/rest/organizationAcls", map[string]string{"start": "100"})
+	requireSent(t, got[5], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
 }
 
 func TestTikTokSignInRequests(t *testing.T) {
@@ -338,4 +339,114 @@ func TestSignInIncompleteAnswer(t *testing.T) {
 		requireClass(t, platforms.ClassRetry, err)
 		require.ErrorContains(t, err, c.want)
 	}
+}
+
+// The list of pages can lack pages of a business portfolio that the person granted. They are requested
+// by their IDs, then looked for in the businesses. What stays missing is named.
+func TestGrantedPagesThatAreNotListed(t *testing.T) {
+	t.Parallel()
+	page := func(id string) string {
+		return `{"id":"` + id + `","name":"Page ` + id + `","access_token":"Tok3nPage","tasks":["ANALYZE"]}`
+	}
+	answers := facebookSignIn()
+	answers["GET /facebook/v26.0/me/accounts"] = []string{`{"data":[` + page("100") + `]}`}
+	answers["GET /facebook/v26.0/me/permissions"] = []string{`{"data":[{"permission":"pages_show_list","status":"granted"},
+		{"permission":"instagram_basic","status":"granted"},{"permission":"business_management","status":"granted"}]}`}
+	answers["GET /facebook/v26.0/debug_token"] = []string{`{"data":{"app_id":"app","is_valid":true,"user_id":"10161","granular_scopes":[
+		{"scope":"pages_show_list","target_ids":["100","101"]},{"scope":"read_insights","target_ids":["101","102","103"]},
+		{"scope":"business_management","target_ids":["555"]},{"scope":"instagram_basic","target_ids":["17841400000000009"]}]}}`}
+	answers["GET /facebook/v26.0/101"] = []string{page("101")}
+	answers["GET /facebook/v26.0/me/businesses"] = []string{`{"data":[{"id":"555"},{"id":"556"}]}`}
+	answers["GET /facebook/v26.0/555/owned_pages"] = []string{`{"data":[` + page("900") + `]}`} // it was not selected
+	answers["GET /facebook/v26.0/556/client_pages"] = []string{`{"data":[` + page("102") + `]}`}
+	b, _ := wired(t, answers)
+	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	var offered, missing []string
+	for _, o := range c.Offered {
+		require.True(t, o.MayRead)
+		offered = append(offered, o.ExternalID)
+	}
+	for _, n := range c.NotOffered {
+		require.NotEmpty(t, n.Reason)
+		missing = append(missing, n.Name)
+	}
+	require.Equal(t, []string{"100", "101", "102"}, offered)
+	require.Equal(t, []string{"Facebook page 103", "Instagram account 17841400000000009"}, missing)
+
+	// A main application that hands over the person's token gets the same pages.
+	held, err := b.set.ConsentOf(t.Context(), domain.Facebook, platforms.Target{AccessToken: "Tok3nLong"})
+	require.NoError(t, err)
+	require.Len(t, held.Offered, 3)
+}
+
+// Showcase pages are offered. A page on which the member has another role is offered as unreadable,
+// with the missing role, and a page of an unknown kind is named.
+func TestLinkedInRolesAndKindsOfPages(t *testing.T) {
+	t.Parallel()
+	answers := linkedInSignIn()
+	answers["GET /linkedin/rest/organizationAcls"] = []string{`{"paging":{"links":[{"rel":"next","href":"/x"}]},"elements":[
+		{"organization":"urn:li:organization:5501","role":"ADMINISTRATOR"},{"organization":"urn:li:organization:5501","role":"CONTENT_ADMINISTRATOR"}]}`,
+		`{"elements":[{"organization":"urn:li:organizationBrand:5577","role":"ADMINISTRATOR"},{"organization":"urn:li:organization:5503","role":"CONTENT_ADMINISTRATOR"},
+		{"organization":"urn:li:school:77","role":"ADMINISTRATOR"}]}`, `{"elements":[]}`}
+	delete(answers, "GET /linkedin/rest/organizations") // names are not needed
+	b, _ := wired(t, answers)
+	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	page := func(id string, mayRead bool, missing string) platforms.Offered {
+		return platforms.Offered{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: id, MayRead: mayRead, Missing: missing}
+	}
+	require.Equal(t, []platforms.Offered{page("5501", true, ""), page("5577", true, ""), page("5503", false, "ADMINISTRATOR")}, c.Offered[1:])
+	require.Equal(t, []platforms.NotOffered{{Name: "urn:li:school:77", Reason: "This service cannot read pages of this kind."}}, c.NotOffered)
+
+	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "networkSizes") {
+			answer(w, http.StatusOK, `{"firstDegreeSize":41}`)
+			return
+		}
+		answer(w, http.StatusOK, `{"elements":[{"organizationalEntity":"urn:li:organizationBrand:5577","totalShareStatistics":{"impressionCount":50}}]}`)
+	}).client(t, domain.LinkedIn)
+	require.True(t, hasFigure(client.account(companyPage("5577")), "impressions"), "the answer may name the brand")
+}
+
+// A list or a name that is definitely refused does not end a sign-in.
+func TestSignInWithoutAList(t *testing.T) {
+	t.Parallel()
+	answers := linkedInSignIn()
+	delete(answers, "GET /linkedin/rest/organizationAcls")
+	b, _ := wired(t, answers)
+	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.Len(t, c.Offered, 1, "the profile")
+	require.Equal(t, "Company pages", c.NotOffered[0].Name)
+
+	answers = facebookSignIn()
+	delete(answers, "GET /facebook/v26.0/me/accounts")
+	b, _ = wired(t, answers)
+	c, err = b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.NotEmpty(t, c.NotOffered)
+}
+
+// An app asks for the scopes that are configured for it, because platforms approve them one by one.
+func TestConfiguredScopes(t *testing.T) {
+	t.Parallel()
+	for _, p := range domain.Platforms() {
+		b := canned(t, always(http.StatusOK, `{}`), func(c *platforms.Config) {
+			for _, e := range []*platforms.Endpoint{&c.Facebook, &c.Instagram, &c.LinkedIn, &c.TikTok} {
+				e.Scopes = []string{"one.approved"}
+			}
+		})
+		require.Contains(t, b.signIn(t, p).Address("state", callBack), "scope=one.approved&")
+	}
+}
+
+// A token of another Meta app never works with our app's secret, so a hand-over is refused, not
+// postponed.
+func TestTokenOfAnotherMetaApp(t *testing.T) {
+	t.Parallel()
+	b := canned(t, always(http.StatusBadRequest, `{"error":{"message":"Invalid appsecret_proof provided in the API argument","code":100}}`))
+	_, err := b.set.ConsentOf(t.Context(), domain.Facebook, platforms.Target{AccessToken: "Tok3nOther"})
+	requireClass(t, platforms.ClassPermission, err)
+	require.Equal(t, platforms.ProblemOtherApp, platforms.ProblemOf(err))
 }
