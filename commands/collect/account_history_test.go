@@ -3,6 +3,9 @@ package collect_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,4 +204,32 @@ func TestDemographicsOnceADay(t *testing.T) {
 	s.roundAfter(24*time.Hour, domain.FetchAccounts, domain.Instagram)
 	require.Equal(t, 2, with())
 	require.Len(t, s.readings(account), 5)
+}
+
+// Meta changes the values of a day for two days after its end, so each day is requested once more
+// when its values are final.
+func TestFinalValuesOfADayAreRequested(t *testing.T) {
+	t.Parallel()
+	last := map[int64]time.Duration{} // by start of the day: how long after its end it was last requested
+	requests := map[int64]int{}
+	s := newFetchStage(t)
+	s.called = func(r *http.Request) {
+		q := r.URL.Query()
+		since, _ := strconv.ParseInt(q.Get("since"), 10, 64)
+		if q.Get("metric_type") == "total_value" && strings.Contains(q.Get("metric"), "views") {
+			last[since] = s.clock.Now().Sub(time.Unix(since, 0).Add(24 * time.Hour))
+			requests[since]++
+		}
+	}
+	s.collect = s.process(func(c *collect.Config) { c.AccountInterval = 6 * time.Hour })
+	s.connect(domain.Instagram, 0)
+	for range 20 { // five days
+		s.round(domain.FetchAccounts, domain.Instagram)
+		s.clock.advance(6 * time.Hour)
+	}
+	for day := range 2 {
+		midnight := time.Date(2026, 11, 19+day, 8, 0, 0, 0, time.UTC).Unix() // in California
+		require.GreaterOrEqual(t, last[midnight], 48*time.Hour)
+		require.LessOrEqual(t, requests[midnight], 1+8+1, "one further call")
+	}
 }
