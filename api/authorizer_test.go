@@ -163,7 +163,7 @@ func TestUserStatusCacheIsBounded(t *testing.T) {
 // closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people
 // are unknown. For the callback of platforms, see TestCallbackWaitsWhilePeopleAreUnknown.
 var closedWhileUnknown = []string{
-	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "POST /api/users",
+	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "PUT /api/accounts/{account_id}/time-zone", "POST /api/users",
 	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
 	"POST /api/connect", "POST /api/connect/links", "POST /api/connect/links/{link}/revoke", "POST /api/platforms/{platformId}/disconnect",
 	"GET /connect/start/{start}", "POST /connect/choose/{attempt}",

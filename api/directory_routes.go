@@ -42,6 +42,10 @@ var (
 			domain.KindCategory,
 		},
 	}
+	paramZoneOf = Param{
+		Name: "account_id", Kind: KindHexID, Text: "The agency or one of its clients: 24 hex digits.", Required: true,
+		Example: exampleAccount,
+	}
 	paramEntityID = Param{Name: "entityId", Kind: KindText, Text: "The entity's id.", Example: exampleAccount}
 )
 
@@ -54,6 +58,10 @@ func (d *DirectoryDeps) routes() []Operation {
 			answering(parseEntity, d.getEntity),
 		},
 		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(d.postAccount)},
+		{
+			http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone", staff,
+			accepting[timeZoneBody](answering(func(p *Params) string { return p.requiredHex(paramZoneOf) }, d.putTimeZone)),
+		},
 		{http.MethodPost, "/api/users", "postUsers", staff, making(d.postUser)},
 	}
 }
@@ -101,6 +109,8 @@ type newAccountBody struct {
 	Email   string `json:"email,omitempty"`   // email address of the client, shown to its users
 	Phone   string `json:"phone,omitempty"`   // telephone number of the client, shown to its users
 	Address string `json:"address,omitempty"` // postal address of the client, shown to its users
+	// TimeZone is the IANA name of the client's time zone; if absent, that of the agency applies.
+	TimeZone string `json:"time_zone,omitempty"`
 }
 
 // madeAccount is a client that was added.
@@ -109,20 +119,39 @@ type madeAccount struct {
 	RowID         int64               `json:"row_id"`         // integer id, the `accountId` of the analytics paths
 	ParentAccount string              `json:"parent_account"` // the agency
 	Name          string              `json:"name"`
-	Email         domain.OptionalText `json:"email"`   // null if none was given
-	Phone         domain.OptionalText `json:"phone"`   // null if none was given
-	Address       domain.OptionalText `json:"address"` // null if none was given
+	Email         domain.OptionalText `json:"email"`     // null if none was given
+	Phone         domain.OptionalText `json:"phone"`     // null if none was given
+	Address       domain.OptionalText `json:"address"`   // null if none was given
+	TimeZone      domain.OptionalText `json:"time_zone"` // null if none was given
 	Active        bool                `json:"active"`
 }
 
 func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
 	a, err := d.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
-		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Key: key,
+		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, TimeZone: add.TimeZone, Key: key,
 	})
+	return madeAccountOf(a), err
+}
+
+func madeAccountOf(a domain.DirectoryAccount) madeAccount {
 	return madeAccount{
 		a.ID, a.RowID, a.ParentAccount, a.Name, domain.OptionalText(a.Email), domain.OptionalText(a.Phone),
-		domain.OptionalText(a.Address), a.Active,
-	}, err
+		domain.OptionalText(a.Address), domain.OptionalText(a.TimeZone), a.Active,
+	}
+}
+
+// timeZoneBody is the time zone of an account.
+type timeZoneBody struct {
+	TimeZone string `json:"time_zone"` // IANA name; empty to use that of the agency, or UTC
+}
+
+func (d *DirectoryDeps) putTimeZone(r *http.Request, account string) (madeAccount, error) {
+	body, bad, err := readBody(r, timeZoneBody{})
+	if err = cmp.Or(err, bad.Err()); err != nil {
+		return madeAccount{}, err
+	}
+	a, err := d.Local.SetTimeZone(r.Context(), caller(r, RoleAgency), account, body.TimeZone)
+	return madeAccountOf(a), err
 }
 
 // newUserBody is a person to invite.

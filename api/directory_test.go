@@ -142,11 +142,12 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 		`{"type":"directory.connection.v1","data":{"id":5,"member_id":7,"p_id":5}}`,
 		`{"type":"directory.social_account.v1","data":{"id":5,"parent_account":"`+agency+`","account_id":"`+client1+`","member_id":7,"connection_id":5,"p_id":3,"a_type":9,"external_id":"1"}}`,
 		`{"type":"directory.subscription.v1","data":{"id":5,"account_id":"`+client1+`","plan":"x","currency":"Euro","starts_at":"2026-01-01T00:00:00Z"}}`,
+		`{"type":"directory.account.v1","data":{"id":"`+client2+`","row_id":12,"parent_account":"`+agency+`","name":"x","time_zone":"Local","active":true}}`,
 	)
-	require.Equal(t, 7, fed.Refused, fed.body)
+	require.Equal(t, 8, fed.Refused, fed.body)
 	for i, reason := range []string{
 		"name shows nothing", "name shows nothing", "name contains a control character of text direction", "direction",
-		"p_id 5 is not a platform; use one of 1", "a_type 9", "write it like EUR",
+		"p_id 5 is not a platform; use one of 1", "a_type 9", "write it like EUR", "time_zone is not a time zone",
 	} {
 		require.Contains(t, fed.Lines[i].Reason, reason)
 	}
@@ -389,6 +390,27 @@ func TestLocalDirectory(t *testing.T) {
 		a, _ := post(path, body)
 		require.Len(t, a.failure(t).Errors, 4, "all fields at once: %s", a.body)
 	}
+
+	zoneOf := func(account, zone string, status int) {
+		t.Helper()
+		before := len(b.facts.Records(domain.TopicDirectory))
+		a := b.ask(http.MethodPut, "/api/accounts/"+account+"/time-zone", `{"time_zone":"`+zone+`"}`,
+			"Authorization: Bearer "+b.token(agency, "agency"), "Content-Type: application/json")
+		require.Equal(t, status, a.status, "%s: %s", zone, a.body)
+		if status != http.StatusOK {
+			require.Len(t, b.facts.Records(domain.TopicDirectory), before)
+		}
+	}
+	zoneOf(id, "Asia/Tokyo", http.StatusOK)
+	require.Contains(t, b.get("/api/accounts?account="+id, b.token(agency, "agency")).body, `"time_zone":"Asia/Tokyo"`)
+	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).body, `"time_zone":null`)
+	zoneOf(agency, "Europe/Berlin", http.StatusOK)
+	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).body, `"time_zone":"Europe/Berlin"`)
+	for _, wrong := range []string{"Local", "Mars/Base", "posixrules", "+02:00"} {
+		zoneOf(id, wrong, http.StatusBadRequest)
+	}
+	zoneOf(otherClient, "Asia/Tokyo", http.StatusNotFound)
+	zoneOf(id, "", http.StatusOK)
 
 	fed := b.feed("",
 		`{"type":"directory.account.v1","data":{"id":"`+client1+`","row_id":11,"parent_account":"`+agency+`","name":"x","active":true}}`,

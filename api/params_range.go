@@ -3,10 +3,10 @@ package api
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -22,7 +22,7 @@ const (
 	rangeForms = "YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
 	rangeStart = "Start of the range: " + rangeForms
 	rangeEnd   = "End of the range: " + rangeForms + " A day is included; an instant is excluded. The end may be in the future: " +
-		"future intervals are null, and comparisons cover only the days that have started."
+		"future intervals are null, and until the end the compared period is cut at the same hour."
 	beforeEnd  = "30 days before the end"
 	endOfToday = "the end of today"
 )
@@ -34,30 +34,15 @@ func (p *Params) Zone() *time.Location {
 	}
 	p.zone = time.UTC
 	if name, present := p.value(paramZone); present {
-		zone, err := loadZone(name)
+		zone, err := domain.LoadTimeZone(name)
 		if err != nil {
-			p.bad.Addf(paramZone.Name, "is not a time zone: use an IANA name such as Europe/Berlin, or UTC")
+			p.bad.Addf(paramZone.Name, "%s", err.Error())
 			zone = time.UTC
 		}
 		p.zone = zone
 	}
 	return p.zone
 }
-
-// loadZone refuses names that would make responses depend on the machine: LoadLocation's special
-// name Local, and files that some systems keep with their zones (the local zone, and a second set
-// with leap seconds).
-func loadZone(name string) (*time.Location, error) {
-	if !zoneName.MatchString(name) || machineZone.MatchString(name) {
-		return nil, errors.New("unknown time zone")
-	}
-	return time.LoadLocation(name)
-}
-
-var (
-	zoneName    = regexp.MustCompile(`^[0-9A-Za-z_+/-]{1,64}$`)
-	machineZone = regexp.MustCompile(`^(?i:local|posix|right/|factory)`)
-)
 
 // Range reads the two ends of a range. Each is a day (YYYY-MM-DD; the end day is included), an RFC
 // 3339 instant (the end is excluded), or Unix seconds or milliseconds. The default is the last 30

@@ -99,6 +99,7 @@ var rightsTable = map[string]rights{
 	"POST /api/platforms":            rightsOfMainApp,
 	"PUT /api/connections/{}/tokens": rightsOfTokens,
 	"POST /api/accounts":             rightsOfAdding,
+	"PUT /api/accounts/{}/time-zone": rightsOfPutDashboard,
 	"POST /api/users":                rightsOfInviting,
 
 	"GET /api/me":         rightsOfWhoami,
@@ -224,12 +225,13 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 
 // bodies are the request bodies of routes.
 var bodies = map[string]string{
-	"POST /api/directory":     `{"type":"directory.category.v1","data":{"id":1,"name":"Events"}}`,
-	"POST /api/accounts":      `{"name":"A new client"}`,
-	"POST /api/users":         `{"name":"Somebody new","email":"new@example.com","account":"ACCOUNT"}`,
-	"POST /api/platforms":     registersPage,
-	"POST /api/connect":       forClient1,
-	"POST /api/connect/links": `{"platforms":[1],"days":1,"account":"` + client1 + `"}`,
+	"POST /api/directory":                      `{"type":"directory.category.v1","data":{"id":1,"name":"Events"}}`,
+	"POST /api/accounts":                       `{"name":"A new client"}`,
+	"PUT /api/accounts/{account_id}/time-zone": `{"time_zone":"Asia/Tokyo"}`,
+	"POST /api/users":                          `{"name":"Somebody new","email":"new@example.com","account":"ACCOUNT"}`,
+	"POST /api/platforms":                      registersPage,
+	"POST /api/connect":                        forClient1,
+	"POST /api/connect/links":                  `{"platforms":[1],"days":1,"account":"` + client1 + `"}`,
 }
 
 func bodyOf(route api.Route, account string) string {
@@ -268,7 +270,7 @@ func filled(pattern, account, member, row, user string) string {
 	social := member + "0" // members 7 and 8 own the social accounts 70 and 80
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
-		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
+		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
 		"{projection}", "post_insights", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
@@ -278,7 +280,7 @@ func filled(pattern, account, member, row, user string) string {
 		query = "?from=v1"
 	case strings.HasSuffix(pattern, "/access"):
 		query = "?user_id=" + user
-	case strings.Contains(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"), strings.Contains(pattern, "{accountId}"):
+	case strings.Contains(pattern, "Id}") && strings.HasPrefix(pattern, "/api/"), strings.Contains(pattern, "{accountId}"), strings.Contains(pattern, "{account_id}"):
 		query = "" // the id alone must be judged
 	case strings.HasSuffix(pattern, "/export"):
 		query = "?format=jsonl&dashboard=" + account

@@ -96,13 +96,17 @@ func erasureLine(eventType, id string, registry *domain.Registry, at time.Time) 
 }
 
 // checkTexts refuses texts of an entity that would mislead readers: any text with a control
-// character of text direction, and a name that shows nothing. An empty name is unknown.
+// character of text direction, a name that shows nothing, and an unknown time zone. An empty name is
+// unknown.
 func checkTexts(entity domain.DirectoryEntity) error {
 	for field, value := range reflect.ValueOf(entity).Fields() {
 		if value.Kind() != reflect.String {
 			continue
 		}
 		err := domain.CheckDirection(value.String())
+		if field.Name == "TimeZone" && value.String() != "" {
+			_, err = domain.LoadTimeZone(value.String())
+		}
 		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {
 			err = errors.New(`shows nothing; send a text with a letter, digit or symbol, or "" if it is unknown`)
 		}

@@ -26,7 +26,8 @@ var (
 		"The account is not the agency or one of its clients. Use an id from GET /api/accounts, "+
 			"or omit the account to invite a colleague.").
 		WithField("account", "is not the agency or one of its clients")
-	errEmailTaken = domain.NewError(domain.CodeConflict,
+	errNoSuchAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Use an id from GET /api/accounts.")
+	errEmailTaken    = domain.NewError(domain.CodeConflict,
 		"A user of the agency already has this email address. See GET /api/users.").
 		WithField("email", "already belongs to a user of the agency")
 	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
@@ -54,7 +55,9 @@ type NewClient struct {
 	Email   string // may be empty, like Phone and Address
 	Phone   string
 	Address string
-	Key     string // idempotency key; "" for none
+	// TimeZone is an IANA name; "" for that of the agency.
+	TimeZone string
+	Key      string // idempotency key; "" for none
 }
 
 // NewPerson describes a person to invite.
@@ -77,16 +80,59 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	checkEmail(&bad, &add.Email, false)
 	checkName(&bad, "phone", &add.Phone, false)
 	checkName(&bad, "address", &add.Address, false)
+	checkTimeZone(&bad, add.TimeZone)
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryAccount{}, err
 	}
 	id := newHexID(d.Now(), domain.KindAccount, c.ParentAccount, add.Key)
 	account := domain.DirectoryAccount{
 		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount,
-		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Active: true,
+		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, TimeZone: add.TimeZone, Active: true,
 	}
 	same := func(domain.DirectoryEntity) domain.DirectoryEntity { return account }
 	return account, d.add(ctx, c, account, same, func() error { return nil })
+}
+
+// SetTimeZone sets the time zone of the caller's agency or of one of its clients; "" removes it.
+// Errors: those of AddClient, and not found.
+func (d LocalDirectory) SetTimeZone(ctx context.Context, c Caller, id, zone string) (domain.DirectoryAccount, error) {
+	if !d.Local {
+		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
+	}
+	var bad domain.FieldErrors
+	checkTimeZone(&bad, zone)
+	if err := bad.Err(); err != nil {
+		return domain.DirectoryAccount{}, err
+	}
+	if d.Gate != nil {
+		if err := d.Gate(); err != nil {
+			return domain.DirectoryAccount{}, err
+		}
+	}
+	key := domain.DirectoryKey(domain.KindAccount, id)
+	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
+	account, known := entities[key].Entity.(domain.DirectoryAccount)
+	switch {
+	case err != nil:
+		return account, err
+	case !known || account.ID != c.ParentAccount && account.ParentAccount != c.ParentAccount:
+		return domain.DirectoryAccount{}, errNoSuchAccount
+	case account.TimeZone == zone:
+		return account, nil
+	}
+	account.TimeZone = zone
+	draft := EntityDraft(account, d.Now())
+	c.sign(&draft.Envelope)
+	return account, d.append(ctx, draft)
+}
+
+func checkTimeZone(bad *domain.FieldErrors, name string) {
+	if name == "" {
+		return
+	}
+	if _, err := domain.LoadTimeZone(name); err != nil {
+		bad.Addf("time_zone", "%s", err.Error())
+	}
 }
 
 // Invite adds a user of the caller's agency or of one of its clients. Errors: those of AddClient,

@@ -61,7 +61,9 @@ type DirectoryAccount struct {
 	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host of login_url, preferred to white_label_url
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
 	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used in reports for their clients; "" for none
-	Active        bool   `json:"active"`
+	// IANA name of the time zone of the account's days in the console; "" for a client: that of its agency
+	TimeZone string `json:"time_zone,omitempty"`
+	Active   bool   `json:"active"`
 }
 
 // DirectoryUser is a person who can sign in.

@@ -164,6 +164,7 @@ func openAccessExport(v *visit) (view, error) {
 		q.Set("at", rfc3339(v.deps.Now()))
 	}
 	q.Set("format", "csv")
+	q.Set("for", "spreadsheet")
 	return forwarded("/api/audit/access/export?" + q.Encode()), nil
 }
 

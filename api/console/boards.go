@@ -148,6 +148,7 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	}
 	path, asked := f.asking(path)
 	asked.Set("table", "total.series")
+	asked.Set("for", "spreadsheet")
 	got, err := v.send(http.MethodGet, path+"?"+asked.Encode(), nil, nil)
 	if by == "dashboard" && whyNotOpen(err) != nil {
 		board, _, notOpen := boardAt(v, id)
@@ -161,14 +162,21 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	names, rows, _ := strings.Cut(got.body.String(), "\n")
 	columns := strings.Split(names, ",")
 	for i, name := range columns {
-		columns[i] = figureNames[strings.TrimPrefix(name, "total.series.")]
+		name = strings.TrimPrefix(strings.Trim(name, byteOrderMark+`"`), "total.series.")
+		columns[i] = figureNames[name]
+		if name == "day" {
+			columns[i] += " (" + f.Form.Zone + ")"
+		}
+		columns[i] = `"` + columns[i] + `"`
 	}
 	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
 	name := table + "-" + id + "-" + f.Form.From + "-" + f.Form.To + ".csv"
 	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	_, err = io.WriteString(v.w, strings.Join(columns, ",")+"\n"+rows)
+	_, err = io.WriteString(v.w, byteOrderMark+strings.Join(columns, ",")+"\n"+rows)
 	return writtenStatus(got.status), err
 }
+
+const byteOrderMark = "\ufeff" // a spreadsheet needs it to read other letters
 
 type boardClosedView struct {
 	Said   string

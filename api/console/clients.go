@@ -25,6 +25,7 @@ const (
 
 type clientsView struct {
 	Search   string
+	Zone     dayZone
 	NeedsYou []concern // on the first page of the whole list
 	NeedsToo []concern // the rest of NeedsYou
 	Own      []navItem // pages about the agency's own accounts; empty if it has none
@@ -50,7 +51,8 @@ func openClients(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := clientsView{Search: asked.Get("q"), Clients: make([]clientRow, len(list))}
+	zone, _ := zoneOf(v)
+	shown := clientsView{Search: asked.Get("q"), Zone: zone, Clients: make([]clientRow, len(list))}
 	err = concurrently(len(list), func(i int) (err error) {
 		shown.Clients[i], err = clientRowOf(v, list[i])
 		return err
@@ -81,8 +83,9 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	}
 	slices.SortFunc(row.LinkedWith, alphabetical) // the API sorts by id
 	from, to := latelyDays(v)
+	zone, _ := zoneOf(v)
 	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
-		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}})
+		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}, "tz": {zone.Name}})
 	if err != nil {
 		return row, err
 	}
@@ -260,8 +263,10 @@ func listAll[T any](v *visit, path string, asked url.Values) (all []T, err error
 	}
 }
 
+// latelyDays are the last 28 days, including today: the followers of the list are those of now.
 func latelyDays(v *visit) (from, to string) {
-	until := v.deps.Now().UTC()
+	_, zone := zoneOf(v)
+	until := analytics.CalendarDay(v.deps.Now(), zone)
 	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 

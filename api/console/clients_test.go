@@ -20,7 +20,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-const lastFourWeeks = "/auth/getAccountFollowers/2026-09-04/2026-10-01/all"
+// The days of the list of clients, and of the figures, whose last day is over.
+const (
+	lastFourWeeks     = "/auth/getAccountFollowers/2026-09-04/2026-10-01/all"
+	fourCompleteWeeks = "/auth/getAccountFollowers/2026-09-03/2026-09-30/all"
+)
 
 func followers(values ...any) analytics.AccountFollowers {
 	data := analytics.AccountFollowers{}
@@ -91,7 +95,7 @@ func TestClientsAreListed(t *testing.T) {
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief&tz=UTC")
 	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>4 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
@@ -172,11 +176,11 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	s := newStage(t)
 	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
-	s.answer("GET "+lastFourWeeks, followers(1000, nil, 1234, 1240), meta)
+	s.answer("GET "+fourCompleteWeeks, followers(1000, nil, 1234, 1240), meta)
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", analytics.AccountNetGrowth{}, meta)
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, meta)
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{}, meta)
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, meta)
-	s.answer("GET /auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{}, meta)
+	s.answer("GET /auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{}, meta)
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{}, meta)
 	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, meta)
 	s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{}, meta)
@@ -187,7 +191,7 @@ func figuresStage(t *testing.T, role string) (*stage, *browser) {
 func TestFiguresOfAClient(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{},
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
 		analytics.Meta{TimeZone: "UTC", AsOf: new(s.now.Add(-26 * time.Hour))})
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{Reach: []analytics.AccountReach{{Windows: []analytics.ReachWindow{
 		{Window: "day", EndsOn: new("2026-09-30"), Value: 5},
@@ -195,11 +199,11 @@ func TestFiguresOfAClient(t *testing.T) {
 		{Window: "week", EndsOn: new("2026-09-30"), Value: 6},
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
-		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-03"`, `value="2026-09-30"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
+		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=UTC")
 	require.Regexp(t, `(?s)>day<.*>week<.*>28 days<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
+	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
 
 	// The comparison period is named, and a range says why it is empty or only partly compared.
 	compared := followers(1000)
@@ -211,16 +215,17 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
 	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
-		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only the days so far are",
+		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range includes today, which has not ended. Its figures may still change.", "until the same time of day",
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
-	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
+	require.NotContains(t, page.Body.String(), "has not ended", "it ended yesterday")
 
 	// While figures are not processed, pages with today say so.
 	const late = "The latest readings may not be shown here yet."
 	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "paused": true, "lag_events": 1}}})
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
 	b.get("/console").says(http.StatusOK, late)
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, late)
+	b.get("/console/clients/" + bakery + "/figures").lacks(late)
+	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, late)
 	s.ready(http.StatusOK, map[string]any{"projections": []any{map[string]any{"name": "account_insights", "lag_events": 1}}})
 	b.get("/console").lacks(late)
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 2, 3
@@ -249,7 +254,7 @@ func TestFiguresOfAClient(t *testing.T) {
 func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	const days = "2026-09-04/2026-10-01/all"
+	const days = "2026-09-03/2026-09-30/all"
 	for file, c := range map[string]struct {
 		path  string
 		day   any
@@ -273,8 +278,9 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7,\n"
 		}
 		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".csv?tz=UTC")
-		require.Equal(t, c.names+"\n2026-09-04,7,\n\n", got.Body.String(), "cells are the API's")
-		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-04-2026-10-01.csv", got.Header().Get("Content-Disposition"))
+		names := "\uFEFF\"" + strings.NewReplacer("Day", "Day (UTC)", ",", "\",\"").Replace(c.names) + "\"\n"
+		require.Equal(t, names+"2026-09-04,7,\n\n", got.Body.String(), "cells are the API's, for a spreadsheet")
+		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-30.csv", got.Header().Get("Content-Disposition"))
 	}
 	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
 	refused.says(http.StatusNotFound, "There is nothing at this address.")
@@ -285,15 +291,16 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.now = time.Date(2026, 10, 1, 22, 30, 0, 0, time.UTC) // the 2nd in Berlin
-	meta := analytics.Meta{TimeZone: "Europe/Berlin"}
-	s.answer("GET /auth/getAccountFollowers/2026-09-05/2026-10-02/all", followers(1), meta)
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-05/2026-10-02/all", analytics.PostsTotalEngagements{}, meta)
-	s.answer("GET /auth/getPostsViews/2026-09-05/2026-10-02/all", analytics.PostsViews{}, meta)
+	meta := analytics.Meta{TimeZone: "Europe/Berlin", AsOf: new(s.now)}
+	s.answer("GET /auth/getAccountFollowers/2026-09-04/2026-10-01/all", followers(1), meta)
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, meta)
+	s.answer("GET /auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{}, meta)
 	client := "/console/clients/" + bakery
 	page := b.get(client + "/figures?tz=Europe/Berlin")
 	for name, of := range map[string]string{
-		"Last 7 days": "from=2026-09-26&amp;to=2026-10-02", "Last 90 days": "from=2026-07-05&amp;to=2026-10-02",
-		"This month": "from=2026-10-01&amp;to=2026-10-02", "Last month": "from=2026-09-01&amp;to=2026-09-30", "This year": "from=2026-01-01&amp;to=2026-10-02",
+		"Last 7 days": "from=2026-09-25&amp;to=2026-10-01", "Last 90 days": "from=2026-07-04&amp;to=2026-10-01",
+		"This month so far": "from=2026-10-01&amp;to=2026-10-02", "Last month": "from=2026-09-01&amp;to=2026-09-30", "This year so far": "from=2026-01-01&amp;to=2026-10-02",
+		"Today so far": "from=2026-10-02&amp;to=2026-10-02",
 	} {
 		page.says(http.StatusOK, `href="`+client+`/figures?compare=previous&amp;`+of+`&amp;tz=Europe%2FBerlin">`+name+"</a>")
 	}
@@ -337,9 +344,9 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
 	}
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
-	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
+	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
 	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
-		return !strings.Contains(call, "2026-09-04") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
+		return !strings.Contains(call, "2026-09-03") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
 	}), "each question is about the platform")
 }
 
@@ -397,7 +404,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	}
 	const ok, partial, unsupported, neverRead = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported, analytics.SourceNeverRead
 	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
-	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
+	answer(fourCompleteWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
 		of(domain.Facebook, 10, ok, ""), of(domain.TikTok, 11, ok, ""), of(domain.Facebook, 12, ok, ""),
 		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""),
 		of(domain.TikTok, 16, analytics.SourceReconnect, "A platform's own words."))
@@ -411,10 +418,10 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Instagram, 8, partial, "For views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
 		of(domain.Facebook, 10, partial, "No figures were read in this range."))
 	const permission = "A permission is missing for these figures of posts: "
-	answer("/auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{},
+	answer("/auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
 		of(domain.TikTok, 11, partial, permission+"likes, comments, shares."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
 		of(domain.TikTok, 13, neverRead, "Its posts have not been read yet."), of(domain.Facebook, 14, partial, "No figures were read in this range."))
-	answer("/auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{},
+	answer("/auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{},
 		of(domain.TikTok, 11, partial, permission+"views. For views, 9 of 24 days were read."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
 		of(domain.Facebook, 15, unsupported, "Its platform does not report views for posts."),
 		of(domain.Facebook, 14, partial, "No figures were read in this range."))
@@ -459,7 +466,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.ComparedInPart = new(int64(-124)), new(int64(98000)), true
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: some accounts or days", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
@@ -468,19 +475,19 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	// day.
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
-	s.answer("GET "+lastFourWeeks, day, analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, day, analytics.Meta{TimeZone: "UTC"})
 	page = b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
 
 	// The axis of a long range names years.
-	s.answer("GET "+lastFourWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, ">Jan 2027</text>", ">Jan 2028</text>")
 
 	// Net growth has no comparison, so its note does not mention one.
-	s.answer("GET "+lastFourWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
-	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-04&to=2026-10-01&compare=none")
+	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-03&to=2026-09-30&compare=none")
 	page.says(http.StatusOK, "Pages connected in this range are counted from their first reading.").lacks("Partly compared")
 }
 
@@ -491,12 +498,12 @@ func TestFiguresWithoutComparison(t *testing.T) {
 	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
 		first := len(s.asked)
 		b.get("/console/clients/"+bakery+"/figures"+asked).says(http.StatusOK, `<option value="`+want+`"`)
-		require.Contains(t, s.asked[first:], "GET "+lastFourWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
+		require.Contains(t, s.asked[first:], "GET "+fourCompleteWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
 	}
 	data := followers(1000)
 	data.Total.Followers.NoBaseline, data.Total.Followers.Change = true, new(int64(987))
 	data.Total.PreviousSeries = []analytics.FollowerDay{{Day: "2026-08-07"}}
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	const nothing = "There is nothing to compare it with yet."
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, nothing).
 		lacks("987").           // gained since the first reading
@@ -510,8 +517,8 @@ func TestFiguresWithoutComparison(t *testing.T) {
 func TestPostsPublishedAreTheAPIs(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC"})
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
+	s.answer("GET "+fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
 	posts := func(total analytics.Activity) page {
 		total.SocialAccounts = 3
 		s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{Total: total}, nil)
@@ -534,23 +541,23 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	subscriptionEnded := analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourcePartial, Paused: readmodels.NoSubscriptionRuns, Reason: analytics.NoSubscriptionRan,
 	}
-	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}})
+	s.answer("GET "+fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}})
 	ended := b.get("/console/clients/" + bakery + "/figures").Body.String()
 	require.Equal(t, 1, strings.Count(ended, "so nothing is read."), "once is enough")
-	s.answer("GET "+lastFourWeeks, followers(1000), meta)
+	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "When newer figures for this range are read, they appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
 	meta.Sources[0].Status, meta.Sources[0].Reason = analytics.SourcePartial, "It was not read on 30 September."
-	s.answer("GET "+lastFourWeeks, followers(1000), meta)
+	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	both := b.get("/console/clients/" + bakery + "/figures")
 	both.says(http.StatusOK, badge, ">An operator has paused it. It was not read on 30 September.<").
 		lacks(">partial<") // one badge shows the status, the text explains it
 
 	meta.Sources = meta.Sources[:1]
-	s.answer("GET "+lastFourWeeks, followers(1000), meta)
+	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, live) // an operator may resume it
 }
 
@@ -611,7 +618,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	page := b.get("/console/board/" + bakery)
 	page.says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv").lacks("/console/clients/")
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
+	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
 	// A board with several clients does not have the title of a single client's figures.
 	require.Contains(t, page.Body.String(), "<h1>Harbour Bakery</h1>")
@@ -624,7 +631,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	b.get("/console/board/"+bakery).says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency").
 		lacks("Somebody Else") // client users do not see who else is on the list
-	s.refuse("GET "+lastFourWeeks, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
+	s.refuse("GET "+fourCompleteWeeks, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
 	file := "/console/board/" + bakery + "/followers.csv"
 	b.get(file).says(http.StatusForbidden, "shows no figures on this board. If you expected figures, ask your agency")
 

@@ -8,8 +8,9 @@
 //     limits, and records who views the history.
 //   - For every request, the API checks the session's user by the same rules as a token's user.
 //   - If a main application serves the console, the application authenticates requests. The console
-//     then has no cookie, session or sign-in of its own.
-//   - Only the console reads its cookie. The console's requests to the API carry no cookie and no
+//     then has no session or sign-in of its own. Its only cookie is the time zone that a person
+//     chose.
+//   - Only the console reads its cookies. The console's requests to the API carry no cookie and no
 //     browser header.
 //   - Only digests of secrets (session cookies and sign-in links) are stored.
 //   - Requests from pages of other sites are refused, except when a user follows a link.
@@ -18,6 +19,8 @@
 //   - A board is saved exactly as previewed, or not at all.
 //   - Viewing a page as another person is recorded and read-only, and uses that person's current
 //     rights.
+//   - Texts of people and platforms are isolated from ours: [foreign] in templates and sentences.
+//   - Days are those of readmodels/analytics, in the zone of [zoneOf]; instants are in UTC.
 //   - Logs contain no secrets: they contain the pattern of a page, not its address.
 //
 // The package must not import pgx, watermill, sarama or projections.

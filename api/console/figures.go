@@ -19,9 +19,13 @@ import (
 type figures struct {
 	scope url.Values // parameter account or dashboard
 	Form  figuresForm
-	files string    // base address of the CSV files
-	now   time.Time // in the time zone
+	files string // base address of the CSV files
+	now   time.Time
+	zone  *time.Location
 }
+
+// today returns the current day, see [analytics.CalendarDay].
+func (f figures) today() time.Time { return analytics.CalendarDay(f.now, f.zone) }
 
 type figuresForm struct {
 	From, To, Zone, Compare string
@@ -42,47 +46,45 @@ type preset struct {
 	Current    bool
 }
 
+// presets are the ranges to choose from. Those that include today, which has not ended, say so.
 func (f figures) presets(here string) (all []preset) {
-	firstOfMonth := time.Date(f.now.Year(), f.now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	today := f.now.Format(time.DateOnly)
+	today := f.today()
+	yesterday, firstOfMonth := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1-today.Day())
 	for _, p := range []struct {
-		name string
-		from time.Time
-		to   string
+		name     string
+		from, to time.Time
 	}{
-		{"Last 7 days", f.now.AddDate(0, 0, -6), today},
-		{"Last 28 days", f.now.AddDate(0, 0, 1-recentDays), today},
-		{"Last 90 days", f.now.AddDate(0, 0, -89), today},
-		{"This month", firstOfMonth, today},
-		{"Last month", firstOfMonth.AddDate(0, -1, 0), firstOfMonth.AddDate(0, 0, -1).Format(time.DateOnly)},
-		{"This year", time.Date(f.now.Year(), 1, 1, 0, 0, 0, 0, time.UTC), today},
+		{"Today so far", today, today},
+		{"Last 7 days", today.AddDate(0, 0, -7), yesterday},
+		{"Last 28 days", today.AddDate(0, 0, -recentDays), yesterday},
+		{"Last 90 days", today.AddDate(0, 0, -90), yesterday},
+		{"This month so far", firstOfMonth, today},
+		{"Last month", firstOfMonth.AddDate(0, -1, 0), firstOfMonth.AddDate(0, 0, -1)},
+		{"This year so far", today.AddDate(0, 0, 1-today.YearDay()), today},
 	} {
 		form := f.Form
-		form.From, form.To = p.from.Format(time.DateOnly), p.to
+		form.From, form.To = p.from.Format(time.DateOnly), p.to.Format(time.DateOnly)
 		all = append(all, preset{p.name, here + "?" + form.query().Encode(), form == f.Form})
 	}
 	return all
 }
 
-// figuresOf reads the query of the page. The default range is the last 28 days in the zone,
-// including today. The default comparison is the previous period. The API validates the values.
+// figuresOf reads the query of the page. The default range is the last 28 days that have ended in
+// the zone. The default comparison is the previous period. The API validates the values.
 func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
-	f := figures{scope: url.Values{by: {id}}, files: files, Form: figuresForm{
-		at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare"), at.Get("platform"),
-	}}
-	zone, err := time.LoadLocation(f.Form.Zone)
-	if err != nil {
-		zone = time.UTC
+	zone, location := zoneOf(v)
+	f := figures{
+		scope: url.Values{by: {id}}, files: files, now: v.deps.Now(), zone: location, Form: figuresForm{
+			at.Get("from"), at.Get("to"), zone.Name, at.Get("compare"), at.Get("platform"),
+		},
 	}
-	f.now = v.deps.Now().In(zone)
-	f.Form.Zone = cmp.Or(f.Form.Zone, "UTC")
 	f.Form.Compare = cmp.Or(f.Form.Compare, string(analytics.ComparePrevious))
-	f.Form.To = cmp.Or(f.Form.To, f.now.Format(time.DateOnly))
+	f.Form.To = cmp.Or(f.Form.To, f.today().AddDate(0, 0, -1).Format(time.DateOnly))
 	if f.Form.From == "" {
-		to, err := time.ParseInLocation(time.DateOnly, f.Form.To, zone)
+		to, err := time.Parse(time.DateOnly, f.Form.To)
 		if err != nil {
-			to = f.now
+			to = f.today()
 		}
 		f.Form.From = to.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
 	}
@@ -122,6 +124,7 @@ type figuresView struct {
 	Here        string
 	Live        string // address of the stream of changes; "": the page is not updated
 	Form        figuresForm
+	Zone        dayZone
 	Faults      formFaults
 	Presets     []preset
 	Board       *readmodels.DashboardView // the board that a client user views; nil on staff pages
@@ -136,7 +139,7 @@ type figuresView struct {
 	Posts       []analytics.RankedPost
 	Sources     []analytics.Source
 	Hidden      string // why client users cannot see these figures; "": they can
-	Open        bool   // the range has started and ends after today
+	Open        bool   // the range includes today, which has not ended
 	Late        bool   // an open range may lack the latest readings
 
 	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
@@ -151,6 +154,7 @@ func (f figuresView) watches() string {
 
 type figureShown struct {
 	Name    string
+	SoFar   bool // the range has not ended
 	Value   *int64
 	Change  *int64
 	Percent string // Change in percent; "": not shown
@@ -173,18 +177,27 @@ func clientFigures(v *visit, client directory.Account) (view, error) {
 
 func readFigures(v *visit, shown figuresView, by string) (view, error) {
 	f := figuresOf(v, by, shown.ID, shown.Here+"/")
-	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
+	shown.Zone, _ = zoneOf(v)
 	if v.viewedAs == nil { // a view as a client user is recorded, so it must not update automatically
 		shown.Live = streamPath + "?" + f.scope.Encode()
 	}
-	err := readParts(v, &shown, f, slices.Concat(overTime, []readPart{costs, activity, leaders, audience}))
+	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
+	read, err := shown, error(nil)
+	if err = readParts(v, &read, f, parts); err == nil && read.AsOf == nil && read.PostsAsOf == nil && !keptRange(v).Has("to") {
+		f.Form.To = f.today().Format(time.DateOnly) // what was connected today has no other days
+		read = shown
+		err = readParts(v, &read, f, parts)
+	}
+	shown = read
+	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
 	if faults, taken := faultsOfAsked(err, rangeWords); taken {
 		shown.Faults, shown.Live = faults, ""
 		return shown, nil
 	}
-	today := f.now.Format(time.DateOnly)
-	shown.Open = f.Form.From <= today && today < f.Form.To
-	if err == nil && f.Form.From <= today && today <= f.Form.To {
+	today := f.today().Format(time.DateOnly)
+	shown.Open = f.Form.From <= today && today <= f.Form.To
+	markSoFar(shown.Numbers, shown.Open)
+	if shown.Open && err == nil {
 		shown.Late, err = isLate(v, "account_insights", "post_insights")
 	}
 	return shown, err
@@ -246,6 +259,13 @@ func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error 
 		put(shown)
 	}
 	return nil
+}
+
+// markSoFar marks what a range that has not ended counts. Followers are those of now.
+func markSoFar(numbers []figureShown, open bool) {
+	for i := range numbers {
+		numbers[i].SoFar = open && numbers[i].Name != figureNames["followers"]
+	}
 }
 
 func putLeaders(_ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {

@@ -155,7 +155,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) {
 		return d.Day, d.Impressions, d.AccountsRead
 	})
-	openFrom(c.Series[0].Points, meta, late)
+	openFrom(c.Series[0].Points, f.zone, late)
 	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
@@ -405,18 +405,14 @@ func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
 		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
 	}
 	if !meta.Complete {
-		openFrom(c.Series[0].Points, meta, f.now)
+		openFrom(c.Series[0].Points, f.zone, f.now)
 	}
 	return c
 }
 
 // openFrom marks the day of an instant, and all later days, as not final.
-func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
-	zone, err := time.LoadLocation(meta.TimeZone)
-	if err != nil {
-		return
-	}
-	open, day := false, at.In(zone).Format("2 January 2006")
+func openFrom(points []chart.Point, zone *time.Location, at time.Time) {
+	open, day := false, analytics.CalendarDay(at, zone).Format("2 January 2006")
 	for i := range points {
 		open = open || points[i].Label == day
 		points[i].Open = points[i].Open || open

@@ -53,11 +53,7 @@ func putAudience(f figures, shown *figuresView, data analytics.PlatformStats, _ 
 
 // monthIn names a month, or its days if the range covers only a part of the month.
 func (f figures) monthIn(p analytics.StatsPeriod) string {
-	zone, err := time.LoadLocation(f.Form.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
-	first, last := p.From.In(zone), p.To.Add(-time.Second).In(zone)
+	first, last := analytics.CalendarDay(p.From, f.zone), analytics.CalendarDay(p.To.Add(-time.Second), f.zone)
 	if first.Day() == 1 && last.AddDate(0, 0, 1).Day() == 1 {
 		return first.Format("January 2006")
 	}

@@ -171,6 +171,8 @@ type visit struct {
 	me       *directory.Me    // the response of /api/me; nil: the visitor is not signed in
 	viewedAs *impersonation   // the client user whom the visitor views the page as; nil: none
 	refilled bool             // the error page offers the submitted form again
+
+	clientZone string // time zone of the client whose page it is; "": none
 }
 
 func (c *Console) serve(p page) http.HandlerFunc {

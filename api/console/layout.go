@@ -90,6 +90,9 @@ type frame struct {
 	Own   bool           // the console signed the visitor in, not an application
 	As    *impersonation // the client user whom the visitor views the page as; nil: none
 	Board string         // address of the board that the page watches; "": none
+	Zone  *dayZone       // of the days on the page; nil: they are in UTC
+
+	Account string // the client whose page it is; "": none
 }
 
 func execute(f frame) ([]byte, error) {
@@ -119,6 +122,17 @@ func (v *visit) write(status int, shown view) int {
 	f := frame{
 		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.viewedAs,
 		Own: v.deps.Application == nil, Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
+	}
+	if rest, found := strings.CutPrefix(v.r.URL.Path, clientsPath); found {
+		f.Account, _, _ = strings.Cut(rest, "/")
+	}
+	switch of := shown.(type) {
+	case figuresView:
+		f.Zone = &of.Zone
+	case reportView:
+		f.Zone = &of.Zone
+	case clientsView:
+		f.Zone = &of.Zone
 	}
 	if board, ok := shown.(boardWatcher); ok && v.viewedAs == nil {
 		f.Board = board.watches()

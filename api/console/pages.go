@@ -89,6 +89,7 @@ func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 		if err != nil {
 			return nil, err
 		}
+		v.clientZone = string(accounts[0].TimeZone)
 		if !domain.Visible(accounts[0].Name) {
 			accounts[0].Name = id
 		}
@@ -126,6 +127,8 @@ func (c *Console) allPages() []page {
 		row("GET /connect/links", customers, openConnecting, connectView{}), // for a reload of the POST response
 		row("POST /connect/links", customers, makeLink, connectLinkMadeView{}, connectView{}),
 		row("POST /connect/links/{link}/revoke", customers, revokeLink),
+		row("GET /zone", customers, openZone, zoneView{}),
+		row("POST /zone", customers, chooseZone, zoneView{}),
 		row("GET /pictures/{id}", customers, openPicture),
 		row("GET /stream", customers, openStream),
 		row("GET /stream/notices", clients, openNotices),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -27,6 +28,7 @@ type reportView struct {
 	DaysBefore string // comparison period by length: "the 31 days before"
 	Form       reportForm
 	Faults     formFaults
+	Zone       dayZone
 	Open       bool   // the month has not ended, so its figures may still change
 	AsOf       string // time of the followers: "at the end of October 2026", "on 24 November 2026"
 	Begun      bool
@@ -54,32 +56,33 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {
 		return reportView{
-			Account: client, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
+			Account: client, Zone: dayZone{Name: "UTC"}, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
 			Faults: formFaults{Said: correctMarked, Fields: map[string]string{field: words}},
 		}
 	}
-	zone, err := time.LoadLocation(given.Get("tz"))
-	if err != nil {
+	days, zone := zoneOf(v)
+	if _, err := domain.LoadTimeZone(days.Name); err != nil {
 		return wrong("tz", wordsOfZone), nil //nolint:nilerr // the form says so
 	}
-	now := v.deps.Now().In(zone)
-	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last complete month
+	now := v.deps.Now()
+	today := analytics.CalendarDay(now, zone)
+	month := today.AddDate(0, -1, 1-today.Day()) // the first day of the last complete month
 	if asked := given.Get("month"); asked != "" {
-		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil || month.Year() <= 1970 {
+		var err error
+		if month, err = time.Parse(monthForm, asked); err != nil || month.Year() <= 1970 {
 			return wrong("month", "Enter a month like 2026-10."), nil //nolint:nilerr // the form says so
 		}
 	}
 	address := func(month time.Time) string {
 		q := keptRange(v)
 		q.Set("month", month.Format(monthForm))
-		q.Set("tz", zone.String())
 		return clientPath(client.ID, "report") + "?" + q.Encode()
 	}
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
-		Account: client, Begun: !now.Before(month),
+		Account: client, Begun: !today.Before(month), Zone: days,
 		Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"),
-		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept}, zone: zone,
+		Form: reportForm{month.Format(monthForm), days.Name, address(earlier), address(later), kept}, zone: zone,
 	}
 	if v.me.Agency != nil {
 		shown.Agency, shown.Color = string(v.me.Agency.Name), string(v.me.Agency.Color)
@@ -90,13 +93,17 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 	before := analytics.Range{
 		From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now,
 	}.Compared(analytics.ComparePrevious)
-	first, last := before.From.In(zone), before.To.Add(-1).In(zone)
+	first, last := analytics.CalendarDay(before.From, zone), analytics.CalendarDay(before.To.Add(-1), zone)
 	shown.Before, shown.DaysBefore = first.Format("2 January 2006"), "the day before"
-	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {
+	if days := int(last.Sub(first).Hours())/24 + 1; days > 1 {
 		shown.Before += " to " + last.Format("2 January 2006")
-		shown.DaysBefore = fmt.Sprintf("the %.0f days before", days)
+		shown.DaysBefore = fmt.Sprintf("the %d days before", days)
 	}
-	err = readReport(v, &shown, month, now)
+	if at := before.To.In(zone); !today.Before(month) && today.Before(later) {
+		shown.Before += at.Format(" until 15:04")
+		shown.DaysBefore += at.Format(" until 15:04")
+	}
+	err := readReport(v, &shown, month, now)
 	if _, taken := faultsOfAsked(err, rangeWords); taken { // the console computes everything else
 		return wrong("tz", wordsOfZone), nil
 	}
@@ -108,20 +115,20 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	var now figuresView
 	asked := figures{
-		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at,
+		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at, zone: shown.zone,
 		Form: figuresForm{
 			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly),
-			Zone: month.Location().String(),
+			Zone: shown.Form.Zone,
 		},
 	}
 	if err := readParts(v, &now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
 		return err
 	}
 	toTheEnd := func(read *time.Time) bool {
-		return !now.Open && read != nil && read.In(month.Location()).Format(time.DateOnly) == asked.Form.To
+		return !now.Open && read != nil && analytics.CalendarDay(*read, shown.zone).Format(time.DateOnly) == asked.Form.To
 	}
 	if shown.AsOf = "at the end of " + shown.Month; now.AsOf != nil && !toTheEnd(now.AsOf) {
-		shown.AsOf = "on " + now.AsOf.In(month.Location()).Format("2 January 2006")
+		shown.AsOf = "on " + analytics.CalendarDay(*now.AsOf, shown.zone).Format("2 January 2006")
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
@@ -145,6 +152,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			shown.Missing = append(shown.Missing, page+": "+why)
 		}
 	}
+	markSoFar(shown.Numbers, shown.Open)
 	speakOfMonth(shown)
 	shown.Said = shown.sentences()
 	return nil

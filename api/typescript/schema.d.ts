@@ -45,6 +45,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/{account_id}/time-zone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Sets the time zone of the agency or of a client.
+         * @description The console shows the days of the account in this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409, and the main application sends `time_zone` with the account.
+         */
+        put: operations["putAccountsTimeZone"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/activities": {
         parameters: {
             query?: never;
@@ -2192,6 +2212,8 @@ export interface components {
              * @description The accountId in the analytics paths.
              */
             row_id: number;
+            /** @description IANA name; null: that of the agency, or UTC. */
+            time_zone: string | null;
         };
         /** @description The response to /getAccountFollowers. */
         AccountFollowers: {
@@ -3830,6 +3852,8 @@ export interface components {
              * @description Integer id, the `accountId` of the analytics paths.
              */
             row_id: number;
+            /** @description Null if none was given. */
+            time_zone: string | null;
         };
         /** @description A link with its address, which is shown only once. */
         MadeLink: {
@@ -3905,6 +3929,8 @@ export interface components {
             roles: string[];
             /** @description All scopes of the dashboards that a client user may open; empty for users who are only agency staff or auditors, because their role decides. */
             scopes: string[];
+            /** @description The time zone of the account, or else of the agency: an IANA name; null if neither has one. */
+            time_zone: string | null;
             /** @description The user. Null if the user is not in the directory. */
             user: components["schemas"]["MeUser"] | null;
             /** @description The token's subject. */
@@ -4145,6 +4171,8 @@ export interface components {
             name: string;
             /** @description Telephone number of the client, shown to its users. */
             phone?: string;
+            /** @description The IANA name of the client's time zone; if absent, that of the agency applies. */
+            time_zone?: string;
         };
         /** @description A person to invite. */
         NewUserBody: {
@@ -6289,6 +6317,11 @@ export interface components {
          * @default UTC
          */
         TimeZone: string;
+        /** @description The time zone of an account. */
+        TimeZoneBody: {
+            /** @description IANA name; empty to use that of the agency, or UTC. */
+            time_zone: string;
+        };
         /** @description Contains the tokens that a platform issued to the application that signed the person in. They are never logged or returned. */
         TokensBody: {
             /** @description The person's token. For Facebook pages and for Instagram accounts linked to a page, it can also be the page's token. */
@@ -6834,12 +6867,12 @@ export interface components {
         /** @description Only the dashboard of this sub-account: 24 hex digits. */
         Dashboard2: string;
         /**
-         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
          * @example 2026-01-31
          */
         EndTime: components["schemas"]["Time"];
         /**
-         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
          * @example 2026-01-31
          */
         EndTimeInPath: components["schemas"]["Time"];
@@ -7040,7 +7073,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -7213,7 +7246,8 @@ export interface operations {
                      *           "is_agency": false,
                      *           "name": "Alder & Finch Bakery",
                      *           "phone": "+1 202-555-0111 ext. 0",
-                     *           "row_id": 11
+                     *           "row_id": 11,
+                     *           "time_zone": null
                      *         }
                      *       ],
                      *       "message": "SUCCESS",
@@ -7270,7 +7304,69 @@ export interface operations {
                      *         "name": "Corner Bakery",
                      *         "parent_account": "0e92c1b99bbc3514964b1e45",
                      *         "phone": null,
-                     *         "row_id": 5080090558489967
+                     *         "row_id": 5080090558489967,
+                     *         "time_zone": null
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["MadeAccount"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            422: components["responses"]["unprocessable"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    putAccountsTimeZone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The agency or one of its clients: 24 hex digits.
+                 * @example c10000000000000000000001
+                 */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "time_zone": "Europe/Berlin"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TimeZoneBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "active": true,
+                     *         "address": null,
+                     *         "email": "office@bakery.example.com",
+                     *         "id": "6b078ebe6bd9684507bcd93b",
+                     *         "name": "Corner Bakery",
+                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *         "phone": null,
+                     *         "row_id": 5080090558489967,
+                     *         "time_zone": "Europe/Berlin"
                      *       },
                      *       "message": "SUCCESS",
                      *       "success": true
@@ -7333,7 +7429,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -7532,7 +7628,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -9117,6 +9213,7 @@ export interface operations {
                      *           "agency"
                      *         ],
                      *         "scopes": [],
+                     *         "time_zone": null,
                      *         "user": {
                      *           "active": true,
                      *           "email": "ilse-varga@harbourlight.example.com",
@@ -10918,7 +11015,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -11055,7 +11152,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -12122,7 +12219,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -13519,7 +13616,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -13693,7 +13790,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -13891,7 +13988,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14038,7 +14135,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14214,7 +14311,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14401,7 +14498,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -14519,7 +14616,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -14697,7 +14794,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -14940,7 +15037,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15118,7 +15215,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15299,7 +15396,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15475,7 +15572,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15636,7 +15733,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15788,7 +15885,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -15970,7 +16067,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -16193,7 +16290,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -16311,7 +16408,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -16515,7 +16612,7 @@ export interface operations {
                  */
                 startTime: components["parameters"]["StartTimeInPath"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 endTime: components["parameters"]["EndTimeInPath"];
@@ -16673,7 +16770,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -16859,7 +16956,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17091,7 +17188,7 @@ export interface operations {
                  */
                 fromDate: components["schemas"]["Time"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
                  * @example 2026-01-31
                  */
                 toDate: components["schemas"]["Time"];
@@ -17350,7 +17447,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17497,7 +17594,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17653,7 +17750,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];
@@ -17810,7 +17907,7 @@ export interface operations {
                  */
                 startTime?: components["parameters"]["StartTime"];
                 /**
-                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and comparisons cover only the days that have started. Default: the end of today.
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
                 endTime?: components["parameters"]["EndTime"];

@@ -94,7 +94,7 @@ func (i *importRun) check() (err error) {
 		return usageError{errors.New("name what to import: files of entities, " +
 			"--preferences, --posts, --account-insights, --post-insights or --member-auth")}
 	}
-	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
+	if i.zone, err = domain.LoadTimeZone(i.TimeZone); err != nil {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
 	}
 	if i.GrowthWindow <= 0 {

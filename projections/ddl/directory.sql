@@ -12,6 +12,7 @@ create table accounts (
   custom_domain   text    not null,
   white_label_url text    not null,
   colour          text    not null, -- #rrggbb; '': no color
+  time_zone       text    not null, -- IANA name; '': that of the agency, or UTC
   active          boolean not null,
   told_at timestamptz not null
 );

@@ -120,6 +120,10 @@ func (d day) String() string { return d.utc().Format(time.DateOnly) }
 // zone.
 func StartOfDay(date time.Time, zone *time.Location) time.Time { return dayOf(date).start(zone) }
 
+// CalendarDay returns the calendar day of an instant in a zone, as midnight in UTC. Days are counted
+// and formatted in this form, in which every day has 24 hours; see [StartOfDay] for the way back.
+func CalendarDay(at time.Time, zone *time.Location) time.Time { return dayOf(at.In(zone)).utc() }
+
 // start returns the first instant of the day in a zone. If clocks change at midnight, [time.Date]
 // can return an instant of the previous day (Havana, each March) or the second of two midnights.
 func (d day) start(zone *time.Location) time.Time {

@@ -41,6 +41,7 @@ type Account struct {
 	Email    domain.OptionalText `json:"email"`     // null if unknown
 	Phone    domain.OptionalText `json:"phone"`     // null if unknown
 	Address  domain.OptionalText `json:"address"`   // null if unknown
+	TimeZone domain.OptionalText `json:"time_zone"` // IANA name; null: that of the agency, or UTC
 	IsAgency bool                `json:"is_agency"` // false for a client of the agency
 	Active   bool                `json:"active"`    // whether the account is active
 }
@@ -58,7 +59,7 @@ func (e Entities) Accounts(
 		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
-				select id, row_id, name, email, phone, address, parent_account is null, active from accounts
+				select id, row_id, name, email, phone, address, time_zone, parent_account is null, active from accounts
 				where (parent_account = $1 or id = $1) and ($2::text[] is null or id = any($2))
 				  and ($3 = '' or ` + readmodels.Named("name", "$3") + ` or ` + readmodels.Named("email", "$3") + `)
 				  and ($4::boolean is null or active = $4)

@@ -29,6 +29,9 @@ type Me struct {
 	// Account is the account in the token; null if the token has no account, as for operators.
 	Account *AccountName `json:"account"`
 	Agency  *MeAgency    `json:"agency"` // null if the caller does not act for an agency
+	// TimeZone is the time zone of the account, or else of the agency: an IANA name; null if neither
+	// has one
+	TimeZone domain.OptionalText `json:"time_zone"`
 	// all scopes of the dashboards that a client user may open; empty for users who are only agency
 	// staff or auditors, because their role decides
 	Scopes    []string   `json:"scopes"`
@@ -93,10 +96,11 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		}
 		me.Account, me.Agency = &AccountName{ID: r.Account}, &MeAgency{AccountName: AccountName{ID: r.Parent}}
 		err = tx.QueryRow(ctx, `
-			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, '') from (values (1)) one
+			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, ''),
+			       coalesce(nullif(a.time_zone, ''), p.time_zone, '') from (values (1)) one
 			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`,
 			r.Parent, r.Account).
-			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name)
+			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name, &me.TimeZone)
 		if err != nil || !r.Client {
 			return pg.Wrap("read agency", err)
 		}

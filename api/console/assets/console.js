@@ -31,6 +31,14 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
+// Suggest every time zone that the browser knows, and first its own.
+const zones = document.getElementById("zones");
+if (zones) {
+  const known = new Set([...zones.options].map((option) => option.value));
+  zones.prepend(new Option("", Intl.DateTimeFormat().resolvedOptions().timeZone));
+  for (const zone of Intl.supportedValuesOf("timeZone")) if (!known.has(zone)) zones.append(new Option("", zone));
+}
+
 // Make tables that overflow scrollable by keyboard, even in browsers that do not do this automatically.
 function reach() {
   for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {

@@ -192,6 +192,14 @@ var operations = map[string]about{
 			domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
 		},
 	},
+	"putAccountsTimeZone": {
+		tag: tagDirectory, summary: "Sets the time zone of the agency or of a client.",
+		text: "The console shows the days of the account in this zone. Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is " +
+			"409, and the main application sends `time_zone` with the account.",
+		refuses: []domain.Code{
+			domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable,
+		},
+	},
 	"postUsers": {
 		tag: tagDirectory, summary: "Invites a colleague or a client user.",
 		text: "Requires LEDGERBOARD_DIRECTORY=local; otherwise the response is 409. The person can sign in immediately: through the identity " +

@@ -19,6 +19,8 @@ func exampleBody(op api.Operation) string {
 			`{"type":"directory.session.v1","id":"5e55","erase":true,"updated_at":"2026-11-21T08:00:00Z"}`
 	case op.ID == "postAccounts":
 		return `{"name":"Corner Bakery","email":"office@bakery.example.com"}`
+	case op.ID == "putAccountsTimeZone":
+		return `{"time_zone":"Europe/Berlin"}`
 	case op.ID == "postUsers":
 		return `{"name":"Jonas Weber","email":"jonas@bakery.example.com","account":"c10000000000000000000001"}`
 	case op.ID == "postConnect":

@@ -61,7 +61,7 @@ func Entities() []domain.DirectoryEntity {
 	at := day0
 	expires, price := at, int64(4900)
 	return []domain.DirectoryEntity{
-		domain.DirectoryAccount{ID: client, RowID: 42, ParentAccount: agency, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Color: "#17587F", Active: true},
+		domain.DirectoryAccount{ID: client, RowID: 42, ParentAccount: agency, Name: "n", Email: "e", Phone: "p", Address: "a", CustomDomain: "c", WhiteLabelURL: "w", Color: "#17587F", TimeZone: "Asia/Tokyo", Active: true},
 		domain.DirectoryUser{ID: "u", AccountID: client, Name: "n", Email: "e", Phone: "p", Image: "i", MeetingLink: "m", Role: "r", Company: "c", IsOwner: true, Active: true, ResetPending: true, CreatedAt: at, UpdatedAt: at},
 		domain.DirectoryOrder{ID: "o", Buyer: client, Seller: agency, ProductType: "t", AssignedUsers: []string{"x", `"y", {`, ""}},
 		domain.DirectorySession{ID: "s", UserID: "u", LoginAt: at},
