@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -265,6 +266,10 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 	require.NotEqual(t, first["id"], newest["id"])
 	require.Empty(t, end)
 	require.Empty(t, f.callers, "they show nothing of an agency")
+
+	// The entry of the cursor is gone: the list would begin again, forever.
+	b, _ = setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{left: 1} })
+	b.get(fmt.Sprint("/api/audit/checkpoints?cursor=", cursor), b.auditorToken()).requireNamed(t, "cursor")
 }
 
 // A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without
@@ -286,7 +291,7 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 		http.StatusConflict:            domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet."),
 		http.StatusInternalServerError: errors.New("broker-7 is away"),
 	} {
-		b, f := setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{err} })
+		b, f := setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{err: err} })
 		answer := b.get("/api/audit/bundle", b.auditorToken())
 		require.Equal(t, status, answer.status)
 		require.NotContains(t, answer.body, "broker-7")
@@ -408,13 +413,17 @@ func (f *auditFake) note(what string) {
 	f.log = append(f.log, what)
 }
 
-// fakeProver has two checkpoints, and bundles that contain their agency.
-type fakeProver struct{ err error }
+// fakeProver has two checkpoints, or as many as are left, and bundles that contain their agency.
+type fakeProver struct {
+	err  error
+	left int
+}
 
 func (f fakeProver) Checkpoints(context.Context) ([]proof.Published, error) {
 	first := proof.Checkpoint{Time: time.Unix(7, 0), Partitions: []proof.Covered{{Next: 4, Records: 3}}}
 	second := proof.Checkpoint{Time: time.Unix(8, 0), Partitions: []proof.Covered{{Next: 9, Records: 9}}}
-	return []proof.Published{{Checkpoint: first, Note: "first"}, {Checkpoint: second, Note: "second"}}, f.err
+	all := []proof.Published{{Checkpoint: first, Note: "first"}, {Checkpoint: second, Note: "second"}}
+	return all[:cmp.Or(f.left, len(all))], f.err
 }
 
 func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (proof.Exported, error) {

@@ -250,7 +250,11 @@ func (a *audit) checkpoints(
 	}
 	slices.Reverse(list)
 	if after != nil {
-		list = list[slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })+1:]
+		at := slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })
+		if at < 0 { // the first page would follow again and again
+			return nil, meta, readmodels.ErrCursor
+		}
+		list = list[at+1:]
 	}
 	for _, c := range list[:min(len(list), page.Size()+1)] {
 		entries = append(

@@ -30,7 +30,9 @@ const patternDirectory = "/api/directory"
 var (
 	paramAtomic = Param{
 		Name: "atomic", Kind: KindWord, Words: []string{"true", "false"}, Default: "false", Example: "true",
-		Text: "Whether a refused line causes the whole request to be refused (422).", wrong: "must be one of %s",
+		Text: "Whether a refused line causes the whole request to be refused (422). The lines are not one transaction: after " +
+			"a 503, some may be stored, and the same request must be sent again.",
+		wrong: "must be one of %s",
 	}
 	paramEntityKind = Param{
 		Name: "kind", Kind: KindWord, Required: true, Example: domain.KindAccount, wrong: "is not a kind of entity: use one of %s",

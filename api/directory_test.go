@@ -183,9 +183,9 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 	require.Equal(t, "line 2", failure.Errors[0].Field)
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before, "nothing was appended")
 	b.facts.Fail(errors.New("no brokers"))
-	fed = b.feed("", category(41, "Events", "2026-01-01T10:00:00Z"))
+	fed = b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z"))
 	require.Equal(t, http.StatusServiceUnavailable, fed.status)
-	require.Contains(t, fed.body, "Send the same request again")
+	require.Contains(t, fed.body, "some may be stored, also with atomic=true. Send the same request again")
 	b.facts.Fail(nil)
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }

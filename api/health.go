@@ -37,7 +37,7 @@ type HealthBody struct {
 	// State of the read models; absent before the first check.
 	Projections []ProjectionHealth `json:"projections,omitempty"`
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // The platforms that an operator paused.
-	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // The connections that an operator paused.
+	Connections int                `json:"paused_connections,omitempty"` // Number of connections that an operator paused.
 	Readings    []PlatformReading  `json:"readings,omitempty"`           // How this process reads platforms.
 }
 
@@ -93,21 +93,10 @@ type PlatformReading struct {
 }
 
 // PlatformPause is a platform that an operator paused: its figures are not read and its tokens are
-// not renewed.
+// not renewed. For operators, GET /api/ops/pauses says who paused what, and why.
 type PlatformPause struct {
-	Name   string    `json:"name"`   // The name of the platform.
-	Since  time.Time `json:"since"`  // When it was paused, UTC.
-	By     string    `json:"by"`     // Who paused it.
-	Reason string    `json:"reason"` // Why it was paused: CODE or CODE:TICKET.
-}
-
-// ConnectionPause is a connection that an operator paused: its figures are not read and its token
-// is not renewed.
-type ConnectionPause struct {
-	ConnectionID int64     `json:"connection_id"` // Id of the connection.
-	Since        time.Time `json:"since"`         // When it was paused, UTC.
-	By           string    `json:"by"`            // Who paused it.
-	Reason       string    `json:"reason"`        // Why it was paused: CODE or CODE:TICKET.
+	Name  string    `json:"name"`  // The name of the platform.
+	Since time.Time `json:"since"` // When it was paused, UTC.
 }
 
 // Health serves /healthz and /readyz.

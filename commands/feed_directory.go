@@ -96,12 +96,12 @@ type fedLine struct {
 // errNotAppended (unavailable): it is unknown whether all lines were appended. Repeating the
 // request is safe.
 var errNotAppended = domain.NewError(domain.CodeUnavailable,
-	"The log did not acknowledge every line. Send the same request again. "+
+	"The log did not acknowledge every line, so some may be stored, also with atomic=true. Send the same request again. "+
 		"Lines that were already accepted change nothing.")
 
 // Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and a
-// line is refused, it refuses all lines (unprocessable, with the refused lines). Other errors:
-// [errNotAppended].
+// line is refused, it refuses all lines (unprocessable, with the refused lines). The log has no
+// transactions, so another error, [errNotAppended], may leave some lines stored, also with atomic.
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (FeedResult, error) {
 	erased, err := f.Tables.Erasures(ctx)
 	if err != nil {

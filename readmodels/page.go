@@ -113,8 +113,9 @@ type cursor[K any] struct {
 	Digest string `json:"d"`
 }
 
-// errCursor is returned for a cursor that does not come from a page of the list.
-var errCursor = &domain.Error{
+// ErrCursor is returned for a cursor that does not come from a page of the list, or from an entry
+// that is gone.
+var ErrCursor = &domain.Error{
 	Code: domain.CodeInvalid, Message: "The cursor does not belong to this list.",
 	Fields: []domain.FieldError{{
 		Field: "cursor", Detail: "does not belong to this list: " +
@@ -143,14 +144,14 @@ func DecodeCursor[K any](text string, scope CursorScope) (*K, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) { // PostgreSQL text cannot contain NUL
-		return nil, errCursor
+		return nil, ErrCursor
 	}
 	var c cursor[K]
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, errCursor
+		return nil, ErrCursor
 	}
 	if digest, err := digestOf(scope, c.Key); err != nil || digest != c.Digest {
-		return nil, errCursor
+		return nil, ErrCursor
 	}
 	return &c.Key, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -57,13 +56,14 @@ func openHealth(v *visit) (view, error) {
 		return nil, err
 	}
 	var pages map[string][]string
-	if len(h.Connections) > 0 {
+	if h.Connections > 0 {
 		if pages, err = connectionPages(v); err != nil {
 			return nil, err
 		}
 	}
 	var pauses []domain.Pause
-	if slices.ContainsFunc(h.Projections, func(p api.ProjectionHealth) bool { return p.Paused }) {
+	paused := func(p api.ProjectionHealth) bool { return p.Paused }
+	if h.Connections > 0 || len(h.Platforms) > 0 || slices.ContainsFunc(h.Projections, paused) {
 		pauses, _ = allPauses(v) // optional: the page also works while the database is unavailable
 	}
 	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
@@ -95,7 +95,7 @@ func sentenceOf(h api.HealthBody, writes bool, concerns int) (class, text string
 }
 
 // concernsOf lists the problems that the process reports, most severe first. Pages contains the
-// pages of paused connections, pauses the reasons for paused projections.
+// pages of paused connections.
 func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
 	listed := map[string]bool{}
 	for _, p := range h.Projections {
@@ -123,15 +123,17 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 			all = append([]concern{{capital(c.Name), c.Reason, ""}}, all...)
 		}
 	}
-	for _, p := range h.Platforms {
-		all = append(all, concern{network(p.Name) + " is paused", pausedFor(p.Since, p.By, p.Reason), platformsPath})
-	}
-	for _, p := range h.Connections {
-		id := strconv.FormatInt(p.ConnectionID, 10)
-		all = append(all, concern{
-			"Connection " + withPages(id, pages) + " is paused", pausedFor(p.Since, p.By, p.Reason),
-			actPath + "resume-connection/" + id,
-		})
+	for _, p := range pauses {
+		why := pausedFor(p.Since, p.Actor, p.Reason.String())
+		switch p.Kind {
+		case domain.PausePlatform:
+			all = append(all, concern{network(p.Name) + " is paused", why, platformsPath})
+		case domain.PauseConnection:
+			all = append(all, concern{
+				"Connection " + withPages(p.Name, pages) + " is paused", why, actPath + "resume-connection/" + p.Name,
+			})
+		case domain.PauseProjection: // above
+		}
 	}
 	return all
 }

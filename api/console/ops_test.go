@@ -68,13 +68,15 @@ func TestHealth(t *testing.T) {
 			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 parked events"},
 			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
 		},
-		"projections": []any{map[string]any{"name": "post_insights", "parked": 2}},
-		"paused_connections": []any{
-			map[string]any{"connection_id": 31, "since": s.now, "by": "ops", "reason": "test"},
-			map[string]any{"connection_id": 33, "since": s.now, "by": "ops", "reason": "test"},
-		},
-		"paused_platforms": []any{map[string]any{"name": "linkedin", "since": s.now, "by": "ops", "reason": "incident:OPS-7"}},
+		"projections":        []any{map[string]any{"name": "post_insights", "parked": 2}},
+		"paused_connections": 2,
+		"paused_platforms":   []any{map[string]any{"name": "linkedin", "since": s.now}},
 	})
+	s.answer("GET /api/ops/pauses", []domain.Pause{
+		{Kind: domain.PauseConnection, Name: "31", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
+		{Kind: domain.PauseConnection, Name: "33", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
+		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
+	}, nil)
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)

@@ -2856,23 +2856,6 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description A connection that an operator paused: its figures are not read and its token is not renewed. */
-        ConnectionPause: {
-            /** @description Who paused it. */
-            by: string;
-            /**
-             * Format: int64
-             * @description Id of the connection.
-             */
-            connection_id: number;
-            /** @description Why it was paused: CODE or CODE:TICKET. */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description When it was paused, UTC.
-             */
-            since: string;
-        };
         /** @description The reading status of one connected account, for operators. */
         ConnectionReading: {
             /** @description LinkedIn: 1 profile, 2 company page. */
@@ -3687,8 +3670,11 @@ export interface components {
         HealthBody: {
             /** @description The readiness checks with their results. */
             checks?: components["schemas"]["CheckResult"][];
-            /** @description The connections that an operator paused. */
-            paused_connections?: components["schemas"]["ConnectionPause"][];
+            /**
+             * Format: int64
+             * @description Number of connections that an operator paused.
+             */
+            paused_connections?: number;
             /** @description The platforms that an operator paused. */
             paused_platforms?: components["schemas"]["PlatformPause"][];
             /** @description State of the read models; absent before the first check. */
@@ -4645,14 +4631,10 @@ export interface components {
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
-        /** @description A platform that an operator paused: its figures are not read and its tokens are not renewed. */
+        /** @description A platform that an operator paused: its figures are not read and its tokens are not renewed. For operators, GET /api/ops/pauses says who paused what, and why. */
         PlatformPause: {
-            /** @description Who paused it. */
-            by: string;
             /** @description The name of the platform. */
             name: string;
-            /** @description Why it was paused: CODE or CODE:TICKET. */
-            reason: string;
             /**
              * Format: date-time
              * @description When it was paused, UTC.
@@ -8990,7 +8972,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description Whether a refused line causes the whole request to be refused (422). Default: false.
+                 * @description Whether a refused line causes the whole request to be refused (422). The lines are not one transaction: after a 503, some may be stored, and the same request must be sent again. Default: false.
                  * @example true
                  */
                 atomic?: "true" | "false";

@@ -57,10 +57,10 @@ func TestStatusOfAProjector(t *testing.T) {
 		says(statusCommand{}, errDegraded, `^degraded\n`, "post_insights is paused")
 		require.Equal(t, exitNotReady, exitCode(errDegraded, io.Discard))
 		p.exec(t, "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
-		says(statusCommand{}, errDegraded, `linkedin is not read: paused since .*, by tester, incident:OPS-3`)
+		says(statusCommand{}, errDegraded, `linkedin is not read: paused since [-0-9TZ:]+\n`)
 		// health checks must not restart a container that serves reads
 		says(statusCommand{Serving: true}, nil, `^degraded\n`)
-		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin"`, `"partitions":\[\{"partition":0,"next_offset":0`)
+		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin","since":"[^"]*"\}\]`, `"partitions":\[\{"partition":0,"next_offset":0`)
 
 		status, body := get(t, base+"/healthz", "")
 		require.Equal(t, http.StatusOK, status, body)

@@ -137,10 +137,10 @@ func (r readiness) printNotes(out io.Writer) {
 		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), note)
 	}
 	for _, p := range r.Platforms {
-		fmt.Fprintf(out, "%s is not read: %s\n", p.Name, pauseInWords(p.Since, p.By, p.Reason))
+		fmt.Fprintf(out, "%s is not read: paused since %s\n", p.Name, p.Since.UTC().Format(time.RFC3339))
 	}
-	for _, p := range r.Connections {
-		fmt.Fprintf(out, "connection %d is not read: %s\n", p.ConnectionID, pauseInWords(p.Since, p.By, p.Reason))
+	if r.Connections > 0 {
+		fmt.Fprintf(out, "paused connections, which are not read: %d\n", r.Connections)
 	}
 	for _, p := range r.Projections {
 		if p.Paused {
