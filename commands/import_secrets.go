@@ -14,7 +14,9 @@ import (
 // stored.
 type TokenStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
-	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
+	// PutOver stores a secret if old is still stored; nil: if none is. Otherwise, the error has
+	// [domain.CodeConflict].
+	PutOver(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
 // SecretOutcome is the outcome of storing a row's secret.
@@ -31,8 +33,19 @@ const (
 // SealTokens stores a row's tokens under the connection's reference. Call it before the event of
 // the connection is appended. Without ReplaceAll, it replaces stored tokens only if the connection
 // waits for a sign-in and the row has a different token, because the stored tokens may be renewed
-// ones.
+// ones. If other tokens are stored in the meantime, it decides again.
 func (i Import) SealTokens(
+	ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth,
+) (outcome SecretOutcome, err error) {
+	for range 3 {
+		if outcome, err = i.sealTokens(ctx, c, row); domain.CodeOf(err) != domain.CodeConflict {
+			break
+		}
+	}
+	return outcome, err
+}
+
+func (i Import) sealTokens(
 	ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth,
 ) (SecretOutcome, error) {
 	token := string(row.AccessToken)
@@ -46,7 +59,7 @@ func (i Import) SealTokens(
 		if earlier == sha256.Sum256([]byte(token)) || !i.ReplaceAll {
 			return SecretKept, nil
 		}
-		return SecretReplaced, i.put(ctx, c.SecretRef, token, nil, domain.SecretTimes{})
+		return SecretReplaced, i.put(ctx, c.SecretRef, token, nil, nil, domain.SecretTimes{})
 	}
 	stored := StoredTokens{AccessToken: token, RefreshToken: string(row.RefreshToken), OwnLogin: row.OwnLogin}
 	if c.ExpiresAt != nil {
@@ -76,19 +89,19 @@ func (i Import) SealTokens(
 	if err != nil {
 		return 0, err
 	}
-	if err := i.put(ctx, c.SecretRef, token, sealed, stored.Times(taken)); err != nil {
+	if err := i.put(ctx, c.SecretRef, token, raw, sealed, stored.Times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil
 }
 
 // put stores a sealed secret. A pass that stores nothing records its digest instead.
-func (i Import) put(ctx context.Context, ref, secret string, sealed []byte, times domain.SecretTimes) error {
+func (i Import) put(ctx context.Context, ref, secret string, old, sealed []byte, times domain.SecretTimes) error {
 	if i.Looked != nil {
 		i.Looked[ref] = sha256.Sum256([]byte(secret))
 		return nil
 	}
-	return i.Secrets.Put(ctx, ref, sealed, times)
+	return i.Secrets.PutOver(ctx, ref, old, sealed, times)
 }
 
 // place returns the place of the connection's tokens; the zero value if the tables do not show the

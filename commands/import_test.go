@@ -233,6 +233,28 @@ func TestImportLooksBeforeItSeals(t *testing.T) {
 	}
 }
 
+// A sign-in while an import decides keeps its tokens.
+func TestImportDoesNotReplaceTokensOfASignIn(t *testing.T) {
+	t.Parallel()
+	secrets := signingIn{importSecrets{}}
+	outcome, err := commands.Import{Secrets: secrets}.SealTokens(t.Context(),
+		domain.DirectoryConnection{ID: 70, SecretRef: "connection/70"}, legacy.MemberAuth{AccessToken: "imported"})
+	require.NoError(t, err)
+	require.Equal(t, commands.SecretKept, outcome)
+	require.JSONEq(t, `{"access_token":"signed in"}`, string(secrets.importSecrets["connection/70"]))
+}
+
+// signingIn is a store in which a person signs in after the first look.
+type signingIn struct{ importSecrets }
+
+func (s signingIn) Get(ctx context.Context, ref string) ([]byte, error) {
+	secret, err := s.importSecrets.Get(ctx, ref)
+	if err != nil {
+		s.importSecrets[ref] = []byte(`{"access_token":"signed in"}`)
+	}
+	return secret, err
+}
+
 // places are the connections that the tables show.
 type places map[int64]domain.TokenPlace
 
@@ -252,7 +274,10 @@ func (s importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
 	return nil, domain.NewError(domain.CodeNotFound, "none")
 }
 
-func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ domain.SecretTimes) error {
+func (s importSecrets) PutOver(_ context.Context, ref string, old, secret []byte, _ domain.SecretTimes) error {
+	if present, stored := s[ref]; stored != (old != nil) || string(present) != string(old) {
+		return domain.NewError(domain.CodeConflict, "another secret is stored")
+	}
 	s[ref] = secret
 	return nil
 }

@@ -89,13 +89,13 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 		queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
 }
 
-func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
+func lagOf(due []domain.DueAccount, now time.Time) (lag time.Duration) {
 	for _, account := range due {
 		if account.DueAt != nil {
-			return max(0, now.Sub(*account.DueAt))
+			lag = max(lag, now.Sub(*account.DueAt))
 		}
 	}
-	return 0
+	return lag
 }
 
 // opOf returns the endpoint that a kind of fetching calls most.

@@ -199,3 +199,23 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	require.NoError(t, next.Work(t.Context(), s.claim(next, domain.FetchAccounts, domain.TikTok)))
 	require.Len(t, s.readings(paused), 1)
 }
+
+// A new connection comes before the accounts that are overdue.
+func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	old := s.connect(domain.TikTok, 0)
+	s.round(domain.FetchAccounts, domain.TikTok)
+	s.clock.advance(3 * time.Hour)
+	added := s.connect(domain.TikTok, 0)
+	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
+	due, err := s.collect.Due(t.Context(), queueOf(domain.FetchAccounts, domain.TikTok), tick)
+	require.NoError(t, err)
+	require.Equal(t, []int64{added.ID, old.ID}, []int64{due[0].SocialAccount, due[1].SocialAccount})
+	require.Positive(t, s.lag(), "of the overdue one")
+}
+
+func (s *fetchStage) lag() int {
+	s.t.Helper()
+	return s.metric("lag_seconds", "")
+}

@@ -33,7 +33,8 @@ type HandOverTokens struct {
 }
 
 type handedOverStore interface {
-	commands.TokenStore
+	Get(ctx context.Context, ref string) ([]byte, error)
+	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
 	// Lease is that of [secretStore].
 	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
 }

@@ -61,7 +61,10 @@ type Store interface {
 type Secrets interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
-	Delete(ctx context.Context, ref string) error
+	// SignedInAt returns when a person signed in to obtain a secret; nil if there is none.
+	SignedInAt(ctx context.Context, ref string) (*time.Time, error)
+	// DeleteOf deletes a secret unless it was obtained by another sign-in than that of the given time.
+	DeleteOf(ctx context.Context, ref string, signedIn *time.Time) error
 }
 
 // Config configures [Connect]. All fields are required, except those for Meta's callbacks.

@@ -89,12 +89,17 @@ func (c *Connect) Disconnect(
 func (c *Connect) release(
 	ctx context.Context, connection int64, consent time.Time,
 ) (givenBack bool, left string, err error) {
+	registered := domain.RegisteredSecretRef(connection)
+	signedIn, err := c.Secrets.SignedInAt(ctx, registered) // before the check: a main application may send new tokens
+	if err != nil {
+		return false, "", err
+	}
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
 	grant, hanging, known, err := c.Store.DetachConnection(ctx, connection, consent)
 	if err == nil && !known { // a main application may have registered it
-		err = c.Secrets.Delete(ctx, domain.RegisteredSecretRef(connection))
+		err = c.Secrets.DeleteOf(ctx, registered, signedIn)
 	}
 	if err != nil || !known || hanging > 0 {
 		return false, "", err

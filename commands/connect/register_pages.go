@@ -227,8 +227,13 @@ func (r Registrations) end(
 			return Registered{}, err
 		}
 	}
+	ref := domain.RegisteredSecretRef(page.ConnectionID)
+	signedIn, err := r.Secrets.SignedInAt(ctx, ref) // before the check: new tokens may be handed over
+	if err != nil {
+		return done, err
+	}
 	if reads, err := r.Directory.PagesOf(ctx, []int64{page.ConnectionID}); err != nil || len(reads) > 0 {
 		return done, err
 	}
-	return done, r.Secrets.Delete(ctx, domain.RegisteredSecretRef(page.ConnectionID))
+	return done, r.Secrets.DeleteOf(ctx, ref, signedIn)
 }

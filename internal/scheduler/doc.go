@@ -7,6 +7,8 @@
 //   - A connection has at most one claim at a time. By the database's clock, a claim expires at its
 //     time, or earlier when its result is stored or it is released.
 //   - A process claims only connections that it can read immediately.
+//   - Work ends before its claim, so that what it appends at its end is appended within the claim.
+//   - A connection that becomes due is considered before the rest of a backlog.
 //   - Connections for which no quota is left are not claimed. They remain due.
 //   - No connection is claimed before Config.Ready returns true, or while Config.Paused returns
 //     true for its platform.

@@ -26,6 +26,10 @@ const (
 	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
 	lookTimeout   = 30 * time.Second // for a query of due connections, and for a claim
 	picturesEvery = 5 * time.Minute
+	// appendMargin is how long before its claim expires the work ends, because a response of a platform
+	// is appended even if the work was canceled. An erasure waits for claims, so that no text of the
+	// erased person is appended after it.
+	appendMargin = 15 * time.Second
 	// hardStop is how long Run waits for work after its context was canceled. The renewal of a
 	// token is not interrupted: the call to the platform takes up to 15 s, and storing its result
 	// takes up to 9 s more.
@@ -149,9 +153,11 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 			select {
 			case <-ctx.Done():
 				return nil
+			case <-woken: // what became due, such as a new connection, may come before the rest
+				return woken
 			case free <- struct{}{}:
 			}
-			ends := time.Now().Add(s.cfg.claimFor(queue.Kind))
+			ends := time.Now().Add(s.cfg.claimFor(queue.Kind) - appendMargin)
 			claim, err := s.claim(ctx, queue, chunk)
 			if err != nil || len(claim.Accounts) == 0 {
 				<-free

@@ -336,6 +336,69 @@ func TestReadingEndsWithItsClaim(t *testing.T) {
 	})
 }
 
+// A connection that becomes due while the workers are busy with a backlog is read next, not after it.
+func TestNewConnectionDoesNotWaitForTheBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const backlog, added = 20 * scheduler.ClaimSize, 1_000_000
+		q, woken := newQueue(backlog), make(chan struct{})
+		var isNew atomic.Bool
+		var claims, place int
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			time.Sleep(10 * time.Second)
+			q.mu.Lock()
+			if claims++; slices.Contains(claim.Accounts, added) {
+				place = claims
+			}
+			q.mu.Unlock()
+			return q.read(ctx, claim)
+		}, func(c *scheduler.Config) {
+			c.Every[kind] = time.Hour
+			c.Due = func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+				due, err := q.dueOf(domain.TikTok)(ctx, fq, every)
+				slices.SortFunc(due, func(a, b domain.DueAccount) int { return int(b.SocialAccount - a.SocialAccount) }) // new ones first
+				return due, err
+			}
+			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
+				if fq.Platform != domain.TikTok || isNew.Load() {
+					return nil
+				}
+				return woken
+			}
+		})
+		pass(15 * time.Second)
+		q.mu.Lock()
+		q.due[connection{domain.TikTok, added}] = true
+		q.mu.Unlock()
+		isNew.Store(true)
+		close(woken)
+		pass(10 * time.Minute)
+		require.NoError(t, p.end())
+		require.Equal(t, backlog+1, q.readOf(domain.TikTok))
+		require.Positive(t, place)
+		require.LessOrEqual(t, place, 14, "of 21 claims")
+	})
+}
+
+// Work ends before its claim, so that what it appends at its end is appended within the claim.
+func TestClaimOutlastsAppends(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(1)
+		var left time.Duration
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			<-ctx.Done()
+			if left == 0 {
+				left = time.Until(claim.Until)
+			}
+			return ctx.Err()
+		})
+		pass(2 * time.Minute)
+		require.NoError(t, p.end())
+		require.GreaterOrEqual(t, left, 10*time.Second)
+	})
+}
+
 // A platform that hangs, or whose check panics, does not block another; neither do pictures.
 func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 	t.Parallel()

@@ -62,14 +62,24 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
-	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), `
+	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), putSecret+putAnyway, s.values(ref, secret, times)...)
+}
+
+const (
+	putSecret = `
 		insert into secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted)
-		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)
+		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)`
+	putAnyway = `
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
 			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until,
-			data_access_until = excluded.data_access_until, granted = excluded.granted`,
+			data_access_until = excluded.data_access_until, granted = excluded.granted`
+)
+
+func (s *Secrets) values(ref string, secret []byte, times domain.SecretTimes) []any {
+	return []any{
 		ref, s.keys[0].id, s.keys[0].seal(ref, secret), times.Taken, nullIfZero(times.Expires),
-		nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
+		nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted),
+	}
 }
 
 func nullIfZero(at time.Time) *time.Time {
@@ -150,6 +160,19 @@ func (k Keys) open(row sealedRow) ([]byte, error) {
 		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
 	}
 	return secret, nil
+}
+
+// SignedInAt returns when a person signed in to obtain the secret of ref; nil if there is none.
+func (s *Secrets) SignedInAt(ctx context.Context, ref string) (at *time.Time, err error) {
+	err = s.pool.QueryRow(ctx, `select max(signed_in_at) from secrets where ref = $1`, ref).Scan(&at)
+	return at, pg.Wrap(fmt.Sprintf("read the sign-in of secret %q", ref), err)
+}
+
+// DeleteOf deletes the secret of ref if it was obtained by the sign-in of the given time. It keeps the
+// secret of another sign-in, and deletes nothing if the time is nil.
+func (s *Secrets) DeleteOf(ctx context.Context, ref string, signedIn *time.Time) error {
+	return pg.Exec(ctx, s.pool, fmt.Sprintf("delete secret %q", ref),
+		`delete from secrets where ref = $1 and signed_in_at = $2`, ref, signedIn)
 }
 
 // Delete deletes the secret of ref, if it exists. Call it for a tombstone, never because a row of a

@@ -252,3 +252,43 @@ func TestRotateWithConcurrentPut(t *testing.T) {
 	require.NoError(t, <-rotated)
 	require.Equal(t, "fresh token", get(t, old, "r"))
 }
+
+// Who has checked what is stored replaces or deletes only that: the tokens of a sign-in in between are
+// kept.
+func TestSecretOfASignInInBetweenIsKept(t *testing.T) {
+	t.Parallel()
+	secrets := newSecrets(t, setup(t), key(t, 1))
+	ctx, times := t.Context(), domain.SecretTimes{Taken: day0}
+	over := func(old, secret string) error {
+		var before []byte
+		if old != "" {
+			before = []byte(old)
+		}
+		return secrets.PutOver(ctx, "r", before, []byte(secret), times)
+	}
+	require.ErrorIs(t, over("gone", "x"), vault.ErrSwapped)
+	require.NoError(t, over("", "first"))
+	require.ErrorIs(t, over("", "x"), vault.ErrSwapped)
+	require.ErrorIs(t, over("another", "x"), vault.ErrSwapped)
+	require.Equal(t, "first", get(t, secrets, "r"))
+	require.NoError(t, over("first", "second"))
+
+	seen, err := secrets.SignedInAt(ctx, "r")
+	require.NoError(t, err)
+	require.Equal(t, day0, seen.UTC())
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("second"), []byte("renewed"), domain.SecretTimes{Taken: day0.Add(time.Minute)}))
+	require.NoError(t, secrets.Put(ctx, "r", []byte("signed in"), domain.SecretTimes{Taken: day0.Add(time.Hour)}))
+	require.NoError(t, secrets.DeleteOf(ctx, "r", seen))
+	require.Equal(t, "signed in", get(t, secrets, "r"))
+	require.NoError(t, secrets.DeleteOf(ctx, "r", nil))
+	require.Equal(t, "signed in", get(t, secrets, "r"))
+	seen, err = secrets.SignedInAt(ctx, "r")
+	require.NoError(t, err)
+	require.NoError(t, secrets.Swap(ctx, "r", []byte("signed in"), []byte("renewed"), times))
+	require.NoError(t, secrets.DeleteOf(ctx, "r", seen), "a renewal is no sign-in")
+	_, err = secrets.Get(ctx, "r")
+	require.ErrorIs(t, err, vault.ErrNoSecret)
+	seen, err = secrets.SignedInAt(ctx, "r")
+	require.NoError(t, err)
+	require.Nil(t, seen)
+}

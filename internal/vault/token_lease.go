@@ -67,8 +67,11 @@ func (s *Secrets) hold(
 	return leaseCtx, func() {
 		end(nil)
 		<-done
-		// If this fails, another process can take over when the lease expires.
-		_, _ = s.pool.Exec(context.WithoutCancel(ctx), `delete from token_leases where ref = $1 and token = $2`, ref, token)
+		// If this fails, or takes too long for a process that stops, another process can take over when
+		// the lease expires.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseEvery)
+		defer cancel()
+		_, _ = s.pool.Exec(ctx, `delete from token_leases where ref = $1 and token = $2`, ref, token)
 	}
 }
 
@@ -110,26 +113,57 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		stored := sealedRow{Ref: ref}
-		row := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref)
-		err := row.Scan(&stored.KeyID, &stored.Sealed)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("it was deleted: %w", ErrSwapped)
+		if err := s.stillStored(ctx, tx, ref, old); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("read the stored secret: %w", err)
-		}
-		opened, err := s.keys.open(stored)
-		if err != nil {
-			return fmt.Errorf("open the stored secret: %w", err)
-		}
-		if string(opened) != string(old) {
-			return ErrSwapped
-		}
-		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
+		_, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
 			renewable_until = $6, data_access_until = $7, granted = $8 where ref = $1`,
 			ref, s.keys[0].id, s.keys[0].seal(ref, secret), nullIfZero(times.Taken), nullIfZero(times.Expires),
 			nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
+		return err
+	})
+	return pg.Wrap(fmt.Sprintf("store secret %q", ref), err)
+}
+
+// stillStored locks a secret and returns an error that wraps [ErrSwapped] unless old is stored.
+func (s *Secrets) stillStored(ctx context.Context, tx pgx.Tx, ref string, old []byte) error {
+	stored := sealedRow{Ref: ref}
+	row := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref)
+	err := row.Scan(&stored.KeyID, &stored.Sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("it was deleted: %w", ErrSwapped)
+	}
+	if err != nil {
+		return fmt.Errorf("read the stored secret: %w", err)
+	}
+	opened, err := s.keys.open(stored)
+	if err != nil {
+		return fmt.Errorf("open the stored secret: %w", err)
+	}
+	if string(opened) != string(old) {
+		return ErrSwapped
+	}
+	return nil
+}
+
+// PutOver is like [Secrets.Put], but old must still be stored; nil: no secret may be stored.
+// Otherwise, the error wraps [ErrSwapped], and the stored secret is kept.
+func (s *Secrets) PutOver(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+	if err := checkSecret(ref, secret); err != nil {
+		return fmt.Errorf("store secret %q: %w", ref, err)
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if old != nil {
+			if err := s.stillStored(ctx, tx, ref, old); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, putSecret+putAnyway, s.values(ref, secret, times)...)
+			return err
+		}
+		tag, err := tx.Exec(ctx, putSecret+` on conflict do nothing`, s.values(ref, secret, times)...)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrSwapped
+		}
 		return err
 	})
 	return pg.Wrap(fmt.Sprintf("store secret %q", ref), err)

@@ -27,8 +27,11 @@ const connectionJoins = `
 	cross join (select $3::timestamptz as now) t` + readmodels.SignInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
-// Due returns the social accounts that are due and not claimed, the most overdue first. An account
-// is due at its due time, or immediately if it has no due time or its token was replaced.
+// neverTried orders new connections before the backlog.
+const neverTried = `f.read_at is null and coalesce(f.failures, 0) = 0 desc, `
+
+// Due returns the social accounts that are due and not claimed: new connections, then the most overdue
+// first. An account is due at its due time, or immediately if it has no due time or its token was replaced.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
 	doing := fmt.Sprintf("read due accounts of %s", queue.Platform)
 	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.DueAccount], `
@@ -36,7 +39,7 @@ func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.
 		and (f.due_at is null or f.due_at <= $3 or f.updated_at > $4
 		     or k.updated_at > f.updated_at and k.updated_at <= $4)
 		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
-		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
+		order by `+neverTried+`f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
 }
 
 // Paused returns the connections that an operator has paused.
@@ -93,7 +96,7 @@ const taskColumns = `
 func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
 		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()
-		order by f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
+		order by `+neverTried+`f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
 }
 
 // Task returns one social account of a platform, regardless of its state.
