@@ -168,3 +168,43 @@ func TestPlatformThatAnswersNoPostIsNotAskedForEach(t *testing.T) {
 	require.NotZero(t, metrics)
 	require.Equal(t, 1, s.state(domain.FetchPosts, account).Failures)
 }
+
+// A post that fails every call that names it costs one more call in each round, not a search for it among the others.
+func TestFailedPostIsAskedForApart(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	user := s.connect(domain.TikTok, 0, withPosts)
+	bad := s.sim.Posts(domain.TikTok, user.ExternalID, fetchDay)[1]
+	s.trap(user, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.BadObject, About: bad.ID}}})
+	s.round(domain.FetchPosts, domain.TikTok)
+	for range 3 {
+		before := s.calls("tiktok/video_query")
+		s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+		require.Equal(t, 2, s.calls("tiktok/video_query")-before)
+	}
+	require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id = $1`, bad.ID))
+}
+
+// If the platform refuses the list of posts because of the page, it is not asked for each post, and not again before the
+// next round: no post is noted as failed, and a page that is refused makes no more calls than one that is read.
+func TestRefusedPageIsNotAskedForItsPosts(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []simulator.FaultKind{simulator.AppBlocked, simulator.PageMerged, simulator.TwoFactor} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := newFetchStage(t)
+			page := s.connectWithPosts(domain.Facebook, 0)
+			s.round(domain.FetchPosts, domain.Facebook)
+			s.trap(page, simulator.Traps{Faults: []simulator.Fault{{Kind: kind, Variant: 1}}})
+			before := s.calls("")
+			for range 12 {
+				s.roundAfter(time.Hour, domain.FetchPosts, domain.Facebook)
+			}
+			require.Equal(t, 1, s.calls("")-before)
+			require.Zero(t, s.number(`select count(*) from kept.post_notes`))
+			s.trap(page, simulator.Traps{})
+			s.roundAfter(halfDay, domain.FetchPosts, domain.Facebook)
+			require.Empty(t, s.state(domain.FetchPosts, page).Class)
+		})
+	}
+}

@@ -76,13 +76,14 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 }
 
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
-	longest := longPause
-	// Failures must not use more of the quota than readings, and a part that never works must not
-	// repeat the parts that work.
-	if f.pace.Limited() || f.answered {
+	longest, class := longPause, platforms.ClassOf(err)
+	// Failures must not use more of the quota than readings, a part that never works must not repeat
+	// the parts that work, and what repeating does not help must not make more calls than readings.
+	// After a sign-in, everything is due.
+	if f.pace.Limited() || f.answered || class != "" && !class.Repeats() {
 		longest = max(longest, f.pace.Every)
 	}
-	switch class := platforms.ClassOf(err); {
+	switch {
 	case platforms.Refused(err):
 		return max(platforms.RetryAfter(err), firstPause)
 	case class == platforms.ClassThrottled:

@@ -33,6 +33,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
 	})
 	posts := make([]platforms.Post, 0, len(known))
+	var failed []platforms.Post // in the last attempt
 	ids, reassigned := make(map[string]bool, len(known)), map[string]bool{}
 	now := c.clock()
 	for _, p := range known {
@@ -47,31 +48,52 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		if p.PublishedAt != nil {
 			post.PublishedAt = *p.PublishedAt
 		}
+		if f.notes.stored[post.ID].Class == string(platforms.ClassRetry) {
+			failed = append(failed, post)
+			continue
+		}
 		posts = append(posts, post)
 	}
 	listing := postListing{
 		posts: c, f: f, known: ids, reassigned: reassigned, met: map[string]bool{}, pages: maxListingPages,
 	}
 	listErr := listing.round(ctx)
+	if refusesAccount(listErr) {
+		return result, listErr
+	}
 	posts = append(listing.fresh, posts...)
 	reading, size := postRound{posts: c, f: f}, postsPerRead
 	if f.callsOfPost > 0 {
 		size = 1
 	}
-	for some := range slices.Chunk(posts, size) {
-		if err := c.roomFor(ctx, f, f.callsOfPost*len(some)); err != nil {
-			return result, errors.Join(listErr, err)
-		}
-		if err := reading.some(ctx, some); err != nil {
-			return result, errors.Join(listErr, err)
+	// A post that fails every call that names it is not asked for together with the others.
+	for _, part := range [][]platforms.Post{posts, failed} {
+		for some := range slices.Chunk(part, size) {
+			if err := c.roomFor(ctx, f, f.callsOfPost*len(some)); err != nil {
+				return result, errors.Join(listErr, err)
+			}
+			if err := reading.some(ctx, some); err != nil {
+				return result, errors.Join(listErr, err)
+			}
 		}
 	}
 	if e := reading.failure; e != nil {
 		result.Class, result.Words = string(e.Class), wordsOf(e)
 		result.Reason = domain.Storable(fmt.Sprintf("%d of %d posts could not be read: %s. The others were read. The "+
-			"readings of these posts are retried, less and less often.", reading.failed, len(posts), e), maxReason)
+			"readings of these posts are retried, less and less often.", reading.failed, len(posts)+len(failed), e), maxReason)
 	}
 	return result, listErr
+}
+
+// refusesAccount reports whether the platform refused more than the current call, so that it would
+// refuse the posts too. A quota may be that of the call alone.
+func refusesAccount(err error) bool {
+	switch platforms.AboutOf(err) {
+	case platforms.AboutAccount, platforms.AboutGrant, platforms.AboutApp:
+		return platforms.ClassOf(err) != platforms.ClassThrottled
+	default:
+		return false
+	}
 }
 
 // postDue reports whether a known post is due according to its age, and was not tried recently by

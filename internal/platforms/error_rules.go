@@ -109,8 +109,8 @@ var graphRules = []rule{
 	{code: "613", class: ClassThrottled, about: AboutAccount},
 	{code: "80000-80099", class: ClassThrottled, about: AboutAccount},
 
-	{code: "21", class: ClassNotFound, problem: ProblemMoved},
-	{code: "100", subcode: 21, class: ClassNotFound, problem: ProblemMoved},
+	{code: "21", class: ClassNotFound, about: AboutAccount, problem: ProblemMoved},
+	{code: "100", subcode: 21, class: ClassNotFound, about: AboutAccount, problem: ProblemMoved},
 	{code: "100", subcode: 33, class: ClassNotFound},
 	{code: "803", class: ClassNotFound},
 	{code: "100", says: unknownMetric, class: ClassUnsupportedMetric},
