@@ -63,9 +63,10 @@ freezes: ## run all tests twenty times on a machine that stalls, to find tests t
 soak: ## fetch for ten hours of accelerated time, with simulated faults
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
-# WORLDS is the number of data sets. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that data set.
-worlds: ## check the rules for gains in all responses, with a thousand random data sets
+# WORLDS is the number of worlds. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that world.
+worlds: ## check the rules for gains, and readings of unkind platforms, with a thousand random worlds each
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
+	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 6h -run TestUnkindPlatforms ./internal/dev/soak
 
 # FAST=1 selects mutations whose tests need no server and at most a few seconds, as CI does. ONLY=REGEXP selects
 # mutations whose file, test or purpose matches.

@@ -208,3 +208,23 @@ func TestRefusedPageIsNotAskedForItsPosts(t *testing.T) {
 		})
 	}
 }
+
+// Posts that were refused together with their page are read as soon as the page is, however old they are.
+func TestPostsRefusedWithTheirPageAreReadWithIt(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	page := s.connect(domain.LinkedIn, domain.LinkedInCompanyPage, func(a *simulator.Account) {
+		for n := range 5 {
+			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("urn:li:share:7%d", n), Created: fetchDay.AddDate(0, 0, -40-n)})
+		}
+	})
+	read := func() int { return s.number(`select count(*) from tSPostInsights where captured_at = $1`, s.clock.Now()) }
+	s.round(domain.FetchPosts, domain.LinkedIn)
+	require.Equal(t, 5, read())
+	s.trap(page, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}})
+	s.roundAfter(7*24*time.Hour, domain.FetchPosts, domain.LinkedIn)
+	require.Zero(t, read())
+	s.trap(page, simulator.Traps{})
+	s.roundAfter(2*halfDay, domain.FetchPosts, domain.LinkedIn)
+	require.Equal(t, 5, read())
+}

@@ -101,8 +101,12 @@ func refusesAccount(err error) bool {
 // last reading lacked.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last, note := f.notes.lastTried(p), f.notes.stored[p.ExternalID]
-	if note.Class == string(platforms.ClassRetry) && f.Failures > 0 { // it failed with its connection
-		last = readAt(p)
+	switch platforms.Class(note.Class) {
+	case platforms.ClassRetry, platforms.ClassPermission, platforms.ClassUnknown:
+		if f.Failures > 0 { // it failed with its connection
+			last = readAt(p)
+		}
+	default:
 	}
 	if last.IsZero() || f.SignedInAt != nil && last.Before(*f.SignedInAt) {
 		return true

@@ -179,6 +179,17 @@ func TestFacebookRepeatedCursor(t *testing.T) {
 	require.Equal(t, 2*3, pages)
 }
 
+// The limit that a page's lists do not exceed is found once, not at each listing.
+func TestFacebookListLimitIsRemembered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page, client := addPage(b, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.TooLarge, Limit: 15}}}), b.client(t, domain.Facebook)
+	_, pages := allPosts(t, client, target(page))
+	require.Greater(t, len(b.ops()), pages)
+	_, pages = allPosts(t, client, target(page))
+	require.Len(t, b.ops(), pages)
+}
+
 // Without pages_read_user_content the summaries fail with #10. Shares and insights still work, and
 // reactions replace likes.
 func TestFacebookNoUserContent(t *testing.T) {

@@ -26,6 +26,7 @@ type graph struct {
 	refused        *negativeCache // metrics and fields that Meta does not know, or no longer does
 	unpermitted    *negativeCache // parts that an account's token may not read
 	single         *negativeCache // metrics that were refused for single posts
+	tooLarge       *negativeCache // limits of lists
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
@@ -35,6 +36,7 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 		refused:     newNegativeCache(RefusedFor, cfg.Now),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now),
 		single:      newNegativeCache(singleFor, cfg.Now),
+		tooLarge:    newNegativeCache(RefusedFor, cfg.Now),
 	}
 	g.classify = func(ans answer) *Error {
 		e := classifyGraph(ans)

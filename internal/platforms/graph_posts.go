@@ -56,7 +56,11 @@ func (g *graph) posts(
 	if !ok {
 		return PostsPage{}, invalid(g.platform, "posts", "cursor is invalid")
 	}
-	for s := pos.sections[pos.index]; ; {
+	s := pos.sections[pos.index]
+	for pos.limit > 1 && !g.tooLarge.allows(s.edge, t.ExternalID, strconv.Itoa(pos.limit)) {
+		pos.limit /= 2
+	}
+	for {
 		q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(pos.limit)}}
 		if pos.after != "" {
 			q.Set("after", pos.after)
@@ -67,6 +71,7 @@ func (g *graph) posts(
 		case err == nil:
 			return postsPage(pos, page, makePost), nil
 		case oversized(err) && pos.limit > 1:
+			g.tooLarge.recordRefusal(s.edge, strconv.Itoa(pos.limit), t.ExternalID)
 			pos.limit /= 2
 		case pos.optional() && (!class.Repeats() && !beyondObject(err)):
 			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil

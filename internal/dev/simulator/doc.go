@@ -10,7 +10,8 @@
 //   - Generated tokens check themselves, so a restarted server with the same seed accepts the tokens
 //     that it handed out before, rotated ones included.
 //   - Everything that surprises a client is a trap, off by default, per account, and
-//     switchable while the server runs. What the platforms always do is always on: several periods
+//     switchable while the server runs. A Fault is a trap that is about one post, scope or call, or that ends;
+//     Server.Unkind draws some by a seed. What the platforms always do is always on: several periods
 //     of one metric, the 90-day limit, `next` links with the token, shares left out when they are
 //     zero, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
 //   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context). It makes no calls,

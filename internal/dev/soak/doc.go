@@ -18,6 +18,9 @@
 // Two processes' worth of fetchers read live figures and a week of history, and all of TikTok's tokens, a quarter of all,
 // end at the same second. Without the variable the test is skipped. LEDGERBOARD_SOAK_SPEED sets the compression.
 //
+// TestUnkindPlatforms needs no variable: it reads small worlds for two weeks on a clock that jumps, with faults that are drawn by
+// a seed, and compares them with the same weeks without faults. `make worlds` draws a thousand.
+//
 // # Non-obvious
 //
 //   - Time is compressed at most thirtyfold, because a look at what is due comes once a second at most, and stands for one in 30 s.

@@ -1,0 +1,424 @@
+package soak_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+)
+
+// worldsVariable is the number of worlds to draw, worldSeedVariable the one world to draw again.
+const (
+	worldsVariable    = "LEDGERBOARD_WORLDS"
+	worldSeedVariable = "LEDGERBOARD_WORLD_SEED"
+	worldsInTests     = 20
+)
+
+func worldSeeds(t *testing.T) (seeds []uint64) {
+	t.Helper()
+	if text := os.Getenv(worldSeedVariable); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, worldSeedVariable)
+		return []uint64{seed}
+	}
+	first, n := uint64(1), worldsInTests
+	if text := os.Getenv(worldsVariable); text != "" {
+		var err error
+		n, err = strconv.Atoi(text)
+		require.NoError(t, err, worldsVariable)
+		var given bool
+		if first, given = draws.Seed(); !given {
+			first = rand.Uint64() >> 16
+		}
+		t.Logf("worlds %d to %d", first, first+uint64(n)-1)
+	}
+	for i := range n {
+		seeds = append(seeds, first+uint64(i))
+	}
+	return seeds
+}
+
+// The times of a world.
+const (
+	worldDays    = 14
+	look         = time.Hour // between two looks at what is due
+	accountEvery = 12 * time.Hour
+	postEvery    = 12 * time.Hour
+	growth       = 7 * 24 * time.Hour
+	worldAgency  = foldtest.AgencyA
+	worldClient  = foldtest.ClientA
+	worldMember  = 5
+)
+
+var worldBegins = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
+
+// unkindWorld is some accounts of one platform, of which some are treated unkindly.
+type unkindWorld struct {
+	seed     uint64
+	platform domain.Platform
+	kind     domain.AccountType
+	accounts []simulator.Account
+	faults   map[string][]simulator.Fault // by account
+	app      []simulator.Fault            // of all accounts
+	subject  string                       // one with faults, which is also read without the others that have some
+}
+
+func newUnkindWorld(seed uint64) *unkindWorld {
+	kinds := []struct {
+		platform domain.Platform
+		kind     domain.AccountType
+	}{
+		{domain.Facebook, 0}, {domain.Instagram, 0}, {domain.LinkedIn, domain.LinkedInCompanyPage}, {domain.LinkedIn, domain.LinkedInProfile},
+		{domain.TikTok, 0},
+	}
+	k := kinds[seed%uint64(len(kinds))]
+	w := &unkindWorld{seed: seed, platform: k.platform, kind: k.kind, faults: map[string][]simulator.Fault{}}
+	draw := rand.New(rand.NewPCG(seed, 52))
+	for n := range 4 {
+		w.accounts = append(w.accounts, simulator.Account{
+			ID: fmt.Sprintf("70%d", n+1), PostsFrom: worldBegins.AddDate(0, 0, -10-draw.IntN(30)), PostEvery: time.Duration(40+draw.IntN(60)) * time.Hour,
+		})
+	}
+	sim, ends := w.simulator(func() time.Time { return worldBegins }), worldBegins.AddDate(0, 0, worldDays)
+	for _, a := range w.accounts[2:] { // the others are treated kindly
+		if w.faults[a.ID] = sim.Unkind(seed, w.platform, a.ID, worldBegins, ends); len(w.faults[a.ID]) > 0 {
+			w.subject = a.ID
+		}
+	}
+	if (k.platform == domain.Facebook || k.platform == domain.Instagram) && draw.IntN(3) == 0 {
+		from := worldBegins.AddDate(0, 0, 2+draw.IntN(8))
+		w.app = []simulator.Fault{{Kind: simulator.AppBlocked, From: from, Until: from.Add(time.Duration(6+draw.IntN(60)) * time.Hour)}}
+	}
+	return w
+}
+
+func (w *unkindWorld) simulator(now func() time.Time) *simulator.Server {
+	sim := simulator.New(simulator.Config{Seed: w.seed, Clock: now, MetaPerDay: -1, LinkedInPerDay: -1, TikTokPerMinute: -1})
+	for _, a := range w.accounts {
+		sim.Add(w.platform, w.kind, a)
+	}
+	return sim
+}
+
+func (w *unkindWorld) String() string {
+	lines := []string{fmt.Sprintf("%s=%d: %s, type %d", worldSeedVariable, w.seed, w.platform, w.kind)}
+	for _, f := range w.app {
+		lines = append(lines, fmt.Sprintf("  all accounts: %+v", f))
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.faults)) {
+		for _, f := range w.faults[id] {
+			lines = append(lines, fmt.Sprintf("  %s: %+v", id, f))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// faulty are the faults of a run: those of the app and of the account.
+func (w *unkindWorld) faulty(id string) []simulator.Fault { return slices.Concat(w.app, w.faults[id]) }
+
+// of are the faults of a run of some accounts.
+func (w *unkindWorld) of(faults func(id string) []simulator.Fault, chosen func(id string) bool) map[string][]simulator.Fault {
+	of := map[string][]simulator.Fault{}
+	for _, a := range w.accounts {
+		if chosen(a.ID) {
+			of[a.ID] = faults(a.ID)
+		}
+	}
+	return of
+}
+
+// verdict is what is stored of the last attempt to read an account.
+type verdict struct {
+	at                  time.Time
+	kind, class, reason string
+}
+
+// history is what a run has made of one account.
+type history struct {
+	id         string
+	calls      int
+	read       []time.Time            // live readings of the account
+	posts      map[string][]time.Time // readings of posts
+	counted    []string               // ids of the posts that the tables have at the end
+	figures    []string               // all that was recorded, in the order of the log
+	dayValues  map[string]int64
+	reconnects []domain.ConnectionStateChanged
+	verdicts   []verdict
+}
+
+// unkindRun reads a world for some weeks of simulated time, with the real clients, collector and tables.
+type unkindRun struct {
+	*testing.T
+	world   *unkindWorld
+	faults  map[string][]simulator.Fault
+	clock   time.Time
+	sim     *simulator.Server
+	log     *foldtest.Log
+	secrets *vault.Secrets
+	states  vault.Fetching
+	collect *collect.Collector
+	by      map[string]*history
+
+	mu     sync.Mutex
+	tokens map[string]string // account by its token
+}
+
+// run reads the accounts that have an entry of faults.
+func (w *unkindWorld) run(t *testing.T, name string, faults map[string][]simulator.Fault) (by map[string]*history) {
+	t.Helper()
+	require.True(t, t.Run(name, func(t *testing.T) { by = w.read(t, faults) }))
+	return by
+}
+
+func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) map[string]*history {
+	t.Helper()
+	r := &unkindRun{T: t, world: w, faults: faults, clock: worldBegins, log: foldtest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
+	r.sim = w.simulator(func() time.Time { return r.clock })
+	server := httptest.NewServer(r)
+	defer server.Close()
+	pool, err := vault.OpenFetching(t.Context(), r.log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
+	require.NoError(t, err)
+	r.secrets, err = vault.NewSecrets(pool, keys)
+	require.NoError(t, err)
+	r.states = vault.Fetching{Pool: pool}
+	stop := r.open(server.URL, quota.New(quota.Config{Store: vault.Budgets{Pool: pool}, Limits: unlimited(t), Now: r.now}))
+	defer stop()
+	r.connect()
+	for ; r.clock.Before(worldBegins.AddDate(0, 0, worldDays)); r.clock = r.clock.Add(look) {
+		r.people()
+		for _, kind := range []string{domain.FetchTokens, domain.FetchAccounts, domain.FetchPosts} {
+			r.round(domain.FetchQueue{Kind: kind, Platform: w.platform})
+		}
+	}
+	r.gather()
+	r.counts()
+	return r.by
+}
+
+func unlimited(t *testing.T) []domain.Quota {
+	limits, err := quota.ParseLimits([]string{"facebook:none", "instagram:none", "linkedin:none", "tiktok:none"})
+	require.NoError(t, err)
+	return limits
+}
+
+func (r *unkindRun) now() time.Time { return r.clock }
+
+func (r *unkindRun) open(base string, gate *quota.Gate) (stop func()) {
+	at := func(path string) platforms.Endpoint { return platforms.Endpoint{BaseURL: base + path} }
+	quiet := slog.New(slog.DiscardHandler)
+	clients, err := platforms.New(platforms.Config{
+		Facebook: at(simulator.PathFacebook), Instagram: at(simulator.PathInstagram), LinkedIn: at(simulator.PathLinkedIn), TikTok: at(simulator.PathTikTok),
+		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Now: r.now, Admit: gate.Admit, Logger: quiet,
+	})
+	require.NoError(r, err)
+	r.collect = collect.New(collect.Config{
+		Connections: directory.Connections{Pool: r.log.DB.ReadOnly}, States: r.states, Client: clients.For, Budget: gate, Secrets: r.secrets,
+		Log: r.log, Operations: r.log, Now: r.now, Logger: quiet, GrowthWindow: growth, AccountInterval: accountEvery, PostInterval: postEvery,
+	})
+	return clients.Close
+}
+
+// ServeHTTP counts the calls of each account, each request of a batch as one.
+func (r *unkindRun) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	calls := 1
+	if q.Method == http.MethodPost && strings.HasPrefix(q.URL.Path, simulator.PathFacebook) {
+		var batch []json.RawMessage
+		_ = q.ParseForm()
+		_ = json.Unmarshal([]byte(q.PostForm.Get("batch")), &batch)
+		calls = max(1, len(batch))
+	}
+	token := strings.TrimPrefix(q.Header.Get("Authorization"), "Bearer ")
+	if token == "" {
+		token = q.FormValue("access_token")
+	}
+	r.mu.Lock()
+	if h := r.by[r.tokens[token]]; h != nil {
+		h.calls += calls
+	}
+	r.mu.Unlock()
+	r.sim.ServeHTTP(w, q)
+}
+
+func socialID(n int) int64 { return int64(n + 1) }
+
+func (r *unkindRun) connect() {
+	w := r.world
+	entities := []domain.DirectoryEntity{
+		domain.DirectoryAccount{ID: worldAgency, Active: true}, domain.DirectoryAccount{ID: worldClient, ParentAccount: worldAgency, Active: true},
+		domain.DirectorySubscription{ID: 1, AccountID: worldAgency, StartsAt: worldBegins.AddDate(-1, 0, 0)},
+	}
+	for n, a := range w.accounts {
+		if _, chosen := r.faults[a.ID]; !chosen {
+			continue
+		}
+		ref := "connection/" + a.ID
+		entities = append(entities,
+			domain.DirectoryConnection{ID: 1000 + socialID(n), MemberID: worldMember, Platform: w.platform, AccountType: w.kind, SecretRef: ref},
+			domain.DirectorySocialAccount{
+				ID: socialID(n), ParentAccount: worldAgency, AccountID: worldClient, MemberID: worldMember, ConnectionID: 1000 + socialID(n),
+				Platform: w.platform, AccountType: w.kind, ExternalID: a.ID, Connected: true,
+			})
+		r.by[a.ID] = &history{id: a.ID, posts: map[string][]time.Time{}, dayValues: map[string]int64{}}
+		r.sim.SetTraps(w.platform, a.ID, simulator.Traps{Faults: r.faults[a.ID]})
+		r.signIn(a.ID)
+	}
+	r.log.Put(r, entities...)
+}
+
+// signIn stores the tokens of an account as a sign-in does.
+func (r *unkindRun) signIn(id string) {
+	generated := r.sim.Tokens(r.world.platform, id)
+	r.tokens[generated.Access] = id
+	tokens := commands.StoredTokens{AccessToken: generated.Access}
+	sealed, err := commands.EncodeTokens(tokens)
+	require.NoError(r, err)
+	require.NoError(r, r.secrets.Put(r.Context(), "connection/"+id, sealed, tokens.Times(r.clock)))
+}
+
+// people are what people do at a time: they sign in once their platform lets them, and the main application registers the
+// posts that it publishes to profiles, which no one can list.
+func (r *unkindRun) people() {
+	for n, a := range r.world.accounts {
+		for _, f := range r.faults[a.ID] {
+			if problemsOf(r.world.platform, f.Kind).signIn && !f.Until.After(r.clock) && f.Until.After(r.clock.Add(-look)) {
+				r.signIn(a.ID)
+			}
+		}
+		if _, chosen := r.faults[a.ID]; !chosen || r.world.kind != domain.LinkedInProfile {
+			continue
+		}
+		var facts []collect.Fact
+		for _, p := range r.sim.Posts(r.world.platform, a.ID, r.clock) {
+			if r.clock.After(worldBegins) && !p.Created.After(r.clock.Add(-look)) {
+				continue
+			}
+			facts = append(facts, domain.PostRegistered{
+				Tenant:   domain.Tenant{ParentAccount: worldAgency, AccountID: worldClient, MemberID: worldMember, SocialAccount: socialID(n)},
+				Platform: r.world.platform, AccountType: r.world.kind, ExternalID: p.ID, Origin: domain.OriginMainApp, RegisteredAt: r.clock, PublishedAt: &p.Created,
+			})
+		}
+		for _, err := range collect.Record(r.Context(), r.log, r.clock, facts...) {
+			require.NoError(r, err)
+		}
+	}
+}
+
+// round reads what is due, as the scheduler does.
+func (r *unkindRun) round(queue domain.FetchQueue) {
+	ctx := r.Context()
+	if whole := r.clock.Sub(worldBegins)%accountEvery == 0; !whole { // only what failed is due in between
+		var some bool
+		err := r.states.Pool.QueryRow(ctx, `select exists (select from fetch_state where kind = $1 and p_id = $2 and due_at <= $3)`,
+			queue.Kind, int(queue.Platform), r.clock).Scan(&some)
+		require.NoError(r, err)
+		if !some {
+			return
+		}
+	}
+	due, err := r.collect.Due(ctx, queue, look)
+	require.NoError(r, err)
+	if len(due) == 0 {
+		return
+	}
+	claim, err := r.states.Claim(ctx, queue, due, time.Hour, r.clock)
+	require.NoError(r, err)
+	require.NoError(r, r.collect.Work(ctx, claim))
+	require.NoError(r, r.states.Release(ctx, claim))
+	rows, err := r.states.Pool.Query(ctx, `
+		select social_account_id, class, reason from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and class <> ''`,
+		queue.Kind, int(queue.Platform), r.clock)
+	require.NoError(r, err)
+	defer rows.Close()
+	for rows.Next() {
+		var account int64
+		v := verdict{at: r.clock, kind: queue.Kind}
+		require.NoError(r, rows.Scan(&account, &v.class, &v.reason))
+		h := r.by[r.world.accounts[account-1].ID]
+		h.verdicts = append(h.verdicts, v)
+	}
+	require.NoError(r, rows.Err())
+}
+
+// gather reads the log.
+func (r *unkindRun) gather() {
+	for _, topic := range []string{domain.TopicMetrics, domain.TopicOperations} {
+		for _, record := range r.log.Records(topic) {
+			ev, err := r.log.Decode(record)
+			require.NoError(r, err)
+			switch e := ev.Data.(type) {
+			case domain.AccountRead:
+				h := r.of(e.SocialAccount)
+				if !e.Backfilled {
+					h.read = append(h.read, e.CapturedAt)
+				}
+				for _, f := range e.Figures {
+					if f.Kind == domain.DayFlow {
+						h.dayValues[f.Name+" "+f.Day] = f.Value
+					}
+				}
+				for i := range e.Demographics { // the platform's names of places are known from any account
+					e.Demographics[i].Names = nil
+				}
+				slices.SortFunc(e.Figures, func(a, b domain.Figure) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+				h.figure(e)
+			case domain.PostRead:
+				h := r.of(e.SocialAccount)
+				h.posts[e.ExternalID] = append(h.posts[e.ExternalID], e.CapturedAt)
+				h.figure(e)
+			case domain.PostRegistered:
+				r.of(e.SocialAccount).figure(e)
+			case domain.ConnectionStateChanged:
+				h := r.of(e.ConnectionID - 1000)
+				h.reconnects = append(h.reconnects, e)
+			}
+		}
+	}
+}
+
+// counts reads which posts the tables have.
+func (r *unkindRun) counts() {
+	rows, err := r.log.DB.ReadOnly.Query(r.Context(), `select social_account_id, external_id from tSPosts`)
+	require.NoError(r, err)
+	defer rows.Close()
+	for rows.Next() {
+		var account int64
+		var id string
+		require.NoError(r, rows.Scan(&account, &id))
+		h := r.of(account)
+		h.counted = append(h.counted, id)
+	}
+	require.NoError(r, rows.Err())
+}
+
+func (r *unkindRun) of(social int64) *history { return r.by[r.world.accounts[social-1].ID] }
+
+func (h *history) figure(data domain.Data) {
+	raw, _ := json.Marshal(data)
+	h.figures = append(h.figures, data.EventType()+" "+string(raw))
+}
