@@ -218,7 +218,9 @@ func TestPostsRefusedWithTheirPageAreReadWithIt(t *testing.T) {
 			a.Posts = append(a.Posts, simulator.Post{ID: fmt.Sprintf("urn:li:share:7%d", n), Created: fetchDay.AddDate(0, 0, -40-n)})
 		}
 	})
-	read := func() int { return s.number(`select count(*) from tSPostInsights where captured_at = $1`, s.clock.Now()) }
+	read := func() int {
+		return s.number(`select count(*) from tSPostInsights where captured_at = $1`, s.clock.Now())
+	}
 	s.round(domain.FetchPosts, domain.LinkedIn)
 	require.Equal(t, 5, read())
 	s.trap(page, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}})
