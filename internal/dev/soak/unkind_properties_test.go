@@ -175,8 +175,11 @@ func (w *unkindWeeks) twice() (lines []string) {
 }
 
 // dependent compares the accounts that are treated kindly, and one of the others, with the weeks in which it alone is
-// treated unkindly. What happens to the app happens to all of them.
+// treated unkindly. When the app is asked for again after it was switched off depends on which account is asked for first.
 func (w *unkindWeeks) dependent() (lines []string) {
+	if len(w.app) > 0 {
+		return nil
+	}
 	for _, a := range w.accounts {
 		if len(w.faults[a.ID]) > 0 && a.ID != w.subject {
 			continue
@@ -277,6 +280,9 @@ func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
 // partial are the words for parts that were not read; the rest was.
 var partial = regexp.MustCompile(`^\d+ of \d+ posts could not be read|other answers were recorded`)
 
+// appAskedAgain is how long an app counts as switched off after an answer said so.
+const appAskedAgain = time.Hour + look
+
 // misled are failures whose advice does not fit any fault that the account has at that time, and requests to sign in that
 // cannot help.
 func (w *unkindWeeks) misled() (lines []string) {
@@ -285,7 +291,7 @@ func (w *unkindWeeks) misled() (lines []string) {
 		for _, v := range w.unkind[id].verdicts {
 			var allowed []platforms.Problem
 			for _, f := range w.faulty(id) {
-				if f.Active(v.at) {
+				if f.Active(v.at) || f.Kind == simulator.AppBlocked && f.Active(v.at.Add(-appAskedAgain)) {
 					allowed = append(allowed, problemsOf(w.platform, f.Kind).problems...)
 				}
 				if f.Kind == simulator.Refused && w.platform == domain.LinkedIn && v.at.Equal(worldBegins) { // a new token's scopes may come later
