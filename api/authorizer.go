@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -75,6 +76,7 @@ type authorizer struct {
 	queries  singleflight.Group
 	mu       sync.Mutex
 	statuses map[string]cachedStatus // by user/account; each request applies the roles of its own token
+	staleAt  time.Time               // when a status was last used although the directory was unavailable
 }
 
 type cachedStatus struct {
@@ -132,10 +134,50 @@ func (k *authorizer) status(ctx context.Context, user, account string) (director
 		status, _ := result.(directory.UserStatus)
 		return status, nil
 	case known && time.Since(last.at) < statusMaxStale:
+		k.mu.Lock()
+		k.staleAt = time.Now()
+		k.mu.Unlock()
 		return last.UserStatus, nil
 	default:
 		return directory.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
 	}
+}
+
+// outdated returns why this process may still let in people whose access has ended; "" if it does
+// not.
+func (k *authorizer) outdated() string {
+	k.mu.Lock()
+	stale := time.Since(k.staleAt) < statusMaxStale
+	k.mu.Unlock()
+	switch {
+	case k.deps.Withdrawn.Outdated():
+		return "the list of withdrawn subjects (LEDGERBOARD_WITHDRAWN) cannot be read, so the previous list is used"
+	case stale:
+		return "the directory of people does not answer, so statuses that are up to a minute old are used"
+	}
+	return ""
+}
+
+// outdatedCheck reports [authorizer.outdated] in /readyz. Reads and changes still succeed.
+func (k *authorizer) outdatedCheck() Check {
+	return Check{Name: "ended access", Probe: func(context.Context) error {
+		if why := k.outdated(); why != "" {
+			return &DegradedError{Reason: why, Writes: true}
+		}
+		return nil
+	}}
+}
+
+func (k *authorizer) outdatedMetric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ledgerboard_access_lists_outdated",
+		Help: "1 while outdated lists decide whose access has ended; see the check \"ended access\" of /readyz.",
+	}, func() float64 {
+		if k.outdated() == "" {
+			return 0
+		}
+		return 1
+	})
 }
 
 func (k *authorizer) cached(key string) (cachedStatus, bool) {
@@ -200,6 +242,17 @@ func (w *WithdrawnSubjects) Has(subject string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.subjects[subject]
+}
+
+// Outdated reports whether the file cannot be read, so that the last list is used.
+func (w *WithdrawnSubjects) Outdated() bool {
+	if w == nil {
+		return false
+	}
+	w.Has("") // reads the file if that is due
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failing
 }
 
 func (w *WithdrawnSubjects) reread() {

@@ -18,6 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -476,4 +478,51 @@ func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 		m := &matrixCase{t: t, b: b, url: server.URL, token: token}
 		require.Nil(t, m.connect(answer.failure(t).Message), "%s, Socket.IO", name)
 	}
+}
+
+// While outdated lists decide whose access has ended, readiness and a metric say so.
+func TestOutdatedAccessListsAreShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "withdrawn")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		withdrawn, err := api.OpenWithdrawnSubjects(file, slog.New(slog.DiscardHandler))
+		require.NoError(t, err)
+		known, registry := &people{}, prometheus.NewRegistry()
+		active := directory.UserStatus{Known: true, Active: true, Account: agency, AccountKnown: true, AccountActive: true}
+		known.set(active, nil)
+		b := setup(t, func(d *api.Deps) { d.People, d.Withdrawn, d.Registerer = known, withdrawn, registry })
+		b.views[agency+"/"+client1] = view(client1, 3)
+		token := b.agencyToken()
+		shows := func(why string) {
+			t.Helper()
+			ready := b.get("/readyz?for=writes", "")
+			require.Equal(t, http.StatusOK, ready.status)
+			require.Equal(t, why != "", strings.Contains(ready.body, `"status":"degraded"`), ready.body)
+			require.Contains(t, ready.body, why)
+			metrics, err := registry.Gather()
+			require.NoError(t, err)
+			gauge := slices.IndexFunc(metrics, func(m *dto.MetricFamily) bool { return m.GetName() == "ledgerboard_access_lists_outdated" })
+			require.InDelta(t, map[bool]float64{true: 1}[why != ""], metrics[gauge].GetMetric()[0].GetGauge().GetValue(), 0)
+		}
+		asks := func() {
+			t.Helper()
+			time.Sleep(2 * time.Second)
+			require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status)
+		}
+		asks()
+		shows("")
+		known.set(active, errPasses)
+		asks()
+		shows("statuses that are up to a minute old")
+		known.set(active, nil)
+		time.Sleep(2 * time.Minute)
+		shows("")
+		require.NoError(t, os.Remove(file))
+		time.Sleep(time.Second)
+		shows("LEDGERBOARD_WITHDRAWN")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		time.Sleep(time.Second)
+		shows("")
+	})
 }

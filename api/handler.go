@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,8 +170,16 @@ func Handler(deps Deps) (*Server, error) {
 	return s, s.open(metrics)
 }
 
+// Health returns the readiness checks, including those of this server.
+func (s *Server) Health() Health { return s.deps.Health }
+
 func (s *Server) open(metrics *requestMetrics) (err error) {
 	deps := s.deps
+	if deps.Registerer != nil {
+		if err := deps.Registerer.Register(s.authorizer.outdatedMetric()); err != nil {
+			return fmt.Errorf("register metrics of access: %w", err)
+		}
+	}
 	if deps.Streams != nil {
 		streams, err := newStreams(deps, s.authorizer)
 		if err != nil {
@@ -187,8 +196,10 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 // newServer returns a server with all routes except streams.
 func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
+	access := newAuthorizer(deps)
+	deps.Health.Checks = append(slices.Clip(deps.Health.Checks), access.outdatedCheck())
 	s := &Server{
-		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.IsTemporary, deps.Logger},
+		deps: deps, authorizer: access, faults: &faults{deps.IsTemporary, deps.Logger},
 		closing: closing.Done(), close: stop,
 		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil),
 	}

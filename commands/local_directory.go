@@ -30,6 +30,9 @@ var (
 	errEmailTaken    = domain.NewError(domain.CodeConflict,
 		"A user of the agency already has this email address. See GET /api/users.").
 		WithField("email", "already belongs to a user of the agency")
+	errBeingAdded = domain.NewError(domain.CodeConflict,
+		"Another request is adding a user with this email address. See GET /api/users in a moment.").
+		WithField("email", "is being added by another request")
 	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
 	// errNotConfirmed (unavailable): the entity may or may not have been added.
@@ -47,6 +50,9 @@ type LocalDirectory struct {
 	// Gate returns an error while the tables may lack clients and people that were added earlier,
 	// because they could then be added twice. A nil Gate never refuses.
 	Gate func() error
+	// Reserve reserves a key for the id that is about to be added, until the tables show it. It returns
+	// false if the key is reserved for another id. A nil Reserve reserves nothing.
+	Reserve func(ctx context.Context, key, id string) (bool, error)
 }
 
 // NewClient describes a client to add.
@@ -172,9 +178,25 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		if err == nil && taken {
 			err = errEmailTaken
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return d.reserve(ctx, "email\x00"+c.ParentAccount+"\x00"+strings.ToLower(user.Email), user.ID, errBeingAdded)
 	})
 	return user, err
+}
+
+// reserve returns the given error if another request is adding the same thing. The tables do not show
+// yet what a concurrent request has added.
+func (d LocalDirectory) reserve(ctx context.Context, key, id string, other error) error {
+	if d.Reserve == nil {
+		return nil
+	}
+	reserved, err := d.Reserve(ctx, key, id)
+	if err == nil && !reserved {
+		err = other
+	}
+	return err
 }
 
 // add appends an entity if allowed returns no error. If a request with the same key already added
@@ -255,8 +277,12 @@ func AgencyDrafts(agency domain.DirectoryAccount, person domain.DirectoryUser, n
 // initActor is the actor of the records of a new agency, which has no user yet.
 const initActor = "system:init"
 
-var errAgencyExists = domain.NewError(domain.CodeConflict,
-	"An agency already exists. Sign in, or ask its staff to invite you.")
+var (
+	errAgencyExists = domain.NewError(domain.CodeConflict,
+		"An agency already exists. Sign in, or ask its staff to invite you.")
+	errAgencyBeingAdded = domain.NewError(domain.CodeConflict,
+		"Another request is creating the first agency. Open this page again in ten minutes if there is still no agency.")
+)
 
 // CreateFirst creates an agency and its first user, and waits for a limited time until the tables
 // show them. It returns conflict if an account exists.
@@ -273,6 +299,9 @@ func (d LocalDirectory) CreateFirst(
 	empty, err := d.Tables.Empty(ctx)
 	if err == nil && !empty {
 		err = errAgencyExists
+	}
+	if err == nil {
+		err = d.reserve(ctx, "first agency", agency.ID, errAgencyBeingAdded)
 	}
 	if err != nil {
 		return user, err

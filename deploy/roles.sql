@@ -75,6 +75,7 @@ grant select, insert on kept.ticket_key to ledgerboard_api;
 grant select on kept.connection_marks to ledgerboard_api;
 grant select, insert, update on kept.sessions, kept.sign_in_links to ledgerboard_api;
 grant select, insert on kept.identities to ledgerboard_api;
+grant select, insert, update, delete on kept.reservations to ledgerboard_api;
 grant insert on kept.fetch_state to ledgerboard_api; -- makes a connection due immediately
 
 -- Processes of the API that also connect accounts or accept tokens from a main application.

@@ -67,7 +67,8 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(
 	group *errgroup.Group, ctx context.Context, listener net.Listener,
 ) (stop func(), err error) {
-	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
+	health, endStreams := p.Health(), func() {}
+	handler := health.Handler(p.metrics())
 	if p.has(roleAPI) {
 		first := p.firstAgency()
 		apiServer, pages, err := p.newHandler(ctx, first)
@@ -79,13 +80,13 @@ func (p *process) startServing(
 		}
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
-		handler, endStreams = pages, func() { end(); apiServer.Close() }
+		health, handler, endStreams = apiServer.Health(), pages, func() { end(); apiServer.Close() }
 		if p.withPictures {
 			handler = launch.ServePictures(p.answerHeaders, handler)
 		}
 	}
 	if p.AdminAddr != "" {
-		if err := p.serveAdmin(group, ctx); err != nil {
+		if err := p.serveAdmin(group, ctx, health); err != nil {
 			endStreams()
 			return nil, err
 		}
@@ -130,13 +131,13 @@ func withoutAdmin(next http.Handler) http.Handler {
 }
 
 // serveAdmin starts the admin listener, which keeps serving while the process is stopping.
-func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
+func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health api.Health) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
 	if err != nil {
 		return fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: listen on %s: %w", p.AdminAddr, err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", p.Health().Handler(p.metrics()))
+	mux.Handle("/", health.Handler(p.metrics()))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -72,7 +73,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			Entities: entities,
 			Local: commands.LocalDirectory{
 				Log: s.Log, Tables: entities, Local: c.LocalDirectory, Now: time.Now,
-				Gate: func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
+				Gate:    func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
+				Reserve: s.reserve,
 			},
 		},
 		MainApp:     s.mainApp,
@@ -137,7 +139,7 @@ func (s *Service) entities() directory.Lookup {
 func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 	return &signin.FirstAgency{
 		Code:      signin.FirstAgencyCode(secret),
-		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now},
+		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now, Reserve: s.reserve},
 		Known: func() error {
 			if err := s.Monitor.MayWrite(projectors.Directory.Name); err != nil {
 				return err
@@ -162,6 +164,10 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 	}
 	deps.Refused, err = signin.CountRefusals(s.registered, s.settings.Logger)
 	return err
+}
+
+func (s *Service) reserve(ctx context.Context, key, id string) (bool, error) {
+	return vault.Reserve(ctx, s.KeptPool, key, id)
 }
 
 func (s *Service) people() signin.People {

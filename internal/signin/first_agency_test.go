@@ -1,6 +1,9 @@
 package signin_test
 
 import (
+	"context"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -60,4 +64,67 @@ func TestFirstAgency(t *testing.T) {
 	wanted, err = first.Wanted(t.Context())
 	require.NoError(t, err)
 	require.False(t, wanted)
+}
+
+// unaware are tables that show neither people nor accounts, until all of several concurrent requests
+// have asked them.
+type unaware struct {
+	directory.Lookup
+
+	asked *sync.WaitGroup
+}
+
+func (u unaware) wait() (bool, error) {
+	u.asked.Done()
+	u.asked.Wait()
+	return false, nil
+}
+
+func (u unaware) HasEmail(context.Context, string, string) (bool, error) { return u.wait() }
+
+func (u unaware) Empty(context.Context) (bool, error) {
+	_, err := u.wait()
+	return true, err
+}
+
+// Of two concurrent requests that add the same address, or the first agency, one succeeds: with two,
+// no one with that address could sign in.
+func TestConcurrentRequestsAddOnce(t *testing.T) {
+	t.Parallel()
+	log := foldtest.New(t)
+	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true})
+	pool, err := vault.Open(t.Context(), log.DB.URL)
+	require.NoError(t, err)
+	defer pool.Close()
+	tables := unaware{directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}, &sync.WaitGroup{}}
+	local := commands.LocalDirectory{
+		Log: log, Tables: tables, Local: true, Now: time.Now,
+		Reserve: func(ctx context.Context, key, id string) (bool, error) { return vault.Reserve(ctx, pool, key, id) },
+	}
+	twice := func(add func(n int) error) {
+		t.Helper()
+		tables.asked.Add(2)
+		var errs [2]error
+		var all sync.WaitGroup
+		for n := range errs {
+			all.Go(func() { errs[n] = add(n) })
+		}
+		all.Wait()
+		if errs[0] != nil {
+			slices.Reverse(errs[:])
+		}
+		require.NoError(t, errs[0])
+		require.Equal(t, domain.CodeConflict, domain.CodeOf(errs[1]), "%v", errs[1])
+	}
+	caller := commands.Caller{ParentAccount: agency, UserID: "5a0000000000000000000001", Role: "agency", RequestID: "r"}
+	twice(func(n int) error {
+		email := [2]string{"Nina@north.example.com", "nina@North.example.com"}[n]
+		_, err := local.Invite(t.Context(), caller, commands.NewPerson{Name: "Nina", Email: email})
+		return err
+	})
+	twice(func(int) error {
+		_, err := local.CreateFirst(t.Context(), "North", commands.NewPerson{Name: "Nina", Email: "nina@north.example.com"})
+		return err
+	})
 }

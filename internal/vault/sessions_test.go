@@ -227,3 +227,25 @@ func TestUserIsLinkedOnce(t *testing.T) {
 	// Two subjects with one address sign in concurrently: exactly one of them is linked.
 	oneWins(t, vault.ErrLinkedElsewhere, func(n int) error { return i.Link(t.Context(), issuer, fmt.Sprint(n), "alice", now) })
 }
+
+// Of several concurrent requests that add the same thing, one succeeds, also when it is repeated.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	pool := setup(t)
+	errTaken := errors.New("reserved for another")
+	reserve := func(key, holder string) error {
+		reserved, err := vault.Reserve(t.Context(), pool, key, holder)
+		if err == nil && !reserved {
+			err = errTaken
+		}
+		return err
+	}
+	oneWins(t, errTaken, func(n int) error { return reserve("address", fmt.Sprint(n)) })
+	require.NoError(t, reserve("another address", "1"))
+	require.NoError(t, reserve("another address", "1"), "the same request again")
+	require.ErrorIs(t, reserve("another address", "2"), errTaken)
+	_, err := pool.Exec(t.Context(), `update reservations set until = now() - interval '1 s'`)
+	require.NoError(t, err)
+	require.NoError(t, reserve("another address", "2"), "it has expired")
+	require.Equal(t, 1, scan[int](t, pool, `select count(*) from reservations`), "expired ones are deleted")
+}

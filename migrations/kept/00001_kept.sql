@@ -265,6 +265,15 @@ create table identities (
   unique (user_id, issuer)
 );
 
+-- What is being added to the directory and must not be added twice: the address of an invitation, the
+-- first agency. The tables of the directory show it only after a moment. If a row is lost, two
+-- concurrent requests can both succeed.
+create table reservations (
+  key    bytea       primary key, -- SHA-256
+  holder bytea       not null,    -- SHA-256 of the id that is being added
+  until  timestamptz not null
+);
+
 -- Small copies of the pictures of posts, sealed because they may show people. A row without a
 -- picture stands for a picture that could not be loaded. If a row is lost, the picture is loaded
 -- again if its URL is still valid; otherwise a letter is shown.
