@@ -90,6 +90,29 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 	}
 }
 
+// If Facebook does not list a page's videos, its posts are listed nevertheless.
+func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
+	t.Parallel()
+	failing := &refusing{on: true, part: "/videos", body: unexpected}
+	s := newFaultyStage(t, failing.fault)
+	page := s.connect(domain.Facebook, 0, withPosts)
+	for range 3 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	some := s.registered(page)
+	require.Positive(t, some)
+	require.Positive(t, failing.calls)
+	require.NotContains(t, s.state(domain.FetchPosts, page).Reason, "No action")
+	failing.on = false
+	for range 2 {
+		s.round(domain.FetchPosts, domain.Facebook)
+		s.clock.advance(halfDay)
+	}
+	require.Greater(t, s.registered(page), some)
+	require.Empty(t, s.state(domain.FetchPosts, page).Reason)
+}
+
 // Two ids that turn out to be one post become one: it is read under one id, its figures count once from
 // the first reading on, and what was counted twice is withdrawn.
 func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {

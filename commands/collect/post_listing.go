@@ -173,7 +173,7 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		known := l.isKnown(post) || repeated || l.met[post.SameAs]
 		reassigned := l.reassigned[post.ID] && !repeated
 		l.met[post.ID] = true
-		if post.SameAs != "" && l.known[post.SameAs] && (l.known[post.ID] || readAsPost(post)) && !repeated {
+		if l.hasTwoIDs(post) && !repeated {
 			add(post, l.merge(post), false)
 			l.f.notes.note(post.SameAs, sameAsAnother, l.clock())
 		}
@@ -192,6 +192,11 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 			l.fresh = append(l.fresh, found[i])
 		}
 	})
+}
+
+// hasTwoIDs reports whether a post is registered under another id too.
+func (l *postListing) hasTwoIDs(p platforms.Post) bool {
+	return p.SameAs != "" && l.known[p.SameAs] && (l.known[p.ID] || readAsPost(p))
 }
 
 // readAsPost reports whether a post is read under its own id although it was registered under

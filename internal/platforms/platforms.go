@@ -23,7 +23,8 @@ type Client interface {
 	// lists them with reasons, and Incomplete reports whether a retry is useful.
 	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
 	// Posts lists one page of posts, newest first. The cursor is "" for the first page; otherwise
-	// it comes from a [PostsPage].
+	// it comes from a [PostsPage]. A page that is returned with an error has the cursor of the next
+	// section, if there is one: its Skip.
 	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
 	// PostMetrics reads the counters of posts. Snapshots returned with an error are valid: the
 	// error says why the other posts have none.

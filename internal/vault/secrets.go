@@ -62,14 +62,14 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
-	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), putSecret+putAnyway, s.values(ref, secret, times)...)
+	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), insertRow+orReplace, s.values(ref, secret, times)...)
 }
 
 const (
-	putSecret = `
+	insertRow = `
 		insert into secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted)
 		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)`
-	putAnyway = `
+	orReplace = `
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
 			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until,
 			data_access_until = excluded.data_access_until, granted = excluded.granted`

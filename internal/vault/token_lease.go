@@ -157,10 +157,10 @@ func (s *Secrets) PutOver(ctx context.Context, ref string, old, secret []byte, t
 			if err := s.stillStored(ctx, tx, ref, old); err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, putSecret+putAnyway, s.values(ref, secret, times)...)
+			_, err := tx.Exec(ctx, insertRow+orReplace, s.values(ref, secret, times)...)
 			return err
 		}
-		tag, err := tx.Exec(ctx, putSecret+` on conflict do nothing`, s.values(ref, secret, times)...)
+		tag, err := tx.Exec(ctx, insertRow+` on conflict do nothing`, s.values(ref, secret, times)...)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrSwapped
 		}
