@@ -7,7 +7,14 @@
 //     a Facebook post, and LinkedIn share statistics of a post that the answer omits.
 //   - No error, log line, statistic or cursor contains a token or a URL. Meta's `next` links
 //     contain the token: the code only checks whether they are present.
-//   - A refused metric or an invalid field does not affect other metrics and fields.
+//   - An error belongs to what it is about ([AboutOf]): a refused metric, post, part of an account,
+//     day or page of a list does not affect the others. Three posts in a row that fail before any
+//     is answered are an error of the account.
+//   - What an answer shows is remembered for its account alone, and what it shows about posts only
+//     after a second post.
+//   - Codes decide, in one table per platform. Where Meta has no code, the words do, in one table,
+//     and every Graph call requests English.
+//   - A list ends at an empty page or without a cursor, never at a short page.
 //   - An answer about an account other than the requested one is an error, never a reading.
 //   - Bodies are limited after decompression, calls have a time limit, and redirects are not
 //     followed.
@@ -22,8 +29,7 @@
 //   - The day of a Facebook value is its end_time minus one Pacific day. A request includes one day
 //     more than needed, because `until` has been observed to be exclusive; a surplus day is
 //     dropped.
-//   - A metric that was refused for three accounts is treated as retired for all accounts. Refusals
-//     expire, so a metric that becomes available again is detected.
+//   - Refusals expire, so a metric that becomes available again is detected.
 //   - Views also serve as impressions on Facebook and Instagram, which have reported no separate
 //     number since 2025. The figure's source names the actual metric.
 //   - TikTok's lists and LinkedIn's member figures depend on the token alone. TikTok reports the

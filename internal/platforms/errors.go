@@ -137,8 +137,8 @@ func (e *Error) Unwrap() error { return e.cause }
 // ClassOf returns the class of the first [Error] in err's chain, otherwise "".
 func ClassOf(err error) Class { return errorIn(err).Class }
 
-// AboutOf returns what the first [Error] in err's chain is about, or "" without one. A call that the
-// caller canceled or that this program refused says nothing about what it asked for.
+// AboutOf returns what the first [Error] in err's chain is about, or "" without one. A call that
+// the caller canceled or that this program refused says nothing about what it asked for.
 func AboutOf(err error) About {
 	e := errorIn(err)
 	switch {
@@ -161,8 +161,8 @@ func AboutOf(err error) About {
 	}
 }
 
-// beyondObject reports whether an error is about more than the object that a call asked for, so that
-// the calls for other objects would fail too.
+// beyondObject reports whether an error is about more than the object that a call asked for, so
+// that the calls for other objects would fail too.
 func beyondObject(err error) bool { return err != nil && AboutOf(err) != AboutObject }
 
 // asError returns the first Error in err's chain, or nil.

@@ -40,8 +40,8 @@ type nodeAnswer struct {
 	node     postNode
 }
 
-// readNodes returns the snapshots of the posts that were tried. With an error, their own errors may be
-// those of the account.
+// readNodes returns the snapshots of the posts that were tried. With an error, their own errors may
+// be those of the account.
 func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
 	r := nodeRound{
 		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch, largest: maxBatch,
@@ -123,7 +123,8 @@ func (r *nodeRound) askLess(q question, e *Error) {
 	r.failures.answered = r.failures.answered || e.Class == ClassPermission
 	field := badField(e)
 	switch {
-	case e.Class == ClassInvalid && q.plan.skipClass == "" && (field == r.kind.insights || field == "" && r.kind.metrics == nil):
+	case e.Class == ClassInvalid && q.plan.skipClass == "" &&
+		(field == r.kind.insights || field == "" && r.kind.metrics == nil):
 		q.plan.skipClass = ClassInvalid
 	case e.Class == ClassInvalid && field != "" && !slices.Contains(q.plan.lacks, field):
 		q.plan.lacks = append(slices.Clone(q.plan.lacks), field)

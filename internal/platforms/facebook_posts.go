@@ -16,7 +16,10 @@ import (
 var pageSections = []section{
 	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo, optional: true},
 	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel, optional: true},
-	{edge: "posts", fields: "id,message,created_time,permalink_url,status_type,is_published", kind: TypePost},
+	{
+		edge: "posts", fields: "id,message,created_time,permalink_url,status_type,is_published", kind: TypePost,
+		extra: "attachments{media_type,target{id}}",
+	},
 }
 
 func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
@@ -26,7 +29,8 @@ func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 }
 
 // pagePost uses the post's ID for a video that names its post: both lists contain it, and under two
-// IDs its figures would be counted twice.
+// IDs its figures would be counted twice. A post of one photo names the photo, because the call that
+// publishes a photo returns the photo's own ID.
 func (l listItem) pagePost(page, kind string) (Post, bool) {
 	if l.Published != nil && !*l.Published {
 		return Post{}, false
@@ -40,6 +44,9 @@ func (l listItem) pagePost(page, kind string) (Post, bool) {
 		p.Type = TypePhoto
 	case "added_video":
 		p.Type = TypeVideo
+	}
+	if parts := l.Attachments.v.Data; len(parts) == 1 && parts[0].Type == "photo" && parts[0].Target.v.ID != l.ID {
+		p.SameAs = string(parts[0].Target.v.ID)
 	}
 	if post := string(l.PostID); plainID(post, "_") {
 		if !strings.Contains(post, "_") {

@@ -545,7 +545,8 @@ func TestFacebookPostForbidsInsights(t *testing.T) {
 	require.LessOrEqual(t, calls.Load(), int64(4*3), "not one by one")
 }
 
-// If all of several posts are refused a part, the token lacks it: it is not requested with the token for an hour.
+// If all of several posts are refused a part, the token lacks it: it is not requested with the
+// token for an hour.
 func TestFacebookPartRefusedForTwoPosts(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_1", "100_2", "100_3")

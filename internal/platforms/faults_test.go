@@ -169,8 +169,8 @@ func TestEveryPostMetricHasAField(t *testing.T) {
 	}
 }
 
-// Every class and problem has advice for each reader. What the platform refused for an unknown reason
-// blames no one, and an app that was switched off sends no one to sign in again.
+// Every class and problem has advice for each reader. What the platform refused for an unknown
+// reason blames no one, and an app that was switched off sends no one to sign in again.
 func TestEveryProblemHasAdvice(t *testing.T) {
 	t.Parallel()
 	for _, problem := range platforms.Problems() {

@@ -14,7 +14,8 @@ type section struct {
 	fields string
 	kind   string // type of posts whose node does not contain one
 
-	optional bool // skipped if it is absent or not permitted
+	extra    string // fields that are left out if they are refused
+	optional bool   // skipped if it is absent or not permitted
 }
 
 const (
@@ -31,6 +32,14 @@ type listItem struct {
 	StatusType  text  `json:"status_type"`
 	Published   *bool `json:"is_published"`
 	PostID      text  `json:"post_id"`
+	Attachments maybe[struct {
+		Data list[struct {
+			Type   text `json:"media_type"`
+			Target maybe[struct {
+				ID text `json:"id"`
+			}] `json:"target"`
+		}] `json:"data"`
+	}] `json:"attachments"`
 
 	Caption     text `json:"caption"` // Instagram only, as are the following fields
 	Timestamp   text `json:"timestamp"`
@@ -43,9 +52,9 @@ type listItem struct {
 // postMaker converts a list item to a post. It returns false if the item is not a published post.
 type postMaker func(listItem, section) (Post, bool)
 
-// posts lists one page of sections. If the page may be too large for the platform, posts requests it
-// again with half the limit; the cursor keeps the new limit. With an error about the list, Skip is the
-// cursor of the next section.
+// posts lists one page of sections. If the page may be too large for the platform, posts requests
+// it again with half the limit; the cursor keeps the new limit. With an error about the list, Skip
+// is the cursor of the next section.
 func (g *graph) posts(
 	ctx context.Context, t Target, sections []section, cursor string, makePost postMaker,
 ) (PostsPage, error) {
@@ -60,8 +69,12 @@ func (g *graph) posts(
 	for pos.limit > 1 && !g.tooLarge.allows(s.edge, t.ExternalID, strconv.Itoa(pos.limit)) {
 		pos.limit /= 2
 	}
+	extra := s.extra != "" && g.unpermitted.allows(s.edge, t.permissions(), s.extra)
 	for {
 		q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(pos.limit)}}
+		if extra {
+			q.Set("fields", s.fields+","+s.extra)
+		}
 		if pos.after != "" {
 			q.Set("after", pos.after)
 		}
@@ -73,6 +86,9 @@ func (g *graph) posts(
 		case oversized(err) && pos.limit > 1:
 			g.tooLarge.recordRefusal(s.edge, strconv.Itoa(pos.limit), t.ExternalID)
 			pos.limit /= 2
+		case extra && !class.Repeats() && !beyondObject(err):
+			extra = false
+			g.unpermitted.recordRefusal(s.edge, s.extra, t.permissions())
 		case pos.optional() && (!class.Repeats() && !beyondObject(err)):
 			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil
 		default:

@@ -94,14 +94,17 @@ type igReading struct {
 	days []time.Time // Pacific midnights, oldest first
 }
 
-// setDays sets the days of the range, by default yesterday and today, and the days that became final.
+// setDays sets the days of the range, by default yesterday and today, and the days that became
+// final.
 func (r *igReading) setDays() error {
 	today := r.dayOf(r.cfg.Now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	if !r.req.Since.IsZero() {
 		first, end = r.req.days(r.cfg.Now(), r.dayOf)
 	}
-	r.days = slices.DeleteFunc(r.req.settledDays(r.cfg.Now(), r.dayOf), func(day time.Time) bool { return !day.Before(first) })
+	r.days = slices.DeleteFunc(r.req.settledDays(r.cfg.Now(), r.dayOf), func(day time.Time) bool {
+		return !day.Before(first)
+	})
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {
 			return invalid(r.platform, "ig_user", "the range is longer than %d days: split it", maxInstagramDays)

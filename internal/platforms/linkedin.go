@@ -48,7 +48,8 @@ func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query
 // newTokenDelay is how long LinkedIn may treat a new token like the person's previous one.
 const newTokenDelay = 5 * time.Minute
 
-// notYet makes a missing permission temporary if the token is so new that LinkedIn may not know its scopes yet.
+// notYet makes a missing permission temporary if the token is so new that LinkedIn may not know its
+// scopes yet.
 func (l *linkedIn) notYet(t Target, err error) error {
 	e, wait := asError(err), t.SignedInAt.Add(newTokenDelay).Sub(l.cfg.Now())
 	if e == nil || wait <= 0 || e.Class != ClassPermission {

@@ -68,8 +68,8 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 }
 
 // linkedInPaging says whether a list goes on. A page may be short in the middle of a list, because
-// elements are withheld after the page was cut, and paging.total is unreliable: without a `next` link,
-// only an empty page is the last one.
+// elements are withheld after the page was cut, and paging.total is unreliable: without a `next`
+// link, only an empty page is the last one.
 type linkedInPaging struct {
 	Paging maybe[struct {
 		Total count          `json:"total"`
@@ -88,7 +88,8 @@ func (p linkedInPaging) hasNext() bool {
 // post omits drafts and dark ads. Versions before 2026 report edited posts as PUBLISHED_EDITED.
 func (e linkedInPost) post() (Post, bool) {
 	id := string(e.ID)
-	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || (e.State != "" && !strings.HasPrefix(string(e.State), "PUBLISHED")) {
+	published := e.State == "" || strings.HasPrefix(string(e.State), "PUBLISHED")
+	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || !published {
 		return Post{}, false
 	}
 	p := Post{

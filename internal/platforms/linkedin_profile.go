@@ -105,8 +105,9 @@ func (r *liReading) mayReadAnalytics() bool {
 	return r.unpermitted.allows("member_analytics", r.t.permissions(), resourceAnalytics)
 }
 
-// absorbAnalytics records that a metric was refused. A 404 also means that the product was not granted.
-// If two metrics are refused and none is read, the token may not read analytics: this is remembered.
+// absorbAnalytics records that a metric was refused. A 404 also means that the product was not
+// granted. If two metrics are refused and none is read, the token may not read analytics: this is
+// remembered.
 func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
 	if class := ClassOf(err); class == ClassPermission || class == ClassNotFound {
 		r.snap.miss(m.name, ReasonPermission, err.Error())

@@ -274,8 +274,8 @@ func namesOf(snap platforms.AccountSnapshot) map[string]string {
 	return names
 }
 
-// If names are refused, the figures remain under their URNs. Each page asks once, whatever the answers
-// to other pages were, and a day later names are requested again.
+// If names are refused, the figures remain under their URNs. Each page asks once, whatever the
+// answers to other pages were, and a day later names are requested again.
 func TestLinkedInPlacesRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

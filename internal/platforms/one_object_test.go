@@ -227,7 +227,8 @@ func TestOneNodeWithoutInsights(t *testing.T) {
 	require.Equal(t, 2, withViews(c.metrics(accountOf("4"), postsOf("4_11", "4_12"))))
 }
 
-// A photo that is registered under its own ID has no video insights. This costs other accounts no call.
+// A photo that is registered under its own ID has no video insights. This costs other accounts no
+// call.
 func TestPhotoUnderItsOwnID(t *testing.T) {
 	t.Parallel()
 	b := canned(t, batched(func(id, fields string) (int, string) {
@@ -266,8 +267,8 @@ func TestNodeWithoutAField(t *testing.T) {
 	require.Equal(t, new(int64(0)), snaps["1_11"].Counts.Shares)
 }
 
-// A retired metric is found by the code, whatever the words are. It must be refused for two posts of
-// the account before it is no longer requested.
+// A retired metric is found by the code, whatever the words are. It must be refused for two posts
+// of the account before it is no longer requested.
 func TestRetiredPostMetricInOtherWords(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{"The value must be a valid insights metric", "El valor debe ser una métrica válida"} {
@@ -395,8 +396,8 @@ func TestLinkedInShortPages(t *testing.T) {
 	}
 }
 
-// A list that may be too large is requested in halves, whatever the code and the words are. A section
-// that still fails does not hide the next one.
+// A list that may be too large is requested in halves, whatever the code and the words are. A
+// section that still fails does not hide the next one.
 func TestListThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -419,8 +420,8 @@ func TestListThatIsTooLarge(t *testing.T) {
 	require.Equal(t, "video_reels:50:", page.Skip)
 }
 
-// Meta changes the figures of a day for two days after its end. The days that became final since the
-// last time are requested once more.
+// Meta changes the figures of a day for two days after its end. The days that became final since
+// the last time are requested once more.
 func TestFinalDaysAreRequestedAgain(t *testing.T) {
 	t.Parallel()
 	viewDays := func(p domain.Platform, since time.Time) (days []string, calls int) {
@@ -479,4 +480,29 @@ func TestNewLinkedInToken(t *testing.T) {
 	slow = true
 	b.advance(time.Minute)
 	requireClass(t, platforms.ClassPermission, client.accountErr(tgt))
+}
+
+// A post of one photo names the photo, which is what publishing it returned. If the page may not read
+// this, its posts are listed nevertheless.
+func TestPostNamesItsPhoto(t *testing.T) {
+	t.Parallel()
+	for _, permitted := range []bool{true, false} {
+		c := canned(t, func(w http.ResponseWriter, r *http.Request) {
+			asks := strings.Contains(r.URL.Query().Get("fields"), "attachments{media_type,target{id}}")
+			switch {
+			case asks && !permitted:
+				answer(w, 400, `{"error":{"code":10,"message":"m"}}`)
+			case asks:
+				answer(w, 200, `{"data":[{"id":"1_11","status_type":"added_photos","attachments":{"data":[{"media_type":"photo","target":{"id":"811"}}]}},
+					{"id":"1_12","attachments":{"data":[{"media_type":"album","target":{"id":"900"}}]}},{"id":"1_13","attachments":[]}]}`)
+			default:
+				answer(w, 200, `{"data":[{"id":"1_11","status_type":"added_photos"},{"id":"1_12"},{"id":"1_13"}]}`)
+			}
+		}).client(t, domain.Facebook)
+		page := c.posts(accountOf("1"), "posts:50:")
+		require.Len(t, page.Posts, 3)
+		same := map[bool]string{true: "811", false: ""}[permitted]
+		require.Equal(t, platforms.Post{ID: "1_11", Type: platforms.TypePhoto, SameAs: same}, page.Posts[0])
+		require.Empty(t, page.Posts[1].SameAs+page.Posts[2].SameAs)
+	}
 }

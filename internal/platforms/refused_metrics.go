@@ -13,8 +13,8 @@ const RefusedFor = 24 * time.Hour
 // singleFor is how long a refusal for one post waits for a second post that confirms it.
 const singleFor = RefusedFor
 
-// negativeCache remembers refused metrics, so that a known refusal costs no call. What one account's
-// answers show is remembered for that account alone.
+// negativeCache remembers refused metrics, so that a known refusal costs no call. What one
+// account's answers show is remembered for that account alone.
 type negativeCache struct {
 	ttl time.Duration
 	now func() time.Time

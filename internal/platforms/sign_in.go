@@ -138,14 +138,15 @@ type Consent struct {
 	targets []granularScope // Facebook: the pages and accounts for which scopes were granted
 }
 
-// NotOffered is a page or profile that cannot be chosen. The JSON names are those of the sealed copy.
+// NotOffered is a page or profile that cannot be chosen. The JSON names are those of the sealed
+// copy.
 type NotOffered struct {
 	Name   string `json:"name"`   // as the platform names it; if it does not, its ID or URN
 	Reason string `json:"reason"` // for people: what is missing, and what to do
 }
 
-// endsSignIn reports whether an error of one call of a sign-in ends the whole. A definite refusal of a
-// list or a name does not: what the platform shows is offered, and what is missing is named.
+// endsSignIn reports whether an error of one call of a sign-in ends the whole. A definite refusal
+// of a list or a name does not: what the platform shows is offered, and what is missing is named.
 func endsSignIn(err error) bool {
 	class := ClassOf(err)
 	return err != nil && (class.Repeats() || class == ClassReconnect || class == ClassBlocked || IsCanceled(err))

@@ -157,10 +157,12 @@ type managedPage struct {
 	}] `json:"instagram_business_account"`
 }
 
-// listPages adds the pages that the platform lists for the person. If it refuses the list, the pages
-// that were granted may still be found by their IDs.
+// listPages adds the pages that the platform lists for the person. If it refuses the list, the
+// pages that were granted may still be found by their IDs.
 func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
-	err := f.eachPage(ctx, t, "me/accounts", c, func(p managedPage) { c.Offered = append(c.Offered, p.offered(c.Offered)...) })
+	err := f.eachPage(ctx, t, "me/accounts", c, func(p managedPage) {
+		c.Offered = append(c.Offered, p.offered(c.Offered)...)
+	})
 	if err != nil && !endsSignIn(err) {
 		c.NotOffered = append(c.NotOffered, NotOffered{"Pages that Facebook does not list", "Facebook refused to list " +
 			"your pages. Start again, and leave everything selected there."})
@@ -169,7 +171,7 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return err
 }
 
-func (c *Consent) pageFields() url.Values {
+func (c Consent) pageFields() url.Values {
 	fields := "id,name,username,access_token,tasks,picture{url}"
 	if slices.Contains(c.Granted, scopeInstagram) {
 		fields += ",instagram_business_account{id,username,name,profile_picture_url}"
@@ -179,7 +181,9 @@ func (c *Consent) pageFields() url.Values {
 
 // eachPage requests a list that is too large for the platform again with half the limit. A list
 // that is shorter than the limit is not necessarily the last one.
-func (f facebookSignIn) eachPage(ctx context.Context, t Target, path string, c *Consent, found func(managedPage)) error {
+func (f facebookSignIn) eachPage(
+	ctx context.Context, t Target, path string, c *Consent, found func(managedPage),
+) error {
 	const first = 100
 	query := c.pageFields()
 	limit, after := first, ""
@@ -246,7 +250,7 @@ func (f facebookSignIn) findGranted(ctx context.Context, t Target, c *Consent) e
 }
 
 // missing returns the IDs for which scopes were granted and that are not offered.
-func (c *Consent) missing(p domain.Platform) (ids []string) {
+func (c Consent) missing(p domain.Platform) (ids []string) {
 	for _, granular := range c.targets {
 		if strings.HasPrefix(string(granular.Scope), "instagram_") != (p == domain.Instagram) ||
 			p == domain.Facebook && !strings.HasPrefix(string(granular.Scope), "pages_") && granular.Scope != scopeInsights {

@@ -341,8 +341,8 @@ func TestSignInIncompleteAnswer(t *testing.T) {
 	}
 }
 
-// The list of pages can lack pages of a business portfolio that the person granted. They are requested
-// by their IDs, then looked for in the businesses. What stays missing is named.
+// The list of pages can lack pages of a business portfolio that the person granted. They are
+// requested by their IDs, then looked for in the businesses. What stays missing is named.
 func TestGrantedPagesThatAreNotListed(t *testing.T) {
 	t.Parallel()
 	page := func(id string) string {

@@ -40,8 +40,8 @@ func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (fi
 	return first, end
 }
 
-// edge returns the key under which the refusals of metrics are remembered. A metric that was refused
-// for the past may exist for the present.
+// edge returns the key under which the refusals of metrics are remembered. A metric that was
+// refused for the past may exist for the present.
 func (r AccountRequest) edge(name string) string {
 	if r.Backfill {
 		return name + "_history"
@@ -195,8 +195,8 @@ func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
 	}
 }
 
-// maxUnanswered is the number of posts that may fail one after another before anything was answered:
-// then the account or the platform fails, not the posts.
+// maxUnanswered is the number of posts that may fail one after another before anything was
+// answered: then the account or the platform fails, not the posts.
 const maxUnanswered = 3
 
 // inParts reads posts with calls for up to most posts. An error about an object fails only that
@@ -234,8 +234,8 @@ type row struct {
 	failed   int
 }
 
-// add returns an error about the account if no post was answered and too many failed. An answer that
-// says that a post does not exist or has no figures is an answer.
+// add returns an error about the account if no post was answered and too many failed. An answer
+// that says that a post does not exist or has no figures is an answer.
 func (r *row) add(snaps ...PostSnapshot) error {
 	var last *Error
 	for _, s := range snaps {
@@ -264,9 +264,9 @@ type reading struct {
 	refusals int                   // number of parts that were refused
 }
 
-// run reads the parts in order. A part that is refused does not affect the others. If nothing at all
-// was read, it returns the error of the first part. It stops early if the quota is used up, because
-// further calls would be refused.
+// run reads the parts in order. A part that is refused does not affect the others. If nothing at
+// all was read, it returns the error of the first part. It stops early if the quota is used up,
+// because further calls would be refused.
 func (r *reading) run(ctx context.Context, parts ...func(context.Context) error) error {
 	for _, part := range parts {
 		if r.throttled() {

@@ -149,7 +149,7 @@ func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
 	n := s.counters(c, p)
 	out := object{"id": id}
 	for _, field := range splitFields(c.query.Get("fields")) {
-		name, _, _ := strings.Cut(strings.SplitN(field, "(", 2)[0], ".")
+		name, _, _ := strings.Cut(strings.SplitN(strings.SplitN(field, "(", 2)[0], "{", 2)[0], ".")
 		value, fail := s.postField(c, p, n, name, field, isVideo)
 		if strings.HasSuffix(name, "insights") {
 			if none := s.withoutInsights(c, p, id, name); none != nil {
@@ -210,6 +210,11 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 			return "added_video", nil
 		}
 		return "added_photos", nil
+	case !isVideo && name == "attachments":
+		if p.PhotoID == "" {
+			return nil, nil
+		}
+		return object{"data": []object{{"media_type": "photo", "target": object{"id": p.PhotoID}}}}, nil
 	case !isVideo && name == "is_published":
 		return true, nil
 	case !isVideo && name == "shares":
