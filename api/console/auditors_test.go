@@ -133,10 +133,23 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=user:jonas+user:alice").says(http.StatusOK, "Enter user: only once.")
 	b.get("/console/history?q=dashboard:"+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="dashboard:`+adam)
 	// A search without an effective filter is an error and does not list everything.
-	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
+	for _, wrong := range []string{"actor:", ":", "dashboard:Nowhere"} {
 		s.asked = nil
 		b.get("/console/history?q="+wrong).says(http.StatusOK, `class="fault"`, `value="`+wrong+`"`).lacks("Change 8")
 		require.NotContains(t, strings.Join(s.asked, " "), "/history")
+	}
+	// A quoted phrase is text, also with colons; an unknown key is text, too, and the page says so.
+	for text, name := range map[string]string{
+		`"Nina Park" "actor: Bob"`: "Nina Park actor: Bob", `Café:Mitte`: "Café:Mitte", `"user:x y:z"`: "user:x y:z", `https://x`: "https://x", `Mitte:`: "Mitte:",
+		`colour:"dark red" x`: "colour:dark red x",
+	} {
+		s.asked = nil
+		page := b.get("/console/history?q=" + url.QueryEscape(text))
+		page.says(http.StatusOK).lacks(`class="fault"`)
+		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&q="+url.QueryEscape(name))
+		if text[0] == 'c' {
+			page.says(http.StatusOK, "“colour:” is not a key, so it is searched as part of a name.")
+		}
 	}
 	s.asked = nil
 	b.get("/console/history?at=2026-09-30&at_time=14:30&q=Nina+Park+actor:Alice").says(http.StatusOK, `value="14:30"`)
@@ -470,7 +483,7 @@ func TestAClientsHistory(t *testing.T) {
 		`<input type="hidden" name="from" value="2026-09-01">`, `href="`+client+`?from=2026-09-01&amp;to=2026-09-07">Newest, unfiltered`)
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor=Alice&limit=40&to=2026-10-01T00%3A00%3A00Z")
 	b.get(client + "?q=dashboard:" + catering).leadsTo("/console/history?q=dashboard%3A" + catering)
-	b.get(client+"?q=colour:red").says(http.StatusOK, "<h1>History of Harbour Bakery</h1>", `class="fault"`)
+	b.get(client+"?q=actor:").says(http.StatusOK, "<h1>History of Harbour Bakery</h1>", `class="fault"`)
 	s.refuse("GET /api/projects/dashboard/"+bakery+"/history", http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard.")
 	b.get(client).says(http.StatusOK, "board has been opened or changed yet")
 	s.signedIn("auditor").get(client).says(http.StatusForbidden, "does not have access to this page")

@@ -23,6 +23,7 @@ type historyView struct {
 	At     string // the instant as a query parameter
 	Moment moment
 	Faults formFaults
+	Hint   string // how a part of the search was read; "": as a reader expects
 
 	Record  *change // nil: nothing matches
 	Prev    string
@@ -98,7 +99,8 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	given := v.r.URL.Query()
 	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), momentOf(v, "at", "At (UTC)")
 	at := shown.Moment.Ends
-	asked, fault := parseSearch(shown.Q)
+	asked, hint, fault := parseSearch(shown.Q)
+	shown.Hint = hint
 	switch {
 	case shown.Client.ID == "":
 	case asked.dashboard != "": // another board

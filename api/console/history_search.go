@@ -20,36 +20,39 @@ type search struct {
 	since                  string
 }
 
-// searchWord matches one word of a search. A value with spaces is quoted.
-var searchWord = regexp.MustCompile(`([A-Za-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
+// searchWord matches one word or quoted phrase of a search. A value with spaces is quoted.
+var searchWord = regexp.MustCompile(`"([^"]*)"|([A-Za-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
-// parseSearch parses a search. Words without a key are part of a name. Fault describes a syntax
-// error; it is "" if the search is valid.
-func parseSearch(text string) (s search, fault string) {
+// parseSearch parses a search. Words without a key and quoted phrases are part of a name, and so is
+// a word with an unknown key, as hint says. Fault describes a syntax error; it is "" if the search
+// is valid.
+func parseSearch(text string) (s search, hint, fault string) {
 	keys := map[string]*string{
 		"actor": &s.actor, "user": &s.user, "dashboard": &s.dashboard, "action": &s.action, "since": &s.since,
 	}
 	if strings.Count(text, `"`)%2 != 0 {
-		return s, "A quotation mark is not closed. Add the closing quotation mark, or remove the opening one."
+		return s, "", "A quotation mark is not closed. Add the closing quotation mark, or remove the opening one."
 	}
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
-		key, value := strings.ToLower(found[1]), found[2]+found[3]
+		phrase, key, value := found[1], strings.ToLower(found[2]), found[3]+found[4]
+		bare, endsWithColon := strings.CutSuffix(strings.ToLower(found[5]), ":")
 		switch {
+		case phrase != "":
+			words = append(words, phrase)
+		case found[0] == `""`, endsWithColon && (bare == "" || keys[bare] != nil):
+			return s, "", fmt.Sprintf("“%s” is not a valid search. "+
+				"Enter part of a name, or a value directly after a key and its colon.", found[0])
 		case key == "":
-			word := strings.Trim(found[0], `"`)
-			if word == "" || strings.HasSuffix(word, ":") {
-				return s, fmt.Sprintf("“%s” is not a valid search. "+
-					"Enter part of a name, or a value directly after a key and its colon.", found[0])
-			}
-			words = append(words, word)
+			words = append(words, found[5])
 		case keys[key] == nil:
-			return s, fmt.Sprintf("“%s” is not a valid search. "+
-				"Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
+			hint = fmt.Sprintf("“%s:” is not a key, so it is searched as part of a name. "+
+				"The keys are actor:, user:, dashboard:, action: and since:.", found[2])
+			words = append(words, strings.ReplaceAll(found[0], `"`, ""))
 		case value == "":
-			return s, fmt.Sprintf("Enter a value after %s:.", key)
+			return s, "", fmt.Sprintf("Enter a value after %s:.", key)
 		case *keys[key] != "":
-			return s, fmt.Sprintf("Enter %s: only once.", key)
+			return s, "", fmt.Sprintf("Enter %s: only once.", key)
 		default:
 			*keys[key] = value
 		}
@@ -64,7 +67,7 @@ func parseSearch(text string) (s search, fault string) {
 	case "unreadable_record_skipped":
 		s.action = "parked_skipped"
 	}
-	return s, ""
+	return s, hint, ""
 }
 
 var searchWords = map[string]fieldWords{
