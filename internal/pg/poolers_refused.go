@@ -93,15 +93,20 @@ func session(ctx context.Context, q Querier) (pid uint32, err error) {
 }
 
 // checkEncoding refuses a database in which lengths, comparisons and upper case of texts that are
-// not ASCII would be wrong.
+// not ASCII would be wrong, and a server without ICU, by which names are searched and sorted.
 func checkEncoding(ctx context.Context, conn *pgx.Conn) error {
 	var encoding, database string
-	err := conn.QueryRow(ctx, `select current_setting('server_encoding'), current_database()`).Scan(&encoding, &database)
-	if err != nil {
+	var icu bool
+	err := conn.QueryRow(ctx, `select current_setting('server_encoding'), current_database(),
+		exists (select from pg_collation where collname = 'und-x-icu')`).Scan(&encoding, &database, &icu)
+	switch {
+	case err != nil:
 		return fmt.Errorf("read encoding of the database: %w", err)
-	}
-	if encoding == "UTF8" {
+	case encoding == "UTF8" && icu:
 		return nil
+	case encoding == "UTF8":
+		return fmt.Errorf("the server of database %s was built without ICU, or its collation und-x-icu was dropped: "+
+			"use a PostgreSQL built with ICU, as packaged by default", database)
 	}
 	return fmt.Errorf("database %s is encoded in %s, which cannot store all texts: create another one with "+
 		"\"create database NAME template template0 encoding 'UTF8' locale 'C.UTF-8'\", and set LEDGERBOARD_DATABASE_URL to it. "+
