@@ -101,9 +101,11 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 
 // SetTimeZone sets the time zone of the caller's agency or of one of its clients; "" removes it.
 // Errors: those of AddClient, and not found.
-func (d LocalDirectory) SetTimeZone(ctx context.Context, c Caller, id, zone string) (domain.DirectoryAccount, error) {
+func (d LocalDirectory) SetTimeZone(
+	ctx context.Context, c Caller, id, zone string,
+) (account domain.DirectoryAccount, err error) {
 	if !d.Local {
-		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
+		return account, ErrDirectoryElsewhere
 	}
 	var bad domain.FieldErrors
 	checkTimeZone(&bad, zone)
