@@ -82,6 +82,7 @@ func TestConsole(t *testing.T) {
 		{"two clients are linked by keyboard", linkTwoClients},
 		{"a client is removed while it looks", removeWhoLooks},
 		{"pictures, and a month that prints", printAMonth},
+		{"figures are watched in seven tabs", watchFigures},
 		{"an account is connected", connectFromTheConsole},
 		{"the link that the demo prints", followThePrintedLink},
 		{"a flaw in a frontend tries the cookie", func(p *program, browser *browserPage) { tryTheCookie(p, browser, frontend) }},
