@@ -65,9 +65,10 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
-	if err := checkFree(ctx, c.Addr); err != nil {
+	if c.front, err = openFront(ctx, c.Addr, c.AdminAddr); err != nil {
 		return err
 	}
+	defer c.front.close()
 	p, err := c.open(ctx, logger)
 	if err != nil {
 		return err

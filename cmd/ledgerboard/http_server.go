@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,25 +29,6 @@ func newServer(handler http.Handler) *http.Server {
 	}
 }
 
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (is another ledgerboard running? Choose another address with --addr)",
-			addr, err)
-	}
-	return listener, nil
-}
-
-// checkFree returns an error if the process cannot listen on an address, before the slow part of
-// startup. It closes the listener, so that connections are refused until the service can respond.
-func checkFree(ctx context.Context, addr string) error {
-	listener, err := listen(ctx, addr)
-	if err != nil {
-		return err
-	}
-	return listener.Close()
-}
-
 // baseURL returns the URL of the service for a browser on this machine.
 func baseURL(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
@@ -64,9 +44,7 @@ func baseURL(addr net.Addr) string {
 // startServing serves HTTP requests. Without the role api, it serves only the health and metrics
 // endpoints. The returned function waits for a moment while /readyz reports that the process is
 // stopping, closes the streams, closes the port and waits for running requests.
-func (p *process) startServing(
-	group *errgroup.Group, ctx context.Context, listener net.Listener,
-) (stop func(), err error) {
+func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop func(), err error) {
 	health, endStreams := p.Health(), func() {}
 	handler := health.Handler(p.metrics())
 	if p.has(roleAPI) {
@@ -86,20 +64,13 @@ func (p *process) startServing(
 		}
 	}
 	if p.AdminAddr != "" {
-		if err := p.serveAdmin(group, ctx, health); err != nil {
-			endStreams()
-			return nil, err
-		}
+		p.serveAdmin(group, ctx, health)
 		handler = withoutAdmin(handler)
 	}
-	server := newServer(handler)
-	p.stop.run(group, "HTTP server", func() error {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve HTTP: %w", err)
-		}
-		return nil
-	})
-	p.logger.Info("listening", "address", listener.Addr().String())
+	server := p.front.main.server
+	p.front.main.handle(handler)
+	p.stop.run(group, "HTTP server", p.front.main.run)
+	p.logger.Info("listening", "address", p.front.main.Addr().String())
 	return func() {
 		requestsCtx, cancel := p.stop.requestContext(ctx)
 		defer cancel()
@@ -131,11 +102,7 @@ func withoutAdmin(next http.Handler) http.Handler {
 }
 
 // serveAdmin starts the admin listener, which keeps serving while the process is stopping.
-func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health api.Health) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
-	if err != nil {
-		return fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: listen on %s: %w", p.AdminAddr, err)
-	}
+func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health api.Health) {
 	mux := http.NewServeMux()
 	mux.Handle("/", health.Handler(p.metrics()))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -143,16 +110,13 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health 
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := newServer(mux)
+	admin := p.front.admin
+	admin.handle(mux)
 	p.stop.run(group, "admin listener", func() error {
-		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve %s: %w", p.AdminAddr, err)
-		}
-		return nil
+		defer context.AfterFunc(ctx, func() { _ = admin.server.Close() })()
+		return admin.run()
 	})
-	p.logger.Info("listening for probes and metrics", "address", listener.Addr().String())
-	return nil
+	p.logger.Info("listening for probes and metrics", "address", admin.Addr().String())
 }
 
 // firstAgency returns nil if there is a main application, or no secret that all processes share.

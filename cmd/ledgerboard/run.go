@@ -61,6 +61,9 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		Streams: s.has(roleAPI), Roles: s.Roles, Fetches: s.has(roleFetcher), Connect: s.connectConfig(),
 	}
 	config.Registerer = p.registry
+	if s.front != nil {
+		config.Waits = s.front.waitFor
+	}
 	if !s.has(roleAPI) {
 		config.ReadConns = 8 // enough without requests
 	}
@@ -101,18 +104,21 @@ func (p *process) Close() error {
 // is folded. Ready, if not nil, is called once all read models are live; if it returns an error,
 // the process stops.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
-	listener, err := listen(ctx, addr)
-	if err != nil {
-		return err
+	if p.front == nil {
+		var err error
+		if p.front, err = openFront(ctx, addr, p.AdminAddr); err != nil {
+			return err
+		}
 	}
-	defer listener.Close()
+	defer p.front.close()
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, work := errgroup.WithContext(work)
 	p.startFolding(group, work)
 	stopServing := func() {}
-	if err = p.startCheckpoints(group, work); err == nil {
-		stopServing, err = p.startServing(group, work, listener)
+	err := p.startCheckpoints(group, work)
+	if err == nil {
+		stopServing, err = p.startServing(group, work)
 	}
 	if err != nil {
 		p.stop.start()
@@ -128,7 +134,7 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 			return nil
 		}
 		if ready != nil {
-			if err := ready(fetching, baseURL(listener.Addr())); err != nil && fetching.Err() == nil {
+			if err := ready(fetching, baseURL(p.front.main.Addr())); err != nil && fetching.Err() == nil {
 				return err
 			}
 		}
@@ -188,10 +194,13 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
-	if err := checkFree(ctx, c.Addr); err != nil {
+	logger := c.logger(s)
+	if c.front, err = openFront(ctx, c.Addr, c.AdminAddr); err != nil {
 		return err
 	}
-	p, err := c.open(ctx, c.logger(s))
+	defer c.front.close()
+	logger.Info("starting", "version", thisBuild().Version, "address", c.front.main.Addr().String())
+	p, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ type settings struct {
 	// and that this process serves these pictures.
 	withPictures bool
 
+	// front listens while the process starts; nil: the process listens when it is open.
+	front *front
+
 	// StopWithin limits the duration of a shutdown; stop_grace_period in compose.yaml must be
 	// longer than the default. Only tests set it.
 	StopWithin time.Duration `kong:"-"`

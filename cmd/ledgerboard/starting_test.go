@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+// A process that waits for a lock answers probes and names the session that holds the lock.
+func TestStartSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	s := eraseSettings(newStorage(t))
+	other, err := pgx.Connect(t.Context(), s.DatabaseURL+"&application_name=another%20program")
+	require.NoError(t, err)
+	defer other.Close(context.Background())
+	_, err = other.Exec(t.Context(), "select pg_advisory_lock(hashtext('ledgerboard migrate'))")
+	require.NoError(t, err)
+
+	s.front, err = openFront(t.Context(), "127.0.0.1:0", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer s.front.close()
+	main, admin := baseURL(s.front.main.Addr()), baseURL(s.front.admin.Addr())
+	get := func(url string) (int, string, api.HealthBody) {
+		r, err := http.Get(url) //nolint:noctx // in a test
+		require.NoError(t, err)
+		defer r.Body.Close()
+		var raw bytes.Buffer
+		_, err = raw.ReadFrom(r.Body)
+		require.NoError(t, err)
+		var body api.HealthBody
+		_ = json.Unmarshal(raw.Bytes(), &body) // not every response is one
+		return r.StatusCode, raw.String(), body
+	}
+	var log bytes.Buffer
+	type opened struct {
+		p   *process
+		err error
+	}
+	done := make(chan opened)
+	go func() {
+		p, err := s.open(t.Context(), slog.New(slog.NewTextHandler(&log, nil)))
+		done <- opened{p, err}
+	}()
+	for _, base := range []string{main, admin} {
+		status, _, _ := get(base + "/healthz")
+		require.Equal(t, http.StatusOK, status)
+		require.Eventually(t, func() bool {
+			status, _, body := get(base + "/readyz")
+			require.Equal(t, http.StatusServiceUnavailable, status)
+			require.Equal(t, "not_ready", body.Status)
+			return strings.Contains(body.Checks[0].Reason, `session "ledgerboard migrate" waits for a lock held by process`) &&
+				strings.Contains(body.Checks[0].Reason, "another program")
+		}, patience, 10*time.Millisecond)
+	}
+	status, text, _ := get(main + "/api/me")
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Contains(t, text, `"code":"unavailable"`)
+
+	_, err = other.Exec(t.Context(), "select pg_advisory_unlock_all()")
+	require.NoError(t, err)
+	result := <-done
+	require.NoError(t, result.err)
+	require.Contains(t, log.String(), "waiting for a lock")
+	ctx, stop := context.WithCancel(t.Context())
+	require.NoError(t, result.p.run(ctx, "", func(context.Context, string) error {
+		defer stop()
+		status, text, _ := get(main + "/readyz")
+		require.Equal(t, http.StatusOK, status, text)
+		return nil
+	}))
+	require.NoError(t, result.p.Close())
+}
