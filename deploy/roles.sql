@@ -1,8 +1,9 @@
 -- Creates groups of database users with the minimum privileges for each process role. Run this script after each
 -- `ledgerboard migrate`, that is, at installation and after each upgrade. Run it as the owner of the database, who must
--- be allowed to create roles:
+-- be allowed to create roles. PGHOST, PGDATABASE, PGUSER and PGPASSFILE, or PGSERVICE, name the database: a URL with a
+-- password would be visible to other users of the machine.
 --
---   psql -v ON_ERROR_STOP=1 --single-transaction -f deploy/roles.sql "$LEDGERBOARD_DATABASE_URL"
+--   psql -v ON_ERROR_STOP=1 --single-transaction -f deploy/roles.sql
 --
 -- Then create a user for each process, in the groups of its roles:
 --

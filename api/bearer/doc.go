@@ -7,11 +7,11 @@
 //   - A token has exactly one interpretation: names are case-sensitive, duplicate members and other
 //     ambiguities are refused.
 //   - Errors say what to do, but not which check of the signature failed.
-//   - If keys cannot be reloaded from a URL, the last ones stay in use: a withdrawn key is
-//     accepted until the next successful load.
+//   - If keys cannot be reloaded, the last ones stay in use: a withdrawn key is accepted until the
+//     next successful load.
 //   - A key that is not usable does not affect the other keys of its set.
 //
-// It may import only api, domain and internal/jwks of this module.
+// It may import only api, domain, internal/jwks and internal/secret of this module.
 //
 // # Non-obvious
 //

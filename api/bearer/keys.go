@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/jwks"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately,
@@ -39,9 +39,9 @@ const (
 
 // tokenKeys verify tokens: a secret, or public keys from a file or URL.
 type tokenKeys struct {
-	algorithms []string // the algorithms of the keys
-	fixed      []verifyKey
-	url        func() (keyfunc.Keyfunc, error) // nil if the keys are fixed
+	algorithms []string                        // the algorithms of the keys
+	local      func() ([]verifyKey, error)     // the keys of a secret or file
+	url        func() (keyfunc.Keyfunc, error) // nil if the keys are local
 
 	mu      sync.Mutex // held during the lookup of an unknown kid
 	unknown *rate.Limiter
@@ -57,8 +57,10 @@ type verifyKey struct {
 
 func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 	if c.Secret != "" {
-		hs256 := jwt.SigningMethodHS256.Alg()
-		return &tokenKeys{algorithms: []string{hs256}, fixed: []verifyKey{{"", hs256, []byte(c.Secret)}}}, nil
+		k := &tokenKeys{logger: c.Logger, algorithms: []string{jwt.SigningMethodHS256.Alg()}}
+		k.local = secret.Cached(c.Secret, secretKey)
+		_, err := k.local()
+		return k, err
 	}
 	k := &tokenKeys{logger: c.Logger, algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}}
 	if strings.HasPrefix(c.Keys, "https://") || strings.HasPrefix(c.Keys, "http://") {
@@ -66,14 +68,18 @@ func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 		k.url = sync.OnceValues(func() (keyfunc.Keyfunc, error) { return openURL(ctx, c) })
 		return k, nil
 	}
-	raw, err := os.ReadFile(c.Keys)
-	if err == nil {
-		k.fixed, err = parseKeys(raw)
-	}
-	if err != nil {
+	k.local = secret.Cached("file:"+strings.TrimPrefix(c.Keys, "file:"), parseKeys)
+	if _, err := k.local(); err != nil {
 		return nil, fmt.Errorf("JWT keys: %w", err)
 	}
 	return k, nil
+}
+
+func secretKey(text string) ([]verifyKey, error) {
+	if len(text) < minSecretBytes {
+		return nil, fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(text), minSecretBytes)
+	}
+	return []verifyKey{{"", jwt.SigningMethodHS256.Alg(), []byte(text)}}, nil
 }
 
 // openURL loads a JWKS, and reloads it in the background until ctx is done.
@@ -105,7 +111,11 @@ func keyClient() *http.Client {
 
 func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, error) {
 	if k.url == nil {
-		return matching(k.fixed, kid, algorithm)
+		keys, err := k.local()
+		if err != nil {
+			k.logger.WarnContext(ctx, "cannot read the token verification keys again; the last ones stay in use", "error", err)
+		}
+		return matching(keys, kid, algorithm)
 	}
 	set, err := k.loaded(ctx, kid, algorithm)
 	if err == nil {
@@ -155,7 +165,8 @@ func matching(keys []verifyKey, kid, algorithm string) (any, error) {
 	return set, nil
 }
 
-func parseKeys(raw []byte) (keys []verifyKey, err error) {
+func parseKeys(text string) (keys []verifyKey, err error) {
+	raw := []byte(text)
 	if json.Valid(raw) {
 		var document jwkset.JWKSMarshal
 		if err := json.Unmarshal(jwks.Understood(raw, checkKey), &document); err != nil {

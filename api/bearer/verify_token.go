@@ -26,8 +26,8 @@ const (
 
 // Config configures [New]. Exactly one of Secret and Keys is set.
 type Config struct {
-	Secret   string // HS256, at least 32 bytes
-	Keys     string // RS256 and ES256: a PEM or JWKS file, or the http(s) URL of a JWKS
+	Secret   string // HS256, at least 32 bytes; or file:PATH, which is read again every minute
+	Keys     string // RS256 and ES256: a PEM or JWKS file, read again every minute, or the http(s) URL of a JWKS
 	Issuer   string // required value of `iss`
 	Audience string // required member of `aud`
 
@@ -39,12 +39,6 @@ func (c Config) validate() error {
 	var errs []error
 	if (c.Secret == "") == (c.Keys == "") {
 		errs = append(errs, errors.New("JWT: set either the secret (HS256) or the keys (RS256, ES256), and not both"))
-	}
-	if c.Secret != "" && len(c.Secret) < minSecretBytes {
-		errs = append(
-			errs,
-			fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes),
-		)
 	}
 	if c.Issuer == "" {
 		errs = append(errs, errors.New("JWT: set the issuer that tokens must contain in iss"))
@@ -61,7 +55,7 @@ type JWT struct {
 	keys   *tokenKeys
 }
 
-// New validates the configuration and reads keys from a file once. Keys from a URL are loaded for
+// New validates the configuration and reads keys from a file. Keys from a URL are loaded for
 // the first token, so that a slow identity provider does not delay startup. After that, they are
 // reloaded in the background until ctx is done.
 func New(ctx context.Context, c Config) (*JWT, error) {

@@ -412,3 +412,47 @@ func FuzzVerify(f *testing.F) {
 		require.Equal(t, domain.CodeUnauthenticated, domain.CodeOf(err))
 	})
 }
+
+// A secret or keys that are replaced in their file are used within a minute, without a restart.
+func TestKeysInFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	keys := []*ecdsa.PrivateKey{ecKey(t), ecKey(t)}
+	secrets := []string{secret, "another " + secret}
+	dir := t.TempDir()
+	write := func(n int) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "keys"), pemOf(t, keys[n].Public()), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(secrets[n]+"\n"), 0o600))
+	}
+	var tokens [2][2]string
+	for n := range 2 {
+		var err error
+		tokens[0][n], err = jwt.NewWithClaims(jwt.SigningMethodES256, goodClaims()).SignedString(keys[n])
+		require.NoError(t, err)
+		tokens[1][n], err = jwt.NewWithClaims(jwt.SigningMethodHS256, goodClaims()).SignedString([]byte(secrets[n]))
+		require.NoError(t, err)
+	}
+	write(0)
+	synctest.Test(t, func(t *testing.T) {
+		verifiers := []*bearer.JWT{
+			byKeys(t, filepath.Join(dir, "keys"), io.Discard),
+			newJWT(t, func(c *bearer.Config) { c.Secret = "file:" + filepath.Join(dir, "secret") }),
+		}
+		expect := func(valid int) {
+			t.Helper()
+			for i, verifier := range verifiers {
+				for n := range 2 {
+					_, err := verifier.Verify(t.Context(), tokens[i][n])
+					require.Equal(t, n == valid, err == nil, "%v", err)
+				}
+			}
+		}
+		expect(0)
+		write(1)
+		time.Sleep(time.Minute)
+		expect(1)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("short"), 0o600))
+		require.NoError(t, os.Remove(filepath.Join(dir, "keys")))
+		time.Sleep(time.Minute)
+		expect(1) // the last ones stay in use
+	})
+}

@@ -42,26 +42,35 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 }
 
 func (p *process) newSigner() (*proof.Signer, string, error) {
-	key, public, err := proof.ParseKey(p.CheckpointKey)
-	if err != nil {
-		return nil, "", err
-	}
 	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
 		return nil, "", fmt.Errorf("create data directory: %w", err)
 	}
-	if err := p.keepPublicKey(public); err != nil {
+	if _, _, err := p.signingKey(); err != nil {
 		return nil, "", err
 	}
-	// These include the keys of earlier signers in this directory: a signer with a new key
-	// continues from their checkpoints.
-	known, err := p.checkpointKeys()
+	_, public, err := proof.ParseKey(p.CheckpointKey)
 	if err != nil {
 		return nil, "", err
 	}
 	return proof.NewSigner(proof.SignerConfig{
-		Source: p.Log, Append: p.Log.Append, Key: key, Verifiers: known,
+		Source: p.Log, Append: p.Log.Append, Renew: p.signingKey,
 		Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
+}
+
+// signingKey reads the key, which may change while the process runs, and keeps its public key.
+func (p *process) signingKey() (note.Signer, note.Verifiers, error) {
+	key, public, err := proof.ParseKey(p.CheckpointKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.keepPublicKey(public); err != nil {
+		return nil, nil, err
+	}
+	// These include the keys of earlier signers in this directory: a signer with a new key
+	// continues from their checkpoints.
+	known, err := p.checkpointKeys()
+	return key, known, err
 }
 
 // checkpointKeys returns the configured keys and those in the data directory, or nil if there are

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -85,9 +86,10 @@ func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	a := newAudited(t, 3)
 	s := a.settings(t, roleSigner)
 	s.storage, s.CheckpointEvery = a.storage(), time.Hour // in the same data directory
-	var err error
-	s.CheckpointKey, _, err = proof.GenerateKey()
+	first, _, err := proof.GenerateKey()
 	require.NoError(t, err)
+	file := newFile(t, "checkpoint-key", first+"\n")
+	s.CheckpointKey = "file:" + file
 	p, err := s.open(t.Context(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
@@ -103,4 +105,20 @@ func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	report, err := a.verify(t, verifyCommand{All: true})
 	require.NoError(t, err)
 	require.Equal(t, 2, report.Checkpoints)
+
+	// A key that is replaced in its file signs the next checkpoint, without a restart.
+	private, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(private+"\n"), 0o600))
+	change = a.change(t, auditedAgencies[1])
+	change.Envelope.Time = time.Now().UTC().Truncate(time.Microsecond)
+	require.NoError(t, a.log.Append(t.Context(), change))
+	before := signer.Key.KeyHash()
+	_, signed, err = signer.Sign(t.Context())
+	require.NoError(t, err)
+	require.True(t, signed)
+	require.NotEqual(t, before, signer.Key.KeyHash())
+	report, err = a.verify(t, verifyCommand{All: true})
+	require.NoError(t, err)
+	require.Equal(t, 3, report.Checkpoints)
 }

@@ -15,13 +15,12 @@ import (
 
 // composeLeavesOut maps settings that deploy/.env cannot set to the reason.
 var composeLeavesOut = map[string]string{
-	"LEDGERBOARD_KAFKA_CA":            ownBroker,
-	"LEDGERBOARD_KAFKA_CERT":          ownBroker,
-	"LEDGERBOARD_KAFKA_KEY":           ownBroker,
-	"LEDGERBOARD_KAFKA_PASSWORD_FILE": "the broker reads the password at its start",
-	"LEDGERBOARD_TOPIC_PREFIX":        "the broker of compose.yaml has one installation",
-	"LEDGERBOARD_PLATFORMS_URL":       "simulated",
-	"LEDGERBOARD_URL":                 "only for auditor commands, which request a service",
+	"LEDGERBOARD_KAFKA_CA":      ownBroker,
+	"LEDGERBOARD_KAFKA_CERT":    ownBroker,
+	"LEDGERBOARD_KAFKA_KEY":     ownBroker,
+	"LEDGERBOARD_TOPIC_PREFIX":  "the broker of compose.yaml has one installation",
+	"LEDGERBOARD_PLATFORMS_URL": "simulated",
+	"LEDGERBOARD_URL":           "only for auditor commands, which request a service",
 }
 
 // ownBroker is the reason for the TLS settings.

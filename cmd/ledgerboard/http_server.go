@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
@@ -121,11 +122,11 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context, health 
 
 // firstAgency returns nil if there is a main application, or no secret that all processes share.
 func (p *process) firstAgency() *signin.FirstAgency {
-	secret := cmp.Or(p.SecretsKey, p.JWTSecret)
-	if p.Directory != directoryLocal || secret == "" {
+	shared, err := secret.Read(cmp.Or(p.SecretsKey, p.JWTSecret))
+	if p.Directory != directoryLocal || shared == "" || err != nil { // settings were validated
 		return nil
 	}
-	return p.FirstAgency([]byte(secret))
+	return p.FirstAgency([]byte(shared))
 }
 
 func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {

@@ -101,7 +101,7 @@ func (i *importRun) check() (err error) {
 		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}
 	}
 	if i.seals() {
-		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
+		if i.keys, err = vault.OpenKeyring(i.SecretsKey, nil); err != nil {
 			err = fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens of --member-auth: %w", err)
 			return usageError{err}
 		}

@@ -32,7 +32,7 @@ type importRun struct {
 	importCommand
 
 	zone     *time.Location
-	keys     vault.Keys // empty in a dry run
+	keys     vault.Keyring // nil in a dry run
 	out      streams
 	now      time.Time
 	registry *domain.Registry

@@ -19,6 +19,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 type cli struct {
@@ -135,7 +136,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // newParser returns the parser of the command line. Flags of type hexid contain ids of agencies,
-// dashboards and users.
+// dashboards and users; flags of type secret contain a secret that is read once.
 func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 	hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
 		var text string
@@ -149,8 +150,18 @@ func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 		target.SetString(id)
 		return nil
 	})
+	secrets := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
+		var setting string
+		if err := c.Scan.PopValueInto("secret", &setting); err != nil {
+			return err
+		}
+		text, err := secret.Read(setting)
+		target.SetString(text)
+		return err
+	})
 	return kong.New(c, append(options,
-		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)), kong.NamedMapper("hexid", hexID))...)
+		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)),
+		kong.NamedMapper("hexid", hexID), kong.NamedMapper("secret", secrets))...)
 }
 
 // demoDefault returns the default of a flag in a demo (demo and serve --mock), or nil if the flag

@@ -72,7 +72,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		return nil, err
 	}
 	if s.has(roleFetcher) || s.usesTokens() {
-		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
+		if config.SecretsKeys, err = vault.OpenKeyring(s.SecretsKey, logger); err != nil {
 			return nil, usageError{err}
 		}
 		if config.Platforms, err = s.fetchConfig(); err != nil {

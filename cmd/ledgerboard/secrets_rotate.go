@@ -16,8 +16,9 @@ type secretsCommand struct {
 
 // rotateCommand re-encrypts all stored secrets with the first key. A rotation has these steps:
 //
-//  1. Append the new key to LEDGERBOARD_SECRETS_KEY in every process, and restart the processes.
-//  2. Move the new key to the front in every process, and restart the processes.
+//  1. Append the new key to LEDGERBOARD_SECRETS_KEY in every process. If the setting is a file,
+//     wait a minute; otherwise, restart the processes. The same applies to step 2.
+//  2. Move the new key to the front in every process.
 //  3. Run this command until no secrets remain under other keys.
 //  4. Remove the old key.
 //
@@ -30,7 +31,7 @@ type rotateCommand struct {
 }
 
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
-	keys, err := vault.ParseKeys(c.SecretsKey)
+	keys, err := vault.OpenKeyring(c.SecretsKey, c.logger(s))
 	if err := errors.Join(append(c.validate(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
@@ -50,7 +51,7 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
 	} else {
 		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
-			done.Resealed, keys[0].ID(), done.Remaining)
+			done.Resealed, keys.Current()[0].ID(), done.Remaining)
 		for _, ref := range done.Unreadable {
 			fmt.Fprintf(s.Out, "  no key decrypts %s\n", ref)
 		}

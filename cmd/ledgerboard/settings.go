@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -52,7 +52,6 @@ type storage struct {
 	kafkaTLS
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
 	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"SASL password."`
-	KafkaPassIn string `env:"LEDGERBOARD_KAFKA_PASSWORD_FILE" name:"kafka-password-file" placeholder:"FILE" help:"File with the SASL password. It is read for each connection, so that the password can be changed without a restart."`
 	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, if a user is set."`
 	TopicPrefix string `env:"LEDGERBOARD_TOPIC_PREFIX" placeholder:"NAME-" help:"Prefix of the names of topics and consumer groups, if several installations use the same Kafka."`
 	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL connection URL. Default: a server started by this process."`
@@ -187,7 +186,7 @@ func (s settings) validate(addr string) error {
 			"or %s if a main application sends them", directoryLocal, directoryMainApp)
 	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", checkPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.usesTokens() {
-		_, err := vault.ParseKeys(s.SecretsKey)
+		_, err := vault.OpenKeyring(s.SecretsKey, nil)
 		wrong.add(wrapError("LEDGERBOARD_SECRETS_KEY", err))
 	}
 	_, err = api.OpenWithdrawnSubjects(s.Withdrawn, nil)
@@ -213,12 +212,12 @@ func (s storage) validate() (wrong faults) {
 		wrong.unlessf(err == nil && host != "" && port != "",
 			"LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
-	wrong.unlessf(s.KafkaUser == "" || (s.KafkaPass == "") != (s.KafkaPassIn == ""),
-		"LEDGERBOARD_KAFKA_USER is set: set either LEDGERBOARD_KAFKA_PASSWORD or LEDGERBOARD_KAFKA_PASSWORD_FILE")
-	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass+s.KafkaPassIn == "",
+	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "",
+		"LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
+	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "",
 		"LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
 	_, err := s.kafkaPassword()
-	wrong.add(wrapError("LEDGERBOARD_KAFKA_PASSWORD_FILE", err))
+	wrong.add(wrapError("LEDGERBOARD_KAFKA_PASSWORD", err))
 	wrong.unlessf(topicPrefixForm.MatchString(s.TopicPrefix),
 		"LEDGERBOARD_TOPIC_PREFIX is %q; use up to 200 letters, digits, '.', '_' and '-'", s.TopicPrefix)
 	if s.DatabaseURL != "" {
@@ -279,18 +278,8 @@ func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	return config
 }
 
-// kafkaPassword reads the password file again: the password may have been changed.
-func (s storage) kafkaPassword() (string, error) {
-	if s.KafkaPassIn == "" {
-		return s.KafkaPass, nil
-	}
-	raw, err := os.ReadFile(s.KafkaPassIn)
-	password := strings.TrimRight(string(raw), "\r\n")
-	if err == nil && password == "" {
-		err = fmt.Errorf("%s is empty", s.KafkaPassIn)
-	}
-	return password, err
-}
+// kafkaPassword reads the password again: it may have been changed in its file.
+func (s storage) kafkaPassword() (string, error) { return secret.Read(s.KafkaPass) }
 
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api/mount"
@@ -21,7 +23,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // Help shows no secret; wrong arguments and settings are all reported at once, before anything is
@@ -304,7 +308,7 @@ func TestKafkaTLSIsReadForEachConnection(t *testing.T) {
 // The password of the brokers may be in a file, which is read for each connection.
 func TestKafkaPasswordIsReadForEachConnection(t *testing.T) {
 	file := newFile(t, "password", "first\n")
-	sasl := parsed(t, "migrate", "--kafka-user=writer", "--kafka-password-file", file).Migrate.backends(nil).SASL
+	sasl := parsed(t, "migrate", "--kafka-user=writer", "--kafka-password=file:"+file).Migrate.backends(nil).SASL
 	for _, want := range []string{"first", "second"} {
 		require.NoError(t, os.WriteFile(file, []byte(want+"\n"), 0o600))
 		got, err := sasl.Password()
@@ -347,10 +351,10 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-key", pair.KeyFile)
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_KEY is set, but LEDGERBOARD_KAFKA_CERT is not")
-	for _, wrong := range []string{"", "--kafka-password=p --kafka-password-file=/dev/null"} {
+	for _, wrong := range []string{"", "--kafka-password="} {
 		storage := parsed(t, append([]string{"migrate", "--kafka-user=u"}, strings.Fields(wrong)...)...).Migrate.storage
 		faults := storage.validate()
-		require.ErrorContains(t, faults.err(), "set either LEDGERBOARD_KAFKA_PASSWORD or LEDGERBOARD_KAFKA_PASSWORD_FILE")
+		require.ErrorContains(t, faults.err(), "LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
 	}
 	for prefix, valid := range map[string]bool{"": true, "agency-1.boards_": true, "agency/": false, "ä": false, strings.Repeat("x", 201): false} {
 		faults := parsed(t, "migrate", "--topic-prefix="+prefix).Migrate.validate()
@@ -378,6 +382,54 @@ func TestDemoLeadsToItsSimulator(t *testing.T) {
 	}
 }
 
+// Each setting that is marked as a secret may be in a file, and a line break at its end is cut.
+func TestSecretsInFiles(t *testing.T) {
+	t.Parallel()
+	private, _, err := proof.GenerateKey()
+	require.NoError(t, err)
+	readAgain := map[string]string{
+		"kafka-password": "geheim", "jwt-secret": strings.Repeat("s", 32), "secrets-key": strings.Repeat("ab", vault.KeySize), "checkpoint-key": private,
+	}
+	var c cli
+	parser, err := newParser(&c)
+	require.NoError(t, err)
+	serve := slices.IndexFunc(parser.Model.Children, func(n *kong.Node) bool { return n.Name == "serve" })
+	found := 0
+	for _, f := range parser.Model.Children[serve].Flags {
+		if f.PlaceHolder != "SECRET" {
+			continue
+		}
+		found++
+		value, again := readAgain[f.Name]
+		if !again {
+			value = "geheim"
+		}
+		for _, setting := range []string{value + "\n", "file:" + newFile(t, "secret", value+"\r\n")} {
+			s := parsed(t, "serve", "--"+f.Name+"="+setting, "--directory=local", "--managed-subscriptions=a").Serve.settings
+			if !again {
+				require.Contains(t, fmt.Sprintf("%#v", s), `"geheim"`, f.Name)
+				continue
+			}
+			if s.KafkaPass != "" {
+				s.KafkaUser = "u"
+			}
+			if s.JWTSecret == "" {
+				s.JWTSecret = readAgain["jwt-secret"]
+			}
+			if s.SecretsKey == "" {
+				s.SecretsKey = readAgain["secrets-key"]
+			}
+			require.NoError(t, s.validate("127.0.0.1:0"), f.Name)
+		}
+		_, err := parse(t, "serve", "--"+f.Name+"=file:/absent/file")
+		if again {
+			err = parsed(t, "serve", "--"+f.Name+"=file:/absent/file", "--directory=local", "--managed-subscriptions=a").Serve.validate("127.0.0.1:0")
+		}
+		require.ErrorContains(t, err, "read the file of a secret", f.Name)
+	}
+	require.Equal(t, 9, found)
+}
+
 var update = flag.Bool("update", false, "write docs/settings.md")
 
 // docs/settings.md lists the settings of `ledgerboard serve` as the program knows them.
@@ -388,6 +440,9 @@ func TestSettingsDocument(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names.\n\n" +
+		"A setting with a secret (also `LEDGERBOARD_DATABASE_URL`) may be `file:PATH` instead. The Kafka password and the files of the database, including those that its URL names, " +
+		"are read for each new connection, the checkpoint key for each signature, and JWT secret, JWT keys and `LEDGERBOARD_SECRETS_KEY` once a minute; " +
+		"all others at startup.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")
 	for _, command := range parser.Model.Children {

@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 type tokenCommand struct {
@@ -68,11 +69,15 @@ func (c tokenCommand) judgeUser() error {
 }
 
 func (t tokens) sign(user, account string, roles []string, expires time.Time) (string, error) {
+	key, err := secret.Read(t.JWTSecret)
+	if err != nil {
+		return "", wrapError("LEDGERBOARD_JWT_SECRET", err)
+	}
 	claims := jwt.MapClaims{
 		"sub": user, "account_id": account, "role": roles,
 		"iss": t.JWTIssuer, "aud": t.JWTAudience, "iat": time.Now().Unix(), "exp": expires.Unix(),
 	}
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(t.JWTSecret))
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(key))
 	return token, wrapError("sign token", err)
 }
 

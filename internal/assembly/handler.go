@@ -96,7 +96,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		}
 	}
 	// Without keys, this process cannot decrypt pictures.
-	if keys := s.settings.SecretsKeys; len(keys) > 0 {
+	if keys := s.settings.SecretsKeys; keys != nil {
 		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
 	}
 	return api.Handler(deps)

@@ -304,9 +304,9 @@ type Settings struct {
 	// [eventlog.ErrNoTopic].
 	Existing bool
 
-	DatabaseURL string     // "": an embedded server
-	ReadConns   int32      // maximum number of connections for reading the tables; 0: 24
-	SecretsKeys vault.Keys // keys that encrypt tokens
+	DatabaseURL string        // "": an embedded server
+	ReadConns   int32         // maximum number of connections for reading the tables; 0: 24
+	SecretsKeys vault.Keyring // keys that encrypt tokens; nil: none
 	// NoSubscriptions is true if accounts are read and connected without a subscription.
 	NoSubscriptions bool
 
@@ -335,4 +335,6 @@ type Embedded interface {
 
 // ParseSecretsKeys parses keys in the format of LEDGERBOARD_SECRETS_KEY, for main applications,
 // which cannot import the vault.
-func ParseSecretsKeys(text string) (vault.Keys, error) { return vault.ParseKeys(text) }
+func ParseSecretsKeys(setting string) (vault.Keyring, error) {
+	return vault.OpenKeyring(setting, slog.Default())
+}

@@ -110,7 +110,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.KeptPool, err = s.Vault(ctx); err != nil {
 		return err
 	}
-	if len(s.settings.SecretsKeys) > 0 {
+	if s.settings.SecretsKeys != nil {
 		if _, err := s.Secrets(ctx); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 const (
@@ -210,9 +211,13 @@ func GenerateKey() (private, public string, err error) {
 	return private, public, nil
 }
 
-// ParseKey parses a private key in the format of golang.org/x/mod/sumdb/note and returns its public
-// key too. Its error never contains the key.
-func ParseKey(private string) (signer note.Signer, public string, err error) {
+// ParseKey parses a private key in the format of golang.org/x/mod/sumdb/note, or file:PATH, and
+// returns its public key too. Its error never contains the key.
+func ParseKey(setting string) (signer note.Signer, public string, err error) {
+	private, err := secret.Read(setting)
+	if err != nil {
+		return nil, "", err
+	}
 	malformed := errors.New("invalid checkpoint key: the format is PRIVATE+KEY+<name>+<hash>+<base64>")
 	signer, err = note.NewSigner(private)
 	if err != nil {

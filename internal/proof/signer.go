@@ -29,6 +29,8 @@ type SignerConfig struct {
 	Now       func() time.Time
 	Every     time.Duration // interval between checkpoints, even if nothing is new
 	Logger    *slog.Logger
+	// Renew, if set, returns the current Key and Verifiers, before each signature.
+	Renew func() (note.Signer, note.Verifiers, error)
 	// Observe, if set, is called at the end of each turn of [Signer.Run], for metrics.
 	Observe func(SigningResult)
 }
@@ -96,6 +98,11 @@ func (s *Signer) turn(ctx context.Context) {
 func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.Renew != nil {
+		if s.Key, s.Verifiers, err = s.Renew(); err != nil {
+			return Checkpoint{}, false, fmt.Errorf("read the checkpoint key: %w", err)
+		}
+	}
 	if err := s.catchUp(ctx); err != nil {
 		s.log = nil // the next turn reads everything again
 		return Checkpoint{}, false, err

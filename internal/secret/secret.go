@@ -32,8 +32,8 @@ func Read(setting string) (string, error) {
 }
 
 // Cached returns a function that returns what parse makes of a setting's secret, and reads a file
-// again after a minute. If a file cannot be read or parsed, the function returns the last value
-// together with the error: the caller reports the error and continues. It may be called
+// again at most once a minute. If a file cannot be read or parsed again, one call returns the last
+// value together with the error: the caller reports the error and continues. It may be called
 // concurrently.
 func Cached[T any](setting string, parse func(secret string) (T, error)) func() (T, error) {
 	var mu sync.Mutex
@@ -46,14 +46,16 @@ func Cached[T any](setting string, parse func(secret string) (T, error)) func() 
 			return value, nil
 		}
 		text, err := Read(setting)
-		if err != nil {
-			return value, err
+		var fresh T
+		if err == nil {
+			fresh, err = parse(text)
 		}
-		fresh, err := parse(text)
-		if err != nil {
-			return value, err
+		if err == nil {
+			value = fresh
 		}
-		value, read = fresh, time.Now()
-		return value, nil
+		if err == nil || !read.IsZero() {
+			read = time.Now()
+		}
+		return value, err
 	}
 }

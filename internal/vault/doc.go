@@ -22,9 +22,10 @@
 //
 //   - The ID of a key is a digest of the key, so two configurations cannot use one ID for different
 //     keys.
-//   - To rotate keys: (1) append the new key to the list everywhere and restart, (2) move it to the
-//     front everywhere and restart, (3) run Rotate until nothing remains, (4) remove the old key.
-//     If the new key came first in step 1, a restarted process would seal secrets that other
+//   - To rotate keys: (1) append the new key to the list everywhere, (2) move it to the
+//     front everywhere, (3) run Rotate until nothing remains, (4) remove the old key. A process uses
+//     a list in a file within a minute; otherwise, restart it.
+//     If the new key came first in step 1, a process would seal secrets that other
 //     processes cannot open yet.
 //   - Rotate does not change updated_at, which is the time at which the secret was obtained.
 //   - Whoever decides by a stored secret replaces or deletes only that: Swap and PutOver compare it,

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -17,6 +19,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // sealVersion is the first byte of a sealed secret. The nonce and the ciphertext with its tag
@@ -82,6 +85,34 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // Keys are the keys of a process: the first key seals, every key opens. They print, log and marshal
 // as their IDs.
 type Keys []Key
+
+// Current implements [Keyring] for keys that do not change.
+func (k Keys) Current() Keys { return k }
+
+// Keyring contains the keys of a process, which may change while it runs. A caller uses the keys of
+// one call for one row.
+type Keyring interface{ Current() Keys }
+
+// OpenKeyring returns the keys of a setting: keys as for [ParseKeys], or file:PATH, which is read
+// again at most once a minute. If it cannot be read again, the last keys stay in use.
+func OpenKeyring(setting string, logger *slog.Logger) (Keyring, error) {
+	r := rereadKeys{secret.Cached(setting, ParseKeys), cmp.Or(logger, slog.Default())}
+	_, err := r.read()
+	return r, err
+}
+
+type rereadKeys struct {
+	read   func() (Keys, error)
+	logger *slog.Logger
+}
+
+func (r rereadKeys) Current() Keys {
+	keys, err := r.read()
+	if err != nil {
+		r.logger.Warn("cannot read LEDGERBOARD_SECRETS_KEY again; the last keys stay in use", "error", err)
+	}
+	return keys
+}
 
 // ParseKeys parses keys of [KeySize] bytes in base64 or hexadecimal, separated by commas or spaces.
 // Errors identify a key by its position and do not contain it.
@@ -163,11 +194,11 @@ type Rotation struct {
 // other work, and may be interrupted and repeated.
 func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	var rotation Rotation
-	after := ""
+	after, keys := "", s.keys.Current()
 	for {
 		rows, err := pg.List(ctx, s.pool, "read secrets under older keys", pgx.RowToStructByName[sealedRow], `
 			select ref, key_id, sealed from secrets
-			where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
+			where key_id <> $1 and ref > $2 order by ref limit $3`, keys[0].id, after, rotateBatch)
 		if err != nil {
 			return rotation, err
 		}
@@ -175,22 +206,22 @@ func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 			break
 		}
 		after = rows[len(rows)-1].Ref
-		if err := s.reseal(ctx, rows, &rotation); err != nil {
+		if err := s.reseal(ctx, keys, rows, &rotation); err != nil {
 			return rotation, err
 		}
 	}
-	row := s.pool.QueryRow(ctx, `select count(*) from secrets where key_id <> $1`, s.keys[0].id)
+	row := s.pool.QueryRow(ctx, `select count(*) from secrets where key_id <> $1`, keys[0].id)
 	if err := row.Scan(&rotation.Remaining); err != nil {
 		return rotation, fmt.Errorf("count secrets under older keys: %w", err)
 	}
 	return rotation, nil
 }
 
-func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotation) error {
+func (s *Secrets) reseal(ctx context.Context, keys Keys, rows []sealedRow, rotation *Rotation) error {
 	var refs []string
 	var before, after [][]byte
 	for _, row := range rows {
-		secret, err := s.keys.open(row)
+		secret, err := keys.open(row)
 		if err != nil {
 			if len(rotation.Unreadable) < maxNamed {
 				rotation.Unreadable = append(rotation.Unreadable, row.Ref)
@@ -198,7 +229,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotati
 			continue
 		}
 		refs, before = append(refs, row.Ref), append(before, row.Sealed)
-		after = append(after, s.keys[0].seal(row.Ref, secret))
+		after = append(after, keys[0].seal(row.Ref, secret))
 	}
 	// Only update rows that have not changed since they were read: a secret stored in the meantime
 	// is newer. Lock them in order, so that two concurrent rotations do not deadlock.
@@ -210,7 +241,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotati
 		)
 		update secrets set key_id = $1, sealed = fresh.after
 		from fresh join locked on locked.ref = fresh.ref
-		where secrets.ref = fresh.ref and secrets.sealed = fresh.before`, s.keys[0].id, refs, before, after)
+		where secrets.ref = fresh.ref and secrets.sealed = fresh.before`, keys[0].id, refs, before, after)
 	if err != nil {
 		return fmt.Errorf("store resealed secrets: %w", err)
 	}
@@ -228,11 +259,11 @@ func (s *Secrets) Check(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("check the keys of stored secrets: %w", err)
-	case !slices.Contains(s.keys.ids(), newest):
+	case !slices.Contains(s.keys.Current().ids(), newest):
 		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with "+
 			"key %s, and the configured keys are %s. Add that key. If it is lost, delete the secrets that it sealed "+
 			"(delete from kept.secrets where key_id = '%s') and connect the affected accounts again",
-			newest, strings.Join(s.keys.ids(), ", "), newest)
+			newest, strings.Join(s.keys.Current().ids(), ", "), newest)
 	}
 	return nil
 }

@@ -24,15 +24,15 @@ var ErrNoPicture = domain.NewError(domain.CodeNotFound, "This post has no pictur
 // Pictures stores small copies of posts' pictures, sealed, separately for each agency.
 type Pictures struct {
 	pool *pgxpool.Pool
-	keys Keys
+	keys Keyring
 }
 
 // NewPictures returns a store that uses a pool opened with [Open] or [OpenFetching].
-func NewPictures(pool *pgxpool.Pool, keys Keys) *Pictures { return &Pictures{pool, keys} }
+func NewPictures(pool *pgxpool.Pool, keys Keyring) *Pictures { return &Pictures{pool, keys} }
 
 // KeyIDs returns the IDs of the keys that open pictures: a picture with another key counts as
 // missing.
-func (p *Pictures) KeyIDs() []string { return p.keys.ids() }
+func (p *Pictures) KeyIDs() []string { return p.keys.Current().ids() }
 
 // Begin records that a picture is about to be downloaded. It returns false if the picture exists,
 // another process is downloading it, or all attempts failed.
@@ -45,7 +45,7 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 		where (k.sealed is null or k.key_id <> all(@keys)) and k.next_at <= @now`,
 		pgx.NamedArgs{
 			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID,
-			"now": now, "again": now.Add(pictureRetry), "most": pictureTries, "keys": p.keys.ids(),
+			"now": now, "again": now.Add(pictureRetry), "most": pictureTries, "keys": p.keys.Current().ids(),
 		})
 	return tag.RowsAffected() > 0, pg.Wrap("begin a picture", err)
 }
@@ -53,10 +53,11 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 // Keep stores the downloaded picture of a post. If the post was erased in the meantime, its record
 // is gone and nothing is stored.
 func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte) error {
+	key := p.keys.Current()[0]
 	return pg.Exec(ctx, p.pool, "store picture", `
 		update pictures set key_id = $4, sealed = $5 where parent_account = $1 and social_account_id = $2 and external_id = $3`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID,
-		p.keys[0].id, p.keys[0].seal(pictureRef(post), picture))
+		key.id, key.seal(pictureRef(post), picture))
 }
 
 // GiveUp records that a picture cannot be downloaded, which prevents further attempts.
@@ -75,7 +76,7 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 	if err != nil {
 		return nil, pg.Wrap("read picture", orNone(err, ErrNoPicture))
 	}
-	picture, err := p.keys.open(row)
+	picture, err := p.keys.Current().open(row)
 	if err != nil { // the key is missing or the row was changed
 		return nil, ErrNoPicture
 	}

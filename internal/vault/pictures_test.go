@@ -19,7 +19,7 @@ type picturesWith struct{ *vault.Pictures }
 
 func newPictures(t *testing.T, pool *pgxpool.Pool, keys ...vault.Key) picturesWith {
 	t.Helper()
-	return picturesWith{vault.NewPictures(pool, keys)}
+	return picturesWith{vault.NewPictures(pool, vault.Keys(keys))}
 }
 
 func (p picturesWith) begins(t *testing.T, post domain.PostRef, at time.Time) bool {

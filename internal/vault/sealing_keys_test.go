@@ -7,8 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -129,5 +133,29 @@ func FuzzParseKeys(f *testing.F) {
 		reread, err := vault.ParseKeys(strings.Join(fields, ","))
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(keys), fmt.Sprint(reread))
+	})
+}
+
+// A key that is added to a file is used without a restart; a broken file changes nothing.
+func TestKeyringFollowsItsFile(t *testing.T) {
+	t.Parallel()
+	one, two := strings.Repeat("11", vault.KeySize), strings.Repeat("22", vault.KeySize)
+	path := filepath.Join(t.TempDir(), "keys")
+	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
+	write(one + "\n")
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		ring, err := vault.OpenKeyring("file:"+path, slog.New(slog.NewTextHandler(&log, nil)))
+		require.NoError(t, err)
+		require.Len(t, ring.Current(), 1)
+		write(two + "," + one + "\n")
+		require.Len(t, ring.Current(), 1)
+		time.Sleep(time.Minute)
+		require.Len(t, ring.Current(), 2)
+		write("broken " + one)
+		time.Sleep(time.Minute)
+		require.Len(t, ring.Current(), 2)
+		require.Contains(t, log.String(), "cannot read LEDGERBOARD_SECRETS_KEY again")
+		require.NotContains(t, log.String(), "1111")
 	})
 }

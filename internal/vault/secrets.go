@@ -45,15 +45,15 @@ var (
 // Secrets stores sealed secrets, each under a ref that events may contain.
 type Secrets struct {
 	pool *pgxpool.Pool
-	keys Keys
+	keys Keyring
 }
 
 // NewSecrets returns a store that uses a pool opened with [Open].
-func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
-	if err := keys.validate(); err != nil {
+func NewSecrets(pool *pgxpool.Pool, keys Keyring) (*Secrets, error) {
+	if err := keys.Current().validate(); err != nil {
 		return nil, fmt.Errorf("check secret keys: %w", err)
 	}
-	return &Secrets{pool, append(Keys(nil), keys...)}, nil
+	return &Secrets{pool, keys}, nil
 }
 
 // Put stores a secret under ref, replacing an existing one. Errors: [ErrEmptySecret],
@@ -76,8 +76,9 @@ const (
 )
 
 func (s *Secrets) values(ref string, secret []byte, times domain.SecretTimes) []any {
+	key := s.keys.Current()[0]
 	return []any{
-		ref, s.keys[0].id, s.keys[0].seal(ref, secret), times.Taken, nullIfZero(times.Expires),
+		ref, key.id, key.seal(ref, secret), times.Taken, nullIfZero(times.Expires),
 		nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted),
 	}
 }
@@ -124,7 +125,7 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	if err != nil {
 		return nil, pg.Wrap(fmt.Sprintf("get secret %q", ref), orNone(err, ErrNoSecret))
 	}
-	secret, err := s.keys.open(row)
+	secret, err := s.keys.Current().open(row)
 	return secret, pg.Wrap(fmt.Sprintf("get secret %q", ref), err)
 }
 
@@ -137,7 +138,7 @@ func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte
 	}
 	secrets := make(map[string][]byte, len(found))
 	for _, row := range found {
-		if secret, err := s.keys.open(row); err == nil {
+		if secret, err := s.keys.Current().open(row); err == nil {
 			secrets[row.Ref] = secret
 		}
 	}

@@ -18,7 +18,7 @@ import (
 
 func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...vault.Key) *vault.Secrets {
 	t.Helper()
-	secrets, err := vault.NewSecrets(pool, keys)
+	secrets, err := vault.NewSecrets(pool, vault.Keys(keys))
 	require.NoError(t, err)
 	return secrets
 }
@@ -181,7 +181,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	for name, keys := range map[string]vault.Keys{"none": nil, "empty": {vault.Key{}}, "twice": {key(t, 1), key(t, 1)}} {
-		_, err := vault.NewSecrets(nil, keys)
+		_, err := vault.NewSecrets(nil, vault.Keys(keys))
 		require.Error(t, err, name)
 	}
 }

@@ -116,9 +116,10 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 		if err := s.stillStored(ctx, tx, ref, old); err != nil {
 			return err
 		}
+		key := s.keys.Current()[0]
 		_, err := tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
 			renewable_until = $6, data_access_until = $7, granted = $8 where ref = $1`,
-			ref, s.keys[0].id, s.keys[0].seal(ref, secret), nullIfZero(times.Taken), nullIfZero(times.Expires),
+			ref, key.id, key.seal(ref, secret), nullIfZero(times.Taken), nullIfZero(times.Expires),
 			nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 		return err
 	})
@@ -136,7 +137,7 @@ func (s *Secrets) stillStored(ctx context.Context, tx pgx.Tx, ref string, old []
 	if err != nil {
 		return fmt.Errorf("read the stored secret: %w", err)
 	}
-	opened, err := s.keys.open(stored)
+	opened, err := s.keys.Current().open(stored)
 	if err != nil {
 		return fmt.Errorf("open the stored secret: %w", err)
 	}

@@ -83,7 +83,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: "api/bearer", Forbid: []string{"internal", "commands", "readmodels", "api/console", "api/mount"}, Direct: true,
-			Allow:   []string{"internal/jwks"},
+			Allow:   []string{"internal/jwks", "internal/secret"},
 			Because: "a token is judged by its keys and claims alone",
 		},
 		{
