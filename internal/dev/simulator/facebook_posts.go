@@ -166,6 +166,14 @@ func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
 	return out, nil
 }
 
+// postOfVideo is the post that a video names; nil: none, or not yet.
+func (c *request) postOfVideo(p Post) any {
+	if _, late := c.fault(LateIdentity, p.ID); late || p.VideoID == "" {
+		return nil
+	}
+	return strings.TrimPrefix(p.ID, c.acc.ID+"_")
+}
+
 //nolint:cyclop // one case per field
 func (s *Server) postField(c *request, p Post, n PostCounters, name, field string, isVideo bool) (any, *reply) {
 	failed := func(r reply) (any, *reply) { return nil, &r }
@@ -196,10 +204,7 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 	case isVideo && name == "description", !isVideo && name == "message":
 		return p.Text, nil
 	case isVideo && name == "post_id":
-		if _, late := c.fault(LateIdentity, p.ID); late || p.VideoID == "" {
-			return nil, nil
-		}
-		return strings.TrimPrefix(p.ID, c.acc.ID+"_"), nil
+		return c.postOfVideo(p), nil
 	case isVideo && name == "video_insights":
 		if c.traps.NoVideoField {
 			return bad()

@@ -89,11 +89,13 @@ var graphWords = map[FaultKind][]struct {
 	UnknownCode: {{400, 36103, 0, "(#36103) This request is on hold."}, {400, 9004, 2207052, "(#9004) The content is being prepared."}},
 	BadObject: {
 		{500, 2, 0, "An unexpected error has occurred. Please retry your request later."},
-		{500, 1, 0, "An unknown error occurred"}, {500, 1, 99, "An unknown error occurred"},
+		{500, 1, 0, "An unknown error occurred"},
+		{500, 1, 99, "An unknown error occurred"},
 	},
 	TooLarge: {
 		{500, 1, 0, "Please reduce the amount of data you're asking for, then retry your request"},
-		{500, 1, 99, "An unknown error occurred"}, {500, 2, 1504018, "Service temporarily unavailable"},
+		{500, 1, 99, "An unknown error occurred"},
+		{500, 2, 1504018, "Service temporarily unavailable"},
 	},
 }
 
@@ -209,7 +211,7 @@ func refusable(p domain.Platform, kind domain.AccountType) []string {
 // Unkind draws one to three faults of an account in a time, by a seed. They are about its generated and given posts.
 func (s *Server) Unkind(seed uint64, p domain.Platform, id string, from, until time.Time) []Fault {
 	a := s.account(p, id)
-	draw := rand.New(rand.NewPCG(seed, hash(seed, "unkind", p.String(), id))) //nolint:gosec // drawn again by the seed
+	draw := rand.New(rand.NewPCG(seed, hash(seed, "unkind", p.String(), id)))
 	parts, wholes := unkindTo(p, a.kind)
 	draw.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 	posts := slices.DeleteFunc(s.Posts(p, id, until), func(post Post) bool { return post.Kind == KindStory })

@@ -91,7 +91,10 @@ func newUnkindWorld(seed uint64) *unkindWorld {
 		platform domain.Platform
 		kind     domain.AccountType
 	}{
-		{domain.Facebook, 0}, {domain.Instagram, 0}, {domain.LinkedIn, domain.LinkedInCompanyPage}, {domain.LinkedIn, domain.LinkedInProfile},
+		{domain.Facebook, 0},
+		{domain.Instagram, 0},
+		{domain.LinkedIn, domain.LinkedInCompanyPage},
+		{domain.LinkedIn, domain.LinkedInProfile},
 		{domain.TikTok, 0},
 	}
 	k := kinds[seed%uint64(len(kinds))]
@@ -419,6 +422,6 @@ func (r *unkindRun) counts() {
 func (r *unkindRun) of(social int64) *history { return r.by[r.world.accounts[social-1].ID] }
 
 func (h *history) figure(data domain.Data) {
-	raw, _ := json.Marshal(data)
+	raw, _ := json.Marshal(data) //nolint:errchkjson // it was decoded from JSON
 	h.figures = append(h.figures, data.EventType()+" "+string(raw))
 }
