@@ -1,5 +1,9 @@
+{{/* The name of every object begins with this. A Service's name begins with a letter and contains no dot; a CronJob's has at most 52 characters. */}}
 {{- define "ledgerboard.name" -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) | trunc 50 | trimSuffix "-" }}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) | replace "." "-" }}
+{{- if regexMatch "^[0-9]" $name }}{{ $name = printf "lb-%s" $name }}{{ end }}
+{{- if gt (len $name) 42 }}{{ $name = printf "%s-%s" (trunc 36 $name | trimSuffix "-") (sha256sum $name | trunc 5) }}{{ end }}
+{{- $name }}
 {{- end }}
 
 {{- define "ledgerboard.selector" -}}
@@ -9,13 +13,28 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "ledgerboard.labels" -}}
 {{ include "ledgerboard.selector" . }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "ledgerboard.tag" . | trunc 63 | trimAll "-_." | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." }}
 {{- end }}
 
+{{- define "ledgerboard.tag" -}}
+{{- regexReplaceAll "@.*" (.Values.image.tag | toString) "" | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The digest is that of the value, or part of the tag. */}}
 {{- define "ledgerboard.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- $digest := .Values.image.digest | default (regexFind "sha256:.*" (.Values.image.tag | toString)) }}
+{{- if and $digest (not (regexMatch "^sha256:[0-9a-f]{64}$" $digest)) }}{{ fail "image.digest is not sha256: and 64 hex digits" }}{{ end }}
+{{- .Values.image.repository }}:{{ include "ledgerboard.tag" . }}{{ with $digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* Labels and annotations of the pods of Jobs. */}}
+{{- define "ledgerboard.jobLabels" -}}
+{{ include "ledgerboard.labels" . }}
+{{- with .Values.jobs.podLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* An environment variable from a Secret: (list NAME reference). Empty if the reference has no name. */}}
@@ -44,6 +63,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_KAFKA_PASSWORD" $values.secrets.kafkaPassword) }}
 {{- end }}
 
+{{/* Egress of all pods: DNS, brokers and database. */}}
+{{- define "ledgerboard.egress" -}}
+{{- with .Values.networkPolicy -}}
+- ports: {{ range .dnsPorts }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+{{- end }}
+- ports: [{port: {{ .kafkaPort }}}, {port: {{ .databasePort }}}]
+{{- with .extraEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* The URL of the database, also for psql and pg_dump: (dict "root" $ "databaseURL" reference). */}}
 {{- define "ledgerboard.database" -}}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_DATABASE_URL" (.databaseURL | default .root.Values.secrets.databaseURL)) }}
@@ -62,9 +95,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- define "ledgerboard.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
+{{- with .Values.podSecurityContext }}
+{{ toYaml . }}
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
