@@ -1,5 +1,5 @@
 // Command strict decodes Kubernetes manifests from standard input into the types of the Kubernetes
-// API and refuses unknown fields. It skips manifests of the Prometheus operator.
+// API and refuses unknown fields, and names, labels and images that the API server would refuse. It skips manifests of the Prometheus operator.
 package main
 
 import (
@@ -39,9 +39,16 @@ func check(r io.Reader) (kinds []string, err error) {
 			strings.Contains(string(raw), "\napiVersion: monitoring.coreos.com/") {
 			continue
 		}
-		_, kind, err := decoder.Decode(raw, nil, nil)
+		object, kind, err := decoder.Decode(raw, nil, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%w in\n%s", err, raw)
+		}
+		faults, err := names(kind.Kind, object)
+		if err != nil {
+			return nil, err
+		}
+		if len(faults) > 0 {
+			return nil, errors.New(strings.Join(faults, "\n"))
 		}
 		kinds = append(kinds, kind.Kind)
 	}
