@@ -49,16 +49,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	for i, record := range records {
 		done[i] = DoneDraft(record, domain.ActionPersonErased, e.Now())
 	}
-	for _, batch := range [][]domain.Draft{records, figures, contents, drafts, done} {
-		if len(batch) == 0 {
-			continue
-		}
-		if err := e.Append(ctx, batch); err != nil {
-			return appended, fmt.Errorf("erase again (repeating the command is safe): %w", err)
-		}
-		appended += len(batch)
-	}
-	return appended, nil
+	return appendErasure(ctx, e.Append, records, figures, contents, drafts, done)
 }
 
 // entityState is the latest state of a directory key.

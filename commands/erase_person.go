@@ -32,26 +32,27 @@ type KeptEraser interface {
 // (GDPR). It erases nothing from `dashboards`, which holds only ids, so histories can still be
 // verified.
 type ErasePerson struct {
-	Log   Appender
-	Kept  KeptEraser
-	Order domain.ErasureOrder // stored in the records of the erasure
-	Now   func() time.Time
+	// Append appends many drafts. After an error, some of them may be in the log.
+	Append func(ctx context.Context, drafts []domain.Draft) error
+	// Folded waits until the tables contain every record about people that is in the log.
+	Folded func(ctx context.Context) error
+	// Contents returns the stored contents of the posts of the social accounts to erase.
+	Contents func(ctx context.Context, p domain.Person) ([]domain.StoredContent, error)
+	Kept     KeptEraser
+	Order    domain.ErasureOrder // stored in the records of the erasure
+	Now      func() time.Time
 }
 
 // erasureActor is the actor in records: the command line has no user.
 const erasureActor = "system:erase"
 
-// Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
-// deletes the person's data in schema kept. It then disconnects the person's pages, records the
-// erasure on `operations` by ids, erases the figures of the social accounts to erase, and appends a
-// tombstone for each of the person's records. Finally it records that the erasure is done. Erase
-// can be repeated: records that name other records are erased last, so a repetition finds
-// everything that an interrupted run left.
+// Erase ends the readings of the person's accounts and deletes the person's data in schema kept. It
+// then disconnects the person's pages, records the erasure on `operations` by ids, erases the
+// figures of the social accounts to erase, and appends a tombstone for each of the person's
+// records. Finally it records that the erasure is done. Erase can be repeated: records that name
+// other records are erased last, so a repetition finds everything that an interrupted run left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
-	if err := e.deleteTokens(ctx, p); err != nil {
-		return err
-	}
-	if err := e.awaitReadings(ctx, p.SocialAccountsToErase()); err != nil {
+	if err := e.endReadings(ctx, &p); err != nil {
 		return err
 	}
 	if err := e.deleteKept(ctx, p); err != nil {
@@ -59,18 +60,48 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	}
 	now := e.Now()
 	record := e.record(p, now)
-	if err := e.append(ctx, e.drafts(p, record, now)); err != nil {
+	if err := e.append(ctx, e.drafts(p, record, now)...); err != nil {
 		return err
 	}
-	// A renewal or reading that was running may have stored data after the first round.
+	// A renewal that was running may have stored data after the first round.
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
 	return e.append(ctx, []domain.Draft{DoneDraft(record, domain.ActionPersonErased, e.Now())})
 }
 
-// EraseContents appends a tombstone for each content. Use it for contents that were stored while
-// the person was being erased.
+// endReadings deletes the tokens of the person's connections, disconnects the social accounts to
+// erase, waits until none of them is being read, and looks again for contents: no reading adds any
+// afterwards, because accounts that the tables show as disconnected are not read.
+func (e ErasePerson) endReadings(ctx context.Context, p *domain.Person) error {
+	if err := e.deleteTokens(ctx, *p); err != nil {
+		return err
+	}
+	now := e.Now()
+	var drafts []domain.Draft
+	for _, account := range p.Connected {
+		account.Connected, account.UpdatedAt = false, stored(now)
+		drafts = append(drafts, EntityDraft(account, now))
+	}
+	if err := e.append(ctx, drafts); err != nil {
+		return err
+	}
+	if err := e.Folded(ctx); err != nil {
+		return err
+	}
+	if err := e.awaitReadings(ctx, p.SocialAccountsToErase()); err != nil {
+		return err
+	}
+	if err := e.Folded(ctx); err != nil {
+		return err
+	}
+	contents, err := e.Contents(ctx, *p)
+	p.Contents = contents
+	return err
+}
+
+// EraseContents appends a tombstone for each content. Use it for contents that the main application
+// sent while the person was being erased.
 func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredContent) error {
 	return e.append(ctx, eraseContents(stored, e.Now()))
 }
@@ -94,25 +125,41 @@ func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 // EraseRest erases the remaining data of a person whom the directory no longer holds: secrets,
 // results of readings, late figures, and social accounts that an earlier order did not name.
 func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
+	if err := e.endReadings(ctx, &p); err != nil {
+		return err
+	}
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
 	now := e.Now()
 	record := e.record(p, now)
-	drafts := append([]domain.Draft{record}, eraseFigures(p, now)...)
+	var accounts []domain.Draft
 	for _, id := range p.Named {
-		drafts = append(drafts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
+		accounts = append(accounts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
 	}
-	return e.append(ctx, append(drafts, DoneDraft(record, domain.ActionPersonErased, now)))
+	return e.append(ctx, eraseContents(p.Contents, now), []domain.Draft{record}, eraseFigures(p, now), accounts,
+		[]domain.Draft{DoneDraft(record, domain.ActionPersonErased, now)})
 }
 
-func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
-	for _, draft := range drafts {
-		if err := e.Log.Append(ctx, draft); err != nil {
-			return fmt.Errorf("erase %s (repeating the command is safe): %w", draft.Key, err)
+func (e ErasePerson) append(ctx context.Context, batches ...[]domain.Draft) error {
+	_, err := appendErasure(ctx, e.Append, batches...)
+	return err
+}
+
+// appendErasure appends batches one after the other and returns the number of appended records.
+func appendErasure(
+	ctx context.Context, appendAll func(context.Context, []domain.Draft) error, batches ...[]domain.Draft,
+) (appended int, err error) {
+	for _, batch := range batches {
+		if len(batch) == 0 {
+			continue
 		}
+		if err := appendAll(ctx, batch); err != nil {
+			return appended, fmt.Errorf("erase (repeating the command is safe): %w", err)
+		}
+		appended += len(batch)
 	}
-	return nil
+	return appended, nil
 }
 
 func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
@@ -169,21 +216,20 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 	}
 }
 
-// drafts returns the records of an erasure in order; record is the one on `operations`.
-func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time) []domain.Draft {
-	var drafts []domain.Draft
+// drafts returns the records of an erasure in batches, of which each must be in the log before the
+// next is appended; record is the one on `operations`.
+func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time) [][]domain.Draft {
+	var drafts, members, user []domain.Draft
 	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
 	for _, page := range p.Pages {
 		if page.Connected { // otherwise it was disconnected earlier, for another reason
-			page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
+			page.Connected, page.UpdatedAt = false, stored(now)
 		}
 		drafts = append(drafts, EntityDraft(page, now))
 	}
-	drafts = append(drafts, eraseContents(p.Contents, now)...) // they are found by the profiles, so erase them first
-	// After the tombstones, only this record still names the profiles, so it must come before them.
-	drafts = append(drafts, record)
-	drafts = append(drafts, eraseFigures(p, now)...)
+	first := append(drafts, eraseContents(p.Contents, now)...) // they are found by the profiles, so erase them first
+	drafts = nil
 	for _, id := range p.SocialAccountsToErase() {
 		erase(domain.KindSocialAccount, number(id))
 	}
@@ -197,10 +243,11 @@ func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time)
 		erase(domain.KindSession, id)
 	}
 	for _, id := range p.Members {
-		erase(domain.KindMember, number(id))
+		members = append(members, EraseDraft(domain.KindMember, number(id), now))
 	}
 	if p.User != "" {
-		erase(domain.KindUser, p.User)
+		user = append(user, EraseDraft(domain.KindUser, p.User, now))
 	}
-	return drafts
+	// After the tombstones, only the record still names the profiles, so it must come before them.
+	return [][]domain.Draft{first, {record}, eraseFigures(p, now), drafts, members, user}
 }

@@ -22,6 +22,9 @@ type Person struct {
 	Named    []int64         // other social accounts of the agency that the erasure order names
 	Had      []AccountOwner  // known owners of the social accounts to erase
 	Contents []StoredContent // stored post texts of the social accounts to erase
+	// Connected are the social accounts to erase that are still connected. They are disconnected
+	// before the erasure, so that no further reading of them begins.
+	Connected []DirectorySocialAccount
 }
 
 // SocialAccountsToErase returns the person's own social accounts and those that the erasure order

@@ -162,7 +162,13 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	erase := commands.ErasePerson{Log: log, Kept: kept, Order: order, Now: time.Now}
+	erase := commands.ErasePerson{
+		Append: log.AppendBulk, Kept: kept, Order: order, Now: time.Now, Contents: e.people.ContentsOf,
+		Folded: func(ctx context.Context) error {
+			return e.await(ctx, checkFolded(e.sourceEngines, "only the tokens were erased: ",
+				"Is a service with the role projector running? Repeat the command"))
+		},
+	}
 	first := erase.Erase
 	if e.erasedBefore {
 		first = erase.EraseRest
@@ -172,7 +178,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	}
 	for _, check := range []func(context.Context) (string, error){
 		e.checkErased,
-		// Readings that were running during the erasure may have been appended after it.
+		// Texts from the main application may have been appended after the erasure.
 		checkFolded(e.engines, "the erasure is in the log, ",
 			"some post texts that arrived late may remain. Is a service with the role projector running? "+
 				"Repeat the command"),
@@ -195,31 +201,14 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 // checkFolded returns a check that the tables contain all records that were in the log when the
 // check was first called.
 func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
-	type place struct {
-		projection string
-		partition  int32
-	}
-	ends := map[place]int64{}
+	behind := assembly.Behind(engines)
 	return func(ctx context.Context) (string, error) {
-		for _, engine := range engines {
-			status, err := engine.Status(ctx)
-			if err != nil {
-				return "", err
-			}
-			lag := int64(0)
-			for _, p := range status.Partitions {
-				position := place{status.Projection, p.Partition}
-				if _, known := ends[position]; !known {
-					ends[position] = p.EndOffset
-				}
-				lag += max(0, ends[position]-p.NextOffset)
-			}
-			if !status.Live() || lag > 0 {
-				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s",
-					before, status.Projection, lag, after), nil
-			}
+		projection, events, err := behind(ctx)
+		if err != nil || projection == "" {
+			return "", err
 		}
-		return "", nil
+		return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s",
+			before, projection, events, after), nil
 	}
 }
 

@@ -131,11 +131,17 @@ func TestErasePerson(t *testing.T) {
 const figuresOfAccounts = "select social_account_id from tSAccountIns union all select social_account_id from tSPosts " +
 	"union all select social_account_id from tSPostInsights"
 
-// If a collector appends something after the erasure, the same command erases it once the tables
+// If the main application sends a text during the erasure, the same command erases it once the tables
 // show it.
 func TestEraseLateData(t *testing.T) {
 	at := newStorage(t)
-	withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
+	withService(t, at, func(a *process, _ string) {
+		seedErasure(t, a)
+		profile := atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Page")
+		profile.Connected = false
+		a.appendEntities(t, profile)
+		a.until(t, 1, "select count(*) from tSAccounts where id = 700 and not connected")
+	})
 	command := eraseErna(at)
 	command.SocialAccount = nil
 	require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"connections":[70,71],"profiles":[700],
@@ -188,7 +194,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	e.log = slog.New(onWait(func(reason string) {
 		switch {
 		case strings.Contains(reason, "the tables do not show it yet"):
-			require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginListing, domain.PostTexts{Content: "Erna was late"})))
+			require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginMainApp, domain.PostTexts{Content: "Erna was late"})))
 			close(directory)
 		case strings.Contains(reason, "texts that arrived late"):
 			foldContents()

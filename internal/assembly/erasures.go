@@ -96,3 +96,34 @@ func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.
 		return ScanTopic(ctx, log, topic, each)
 	}
 }
+
+// Behind returns a check that the tables contain all records that were in the log when the check was
+// first called. The check returns the first projection that does not, and how many events it is
+// behind; "" if there is none.
+func Behind(engines []*projections.Engine) func(context.Context) (projection string, events int64, err error) {
+	type place struct {
+		projection string
+		partition  int32
+	}
+	ends := map[place]int64{}
+	return func(ctx context.Context) (string, int64, error) {
+		for _, engine := range engines {
+			status, err := engine.Status(ctx)
+			if err != nil {
+				return "", 0, err
+			}
+			lag := int64(0)
+			for _, p := range status.Partitions {
+				position := place{status.Projection, p.Partition}
+				if _, known := ends[position]; !known {
+					ends[position] = p.EndOffset
+				}
+				lag += max(0, ends[position]-p.NextOffset)
+			}
+			if !status.Live() || lag > 0 {
+				return status.Projection, lag, nil
+			}
+		}
+		return "", 0, nil
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -125,11 +126,12 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	calls, people := connect.MetaCalls{Connect: u.service.Connect}, directory.People{Pool: u.service.ReadPool}
 	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 		return commands.ErasePerson{
-			Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
+			Append: u.service.Log.AppendBulk, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
+			Folded: u.awaitPeople, Contents: people.ContentsOf,
 		}.Erase(ctx, person)
 	}
 	for {
-		done, err := calls.EraseFurther(ctx, request, u.peopleShown, people.OfMemberAlone, erase)
+		done, err := calls.EraseFurther(ctx, request, u.peopleShown(), people.OfMemberAlone, erase)
 		if err == nil && !done && !pause(ctx, pollErasures) {
 			err = fmt.Errorf("not done within %s: %w", maxErasureTime, ctx.Err())
 		}
@@ -144,18 +146,28 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 
 var peopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
-// peopleShown reports whether the tables contain everything about people that is in the log.
-func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
-	for _, engine := range u.service.engines {
-		if !slices.Contains(peopleProjections, engine.Name()) {
-			continue
+// peopleShown returns a check that the tables contain everything about people that was in the log when
+// the check was first called.
+func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
+	behind := Behind(slices.DeleteFunc(slices.Clone(u.service.engines), func(engine *projections.Engine) bool {
+		return !slices.Contains(peopleProjections, engine.Name())
+	}))
+	return func(ctx context.Context) (bool, error) {
+		projection, _, err := behind(ctx)
+		return projection == "", err
+	}
+}
+
+func (u *upkeep) awaitPeople(ctx context.Context) error {
+	for check := u.peopleShown(); ; {
+		shown, err := check(ctx)
+		if err != nil || shown {
+			return err
 		}
-		status, err := engine.Status(ctx)
-		if err != nil || !status.Live() || status.Lag > 0 {
-			return false, err
+		if !pause(ctx, pollErasures) {
+			return fmt.Errorf("wait until the tables show the log: %w", ctx.Err())
 		}
 	}
-	return true, nil
 }
 
 // pause waits and reports whether ctx is still active.

@@ -37,6 +37,13 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 	if err != nil {
 		return err
 	}
+	person.Connected, err = pg.List(ctx, tx, "read connected social accounts to erase",
+		pgx.RowToStructByName[domain.DirectorySocialAccount],
+		`select `+pageColumns+` from tSAccounts s where s.id = any($1) and s.connected order by s.id`,
+		person.SocialAccountsToErase())
+	if err != nil {
+		return err
+	}
 	person.Contents, err = contentsToErase(ctx, tx, *person)
 	return err
 }
@@ -110,7 +117,7 @@ func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err 
 		from tMemberAuth c
 		where c.member_id = any($1)
 		  or c.id >= $2 and c.id in (
-			select connection_id from tSAccounts where connected and (member_id = any($1) or id = any($3)))
+			select connection_id from tSAccounts where connected and member_id = any($1) or id = any($3))
 		order by c.id`, person.Members, domain.FirstComputedID, append([]int64{}, person.Profiles...))
 	var c domain.PersonConnection
 	var shared bool
