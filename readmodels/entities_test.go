@@ -369,6 +369,23 @@ func TestPlatforms(t *testing.T) {
 		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, platform(1))
+	exec(t, log.DB, `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, class, reason)
+		select $1, $2, id, $3, $3, 'retry', '1 of 8 posts could not be read.' from unnest(array[1, 2, 8]) id`,
+		domain.FetchPosts, domain.Facebook, entityDay)
+	type reading struct {
+		state         directory.PlatformState
+		class, reason domain.OptionalText
+	}
+	for id, want := range map[int64]reading{
+		1: {"ok", "retry", "1 of 8 posts could not be read."},
+		2: {"throttled", "throttled", "what was wrong and what to do"},
+		8: {state: "ok"}, // signed in again since then
+	} {
+		p := platform(id)
+		require.Equal(t, want, reading{p.State, p.ReasonClass, p.Reason}, id)
+		require.Equal(t, id == 2, p.RetryAt != nil, "the totals were read")
+	}
 	require.Equal(t, &expires, platform(9).ExpiresAt, "no token is stored: the main application's word is all there is")
 	require.Nil(t, platform(5).ExpiresAt, "it is disconnected: another page may still use the token")
 	throttled, rejected, again := platform(2), platform(7), platform(8)

@@ -115,6 +115,8 @@ func stateSays(p directory.ConnectedPlatform) string {
 		return reason // written by this service, not by the platform
 	case p.State == directory.PlatformPaused && !strings.Contains(reason, readmodels.PausedPrefix+"all "):
 		return "The operator of this service has paused reading this page or profile. Figures read earlier are kept."
+	case p.State == directory.PlatformOK && reason != "":
+		return says + " At the last attempt, a part of it could not be read. See the details."
 	case p.State == directory.PlatformReconnect && pause >= 0:
 		return says + " " + reason[pause:]
 	default:

@@ -50,6 +50,9 @@ func TestConnectionStatus(t *testing.T) {
 	page := b.get(linked)
 	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read regularly.",
 		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
+	all = []directory.ConnectedPlatform{{State: directory.PlatformOK, Reason: "1 of 8 posts could not be read."}}
+	s.answer("GET /api/platforms", all, nil)
+	b.get(linked).says(http.StatusOK, `"badge good">`, "a part of it could not be read. See the details.", "1 of 8 posts could not be read.")
 	all = []directory.ConnectedPlatform{{State: directory.PlatformPaused, Reason: "An operator has paused it."}}
 	s.answer("GET /api/platforms", all, nil)
 	b.get(linked).says(http.StatusOK, "has paused reading this page or profile.").lacks("paused reading from")

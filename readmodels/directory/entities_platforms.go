@@ -140,7 +140,8 @@ type platformKey struct {
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
 // platformsSQL takes the last reading of an account from account_newest, as the sources of figures
-// do. After a new sign-in, the earlier state and failures of a connection are ignored.
+// do. After a new sign-in, the earlier state and failures of a connection are ignored. If the totals
+// were read, the reason is about the posts, and does not change the state.
 var platformsSQL = `
 	select * from (
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''),
@@ -154,10 +155,10 @@ var platformsSQL = `
 		            when f.failures > 0 then 'failing'
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
-		       coalesce(f.class, ''),
+		       coalesce(nullif(f.class, ''), part.class, ''),
 		       case when not s.connected then coalesce(` + readmodels.EndedByErasure + `, '')
 		            when ` + readmodels.AwaitsSignIn + ` then concat_ws(' ', st.reason, ` + readmodels.Paused + `)
-		            else coalesce(` + readmodels.Paused + `, f.reason, '') end,
+		            else coalesce(` + readmodels.Paused + `, nullif(f.reason, ''), part.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
 		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at,
@@ -172,6 +173,8 @@ var platformsSQL = `
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id
 		  and g.social_account_id = s.id
+		left join lateral (
+			select g.class, g.reason where k.updated_at is null or g.updated_at >= k.updated_at) part on true
 		left join lateral (
 			select max(n.captured_at) as captured_at from account_newest n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account
