@@ -27,13 +27,13 @@ type fetchSettings struct {
 	FacebookScopes          []string      `env:"LEDGERBOARD_FACEBOOK_SCOPES" default:"${facebook_scopes}" help:"Scopes that a sign-in requests. Remove those for which your app is not approved; the figures that need them stay empty."`
 	FacebookAppSecret       string        `type:"secret" env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It also signs API calls (appsecret_proof)."`
 	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App ID of Instagram login."`
-	InstagramScopes         []string      `env:"LEDGERBOARD_INSTAGRAM_SCOPES" default:"${instagram_scopes}" help:"Scopes that a sign-in requests, like LEDGERBOARD_FACEBOOK_SCOPES."`
+	InstagramScopes         []string      `env:"LEDGERBOARD_INSTAGRAM_SCOPES" default:"${instagram_scopes}" help:"Like LEDGERBOARD_FACEBOOK_SCOPES."`
 	InstagramAppSecret      string        `type:"secret" env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
 	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the LinkedIn app. A different set invalidates existing tokens; a scope that the app does not have makes every sign-in fail."`
 	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client ID of the LinkedIn app."`
 	LinkedInClientSecret    string        `name:"linkedin-client-secret" type:"secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the LinkedIn app."`
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key of the TikTok app."`
-	TikTokScopes            []string      `name:"tiktok-scopes" env:"LEDGERBOARD_TIKTOK_SCOPES" default:"${tiktok_scopes}" help:"Scopes that a sign-in requests, like LEDGERBOARD_FACEBOOK_SCOPES. TikTok approves an app scope by scope and refuses a sign-in that requests another one."`
+	TikTokScopes            []string      `name:"tiktok-scopes" env:"LEDGERBOARD_TIKTOK_SCOPES" default:"${tiktok_scopes}" help:"Like LEDGERBOARD_FACEBOOK_SCOPES. TikTok refuses a sign-in that requests a scope that is not approved."`
 	TikTokClientSecret      string        `name:"tiktok-client-secret" type:"secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the TikTok app."`
 
 	// seeded means that the history of accounts is already in the log, as in a demo, and must not
@@ -142,7 +142,7 @@ type signInSettings struct {
 	OIDCIssuer       string   `env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, sign-in links are disabled. Default: no provider."`
 	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service at the identity provider."`
 	OIDCClientSecret string   `type:"secret" env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
-	OIDCTrustEmail   bool     `env:"LEDGERBOARD_OIDC_TRUST_EMAIL" help:"Take all email addresses of the provider as verified, because it is your organization's own: Entra ID, authentik and many Keycloak realms do not say that an address is verified. Refused for providers that serve several organizations."`
+	OIDCTrustEmail   bool     `env:"LEDGERBOARD_OIDC_TRUST_EMAIL" help:"Treat all email addresses of the provider as verified. Only for your organization's own provider, such as Entra ID, authentik or Keycloak; refused for one that serves several organizations."`
 	OIDCStaff        []string `env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is a subject of the provider or an email address that it has verified."`
 }
 

@@ -14,7 +14,7 @@ import (
 type kafkaTLS struct {
 	KafkaTLS  bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
 	KafkaCA   string `env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: the authorities that this machine trusts."`
-	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Client certificate (PEM), if brokers require one. The files are read for each connection, so that certificates can be renewed without a restart."`
+	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Client certificate (PEM), if brokers require one."`
 	KafkaKey  string `env:"LEDGERBOARD_KAFKA_KEY" placeholder:"FILE" help:"Key of the client certificate (PEM). Default: the file of the certificate."`
 
 	connect func() (*tls.Config, error) // for a connection; nil if TLS is disabled

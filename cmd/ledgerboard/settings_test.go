@@ -440,8 +440,8 @@ func TestSettingsDocument(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names.\n\n" +
-		"A setting with a secret (also `LEDGERBOARD_DATABASE_URL`) may be `file:PATH` instead. The Kafka password and the files of the database, including those that its URL names, " +
-		"are read for each new connection, the checkpoint key for each signature, and JWT secret, JWT keys and `LEDGERBOARD_SECRETS_KEY` once a minute; " +
+		"A setting with a secret, and `LEDGERBOARD_DATABASE_URL`, may be `file:PATH`. Files of Kafka and of the database, also those that its URL names, " +
+		"are read for each new connection, the checkpoint key for each signature, JWT secret, JWT keys and `LEDGERBOARD_SECRETS_KEY` once a minute, " +
 		"all others at startup.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")
@@ -452,7 +452,10 @@ func TestSettingsDocument(t *testing.T) {
 		for _, f := range command.Flags {
 			if len(f.Envs) > 0 && !f.Hidden {
 				value := ""
-				if f.Default != "" {
+				switch {
+				case slices.Contains([]string{"facebook-scopes", "instagram-scopes", "linkedin-scopes", "tiktok-scopes"}, f.Name):
+					value = "[all](connecting.md#an-app-at-each-platform)" // that document has its own test
+				case f.Default != "":
 					value = "`" + f.Default + "`"
 				}
 				fmt.Fprintf(&text, "| `%s` | %s | %s |\n", f.Envs[0], value, strings.ReplaceAll(f.Help, "|", "\\|"))
