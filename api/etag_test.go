@@ -30,8 +30,10 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
 		require.Subset(t, first.header.Values("Vary"), []string{"Accept", "Authorization", "Accept-Encoding"})
 		zipped := tag[:33] + `-gzip"`
-		for match, of := range map[string]string{tag: tag, "W/" + tag: tag, `"other", ` + tag: tag, "*": tag, zipped: zipped, "W/" + zipped: zipped,
-			`"a,b",` + tag + ",": tag, tag[:33] + `-br"`: tag[:33] + `-br"`} {
+		for match, of := range map[string]string{
+			tag: tag, "W/" + tag: tag, `"other", ` + tag: tag, "*": tag, zipped: zipped, "W/" + zipped: zipped,
+			`"a,b",` + tag + ",": tag, tag[:33] + `-br"`: tag[:33] + `-br"`,
+		} {
 			again := b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match)
 			require.Equal(t, http.StatusNotModified, again.status, match)
 			require.Empty(t, again.body)

@@ -224,7 +224,7 @@ func idPlaces(route api.Route, inQuery []string) (paths []func(idSet) string) {
 		path, _, _ := strings.Cut(filled(pattern, ids.account, ids.member, ids.row, ids.user), "?")
 		return path
 	}
-	for _, param := range []string{"{sub_account_id}", "{memberId}", "{accountId}", "{userId}", "{platformId}", "{activityId}"} {
+	for _, param := range []string{"{sub_account_id}", "{memberId}", "{accountId}", "{userId}", "{platformId}", "{activityId}", "{account_id}"} {
 		if strings.Contains(route.Pattern, param) {
 			_, query, _ := strings.Cut(ownPath(route.Pattern), "?")
 			if strings.HasPrefix(query, "account=") {

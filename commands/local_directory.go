@@ -117,16 +117,21 @@ func (d LocalDirectory) SetTimeZone(
 			return domain.DirectoryAccount{}, err
 		}
 	}
+	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, id)
+	if err == nil && !belongs {
+		err = errNoSuchAccount
+	}
+	if err != nil {
+		return account, err
+	}
 	key := domain.DirectoryKey(domain.KindAccount, id)
 	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
 	account, known := entities[key].Entity.(domain.DirectoryAccount)
 	switch {
-	case err != nil:
+	case err == nil && !known: // erased since
+		return account, errNoSuchAccount
+	case err != nil, account.TimeZone == zone:
 		return account, err
-	case !known || account.ID != c.ParentAccount && account.ParentAccount != c.ParentAccount:
-		return domain.DirectoryAccount{}, errNoSuchAccount
-	case account.TimeZone == zone:
-		return account, nil
 	}
 	account.TimeZone = zone
 	draft := EntityDraft(account, d.Now())

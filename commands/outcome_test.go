@@ -221,7 +221,7 @@ func TestDefiniteRefusals(t *testing.T) {
 		e := asError(t, err)
 		require.Equal(t, c.code, e.Code, name)
 		require.Empty(t, e.CommandID, "%s: there is no outcome to ask for", name)
-		if c.answer == errRefused {
+		if errors.Is(c.answer, errRefused) {
 			require.Contains(t, e.Message, "INVALID_TIMESTAMP")
 			require.Contains(t, e.Message, "Nothing was changed")
 		}

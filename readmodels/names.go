@@ -22,8 +22,12 @@ func folded(text string) string {
 
 // SameAddress returns the condition that two texts are one email address: case and normal form do
 // not count. Letters that only look alike stay different, because an address identifies a person.
+// That includes the Kelvin sign, although its normal form is K: mail programs tell it from K.
 func SameAddress(a, b string) string {
-	return `lower(normalize(` + a + `, NFC) ` + ByName + `) = lower(normalize(` + b + `, NFC) ` + ByName + `)`
+	address := func(text string) string {
+		return "lower(normalize(replace(" + text + ", '\u212A', '\uFFFD'), NFC) " + ByName + ")"
+	}
+	return address(a) + " = " + address(b)
 }
 
 // Containing returns the LIKE pattern that matches strings that contain text; "" for "".

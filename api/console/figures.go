@@ -182,8 +182,9 @@ func readFigures(v *visit, shown figuresView, by string) (view, error) {
 		shown.Live = streamPath + "?" + f.scope.Encode()
 	}
 	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
-	read, err := shown, error(nil)
-	if err = readParts(v, &read, f, parts); err == nil && read.AsOf == nil && read.PostsAsOf == nil && !keptRange(v).Has("to") {
+	read := shown
+	err := readParts(v, &read, f, parts)
+	if err == nil && read.AsOf == nil && read.PostsAsOf == nil && !keptRange(v).Has("to") {
 		f.Form.To = f.today().Format(time.DateOnly) // what was connected today has no other days
 		read = shown
 		err = readParts(v, &read, f, parts)

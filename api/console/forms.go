@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -17,7 +18,7 @@ import (
 const maxForm = 1 << 20
 
 // ownerField is the hidden field with the [ownerOf] the visitor for whom a form was drawn. Another
-// person may have signed in in another tab since then, and must not act with that form.
+// person may use another tab by now, and must not act with that form.
 const ownerField = "drawn_for"
 
 // ownerOf identifies a person in an account. It does not depend on the session: a form still works
@@ -41,7 +42,7 @@ func withOwner(v *visit, body []byte) []byte {
 		if bytes.Contains(form, []byte(" data-refilled ")) {
 			return form
 		}
-		return append(form[:len(form):len(form)], field...)
+		return append(slices.Clip(form), field...)
 	})
 }
 

@@ -129,8 +129,9 @@ func formatSeconds(seconds float64) string {
 
 // letter returns what stands for a person next to the name: its first grapheme.
 func letter(name string) string {
-	first, _, _, _ := uniseg.FirstGraphemeClusterInString(domain.PlainName(name), -1)
-	return cmp.Or(strings.ToUpper(first), "?")
+	graphemes := uniseg.NewGraphemes(domain.PlainName(name))
+	graphemes.Next()
+	return cmp.Or(strings.ToUpper(graphemes.Str()), "?")
 }
 
 // Unicode's first strong isolate and its end. A text between them has its own direction and does

@@ -8433,7 +8433,6 @@ export interface operations {
                      *           "time": "2026-11-25T13:04:06Z",
                      *           "version": 520
                      *         },
-                     *         "began_at": "2025-11-26T02:01:03Z",
                      *         "names_proven": false,
                      *         "next_cursor": "eyJrIjp7InYiOjUxMCwiZCI6ImI5MTRhMDJhMWE3ZmFlNmFjYzY4M2ZkZCJ9LCJkIjoiQnEtWWRRNnowWldpeThxSCJ9"
                      *       },
@@ -11938,7 +11937,6 @@ export interface operations {
                      *           "time": "2026-11-25T13:04:06Z",
                      *           "version": 520
                      *         },
-                     *         "began_at": "2025-11-26T02:01:03Z",
                      *         "names_proven": false,
                      *         "next_cursor": "eyJrIjp7InYiOjUxMiwiZCI6ImNhYzRjZDQzNjgzMWZlMTAzOGU3NGZkZSJ9LCJkIjoiNURoeEYtS2RHb093dDlObCJ9"
                      *       },

@@ -117,7 +117,7 @@ func TestPublicURLHasNoPath(t *testing.T) {
 		require.ErrorContains(t, checkPublicURL(bad), "has a path", bad)
 		serve := parsed(t, "serve").Serve
 		serve.PublicURL = bad
-		require.ErrorContains(t, serve.settings.validate("127.0.0.1:0"), "LEDGERBOARD_PUBLIC_URL: \""+bad+"\" has a path")
+		require.ErrorContains(t, serve.validate("127.0.0.1:0"), "LEDGERBOARD_PUBLIC_URL: \""+bad+"\" has a path")
 	}
 	require.ErrorContains(t, checkPublicURL("https://host/"), "trailing slash")
 }

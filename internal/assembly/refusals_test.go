@@ -71,9 +71,9 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 	require.NoError(t, err)
 	counted := map[string]float64{}
 	for _, f := range families {
-		for _, m := range f.Metric {
+		for _, m := range f.GetMetric() {
 			if f.GetName() == "ledgerboard_append_failures_total" {
-				counted[m.Label[0].GetValue()] = m.Counter.GetValue()
+				counted[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
 			}
 		}
 	}

@@ -357,8 +357,10 @@ func TestNothingIsCreatedNextToAnotherApplicationsTopic(t *testing.T) {
 	_, admin = newAdmin(t, brokers) // the first one remembers the topics
 	topics, err = admin.ListTopics(testContext(t))
 	require.NoError(t, err)
-	require.Equal(t, []string{"agency-contents", "agency-dashboards", "agency-directory", "agency-metrics", "agency-operations",
-		domain.TopicMetrics}, topics.Names())
+	require.Equal(t, []string{
+		"agency-contents", "agency-dashboards", "agency-directory", "agency-metrics", "agency-operations",
+		domain.TopicMetrics,
+	}, topics.Names())
 }
 
 // A cluster's policy refuses one of the topics: none is created, and the error has the policy's own

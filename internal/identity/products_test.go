@@ -103,20 +103,28 @@ func TestUserinfo(t *testing.T) {
 		err             error
 	}{
 		"address and roles": {
-			nil, map[string]any{"sub": "s", "email": "Ann@north.example", "email_verified": "true", "ledgerboard_roles": []string{"client"}},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}}, nil,
+			nil,
+			map[string]any{"sub": "s", "email": "Ann@north.example", "email_verified": "true", "ledgerboard_roles": []string{"client"}},
+			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
+			nil,
 		},
 		"roles only": {
-			map[string]any{"email": "ann@north.example", "email_verified": true}, map[string]any{"sub": "s", "email": "eve@north.example", "email_verified": true, "ledgerboard_roles": "auditor"},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"auditor"}}, nil,
+			map[string]any{"email": "ann@north.example", "email_verified": true},
+			map[string]any{"sub": "s", "email": "eve@north.example", "email_verified": true, "ledgerboard_roles": "auditor"},
+			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"auditor"}},
+			nil,
 		},
 		"the token's roles count": {
-			map[string]any{"ledgerboard_roles": "client"}, map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true, "ledgerboard_roles": "agency"},
-			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}}, nil,
+			map[string]any{"ledgerboard_roles": "client"},
+			map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true, "ledgerboard_roles": "agency"},
+			identity.Identity{Email: "ann@north.example", Narrows: true, Roles: []string{"client"}},
+			nil,
 		},
 		"it verifies another address": {
-			map[string]any{"email": "eve@north.example"}, map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true},
-			identity.Identity{Email: "ann@north.example"}, nil,
+			map[string]any{"email": "eve@north.example"},
+			map[string]any{"sub": "s", "email": "ann@north.example", "email_verified": true},
+			identity.Identity{Email: "ann@north.example"},
+			nil,
 		},
 		"it verifies none":   {nil, map[string]any{"sub": "s", "email": "ann@north.example"}, identity.Identity{}, nil},
 		"another subject":    {nil, map[string]any{"sub": "t", "email": "ann@north.example", "email_verified": true}, identity.Identity{}, identity.ErrToken},

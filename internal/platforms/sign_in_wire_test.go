@@ -385,10 +385,12 @@ func TestGrantedPagesThatAreNotListed(t *testing.T) {
 func TestLinkedInRolesAndKindsOfPages(t *testing.T) {
 	t.Parallel()
 	answers := linkedInSignIn()
-	answers["GET /linkedin/rest/organizationAcls"] = []string{`{"paging":{"links":[{"rel":"next","href":"/x"}]},"elements":[
+	answers["GET /linkedin/rest/organizationAcls"] = []string{
+		`{"paging":{"links":[{"rel":"next","href":"/x"}]},"elements":[
 		{"organization":"urn:li:organization:5501","role":"ADMINISTRATOR"},{"organization":"urn:li:organization:5501","role":"CONTENT_ADMINISTRATOR"}]}`,
 		`{"elements":[{"organization":"urn:li:organizationBrand:5577","role":"ADMINISTRATOR"},{"organization":"urn:li:organization:5503","role":"CONTENT_ADMINISTRATOR"},
-		{"organization":"urn:li:school:77","role":"ADMINISTRATOR"}]}`, `{"elements":[]}`}
+		{"organization":"urn:li:school:77","role":"ADMINISTRATOR"}]}`, `{"elements":[]}`,
+	}
 	delete(answers, "GET /linkedin/rest/organizations") // names are not needed
 	b, _ := wired(t, answers)
 	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)

@@ -23,7 +23,7 @@ func TestRead(t *testing.T) {
 		return "file:" + path
 	}
 	for setting, want := range map[string]string{
-		"": "", "geheim": "geheim", "geheim\n": "geheim", "geheim\r\n\n": "geheim", " a\nb ": " a\nb ",
+		"": "", "geheim": "geheim", "geheim\n": "geheim", "geheim\r\n\n": "geheim", "a\n b": "a\n b",
 		file("break", "geheim\r\n"): "geheim", file("plain", "geheim"): "geheim",
 	} {
 		got, err := secret.Read(setting)

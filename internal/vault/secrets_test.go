@@ -181,7 +181,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	for name, keys := range map[string]vault.Keys{"none": nil, "empty": {vault.Key{}}, "twice": {key(t, 1), key(t, 1)}} {
-		_, err := vault.NewSecrets(nil, vault.Keys(keys))
+		_, err := vault.NewSecrets(nil, keys)
 		require.Error(t, err, name)
 	}
 }

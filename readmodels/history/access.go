@@ -70,10 +70,9 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 		})
 }
 
-// contains returns the condition that a span contains a version.
-func contains(span, version string) string {
-	return fmt.Sprintf("%[1]s.from_version <= %[2]s and (%[1]s.to_version is null or %[1]s.to_version > %[2]s)",
-		span, version)
+// containsAt returns the condition that a span contains the version @at.
+func containsAt(span string) string {
+	return fmt.Sprintf("%[1]s.from_version <= @at and (%[1]s.to_version is null or %[1]s.to_version > @at)", span)
 }
 
 // decidingVersions are the versions that decided a user's access.
@@ -97,10 +96,10 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 		  exists (select from dashboard_listed
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user)
 		from dashboard_allowed a left join lateral (
-			select from_version, to_version, `+contains("s", "@at")+` as listed from dashboard_listed s
+			select from_version, to_version, `+containsAt("s")+` as listed from dashboard_listed s
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user and from_version <= @at
 			order by from_version desc limit 1) l on true
-		where a.parent_account = @parent and a.sub_account_id = @dashboard and `+contains("a", "@at"),
+		where a.parent_account = @parent and a.sub_account_id = @dashboard and `+containsAt("a"),
 		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": position.Version})
 	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[decidingVersions])
 	if err != nil {

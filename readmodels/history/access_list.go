@@ -485,10 +485,10 @@ func withoutAccess(
 			select min(c.from_version) from dashboard_allowed c where c.parent_account = @parent
 			  and c.sub_account_id = a.sub_account_id))) else a.open_since end
 		from dashboard_allowed a
-		where a.parent_account = @parent and `+contains("a", "@at")+`
+		where a.parent_account = @parent and `+containsAt("a")+`
 		  and @dashboard in ('', a.sub_account_id) and a.sub_account_id > @after and (@last = '' or a.sub_account_id <= @last)
 		  and (not a.open or not exists (select from dashboard_listed l where l.parent_account = @parent
-			and l.sub_account_id = a.sub_account_id and `+contains("l", "@at")+`))
+			and l.sub_account_id = a.sub_account_id and `+containsAt("l")+`))
 		order by a.sub_account_id`,
 		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": version, "after": after, "last": last})
 	if err != nil {

@@ -34,7 +34,7 @@ type names struct {
 	accountOf     map[string]string // the current accounts of users
 }
 
-func (m mentioned) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
+func (m *mentioned) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
 	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
 	rows, _ := tx.Query(ctx, `
 		select true, u.id, u.name, a.id = $1, u.active and a.active, a.id

@@ -273,7 +273,8 @@ func socialID(n int) int64 { return int64(n + 1) }
 func (r *unkindRun) connect() {
 	w := r.world
 	entities := []domain.DirectoryEntity{
-		domain.DirectoryAccount{ID: worldAgency, Active: true}, domain.DirectoryAccount{ID: worldClient, ParentAccount: worldAgency, Active: true},
+		domain.DirectoryAccount{ID: worldAgency, Active: true},
+		domain.DirectoryAccount{ID: worldClient, ParentAccount: worldAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: worldAgency, StartsAt: worldBegins.AddDate(-1, 0, 0)},
 	}
 	for n, a := range w.accounts {

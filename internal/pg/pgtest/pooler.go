@@ -63,6 +63,7 @@ func startPooler(server, mode string, size int) (_ *pooler, err error) {
 	password, _ := u.User.Password()
 	file := func(name, content string) string {
 		path := filepath.Join(p.dir, name)
+		//nolint:gosec // PgBouncer runs as another user
 		err = errors.Join(err, os.WriteFile(path, []byte(content), 0o644))
 		return path
 	}
