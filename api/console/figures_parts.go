@@ -109,7 +109,11 @@ func costOf(platform string, r analytics.Roi) costRow {
 		row.Cost = money(*r.Cost, string(r.Currency))
 	}
 	if r.CostPerThousandViews != nil {
-		row.Thousand = money(int64(*r.CostPerThousandViews+0.5), string(r.Currency))
+		thousand := int64(*r.CostPerThousandViews + 0.5)
+		row.Thousand = money(thousand, string(r.Currency))
+		if thousand == 0 && r.Cost != nil && *r.Cost > 0 {
+			row.Thousand = "less than " + money(1, string(r.Currency))
+		}
 	}
 	return row
 }

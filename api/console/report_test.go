@@ -90,6 +90,18 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	shown().says(http.StatusOK, "TikTok, Marrow: For followers, 4 of 30 days were read.")
 }
 
+// A price for very many page views is not shown as if they cost nothing.
+func TestReportOfACostBelowTheSmallestUnit(t *testing.T) {
+	t.Parallel()
+	s, b := reportStage(t)
+	for cost, want := range map[int64]string{125_000: "less than 0.01\u00a0AED", 0: ">0.00\u00a0AED<"} {
+		s.answer("GET /auth/getRoiViews", analytics.RoiViews{Total: analytics.Roi{
+			Views: new(int64(14_538_683_089)), Cost: &cost, Currency: "AED", CostPerThousandViews: new(float64(cost) / 14_538_683.089),
+		}}, analytics.Meta{})
+		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, want)
+	}
+}
+
 func TestReport(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)

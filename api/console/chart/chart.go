@@ -80,7 +80,7 @@ const thousand = 1000
 // short formats a value for the axis, such as 12.5k, or 12,345 because 12.345k is longer.
 func short(v float64) string {
 	whole, unit := Number(int64(v)), ""
-	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
+	for _, next := range []string{"k", "M", "B", "T", "P", "E"} {
 		if math.Abs(v) < thousand {
 			break
 		}

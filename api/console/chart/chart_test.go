@@ -78,7 +78,7 @@ func TestAxisLabelsHaveOneFormat(t *testing.T) {
 	for _, c := range []struct {
 		of, to int
 		says   []string
-	}{{144468, 144498, []string{">144,470<", ">144,500<"}}, {138000, 146000, []string{">138k<", ">146k<"}}} {
+	}{{144468, 144498, []string{">144,470<", ">144,500<"}}, {138000, 146000, []string{">138k<", ">146k<"}}, {2_310_500_000, 2_312_000_000, []string{">2.3105B<", ">2.312B<"}}} {
 		figure, err := chart.Chart{Series: []chart.Series{{Points: points(c.of, c.to)}}}.Figure()
 		require.NoError(t, err)
 		for _, said := range c.says {
