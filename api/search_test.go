@@ -34,7 +34,7 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 		for _, declared := range op.Takes {
 			text := declared.Kind == api.KindText || declared.Kind == api.KindActor
 			if op.Method != http.MethodGet || declared.Header || !text || declared.Name == "type" || strings.Contains(op.Pattern, "{"+declared.Name+"}") {
-				continue // a word of ours, or an id
+				continue // one of our words, or an id
 			}
 			tried[declared.Name]++
 			find, not := forms, others

@@ -216,7 +216,7 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 	}
 }
 
-// drafts returns the records of an erasure in batches, of which each must be in the log before the
+// drafts returns the records of an erasure in batches; each must be in the log before the
 // next is appended; record is the one on `operations`.
 func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time) [][]domain.Draft {
 	var drafts, members, user []domain.Draft

@@ -136,7 +136,7 @@ func TestErrorsOfTheProvider(t *testing.T) {
 	}
 }
 
-// The reason why the provider's token endpoint refuses this service is logged, and no one is told
+// The reason why the provider's token endpoint refuses this service is logged, and no one is asked
 // to try again.
 func TestAProviderThatDoesNotAcceptThisService(t *testing.T) {
 	t.Parallel()
@@ -246,7 +246,7 @@ func TestAnOpenTabIsNoActivity(t *testing.T) {
 	require.Len(t, s.sessions.seen, 2)
 }
 
-// A form acts only for the person for whom it was drawn, whoever is signed in when it is sent.
+// A form acts only for the person for whom it was drawn, even if another person is signed in when it is sent.
 func TestAFormBelongsToThePersonWhoOpenedIt(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

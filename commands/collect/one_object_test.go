@@ -90,6 +90,32 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 	}
 }
 
+// The reason says that other posts were read only if some were.
+func TestReasonSaysWhetherOtherPostsWereRead(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []int{1, 2} {
+		s := newFaultyStage(t, func(r *http.Request) (int, string) {
+			for n := range bad {
+				if strings.HasSuffix(r.URL.Path, fmt.Sprintf("0%d/insights", n)) {
+					return http.StatusInternalServerError, unexpected
+				}
+			}
+			return 0, ""
+		})
+		account := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
+			for n := range 2 {
+				a.Posts = append(a.Posts, simulator.Post{
+					ID: fmt.Sprintf("%s0%d", a.ID, n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Duration(n+1) * time.Hour),
+				})
+			}
+		})
+		s.round(domain.FetchPosts, domain.Instagram)
+		reason := s.state(domain.FetchPosts, account).Reason
+		require.Contains(t, reason, fmt.Sprintf("%d of 2 posts could not be read: ", bad))
+		require.Equal(t, bad < 2, strings.Contains(reason, " The others were read."), reason)
+	}
+}
+
 // If Facebook does not list a page's videos, its posts are listed nevertheless.
 func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
 	t.Parallel()

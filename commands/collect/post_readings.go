@@ -79,8 +79,12 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	}
 	if e := reading.failure; e != nil {
 		result.Class, result.Words = string(e.Class), wordsOf(e)
-		result.Reason = domain.Storable(fmt.Sprintf("%d of %d posts could not be read: %s. The others were read. The "+
-			"readings of these posts are retried, less and less often.", reading.failed, len(posts)+len(failed), e), maxReason)
+		all, others := len(posts)+len(failed), " The others were read."
+		if reading.failed == all {
+			others = ""
+		}
+		result.Reason = domain.Storable(fmt.Sprintf("%d of %d posts could not be read: %s.%s The "+
+			"readings of these posts are retried, less and less often.", reading.failed, all, e, others), maxReason)
 	}
 	return result, listErr
 }

@@ -61,7 +61,7 @@ type Store interface {
 type Secrets interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
-	// SignedInAt returns when a person signed in to obtain a secret; nil if there is none.
+	// SignedInAt returns when a person signed in to obtain a secret; nil if no one did.
 	SignedInAt(ctx context.Context, ref string) (*time.Time, error)
 	// DeleteOf deletes a secret unless it was obtained by another sign-in than that of the given time.
 	DeleteOf(ctx context.Context, ref string, signedIn *time.Time) error

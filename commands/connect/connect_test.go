@@ -622,7 +622,7 @@ func TestReturnAddressIsOursOrConfigured(t *testing.T) {
 }
 
 // What a platform's dialog reports is in the log, with its code and description, and only a person who
-// canceled is told so.
+// canceled reads so.
 func TestErrorsOfPlatformDialogs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -99,7 +99,7 @@ func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.
 
 // Behind returns a check that the tables contain all records that were in the log when the check was
 // first called. The check returns the first projection that does not, and how many events it is
-// behind; "" if there is none.
+// behind; "" if all do.
 func Behind(engines []*projections.Engine) func(context.Context) (projection string, events int64, err error) {
 	type place struct {
 		projection string

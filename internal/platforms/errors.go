@@ -43,7 +43,7 @@ const (
 	AboutObject   About = "object"   // one post, page of a list, metric, or part of a reading
 	AboutAccount  About = "account"  // one page or profile
 	AboutGrant    About = "grant"    // what one person granted to one app
-	AboutApp      About = "app"      // one app of ours: the operator must act
+	AboutApp      About = "app"      // one of our apps: the operator must act
 	AboutPlatform About = "platform" // all calls to the platform
 )
 

@@ -30,7 +30,7 @@ func PutMetric(metric string) (counts domain.Counts, ok bool) {
 	return s.Counts, true
 }
 
-// Problems returns the classes and problems, each of which needs advice.
+// Problems returns the classes and problems; each needs advice.
 func Problems() (all []Problem) {
 	for _, class := range []Class{
 		ClassReconnect, ClassPermission, ClassThrottled, ClassRetry, ClassUnsupportedMetric, ClassNotFound, ClassBlocked,

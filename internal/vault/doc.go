@@ -28,8 +28,8 @@
 //     If the new key came first in step 1, a process would seal secrets that other
 //     processes cannot open yet.
 //   - Rotate does not change updated_at, which is the time at which the secret was obtained.
-//   - Whoever decides by a stored secret replaces or deletes only that: Swap and PutOver compare it,
-//     and DeleteOf compares the time of its sign-in.
+//   - A caller that decides by a stored secret replaces or deletes only that one: Swap and PutOver
+//     compare it, and DeleteOf compares the time of its sign-in.
 //   - Swap distinguishes a database failure from a secret that another process has stored: a caller
 //     discards its renewed token only in the latter case.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again

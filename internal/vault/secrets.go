@@ -163,7 +163,7 @@ func (k Keys) open(row sealedRow) ([]byte, error) {
 	return secret, nil
 }
 
-// SignedInAt returns when a person signed in to obtain the secret of ref; nil if there is none.
+// SignedInAt returns when a person signed in to obtain the secret of ref; nil if no one did.
 func (s *Secrets) SignedInAt(ctx context.Context, ref string) (at *time.Time, err error) {
 	err = s.pool.QueryRow(ctx, `select max(signed_in_at) from secrets where ref = $1`, ref).Scan(&at)
 	return at, pg.Wrap(fmt.Sprintf("read the sign-in of secret %q", ref), err)

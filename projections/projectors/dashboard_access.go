@@ -45,7 +45,7 @@ type allowedSpan struct {
 	dashboardKey
 
 	from        int64  // version that opened or closed the dashboard, or changed its scopes
-	to          *int64 // version of the next such record; nil if there is none
+	to          *int64 // version of the next such record, if any
 	open        bool
 	openSince   int64 // version since which open has its value
 	scopes      []string

@@ -51,7 +51,7 @@ func note(all map[mergedPair]merge, m merge) {
 }
 
 // counting returns, for each id of a merged post, the id that counts: the first of the ids that no
-// merge names as another's or, if there is none, of all ids.
+// merge names as another's or, without such an id, of all ids.
 func counting(sources ...map[mergedPair]merge) map[agencyPost]agencyPost {
 	parent, replaced := map[agencyPost]agencyPost{}, map[agencyPost]bool{}
 	find := func(key agencyPost) agencyPost {

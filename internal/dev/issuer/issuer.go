@@ -43,7 +43,7 @@ type Issuer struct {
 	keyless  bool
 	moved    string // new path of the keys and of the token endpoint; "": not moved
 	profile  Profile
-	userinfo map[string]any  // answer of the userinfo endpoint; nil: there is none
+	userinfo map[string]any  // answer of the userinfo endpoint; nil: no endpoint
 	access   map[string]bool // access tokens
 	moreKeys []string        // JWKs that the key set begins with
 	authed   int             // requests of the client at the token endpoint

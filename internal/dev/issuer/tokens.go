@@ -83,7 +83,7 @@ func (i *Issuer) tellMore(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, i.userinfo)
 }
 
-// Tells sets the answer of the userinfo endpoint; nil: there is none.
+// Tells sets the answer of the userinfo endpoint; nil: no endpoint.
 func (i *Issuer) Tells(claims map[string]any) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

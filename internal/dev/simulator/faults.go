@@ -70,7 +70,7 @@ func (t Traps) fault(kind FaultKind, at time.Time, about ...string) (Fault, bool
 	return t.Faults[i], true
 }
 
-// graphWords are Meta's answers to a fault, of which [Fault.Variant] selects one. %[1]s is the id that was asked for, and
+// graphWords are Meta's answers to a fault; [Fault.Variant] selects one of them. %[1]s is the id that was asked for, and
 // %[2]s the new one of a merged page.
 var graphWords = map[FaultKind][]struct {
 	status, code, subcode int

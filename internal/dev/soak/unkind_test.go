@@ -75,7 +75,7 @@ const (
 
 var worldBegins = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 
-// unkindWorld is some accounts of one platform, of which some are treated unkindly.
+// unkindWorld is a number of accounts of one platform, some of them treated unkindly.
 type unkindWorld struct {
 	seed     uint64
 	platform domain.Platform
