@@ -146,7 +146,7 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 	)
 	require.Equal(t, 8, fed.Refused, fed.body)
 	for i, reason := range []string{
-		"name shows nothing", "name shows nothing", "name contains a control character of text direction", "direction",
+		"name has no visible character", "name has no visible character", "name contains a control character for text direction", "direction",
 		"p_id 5 is not a platform; use one of 1", "a_type 9", "write it like EUR", "time_zone is not a time zone",
 	} {
 		require.Contains(t, fed.Lines[i].Reason, reason)

@@ -45,7 +45,7 @@ func TestTextsOfEntitiesThatMisleadAreRefused(t *testing.T) {
 			require.ErrorContains(t, read(field, "\u2067y"), field+" contains", name)
 			require.NoError(t, read(field, "\u200fמאפייה"), name)
 			if field == "name" {
-				require.ErrorContains(t, read(field, "\u200b"), "name shows nothing", name)
+				require.ErrorContains(t, read(field, "\u200b"), "name has no visible character", name)
 				require.NoError(t, read(field, ""), "an unknown name")
 			}
 		}

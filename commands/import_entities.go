@@ -108,7 +108,7 @@ func checkTexts(entity domain.DirectoryEntity) error {
 			_, err = domain.LoadTimeZone(value.String())
 		}
 		if err == nil && field.Name == "Name" && value.String() != "" && !domain.Visible(value.String()) {
-			err = errors.New(`shows nothing; send a text with a letter, digit or symbol, or "" if it is unknown`)
+			err = errors.New(`has no visible character; send a text with a letter, digit or symbol, or "" if it is unknown`)
 		}
 		if err != nil {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

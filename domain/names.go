@@ -29,17 +29,17 @@ var blank = &unicode.RangeTable{
 // U+200F and U+061C are part of the ordinary spelling of names and affect only their neighbors.
 func turns(r rune) bool { return 0x202A <= r && r <= 0x202E || 0x2066 <= r && r <= 0x2069 }
 
-// CheckDirection returns an error if a text contains a control character of text direction.
+// CheckDirection returns an error if a text contains a control character for text direction.
 func CheckDirection(text string) error {
 	if strings.ContainsFunc(text, turns) {
 		return errors.New(
-			"contains a control character of text direction (U+202A to U+202E, U+2066 to U+2069); remove it")
+			"contains a control character for text direction (U+202A to U+202E, U+2066 to U+2069); remove it")
 	}
 	return nil
 }
 
 // CheckName returns an error if a name cannot be shown in a sentence: it is not one line of valid
-// UTF-8, shows nothing, or contains a control character of text direction.
+// UTF-8, shows nothing, or contains a control character for text direction.
 func CheckName(name string) error {
 	switch {
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, breaks):
@@ -47,7 +47,7 @@ func CheckName(name string) error {
 	case CheckDirection(name) != nil:
 		return CheckDirection(name)
 	case !Visible(name):
-		return errors.New("shows nothing; send a text with a letter, digit or symbol")
+		return errors.New("has no visible character; send a text with a letter, digit or symbol")
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestCheckName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"Harbor Bakery": "", "פרחים (Tel Aviv)": "", "\u200fיוסי 2": "", "Zoë\u200d": "", "🦊": "",
-		"": "shows nothing", "\u200b ": "shows nothing", "Maraoo \u202egnp.exe": "direction", "\u2067x\u2069": "direction", "\u202ax\u202c": "direction",
+		"": "no visible character", "\u200b ": "no visible character", "Maraoo \u202egnp.exe": "direction", "\u2067x\u2069": "direction", "\u202ax\u202c": "direction",
 		"a\nb": "one line", "a\u0085b": "one line", "a\u2028b": "one line", "a\x1bb": "one line", "\xff": "one line",
 	} {
 		expect(t, domain.CheckName(name), want, name)

@@ -30,7 +30,7 @@ var (
 	errNoFile        = domain.NewError(domain.CodeUnauthenticated,
 		"You are not signed in, so nothing was sent. Sign in to the console, then try again.")
 	errNoCookie = domain.NewError(domain.CodeUnprocessable,
-		"Your browser did not keep the cookie of this page, so it would not stay signed in. Nothing was used up. "+
+		"Your browser did not keep the cookie of this page, so you would not stay signed in. Your link, code or token is still valid. "+
 			"Browsers keep such a cookie only over HTTPS: open this service at its address that begins with https://. "+
 			"If the address already begins with https://, allow cookies for this site, go back, reload the page and try again.")
 	errNoFigures = domain.NewError(domain.CodeForbidden,

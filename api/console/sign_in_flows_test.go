@@ -185,7 +185,7 @@ func TestNothingIsUsedUpWithoutCookies(t *testing.T) {
 		"/console/sign-in/first": {"code": {"CODE"}, "agency": {"North"}, "name": {"Nina"}, "email": {"nina@north.example.com"}},
 		"/console/sign-in/token": {"token": {"good"}},
 	} {
-		b.inLAN(http.MethodPost, path, form).says(http.StatusUnprocessableEntity, "did not keep the cookie", "Nothing was used up", "https://")
+		b.inLAN(http.MethodPost, path, form).says(http.StatusUnprocessableEntity, "did not keep the cookie", "is still valid", "https://")
 	}
 	require.NotEmpty(t, s.sessions.links)
 	require.Empty(t, made.agencies)

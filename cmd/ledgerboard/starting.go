@@ -75,7 +75,7 @@ func (d *door) run() error {
 // waitFor sets what the process waits for; "": nothing that is known.
 func (f *front) waitFor(reason string) {
 	if reason == "" {
-		reason = "the process opens the log and the database"
+		reason = "the process is opening the log and the database"
 	}
 	f.waits.Store(&reason)
 }

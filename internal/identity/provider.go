@@ -96,7 +96,7 @@ func CheckIssuer(issuer string) error {
 		return fmt.Errorf("%q must begin with https://: the server at this URL decides who people are", issuer)
 	}
 	if slices.Contains([]string{"common", "organizations", "consumers"}, entraTenant(u)) {
-		return fmt.Errorf("%q stands for several tenants, and is not the issuer in their tokens: replace %q by your tenant ID",
+		return fmt.Errorf("%q serves several tenants and is not the issuer in their tokens: replace %q with your tenant ID",
 			issuer, entraTenant(u))
 	}
 	return nil
