@@ -1,6 +1,9 @@
 package pg_test
 
 import (
+	"context"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -58,4 +61,26 @@ func TestPoolersWithOneSessionAreReported(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	require.ErrorContains(t, pg.CheckDirect(t.Context(), db.Pooler(t, "session", 1)), "default_pool_size")
+}
+
+// A database in another encoding than UTF-8 is refused with the command that creates a right one.
+func TestOtherEncodingsAreRefused(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	admin, err := pgx.Connect(t.Context(), db.Superuser())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close(context.WithoutCancel(t.Context()))) }()
+	for _, encoding := range []string{"SQL_ASCII", "LATIN1"} {
+		name := "encoded_in_" + strings.ToLower(encoding)
+		_, err := admin.Exec(t.Context(), "create database "+name+" template template0 encoding '"+encoding+"' locale 'C'")
+		require.NoError(t, err)
+		u, err := url.Parse(db.Superuser())
+		require.NoError(t, err)
+		u.Path = "/" + name
+		err = pg.CheckDirect(t.Context(), u.String())
+		_, errDrop := admin.Exec(t.Context(), "drop database "+name+" with (force)")
+		require.NoError(t, errDrop)
+		require.ErrorContains(t, err, "database "+name+" is encoded in "+encoding)
+		require.ErrorContains(t, err, `create database NAME template template0 encoding 'UTF8' locale 'C.UTF-8'`)
+	}
 }
