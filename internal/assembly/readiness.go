@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -47,7 +48,12 @@ func (s *Service) Health() api.Health {
 			return nil
 		}},
 		{Name: "database", Probe: func(ctx context.Context) error {
-			return s.checkPart(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
+			err := s.ReadPool.Ping(ctx)
+			reason := "the database does not answer"
+			if what := pg.Advice(err); what != "" {
+				reason = "no connection to the database: " + what
+			}
+			return s.checkPart(ctx, "database", reason, err)
 		}},
 	}
 	for _, engine := range s.engines {

@@ -1,11 +1,18 @@
 package assembly_test
 
 import (
+	"context"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -82,4 +89,52 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 	refuses = false
 	require.NoError(t, s.Log.Append(t.Context(), draft))
 	require.NoError(t, ready())
+}
+
+// After the password of the database user was changed, the process says that it must be checked,
+// and is ready again with the new one.
+func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	db := pgtest.New(t)
+	admin, err := pgx.Connect(t.Context(), db.Superuser())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, admin.Close(context.WithoutCancel(t.Context()))) }()
+	const name = "rotated"
+	run := func(sql string) {
+		_, err := admin.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	run("create role " + name + " login superuser password 'one'")
+	u, err := url.Parse(db.Superuser())
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "url")
+	write := func(password string) {
+		u.User = url.UserPassword(name, password)
+		require.NoError(t, os.WriteFile(file, []byte(u.String()), 0o600))
+	}
+	write("one")
+	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+		Brokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file, Logger: slog.New(slog.DiscardHandler),
+	}})
+	require.NoError(t, err)
+	defer func() {
+		require.NoError(t, s.Close())
+		run("drop role " + name)
+	}()
+	checks := s.Health().Checks
+	database := checks[slices.IndexFunc(checks, func(c api.Check) bool { return c.Name == "database" })]
+	require.NoError(t, database.Probe(t.Context()))
+	run("alter role " + name + " password 'two'")
+	run("select pg_terminate_backend(pid, 60000) from pg_stat_activity where usename = '" + name + "'")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.EqualError(c, database.Probe(t.Context()), "no connection to the database: "+
+			"check the user and the password in LEDGERBOARD_DATABASE_URL or its password file")
+	}, time.Minute, time.Millisecond)
+	write("two")
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.NoError(c, database.Probe(t.Context()))
+	}, time.Minute, time.Millisecond)
 }
