@@ -136,7 +136,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // newParser returns the parser of the command line. Flags of type hexid contain ids of agencies,
-// dashboards and users; flags of type secret contain a secret that is read once.
+// dashboards and users; flags of type secret contain the setting of a secret, which is checked.
 func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 	hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
 		var text string
@@ -155,8 +155,8 @@ func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 		if err := c.Scan.PopValueInto("secret", &setting); err != nil {
 			return err
 		}
-		text, err := secret.Read(setting)
-		target.SetString(text)
+		_, err := secret.Read(setting)
+		target.SetString(setting)
 		return err
 	})
 	return kong.New(c, append(options,

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 type fetchSettings struct {
@@ -101,8 +102,8 @@ func wrapError(what string, err error) error {
 }
 
 func (f fetchSettings) platforms() platforms.Config {
-	endpoint := func(p domain.Platform, id, secret string) platforms.Endpoint {
-		e := platforms.Endpoint{ClientID: id, ClientSecret: secret}
+	endpoint := func(p domain.Platform, id, key string) platforms.Endpoint {
+		e := platforms.Endpoint{ClientID: id, ClientSecret: key}
 		if f.PlatformsURL != "" {
 			e.BaseURL = strings.TrimSuffix(f.PlatformsURL, "/") + "/" + p.String()
 		}
@@ -174,7 +175,7 @@ func (s settings) signIns() (in *assembly.SignIns, err error) {
 	}
 	in.Provider = identity.NewProvider(identity.Config{
 		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, TrustEmail: s.OIDCTrustEmail,
-		ClientSecret: func() (string, error) { return s.OIDCClientSecret, nil },
+		ClientSecret: secret.Text(s.OIDCClientSecret),
 		RedirectURL:  s.PublicURL + console.ReturnPath,
 	})
 	in.Staff, err = identity.ParseStaff(s.OIDCStaff)

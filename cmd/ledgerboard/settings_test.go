@@ -407,7 +407,7 @@ func TestSecretsInFiles(t *testing.T) {
 		for _, setting := range []string{value + "\n", "file:" + newFile(t, "secret", value+"\r\n")} {
 			s := parsed(t, "serve", "--"+f.Name+"="+setting, "--directory=local", "--managed-subscriptions=a").Serve.settings
 			if !again {
-				require.Contains(t, fmt.Sprintf("%#v", s), `"geheim"`, f.Name)
+				require.Contains(t, fmt.Sprintf("%#v", s), fmt.Sprintf("%q", setting), "%s is kept and read by its user", f.Name)
 				continue
 			}
 			if s.KafkaPass != "" {
@@ -441,8 +441,7 @@ func TestSettingsDocument(t *testing.T) {
 	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names.\n\n" +
 		"A setting with a secret, and `LEDGERBOARD_DATABASE_URL`, may be `file:PATH`. Files of Kafka and of the database, also those that its URL names, " +
-		"are read for each new connection, the checkpoint key for each signature, JWT secret, JWT keys and `LEDGERBOARD_SECRETS_KEY` once a minute, " +
-		"all others at startup.\n\n" +
+		"are read for each new connection, the checkpoint key for each signature, all others once a minute.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")
 	for _, command := range parser.Model.Children {

@@ -118,7 +118,10 @@ func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, u
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(in)
-	settings.signInSettings = signInSettings{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
+	settings.signInSettings = signInSettings{
+		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCStaff: staff,
+		OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret+"\n"),
+	}
 	require.Empty(t, settings.signInSettings.validate(settings.PublicURL))
 	withAddress(t, settings, use)
 }

@@ -22,7 +22,7 @@
 //     a wait, and the scheduler decides. Config.Admit is called before every call and may refuse
 //     the call ([Refused]).
 //
-// Of this module, the package may import only domain and internal/tracing.
+// Of this module, the package may import only domain, internal/secret and internal/tracing.
 //
 // # Not obvious
 //

@@ -40,7 +40,7 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	}
 	g.classify = func(ans answer) *Error {
 		e := classifyGraph(ans)
-		if e != nil && e.Problem == ProblemOtherApp && endpoint.ClientSecret == "" { // the app requires a proof
+		if e != nil && e.Problem == ProblemOtherApp && endpoint.key() == "" { // the app requires a proof
 			e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
 		}
 		return e
@@ -70,10 +70,11 @@ const locale = "en_US"
 func (g *graph) signed(query url.Values, token string) url.Values {
 	query = maps.Clone(query)
 	query.Set("locale", locale)
-	if g.endpoint.ClientSecret == "" {
+	key := g.endpoint.key()
+	if key == "" {
 		return query
 	}
-	mac := hmac.New(sha256.New, []byte(g.endpoint.ClientSecret))
+	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write([]byte(token))
 	query.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
 	return query

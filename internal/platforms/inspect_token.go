@@ -42,7 +42,7 @@ func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 }
 
 func (g *graph) Inspects(Target) bool {
-	return g.endpoint.ClientID != "" && g.endpoint.ClientSecret != ""
+	return g.endpoint.ClientID != "" && g.endpoint.key() != ""
 }
 
 type debuggedToken struct {
@@ -66,11 +66,12 @@ func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedT
 	var reply struct {
 		Data debuggedToken `json:"data"`
 	}
-	app := g.endpoint.ClientID + "|" + g.endpoint.ClientSecret
+	key := g.endpoint.key()
+	app := g.endpoint.ClientID + "|" + key
 	query := g.signed(url.Values{"input_token": {token}}, app)
 	err := g.do(ctx, call{
 		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app,
-		secrets: []string{token, g.endpoint.ClientSecret},
+		secrets: []string{token, key},
 	}, &reply)
 	return reply.Data, err
 }
@@ -117,7 +118,7 @@ func (d debuggedToken) scopeWithheld(scope string, p domain.Platform, id string)
 }
 
 func (l *linkedIn) Inspects(Target) bool {
-	return l.endpoint.ClientID != "" && l.endpoint.ClientSecret != ""
+	return l.endpoint.ClientID != "" && l.endpoint.key() != ""
 }
 
 func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
@@ -260,7 +261,7 @@ var ErrNotSigned = domain.NewError(domain.CodeInvalid,
 // ReceivesMetaRequests reports whether an app secret is configured, which is needed to verify
 // Meta's callbacks.
 func (s *Set) ReceivesMetaRequests() bool {
-	return slices.ContainsFunc(s.meta, func(app *graph) bool { return app.endpoint.ClientSecret != "" })
+	return slices.ContainsFunc(s.meta, func(app *graph) bool { return app.endpoint.key() != "" })
 }
 
 // Signed verifies a `signed_request`: the base64url of an HMAC-SHA-256 with the app's secret, a
@@ -276,10 +277,11 @@ func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 		return nil, ErrNotSigned
 	}
 	for _, app := range s.meta {
-		mac := hmac.New(sha256.New, []byte(app.endpoint.ClientSecret))
+		key := app.endpoint.key()
+		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write([]byte(payload))
 		sum := mac.Sum(nil)
-		if app.endpoint.ClientSecret == "" || !hmac.Equal(given, sum) {
+		if key == "" || !hmac.Equal(given, sum) {
 			continue
 		}
 		request, ok := openSigned(payload, s.now())

@@ -15,11 +15,12 @@ const opRefresh = "refresh"
 // caller's context: the code or refresh token is used up once it is sent, and the answer would be
 // lost.
 func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
+	key := e.key()
 	form.Set(e.idField, e.ClientID)
-	form.Set("client_secret", e.ClientSecret)
+	form.Set("client_secret", key)
 	return call{
 		op: op, url: e.authURL + path, detached: true, form: form, classify: classify,
-		secrets: append(secrets, e.ClientSecret),
+		secrets: append(secrets, key),
 	}
 }
 

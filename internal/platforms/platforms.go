@@ -14,6 +14,7 @@ import (
 	_ "time/tzdata" // Facebook's days are Pacific days, even on a machine without a time zone database
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
 // Client reads one platform. Its methods do not repeat failed calls; the scheduler does. A failure
@@ -47,7 +48,7 @@ type Identifier interface {
 type Endpoint struct {
 	BaseURL      string // without the version; "": the production platform
 	ClientID     string // app ID or client key
-	ClientSecret string `json:"-"` // never logged; for Meta it also proves that a call comes from our app
+	ClientSecret string `json:"-"` // the secret, or file:PATH; for Meta it also proves that a call comes from our app
 
 	// Scopes are the scopes that every sign-in requests. The default is the scopes that our
 	// readings need. LinkedIn refuses the whole dialog if the app lacks one of the scopes.
@@ -56,9 +57,10 @@ type Endpoint struct {
 	// If it is empty, sign-ins use Facebook Login.
 	ConfigID string
 
-	authURL, dialogURL string // hosts of the token endpoint and of the consent page
-	version            string // API version in the platform's format
-	idField            string // the platform's parameter name for ClientID
+	authURL, dialogURL string        // hosts of the token endpoint and of the consent page
+	version            string        // API version in the platform's format
+	idField            string        // the platform's parameter name for ClientID
+	key                func() string // the current secret
 }
 
 // Format hides the secret for every verb.
@@ -98,24 +100,24 @@ type Call struct {
 
 // WithDefaults returns c with defaults for all empty settings.
 func (c Config) WithDefaults() Config {
-	c.Facebook = c.Facebook.withDefaults(domain.Facebook, Endpoint{
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.Facebook = c.Facebook.withDefaults(c.Logger, domain.Facebook, Endpoint{
 		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com",
 		dialogURL: "https://www.facebook.com", version: "v26.0",
 	})
-	c.Instagram = c.Instagram.withDefaults(domain.Instagram, Endpoint{
+	c.Instagram = c.Instagram.withDefaults(c.Logger, domain.Instagram, Endpoint{
 		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com",
 		dialogURL: "https://www.instagram.com", version: "v26.0",
 	})
-	c.LinkedIn = c.LinkedIn.withDefaults(domain.LinkedIn, Endpoint{
+	c.LinkedIn = c.LinkedIn.withDefaults(c.Logger, domain.LinkedIn, Endpoint{
 		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com",
 		dialogURL: "https://www.linkedin.com", version: "202608",
 	})
-	c.TikTok = c.TikTok.withDefaults(domain.TikTok, Endpoint{
+	c.TikTok = c.TikTok.withDefaults(c.Logger, domain.TikTok, Endpoint{
 		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com",
 		dialogURL: "https://www.tiktok.com", version: "v2", idField: "client_key",
 	})
 	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
-	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -124,7 +126,7 @@ func (c Config) WithDefaults() Config {
 
 // withDefaults fills in the empty fields. A simulated platform uses one host for everything, so
 // that no token is requested from the production host.
-func (e Endpoint) withDefaults(p domain.Platform, actual Endpoint) Endpoint {
+func (e Endpoint) withDefaults(logger *slog.Logger, p domain.Platform, actual Endpoint) Endpoint {
 	if base := strings.TrimSuffix(e.BaseURL, "/"); base != "" && base != actual.BaseURL {
 		actual.BaseURL, actual.authURL, actual.dialogURL = base, base, base
 	}
@@ -132,6 +134,14 @@ func (e Endpoint) withDefaults(p domain.Platform, actual Endpoint) Endpoint {
 		e.Scopes = p.Facts().Scopes
 	}
 	e.BaseURL, e.authURL, e.dialogURL = actual.BaseURL, actual.authURL, actual.dialogURL
+	read := secret.Text(e.ClientSecret)
+	e.key = func() string {
+		key, err := read()
+		if err != nil {
+			logger.Warn("cannot read the app's secret again; the last one stays in use", "platform", p.String(), "error", err)
+		}
+		return key
+	}
 	e.version, e.idField = cmp.Or(e.version, actual.version), cmp.Or(actual.idField, "client_id")
 	return e
 }
@@ -141,6 +151,9 @@ func (c Config) validate() error {
 	for name, e := range map[string]Endpoint{
 		"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok,
 	} {
+		if _, err := secret.Read(e.ClientSecret); err != nil {
+			errs = append(errs, fmt.Errorf("the %s app's secret: %w", name, err))
+		}
 		u, err := url.Parse(e.BaseURL)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
 			u.User != nil || u.RawQuery != "" || u.Fragment != "" {

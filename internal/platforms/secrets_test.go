@@ -10,8 +10,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -161,6 +164,26 @@ func TestSignedRequest(t *testing.T) {
 	require.False(t, metaApps(t, "", "").ReceivesMetaRequests())
 	_, err = metaApps(t, "", "IGSECRET").Signed(signedFacebook)
 	require.ErrorIs(t, err, platforms.ErrNotSigned, "the app's secret is not configured")
+}
+
+// A secret in a file that is replaced takes effect within a minute.
+func TestAReplacedAppSecretTakesEffect(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret")
+	write := func(secret string) { require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600)) }
+	write("OLD")
+	synctest.Test(t, func(t *testing.T) {
+		set := metaApps(t, "file:"+file, "")
+		_, err := set.Signed(signedFacebook)
+		require.ErrorIs(t, err, platforms.ErrNotSigned)
+		write("APPSECRET")
+		time.Sleep(time.Minute)
+		signed, err := set.Signed(signedFacebook)
+		require.NoError(t, err)
+		require.Len(t, signed, 1)
+	})
+	_, err := platforms.New(platforms.Config{TikTok: platforms.Endpoint{ClientSecret: "file:/absent/file"}})
+	require.ErrorContains(t, err, "the tiktok app's secret: read the file of a secret: open /absent/file")
 }
 
 // The error is the same, whatever is wrong.

@@ -39,7 +39,7 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 	if dialog.app.ClientID == "" {
 		missing = append(missing, p.Facts().IDSetting)
 	}
-	if dialog.app.ClientSecret == "" {
+	if dialog.app.key() == "" {
 		missing = append(missing, p.Facts().SecretSetting)
 	}
 	if len(missing) > 0 {

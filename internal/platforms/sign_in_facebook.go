@@ -73,12 +73,13 @@ func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI s
 func (f facebookSignIn) exchangeToken(
 	ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values,
 ) (oauthReply, error) {
+	key := f.endpoint.key()
 	query.Set("client_id", f.endpoint.ClientID)
-	query.Set("client_secret", f.endpoint.ClientSecret)
+	query.Set("client_secret", key)
 	address := f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode()
 	return f.tokenReply(ctx, call{
 		op: op, classify: classify, url: address, detached: true, errorsFirst: true,
-		secrets: []string{secret, f.endpoint.ClientSecret},
+		secrets: []string{secret, key},
 	})
 }
 

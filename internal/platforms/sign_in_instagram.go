@@ -27,12 +27,13 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 		return Consent{}, err
 	}
 	token := string(short.AccessToken)
+	key := i.endpoint.key()
 	query := i.signed(url.Values{
-		"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token},
+		"grant_type": {"ig_exchange_token"}, "client_secret": {key}, "access_token": {token},
 	}, token)
 	long, err := i.tokenReply(ctx, call{
 		op: opLonger, classify: classifyGraph, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
-		detached: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
+		detached: true, errorsFirst: true, secrets: []string{token, key},
 	})
 	if err != nil {
 		return Consent{}, err

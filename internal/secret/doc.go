@@ -5,8 +5,8 @@
 //
 //   - Line breaks at the end are cut: files and variables often have one.
 //   - No error contains a secret or a part of one.
-//   - Callers keep the setting and read it for each new use, or through [Cached], so that a file
-//     that is replaced takes effect without a restart.
+//   - Callers keep the setting and read it for each new use, or through [Cached] or [Text], so that
+//     a file that is replaced takes effect without a restart.
 //
 // It may import no other package of this module.
 package secret

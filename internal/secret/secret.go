@@ -31,6 +31,11 @@ func Read(setting string) (string, error) {
 	return value, nil
 }
 
+// Text is [Cached] for a secret that needs no parsing.
+func Text(setting string) func() (string, error) {
+	return Cached(setting, func(secret string) (string, error) { return secret, nil })
+}
+
 // Cached returns a function that returns what parse makes of a setting's secret, and reads a file
 // again at most once a minute. If a file cannot be read or parsed again, one call returns the last
 // value together with the error: the caller reports the error and continues. It may be called
