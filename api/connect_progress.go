@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -28,12 +30,13 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 			case class == platforms.Class(directory.PlatformPaused):
 				shown.Text, soon = "no new figures at the moment. "+string(reading.Reason), false
 			default:
+				problem := cmp.Or(platforms.Problem(reading.Problem), platforms.Problem(class))
 				// A sign-in may be at another platform than the page.
 				at := page.PID
-				if shown.SignIn = class == platforms.ClassReconnect || class == platforms.ClassPermission; shown.SignIn {
+				if shown.SignIn = helpsSigningIn(class, problem); shown.SignIn {
 					at = view.Platform
 				}
-				shown.Text = platforms.AdviceOn(platforms.Problem(class), at).Client
+				shown.Text = platforms.AdviceOn(problem, at).Client
 				soon = class == platforms.ClassRetry || class == platforms.Class(domain.CodeInternal)
 			}
 		}
@@ -41,4 +44,9 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 		progress = append(progress, shown)
 	}
 	return progress, pending
+}
+
+func helpsSigningIn(class platforms.Class, problem platforms.Problem) bool {
+	return class == platforms.ClassReconnect ||
+		class == platforms.ClassPermission && problem == platforms.Problem(class)
 }

@@ -131,6 +131,28 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 	}
 }
 
+// If a person must do something else than for the other errors of a class, the page says that.
+func TestFirstReadingSaysWhatHelps(t *testing.T) {
+	t.Parallel()
+	for problem, c := range map[platforms.Problem]struct {
+		class platforms.Class
+		want  string
+	}{
+		platforms.ProblemAppBlocked: {platforms.ClassBlocked, "Facebook does not answer this service at the moment"},
+		platforms.ProblemRoleLost:   {platforms.ClassReconnect, "you no longer have a role on this page at Facebook"},
+		platforms.ProblemMoved:      {platforms.ClassNotFound, "select the page that exists now"},
+		platforms.ProblemTwoFactor:  {platforms.ClassPermission, "Facebook requires two-factor authentication"},
+	} {
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(c.class), Problem: string(problem)}}}
+		view.Platform = domain.Facebook
+		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
+		says, again := api.ProgressTexts(view)
+		require.Len(t, says, 1)
+		require.Contains(t, says[0], c.want)
+		require.False(t, again, problem)
+	}
+}
+
 // The page of a finished sign-in shows if a page was disconnected later or belongs to another
 // client. It then promises no figures and does not reload.
 func TestResultOfASignInShowsLaterChanges(t *testing.T) {

@@ -225,6 +225,8 @@ type FirstReading struct {
 	// read, or if its first reading is pending.
 	Reason OptionalText `json:"reason"`
 	Class  string       `json:"-"` // disconnected, reconnect, paused, or the class of the failure; "" without a reason
+	// Problem is what people must do about the failure; "" if that is unknown.
+	Problem string `json:"-"`
 }
 
 // ConnectLinkChanged records that a link for connecting was created, followed for the first time,

@@ -44,7 +44,8 @@ type FetchResult struct {
 	CallsADay     int       // number of platform calls per day at this pace
 	Failures      int       // consecutive
 	Class         string    // class of the failure; "" after a success
-	Reason        string    // cause and remedy, without the platform's own text
+	Problem       string    // what people must do about it; "" if that is unknown (see platforms.Problem)
+	Reason        string    // the cause, without the platform's own text
 	Words         string    // the platform's text, which may name people; stored only in schema kept
 	Backfilled    bool      // the whole history has been read
 	Demographics  bool      // demographics were read too
@@ -80,7 +81,8 @@ type FetchHistory struct {
 	Failures  int        // consecutive
 	NotBefore *time.Time // earliest time of the next attempt
 	Class     string     // class of the last failure; "" after a success
-	Reason    string     // cause and remedy, without the platform's own text
+	Problem   string     // as in [FetchResult]
+	Reason    string     // the cause, without the platform's own text
 	Words     string     // the platform's text, which may name people; stored only in schema kept and not read back
 }
 

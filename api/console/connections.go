@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -109,6 +110,10 @@ func stateSays(p directory.ConnectedPlatform) string {
 		at = p.SignInAt
 	}
 	says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
+	if p.Problem != "" && p.State != directory.PlatformOK &&
+		(p.Problem != p.ReasonClass || p.State == directory.PlatformFailing) {
+		says = platforms.AdviceOn(platforms.Problem(p.Problem), at).Agency
+	}
 	pause := strings.Index(reason, readmodels.PausedPrefix)
 	switch {
 	case p.State == directory.PlatformDisconnected:

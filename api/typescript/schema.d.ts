@@ -2783,6 +2783,8 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
+            /** @description Refines the error class where people must do something else than for other errors of that class. For an account that waits for a sign-in, it is why. Null if that is unknown. */
+            problem: string | null;
             /** @description The platform's id of the page or profile. */
             profile_id: string;
             /** @description The name on the platform. */

@@ -78,7 +78,7 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 			}
 			require.Equal(t, 8-len(bad), read(), "all others in one round")
 			require.Len(t, bad, s.number(`select count(*) from kept.post_notes where social_account_id = $1`, account.ID), "noted as tried")
-			require.NotContains(t, s.state(domain.FetchPosts, account).Reason, "No action")
+			require.NotContains(t, s.operatorReads(domain.FetchPosts, account), "No action")
 
 			failing = nil
 			for range 2 {
@@ -129,7 +129,7 @@ func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
 	some := s.registered(page)
 	require.Positive(t, some)
 	require.Positive(t, failing.calls)
-	require.NotContains(t, s.state(domain.FetchPosts, page).Reason, "No action")
+	require.NotContains(t, s.operatorReads(domain.FetchPosts, page), "No action")
 	failing.on = false
 	for range 2 {
 		s.round(domain.FetchPosts, domain.Facebook)

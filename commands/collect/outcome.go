@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -32,7 +31,8 @@ func (c *Collector) judge(
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
-			result.Class, result.Reason, result.Words = string(why.Class), reasonFor(why, true), wordsOf(why)
+			result.Class, result.Problem = string(why.Class), problemOf(why, true)
+			result.Reason, result.Words = reasonOf(why), wordsOf(why)
 			if !platforms.Refused(why) {
 				result.DueAt = later(result.DueAt, now.Add(why.RetryAfter))
 			}
@@ -40,7 +40,8 @@ func (c *Collector) judge(
 		return result
 	}
 	result.Failures = f.Failures + 1
-	result.Class, result.Reason, result.Words = classOf(err), reasonFor(err, f.answered || lasting(f.Failures)), wordsOf(err)
+	result.Class, result.Problem = classOf(err), problemOf(err, f.answered || lasting(f.Failures))
+	result.Reason, result.Words = reasonOf(err), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
 		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
@@ -142,21 +143,18 @@ func ReconnectReason(err error) string {
 // lasting reports whether failures have continued for more than an hour (see [backOff]).
 func lasting(failures int) bool { return failures >= 7 }
 
-// reasonFor returns the reason for a failure for operators: what was wrong, then what to do. It
-// contains the platform's error code but never the platform's text. persists is whether a temporary
-// failure may last: other calls work, or it has lasted already.
-func reasonFor(err error, persists bool) string {
-	text := domain.Storable(err.Error(), maxReason)
+// reasonOf returns the cause of a failure. It contains the platform's error code but never the
+// platform's text.
+func reasonOf(err error) string { return domain.Storable(err.Error(), maxReason) }
+
+// problemOf returns what people must do about a failure; "" if that is unknown. persists is whether
+// a temporary failure may last: other calls work, or it has lasted already.
+func problemOf(err error, persists bool) string {
 	problem := platforms.ProblemOf(err)
-	if problem == "" {
-		return text
-	}
-	whatToDo := platforms.AdviceOn(problem, 0).Operator
 	if persists && problem == platforms.Problem(platforms.ClassRetry) && !platforms.Refused(err) {
-		whatToDo = "The platform's other answers were recorded. The rest is retried automatically, less and less often. " +
-			"If this lasts for more than a day and the platform reports no outage, report the code to its support."
+		problem = platforms.ProblemLasting
 	}
-	return strings.TrimSuffix(text, ".") + ". " + whatToDo
+	return string(problem)
 }
 
 const recordWithin = 10 * time.Second

@@ -59,7 +59,7 @@ func TestEveryClassOfFailure(t *testing.T) {
 			require.Equal(t, 1, st.Failures)
 			require.Equal(t, string(test.class), st.Class)
 			require.Equal(t, s.clock.Now().Add(test.pause), st.DueAt.UTC())
-			require.Contains(t, st.Reason, test.advice)
+			require.Contains(t, s.operatorReads(domain.FetchAccounts, bad), test.advice)
 			require.NotContains(t, st.Reason, "Simacc", "a token")
 			if test.reconnect {
 				require.Len(t, s.changes(bad), 1)

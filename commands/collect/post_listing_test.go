@@ -144,7 +144,7 @@ func TestSectionThatFailsStopsNoOther(t *testing.T) {
 				s.clock.advance(halfDay)
 			}
 			require.Equal(t, map[string]int{"": 3, "v2": 4, "posts": 3}[bad], s.registered(page))
-			require.NotContains(t, s.state(domain.FetchPosts, page).Reason, "No action")
+			require.NotContains(t, s.operatorReads(domain.FetchPosts, page), "No action")
 			failing = false
 			for range 2 {
 				s.round(domain.FetchPosts, domain.Facebook)

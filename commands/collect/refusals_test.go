@@ -13,6 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // refusing answers the requests whose URL contains a text, while it is on.
@@ -54,8 +56,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
 		st := s.state(domain.FetchAccounts, page)
 		require.Equal(t, string(platforms.ClassBlocked), st.Class)
-		require.Contains(t, st.Reason, "switched off the app")
-		require.Contains(t, st.Reason, "does not help")
+		require.Equal(t, string(platforms.ProblemAppBlocked), st.Problem)
 	}
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(other), 1)
@@ -72,21 +73,30 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 	require.Zero(t, s.metric("app_switched_off", ""))
 }
 
-// What only certain people can do is said to them.
+// What only certain people can do is said to them: each reader learns what that reader can do, also
+// if the class of the error suggests something else.
 func TestRefusalsSayWhoCanHelp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		body, class, advice string
-		waits               bool // for a sign-in
+		body, class              string
+		client, agency, operator string
+		waits                    bool // for a sign-in
 	}{
+		"the app was switched off": {
+			`{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`, "blocked",
+			"You do not need to do anything", "The operator must act", "Open the app's dashboard", false,
+		},
 		"the page was merged": {
-			`{"error":{"message":"Page ID 1 was migrated to page ID 2.","type":"OAuthException","code":21}}`, "not_found", "Connect the page that exists now", false,
+			`{"error":{"message":"Page ID 1 was migrated to page ID 2.","type":"OAuthException","code":21}}`, "not_found",
+			"select the page that exists now", "Connect the page that exists now", "Connect the page that exists now", false,
 		},
 		"the role was lost": {
-			`{"error":{"message":"The user must be an administrator of the page.","type":"OAuthException","code":190}}`, "reconnect", "A person with a role on the page", true,
+			`{"error":{"message":"The user must be an administrator of the page.","type":"OAuthException","code":190}}`, "reconnect",
+			"Ask someone who has full control", "A person with a role on the page", "A person with a role on the page", true,
 		},
 		"two-factor authentication": {
-			`{"error":{"message":"Two factor authentication is required.","type":"OAuthException","code":415,"error_subcode":1404120}}`, "permission", "two-factor authentication", false,
+			`{"error":{"message":"Two factor authentication is required.","type":"OAuthException","code":415,"error_subcode":1404120}}`, "permission",
+			"Turn it on there", "two-factor authentication", "two-factor authentication", false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,13 +105,25 @@ func TestRefusalsSayWhoCanHelp(t *testing.T) {
 			s := newFaultyStage(t, refused.fault)
 			page := s.connect(domain.Facebook, 0)
 			s.round(domain.FetchAccounts, domain.Facebook)
-			st := s.state(domain.FetchAccounts, page)
-			require.Equal(t, c.class, st.Class)
-			require.Contains(t, st.Reason, c.advice)
+			require.Equal(t, c.class, s.state(domain.FetchAccounts, page).Class)
 			require.Equal(t, c.waits, len(s.changes(page)) > 0)
-			if c.waits {
-				require.Contains(t, s.changes(page)[0].Reason, c.advice)
-			}
+
+			first, err := directory.Connecting{Pool: s.log.DB.ReadOnly}.FirstReadings(t.Context(), domain.ConnectAttempt{
+				ConnectRequester: domain.ConnectRequester{ParentAccount: agency, AccountID: north},
+				Outcome:          &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: page.ID}}},
+			})
+			require.NoError(t, err)
+			require.Len(t, first, 1)
+			require.Contains(t, platforms.AdviceOn(platforms.Problem(first[0].Problem), page.Platform).Client, c.client)
+			require.Contains(t, first[0].Reason, c.agency)
+			shown, err := directory.Entities{Pool: s.log.DB.ReadOnly}.Platform(t.Context(), readmodels.Scope{ParentAccount: agency}, page.ID)
+			require.NoError(t, err)
+			require.Equal(t, first[0].Problem, string(shown.Problem))
+			require.Contains(t, shown.Reason, c.agency)
+			listed, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Readings(t.Context(), directory.ReadingsQuery{}, s.clock.Now())
+			require.NoError(t, err)
+			require.Len(t, listed, 1)
+			require.Contains(t, listed[0].Reason, c.operator)
 		})
 	}
 }

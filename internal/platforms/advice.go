@@ -79,6 +79,12 @@ var advice = map[Problem]Advice{
 		Agency:   "No action is needed. The list of posts is requested again in smaller parts.",
 		Operator: "No action is needed. The list of posts is requested again in smaller parts.",
 	},
+	ProblemLasting: {
+		Client: "not read yet: a temporary error occurred. We retry automatically.",
+		Agency: "The platform's other answers were recorded. The rest is retried automatically, less and less often.",
+		Operator: "The platform's other answers were recorded. The rest is retried automatically, less and less often. " +
+			"If this lasts for more than a day and the platform reports no outage, report the code to its support.",
+	},
 	Problem(ClassNotFound): {
 		Client: "not read: %s does not show this page to you. Check there whether it still exists and whether you may " +
 			"see its statistics.",
@@ -149,6 +155,23 @@ func AdviceOn(problem Problem, p domain.Platform) Advice {
 	}
 	a.Client = strings.ReplaceAll(a.Client, "%s", p.Title())
 	return a
+}
+
+// ReasonForAgency completes the reason of a failure with the advice on its problem, if known.
+func ReasonForAgency(reason, problem string) string {
+	return withAdvice(reason, advice[Problem(problem)].Agency)
+}
+
+// ReasonForOperator is [ReasonForAgency] for operators.
+func ReasonForOperator(reason, problem string) string {
+	return withAdvice(reason, advice[Problem(problem)].Operator)
+}
+
+func withAdvice(reason, text string) string {
+	if reason == "" || text == "" {
+		return reason
+	}
+	return strings.TrimSuffix(reason, ".") + ". " + text
 }
 
 // ProblemOf returns the problem of the first [Error] in err's chain, otherwise "".

@@ -62,6 +62,7 @@ const (
 	ProblemVersion    Problem = "version"     // invalid: the platform no longer supports the version that we use
 	ProblemOwnQuota   Problem = "own_quota"   // throttled: by the configured budget, not by the platform
 	ProblemTooLarge   Problem = "too_large"   // retry: of a list, whose page may be too large
+	ProblemLasting    Problem = "lasting"     // retry: while other calls work, or for long
 )
 
 // Sentinel errors.

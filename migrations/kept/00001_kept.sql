@@ -36,7 +36,8 @@ create table fetch_state (
   due_at             timestamptz not null,
   failures           int         not null default 0,  -- since the last success
   class              text        not null default '', -- of the last failure; '' after a success
-  reason             text        not null default '',
+  problem            text        not null default '', -- what people must do about it; '' if that is unknown
+  reason             text        not null default '', -- the cause
   backfilled_at      timestamptz, -- when the whole history was read
   demographics_at    timestamptz,
   updated_at         timestamptz not null,
@@ -51,6 +52,7 @@ create table fetch_state (
   history_failures   int         not null default 0, -- consecutive failures
   history_not_before timestamptz,
   history_class      text        not null default '', -- of the last failure; '' after a success
+  history_problem    text        not null default '',
   history_reason     text        not null default '',
   claimed_until      timestamptz, -- time of the database; null or past: not claimed
   -- For people: how often the account is read, and why not more often.

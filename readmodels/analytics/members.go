@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -100,6 +101,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected,
 		       s.connected and (`+readmodels.AwaitsSignIn+` or f.class is not null),
 		       coalesce(case when `+readmodels.AwaitsSignIn+` then st.reason else f.reason end, ''),
+		       case when `+readmodels.AwaitsSignIn+` then '' else coalesce(f.problem, '') end,
 		       case when s.connected then `+directory.TokenEnds+` end
 		from tSAccounts s`+readmodels.SignInJoins+`
 		left join kept.fetch_state f on s.connected and f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
@@ -110,11 +112,13 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial
+	var problem string
 	return forEach(rows, "read social accounts of members", []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected,
-		&s.NeedsReconnect, &s.Reason, &s.ExpiresAt,
+		&s.NeedsReconnect, &s.Reason, &problem, &s.ExpiresAt,
 	}, func() {
 		s.PlatformRef = readmodels.PlatformRefOf(s.Platform)
+		s.Reason = domain.OptionalText(platforms.ReasonForAgency(string(s.Reason), problem))
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}

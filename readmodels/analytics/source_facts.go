@@ -58,10 +58,13 @@ const (
 // failedPermission is the error class of a reading that failed because a permission is missing.
 const failedPermission = "permission"
 
-// notReadable are sentences of [Source].Paused, by the error class of the last reading.
+// notReadable are sentences of [Source].Paused, by the problem or else the error class of the
+// last reading.
 var notReadable = map[string]string{
-	"blocked":   "Its platform does not allow reading it. Check the account there.",
-	"not_found": "Its platform does not find it. Check whether it still exists there.",
+	"blocked":     "Its platform does not allow reading it. Check the account there.",
+	"app_blocked": "Its platform does not answer this service at the moment. The operator of the service must act.",
+	"moved":       "Its platform merged it with another page or gave it a new ID. Connect the page that exists now.",
+	"not_found":   "Its platform does not find it. Check whether it still exists there.",
 }
 
 // sourceFacts also reads the erasures that overlap the range.
@@ -90,7 +93,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false), coalesce(failed.class, ''),
+		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.problem, ''),
 		       case when failed.class = '`+failedPermission+`' then exists (
 		         select from kept.fetch_state o
 		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
@@ -99,7 +102,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
-		left join lateral (select due.class where due.failures > 0
+		left join lateral (select due.class, due.problem where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
@@ -110,13 +113,14 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
+				var problem string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
-					&f.connectedLater, &f.failed, &f.readsOther)
+					&f.connectedLater, &f.failed, &problem, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				f.Paused = cmp.Or(f.Paused, notReadable[f.failed])
+				f.Paused = cmp.Or(f.Paused, notReadable[problem], notReadable[f.failed])
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -131,13 +132,16 @@ func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) 
 	for i, page := range a.Outcome.Connected {
 		ids[i] = page.SocialAccountID
 	}
-	return pg.List(ctx, c.Pool, "read progress of first readings", pgx.RowToStructByPos[domain.FirstReading], `
+	return pg.List(ctx, c.Pool, "read progress of first readings", scanFirstReading, `
 		select s.id, case when w.class <> '`+string(PlatformDisconnected)+`' then r.read_at end,
 		       case when w.class = '`+string(PlatformDisconnected)+`'
 		              then 'It is no longer connected for this account. Connect it again to resume reading.'
 		            when `+readmodels.AwaitsSignIn+` then st.reason
 		            when w.class = '`+string(PlatformPaused)+`' then coalesce(`+readmodels.Paused+`, `+figuresPaused+`)
-		            when w.class <> '' then f.reason else '' end, w.class
+		            when w.class <> '' then f.reason else '' end, w.class,
+		       case when w.class in ('', '`+string(PlatformDisconnected)+`', '`+string(PlatformPaused)+`') then ''
+		            when `+readmodels.AwaitsSignIn+` then `+signInProblem+` else f.problem end,
+		       `+readmodels.AwaitsSignIn+`
 		from tSAccounts s
 		cross join (select now() as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
@@ -152,6 +156,15 @@ func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) 
 			            when f.updated_at >= s.told_at then f.class else '' end as class) w
 		where s.parent_account = $1 and s.id = any($3) and s.told_at >= $4 order by s.id`,
 		a.ParentAccount, a.AccountID, ids, a.CreatedAt)
+}
+
+func scanFirstReading(row pgx.CollectableRow) (r domain.FirstReading, err error) {
+	var awaitsSignIn bool
+	err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason, &r.Class, &r.Problem, &awaitsSignIn)
+	if !awaitsSignIn { // otherwise, the reason contains advice
+		r.Reason = domain.OptionalText(platforms.ReasonForAgency(string(r.Reason), r.Problem))
+	}
+	return r, err
 }
 
 // connectScope is the dashboard scope that lets client users connect their own account's pages.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -85,7 +86,7 @@ const taskColumns = `
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
-	       coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
+	       coalesce(f.history_class, ''), coalesce(f.history_problem, ''), coalesce(f.history_reason, ''),
 	       st.at, k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from account_newest n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
@@ -121,8 +122,8 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
-			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
-			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
+			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Problem,
+			&t.History.Reason, &t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
 	}, query, args...)
 }
 
@@ -273,6 +274,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		              then 'An operator has paused its platform: '
 		                || concat_ws(', ', replace(w.code, '_', ' '), nullif(w.ticket, '')) || '.'
 		            when not d.dead then a.reason end),
+		       case when d.dead or d.paused or d.held and d.paid then '' else coalesce(a.problem, '') end,
 		       `+TokenEnds+`, case when not d.dead then k.renewable_until end, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
 		           where n.social_account_id = s.id and n.parent_account = s.parent_account
@@ -292,7 +294,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		cross join lateral (
 			select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid,
 			       u.name is not null as paused, w.name is not null as held) d
-		left join lateral (select f.class, f.reason where k.updated_at is null or f.updated_at >= k.updated_at) a on true
+		left join lateral (select f.class, f.problem, f.reason where k.updated_at is null or f.updated_at >= k.updated_at) a on true
 		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
@@ -301,11 +303,13 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 	var platform domain.Platform
 	var granted *string
+	var problem string
 	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName,
-		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
+		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason, &problem,
 		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted,
 		&r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 	r.PlatformName = platform.String()
+	r.Reason = domain.OptionalText(platforms.ReasonForOperator(string(r.Reason), problem))
 	if platform.Personal(r.AccountType) {
 		r.Name = ""
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -78,6 +79,9 @@ type ConnectedPlatform struct {
 	// reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data,
 	// invalid, unknown or internal. Null after a success.
 	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid unknown internal"`
+	// Problem refines the error class where people must do something else than for other errors of
+	// that class. For an account that waits for a sign-in, it is why. Null if that is unknown.
+	Problem domain.OptionalText `json:"problem"`
 	// Reason says what is wrong and what to do. Null if there is no problem. For an account that
 	// waits for a sign-in, it also mentions an operator's pause or a missing subscription.
 	Reason domain.OptionalText `json:"reason"`
@@ -139,6 +143,13 @@ type platformKey struct {
 // from the main application is used only without a stored secret, because tokens are renewed here.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
+// signInProblem is SQL for the problem because of which social account s waits for a sign-in, empty
+// if unknown. Any kind of reading may have found it.
+const signInProblem = `coalesce((
+	select o.problem from kept.fetch_state o
+	where o.social_account_id = s.id and o.p_id = s.p_id and o.class = 'reconnect' and o.updated_at >= s.told_at
+	order by o.updated_at desc limit 1), '')`
+
 // platformsSQL takes the last reading of an account from account_newest, as the sources of figures
 // do. After a new sign-in, the earlier state and failures of a connection are ignored. If the totals
 // were read, the reason is about the posts, and does not change the state.
@@ -156,9 +167,13 @@ var platformsSQL = `
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(nullif(f.class, ''), part.class, ''),
+		       case when not s.connected then '' when ` + readmodels.AwaitsSignIn + ` then ` + signInProblem + `
+		            when ` + readmodels.Paused + ` is not null then '' when f.reason <> '' then f.problem
+		            else coalesce(part.problem, '') end,
 		       case when not s.connected then coalesce(` + readmodels.EndedByErasure + `, '')
 		            when ` + readmodels.AwaitsSignIn + ` then concat_ws(' ', st.reason, ` + readmodels.Paused + `)
 		            else coalesce(` + readmodels.Paused + `, nullif(f.reason, ''), part.reason, '') end,
+		       ` + readmodels.AwaitsSignIn + `,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
 		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at,
@@ -174,7 +189,7 @@ var platformsSQL = `
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id
 		  and g.social_account_id = s.id
 		left join lateral (
-			select g.class, g.reason where k.updated_at is null or g.updated_at >= k.updated_at) part on true
+			select g.class, g.problem, g.reason where k.updated_at is null or g.updated_at >= k.updated_at) part on true
 		left join lateral (
 			select max(n.captured_at) as captured_at from account_newest n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account
@@ -198,12 +213,16 @@ func platformsPage(
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			var granted *string
+			var awaitsSignIn bool
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName,
-				&p.ProfileID, &p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason,
-				&p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt, &p.SignInBefore, &p.DataAccessExpiresAt,
+				&p.ProfileID, &p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Problem, &p.Reason,
+				&awaitsSignIn, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt, &p.SignInBefore, &p.DataAccessExpiresAt,
 				&granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
 				&p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
 			p.PlatformRef = readmodels.PlatformRefOf(p.Platform)
+			if !awaitsSignIn { // otherwise, the reason contains advice
+				p.Reason = domain.OptionalText(platforms.ReasonForAgency(string(p.Reason), string(p.Problem)))
+			}
 			if p.State == PlatformDisconnected && p.Reason == "" {
 				p.Reason = domain.OptionalText(readmodels.NotConnected(domain.DirectorySocialAccount{
 					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType,

@@ -159,7 +159,8 @@ var personSections = []personSection{
 		select id, social_account_id, external_id, c_id, scheduled_at
 		from tContentPlanner where social_account_id = any(@profiles) order by id`},
 	{"profile_fetching", `
-		select social_account_id, kind, read_at, due_at, failures, class as failure, history_class as history_failure,
+		select social_account_id, kind, read_at, due_at, failures, class as failure, problem,
+		       history_class as history_failure, history_problem,
 		       updated_at
 		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"profile_posts_in_vain", `

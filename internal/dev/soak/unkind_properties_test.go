@@ -277,8 +277,8 @@ func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
 	}
 }
 
-// partial are the words for parts that were not read; the rest was.
-var partial = regexp.MustCompile(`^\d+ of \d+ posts could not be read|other answers were recorded`)
+// partial are the words for posts that were not read; the rest was.
+var partial = regexp.MustCompile(`^\d+ of \d+ posts could not be read`)
 
 // appAskedAgain is how long an app counts as switched off after an answer said so.
 const appAskedAgain = time.Hour + look
@@ -299,9 +299,10 @@ func (w *unkindWeeks) misled() (lines []string) {
 				}
 			}
 			fits := slices.ContainsFunc(allowed, func(p platforms.Problem) bool {
-				return strings.Contains(v.reason, platforms.AdviceOn(p, w.platform).Operator) || v.class == string(p) && partial.MatchString(v.reason)
+				part := platforms.Problem(v.problem) == platforms.ProblemLasting || partial.MatchString(v.reason)
+				return v.problem == string(p) || v.class == string(p) && part
 			})
-			if line := fmt.Sprintf("account %s, %s: the operator reads %q, and %v is expected", id, v.kind, v.reason, allowed); !fits && !said[line] {
+			if line := fmt.Sprintf("account %s, %s: %q (%s), and %v is expected", id, v.kind, v.reason, v.problem, allowed); !fits && !said[line] {
 				said[line] = true
 				lines = append(lines, line)
 			}
