@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test build sbom image release charts govulncheck lint unreachable generate size
-.PHONY: e2e freezes soak worlds mutate kafka chaos bench ways bench-against words
+.PHONY: environments e2e freezes soak worlds mutate kafka chaos bench ways bench-against words
 
 # The version that `ledgerboard version` prints if the go command does not record it.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -51,6 +51,12 @@ generate: ## regenerate the generated files; CI fails if that changes a file
 
 size: ## print the size of each package, and the numbers of tests, settings, commands and API operations
 	@go run ./internal/dev/size
+
+# internal/pg/pgtest/environments.go explains the properties.
+environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer
+environments: ## test tables, rebuilds and searches with a database of another locale, owner and pooler
+	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...
+	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress' ./readmodels ./api
 
 e2e: ## test the program as a process, with kill -9 under load and stock clients
 	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
