@@ -25,7 +25,7 @@ type fetchSettings struct {
 	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
 	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app."`
 	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"ID of the Facebook Login for Business configuration, which defines the requested permissions. Default: plain Facebook Login."`
-	FacebookScopes          []string      `env:"LEDGERBOARD_FACEBOOK_SCOPES" default:"${facebook_scopes}" help:"Scopes that a sign-in requests. Remove those for which your app is not approved; the figures that need them stay empty."`
+	FacebookScopes          []string      `env:"LEDGERBOARD_FACEBOOK_SCOPES" default:"${facebook_scopes}" help:"Scopes that a sign-in requests. Remove those for which your app is not approved."`
 	FacebookAppSecret       string        `type:"secret" env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It also signs API calls (appsecret_proof)."`
 	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App ID of Instagram login."`
 	InstagramScopes         []string      `env:"LEDGERBOARD_INSTAGRAM_SCOPES" default:"${instagram_scopes}" help:"Like LEDGERBOARD_FACEBOOK_SCOPES."`
@@ -34,7 +34,7 @@ type fetchSettings struct {
 	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client ID of the LinkedIn app."`
 	LinkedInClientSecret    string        `name:"linkedin-client-secret" type:"secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the LinkedIn app."`
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key of the TikTok app."`
-	TikTokScopes            []string      `name:"tiktok-scopes" env:"LEDGERBOARD_TIKTOK_SCOPES" default:"${tiktok_scopes}" help:"Like LEDGERBOARD_FACEBOOK_SCOPES. TikTok refuses a sign-in that requests a scope that is not approved."`
+	TikTokScopes            []string      `name:"tiktok-scopes" env:"LEDGERBOARD_TIKTOK_SCOPES" default:"${tiktok_scopes}" help:"Like LEDGERBOARD_FACEBOOK_SCOPES."`
 	TikTokClientSecret      string        `name:"tiktok-client-secret" type:"secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the TikTok app."`
 
 	// seeded means that the history of accounts is already in the log, as in a demo, and must not
@@ -143,7 +143,7 @@ type signInSettings struct {
 	OIDCIssuer       string   `env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, sign-in links are disabled. Default: no provider."`
 	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service at the identity provider."`
 	OIDCClientSecret string   `type:"secret" env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
-	OIDCTrustEmail   bool     `env:"LEDGERBOARD_OIDC_TRUST_EMAIL" help:"Treat all email addresses of the provider as verified. Only for your organization's own provider, such as Entra ID, authentik or Keycloak; refused for one that serves several organizations."`
+	OIDCTrustEmail   bool     `env:"LEDGERBOARD_OIDC_TRUST_EMAIL" help:"Treat all email addresses of the provider as verified. Only for your organization's own provider, such as Entra ID, authentik or Keycloak."`
 	OIDCStaff        []string `env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is a subject of the provider or an email address that it has verified."`
 }
 

@@ -453,7 +453,7 @@ func TestSettingsDocument(t *testing.T) {
 				value := ""
 				switch {
 				case slices.Contains([]string{"facebook-scopes", "instagram-scopes", "linkedin-scopes", "tiktok-scopes"}, f.Name):
-					value = "[all](connecting.md#an-app-at-each-platform)" // that document has its own test
+					value = "[all](connecting.md#scopes)" // that document has its own test
 				case f.Default != "":
 					value = "`" + f.Default + "`"
 				}
