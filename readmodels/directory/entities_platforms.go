@@ -143,8 +143,8 @@ type platformKey struct {
 // from the main application is used only without a stored secret, because tokens are renewed here.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// signInProblem is SQL for the problem because of which social account s waits for a sign-in, empty
-// if unknown. Any kind of reading may have found it.
+// signInProblem is SQL for the problem that makes social account s wait for a sign-in, empty if
+// unknown. Any kind of reading may have found it.
 const signInProblem = `coalesce((
 	select o.problem from kept.fetch_state o
 	where o.social_account_id = s.id and o.p_id = s.p_id and o.class = 'reconnect' and o.updated_at >= s.told_at
