@@ -143,13 +143,20 @@ type keyboard struct {
 func openWindow(in *browserPage, width int64, scheme string) *keyboard {
 	ctx, leave := chromedp.NewContext(in.ctx, chromedp.WithNewBrowserContext())
 	in.t.Cleanup(leave)
+	v := &keyboard{browserPage: &browserPage{t: in.t, ctx: ctx, console: in.console}, looked: func() {}}
+	v.resize(width, scheme)
+	return v
+}
+
+// resize makes the window so wide, and its scheme light or dark.
+func (p *browserPage) resize(width int64, scheme string) {
 	const height = 800
 	prefers := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-	require.NoError(in.t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, prefers)
 		return err
 	})))
-	return &keyboard{browserPage: &browserPage{t: in.t, ctx: ctx, console: in.console}, looked: func() {}}
+	p.await("the window to have its width", fmt.Sprintf(`innerWidth === %d && dispatchEvent(new Event("resize"))`, width))
 }
 
 func (v *keyboard) open(address string) (status int64) {

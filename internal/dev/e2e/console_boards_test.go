@@ -93,7 +93,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	everybody, scopes := before.Users, before.Scopes
 	p.setUsers(board, []string{})
 	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("removed you from its list while you were viewing it")`)
-	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
+	w.mayBeRefused("/console/board/"+board, http.StatusNotFound) // figures that changed just before are fetched once more, perhaps behind the removal
 	w.look()
 	opened := strings.Fields(streams.String())
 	require.Equal(p.t, []string{"/console/stream?dashboard=" + board}, slices.Compact(opened), "browsers open few connections to a host")
@@ -102,7 +102,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	require.Equal(p.t, p.base+"/console/board/"+board, w.at(), "it is open again")
 
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
-	w.mayBeRefused("/console/stream?dashboard=" + board) // the browser comes back to it
+	w.mayBeRefused("/console/stream?dashboard="+board, http.StatusNotFound) // the browser comes back to it
 	p.update(board, map[string]any{"scopes": []string{"reports"}})
 	w.await("the page without figures", `document.body.innerText.includes("Your agency shows no figures on this board.")`)
 	w.look()

@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -23,28 +26,49 @@ type consolePage struct {
 	picture string // its name as one of the main views; "": it is not a main view
 }
 
-// consolePages are pages that no link leads to, or that a picture is taken of, by role.
+// consolePages are pages that no link leads to, or that a picture is taken of, and refusals, by role.
 var consolePages = []struct {
-	role  string // "": nobody is signed in
-	pages []consolePage
+	role    string // "": nobody is signed in
+	pages   []consolePage
+	refused map[string]int // addresses below /console, and their status
 }{
-	{"", []consolePage{{"/sign-in", ""}}},
+	{"", []consolePage{{"/sign-in", ""}, {"/sign-in?to=/console/history", ""}}, map[string]int{
+		"/nowhere":         http.StatusNotFound,
+		"/link/used":       http.StatusNotFound,
+		"/signin/callback": http.StatusNotFound,
+	}},
 	{"agency", []consolePage{
 		{"", "clients"},
 		{"/clients/CLIENT/figures?compare=previous&tz=Europe/Berlin", "figures"},
 		{"/clients/CLIENT/board", "board"},
+		{"/connect?client=CLIENT", ""},
+		{"/zone?account=CLIENT", ""},
+		{"/clients/CLIENT/figures?from=MONTH&to=2020-01-01", ""},
+		{"/clients/CLIENT/report?month=May", ""},
 		{"/sessions", ""},
+	}, map[string]int{
+		"/clients/000000000000000000000000/figures": http.StatusNotFound,
+		"/ops": http.StatusForbidden,
 	}},
-	{"client", []consolePage{{"/board/CLIENT", "client"}}},
+	{"client", []consolePage{{"/board/CLIENT", "client"}, {"/zone", ""}}, map[string]int{
+		"/board/000000000000000000000000": http.StatusNotFound,
+		"/clients/CLIENT/board":           http.StatusForbidden,
+		"/connect":                        http.StatusForbidden,
+	}},
 	{"auditor", []consolePage{
 		{"/history", "history"},
 		{"/history?q=dashboard:CLIENT&at=MONTH", ""},
 		{"/history?at=2020-01-01", ""},
+		{"/history?at=2999-01-01", ""},
 		{"/history/difference?from=MONTH", "difference"},
+		{"/history/difference?from=2999-01-01", ""},
 		{"/history/looks", ""},
 		{"/access?at=MONTH", "access"},
+		{"/access?at=2999-01-01", ""},
 		{"/people/PERSON", "person"},
 		{"/verify", "verify"},
+	}, map[string]int{
+		"/people/000000000000000000000000": http.StatusNotFound,
 	}},
 	{"operator", []consolePage{
 		{"/ops", "health"},
@@ -53,43 +77,91 @@ var consolePages = []struct {
 		{"/ops/parked", ""},
 		{"/ops/log", ""},
 		{"/ops/actions", ""},
+	}, map[string]int{
+		"/ops/do/rebuild/nothing": http.StatusNotFound,
+		"/ops/projections/rebuilds/00000000-0000-0000-0000-000000000000": http.StatusNotFound,
 	}},
 }
 
 // mostBytes may come over the network for a page, with its style and scripts.
 const mostBytes = 100_000
 
-// Each page, in two widths and schemes: axe finds nothing, it fits the window, and it is small.
+// Each page, in three widths and two schemes: axe finds nothing, it fits the window, and it is small.
 func everyPage(p *program, browser *browserPage) {
 	ids := strings.NewReplacer("CLIENT", p.info.IDs.SubAccounts[0], "PERSON", p.listed(p.info.IDs.SubAccounts[0])[0].ID,
 		"MONTH", time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly))
 	for _, of := range consolePages {
-		for scheme, width := range map[string]int64{"light": 1200, "dark": 320} {
-			w := openConsole(p, browser, width, scheme)
-			if of.role != "" {
-				w.open(p.base + "/console")
-				w.follow("Continue as " + of.role)
-			}
-			if of.role == "auditor" {
-				w.verify()
-			}
-			seen := map[string]bool{}
-			var found []string
-			for _, page := range of.pages {
-				found = append(found, w.lookAt(ids.Replace(page.at), seen)...)
-				if directory := os.Getenv("LEDGERBOARD_E2E_PICTURES"); directory != "" && page.picture != "" && scheme == "light" {
-					w.picture(filepath.Join(directory, page.picture+".png"))
-				}
-			}
-			for len(found) > 0 {
-				at := found[0]
-				found = found[1:]
-				if !seen[pattern(at)] {
-					found = append(found, w.lookAt(at, seen)...)
-				}
-			}
-			p.t.Logf("%s, %s: %d kinds of pages", of.role, scheme, len(seen))
+		w := openConsole(p, browser, 1280, "light")
+		if of.role != "" {
+			w.open(p.base + "/console")
+			w.follow("Continue as " + of.role)
 		}
+		if of.role == "auditor" {
+			w.verify()
+		}
+		seen := map[string]bool{}
+		var found []string
+		for _, page := range of.pages {
+			found = append(found, w.lookAt(ids.Replace(page.at), seen)...)
+			if directory := os.Getenv("LEDGERBOARD_E2E_PICTURES"); directory != "" && page.picture != "" {
+				w.picture(filepath.Join(directory, page.picture+".png"))
+			}
+		}
+		for len(found) > 0 {
+			at := found[0]
+			found = found[1:]
+			if !seen[pattern(at)] {
+				found = append(found, w.lookAt(at, seen)...)
+			}
+		}
+		for at, status := range of.refused {
+			path := "/console" + ids.Replace(at)
+			w.mayBeRefused(path, status)
+			require.EqualValues(p.t, status, w.open(p.base+path), path)
+		}
+		p.t.Logf("%s: %d kinds of pages", of.role, len(seen))
+	}
+	refusedForms(p, browser)
+}
+
+// refusedForms looks at the answers to the forms of a browser that keeps no cookies, of somebody who
+// signed out or in as somebody else in another tab, and with a wrong entry.
+func refusedForms(p *program, browser *browserPage) {
+	signOut := `fetch("/console/sign-out", {method: "POST"})`
+	for _, of := range []struct {
+		status               int
+		role, path           string
+		before, send, answer string
+	}{
+		{http.StatusUnprocessableEntity, "", "/sign-in", "", "Continue as agency", "You cannot sign in here"},
+		{http.StatusUnauthorized, "agency", "/zone", signOut, "Save", "Sign in first"},
+		{http.StatusConflict, "agency", "/zone",
+			signOut + `.then(() => fetch("/console/sign-in/demo", {method: "POST", body: new URLSearchParams({role: "client"})}))`,
+			"Save", "Another person is signed in"},
+		{http.StatusOK, "agency", "/zone", `Promise.resolve(document.querySelector("input[name=tz]").value = "Moon")`, "Save", "Nothing has been done yet"},
+		{http.StatusOK, "agency", "/colleagues", "", "Add", "Nothing has been done yet"},
+	} {
+		w := openConsole(p, browser, 1280, "light")
+		w.open(p.base + "/console")
+		if of.role != "" {
+			w.follow("Continue as " + of.role)
+			w.open(p.base + "/console" + of.path)
+		} else {
+			require.NoError(p.t, chromedp.Do(w.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+				_, err := cdp.Call(ctx, target, network.ClearBrowserCookies, cdp.Empty{})
+				return err
+			})))
+		}
+		if of.before != "" {
+			w.eval(of.before+`.then(() => {})`, nil)
+		}
+		path := "/console" + of.path
+		if of.role == "" {
+			path += "/demo"
+		}
+		w.mayBeRefused(path, of.status)
+		require.EqualValues(p.t, of.status, w.follow(of.send))
+		w.says(of.answer)
 	}
 }
 
@@ -142,28 +214,49 @@ axe.run(document, { preload: false, resultTypes: ["violations"], rules: { "targe
 	.filter((v) => v.impact === "serious" || v.impact === "critical")
 	.map((v) => v.impact + " " + v.id + ": " + v.help + "\n" + v.nodes.slice(0, 5).map((n) => n.html + "\n  " + n.failureSummary).join("\n")))`
 
-// axeSaw are the pages that axe has judged, by width, address, title and navigation.
-var axeSaw sync.Map
+// judgedPages are the pages that were judged in all widths and schemes, by address, title, navigation, and whether they
+// say what is wrong with a form.
+var judgedPages sync.Map
 
-// judgedByAxe has axe-core judge the open page once, by the browser's protocol, despite its policy.
-func (w *consoleWindow) judgedByAxe() {
+// judged judges the open page: in the window as it is, and once in each width and scheme.
+func (w *consoleWindow) judged() {
 	w.t.Helper()
+	w.judgedNow(false)
 	var shown string
-	w.eval(`document.title + (document.querySelector("nav")?.innerText ?? "")`, &shown)
-	if _, before := axeSaw.LoadOrStore(fmt.Sprint(w.width, pattern(strings.TrimPrefix(w.at(), w.p.base)), shown), true); before {
+	w.eval(`document.title + (document.querySelector("nav")?.innerText ?? "") + !!document.querySelector(".fault")`, &shown)
+	if _, before := judgedPages.LoadOrStore(fmt.Sprint(pattern(strings.TrimPrefix(w.at(), w.p.base)), shown), true); before {
 		return
 	}
-	needs.Programs(w.t, "node", "npm")
-	source, err := axeSource()
-	require.NoError(w.t, err, "axe-core is installed by npm")
-	var wrong []string
-	for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
-		if err = w.try(source+axeRun, &wrong); err == nil {
-			break
+	for _, width := range []int64{320, 760, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			w.resize(width, scheme)
+			w.judgedNow(scheme == "light") // without contrast, axe does not look at colors
 		}
-		require.True(w.t, time.Now().Before(deadline), "axe did not come to its end: %v", err)
 	}
-	for _, what := range wrong {
-		w.t.Errorf("%s, %d wide: %s", w.at(), w.width, what) // and goes on: one run finds what is wrong with all pages
+	w.resize(w.width, w.scheme)
+}
+
+// judgedNow has [ours] judge the open page, and axe-core, by the browser's protocol, despite the page's policy.
+func (w *consoleWindow) judgedNow(byAxe bool) {
+	w.t.Helper()
+	var wrong []string
+	w.eval(ours, &wrong)
+	if byAxe {
+		needs.Programs(w.t, "node", "npm")
+		source, err := axeSource()
+		require.NoError(w.t, err, "axe-core is installed by npm")
+		var found []string
+		for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
+			if err = w.try(source+axeRun, &found); err == nil {
+				break
+			}
+			require.True(w.t, time.Now().Before(deadline), "axe did not finish: %v", err)
+		}
+		wrong = append(wrong, found...)
+	}
+	if len(wrong) > 0 {
+		var window string
+		w.eval(`innerWidth + " wide, " + (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")`, &window)
+		w.t.Errorf("%s, %s: %s", w.at(), window, strings.Join(wrong, "\n")) // and goes on: one run finds what is wrong with all pages
 	}
 }
