@@ -117,12 +117,11 @@ func (d LocalDirectory) SetTimeZone(
 			return domain.DirectoryAccount{}, err
 		}
 	}
-	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, id)
-	if err == nil && !belongs {
-		err = errNoSuchAccount
-	}
-	if err != nil {
+	switch ours, err := d.Tables.HasAccount(ctx, c.ParentAccount, id); {
+	case err != nil:
 		return account, err
+	case !ours:
+		return account, errNoSuchAccount
 	}
 	key := domain.DirectoryKey(domain.KindAccount, id)
 	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
