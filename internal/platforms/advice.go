@@ -85,6 +85,11 @@ var advice = map[Problem]Advice{
 		Operator: "The platform's other answers were recorded. The rest is retried automatically, less and less often. " +
 			"If this lasts for more than a day and the platform reports no outage, report the code to its support.",
 	},
+	ProblemNewToken: {
+		Client:   "not read yet: %s does not know the new sign-in yet. We retry automatically.",
+		Agency:   "No action is needed. The reading is retried within minutes.",
+		Operator: "No action is needed. The reading is retried within minutes.",
+	},
 	Problem(ClassNotFound): {
 		Client: "not read: %s does not show this page to you. Check there whether it still exists and whether you may " +
 			"see its statistics.",
@@ -141,9 +146,9 @@ var advice = map[Problem]Advice{
 	Problem(ClassUnknown): {
 		Client: "not read: %s refused for a reason that we do not know. We retry automatically.",
 		Agency: "The platform refused for a reason that ledgerboard does not know. Reading is retried automatically. " +
-			"If this lasts, the operator finds the platform's own words.",
-		Operator: "The platform refused with a code that ledgerboard does not know. Its own words, if any, are shown " +
-			"with the account. Reading is retried automatically.",
+			"If this lasts, ask the operator, who can look up the platform's message.",
+		Operator: "The platform refused with a code that ledgerboard does not know. Its message, if any, is in table " +
+			"kept.platform_words. Reading is retried automatically.",
 	},
 }
 

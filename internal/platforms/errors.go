@@ -63,6 +63,7 @@ const (
 	ProblemOwnQuota   Problem = "own_quota"   // throttled: by the configured budget, not by the platform
 	ProblemTooLarge   Problem = "too_large"   // retry: of a list, whose page may be too large
 	ProblemLasting    Problem = "lasting"     // retry: while other calls work, or for long
+	ProblemNewToken   Problem = "new_token"   // retry: the platform may not know the token's scopes yet
 )
 
 // Sentinel errors.

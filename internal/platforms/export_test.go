@@ -45,7 +45,7 @@ func Problems() (all []Problem) {
 			}
 		}
 	}
-	return append(all, ProblemOwnQuota, ProblemLasting)
+	return append(all, ProblemOwnQuota, ProblemLasting, ProblemNewToken)
 }
 
 // TabledMetrics returns the post metrics in the clients' tables, by client.

@@ -55,7 +55,7 @@ func (l *linkedIn) notYet(t Target, err error) error {
 	if e == nil || wait <= 0 || e.Class != ClassPermission {
 		return err
 	}
-	e.Class, e.About, e.RetryAfter = ClassRetry, "", wait
+	e.Class, e.About, e.Problem, e.RetryAfter = ClassRetry, "", ProblemNewToken, wait
 	e.Message = "the platform may not know the new token's scopes yet"
 	return e
 }
