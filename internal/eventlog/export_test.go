@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -79,7 +80,7 @@ const LookUpWithin = lookUpWithin
 // LookUp queries the positions of a newly assigned partition, as kgo does when a follower has
 // joined. It returns the result for kgo, and the error that ends the follower.
 func LookUp(ctx context.Context, cfg FollowConfig) (err, failed error) {
-	f := &follower{cfg: cfg, wire: cfg.Topic, ahead: newAhead()}
+	f := &follower{cfg: cfg, wire: cfg.Topic, ahead: newAhead(), free: semaphore.NewWeighted(1)}
 	_, err = f.adjust(ctx, map[string]map[int32]kgo.Offset{cfg.Topic: {0: kgo.NewOffset()}})
 	return err, f.failed
 }

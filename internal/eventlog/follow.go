@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/semaphore"
 )
 
 // Checkpoint is the position of a projection in one partition. On a compacted topic, tombstones
@@ -70,9 +71,10 @@ func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	f := &follower{
 		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic),
 		next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
+		free: semaphore.NewWeighted(1),
 	}
-	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
-	defer f.mu.Unlock()
+	f.lock() // the client joins the group at once: adjust must not see a follower without its client
+	defer f.free.Release(1)
 	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
 		return nil, fmt.Errorf("follow %s: create consumer: %w", cfg.Topic, err)
 	}
@@ -95,15 +97,18 @@ type follower struct {
 	endFetching context.CancelFunc
 	fetching    sync.WaitGroup
 
-	inFlight bool // used only by the polling goroutine, which holds mu while it is true
-	// mu is held while a batch is in flight. It delays revocations, which run in another goroutine,
+	inFlight bool // used only by the polling goroutine, which holds free while it is true
+	// free guards the fields below. It is held while a batch is in flight, which delays revocations,
 	// so that the next owner of a partition finds the folded rows.
-	mu      sync.Mutex
+	free    *semaphore.Weighted
 	id      TopicID
 	next    map[int32]int64 // by followed partition
 	stopped map[int32]error // not reported yet
 	failed  error           // ends the follower
 }
+
+// lock acquires free. A new context is never done, so there is no error.
+func (f *follower) lock() { _ = f.free.Acquire(context.Background(), 1) }
 
 func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) {
 	timeout := time.NewTimer(wait)
@@ -113,7 +118,7 @@ func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) 
 	case <-ctx.Done():
 	case <-timeout.C:
 	}
-	f.mu.Lock()
+	f.lock()
 	f.inFlight = true
 	failed := f.failed // before this batch: records that were fetched before an error are still folded
 	batch := f.newBatch(ctx, f.ahead.take())
@@ -140,7 +145,7 @@ func (f *follower) Done(batch Batch) {
 func (f *follower) endBatch() {
 	if f.inFlight {
 		f.inFlight = false
-		f.mu.Unlock()
+		f.free.Release(1)
 	}
 }
 
@@ -156,10 +161,14 @@ func (f *follower) Close() {
 
 // lost is called before partitions are assigned to other members, and when the group has continued
 // without this member. It waits until no batch is in flight and drops the fetched records of the
-// partitions.
+// partitions. Without partitions, it is called whenever another member comes or goes: the members
+// then join again, and one that first finished a long batch would be excluded from the group.
 func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if len(lost[f.wire]) == 0 {
+		return
+	}
+	f.lock()
+	defer f.free.Release(1)
 	for _, p := range lost[f.wire] {
 		delete(f.next, p)
 	}
@@ -173,7 +182,9 @@ func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 const (
 	groupSession   = 8 * time.Second
 	groupHeartbeat = 300 * time.Millisecond
-	groupRebalance = 30 * time.Second
+	// groupRebalance is longer than a batch takes: an erasure may take minutes, and a member that
+	// loses partitions joins again after its batch. The others fold their partitions in the meantime.
+	groupRebalance = 15 * time.Minute
 	// groupRetry is how long requests to a coordinator are retried while the group has none. By
 	// default, kgo gives up after groupSession, and the member's partitions would not be folded
 	// until all other members have joined again. If another member gets the partitions during the

@@ -25,8 +25,10 @@ func (f *follower) adjust(
 	if len(partitions) == 0 {
 		return nil, nil
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if err := f.free.Acquire(ctx, 1); err != nil { // a rebalance during a batch
+		return nil, err
+	}
+	defer f.free.Release(1)
 	bounded, cancel := context.WithTimeout(ctx, lookUpWithin)
 	defer cancel()
 	from, err := f.positions(bounded, partitions)

@@ -93,7 +93,8 @@ func testRebalance(t *testing.T, brokers []string) {
 	}
 }
 
-// A batch in flight delays the rebalance: its partitions are handed over only after Done.
+// A batch in flight delays the handing over of its partitions until Done, but however long it takes,
+// its member stays in the group, which two further members join in the meantime.
 func testRebalanceWaits(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	for p := range int32(6) {
@@ -132,8 +133,13 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 		})
 	})
 	<-handling
-	followers.Go(func() { _ = follow(ctx, b.Log, second, func(eventlog.Batch) error { return nil }) })
-	b.awaitGroup(t, b.wire(first.Group), func(g kadm.DescribedGroup) bool { return g.State == "PreparingRebalance" })
+	join := func() {
+		followers.Go(func() { _ = follow(ctx, b.Log, second, func(eventlog.Batch) error { return nil }) })
+	}
+	join()
+	b.awaitGroup(t, b.wire(first.Group), func(g kadm.DescribedGroup) bool { return g.State == "Stable" && len(g.Members) == 2 })
+	join() // the group waits until the first member gives up the partitions of the second
+	b.awaitGroup(t, b.wire(first.Group), func(g kadm.DescribedGroup) bool { return len(g.Members) == 3 })
 	free()
 	<-handedOver
 	mu.Lock()
