@@ -51,6 +51,7 @@ alter default privileges for role ledgerboard_projector grant select on tables t
 grant usage on schema lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
 grant select on kept.schema_migrations, kept.pauses, kept.backups to ledgerboard_process;
+grant select, insert, update on kept.installation to ledgerboard_process;
 
 -- Every process may erase personal data in schema kept. It can read all columns of secrets and pictures except the sealed
 -- content.

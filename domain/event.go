@@ -143,6 +143,7 @@ func NewRegistry() *Registry {
 	register[OperatorActed](r)
 	register[OperatorFinished](r)
 	register[CheckpointSigned](r)
+	register[InstallationClaimed](r)
 	return r
 }
 

@@ -35,6 +35,7 @@ const (
 	ActionSignInLinked       OperatorAction = "sign_in.linked"    // a user was linked to a subject of the identity provider
 	ActionSignInUnlinked     OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
 	ActionLogRestored        OperatorAction = "log.restored"      // the records before this one come from a backup
+	ActionLogAdopted         OperatorAction = "log.adopted"       // the installation that owns the log was replaced
 	ActionPersonErased       OperatorAction = "person.erased"     // all data of a person was erased
 	ActionDataImported       OperatorAction = "data.imported"     // files were imported
 )
@@ -107,6 +108,25 @@ func (OperatorFinished) EventType() string { return "operations.operator_finishe
 
 // MaxWhy is the maximum length of [OperatorFinished].Why in characters.
 const MaxWhy = 300
+
+// InstallationClaimed records which installation the log belongs to: the first one that claimed it,
+// and then each one that replaced the present owner. It is appended to `operations` under the key
+// "-" at the first start of an installation.
+type InstallationClaimed struct {
+	ID       string `json:"id"`                 // id of the installation, which its database contains
+	Replaces string `json:"replaces,omitempty"` // id of the owner whose database is lost
+}
+
+// EventType implements [Data].
+func (InstallationClaimed) EventType() string { return "operations.installation_claimed.v1" }
+
+// Validate requires an id.
+func (e InstallationClaimed) Validate() error {
+	if !targetName.MatchString(e.ID) {
+		return fmt.Errorf("installation %.70q is not an id", e.ID)
+	}
+	return nil
+}
 
 // PauseKind is the kind of object that an operator can pause.
 type PauseKind string

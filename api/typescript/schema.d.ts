@@ -4192,11 +4192,12 @@ export interface components {
          *     - `sign_in.linked`: a user was linked to a subject of the identity provider
          *     - `sign_in.unlinked`: a user was unlinked until the next sign-in
          *     - `log.restored`: the records before this one come from a backup
+         *     - `log.adopted`: the installation that owns the log was replaced
          *     - `person.erased`: all data of a person was erased
          *     - `data.imported`: files were imported
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *

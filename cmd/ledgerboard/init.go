@@ -114,13 +114,31 @@ func (c initCommand) makeAgency(
 // tables (deploy/roles.sql). In other deployments, services migrate the schemas at startup.
 type migrateCommand struct {
 	installation
+	actionFlags
+	AdoptLog bool `help:"Also make this database the owner of the log, if the database of the installation that owns it is lost."`
 }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	err := withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error { return parts.Migrate(ctx) })
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(s.Out, "The schemas lb and kept match the version of this program.")
-	return nil
+	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
+		if err := parts.Migrate(ctx); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.Out, "The schemas lb and kept match the version of this program.")
+		if !c.AdoptLog {
+			return nil
+		}
+		adopted, err := parts.AdoptLog(ctx, operatorCaller(), func(owner string) (domain.Reason, error) {
+			return c.confirm(s, "make this database the owner of the log, which belongs to installation "+owner+
+				". Processes of that installation do not start again on these topics")
+		})
+		if err != nil {
+			return commandError(err)
+		}
+		if adopted {
+			fmt.Fprintln(s.Out, "The log belongs to this database now.")
+		} else {
+			fmt.Fprintln(s.Out, "The log does not belong to another installation: nothing had to be adopted.")
+		}
+		return nil
+	})
 }

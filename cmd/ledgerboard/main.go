@@ -27,7 +27,7 @@ type cli struct {
 	Init         initCommand         `cmd:"" help:"Create an agency and its first user, and print a token. Use it to set up an empty service or to add an agency."`
 	Demo         demoCommand         `cmd:"" help:"Run everything in one process with a sample agency."`
 	Secrets      secretsCommand      `cmd:"" help:"Re-encrypt the stored tokens with a new key."`
-	Migrate      migrateCommand      `cmd:"" help:"Migrate the database schemas to the version of this program."`
+	Migrate      migrateCommand      `cmd:"" help:"Migrate the database schemas to the version of this program, or replace a lost database (--adopt-log)."`
 	Import       importCommand       `cmd:"" help:"Import reference entities of the main application and data of the old system."`
 	Verify       verifyCommand       `cmd:"" help:"Verify that the history was not altered, or that the tables match the log. Requires one of --parent, --all, --bundle and --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency that can be verified anywhere."`

@@ -33,7 +33,7 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	refuses := true
+	refuses := false
 	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		asked := request.(*kmsg.ProduceRequest)
@@ -69,6 +69,7 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 	}
 	draft := commands.EraseDraft(domain.KindUser, "a00000000000000000000001", time.Now())
 	require.NoError(t, ready())
+	refuses = true
 	require.ErrorIs(t, s.Log.Append(t.Context(), draft), eventlog.ErrRefused)
 	var degraded *api.DegradedError
 	require.ErrorAs(t, ready(), &degraded)

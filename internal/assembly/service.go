@@ -90,6 +90,9 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.Migrate(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.claimLog(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.namingLocks(ctx, func() error { return s.openReadSide(ctx) }); err != nil {
 		return nil, err
 	}

@@ -59,3 +59,28 @@ func (b Backups) Newest(ctx context.Context) (endedAt time.Time, found bool, err
 	return pg.Find(ctx, b.Pool, "read the time of the last backup", pgx.RowTo[time.Time],
 		`select ended_at from backups`)
 }
+
+// Installation identifies the installation that a database belongs to.
+type Installation struct {
+	ID      string
+	TopicID string // id of topic `operations` of its log; "" before the first start
+	Next    int64  // claims on the topic before this offset were read
+}
+
+// ReadInstallation returns the installation of a database, and creates it if there is none.
+func ReadInstallation(ctx context.Context, pool *pgxpool.Pool) (i Installation, err error) {
+	err = pg.Exec(ctx, pool, "create the id of the installation",
+		`insert into installation default values on conflict do nothing`)
+	if err != nil {
+		return i, err
+	}
+	err = pool.QueryRow(ctx, `select id::text, operations_topic_id, next_offset from installation`).
+		Scan(&i.ID, &i.TopicID, &i.Next)
+	return i, pg.Wrap("read the id of the installation", err)
+}
+
+// Save stores which log belongs to the installation.
+func (i Installation) Save(ctx context.Context, pool *pgxpool.Pool) error {
+	return pg.Exec(ctx, pool, "store the log of the installation",
+		`update installation set operations_topic_id = $1, next_offset = $2`, i.TopicID, i.Next)
+}

@@ -1,0 +1,117 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// claimLog makes sure that the log belongs to the installation of the database. The first start
+// claims the log. If two installations claim it at once, the order in the log decides.
+func (p *Parts) claimLog(ctx context.Context) error {
+	log, own, err := p.logAndInstallation(ctx)
+	if err != nil {
+		return err
+	}
+	owner, seen, err := readOwner(ctx, log, own)
+	if err == nil && owner == "" {
+		if err = appendClaim(ctx, log, domain.InstallationClaimed{ID: own.ID}); err == nil {
+			owner, seen, err = readOwner(ctx, log, own)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if owner != own.ID {
+		return fmt.Errorf("the topics belong to another installation (%s; the database is that of %s): nothing was read "+
+			"into the tables. Set a LEDGERBOARD_TOPIC_PREFIX that only this installation uses. If the database of the "+
+			"other installation is lost and this one replaces it, run 'ledgerboard migrate --adopt-log'", owner, own.ID)
+	}
+	return seen.Save(ctx, p.vault.value)
+}
+
+// AdoptLog makes the installation of the database the owner of a log whose owner's database is
+// lost. The owner's processes are refused at their next start. If another installation owns the
+// log, AdoptLog asks for the reason; otherwise, it only returns false.
+func (p *Parts) AdoptLog(
+	ctx context.Context, c commands.Caller, ask func(owner string) (domain.Reason, error),
+) (adopted bool, err error) {
+	log, own, err := p.logAndInstallation(ctx)
+	if err != nil {
+		return false, err
+	}
+	owner, _, err := readOwner(ctx, log, own)
+	if err != nil || owner == "" || owner == own.ID {
+		return false, err
+	}
+	reason, err := ask(owner)
+	if err != nil {
+		return false, err
+	}
+	acted := domain.OperatorActed{Action: domain.ActionLogAdopted, Reason: reason}
+	return true, p.audit(log).Act(ctx, c, acted, func(ctx context.Context) (commands.Effect, error) {
+		err := appendClaim(ctx, log, domain.InstallationClaimed{ID: own.ID, Replaces: owner})
+		if err == nil {
+			err = p.claimLog(ctx) // refused if another database was faster
+		}
+		return commands.Effect{}, err
+	})
+}
+
+func (p *Parts) logAndInstallation(ctx context.Context) (*eventlog.Log, vault.Installation, error) {
+	log, kept, err := p.logAndVault(ctx)
+	if err != nil {
+		return nil, vault.Installation{}, err
+	}
+	own, err := vault.ReadInstallation(ctx, kept)
+	return log, own, err
+}
+
+func appendClaim(ctx context.Context, log *eventlog.Log, claim domain.InstallationClaimed) error {
+	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, claim, time.Now())
+	draft.Envelope.Audit.Actor = "system:installation"
+	if err := log.Append(ctx, draft); err != nil {
+		return fmt.Errorf("record in the log that it belongs to this installation: %w", err)
+	}
+	return nil
+}
+
+// readOwner returns the id of the installation that the log belongs to, or "" if none has claimed
+// it. It reads only the claims that own has not seen yet; the second result has seen all of them.
+func readOwner(
+	ctx context.Context, log *eventlog.Log, own vault.Installation,
+) (owner string, seen vault.Installation, err error) {
+	ranges, id, err := log.Ranges(ctx, domain.TopicOperations)
+	if err != nil {
+		return "", own, fmt.Errorf("read whom the log belongs to: %w", err)
+	}
+	p := eventlog.PartitionOf([]byte(domain.OperationsKeyAll), int32(len(ranges)))
+	seen = vault.Installation{ID: own.ID, TopicID: id.String(), Next: ranges[p].End}
+	var from int64
+	if own.TopicID == seen.TopicID && own.Next <= seen.Next {
+		from, owner = own.Next, own.ID
+	}
+	err = log.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
+		From: map[int32]int64{p: from}, To: map[int32]int64{p: seen.Next},
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				recorded, _ := log.Decode(r) // an unreadable record claims nothing
+				claim, ok := recorded.Data.(domain.InstallationClaimed)
+				if ok && (owner == "" || claim.Replaces == owner) {
+					owner = claim.ID
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return "", own, fmt.Errorf("read whom the log belongs to: %w", err)
+	}
+	return owner, seen, nil
+}

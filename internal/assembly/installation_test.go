@@ -1,0 +1,242 @@
+package assembly_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+)
+
+// sharedKafka is a Kafka that several installations are configured to use.
+type sharedKafka struct {
+	*kfake.Cluster
+
+	t     *testing.T
+	admin *kadm.Client
+}
+
+func newSharedKafka(t *testing.T) *sharedKafka {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return &sharedKafka{cluster, t, kadm.NewClient(client)}
+}
+
+func (k *sharedKafka) settings(databaseURL, prefix string) assembly.Settings {
+	return assembly.Settings{
+		Brokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: databaseURL, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// start opens and closes a process of an installation.
+func (k *sharedKafka) start(databaseURL, prefix string) error {
+	s, err := assembly.Open(k.t.Context(), assembly.Config{Settings: k.settings(databaseURL, prefix)})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// adopt replaces the owner of the log by the installation of a database.
+func (k *sharedKafka) adopt(databaseURL string, answer error) (bool, error) {
+	parts := assembly.NewParts(k.settings(databaseURL, ""))
+	defer func() { require.NoError(k.t, parts.Close()) }()
+	return parts.AdoptLog(k.t.Context(), commands.Caller{UserID: "system:operator", Role: "operator"},
+		func(string) (domain.Reason, error) { return domain.Reason{Code: domain.ReasonTest}, answer })
+}
+
+// claims returns the claims in the log.
+func (k *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed) {
+	k.t.Helper()
+	log := k.log(prefix)
+	require.NoError(k.t, log.Scan(k.t.Context(), eventlog.ScanConfig{
+		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
+		Handle: func(_ context.Context, run eventlog.Run) error {
+			for _, r := range run.Records {
+				recorded, err := log.Decode(r)
+				require.NoError(k.t, err)
+				if claim, ok := recorded.Data.(domain.InstallationClaimed); ok {
+					claims = append(claims, claim)
+				}
+			}
+			return nil
+		},
+	}))
+	return claims
+}
+
+func (k *sharedKafka) log(prefix string) *eventlog.Log {
+	k.t.Helper()
+	parts := assembly.NewParts(k.settings("", prefix))
+	k.t.Cleanup(func() { require.NoError(k.t, parts.Close()) })
+	log, err := parts.Log(k.t.Context())
+	require.NoError(k.t, err)
+	return log
+}
+
+// state returns the ends of all topics, and the consumer groups.
+func (k *sharedKafka) state() (ends map[string]map[int32]int64, groups []string) {
+	k.t.Helper()
+	listed, err := k.admin.ListEndOffsets(k.t.Context())
+	require.NoError(k.t, err)
+	ends = map[string]map[int32]int64{}
+	listed.Each(func(o kadm.ListedOffset) {
+		if ends[o.Topic] == nil {
+			ends[o.Topic] = map[int32]int64{}
+		}
+		ends[o.Topic][o.Partition] = o.Offset
+	})
+	list, err := k.admin.ListGroups(k.t.Context())
+	require.NoError(k.t, err)
+	return ends, list.Groups()
+}
+
+func column(t *testing.T, databaseURL, sql string) (value string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&value))
+	return value
+}
+
+const anothersTopics = "the topics belong to another installation"
+
+// A second installation on the topics of a running one is refused and leaves nothing in Kafka. With
+// a prefix of its own it starts.
+func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
+	t.Parallel()
+	k, first, second := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	// databases of tests are copies of one
+	column(t, second, `update lb_engine.identity set database_id = gen_random_uuid() returning database_id::text`)
+	s, err := assembly.Open(t.Context(), assembly.Config{Settings: k.settings(first, "")})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	folded := make(chan error, 1)
+	go func() { folded <- s.Fold(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, errors.Join(<-folded, s.Close()))
+	})
+	claims := k.claims("")
+	require.Equal(t, []domain.InstallationClaimed{{ID: column(t, first, `select id::text from kept.installation`)}}, claims)
+	followed := func() bool {
+		return column(t, first, `select count(*)::text from lb_engine.checkpoints where caught_up_at is not null`) != "0"
+	}
+	require.Eventually(t, followed, 5*time.Minute, 10*time.Millisecond)
+	ends, _ := k.state()
+
+	for range 2 {
+		err = k.start(second, "")
+		require.ErrorContains(t, err, anothersTopics)
+		require.ErrorContains(t, err, claims[0].ID)
+		require.ErrorContains(t, err, "LEDGERBOARD_TOPIC_PREFIX")
+		require.ErrorContains(t, err, "ledgerboard migrate --adopt-log")
+	}
+	endsAfter, groups := k.state()
+	require.Equal(t, ends, endsAfter)
+	require.NotEmpty(t, groups)
+	for _, group := range groups {
+		require.Contains(t, group, column(t, first, `select database_id::text from lb_engine.identity`))
+	}
+	require.Equal(t, "0", column(t, second, `select count(*)::text from lb_engine.generations`))
+	require.NoError(t, s.Log.Append(t.Context(), commands.EraseDraft(domain.KindUser, "a00000000000000000000001", time.Now())))
+	require.NoError(t, k.start(first, ""), "another process of the first installation")
+	require.NoError(t, k.start(second, "second-"))
+	require.Equal(t, claims, k.claims(""))
+}
+
+// While one installation claims new topics, another starts on them: the first claim in the log
+// counts.
+func TestRaceOfTwoFirstStartsIsDecidedByTheLog(t *testing.T) {
+	t.Parallel()
+	k, early, late := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	var begun atomic.Bool
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if begun.CompareAndSwap(false, true) {
+			k.SleepControl(func() { require.NoError(t, k.start(early, "")) })
+		}
+		return nil, nil, false
+	})
+	require.ErrorContains(t, k.start(late, ""), anothersTopics)
+	winner := column(t, early, `select id::text from kept.installation`)
+	require.Len(t, k.claims(""), 2)
+	require.Equal(t, winner, k.claims("")[0].ID)
+	require.ErrorContains(t, k.start(late, ""), anothersTopics)
+	require.NoError(t, k.start(early, ""))
+	require.Len(t, k.claims(""), 2)
+}
+
+// The log stays that of its installation if the derived tables are dropped, and if it is restored
+// into other topics.
+func TestInstallationKeepsItsLog(t *testing.T) {
+	t.Parallel()
+	k, database := newSharedKafka(t), pgtest.New(t).URL
+	require.NoError(t, k.start(database, ""))
+	claims := k.claims("")
+	require.Len(t, claims, 1)
+
+	conn, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	_, err = conn.Exec(t.Context(), `drop schema lb_engine cascade; drop schema lb cascade`)
+	require.NoError(t, err)
+	require.NoError(t, k.start(database, ""))
+	require.Equal(t, claims, k.claims(""))
+
+	restored := k.log("restored-")
+	require.NoError(t, restored.Append(t.Context(),
+		commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, claims[0], time.Now())))
+	require.NoError(t, k.start(database, "restored-"))
+	require.Equal(t, claims, k.claims("restored-"))
+	require.ErrorContains(t, k.start(pgtest.New(t).URL, "restored-"), anothersTopics)
+}
+
+// The database of the owner is lost, and a new one replaces it after a confirmation. If the old one
+// reappears, it is refused.
+func TestNewDatabaseAdoptsTheLog(t *testing.T) {
+	t.Parallel()
+	k, lost, replacement := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	adopted, err := k.adopt(replacement, errors.New("not asked"))
+	require.NoError(t, err)
+	require.False(t, adopted, "the log belongs to no one yet")
+	require.NoError(t, k.start(lost, ""))
+	require.ErrorContains(t, k.start(replacement, ""), anothersTopics)
+
+	declined := errors.New("declined")
+	ends, _ := k.state()
+	_, err = k.adopt(replacement, declined)
+	require.ErrorIs(t, err, declined)
+	after, _ := k.state()
+	require.Equal(t, ends, after)
+
+	for _, want := range []bool{true, false} {
+		adopted, err = k.adopt(replacement, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, adopted)
+	}
+	require.NoError(t, k.start(replacement, ""))
+	require.ErrorContains(t, k.start(lost, ""), anothersTopics)
+	old, owner := column(t, lost, `select id::text from kept.installation`), column(t, replacement, `select id::text from kept.installation`)
+	require.Equal(t, []domain.InstallationClaimed{{ID: old}, {ID: owner, Replaces: old}}, k.claims(""))
+}
