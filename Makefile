@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test build sbom image release charts govulncheck lint unreachable generate size
-.PHONY: environments e2e freezes soak worlds mutate kafka chaos bench ways bench-against words
+.PHONY: environments e2e freezes soak gains worlds mutate kafka chaos bench ways bench-against words
 
 # The version that `ledgerboard version` prints if the go command does not record it.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -69,9 +69,12 @@ freezes: ## run all tests twenty times on a machine that stalls, to find tests t
 soak: ## fetch for ten hours of accelerated time, with simulated faults
 	LEDGERBOARD_SOAK=full go test -count=1 -v -timeout 6h -run TestSoak ./internal/dev/soak
 
-# WORLDS is the number of worlds. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that world.
-worlds: ## check the rules for gains, and readings of unkind platforms, with a thousand random worlds each
+# WORLDS is the number of worlds. A failure prints a seed; LEDGERBOARD_WORLD_SEED repeats that world. CI runs
+# `make gains`, and twenty worlds of unkind platforms in `make test`.
+gains: ## check the rules for gains with a thousand random worlds
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 40m -run TestGainsAddUp ./readmodels/analytics
+
+worlds: gains ## the same, and weeks of readings from a thousand unkind platforms
 	LEDGERBOARD_WORLDS=$(or $(WORLDS),1000) go test -count=1 -timeout 6h -run TestUnkindPlatforms ./internal/dev/soak
 
 # FAST=1 selects mutations whose tests need no server and at most a few seconds, as CI does. ONLY=REGEXP selects
