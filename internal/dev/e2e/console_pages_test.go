@@ -92,6 +92,7 @@ func everyPage(p *program, browser *browserPage) {
 		"MONTH", time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly))
 	for _, of := range consolePages {
 		w := openConsole(p, browser, 1280, "light")
+		w.everywhere = true
 		if of.role != "" {
 			w.open(p.base + "/console")
 			w.follow("Continue as " + of.role)
@@ -142,6 +143,7 @@ func refusedForms(p *program, browser *browserPage) {
 		{http.StatusOK, "agency", "/colleagues", "", "Add", "Nothing has been done yet"},
 	} {
 		w := openConsole(p, browser, 1280, "light")
+		w.everywhere = true
 		w.open(p.base + "/console")
 		if of.role != "" {
 			w.follow("Continue as " + of.role)
@@ -224,7 +226,11 @@ func (w *consoleWindow) judged() {
 	w.judgedNow(false)
 	var shown string
 	w.eval(`document.title + (document.querySelector("nav")?.innerText ?? "") + !!document.querySelector(".fault")`, &shown)
-	if _, before := judgedPages.LoadOrStore(fmt.Sprint(pattern(strings.TrimPrefix(w.at(), w.p.base)), shown), true); before {
+	if _, before := judgedPages.LoadOrStore(fmt.Sprint(w.everywhere, w.width, pattern(strings.TrimPrefix(w.at(), w.p.base)), shown), true); before {
+		return
+	}
+	if !w.everywhere {
+		w.judgedNow(true)
 		return
 	}
 	for _, width := range []int64{320, 760, 1280} {

@@ -18,15 +18,16 @@ import (
 
 type consoleWindow struct {
 	*keyboard
-	p        *program
-	width    int64
-	scheme   string
-	noise    *tail    // what the browser complains of, and requests to other hosts
-	expected []string // complaints that may come, each with ""
+	p          *program
+	width      int64
+	scheme     string
+	everywhere bool     // pages are judged in each width and scheme, and not only in this window's
+	noise      *tail    // what the browser complains of, and requests to other hosts
+	expected   []string // complaints that may come, each with ""
 }
 
 func openConsole(p *program, in *browserPage, width int64, scheme string) *consoleWindow {
-	w := &consoleWindow{openWindow(in, width, scheme), p, width, scheme, &tail{}, nil}
+	w := &consoleWindow{openWindow(in, width, scheme), p, width, scheme, false, &tail{}, nil}
 	w.looked = w.look
 	require.NoError(p.t, chromedp.Listen(w.ctx, func(event any) {
 		switch e := event.(type) {
