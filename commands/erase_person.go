@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -228,7 +229,7 @@ func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time)
 		}
 		drafts = append(drafts, EntityDraft(page, now))
 	}
-	first := append(drafts, eraseContents(p.Contents, now)...) // they are found by the profiles, so erase them first
+	first := slices.Concat(drafts, eraseContents(p.Contents, now)) // they are found by the profiles, so erase them first
 	drafts = nil
 	for _, id := range p.SocialAccountsToErase() {
 		erase(domain.KindSocialAccount, number(id))

@@ -136,9 +136,11 @@ func refusedForms(p *program, browser *browserPage) {
 	}{
 		{http.StatusUnprocessableEntity, "", "/sign-in", "", "Continue as agency", "You cannot sign in here"},
 		{http.StatusUnauthorized, "agency", "/zone", signOut, "Save", "Sign in first"},
-		{http.StatusConflict, "agency", "/zone",
+		{
+			http.StatusConflict, "agency", "/zone",
 			signOut + `.then(() => fetch("/console/sign-in/demo", {method: "POST", body: new URLSearchParams({role: "client"})}))`,
-			"Save", "Another person is signed in"},
+			"Save", "Another person is signed in",
+		},
 		{http.StatusOK, "agency", "/zone", `Promise.resolve(document.querySelector("input[name=tz]").value = "Moon")`, "Save", "Nothing has been done yet"},
 		{http.StatusOK, "agency", "/colleagues", "", "Add", "Nothing has been done yet"},
 	} {
