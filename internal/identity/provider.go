@@ -172,8 +172,9 @@ func (p *Provider) complete(ctx context.Context, found *discovered, who Identity
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w (ask the userinfo endpoint: %s)", ErrAway, p.without(err.Error(), accessToken))
 	}
+	// Values about someone else must not be used. The ID token is enough for people who are linked.
 	if info.Subject != who.Subject {
-		return Identity{}, fmt.Errorf("%w: the userinfo endpoint describes another subject", ErrToken)
+		return who, nil
 	}
 	var more claims
 	if err := info.Claims(&more); err != nil {
