@@ -181,7 +181,7 @@ func TestSigningInSettings(t *testing.T) {
 			s.OIDCIssuer, s.OIDCTrustEmail = "https://accounts.google.com", true
 			return atBoards
 		},
-		`replace "common" by your tenant ID`: func(s *signInSettings) string {
+		`replace "common" with your tenant ID`: func(s *signInSettings) string {
 			s.OIDCIssuer = "https://login.microsoftonline.com/common/v2.0"
 			return atBoards
 		},
