@@ -295,7 +295,7 @@ func (w *unkindWeeks) misled() (lines []string) {
 					allowed = append(allowed, problemsOf(w.platform, f.Kind).problems...)
 				}
 				if f.Kind == simulator.Refused && w.platform == domain.LinkedIn && v.at.Equal(worldBegins) { // a new token's scopes may come later
-					allowed = append(allowed, platforms.Problem(platforms.ClassRetry))
+					allowed = append(allowed, platforms.ProblemNewToken)
 				}
 			}
 			fits := slices.ContainsFunc(allowed, func(p platforms.Problem) bool {
