@@ -245,7 +245,8 @@ func (v *keyboard) says(sentences ...string) {
 const ours = `(() => {
 	const wrong = [];
 	const say = (what) => wrong.push(what);
-	if (document.title === "" || !document.title.replace(/[\u2068\u2069]/g, "").startsWith(document.querySelector("h1")?.innerText)) say("title " + document.title);
+	const plain = (text) => text.replace(/[\u2068\u2069]/g, "");
+	if (document.title === "" || !plain(document.title).startsWith(plain(document.querySelector("h1")?.innerText ?? "none"))) say("title " + document.title);
 	if (document.documentElement.lang !== "en") say("no language");
 	if (document.documentElement.scrollWidth > innerWidth) say("wider than the window: " + document.documentElement.scrollWidth);
 	if (document.querySelector("body > header")?.offsetHeight > innerHeight / 6) say("a high header");

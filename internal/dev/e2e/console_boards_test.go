@@ -113,7 +113,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	w.eval(`document.querySelector("#figures summary").click(), document.querySelector("#figures summary").focus()`, nil)
 	p.update(board, map[string]any{"unlink": true, "sub_account_ids": []string{board}})
 	w.await("the heading of one client", `!document.querySelector("h1").innerText.includes(" linked client") &&
-		document.activeElement.matches("#figures summary") && document.title.startsWith(document.querySelector("h1").innerText)`)
+		document.activeElement.matches("#figures summary") && document.title.replace(/[\u2068\u2069]/g, "").startsWith(document.querySelector("h1").innerText)`)
 }
 
 // Somebody of an agency connects a page from the console, and watches its first reading.

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of A4.
+// Staff sees top posts with their pictures, which the fetchers have taken, and prints a month for the client: two or three sheets of the reader's paper.
 func printAMonth(p *program, browser *browserPage) {
 	t := p.t
 	db := p.database()
@@ -36,13 +36,15 @@ func printAMonth(p *program, browser *browserPage) {
 	w.await("the picture of a top post", // the newest are taken first, whatever they gained
 		`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src)))
 			.then((all) => all.some((a) => a.headers.get("Content-Type") === "image/jpeg"))`)
+	w.follow("Today so far") // a range that ends yesterday hears of nothing
 	w.hearsOfFigures()
 	require.EqualValues(t, http.StatusOK, w.follow("Report"))
 	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Page views and cost", "Top posts")
 	var sideways bool
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
-	requireA4(t, w)
+	requirePaper(t, w, 8.27, 11.69) // A4
+	requirePaper(t, w, 8.5, 11)     // Letter
 	phone := openAs("agency", p, browser, 320, "dark", strings.TrimPrefix(w.at(), p.base))
 	require.EqualValues(t, http.StatusOK, phone.follow("Previous month"))
 	require.EqualValues(t, http.StatusOK, phone.follow("Verify"))
@@ -81,11 +83,14 @@ func (w *consoleWindow) hearsOfFigures() {
 
 var mediaBox = regexp.MustCompile(`/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]`)
 
-func requireA4(t *testing.T, w *consoleWindow) {
+// requirePaper prints on paper of a size in inches.
+func requirePaper(t *testing.T, w *consoleWindow, paperWidth, paperHeight float64) {
 	t.Helper()
 	var printed page.PrintToPDFResult
 	require.NoError(t, chromedp.Do(w.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) (err error) {
-		printed, err = cdp.Call(ctx, target, page.PrintToPDF, page.PrintToPDFParams{PrintBackground: new(true), PreferCSSPageSize: new(true)})
+		printed, err = cdp.Call(ctx, target, page.PrintToPDF, page.PrintToPDFParams{
+			PrintBackground: new(true), PreferCSSPageSize: new(true), PaperWidth: paperWidth, PaperHeight: paperHeight,
+		})
 		return err
 	})))
 	require.True(t, bytes.HasPrefix(printed.Data, []byte("%PDF-")))
@@ -97,8 +102,8 @@ func requireA4(t *testing.T, w *consoleWindow) {
 		require.NoError(t, err)
 		height, err := strconv.ParseFloat(string(sheet[2]), 64)
 		require.NoError(t, err)
-		const a4Width, a4Height, within = 595.28, 841.89, 2
-		require.InDelta(t, a4Width, width, within)
-		require.InDelta(t, a4Height, height, within)
+		const points, within = 72, 2 // in an inch; of a size
+		require.InDelta(t, paperWidth*points, width, within)
+		require.InDelta(t, paperHeight*points, height, within)
 	}
 }
