@@ -67,7 +67,7 @@ type Installation struct {
 	Next    int64  // claims on the topic before this offset were read
 }
 
-// ReadInstallation returns the installation of a database, and creates it if there is none.
+// ReadInstallation returns the installation of a database. It creates the installation at the first call.
 func ReadInstallation(ctx context.Context, pool *pgxpool.Pool) (i Installation, err error) {
 	err = pg.Exec(ctx, pool, "create the id of the installation",
 		`insert into installation default values on conflict do nothing`)
