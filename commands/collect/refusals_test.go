@@ -50,7 +50,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 		s.clock.advance(10 * time.Minute)
 	}
 	require.LessOrEqual(t, off.calls, 2*pages+24, "not 720 a day")
-	require.GreaterOrEqual(t, off.calls, pages+20, "once an hour")
+	require.GreaterOrEqual(t, off.calls, 20, "once an hour; the first round may end early")
 	require.Equal(t, 1, s.metric("app_switched_off", ""))
 	for _, page := range all {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
