@@ -10,7 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 )
 
-// Generate returns the two documents by their paths in the module at root.
+// Generate returns the two documents, and docs/frontend.md with the list of status codes, by their
+// paths in the module at root.
 func Generate(root string) (map[string][]byte, error) {
 	described := api.Describe()
 	open, err := openAPI(root, described, newSchemas(root))
@@ -31,7 +32,8 @@ func Generate(root string) (map[string][]byte, error) {
 		}
 		files[name] = append(raw, '\n')
 	}
-	return files, nil
+	files[frontendGuide], err = withStatusCodes(root)
+	return files, err
 }
 
 // Root returns the root directory of the module that contains the working directory.

@@ -1,0 +1,44 @@
+package domain_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// What people read about a code is complete, and names settings only to operators. An app that was
+// switched off sends no one to sign in again.
+func TestEveryStatusCodeHasItsTexts(t *testing.T) {
+	t.Parallel()
+	nouns := domain.StatusNouns{Platform: domain.Facebook}
+	for _, code := range domain.StatusCodes() {
+		r := domain.StatusReason{Code: code, Metric: "views", Days: 3, Of: 28, Day: "2026-11-01", At: new(time.Unix(0, 0))}
+		for _, words := range []func(domain.StatusCode) string{domain.APIText, domain.OperatorText} {
+			text := r.Text(words, nouns)
+			require.Regexp(t, `^[A-Z].*\.$`, text, code)
+			require.NotContains(t, text, "{", code)
+		}
+		require.NotContains(t, r.Text(domain.SignInText, nouns), "{", code)
+		require.NotContains(t, domain.APIText(code)+domain.SignInText(code), "LEDGERBOARD_", code)
+		require.Contains(t, []domain.StatusReader{domain.SeenByAll, domain.SeenByAgency}, domain.StatusTextOf(code).Seen, code)
+	}
+	require.NotContains(t, domain.SignInText(domain.StatusAppBlocked), "Start again")
+	require.Contains(t, domain.OperatorText(domain.StatusAppBlocked), "Connecting accounts again does not help")
+	require.Contains(t, domain.APIText(domain.StatusRoleLost), "A person with a role on the page")
+}
+
+func TestTextOfFillsInTheParameters(t *testing.T) {
+	t.Parallel()
+	words := func(domain.StatusCode) string { return "For {metric}, {days} of {of} days of {range} at {platform}." }
+	reasons := []domain.StatusReason{{Metric: "views", Days: 3, Of: 28}, {Metric: "likes", Of: 1}}
+	require.Equal(t, "For page views, 3 of 28 days of this month at Facebook. For page likes, 0 of 1 days of this month at Facebook.",
+		domain.TextOf(reasons, words, domain.StatusNouns{
+			Platform: domain.Facebook, Range: "this month", Metric: func(name string) string { return "page " + name },
+		}))
+	require.Empty(t, domain.TextOf(nil, words, domain.StatusNouns{}))
+	require.Equal(t, "page_insights, HTTP 400, code 190/463",
+		domain.PlatformAnswer{Call: "page_insights", Status: 400, Code: "190", Subcode: 463}.String())
+}
