@@ -113,28 +113,15 @@ func TestASkipIsAnEntry(t *testing.T) {
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.open(agencyA, stella, south)
-	exec(t, p.DB, `update dashboard_heads set version = 3 where parent_account = $1`, agencyA) // a record that was parked
 	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, '', '', null, 'undecodable', '', 'parked')`, agencyA)
 	_, state := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "1 record of this stream is parked")
 	require.Zero(t, state.LeftOut)
-	exec(t, p.DB, "update parked set state = 'skipped'")
+	exec(t, p.DB, "delete from parked")
+	skip, draft := p.skip()
 	_, state = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Empty(t, state.Incomplete)
 	require.Equal(t, int64(1), state.LeftOut)
-	var head domain.ChainLink
-	var hash []byte
-	require.NoError(t, p.DB.Pool.QueryRow(t.Context(), "select version + 1, hash from dashboard_heads where parent_account = $1", agencyA).
-		Scan(&head.Version, &hash))
-	copy(head.Prev[:], hash)
-	skip := domain.ParkedSkipped{
-		Position: domain.Position{Topic: domain.TopicDashboards, Offset: 9}, Version: 3,
-		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
-	}
-	draft := commands.NewDraft(domain.TopicDashboards, agencyA, skip, p.tick())
-	draft.Envelope.Subject, draft.Envelope.Chain = agencyA, &head
-	draft.Envelope.Audit = domain.Audit{Actor: "system:operator", Role: "operator", CommandID: "c", RequestDigest: "00"}
-	require.NoError(t, p.Append(t.Context(), draft))
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{}})
 
 	q := history.HistoryQuery{ParentAccount: agencyA, Limit: 10}

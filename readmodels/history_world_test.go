@@ -10,14 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -64,13 +68,24 @@ func newPast(t *testing.T) *past {
 	return p
 }
 
-// wanderedPast returns a past of 150 random changes next to another agency's, the oracle's entries,
-// and the last version.
+// wanderedPast returns a past of 150 drawn changes next to another agency's, the oracle's entries,
+// and the last version. The stream was folded again in between; later, records were skipped.
 func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 	t.Helper()
+	seed, fixed := draws.Seed()
+	if !fixed {
+		seed = rand.Uint64()
+	}
+	t.Logf("drawn with LEDGERBOARD_DRAWS=%d", seed)
 	p = newPast(t)
+	p.wander(rand.New(rand.NewPCG(seed, 11)))
+	entries = p.oracle(agencyA)
+	return p, entries, entries[len(entries)-1].version
+}
+
+func (p *past) wander(random *rand.Rand) {
+	p.t.Helper()
 	p.open(agencyB, ben, abroad)
-	random := rand.New(rand.NewPCG(7, 11))
 	accounts, users := []string{north, south, east}, []string{nina, sam, eva, stella, stan}
 	some := func(from []string) *[]string {
 		list := []string{}
@@ -81,7 +96,7 @@ func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 		}
 		return &list
 	}
-	for range 150 {
+	for n := range 150 {
 		c := domain.UpdateDashboard{Primary: accounts[random.IntN(len(accounts))], Unlink: random.IntN(2) == 0}
 		switch random.IntN(4) {
 		case 0:
@@ -95,9 +110,56 @@ func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 			c.AllowClientDashboard = &allow
 		}
 		p.put([]string{stella, stan}[random.IntN(2)], c)
+		switch {
+		case n == 75:
+			p.foldAgain()
+		case n > 75 && n%20 == 0:
+			p.skip()
+		}
 	}
-	entries = p.oracle(agencyA)
-	return p, entries, entries[len(entries)-1].version
+}
+
+// foldAgain folds the stream of agency A again, from its start, as after a skip.
+func (p *past) foldAgain() {
+	p.t.Helper()
+	projector := projectors.Dashboards(p.Partitions(domain.TopicDashboards))
+	state := projector.Begin(1)
+	for _, record := range p.Records(domain.TopicDashboards) {
+		recorded, err := p.Decode(record)
+		require.NoError(p.t, err)
+		if recorded.Key == agencyA {
+			require.NoError(p.t, state.Apply(fold.Event{Raw: record, Recorded: recorded}))
+		}
+	}
+	require.NoError(p.t, pgx.BeginFunc(p.t.Context(), p.DB.Pool, func(tx pgx.Tx) error {
+		for _, table := range projector.Tables {
+			if _, err := tx.Exec(p.t.Context(), "delete from "+table+" where parent_account = $1", agencyA); err != nil {
+				return err
+			}
+		}
+		return state.Copy(p.t.Context(), write.CopyInto{Tx: tx}, true)
+	}))
+}
+
+// skip adds a record of agency A that was parked, and an operator's skip of it.
+func (p *past) skip() (skip domain.ParkedSkipped, draft domain.Draft) {
+	p.t.Helper()
+	var head domain.ChainLink
+	var hash []byte
+	require.NoError(p.t, p.DB.Pool.QueryRow(p.t.Context(), `
+		update dashboard_heads set version = version + 1 where parent_account = $1 returning version + 1, hash`, agencyA).
+		Scan(&head.Version, &hash))
+	exec(p.t, p.DB, `insert into parked values ('dashboards', 1, 0, $2, $1, '', '', null, 'undecodable', '', 'skipped')`, agencyA, head.Version)
+	copy(head.Prev[:], hash)
+	skip = domain.ParkedSkipped{
+		Position: domain.Position{Topic: domain.TopicDashboards, Offset: head.Version}, Version: head.Version - 1,
+		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+	}
+	draft = commands.NewDraft(domain.TopicDashboards, agencyA, skip, p.tick())
+	draft.Envelope.Subject, draft.Envelope.Chain = agencyA, &head
+	draft.Envelope.Audit = domain.Audit{Actor: "system:operator", Role: "operator", CommandID: "c", RequestDigest: "00"}
+	require.NoError(p.t, p.Append(p.t.Context(), draft))
+	return skip, draft
 }
 
 // tick is the clock of the commands; the time between changes varies.
@@ -149,7 +211,7 @@ type known struct {
 	at        time.Time
 	eventType string
 	actor     string
-	sub       string
+	sub       string // empty for a skip
 	before    *domain.Dashboard
 	after     domain.Dashboard
 }
@@ -165,7 +227,12 @@ func (p *past) oracle(agency string) (entries []known) {
 		recorded, err := p.Decode(record)
 		require.NoError(p.t, err)
 		version, at := recorded.Envelope.Chain.Version, recorded.Envelope.Time
-		revisions, err := recorded.Data.(domain.DashboardEvent).Change().Fold(agency, version, at, present)
+		event, changes := recorded.Data.(domain.DashboardEvent)
+		if !changes {
+			entries = append(entries, known{version: version, at: at, eventType: recorded.Envelope.Type, actor: recorded.Envelope.Audit.Actor})
+			continue
+		}
+		revisions, err := event.Change().Fold(agency, version, at, present)
 		require.NoError(p.t, err)
 		for _, r := range revisions {
 			entries = append(entries, known{version, at, recorded.Envelope.Type, recorded.Envelope.Audit.Actor, r.After.SubAccountID, r.Before, r.After})
