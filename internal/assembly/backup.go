@@ -18,14 +18,17 @@ import (
 
 // BackupSource opens the log for a backup, even if its topics have unsafe settings.
 func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, error) {
-	log, err := p.anyLog(ctx)
+	log, err := p.openLog(ctx)
 	return log, p.brokers.value.topics, err
 }
 
 // NoteBackup stores the time at which a backup finished, for the metric of its age. Without a
 // database, it does nothing.
 func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
-	if exists, err := p.hasTables(ctx); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
+		return err
+	}
+	if err := p.checkOwner(ctx, p.log.value); err != nil {
 		return err
 	}
 	kept, err := p.Vault(ctx)
@@ -52,7 +55,7 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 // the tables of the database.
 func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
 	records = map[string]int64{}
-	if exists, err := p.hasTables(ctx); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return records, err
 	}
 	rows, _ := p.engine.value.Query(ctx, `
@@ -79,7 +82,7 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 // state in schema kept that is newer than the backup. versions are the agencies' last versions in
 // the backup.
 func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
-	if exists, err := p.hasTables(ctx); err != nil || !exists {
+	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
 		return err
 	}
 	// The record of the restore is appended later. If that record survives a crash, so must this
@@ -96,15 +99,15 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	return nil
 }
 
-// hasTables reports whether there is a database with the engine's tables. If so, it has opened the
-// engine's pool.
-func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
-	if p.settings.DatabaseURL == "" && (p.settings.Embedded == nil || !p.settings.Embedded.HasPostgres()) {
+// hasTable reports whether there is a database, of any version, with the table. If so, it has
+// opened the engine's pool.
+func (p *Parts) hasTable(ctx context.Context, name string) (exists bool, err error) {
+	if !p.settings.hasDatabase() {
 		return false, nil
 	}
 	pool, err := p.enginePool(ctx)
 	if err == nil {
-		err = pool.QueryRow(ctx, `select to_regclass('lb_engine.generations') is not null`).Scan(&exists)
+		err = pool.QueryRow(ctx, `select to_regclass($1) is not null`, name).Scan(&exists)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for tables: %w", err)
@@ -116,7 +119,7 @@ func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
 func (p *Parts) RecordRestore(
 	ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason,
 ) error {
-	log, err := p.Log(ctx)
+	log, err := p.safeLog(ctx) // the restored log may belong to the installation of a lost database
 	if err != nil {
 		return err
 	}

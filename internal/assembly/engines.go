@@ -31,7 +31,7 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 // actions on single events.
 func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 	return p.engines.get(func() (engines []*projections.Engine, err error) {
-		log, err := p.anyLog(ctx)
+		log, err := p.ownLog(ctx)
 		if err != nil {
 			return nil, err
 		}

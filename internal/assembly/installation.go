@@ -28,10 +28,41 @@ func (p *Parts) claimLog(ctx context.Context) error {
 		return err
 	}
 	if owner != own.ID {
-		return fmt.Errorf("the topics belong to another installation (%s; the database is that of %s): nothing was read "+
-			"into the tables. Set a LEDGERBOARD_TOPIC_PREFIX that only this installation uses. If the database of the "+
-			"other installation is lost and this one replaces it, run 'ledgerboard migrate --adopt-log'", owner, own.ID)
+		return belongsTo(owner)
 	}
+	p.owned = true
+	return seen.Save(ctx, p.vault.value)
+}
+
+func belongsTo(owner string) error {
+	return fmt.Errorf("the topics belong to another installation (%s) than the database: nothing was changed. Use the "+
+		"LEDGERBOARD_TOPIC_PREFIX and the LEDGERBOARD_DATABASE_URL of one installation; a new one needs a prefix "+
+		"that only it uses. If the database of the other installation is lost and this one replaces it, run "+
+		"'ledgerboard migrate --adopt-log'", owner)
+}
+
+// checkOwner returns an error if the log belongs to another installation than the database. A
+// process without a database can append to any log.
+func (p *Parts) checkOwner(ctx context.Context, log *eventlog.Log) error {
+	if p.owned || !p.settings.hasDatabase() {
+		return nil
+	}
+	var own vault.Installation // stays zero if the database is new
+	migrated, err := p.hasTable(ctx, "kept.installation")
+	if err == nil && migrated {
+		_, own, err = p.logAndInstallation(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	owner, seen, err := readOwner(ctx, log, own)
+	switch {
+	case err != nil || owner == "":
+		return err
+	case owner != own.ID:
+		return belongsTo(owner)
+	}
+	p.owned = true
 	return seen.Save(ctx, p.vault.value)
 }
 
@@ -64,7 +95,11 @@ func (p *Parts) AdoptLog(
 }
 
 func (p *Parts) logAndInstallation(ctx context.Context) (*eventlog.Log, vault.Installation, error) {
-	log, kept, err := p.logAndVault(ctx)
+	log, err := p.safeLog(ctx)
+	if err != nil {
+		return nil, vault.Installation{}, err
+	}
+	kept, err := p.Vault(ctx)
 	if err != nil {
 		return nil, vault.Installation{}, err
 	}

@@ -37,6 +37,7 @@ type Parts struct {
 	database               part[string]
 	log                    part[*eventlog.Log]
 	unsafe                 error // result of the topic check when the log was opened
+	owned                  bool  // the log belongs to the installation of the database
 	tables                 part[*pgxpool.Pool]
 	platforms              part[network]
 	engines                part[[]*projections.Engine] // of all projections
@@ -156,17 +157,34 @@ func (p *Parts) Watch(ctx context.Context) error {
 }
 
 // Log connects to the log and creates missing topics. It returns an error if a topic has unsafe
-// settings.
+// settings, and, unless only existing topics are read, if the log belongs to the installation of
+// another database.
 func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
-	log, err := p.anyLog(ctx)
+	if _, err := p.safeLog(ctx); err != nil {
+		return nil, err
+	}
+	return p.ownLog(ctx)
+}
+
+// ownLog is like Log but accepts unsafe topics, so that operators can inspect and repair a log.
+func (p *Parts) ownLog(ctx context.Context) (*eventlog.Log, error) {
+	log, err := p.openLog(ctx)
+	if err == nil && !p.settings.Existing {
+		err = p.checkOwner(ctx, log)
+	}
+	return log, err
+}
+
+// safeLog is like Log but accepts the log of any installation.
+func (p *Parts) safeLog(ctx context.Context) (*eventlog.Log, error) {
+	log, err := p.openLog(ctx)
 	if err == nil && p.unsafe != nil {
 		return nil, fmt.Errorf("open the log: %w", p.unsafe)
 	}
 	return log, err
 }
 
-// anyLog is like Log but accepts unsafe topics, so that operators can inspect and repair a log.
-func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
+func (p *Parts) openLog(ctx context.Context) (*eventlog.Log, error) {
 	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
 		if err != nil {
@@ -300,8 +318,8 @@ type Settings struct {
 	TLS         func() (*tls.Config, error) // called for each connection; nil: no TLS
 	SASL        *eventlog.SASLConfig        // nil: no authentication
 	TopicPrefix string                      // of topics and consumer groups
-	// Existing is true if missing topics must not be created. Opening the log then returns
-	// [eventlog.ErrNoTopic].
+	// Existing is true if the process only reads the log, of any installation, and must not create
+	// missing topics: opening the log then returns [eventlog.ErrNoTopic].
 	Existing bool
 
 	DatabaseURL string        // "": an embedded server
@@ -318,6 +336,10 @@ type Settings struct {
 
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are collected but not exported
+}
+
+func (s Settings) hasDatabase() bool {
+	return s.DatabaseURL != "" || s.Embedded != nil && s.Embedded.HasPostgres()
 }
 
 // Embedded starts a broker and a database for this process. internal/embedded implements it. It is

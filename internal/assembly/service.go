@@ -84,7 +84,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 		}
 	}()
 	// Open the log first, so that wrong settings are reported before the database is changed.
-	if s.Log, err = s.Parts.Log(ctx); err != nil {
+	if s.Log, err = s.safeLog(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.Migrate(ctx); err != nil {
