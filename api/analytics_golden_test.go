@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -203,7 +203,7 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 				events = append(events, fold.Event{Recorded: recorded})
 			}
 		}
-		foldtest.Fold(t, db, p, events)
+		ledgertest.Fold(t, db, p, events)
 	}
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -29,7 +29,7 @@ import (
 const connectAt = "https://boards.example"
 
 // connectDesk returns the real use cases for connecting, with stub platforms.
-func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
+func connectDesk(t *testing.T, log *ledgertest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
 	pool, secrets := openVault(t, log)
 	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})

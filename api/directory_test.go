@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -25,7 +25,7 @@ import (
 var erasedMember = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // directoryDeps returns the real commands and queries of the directory on a log.
-func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
+func directoryDeps(log *ledgertest.Log, local bool) *api.DirectoryDeps {
 	registry := domain.NewRegistry()
 	told := directory.Lookup{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
 	return &api.DirectoryDeps{

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -40,7 +40,7 @@ var onePage = holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Off
 }}}
 
 // openVault opens the vault of a log's database.
-func openVault(t *testing.T, log *foldtest.Log) (*pgxpool.Pool, *vault.Secrets) {
+func openVault(t *testing.T, log *ledgertest.Log) (*pgxpool.Pool, *vault.Secrets) {
 	t.Helper()
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
@@ -52,14 +52,14 @@ func openVault(t *testing.T, log *foldtest.Log) (*pgxpool.Pool, *vault.Secrets) 
 	return pool, secrets
 }
 
-func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
+func secretsOf(t *testing.T, log *ledgertest.Log) *vault.Secrets {
 	t.Helper()
 	_, secrets := openVault(t, log)
 	return secrets
 }
 
 // mainAppDeps are the real use cases over a log's tables; the platforms are a test's.
-func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
+func mainAppDeps(t *testing.T, log *ledgertest.Log, at holders) *api.MainAppDeps {
 	t.Helper()
 	secrets, connecting := secretsOf(t, log), directory.Connecting{Pool: log.DB.ReadOnly}
 	return &api.MainAppDeps{

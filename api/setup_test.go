@@ -23,8 +23,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -72,7 +72,7 @@ type bundle struct {
 
 	// Of [setupTenants]: what the real queries sent, and the log that their tables are made of.
 	statements *statements
-	facts      *foldtest.Log
+	facts      *ledgertest.Log
 }
 
 func setup(t *testing.T, change ...func(*api.Deps)) *bundle {

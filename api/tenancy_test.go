@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -316,7 +316,7 @@ func (b *bundle) update(change domain.UpdateDashboard) {
 // setupTenants returns a server with the real queries and commands and the tables of two agencies.
 func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
-	log := foldtest.New(t)
+	log := ledgertest.New(t)
 	statements := trace(t, log.DB)
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Active: true},

@@ -14,7 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
@@ -28,7 +28,7 @@ func movedAccount(n int) string { return fmt.Sprintf("c%023d", n) }
 
 // movingStage is a log with an agency whose old dashboards, linked in pairs, are to be imported.
 type movingStage struct {
-	*foldtest.Log
+	*ledgertest.Log
 
 	facts     domain.ImportFacts
 	documents []domain.ImportedDashboard
@@ -38,7 +38,7 @@ type movingStage struct {
 
 func newMovingStage(t *testing.T, accounts int) *movingStage {
 	t.Helper()
-	s := &movingStage{Log: foldtest.New(t), before: func(int) {}}
+	s := &movingStage{Log: ledgertest.New(t), before: func(int) {}}
 	s.facts = domain.ImportFacts{ParentAccount: movedAgency, Accounts: map[string]bool{}, UserAccounts: map[string]string{movedUser: movedAgency}, Now: time.Now()}
 	s.Put(t, domain.DirectoryAccount{ID: movedAgency, Name: "Agency", Active: true}, domain.DirectoryUser{ID: movedUser, AccountID: movedAgency, Active: true})
 	for n := range accounts {

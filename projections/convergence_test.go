@@ -19,7 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -59,7 +59,7 @@ func TestConvergence(t *testing.T) {
 		folds.Go(func() error { return parts.run(readers...) })
 		require.NoError(t, folds.Wait())
 		requireSame(t, p, whole.state(t), parts.state(t))
-		live := append(foldtest.Dump(t, reference, p.Tables...), parkedLines(t, reference, p)...)
+		live := append(ledgertest.Dump(t, reference, p.Tables...), parkedLines(t, reference, p)...)
 		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, refusedLike(t, reference, p)))
 	})
 }
@@ -193,7 +193,7 @@ func foldInBulk(
 		return err
 	})
 	require.NoError(t, err)
-	return append(foldtest.Dump(t, db, p.Tables...), parked...)
+	return append(ledgertest.Dump(t, db, p.Tables...), parked...)
 }
 
 // refusedLike refuses the events that [folding.write] refused live; events that the fold itself

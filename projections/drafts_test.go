@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -74,13 +74,13 @@ func accountRead(social int64, n int) domain.Draft {
 func category(id int64, name string) domain.Draft {
 	d := draft(domain.TopicDirectory, domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), "category-"+name,
 		domain.DirectoryCategory{ID: id, Name: name})
-	d.Envelope.Time = foldtest.Later()
+	d.Envelope.Time = ledgertest.Later()
 	return d
 }
 
 func categoryErased(id int64) domain.Draft {
 	return domain.Draft{Topic: domain.TopicDirectory, Key: domain.DirectoryKey(domain.KindCategory, fmt.Sprint(id)), Envelope: domain.Envelope{
-		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: foldtest.Later(),
+		ID: "erase", Source: "/ledgerboard/test", Type: "directory.category.v1", Time: ledgertest.Later(),
 	}}
 }
 

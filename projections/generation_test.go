@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -93,18 +93,18 @@ func TestDroppedSchemaComesBackTheSame(t *testing.T) {
 	}
 	before := everything()
 	require.NotEmpty(t, before)
-	notices := foldtest.Dump(t, b.db, "access_notices")
+	notices := ledgertest.Dump(t, b.db, "access_notices")
 	require.Len(t, notices, 12)
 	b.exec(`insert into kept.secrets values ('ref', 'key', 'sealed', now())`)
 	b.exec(`insert into kept.notice_cursors values ($1, 'u1', 3, now())`, agencyA)
-	kept := foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors")
+	kept := ledgertest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors")
 
 	b.exec("drop schema lb_engine, lb cascade")
 	require.NoError(t, migrations.Up(b.ctx(), b.db.URL))
 	b.db.Pool.Reset() // prepared statements refer to the dropped tables
 	require.Equal(t, before, everything())
-	require.Equal(t, notices, foldtest.Dump(t, b.db, "access_notices"))
-	require.Equal(t, kept, foldtest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "schema kept is not dropped")
+	require.Equal(t, notices, ledgertest.Dump(t, b.db, "access_notices"))
+	require.Equal(t, kept, ledgertest.Dump(t, b.db, "kept.secrets", "kept.notice_cursors"), "schema kept is not dropped")
 }
 
 // Entities that were erased while a compacted topic was not followed would remain forever.

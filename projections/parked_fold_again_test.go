@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -17,7 +17,7 @@ import (
 
 // state returns everything that a projection made: its tables and its parked events.
 func state(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
-	return append(foldtest.Dump(t, db, p.Tables...), texts(t, db, `
+	return append(ledgertest.Dump(t, db, p.Tables...), texts(t, db, `
 		select format('parked %s/%s %s %s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, event_time, reason, detail, state)
 		from parked where projection = $1 order by partition, log_offset`, p.Name)...)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -50,7 +50,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 	} {
 		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
-			foldtest.Batches(t, db, projectors.Contents, batches)
+			ledgertest.Batches(t, db, projectors.Contents, batches)
 			var got string
 			require.NoError(t, db.Pool.QueryRow(t.Context(), "select coalesce(max(content), '') from post_contents").Scan(&got))
 			require.Equal(t, tt.want, got, "%s, %d batches", name, len(batches))

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -70,7 +70,7 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 		f.empty(t)
 		require.NoError(t, f.run(logs[p.Topic].reader(0)))
 		for _, table := range p.Tables {
-			got.Tables[table] = digestOf(foldtest.Dump(t, db, table))
+			got.Tables[table] = digestOf(ledgertest.Dump(t, db, table))
 		}
 		got.Parked = digestOf(parkedLines(t, db, p))
 		version := strconv.Itoa(p.Version)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -20,9 +20,9 @@ import (
 var entityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
 // entityStage returns a log with two agencies, and the queries over its tables.
-func entityStage(t *testing.T) (*foldtest.Log, directory.Entities) {
+func entityStage(t *testing.T) (*ledgertest.Log, directory.Entities) {
 	t.Helper()
-	log := foldtest.TwoAgencies(t)
+	log := ledgertest.TwoAgencies(t)
 	return log, directory.Entities{Pool: log.DB.ReadOnly}
 }
 
@@ -40,7 +40,7 @@ func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.Dire
 		}
 }
 
-func putConnected(t *testing.T, log *foldtest.Log, id int64, p domain.Platform) {
+func putConnected(t *testing.T, log *ledgertest.Log, id int64, p domain.Platform) {
 	t.Helper()
 	member, connection, page := connected(id, p)
 	log.Put(t, member, connection, page)
@@ -65,7 +65,7 @@ func TestUsers(t *testing.T) {
 		domain.DirectorySession{ID: "s1", UserID: entityUser(2), LoginAt: created.Add(time.Hour)},
 	)
 	names := func(scope readmodels.Scope, q directory.UsersQuery) (ids []string) {
-		for _, u := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]directory.User, readmodels.ListMeta, error) {
+		for _, u := range ledgertest.AllPages(t, 2, func(p readmodels.Page) ([]directory.User, readmodels.ListMeta, error) {
 			q.Page = p
 			return entities.Users(t.Context(), scope, q)
 		}) {
@@ -326,7 +326,7 @@ func TestPlatforms(t *testing.T) {
 		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
 	states := map[int64]directory.PlatformState{}
-	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]directory.ConnectedPlatform, readmodels.ListMeta, error) {
+	for _, p := range ledgertest.AllPages(t, 2, func(page readmodels.Page) ([]directory.ConnectedPlatform, readmodels.ListMeta, error) {
 		return entities.Platforms(t.Context(), wholeAgency, directory.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
 	}) {
 		states[p.ID] = p.State
@@ -510,14 +510,14 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 }
 
 // readingsFor returns the connections that operators see.
-func readingsFor(t *testing.T, log *foldtest.Log, q directory.ReadingsQuery) []directory.ConnectionReading {
+func readingsFor(t *testing.T, log *ledgertest.Log, q directory.ReadingsQuery) []directory.ConnectionReading {
 	t.Helper()
 	readings, err := directory.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), q, entityDay)
 	require.NoError(t, err)
 	return readings
 }
 
-func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) {
+func pause(t *testing.T, log *ledgertest.Log, kind domain.PauseKind, name string) {
 	t.Helper()
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
@@ -529,7 +529,7 @@ func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) 
 }
 
 // record stores the results of the last reads, like the fetchers.
-func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
+func record(t *testing.T, log *ledgertest.Log, classes map[int64]string) {
 	t.Helper()
 	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)
 	require.NoError(t, err)
@@ -544,7 +544,7 @@ func record(t *testing.T, log *foldtest.Log, classes map[int64]string) {
 	}
 }
 
-func store(t *testing.T, log *foldtest.Log, ref string, times domain.SecretTimes) {
+func store(t *testing.T, log *ledgertest.Log, ref string, times domain.SecretTimes) {
 	t.Helper()
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -38,7 +38,7 @@ var historyBegin = time.Date(2025, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // past is a log with two agencies, with the domain's own fold as the oracle.
 type past struct {
-	*foldtest.Log
+	*ledgertest.Log
 
 	t       *testing.T
 	mu      sync.Mutex
@@ -49,7 +49,7 @@ type past struct {
 
 func newPast(t *testing.T) *past {
 	t.Helper()
-	p := &past{Log: foldtest.New(t), t: t, now: historyBegin}
+	p := &past{Log: ledgertest.New(t), t: t, now: historyBegin}
 	p.Put(t,
 		domain.DirectoryAccount{ID: agencyA, RowID: 1, Name: "Agency A", Active: true},
 		domain.DirectoryAccount{ID: agencyB, RowID: 2, Name: "Agency B", Active: true},
@@ -326,11 +326,11 @@ func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
-	agencyA = foldtest.AgencyA
-	agencyB = foldtest.AgencyB
-	clientA = foldtest.ClientA
-	clientB = foldtest.ClientB
-	clientC = foldtest.ClientC
+	agencyA = ledgertest.AgencyA
+	agencyB = ledgertest.AgencyB
+	clientA = ledgertest.ClientA
+	clientB = ledgertest.ClientB
+	clientC = ledgertest.ClientC
 )
 
-type world = foldtest.World
+type world = ledgertest.World

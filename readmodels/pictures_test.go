@@ -8,7 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -16,7 +16,7 @@ import (
 // erased.
 func TestPicturesAreWantedUntilStoredOrErased(t *testing.T) {
 	t.Parallel()
-	log := foldtest.New(t)
+	log := ledgertest.New(t)
 	now := time.Date(2026, 3, 20, 12, 0, 0, 0, time.UTC)
 	post := func(id string, published time.Time, media string) domain.PostContent {
 		tenant := domain.Tenant{ParentAccount: agencyA, AccountID: clientA, MemberID: 1, SocialAccount: 1}

@@ -21,7 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -68,7 +68,7 @@ func (c *testClock) advance(d time.Duration) {
 type fetchStage struct {
 	t       testing.TB
 	clock   *testClock
-	log     *foldtest.Log
+	log     *ledgertest.Log
 	sim     *simulator.Server
 	called  func(*http.Request) // with each call that reaches the simulator; nil: nothing
 	base    string
@@ -86,7 +86,7 @@ type fetchStage struct {
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
-	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: foldtest.New(t), logger: quiet}
+	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: ledgertest.New(t), logger: quiet}
 	s.wire = func(transport http.RoundTripper) http.RoundTripper { return transport }
 	s.simulate(simulator.Config{})
 	var err error

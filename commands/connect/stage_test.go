@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -46,7 +46,7 @@ type stage struct {
 	*connect.Connect
 
 	t       *testing.T
-	log     *foldtest.Log
+	log     *ledgertest.Log
 	kept    vault.Connecting
 	secrets *vault.Secrets
 	now     time.Time
@@ -62,7 +62,7 @@ func (s *stage) metaCalls() connect.MetaCalls { return connect.MetaCalls{Connect
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	s := &stage{t: t, log: foldtest.New(t), now: today, dialog: &dialog{}}
+	s := &stage{t: t, log: ledgertest.New(t), now: today, dialog: &dialog{}}
 	pool, err := vault.Open(t.Context(), s.log.DB.URL)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -22,7 +22,7 @@ import (
 // log is known, it creates none.
 func TestFirstAgency(t *testing.T) {
 	t.Parallel()
-	log := foldtest.New(t)
+	log := ledgertest.New(t)
 	tables := directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
 	var unknown error
 	first := &signin.FirstAgency{
@@ -91,7 +91,7 @@ func (u unaware) Empty(context.Context) (bool, error) {
 // no one with that address could sign in.
 func TestConcurrentRequestsAddOnce(t *testing.T) {
 	t.Parallel()
-	log := foldtest.New(t)
+	log := ledgertest.New(t)
 	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true})
 	pool, err := vault.Open(t.Context(), log.DB.URL)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -49,7 +49,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		lena                               = "1e4a00000000000000000006"
 		address                            = "https://boards.example"
 	)
-	log, now := foldtest.New(t), time.Now()
+	log, now := ledgertest.New(t), time.Now()
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
 		domain.DirectoryAccount{ID: client, RowID: 2, ParentAccount: agency, Name: "Client", Active: true},

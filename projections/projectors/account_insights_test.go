@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -47,7 +47,7 @@ func drawAccountEvents(t *rapid.T) []fold.Event {
 			read.Figures = append(read.Figures, figure)
 		}
 		require.NoError(t, read.Validate())
-		events = append(events, foldtest.Event(rapid.SampledFrom([]string{"a", "B", "_", "-"}).Draw(t, "id")+fmt.Sprint(i), read))
+		events = append(events, ledgertest.Event(rapid.SampledFrom([]string{"a", "B", "_", "-"}).Draw(t, "id")+fmt.Sprint(i), read))
 	}
 	return events
 }
@@ -158,7 +158,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	const smaller, greater = "Z", "a" // bytewise; a dictionary has the reverse order
 	type winner struct{ ID string }
 	state := func(id string) fold.Event {
-		return foldtest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
+		return ledgertest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
 	}
 	account := domain.AccountRead{
 		Tenant: tenantOf(1), Platform: domain.Facebook, CapturedAt: day0.Add(time.Hour),
@@ -173,10 +173,10 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 		first, second fold.Event
 		table         string
 	}{
-		{projectors.AccountInsights, foldtest.Event(smaller, account), foldtest.Event(greater, account), "tSAccountIns"},
-		{projectors.AccountInsights, foldtest.Event(greater, account), foldtest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
-		{projectors.PostInsights, foldtest.Event(smaller, post), foldtest.Event(greater, post), "tSPostInsights"},
-		{projectors.PostInsights, foldtest.Event(greater, post), foldtest.Event(smaller, post), "post_daily"},
+		{projectors.AccountInsights, ledgertest.Event(smaller, account), ledgertest.Event(greater, account), "tSAccountIns"},
+		{projectors.AccountInsights, ledgertest.Event(greater, account), ledgertest.Event(smaller, account), "(select event_ids[1] as event_id from account_months) m"},
+		{projectors.PostInsights, ledgertest.Event(smaller, post), ledgertest.Event(greater, post), "tSPostInsights"},
+		{projectors.PostInsights, ledgertest.Event(greater, post), ledgertest.Event(smaller, post), "post_daily"},
 		{projectors.Operations, state(smaller), state(greater), "connection_states"},
 	} {
 		for _, batches := range [][][]fold.Event{{{c.first}, {c.second}}, {{c.second}, {c.first}}, {{c.first, c.second}}} {
@@ -187,7 +187,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 			}
 			db.Delete(t, "tSAccountIns", "account_months", "account_newest", "tSPostInsights", "post_daily", "post_months", "post_gains",
 				"connection_states", "operations_trail")
-			foldtest.Batches(t, db, c.projector, batches)
+			ledgertest.Batches(t, db, c.projector, batches)
 			require.Equal(t, []winner{{smaller}}, collect[winner](t, db, "select event_id from "+c.table), c.table)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -82,7 +82,7 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
 					}
 				}
-				want := tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, cut(t, events))
+				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, cut(t, events))
 				again := cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...))
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, again))
 			})
@@ -94,7 +94,7 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
 	for i := range rapid.IntRange(1, 3).Draw(t, "erasures") {
 		tenant, at := captureOf(rapid.SampledFrom(events).Draw(t, "of"))
-		erased = append(erased, foldtest.Event(fmt.Sprint("x", i), domain.AccountErased{
+		erased = append(erased, ledgertest.Event(fmt.Sprint("x", i), domain.AccountErased{
 			ParentAccount: tenant.ParentAccount, SocialAccount: tenant.SocialAccount, Platform: domain.Facebook,
 			AccountID: rapid.SampledFrom([]string{"", client1, client2}).Draw(t, "client"),
 			ErasedAt:  spelling(t, at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "offset"))*time.Microsecond)),
@@ -145,9 +145,9 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
 				left := [][]fold.Event{erased, remaining(events, erased)}
-				want := tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, left)
+				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, left)
 				all := shuffled(t, slices.Concat(erased, events))
-				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, cut(t, all)), "live")
+				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, cut(t, all)), "live")
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, cut(t, all)), "in a rebuild")
 			})
 		})

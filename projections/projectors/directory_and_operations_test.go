@@ -12,14 +12,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 func tombstone(key string) fold.Event {
-	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: foldtest.Later()}}}
+	return fold.Event{Recorded: domain.Recorded{Key: key, Envelope: domain.Envelope{Type: "directory.erased.v1", Time: ledgertest.Later()}}}
 }
 
 // Every kind of entity has a table, is stored completely, also through COPY, and is deleted by its
@@ -28,17 +28,17 @@ func TestEveryKindOfEntity(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	tables := projectors.Directory.Tables
-	require.Len(t, tables, len(foldtest.Entities()))
-	for i, e := range foldtest.Entities() {
-		put := [][]fold.Event{{foldtest.Put(e)}}
-		foldtest.Batches(t, db, projectors.Directory, put)
-		rows := foldtest.Dump(t, db, tables...)
+	require.Len(t, tables, len(ledgertest.Entities()))
+	for i, e := range ledgertest.Entities() {
+		put := [][]fold.Event{{ledgertest.Put(e)}}
+		ledgertest.Batches(t, db, projectors.Directory, put)
+		rows := ledgertest.Dump(t, db, tables...)
 		require.Len(t, rows, 1, "%T", e)
 		require.Contains(t, rows[0], tables[i])
 		require.NotContains(t, rows[0], ",,", "a field of %T is not stored: %s", e, rows[0])
 		require.Equal(t, rows, tablesAfter(t, db, projectors.Directory, tables, foldBulk, put), "in a rebuild")
-		foldtest.Batches(t, db, projectors.Directory, [][]fold.Event{{tombstone(domain.EntityKey(e))}})
-		require.Empty(t, foldtest.Dump(t, db, tables...))
+		ledgertest.Batches(t, db, projectors.Directory, [][]fold.Event{{tombstone(domain.EntityKey(e))}})
+		require.Empty(t, ledgertest.Dump(t, db, tables...))
 	}
 }
 
@@ -46,7 +46,7 @@ func TestListsOfTextComeBackAsTheyAre(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	for _, want := range [][]string{{}, {""}, {"NULL"}, {"a", "a", `"`, `\`, "{}", "ä,ö", "line\nbreak"}} {
-		foldtest.Batches(t, db, projectors.Directory, [][]fold.Event{{foldtest.Put(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
+		ledgertest.Batches(t, db, projectors.Directory, [][]fold.Event{{ledgertest.Put(domain.DirectoryOrder{ID: "o", AssignedUsers: want})}})
 		var got []string
 		require.NoError(t, db.Pool.QueryRow(context.Background(), "select assigned_users from orders").Scan(&got))
 		require.Equal(t, want, got)
@@ -67,7 +67,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 			s := domain.DirectorySession{ID: fmt.Sprint(id), UserID: c.Name, LoginAt: day0}
 			e := rapid.SampledFrom([]domain.DirectoryEntity{c, s}).Draw(t, "entity")
 			key := domain.EntityKey(e)
-			ev := foldtest.Put(e)
+			ev := ledgertest.Put(e)
 			last[key] = c.Name
 			if rapid.IntRange(0, 3).Draw(t, "erased") == 0 {
 				ev = tombstone(key)
@@ -76,7 +76,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 			ev.Envelope.Time = day0.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "s")) * time.Second)
 			events = append(events, ev)
 		}
-		foldtest.Batches(t, db, projectors.Directory, cut(t, events))
+		ledgertest.Batches(t, db, projectors.Directory, cut(t, events))
 		stored := map[string]string{}
 		for _, r := range collect[struct{ Key, Value string }](t, db,
 			`select 'category:' || id, name from tDefaultCategories union all select 'session:' || id, user_id from sessions`) {
@@ -90,7 +90,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 func TestDirectoryRefuses(t *testing.T) {
 	t.Parallel()
 	under := func(key string, e domain.DirectoryEntity) fold.Event {
-		ev := foldtest.Put(e)
+		ev := ledgertest.Put(e)
 		ev.Key = key
 		return ev
 	}
@@ -161,7 +161,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 				ConnectionID: rapid.Int64Range(1, 2).Draw(t, "connection"), Platform: domain.Facebook,
 				State: fmt.Sprint("state", i), At: spelling(t, at),
 			}
-			ev := foldtest.Event(rapid.SampledFrom([]string{"a", "B", "_"}).Draw(t, "id")+fmt.Sprint(i), change)
+			ev := ledgertest.Event(rapid.SampledFrom([]string{"a", "B", "_"}).Draw(t, "id")+fmt.Sprint(i), change)
 			ev.Key, ev.Offset = agencyA, int64(i)
 			events = append(events, ev)
 			present, ok := latest[change.ConnectionID]
@@ -191,7 +191,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 	offset := int64(0)
 	change := func(id, parent string, hour int) fold.Event {
 		offset++
-		ev := foldtest.Event(id, domain.ConnectionStateChanged{
+		ev := ledgertest.Event(id, domain.ConnectionStateChanged{
 			ConnectionID: 1, Platform: domain.Facebook, State: id, At: day0.Add(time.Duration(hour) * time.Hour),
 		})
 		ev.Key, ev.Offset = parent, offset
@@ -207,14 +207,14 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			require.NoError(t, err)
 			_, err = live.Pool.Exec(ctx, "truncate connection_states")
 			require.NoError(t, err)
-			foldtest.Batches(t, live, p, [][]fold.Event{order})
+			ledgertest.Batches(t, live, p, [][]fold.Event{order})
 			foldBulk(t, bulk, p, [][]fold.Event{order[:1]})
 			foldBulk(t, bulk, p, [][]fold.Event{order[1:]})
 			_, keys, found := strings.Cut(p.Definition.Keys(), "-- A bulk fold may fold partitions")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
 			require.NoError(t, err)
-			require.Equal(t, foldtest.Dump(t, live, "connection_states"), foldtest.Dump(t, bulk, "connection_states"))
+			require.Equal(t, ledgertest.Dump(t, live, "connection_states"), ledgertest.Dump(t, bulk, "connection_states"))
 		}
 	}
 }

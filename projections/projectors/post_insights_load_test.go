@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -26,8 +26,8 @@ import (
 func TestReadingsInOrderQueryNoMonths(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	at := func(hour int) fold.Event { return foldtest.Event(fmt.Sprintf("e%02d", hour), daily(hour, 1)) }
-	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{{at(30)}})
+	at := func(hour int) fold.Event { return ledgertest.Event(fmt.Sprintf("e%02d", hour), daily(hour, 1)) }
+	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{{at(30)}})
 	locked := func(events ...fold.Event) (locks int) {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
 			if err := fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events); err != nil {
@@ -53,7 +53,7 @@ func TestDaysOfAMonthInAnyNumber(t *testing.T) {
 	db := pgtest.New(t)
 	var days []fold.Event
 	for n := range 31 {
-		days = append(days, foldtest.Event(fmt.Sprintf("e%02d", n), daily(24*n, int64(100+n*n))))
+		days = append(days, ledgertest.Event(fmt.Sprintf("e%02d", n), daily(24*n, int64(100+n*n))))
 		if n%5 == 3 { // a day without a known gain
 			read := days[n].Data.(domain.PostRead)
 			read.Likes = nil
@@ -82,7 +82,7 @@ func everyTwelveHours(posts, days int, after time.Duration, version string) (eve
 			read := daily(0, int64(n))
 			read.SocialAccount, read.ExternalID = int64(p%9+1), fmt.Sprintf("p%d", p)
 			read.CapturedAt = read.CapturedAt.Add(time.Duration(n)*12*time.Hour + after)
-			events = append(events, foldtest.Event(fmt.Sprintf("e-%d-%d-%s", p, n, version), read))
+			events = append(events, ledgertest.Event(fmt.Sprintf("e-%d-%d-%s", p, n, version), read))
 		}
 	}
 	return events
@@ -129,7 +129,7 @@ func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), "alter table tSPostInsights_rest set (autovacuum_enabled = false)")
 	require.NoError(t, err)
-	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
+	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
 	late := everyTwelveHours(posts, days/4, 13*time.Hour, "late")
 	statements := lookUps(t, db, late)
 	require.Len(t, statements, 1)
@@ -154,7 +154,7 @@ func TestNothingIsReadAfterUnchangedReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	stored := everyTwelveHours(3, 10, 0, "m")
-	foldtest.Batches(t, db, projectors.PostInsights, [][]fold.Event{stored})
+	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{stored})
 	require.Empty(t, lookUps(t, db, stored), "the same")
 	require.Empty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "z")), "other readings of the same instants, with greater ids")
 	require.NotEmpty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "a")), "with smaller ids")

@@ -15,7 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -80,7 +80,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 		}).Draw(t, "at"))
 		kind := rapid.IntRange(0, 7).Draw(t, "kind")
 		if other := fmt.Sprintf("p%d", rapid.IntRange(0, posts).Draw(t, "other")); merges && kind == 1 && other != post {
-			events = append(events, foldtest.Event(fmt.Sprintf("m%02d", i), domain.PostsMerged{
+			events = append(events, ledgertest.Event(fmt.Sprintf("m%02d", i), domain.PostsMerged{
 				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, OtherID: other, Code: "video", MergedAt: spelling(t, at),
 			}))
 			continue
@@ -88,7 +88,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 		if kind == 0 {
 			category := rapid.Int64Range(1, 3).Draw(t, "category")
 			origin := rapid.SampledFrom([]domain.PostOrigin{domain.OriginListing, domain.OriginMainApp}).Draw(t, "origin")
-			events = append(events, foldtest.Event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
+			events = append(events, ledgertest.Event(fmt.Sprintf("r%02d", i), domain.PostRegistered{
 				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: origin, RegisteredAt: spelling(t, at),
 				CategoryID: &category, PostType: rapid.SampledFrom([]string{"", "one", "two"}).Draw(t, "type"),
 			}))
@@ -98,7 +98,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 		if rapid.IntRange(0, 2).Draw(t, "published") > 0 {
 			published = new(day0.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "minutes")) * time.Minute))
 		}
-		events = append(events, foldtest.Event(fmt.Sprintf("e%02d", rapid.IntRange(0, 9).Draw(t, "id")*10+i%10), domain.PostRead{
+		events = append(events, ledgertest.Event(fmt.Sprintf("e%02d", rapid.IntRange(0, 9).Draw(t, "id")*10+i%10), domain.PostRead{
 			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, CapturedAt: spelling(t, at), PublishedAt: published,
 			GrowthEligible: rapid.Bool().Draw(t, "eligible"), GrowthWindow: "168h0m0s", SubscriptionActive: true,
 			FromZero: rapid.Bool().Draw(t, "from zero"),
@@ -142,14 +142,14 @@ func tablesAfter(
 ) []string {
 	db.Delete(t, p.Tables...)
 	write(t, db, p, batches)
-	return foldtest.Dump(t, db, tables...)
+	return ledgertest.Dump(t, db, tables...)
 }
 
 // requireAnyOrder folds the events in order and shuffled, in random batches: the tables must be
 // equal.
 func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.Event) {
-	inOrder := tablesAfter(t, db, p, p.Tables, foldtest.Batches, cut(t, events))
-	require.Equal(t, inOrder, tablesAfter(t, db, p, p.Tables, foldtest.Batches, cut(t, shuffled(t, events))))
+	inOrder := tablesAfter(t, db, p, p.Tables, ledgertest.Batches, cut(t, events))
+	require.Equal(t, inOrder, tablesAfter(t, db, p, p.Tables, ledgertest.Batches, cut(t, shuffled(t, events))))
 }
 
 // postTables are the tables of the projection, and its view.
@@ -260,7 +260,7 @@ func foldedBy(t *testing.T, db *pgtest.DB, events []fold.Event, sizes ...int) []
 		size := min(sizes[n%len(sizes)], len(events))
 		batches, events = append(batches, events[:size]), events[size:]
 	}
-	return tablesAfter(t, db, projectors.PostInsights, postTables, foldtest.Batches, batches)
+	return tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Batches, batches)
 }
 
 // Large batches are copied instead of inserted, with the same result.
@@ -271,7 +271,7 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 	var events []fold.Event
 	for i := range 900 {
 		likes := random.Int64N(1000)
-		events = append(events, foldtest.Event(fmt.Sprintf("e%04d", random.IntN(800)), domain.PostRead{
+		events = append(events, ledgertest.Event(fmt.Sprintf("e%04d", random.IntN(800)), domain.PostRead{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: 11 + int64(i%3)},
 			Platform: domain.TikTok, ExternalID: fmt.Sprintf("p%d", random.IntN(90)),
 			CapturedAt: day0.Add(time.Duration(random.IntN(8)) * 7 * time.Hour), GrowthEligible: random.IntN(3) > 0,
@@ -301,7 +301,7 @@ func TestAPostBelongsToItsLastMember(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	registration := func(id string, origin domain.PostOrigin, member int64, days int) fold.Event {
-		return foldtest.Event(id, domain.PostRegistered{
+		return ledgertest.Event(id, domain.PostRegistered{
 			Tenant:   domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: member, SocialAccount: 11},
 			Platform: domain.Facebook, ExternalID: "p", Origin: origin, RegisteredAt: day0.AddDate(0, 0, days), PostType: "of " + id,
 		})
@@ -315,7 +315,7 @@ func TestAPostBelongsToItsLastMember(t *testing.T) {
 		"in order": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		db.Delete(t, "tSPosts")
-		foldtest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
+		ledgertest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
 		// The main application overrides the listing.
 		require.Equal(t, []post{{8, "of a"}}, collect[post](t, db, `select member_id, post_type from tSPosts`), name)
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
@@ -18,11 +18,11 @@ func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
 }
 
 const (
-	agencyA = foldtest.AgencyA
-	agencyB = foldtest.AgencyB
-	clientA = foldtest.ClientA
-	clientB = foldtest.ClientB
-	clientC = foldtest.ClientC
+	agencyA = ledgertest.AgencyA
+	agencyB = ledgertest.AgencyB
+	clientA = ledgertest.ClientA
+	clientB = ledgertest.ClientB
+	clientC = ledgertest.ClientC
 )
 
-type world = foldtest.World
+type world = ledgertest.World

@@ -8,7 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -23,7 +23,7 @@ func activityIDs(t *testing.T, posts *analytics.Analytics, scope readmodels.Scop
 	if q.Platforms == nil {
 		q.Platforms = domain.Platforms()
 	}
-	for _, a := range foldtest.AllPages(t, 1, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
+	for _, a := range ledgertest.AllPages(t, 1, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
 		q.Page = p
 		return posts.Activities(t.Context(), scope, q)
 	}) {
@@ -34,7 +34,7 @@ func activityIDs(t *testing.T, posts *analytics.Analytics, scope readmodels.Scop
 
 func TestActivities(t *testing.T) {
 	t.Parallel()
-	log := foldtest.TwoAgencies(t)
+	log := ledgertest.TwoAgencies(t)
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}
 	log.Put(t,
 		domain.DirectoryCategory{ID: 5, Name: "Offers"}, domain.DirectoryMember{ID: 7, AccountID: clientA, UserID: userA, Active: true},
@@ -124,7 +124,7 @@ func TestActivities(t *testing.T) {
 // Scheduled plans are activities: only those of the page's current client, the next one first.
 func TestPlannedPosts(t *testing.T) {
 	t.Parallel()
-	log := foldtest.TwoAgencies(t)
+	log := ledgertest.TwoAgencies(t)
 	posts := &analytics.Analytics{Pool: log.DB.ReadOnly}
 	at := func(day int) *time.Time { return new(activityDay.AddDate(0, 0, day)) }
 	plan := func(id int64, account string, social int64, day int) domain.DirectoryPlannedPost {

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -44,7 +44,7 @@ var now = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
 
 // stage is our whole side, and one connected account.
 type stage struct {
-	*foldtest.Log
+	*ledgertest.Log
 
 	t        *testing.T
 	wire     *wire
@@ -57,7 +57,7 @@ type stage struct {
 // newStage connects an account to the platform that answers from a file.
 func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountType, externalID string) *stage {
 	t.Helper()
-	s := &stage{Log: foldtest.New(t), t: t, wire: newWire(t, file), platform: p, at: now}
+	s := &stage{Log: ledgertest.New(t), t: t, wire: newWire(t, file), platform: p, at: now}
 	s.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true},
 		domain.DirectoryAccount{ID: account, RowID: 11, ParentAccount: agency, Name: "Client", Active: true},

@@ -22,7 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
-	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -68,8 +68,8 @@ const (
 	accountEvery = 12 * time.Hour
 	postEvery    = 12 * time.Hour
 	growth       = 7 * 24 * time.Hour
-	worldAgency  = foldtest.AgencyA
-	worldClient  = foldtest.ClientA
+	worldAgency  = ledgertest.AgencyA
+	worldClient  = ledgertest.ClientA
 	worldMember  = 5
 )
 
@@ -179,7 +179,7 @@ type unkindRun struct {
 	faults  map[string][]simulator.Fault
 	clock   time.Time
 	sim     *simulator.Server
-	log     *foldtest.Log
+	log     *ledgertest.Log
 	secrets *vault.Secrets
 	states  vault.Fetching
 	collect *collect.Collector
@@ -198,7 +198,7 @@ func (w *unkindWorld) run(t *testing.T, name string, faults map[string][]simulat
 
 func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) map[string]*history {
 	t.Helper()
-	r := &unkindRun{T: t, world: w, faults: faults, clock: worldBegins, log: foldtest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
+	r := &unkindRun{T: t, world: w, faults: faults, clock: worldBegins, log: ledgertest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
 	r.sim = w.simulator(func() time.Time { return r.clock })
 	server := httptest.NewServer(r)
 	defer server.Close()

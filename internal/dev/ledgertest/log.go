@@ -1,4 +1,4 @@
-package foldtest
+package ledgertest
 
 import (
 	"context"

@@ -1,0 +1,78 @@
+package ledgertest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// Patience bounds every wait for what must happen: only failing tests reach it.
+const Patience = 5 * time.Minute
+
+// Tick is the time between two looks.
+const Tick = 10 * time.Millisecond
+
+// Quiet logs nothing.
+var Quiet = slog.New(slog.DiscardHandler)
+
+// Run runs the loops of a service until the test ends or stop is called, whichever comes first. None
+// may end with an error.
+func Run(t testing.TB, loops ...func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	running, ctx := errgroup.WithContext(ctx)
+	for _, loop := range loops {
+		running.Go(func() error { return loop(ctx) })
+	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- running.Wait() }()
+		require.NoError(t, Receive(t, ended))
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// Receive waits for a value.
+func Receive[T any](t testing.TB, from <-chan T) (value T) {
+	t.Helper()
+	select {
+	case value = <-from:
+	case <-time.After(Patience):
+		require.FailNow(t, "nothing was received")
+	}
+	return value
+}
+
+// Await looks until ok accepts what it sees.
+func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T) bool) (last T) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("last: %+v", last)
+		}
+	}()
+	require.Eventually(t, func() bool {
+		var err error
+		last, err = look(context.Background())
+		return err == nil && ok(last)
+	}, Patience, Tick)
+	return last
+}
+
+// CaughtUp waits until an engine is live at the end of the log.
+func CaughtUp(t testing.TB, engine interface {
+	Status(ctx context.Context) (operator.Projection, error)
+},
+) operator.Projection {
+	t.Helper()
+	return Await(t, engine.Status, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
+}
