@@ -5,21 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -30,10 +25,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// patience bounds every wait of these tests; no test sleeps for a fixed time.
 const (
-	patience = 5 * time.Minute
-	tick     = 10 * time.Millisecond
+	patience = ledgertest.Patience
+	tick     = ledgertest.Tick
 	often    = 100 * time.Millisecond // between two polls of an engine
 )
 
@@ -46,31 +40,19 @@ var partitions = map[string]int32{
 
 // bench is a broker, its log and a database for one test.
 type bench struct {
-	t       *testing.T
-	db      *pgtest.DB
-	topics  []eventlog.TopicSpec
-	brokers []string
-	log     *eventlog.Log
-	raw     *kgo.Client // writes any record to any partition
-	admin   *kadm.Client
-	cluster *kfake.Cluster
-	chains  map[string]*chain
-	gates   []*gate
+	*ledgertest.Broker
+
+	t      *testing.T
+	db     *pgtest.DB
+	log    *eventlog.Log
+	chains map[string]*chain
+	gates  []*gate
 }
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{
-		"log.cleaner.backoff.ms": "1000000000000", // like the embedded broker: never compact
-	}))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	b := &bench{t: t, db: newDatabase(t), topics: testTopics(t), brokers: cluster.ListenAddrs(), cluster: cluster, chains: map[string]*chain{}}
-	b.log = b.openLog(domain.NewRegistry())
-	b.raw, err = kgo.NewClient(kgo.SeedBrokers(b.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(t, err)
-	t.Cleanup(b.raw.Close)
-	b.admin = kadm.NewClient(b.raw)
+	b := &bench{Broker: ledgertest.NewBroker(t, partitions), t: t, db: newDatabase(t), chains: map[string]*chain{}}
+	b.log = b.Open()
 	return b
 }
 
@@ -104,29 +86,6 @@ func testSchemas() []string {
 	return append(schemas, migrations.Engine)
 }
 
-// testTopics returns the deployed topics for one broker, with fewer partitions.
-func testTopics(t testing.TB) []eventlog.TopicSpec {
-	t.Helper()
-	raw, err := os.ReadFile("../deploy/topics.json")
-	require.NoError(t, err)
-	specs, err := eventlog.ParseTopics(raw)
-	require.NoError(t, err)
-	for i := range specs {
-		specs[i].Partitions, specs[i].ReplicationFactor = partitions[specs[i].Name], 1
-		specs[i].Configs["min.insync.replicas"] = "1"
-	}
-	return specs
-}
-
-// openLog opens another client of the broker, like another process.
-func (b *bench) openLog(registry *domain.Registry) *eventlog.Log {
-	b.t.Helper()
-	log, err := eventlog.Open(b.ctx(), eventlog.Config{Brokers: b.brokers, Topics: b.topics, Registry: registry})
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
-	return log
-}
-
 func (b *bench) ctx() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	b.t.Cleanup(cancel)
@@ -137,7 +96,7 @@ func (b *bench) ctx() context.Context {
 func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
 	b.t.Helper()
 	c := projections.Config{
-		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.topics, Registry: domain.NewRegistry(),
+		Projector: p, Log: b.log, DatabaseURL: b.db.URL, Pool: b.db.Pool, Topics: b.Config.Topics, Registry: domain.NewRegistry(),
 		Logger: quiet,
 	}
 	for _, f := range change {
@@ -151,21 +110,7 @@ func (b *bench) engine(p fold.Projector, change ...func(*projections.Config)) *p
 // start runs an engine until the test ends or stop is called, whichever comes first.
 func (b *bench) start(e *projections.Engine) (stop func()) {
 	b.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- e.Run(ctx) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			select {
-			case err := <-done:
-				require.NoError(b.t, err)
-			case <-time.After(patience):
-				require.Fail(b.t, "the engine did not stop")
-			}
-		})
-	}
+	stop = ledgertest.Run(b.t, e.Run)
 	b.t.Cleanup(func() {
 		for _, g := range b.gates {
 			g.open()
@@ -216,28 +161,12 @@ func (b *bench) status(e *projections.Engine) operator.Projection {
 // caughtUp waits until the engine is live at the end of the log.
 func (b *bench) caughtUp(e *projections.Engine) operator.Projection {
 	b.t.Helper()
-	return b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
+	return ledgertest.CaughtUp(b.t, e)
 }
 
 func (b *bench) awaitStatus(e *projections.Engine, ok func(operator.Projection) bool) operator.Projection {
 	b.t.Helper()
-	return await(b.t, func() (operator.Projection, error) { return e.Status(context.Background()) }, ok)
-}
-
-// await reads until ok accepts the result.
-func await[T any](t *testing.T, read func() (T, error), ok func(T) bool) (last T) {
-	t.Helper()
-	defer func() {
-		if t.Failed() {
-			t.Logf("last: %+v", last)
-		}
-	}()
-	require.Eventually(t, func() bool {
-		var err error
-		last, err = read()
-		return err == nil && ok(last)
-	}, patience, tick)
-	return last
+	return ledgertest.Await(b.t, e.Status, ok)
 }
 
 // stepping retries a step of the generations while a step of an engine is in progress.
@@ -274,14 +203,6 @@ func (b *bench) append(drafts ...domain.Draft) {
 	require.NoError(b.t, b.log.AppendBulk(b.ctx(), drafts))
 }
 
-// produce writes a record to a partition, valid or not, and returns its position.
-func (b *bench) produce(r eventlog.Record, partition int32) domain.Position {
-	b.t.Helper()
-	result := b.raw.ProduceSync(b.ctx(), &kgo.Record{Topic: r.Topic, Partition: partition, Key: r.Key, Value: r.Value, Headers: r.Headers})
-	require.NoError(b.t, result.FirstErr())
-	return domain.Position{Topic: r.Topic, Partition: partition, Offset: result[0].Record.Offset}
-}
-
 // encode returns the record of a draft.
 func (b *bench) encode(d domain.Draft) eventlog.Record {
 	b.t.Helper()
@@ -297,7 +218,7 @@ func (b *bench) partitionOf(topic, key string) int32 {
 // put writes a record to the partition of its key.
 func (b *bench) put(r eventlog.Record) domain.Position {
 	b.t.Helper()
-	return b.produce(r, b.partitionOf(r.Topic, string(r.Key)))
+	return b.Produce(r, b.partitionOf(r.Topic, string(r.Key)))
 }
 
 // parkedEvent is the part of a parked row that tests compare.
@@ -315,7 +236,7 @@ func at(p domain.Position, reason fold.Reason) parkedEvent {
 // parked returns the parked rows of a projection, ordered by position.
 func (b *bench) parked(projection string) []parkedEvent {
 	b.t.Helper()
-	return collect[parkedEvent](b.t, b.db, `
+	return ledgertest.Rows[parkedEvent](b.t, b.db.Pool, `
 		select partition, log_offset, reason, state from parked where projection = $1
 		order by generation, partition, log_offset`, projection)
 }
@@ -328,29 +249,26 @@ func (b *bench) encodeAny(d domain.Draft, from, to string) eventlog.Record {
 }
 
 // text returns a text from a query.
-func (b *bench) text(sql string, args ...any) (s string) {
+func (b *bench) text(sql string, args ...any) string {
 	b.t.Helper()
-	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&s))
-	return s
+	return ledgertest.Value[string](b.t, b.db.Pool, sql, args...)
 }
 
 // exec runs a statement as an operator would by hand.
 func (b *bench) exec(sql string, args ...any) {
 	b.t.Helper()
-	_, err := b.db.Pool.Exec(b.ctx(), sql, args...)
-	require.NoError(b.t, err)
+	ledgertest.Exec(b.t, b.db.Pool, sql, args...)
 }
 
 // count returns a number from a query.
-func (b *bench) count(sql string, args ...any) (n int) {
+func (b *bench) count(sql string, args ...any) int {
 	b.t.Helper()
-	require.NoError(b.t, b.db.Pool.QueryRow(b.ctx(), sql, args...).Scan(&n))
-	return n
+	return ledgertest.Value[int](b.t, b.db.Pool, sql, args...)
 }
 
 var (
 	errInjected = errors.New("injected")
-	quiet       = slog.New(slog.DiscardHandler)
+	quiet       = ledgertest.Quiet
 )
 
 // A stopped engine leaves no goroutine running.

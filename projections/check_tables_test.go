@@ -214,7 +214,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 		}
 	}
 	b.caughtUp(e)
-	b.cluster.Compact()
+	b.Compact()
 	r := b.check(p)
 	require.False(t, r.Equal)
 	require.True(t, r.Parked.Equal, "%+v", r.Parked)

@@ -29,7 +29,7 @@ import (
 // The result of a fold does not depend on batch cuts, crashes and races, and equals a bulk fold.
 func TestConvergence(t *testing.T) {
 	t.Parallel()
-	topics := testTopics(t)
+	topics := ledgertest.Topics(t, partitions)
 	codec := eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test")
 	reference, interrupted, bulk := pgtest.New(t), pgtest.New(t), pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -208,7 +208,7 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 		Reason string
 	}
 	reasons := map[place]string{} // a record and its copy have the same id
-	for _, p := range collect[parked](t, live, `select partition, log_offset, reason from parked where projection = $1`, p.Name) {
+	for _, p := range ledgertest.Rows[parked](t, live.Pool, `select partition, log_offset, reason from parked where projection = $1`, p.Name) {
 		reasons[p.place] = p.Reason
 	}
 	return func(ev fold.Event) *fold.ParkError {

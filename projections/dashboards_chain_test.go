@@ -155,14 +155,14 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 			b := setup(t)
 			a, elsewhere := b.chain(agenciesIn(1, 1)[0]), b.chain(agenciesIn(0, 1)[0])
 			b.put(elsewhere.next(elsewhere.usersSet(client2, "v1")))
-			b.produce(a.clone().next(a.clone().usersSet(client1, "forged")), 0)
+			b.Produce(a.clone().next(a.clone().usersSet(client1, "forged")), 0)
 			b.put(a.next(a.usersSet(client1, "u1")))
 			b.put(elsewhere.next(elsewhere.usersSet(client2, "v2")))
 			b.put(a.next(a.usersSet(client1, "u2")))
 			// And the reverse: a stream that is parked in its own partition stays parked,
 			// regardless of records elsewhere.
 			parkedThere := b.put(elsewhere.spoilt(`{`))
-			b.produce(elsewhere.clone().next(elsewhere.usersSet(client2, "forged too")), 2)
+			b.Produce(elsewhere.clone().next(elsewhere.usersSet(client2, "forged too")), 2)
 			behind := b.put(elsewhere.next(elsewhere.usersSet(client2, "v4")))
 			b.run(b.engine(dashboards).InBatchesOf(size))
 			require.Equal(t, []parkedEvent{at(parkedThere, fold.ReasonUndecodable), at(behind, fold.ReasonBehind)}, b.parked("dashboards"))

@@ -1,13 +1,11 @@
 package projections_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -27,21 +25,9 @@ const (
 	client3 = "c30000000000000000000000" // also of agency A
 )
 
-// collect reads rows as structs.
-func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) []T {
-	rows, err := db.Pool.Query(context.Background(), sql, args...)
-	require.NoError(t, err)
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
-	require.NoError(t, err)
-	return list
-}
-
 // texts reads rows of one text column.
-func texts(t require.TestingT, db *pgtest.DB, sql string, args ...any) (list []string) {
-	for _, row := range collect[struct{ Text string }](t, db, sql, args...) {
-		list = append(list, row.Text)
-	}
-	return list
+func texts(t require.TestingT, db *pgtest.DB, sql string, args ...any) []string {
+	return ledgertest.Column[string](t, db.Pool, sql, args...)
 }
 
 func tenantOf(social int64) domain.Tenant {

@@ -164,7 +164,7 @@ func (b *bench) deleteBefore(topic string, partition int32, offset int64) {
 	b.t.Helper()
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: offset, LeaderEpoch: -1})
-	_, err := b.admin.DeleteRecords(b.ctx(), offsets)
+	_, err := b.Admin.DeleteRecords(b.ctx(), offsets)
 	require.NoError(b.t, err)
 }
 
@@ -260,7 +260,7 @@ func TestUnusableTablesAreDropped(t *testing.T) {
 func (b *bench) group(generation string) kadm.DescribedGroup {
 	b.t.Helper()
 	name := "ledgerboard." + generation + "." + b.text("select database_id::text from identity")
-	groups, err := b.admin.DescribeGroups(b.ctx(), name)
+	groups, err := b.Admin.DescribeGroups(b.ctx(), name)
 	require.NoError(b.t, err)
 	return groups[name]
 }

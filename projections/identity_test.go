@@ -17,9 +17,9 @@ import (
 // recreate deletes a topic and creates it again, as a careless operator might.
 func (b *bench) recreate(topic string) {
 	b.t.Helper()
-	_, err := b.admin.DeleteTopic(b.ctx(), topic)
+	_, err := b.Admin.DeleteTopic(b.ctx(), topic)
 	require.NoError(b.t, err)
-	b.log = b.openLog(domain.NewRegistry()) // creates missing topics; the old client knows the old topic
+	b.log = b.Open() // creates missing topics; the old client knows the old topic
 }
 
 func stopped(s operator.Projection) int {
@@ -156,9 +156,9 @@ func TestRecordsInAnAddedPartition(t *testing.T) {
 	ranges, _, err := b.log.Ranges(b.ctx(), domain.TopicMetrics)
 	require.NoError(t, err)
 	added := int32(len(ranges))
-	_, err = b.admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
+	_, err = b.Admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
 	require.NoError(t, err)
-	b.produce(b.encode(postRead(1, 900)), added)
+	b.Produce(b.encode(postRead(1, 900)), added)
 	e := b.startEngine(tally{}.projector())
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -209,7 +210,7 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 // olderBinary makes an engine that lacks the type of an event in its registry and in its log's.
 func (b *bench) olderBinary(unknown domain.Data) func(*projections.Config) {
 	registry := domain.NewRegistry().Without(unknown.EventType())
-	log := b.openLog(registry)
+	log := b.Open(func(c *eventlog.Config) { c.Registry = registry })
 	return func(c *projections.Config) { c.Registry, c.Log = registry, log }
 }
 

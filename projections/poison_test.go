@@ -18,6 +18,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -113,7 +114,7 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
 	type parked struct{ At, Detail string }
-	for _, p := range collect[parked](t, b.db, "select partition || '/' || log_offset, detail from parked") {
+	for _, p := range ledgertest.Rows[parked](t, b.db.Pool, "select partition || '/' || log_offset, detail from parked") {
 		require.Contains(t, p.Detail, details[p.At])
 		require.NotContains(t, p.Detail, "Maria")
 		require.NotContains(t, p.Detail, phone)

@@ -67,7 +67,7 @@ func TestOperationsTrail(t *testing.T) {
 	b.append(own, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
 	b.run(b.engine(projectors.Operations))
 	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
-	list := collect[row](t, b.db, `
+	list := ledgertest.Rows[row](t, b.db.Pool, `
 		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)
 	require.Equal(t, []row{
 		{"mine", agencyA, "operations.projection_paused.v1", "ada", "operator", "r1", "why"},

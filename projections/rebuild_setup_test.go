@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -180,7 +181,7 @@ func (b *bench) request(p fold.Projector) operator.Rebuild {
 // awaitRebuild waits until ok accepts the rebuild.
 func (b *bench) awaitRebuild(id string, ok func(operator.Rebuild) bool) operator.Rebuild {
 	b.t.Helper()
-	return await(b.t, func() (operator.Rebuild, error) { return b.rebuilds().Get(context.Background(), id) }, ok)
+	return ledgertest.Await(b.t, func(ctx context.Context) (operator.Rebuild, error) { return b.rebuilds().Get(ctx, id) }, ok)
 }
 
 func (b *bench) ends(id string, state operator.RebuildState) operator.Rebuild {
@@ -225,7 +226,7 @@ func (b *bench) appendReadings(from, to int) {
 }
 
 // ownLog makes an engine another process: another client of the broker.
-func (b *bench) ownLog(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) }
+func (b *bench) ownLog(c *projections.Config) { c.Log = b.Open() }
 
 func (b *bench) readers(p fold.Projector) *pgxpool.Pool {
 	b.t.Helper()

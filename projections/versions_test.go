@@ -50,7 +50,7 @@ type frozenRecord struct {
 // the same tables.
 func TestEveryVersionGivesItsDigest(t *testing.T) {
 	t.Parallel()
-	topics := testTopics(t)
+	topics := ledgertest.Topics(t, partitions)
 	logs := frozenLogs(t, eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"))
 	digests := map[string]map[string]versionDigest{}
 	readJSON(t, digestsFile, &digests)

@@ -71,9 +71,13 @@ func Partitions(count int32) map[string]int32 {
 }
 
 // Open opens a log, as each process has its own. It is closed at the end of the test.
-func (b *Broker) Open() *eventlog.Log {
+func (b *Broker) Open(change ...func(*eventlog.Config)) *eventlog.Log {
 	b.t.Helper()
-	log, err := eventlog.Open(b.t.Context(), b.Config)
+	config := b.Config
+	for _, c := range change {
+		c(&config)
+	}
+	log, err := eventlog.Open(b.t.Context(), config)
 	require.NoError(b.t, err)
 	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
 	return log
@@ -91,7 +95,7 @@ func (b *Broker) Produce(r eventlog.Record, partition int32) domain.Position {
 
 // Refuse is the answer of a broker that appends none of the records that it was asked to.
 func Refuse(request kmsg.Request, refusal *kerr.Error) kmsg.Response {
-	asked := request.(*kmsg.ProduceRequest) //nolint:forcetypeassert // of the key that a test controls
+	asked := request.(*kmsg.ProduceRequest)              //nolint:forcetypeassert // of the key that a test controls
 	resp := asked.ResponseKind().(*kmsg.ProduceResponse) //nolint:forcetypeassert // of this request
 	for _, t := range asked.Topics {
 		topic := kmsg.NewProduceResponseTopic()
