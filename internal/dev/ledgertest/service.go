@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 // Patience bounds every wait for what must happen: only failing tests reach it.
@@ -69,10 +70,7 @@ func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T
 }
 
 // CaughtUp waits until an engine is live at the end of the log.
-func CaughtUp(t testing.TB, engine interface {
-	Status(ctx context.Context) (operator.Projection, error)
-},
-) operator.Projection {
+func CaughtUp(t testing.TB, engine *projections.Engine) operator.Projection {
 	t.Helper()
 	return Await(t, engine.Status, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
 }

@@ -4,25 +4,19 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
 
-// Querier is a pool, a connection or a transaction.
-type Querier interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // Exec runs a statement as an operator would by hand.
-func Exec(t require.TestingT, db Querier, sql string, args ...any) {
+func Exec(t require.TestingT, db *pgxpool.Pool, sql string, args ...any) {
 	help(t)
 	_, err := db.Exec(context.Background(), sql, args...)
 	require.NoError(t, err)
 }
 
 // Value is the only column of a query's only row.
-func Value[T any](t require.TestingT, db Querier, sql string, args ...any) T {
+func Value[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) T {
 	help(t)
 	values := Column[T](t, db, sql, args...)
 	require.Len(t, values, 1, "rows of %s", sql)
@@ -30,18 +24,18 @@ func Value[T any](t require.TestingT, db Querier, sql string, args ...any) T {
 }
 
 // Column is the only column of a query's rows.
-func Column[T any](t require.TestingT, db Querier, sql string, args ...any) []T {
+func Column[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
 	help(t)
 	return collect(t, db, pgx.RowTo[T], sql, args...)
 }
 
 // Rows are a query's rows as structs with a field for each column.
-func Rows[T any](t require.TestingT, db Querier, sql string, args ...any) []T {
+func Rows[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
 	help(t)
 	return collect(t, db, pgx.RowToStructByPos[T], sql, args...)
 }
 
-func collect[T any](t require.TestingT, db Querier, to pgx.RowToFunc[T], sql string, args ...any) []T {
+func collect[T any](t require.TestingT, db *pgxpool.Pool, to pgx.RowToFunc[T], sql string, args ...any) []T {
 	help(t)
 	rows, err := db.Query(context.Background(), sql, args...)
 	require.NoError(t, err)
