@@ -106,10 +106,9 @@ func (s *movingStage) use() commands.ImportDashboards {
 	return commands.ImportDashboards{Stream: s.stream, Log: s, Now: time.Now}
 }
 
-func (s *movingStage) count(t *testing.T, query string) (n int) {
+func (s *movingStage) count(t *testing.T, query string) int {
 	t.Helper()
-	require.NoError(t, s.DB.Pool.QueryRow(t.Context(), query).Scan(&n))
-	return n
+	return ledgertest.Value[int](t, s.DB.Pool, query)
 }
 
 // Many dashboards fit into few records, a set is never divided, and a second import appends

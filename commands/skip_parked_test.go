@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/produce"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -33,11 +33,9 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 	if value != "" {
 		r.Value = []byte(value)
 	}
-	partition := eventlog.PartitionOf(r.Key, 2)
-	offset, err := produce.Record(s.t.Context(), s.brokers, r, partition)
-	require.NoError(s.t, err)
+	p := s.Produce(r, eventlog.PartitionOf(r.Key, 2))
 	s.settle(s.engine)
-	return domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
+	return p
 }
 
 // opened creates the dashboard that the tests change.
@@ -55,18 +53,15 @@ func skipOf(p domain.Position) commands.SkipParked {
 }
 
 // stateOf returns the state of an event in the tables.
-func (s *spine) stateOf(p domain.Position) (state string) {
+func (s *spine) stateOf(p domain.Position) string {
 	s.t.Helper()
-	err := s.db.Pool.QueryRow(s.t.Context(), `select coalesce((select state from parked where partition = $1 and log_offset = $2), 'folded')`,
-		p.Partition, p.Offset).Scan(&state)
-	require.NoError(s.t, err)
-	return state
+	return ledgertest.Value[string](s.t, s.db.Pool, `
+		select coalesce((select state from parked where partition = $1 and log_offset = $2), 'folded')`, p.Partition, p.Offset)
 }
 
-func (s *spine) usersOf(account string) (users []string) {
+func (s *spine) usersOf(account string) []string {
 	s.t.Helper()
-	require.NoError(s.t, s.db.Pool.QueryRow(s.t.Context(), `select users from dashboard_preferences where sub_account_id = $1`, account).Scan(&users))
-	return users
+	return ledgertest.Value[[]string](s.t, s.db.Pool, `select users from dashboard_preferences where sub_account_id = $1`, account)
 }
 
 // A parked stream accepts only the skip of the record that blocks it. Then the waiting events are

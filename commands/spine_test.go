@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,10 +11,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -25,34 +24,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const patience = 5 * time.Minute
+const patience = ledgertest.Patience
 
 // spine is a broker, the log, PostgreSQL, the projections that commands need and the read side.
 type spine struct {
-	t       *testing.T
-	db      *pgtest.DB
-	brokers []string
-	topics  []eventlog.TopicSpec
-	log     *eventlog.Log
-	engine  *projections.Engine // of dashboards
-	stop    func()              // ends it
+	*ledgertest.Broker
+
+	t      *testing.T
+	db     *pgtest.DB
+	log    *eventlog.Log
+	engine *projections.Engine // of dashboards
+	stop   func()              // ends it
 }
 
 func newSpine(t *testing.T) *spine {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000000000000"}))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	raw, err := os.ReadFile("../deploy/topics.json")
-	require.NoError(t, err)
-	s := &spine{t: t, db: pgtest.New(t), brokers: cluster.ListenAddrs()}
-	s.topics, err = eventlog.ParseTopics(raw)
-	require.NoError(t, err)
-	for i := range s.topics {
-		s.topics[i].Partitions, s.topics[i].ReplicationFactor = 2, 1
-		s.topics[i].Configs["min.insync.replicas"] = "1"
-	}
-	s.log = s.openLog()
+	s := &spine{Broker: ledgertest.NewBroker(t, ledgertest.Partitions(2)), t: t, db: pgtest.New(t)}
+	s.log = s.Open()
 	var drafts []domain.Draft
 	for _, e := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true},
@@ -72,60 +60,37 @@ func newSpine(t *testing.T) *spine {
 	require.NoError(s.t, s.log.AppendBulk(s.t.Context(), drafts))
 	s.engine = s.projection(projectors.Dashboards(2))
 	s.stop = s.follow(s.engine)
-	s.t.Cleanup(func() { s.stop() })
 	directory := s.projection(projectors.Directory)
-	s.t.Cleanup(s.follow(directory))
+	s.follow(directory)
 	s.settle(directory, s.engine)
 	return s
-}
-
-// openLog is another process's client.
-func (s *spine) openLog() *eventlog.Log {
-	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics})
-	require.NoError(s.t, err)
-	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
-	return log
 }
 
 func (s *spine) projection(p fold.Projector) *projections.Engine {
 	s.t.Helper()
 	e, err := projections.New(projections.Config{
-		Projector: p, Log: s.log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.topics, Registry: domain.NewRegistry(), Logger: quiet,
+		Projector: p, Log: s.log, DatabaseURL: s.db.URL, Pool: s.db.Pool, Topics: s.Config.Topics, Registry: domain.NewRegistry(), Logger: quiet,
 	})
 	require.NoError(s.t, err)
 	return e
 }
 
-// follow runs an engine until stop is called; a second call does nothing.
-func (s *spine) follow(e *projections.Engine) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = e.Run(ctx) })
-	return func() { cancel(); running.Wait() }
-}
+// follow runs an engine until the test ends or stop is called.
+func (s *spine) follow(e *projections.Engine) (stop func()) { return ledgertest.Run(s.t, e.Run) }
 
 // settle waits until engines have folded all records of the log.
 func (s *spine) settle(engines ...*projections.Engine) {
 	s.t.Helper()
 	for _, e := range engines {
-		require.Eventually(s.t, func() bool { return s.caughtUp(e) }, patience, 10*time.Millisecond)
+		ledgertest.CaughtUp(s.t, e)
 	}
-}
-
-func (s *spine) caughtUp(e *projections.Engine) bool {
-	status, err := e.Status(context.Background())
-	return err == nil && status.Live() && status.Lag == 0
 }
 
 // process makes the use cases of one process: its own locks, its own read side.
 func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
 	s.t.Helper()
 	progress := pg.NewProgress()
-	ctx, cancel := context.WithCancel(context.Background())
-	var listening sync.WaitGroup
-	listening.Go(func() { progress.Listen(ctx, s.db.URL, quiet) })
-	s.t.Cleanup(func() { cancel(); listening.Wait() })
+	ledgertest.Run(s.t, func(ctx context.Context) error { progress.Listen(ctx, s.db.URL, quiet); return nil })
 	c := commands.DashboardsConfig{
 		Store: &readmodels.Dashboards{
 			Pool: s.db.ReadOnly, Progress: progress, DefaultScopes: []string{"posts"},
@@ -179,8 +144,7 @@ func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]
 
 func (s *spine) exec(sql string, args ...any) {
 	s.t.Helper()
-	_, err := s.db.Pool.Exec(s.t.Context(), sql, args...)
-	require.NoError(s.t, err)
+	ledgertest.Exec(s.t, s.db.Pool, sql, args...)
 }
 
 // appender is a log with scripted appends.
@@ -223,7 +187,7 @@ func TestTheWholeWay(t *testing.T) {
 func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
-	other := s.openLog()
+	other := s.Open()
 	processes := []*commands.Dashboards{s.process(), s.process(func(c *commands.DashboardsConfig) { c.Log = other })}
 	var group sync.WaitGroup
 	var acknowledged atomic.Int64
@@ -258,9 +222,7 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 		status, err := s.engine.Status(context.Background())
 		return err == nil && status.Stale == int64(verdicts[eventlog.Stale]) && status.Parked == 0
 	}, patience, 10*time.Millisecond)
-	var version int64
-	require.NoError(t, s.db.Pool.QueryRow(t.Context(), "select version from dashboard_heads where parent_account = $1", agency).Scan(&version))
-	require.Equal(t, head.Version, version)
+	require.Equal(t, head.Version, ledgertest.Value[int64](t, s.db.Pool, "select version from dashboard_heads where parent_account = $1", agency))
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
 }
 

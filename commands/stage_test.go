@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
@@ -30,7 +30,7 @@ const (
 
 var (
 	day0  = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	quiet = slog.New(slog.DiscardHandler)
+	quiet = ledgertest.Quiet
 
 	errRefused  = fmt.Errorf("append: %w", domain.NotAppendedError{Reason: "INVALID_TIMESTAMP"})
 	errUnknown  = errors.New("no answer from the broker")
