@@ -3,53 +3,43 @@ package assembly_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
 // sharedKafka is a Kafka that several installations are configured to use.
 type sharedKafka struct {
-	*kfake.Cluster
+	*ledgertest.Broker
 
-	t     *testing.T
-	admin *kadm.Client
+	t *testing.T
 }
 
 func newSharedKafka(t *testing.T) *sharedKafka {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
-	require.NoError(t, err)
-	t.Cleanup(client.Close)
-	return &sharedKafka{cluster, t, kadm.NewClient(client)}
+	return &sharedKafka{ledgertest.NewBroker(t, nil), t}
 }
 
-func (k *sharedKafka) settings(databaseURL, prefix string) assembly.Settings {
+func (k *sharedKafka) settings(db *pgtest.DB, prefix string) assembly.Settings {
 	return assembly.Settings{
-		Brokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: databaseURL, Logger: slog.New(slog.DiscardHandler),
+		Brokers: k.ListenAddrs(), TopicPrefix: prefix, DatabaseURL: db.URL, Logger: ledgertest.Quiet,
 	}
 }
 
 // start opens and closes a process of an installation.
-func (k *sharedKafka) start(databaseURL, prefix string) error {
-	s, err := assembly.Open(k.t.Context(), assembly.Config{Settings: k.settings(databaseURL, prefix)})
+func (k *sharedKafka) start(db *pgtest.DB, prefix string) error {
+	s, err := assembly.Open(k.t.Context(), assembly.Config{Settings: k.settings(db, prefix)})
 	if err != nil {
 		return err
 	}
@@ -57,8 +47,8 @@ func (k *sharedKafka) start(databaseURL, prefix string) error {
 }
 
 // adopt replaces the owner of the log by the installation of a database.
-func (k *sharedKafka) adopt(databaseURL string, answer error) (bool, error) {
-	parts := assembly.NewParts(k.settings(databaseURL, ""))
+func (k *sharedKafka) adopt(db *pgtest.DB, answer error) (bool, error) {
+	parts := assembly.NewParts(k.settings(db, ""))
 	defer func() { require.NoError(k.t, parts.Close()) }()
 	return parts.AdoptLog(k.t.Context(), commands.Caller{UserID: "system:operator", Role: "operator"},
 		func(string) (domain.Reason, error) { return domain.Reason{Code: domain.ReasonTest}, answer })
@@ -86,7 +76,7 @@ func (k *sharedKafka) claims(prefix string) (claims []domain.InstallationClaimed
 
 func (k *sharedKafka) log(prefix string) *eventlog.Log {
 	k.t.Helper()
-	parts := assembly.NewParts(k.settings("", prefix))
+	parts := assembly.NewParts(k.settings(&pgtest.DB{}, prefix))
 	k.t.Cleanup(func() { require.NoError(k.t, parts.Close()) })
 	log, err := parts.Log(k.t.Context())
 	require.NoError(k.t, err)
@@ -96,7 +86,7 @@ func (k *sharedKafka) log(prefix string) *eventlog.Log {
 // state returns the ends of all topics, and the consumer groups.
 func (k *sharedKafka) state() (ends map[string]map[int32]int64, groups []string) {
 	k.t.Helper()
-	listed, err := k.admin.ListEndOffsets(k.t.Context())
+	listed, err := k.Admin.ListEndOffsets(k.t.Context())
 	require.NoError(k.t, err)
 	ends = map[string]map[int32]int64{}
 	listed.Each(func(o kadm.ListedOffset) {
@@ -105,18 +95,14 @@ func (k *sharedKafka) state() (ends map[string]map[int32]int64, groups []string)
 		}
 		ends[o.Topic][o.Partition] = o.Offset
 	})
-	list, err := k.admin.ListGroups(k.t.Context())
+	list, err := k.Admin.ListGroups(k.t.Context())
 	require.NoError(k.t, err)
 	return ends, list.Groups()
 }
 
-func column(t *testing.T, databaseURL, sql string) (value string) {
+func column(t *testing.T, db *pgtest.DB, sql string) string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), databaseURL)
-	require.NoError(t, err)
-	defer conn.Close(context.Background())
-	require.NoError(t, conn.QueryRow(t.Context(), sql).Scan(&value))
-	return value
+	return ledgertest.Value[string](t, db.Pool, sql)
 }
 
 const anothersTopics = "the topics belong to another installation"
@@ -125,18 +111,13 @@ const anothersTopics = "the topics belong to another installation"
 // a prefix of its own it starts.
 func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 	t.Parallel()
-	k, first, second := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	k, first, second := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	// databases of tests are copies of one
 	column(t, second, `update lb_engine.identity set database_id = gen_random_uuid() returning database_id::text`)
 	s, err := assembly.Open(t.Context(), assembly.Config{Settings: k.settings(first, "")})
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	folded := make(chan error, 1)
-	go func() { folded <- s.Fold(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, errors.Join(<-folded, s.Close()))
-	})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	ledgertest.Run(t, s.Fold)
 	claims := k.claims("")
 	require.Equal(t, []domain.InstallationClaimed{{ID: column(t, first, `select id::text from kept.installation`)}}, claims)
 	followed := func() bool {
@@ -169,7 +150,7 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 // counts.
 func TestRaceOfTwoFirstStartsIsDecidedByTheLog(t *testing.T) {
 	t.Parallel()
-	k, early, late := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	k, early, late := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	var begun atomic.Bool
 	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
@@ -191,16 +172,12 @@ func TestRaceOfTwoFirstStartsIsDecidedByTheLog(t *testing.T) {
 // into other topics.
 func TestInstallationKeepsItsLog(t *testing.T) {
 	t.Parallel()
-	k, database := newSharedKafka(t), pgtest.New(t).URL
+	k, database := newSharedKafka(t), pgtest.New(t)
 	require.NoError(t, k.start(database, ""))
 	claims := k.claims("")
 	require.Len(t, claims, 1)
 
-	conn, err := pgx.Connect(t.Context(), database)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	_, err = conn.Exec(t.Context(), `drop schema lb_engine cascade; drop schema lb cascade`)
-	require.NoError(t, err)
+	ledgertest.Exec(t, database.Pool, `drop schema lb_engine cascade; drop schema lb cascade`)
 	require.NoError(t, k.start(database, ""))
 	require.Equal(t, claims, k.claims(""))
 
@@ -209,14 +186,14 @@ func TestInstallationKeepsItsLog(t *testing.T) {
 		commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, claims[0], time.Now())))
 	require.NoError(t, k.start(database, "restored-"))
 	require.Equal(t, claims, k.claims("restored-"))
-	require.ErrorContains(t, k.start(pgtest.New(t).URL, "restored-"), anothersTopics)
+	require.ErrorContains(t, k.start(pgtest.New(t), "restored-"), anothersTopics)
 }
 
 // The database of the owner is lost, and a new one replaces it after a confirmation. If the old one
 // reappears, it is refused.
 func TestNewDatabaseAdoptsTheLog(t *testing.T) {
 	t.Parallel()
-	k, lost, replacement := newSharedKafka(t), pgtest.New(t).URL, pgtest.New(t).URL
+	k, lost, replacement := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
 	adopted, err := k.adopt(replacement, errors.New("not asked"))
 	require.NoError(t, err)
 	require.False(t, adopted, "the log belongs to no one yet")

@@ -2,18 +2,17 @@ package assembly_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -34,10 +33,10 @@ const patience = 30 * time.Second
 // waiting for either.
 func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	t.Parallel()
-	log := onePartition(t)
+	log := ledgertest.NewBroker(t, ledgertest.Partitions(1)).Open() // all agencies are in one partition
 	store := &halfParked{parked: make(chan struct{}, 1), woken: make(chan string, 1000)}
 	updates := commands.NewDashboards(commands.DashboardsConfig{
-		Store: store, Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Store: store, Log: log, Now: time.Now, Logger: ledgertest.Quiet,
 		TooLarge:    func(error) bool { return false },
 		PartitionOf: func(string) int32 { return 0 },
 		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
@@ -61,23 +60,6 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 
 	cancel()
 	require.NoError(t, await(t, ended), "wake-ups that wait for the parked agency end with the process")
-}
-
-// onePartition is a log with all agencies in one partition.
-func onePartition(t *testing.T) *eventlog.Log {
-	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	topics, err := assembly.Topics()
-	require.NoError(t, err)
-	for i := range topics {
-		topics[i].Partitions = 1
-	}
-	log, err := eventlog.Open(t.Context(), eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	return log
 }
 
 // chain appends changes, in order for each agency.

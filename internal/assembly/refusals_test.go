@@ -1,8 +1,6 @@
 package assembly_test
 
 import (
-	"context"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -10,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
@@ -30,32 +28,18 @@ import (
 // the reason, and the process is not ready for changes until a record is appended.
 func TestRefusedRecordsAreReported(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
+	cluster := ledgertest.NewBroker(t, nil)
 	refuses := false
 	cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
-		asked := request.(*kmsg.ProduceRequest)
 		if !refuses {
 			return nil, nil, false
 		}
-		resp := asked.ResponseKind().(*kmsg.ProduceResponse)
-		for _, topic := range asked.Topics {
-			answer := kmsg.NewProduceResponseTopic()
-			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
-			for _, p := range topic.Partitions {
-				partition := kmsg.NewProduceResponseTopicPartition()
-				partition.Partition, partition.ErrorCode = p.Partition, kerr.InvalidTimestamp.Code
-				answer.Partitions = append(answer.Partitions, partition)
-			}
-			resp.Topics = append(resp.Topics, answer)
-		}
-		return resp, nil, true
+		return ledgertest.Refuse(request, kerr.InvalidTimestamp), nil, true
 	})
 	registry := prometheus.NewRegistry()
 	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
+		Brokers: cluster.ListenAddrs(), DatabaseURL: pgtest.New(t).URL, Logger: ledgertest.Quiet, Registerer: registry,
 	}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -96,18 +80,13 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 // and is ready again with the new one.
 func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
+	cluster := ledgertest.NewBroker(t, nil)
 	db := pgtest.New(t)
-	admin, err := pgx.Connect(t.Context(), db.Superuser())
+	admin, err := pgxpool.New(t.Context(), db.Superuser())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, admin.Close(context.WithoutCancel(t.Context()))) }()
+	defer admin.Close()
 	const name = "rotated"
-	run := func(sql string) {
-		_, err := admin.Exec(t.Context(), sql)
-		require.NoError(t, err)
-	}
+	run := func(sql string) { ledgertest.Exec(t, admin, sql) }
 	run("create role " + name + " login superuser password 'one'")
 	u, err := url.Parse(db.Superuser())
 	require.NoError(t, err)
@@ -118,7 +97,7 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 	}
 	write("one")
 	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
-		Brokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file, Logger: slog.New(slog.DiscardHandler),
+		Brokers: cluster.ListenAddrs(), DatabaseURL: "file:" + file, Logger: ledgertest.Quiet,
 	}})
 	require.NoError(t, err)
 	defer func() {

@@ -28,7 +28,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	from.readings(0, 40)
 	from.orders(5, 4)
 	from.stray(domain.TopicMetrics, 1)
-	from.cluster.Compact()
+	from.Compact()
 	from.readings(40, 60)
 	first := from.backUp(dir)
 	from.readings(60, 100)
@@ -184,7 +184,7 @@ func TestABackupNamesItsCut(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first reading of the clock")
 		require.True(t, m.Finished.After(m.Cut))
-		require.Len(t, asked.topics, len(b.cfg.Topics))
+		require.Len(t, asked.topics, len(b.Config.Topics))
 		require.Equal(t, domain.TopicOperations, asked.topics[0])
 	}
 }
@@ -215,7 +215,7 @@ func TestErasedDataLeavesTheBackup(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 3)
 	require.Contains(t, contentOf(t, dir), `"product_type":"3"`)
-	b.cluster.Compact()
+	b.Compact()
 	b.orders(3, 1)
 	b.backUp(dir)
 	require.NotContains(t, contentOf(t, dir), `"product_type":"3"`)
@@ -248,7 +248,7 @@ func TestConcurrentWriterDuringRestore(t *testing.T) {
 		to := newBench(t)
 		files, err := backup.Open(dir)
 		require.NoError(t, err)
-		target, err := eventlog.OpenTarget(t.Context(), to.cfg)
+		target, err := eventlog.OpenTarget(t.Context(), to.Config)
 		require.NoError(t, err)
 		require.NoError(t, target.Create(t.Context()))
 		if when == "before" {
@@ -287,7 +287,7 @@ func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte("4"), Value: value}).FirstErr())
 	}
 	open := func(options ...kgo.Opt) *kgo.Client {
-		client, err := kgo.NewClient(append(options, kgo.SeedBrokers(b.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		client, err := kgo.NewClient(append(options, kgo.SeedBrokers(b.Config.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 		require.NoError(t, err)
 		t.Cleanup(client.Close)
 		return client

@@ -3,7 +3,6 @@ package backup_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -11,13 +10,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/backup"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -30,37 +29,20 @@ const agency = "5f1d7f3b8c9d440001a1b2c3"
 var noon = time.Date(2025, 3, 14, 12, 0, 0, 123456000, time.UTC)
 
 type bench struct {
-	t       *testing.T
-	cluster *kfake.Cluster
-	cfg     eventlog.Config
-	log     *eventlog.Log
-	raw     *kgo.Client
+	*ledgertest.Broker
+
+	t   *testing.T
+	log *eventlog.Log
 }
 
 // newBench starts brokers; begin opens the log.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	text, err := os.ReadFile("../../deploy/topics.json")
-	require.NoError(t, err)
-	topics, err := eventlog.ParseTopics(text)
-	require.NoError(t, err)
-	for i := range topics {
-		topics[i].Partitions = 2
-	}
-	raw, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(t, err)
-	t.Cleanup(raw.Close)
-	return &bench{t: t, cluster: cluster, raw: raw, cfg: eventlog.Config{Brokers: cluster.ListenAddrs(), Topics: topics}}
+	return &bench{Broker: ledgertest.NewBroker(t, ledgertest.Partitions(2)), t: t}
 }
 
 func (b *bench) begin() *bench {
-	log, err := eventlog.Open(b.t.Context(), b.cfg)
-	require.NoError(b.t, err)
-	b.t.Cleanup(func() { require.NoError(b.t, log.Close()) })
-	b.log = log
+	b.log = b.Open()
 	return b
 }
 
@@ -93,7 +75,7 @@ func (b *bench) orders(entities, rounds int) {
 
 func (b *bench) stray(topic string, partition int32) {
 	r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("4"), Value: []byte("x"), Timestamp: time.Now().Add(time.Hour)}
-	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
+	require.NoError(b.t, b.Raw.ProduceSync(b.t.Context(), r).FirstErr())
 }
 
 // backedUp returns a log with readings and rounds of orders of three entities, and its backup.
@@ -107,7 +89,7 @@ func backedUp(t *testing.T, readings, rounds int) (b *bench, dir string) {
 }
 
 func (b *bench) config(dir string) backup.Config {
-	return backup.Config{Dir: dir, Log: b.log, Topics: b.cfg.Topics, Tool: "test", Now: time.Now}
+	return backup.Config{Dir: dir, Log: b.log, Topics: b.Config.Topics, Tool: "test", Now: time.Now}
 }
 
 func (b *bench) backUp(dir string) backup.Report {
@@ -120,7 +102,7 @@ func (b *bench) restore(dir string) error {
 	files, err := backup.Open(dir)
 	require.NoError(b.t, err)
 	defer files.Close()
-	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg)
+	target, err := eventlog.OpenTarget(b.t.Context(), b.Config)
 	require.NoError(b.t, err)
 	defer target.Close()
 	if err := files.CheckTarget(b.t.Context(), target); err != nil {
@@ -133,7 +115,7 @@ func (b *bench) restore(dir string) error {
 // that are not compacted.
 func (b *bench) holds() map[string][]string {
 	all := map[string][]string{}
-	for _, spec := range b.cfg.Topics {
+	for _, spec := range b.Config.Topics {
 		ranges, id, err := b.log.Ranges(b.t.Context(), spec.Name)
 		require.NoError(b.t, err)
 		for _, in := range ranges {

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -137,19 +138,7 @@ func TestAppendSurvivesALostBroker(t *testing.T) {
 					return nil, nil, false
 				}
 				cluster.KeepControl()
-				asked := request.(*kmsg.ProduceRequest)
-				resp := asked.ResponseKind().(*kmsg.ProduceResponse)
-				for _, t := range asked.Topics {
-					topic := kmsg.NewProduceResponseTopic()
-					topic.Topic, topic.TopicID = t.Topic, t.TopicID
-					for _, p := range t.Partitions {
-						partition := kmsg.NewProduceResponseTopicPartition()
-						partition.Partition, partition.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
-						topic.Partitions = append(topic.Partitions, partition)
-					}
-					resp.Topics = append(resp.Topics, topic)
-				}
-				return resp, nil, true
+				return ledgertest.Refuse(request, kerr.NotLeaderForPartition), nil, true
 			})
 			cluster.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 				if cut++; cut > c.cut {
@@ -332,23 +321,8 @@ func answerProduce(cluster *kfake.Cluster, lost int, refusal *kerr.Error) {
 		if lost--; lost >= 0 {
 			return nil, errors.New("the connection broke"), true
 		}
-		return producedWith(request.(*kmsg.ProduceRequest), refusal), nil, true
+		return ledgertest.Refuse(request, refusal), nil, true
 	})
-}
-
-func producedWith(asked *kmsg.ProduceRequest, refusal *kerr.Error) *kmsg.ProduceResponse {
-	resp := asked.ResponseKind().(*kmsg.ProduceResponse)
-	for _, t := range asked.Topics {
-		topic := kmsg.NewProduceResponseTopic()
-		topic.Topic, topic.TopicID = t.Topic, t.TopicID
-		for _, p := range t.Partitions {
-			partition := kmsg.NewProduceResponseTopicPartition()
-			partition.Partition, partition.ErrorCode = p.Partition, refusal.Code
-			topic.Partitions = append(topic.Partitions, partition)
-		}
-		resp.Topics = append(resp.Topics, topic)
-	}
-	return resp
 }
 
 // What a broker refuses is not in the log, and the caller learns the reason at once. After an
@@ -411,7 +385,7 @@ func TestARefusalAfterATimeoutLeavesTheOutcomeOpen(t *testing.T) {
 			cluster.KeepControl()
 			answer := answers[0]
 			answers = answers[len(answers)-1:]
-			return producedWith(request.(*kmsg.ProduceRequest), answer), nil, true
+			return ledgertest.Refuse(request, answer), nil, true
 		})
 		err := b.Append(testContext(t), postRead(1, 1))
 		require.ErrorIs(t, err, kerr.InvalidTimestamp)

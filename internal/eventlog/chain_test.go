@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -21,7 +22,7 @@ const dashboardPartitions = 4
 
 func testCodec(t testing.TB) eventlog.Codec {
 	t.Helper()
-	return eventlog.NewCodec(domain.NewRegistry(), testTopics(t), "/ledgerboard/test")
+	return eventlog.NewCodec(domain.NewRegistry(), ledgertest.Topics(t, fewerPartitions), "/ledgerboard/test")
 }
 
 // honest returns a chain of n records and the head after each; heads[0] is the head of an empty

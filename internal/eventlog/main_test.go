@@ -21,6 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -37,10 +38,8 @@ func TestMain(m *testing.M) {
 // newCluster starts an embedded broker in memory.
 func newCluster(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, []string) {
 	t.Helper()
-	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	return cluster, cluster.ListenAddrs()
+	b := ledgertest.NewBroker(t, nil, opts...)
+	return b.Cluster, b.Config.Brokers
 }
 
 // externalBrokers returns the brokers of the environment, or nil.
@@ -51,26 +50,9 @@ func externalBrokers() []string {
 	return nil
 }
 
-// testTopics is like deploy/topics.json with fewer partitions.
-func testTopics(t testing.TB) []eventlog.TopicSpec {
-	t.Helper()
-	specs := deployedTopics(t)
-	fewer := map[string]int32{
-		domain.TopicDashboards: 4, domain.TopicMetrics: 6, domain.TopicOperations: 1, domain.TopicDirectory: 2, domain.TopicContents: 3,
-	}
-	for i := range specs {
-		specs[i].Partitions = fewer[specs[i].Name]
-	}
-	return specs
-}
-
-func deployedTopics(t testing.TB) []eventlog.TopicSpec {
-	t.Helper()
-	raw, err := os.ReadFile("../../deploy/topics.json")
-	require.NoError(t, err)
-	specs, err := eventlog.ParseTopics(raw)
-	require.NoError(t, err)
-	return specs
+// fewerPartitions are those of the tests' topics.
+var fewerPartitions = map[string]int32{
+	domain.TopicDashboards: 4, domain.TopicMetrics: 6, domain.TopicOperations: 1, domain.TopicDirectory: 2, domain.TopicContents: 3,
 }
 
 // newConfig names topics uniquely, so that suites can share brokers.
@@ -78,7 +60,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 	t.Helper()
 	random := make([]byte, 6)
 	_, _ = rand.Read(random)
-	return eventlog.Config{Brokers: brokers, Topics: testTopics(t), Prefix: "lbtest-" + hex.EncodeToString(random) + "-"}
+	return eventlog.Config{Brokers: brokers, Topics: ledgertest.Topics(t, fewerPartitions), Prefix: "lbtest-" + hex.EncodeToString(random) + "-"}
 }
 
 // testContext ends long after everything, even on a slow machine.
@@ -106,7 +88,7 @@ func setup(t testing.TB, brokers []string, change ...func(*eventlog.Config)) *be
 	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
 	b := &bench{Log: log, cfg: cfg}
-	b.raw, b.admin = newAdmin(t, brokers)
+	b.raw, b.admin = ledgertest.NewAdmin(t, brokers)
 	t.Cleanup(func() {
 		if len(externalBrokers()) > 0 {
 			for _, topic := range cfg.Topics {
@@ -116,14 +98,6 @@ func setup(t testing.TB, brokers []string, change ...func(*eventlog.Config)) *be
 		require.NoError(t, log.Close())
 	})
 	return b
-}
-
-func newAdmin(t testing.TB, brokers []string) (*kgo.Client, *kadm.Client) {
-	t.Helper()
-	raw, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(t, err)
-	t.Cleanup(raw.Close)
-	return raw, kadm.NewClient(raw)
 }
 
 // embedded is a bench on its own embedded broker.

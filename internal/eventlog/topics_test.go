@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -97,7 +98,7 @@ func TestDeployedTopicsAreSafe(t *testing.T) {
 		_, brokers := newCluster(t, kfake.NumBrokers(nodes))
 		b := setup(t, brokers, func(c *eventlog.Config) {
 			c.Prefix = ""
-			c.Topics = deployedTopics(t)
+			c.Topics = ledgertest.Topics(t, nil)
 		})
 		for topic, want := range map[string]int{
 			domain.TopicDashboards: 12, domain.TopicMetrics: 24, domain.TopicOperations: 3, domain.TopicDirectory: 6, domain.TopicContents: 12,
@@ -116,7 +117,7 @@ func TestCheckJoinsAllFindings(t *testing.T) {
 	cluster, brokers := newCluster(t)
 	require.NoError(t, cluster.CreateTopic(domain.TopicMetrics, 3, nil))
 	require.NoError(t, cluster.CreateTopic(domain.TopicDirectory, 6, nil))
-	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: deployedTopics(t)})
+	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: ledgertest.Topics(t, nil)})
 	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
 	for _, part := range []string{
 		"metrics: it has 3 partitions", "metrics: retention.ms is 604800000", "metrics: unclean.leader.election.enable is not reported",
@@ -319,7 +320,7 @@ func TestOpenExisting(t *testing.T) {
 	config.Existing = true
 	_, err := eventlog.Open(ctx, config)
 	require.ErrorIs(t, err, eventlog.ErrNoTopic)
-	_, admin := newAdmin(t, brokers)
+	_, admin := ledgertest.NewAdmin(t, brokers)
 	topics, err := admin.ListTopics(ctx)
 	require.NoError(t, err)
 	require.Empty(t, topics.Names(), "nothing was created")
@@ -339,22 +340,22 @@ func TestNothingIsCreatedNextToAnotherApplicationsTopic(t *testing.T) {
 	t.Parallel()
 	cluster, brokers := newCluster(t)
 	require.NoError(t, cluster.CreateTopic(domain.TopicMetrics, 3, nil))
-	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: deployedTopics(t)})
+	_, err := eventlog.Open(testContext(t), eventlog.Config{Brokers: brokers, Topics: ledgertest.Topics(t, nil)})
 	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
 	require.ErrorContains(t, err, "set LEDGERBOARD_TOPIC_PREFIX")
 	for _, advice := range []string{"--delete", "--alter", "--execute"} {
 		require.NotContains(t, err.Error(), advice)
 	}
-	_, admin := newAdmin(t, brokers)
+	_, admin := ledgertest.NewAdmin(t, brokers)
 	topics, err := admin.ListTopics(testContext(t))
 	require.NoError(t, err)
 	require.Equal(t, []string{domain.TopicMetrics}, topics.Names())
 
-	prefixed := eventlog.Config{Brokers: brokers, Topics: deployedTopics(t), Prefix: "agency-"}
+	prefixed := eventlog.Config{Brokers: brokers, Topics: ledgertest.Topics(t, nil), Prefix: "agency-"}
 	log, err := eventlog.Open(testContext(t), prefixed)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
-	_, admin = newAdmin(t, brokers) // the first one remembers the topics
+	_, admin = ledgertest.NewAdmin(t, brokers) // the first one remembers the topics
 	topics, err = admin.ListTopics(testContext(t))
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -388,7 +389,7 @@ func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
 	_, err := eventlog.Open(testContext(t), cfg)
 	require.ErrorIs(t, err, kerr.PolicyViolation)
 	require.ErrorContains(t, err, "unclean.leader.election.enable may not be set")
-	_, admin := newAdmin(t, brokers)
+	_, admin := ledgertest.NewAdmin(t, brokers)
 	topics, err := admin.ListTopics(testContext(t))
 	require.NoError(t, err)
 	require.Empty(t, topics.Names())
