@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -188,6 +189,35 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 	require.Contains(t, fed.body, "some may be stored, also with atomic=true. Send the same request again")
 	b.facts.Fail(nil)
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
+}
+
+// A line that was compared with tables without a person's erasure, and appended after it, is erased.
+func TestImportDuringAnErasureDoesNotBringThePersonBack(t *testing.T) {
+	t.Parallel()
+	log := setupTenants(t).facts
+	b := setup(t, func(d *api.Deps) {
+		d.Directory = directoryDeps(log, false)
+		d.Directory.Feed.Append = func(ctx context.Context, drafts []domain.Draft) []error {
+			if _, lines := drafts[0].Data.(domain.DirectoryMember); lines {
+				require.NoError(t, log.Append(ctx, commands.NewDraft(domain.TopicOperations, agency,
+					domain.PersonErased{Members: []int64{77}, Profiles: []int64{770}}, time.Now())))
+			}
+			return log.AppendBatch(ctx, drafts)
+		}
+	})
+	fed := b.feed("",
+		`{"type":"directory.member.v1","updated_at":"2026-01-01T10:00:00Z","data":{"id":77,"account_id":"`+client1+`","name":"Erna"}}`,
+		category(41, "Events", "2026-01-01T10:00:00Z"),
+		`{"type":"metrics.post_registered.v1","data":{"parent_account":"`+agency+`","account_id":"`+client1+`","member_id":77,"social_account_id":770,"p_id":4,`+
+			`"external_id":"1","origin":"main_app","registered_at":"2026-01-01T10:00:00Z","content":"Erna was here"}}`)
+	require.Equal(t, 3, fed.Taken, fed.body)
+	status, _ := b.entity("member/77")
+	require.Equal(t, http.StatusNotFound, status)
+	status, _ = b.entity("category/41")
+	require.Equal(t, http.StatusOK, status)
+	contents := log.Records(domain.TopicContents)
+	require.Nil(t, contents[len(contents)-1].Value)
+	require.Contains(t, string(contents[len(contents)-1].Key), "770")
 }
 
 // Repeated and older lines change nothing, even within one request; an erasure counts like any

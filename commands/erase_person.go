@@ -68,7 +68,25 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
-	return e.append(ctx, []domain.Draft{DoneDraft(record, domain.ActionPersonErased, e.Now())})
+	return e.finish(ctx, p, record)
+}
+
+// finish erases texts that the main application sent while the person was being erased, and records
+// that the erasure is done. A request that was compared with tables without the erasure has appended
+// its texts before the tables show the erasure, which the first wait ensures, or erases them itself;
+// the second wait ensures that the tables show these texts.
+func (e ErasePerson) finish(ctx context.Context, p domain.Person, record domain.Draft) error {
+	for range 2 {
+		if err := e.Folded(ctx); err != nil {
+			return fmt.Errorf("the erasure is in the log, but some post texts that arrived late may remain; repeat it: %w", err)
+		}
+	}
+	late, err := e.Contents(ctx, p)
+	if err != nil {
+		return err
+	}
+	now := e.Now()
+	return e.append(ctx, eraseContents(late, now), []domain.Draft{DoneDraft(record, domain.ActionPersonErased, now)})
 }
 
 // endReadings deletes the tokens of the person's connections, disconnects the social accounts to
@@ -88,23 +106,17 @@ func (e ErasePerson) endReadings(ctx context.Context, p *domain.Person) error {
 		return err
 	}
 	if err := e.Folded(ctx); err != nil {
-		return err
+		return fmt.Errorf("only the tokens were erased: %w", err)
 	}
 	if err := e.awaitReadings(ctx, p.SocialAccountsToErase()); err != nil {
 		return err
 	}
 	if err := e.Folded(ctx); err != nil {
-		return err
+		return fmt.Errorf("only the tokens were erased: %w", err)
 	}
 	contents, err := e.Contents(ctx, *p)
 	p.Contents = contents
 	return err
-}
-
-// EraseContents appends a tombstone for each content. Use it for contents that the main application
-// sent while the person was being erased.
-func (e ErasePerson) EraseContents(ctx context.Context, stored []domain.StoredContent) error {
-	return e.append(ctx, eraseContents(stored, e.Now()))
 }
 
 func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domain.Draft) {
@@ -138,8 +150,11 @@ func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 	for _, id := range p.Named {
 		accounts = append(accounts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
 	}
-	return e.append(ctx, eraseContents(p.Contents, now), []domain.Draft{record}, eraseFigures(p, now), accounts,
-		[]domain.Draft{DoneDraft(record, domain.ActionPersonErased, now)})
+	err := e.append(ctx, eraseContents(p.Contents, now), []domain.Draft{record}, eraseFigures(p, now), accounts)
+	if err != nil {
+		return err
+	}
+	return e.finish(ctx, p, record)
 }
 
 func (e ErasePerson) append(ctx context.Context, batches ...[]domain.Draft) error {

@@ -62,11 +62,19 @@ func someOrder() domain.ErasureOrder {
 	return domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
 }
 
+// erasePerson erases from tables that show a text, and, after the erasure, one that arrived late.
 func erasePerson(log *takingLog, eraser commands.KeptEraser) commands.ErasePerson {
+	waits := 0
 	return commands.ErasePerson{
 		Append: log.AppendBulk, Kept: eraser, Order: someOrder(), Now: func() time.Time { return auditNow },
-		Folded: func(context.Context) error { return nil },
+		Folded: func(context.Context) error {
+			waits++
+			return nil
+		},
 		Contents: func(context.Context, domain.Person) ([]domain.StoredContent, error) {
+			if waits == 4 { // twice after the erasure
+				return []domain.StoredContent{{Key: "late", At: auditNow.Add(time.Hour)}}, nil
+			}
 			return []domain.StoredContent{{Key: "of 700", At: auditNow.Add(time.Hour)}}, nil
 		},
 	}
@@ -104,7 +112,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 	require.Equal(t, []string{
 		"directory social_account:700", "directory social_account:701", "directory social_account:703", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
-		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
+		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000", "contents late",
 	}, keys)
 	require.Equal(t, []string{"70 c", "70 c", "70 c"}, eraser.deleted, "tokens first, and again in case a renewal was running")
 	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "again in case a reading was running")

@@ -142,7 +142,32 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 		return FeedResult{}, fmt.Errorf("%w (%w)", public, err)
 	}
 	awaitEntities(ctx, f.Tables, drafts...)
-	return fedOf(read), nil
+	return fedOf(read), f.eraseCovered(ctx, drafts, now)
+}
+
+// eraseCovered erases those of the appended drafts that an erasure covers which the tables show only
+// now.
+func (f FeedDirectory) eraseCovered(ctx context.Context, drafts []domain.Draft, now time.Time) error {
+	erased, err := f.Tables.Erasures(ctx)
+	if err != nil {
+		return err
+	}
+	var tombstones []domain.Draft
+	for _, d := range drafts {
+		if RefuseErased(erased, []domain.Draft{d}, now) == nil {
+			continue
+		}
+		switch kind, id, _ := domain.SplitDirectoryKey(d.Key); d.Topic {
+		case domain.TopicContents:
+			tombstones = append(tombstones, EraseContentDraft(d.Key, now))
+		case domain.TopicDirectory:
+			tombstones = append(tombstones, EraseDraft(kind, id, now))
+		}
+	}
+	if err := cmp.Or(f.Append(ctx, tombstones)...); err != nil {
+		return fmt.Errorf("%w (%w)", errNotAppended, err)
+	}
+	return nil
 }
 
 // awaitEntities waits until the tables show the last draft of each entity, or a later state. The

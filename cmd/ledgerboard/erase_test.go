@@ -180,8 +180,8 @@ func (w onWait) WithAttrs([]slog.Attr) slog.Handler { return w }
 
 func (w onWait) WithGroup(string) slog.Handler { return w }
 
-// eraseWhileRead appends a content while the command waits for the directory, and folds it
-// afterwards.
+// eraseWhileRead appends a text once the command waits for the tables of its erasure, which follow
+// only then.
 func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -189,29 +189,26 @@ func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	require.NoError(t, e.open(ctx))
 	log, err := e.parts.Log(ctx)
 	require.NoError(t, err)
-	directory, contents := make(chan struct{}), make(chan struct{})
-	foldContents := sync.OnceFunc(func() { close(contents) })
+	waits := make(chan struct{})
+	sendText := sync.OnceFunc(func() {
+		require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginMainApp, domain.PostTexts{Content: "Erna was late"})))
+		close(waits)
+	})
 	e.log = slog.New(onWait(func(reason string) {
-		switch {
-		case strings.Contains(reason, "the tables do not show it yet"):
-			require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginMainApp, domain.PostTexts{Content: "Erna was late"})))
-			close(directory)
-		case strings.Contains(reason, "texts that arrived late"):
-			foldContents()
+		if !strings.Contains(reason, "nothing was erased") {
+			sendText()
 		}
 	}))
 	var all sync.WaitGroup
 	for _, engine := range e.engines {
-		held := directory
-		if engine.Name() == projectors.Contents.Name {
-			held = contents
-		}
 		all.Go(func() {
-			select {
-			case <-held:
-				_ = engine.Run(ctx)
-			case <-ctx.Done():
+			if name := engine.Name(); name == projectors.Directory.Name || name == projectors.Contents.Name {
+				select {
+				case <-waits:
+				case <-ctx.Done():
+				}
 			}
+			_ = engine.Run(ctx)
 		})
 	}
 	var out bytes.Buffer

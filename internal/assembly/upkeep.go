@@ -144,13 +144,15 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	}
 }
 
-var peopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
+// PeopleProjections are the projections that contain what there is to erase of a person, and who was
+// erased.
+var PeopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
 // peopleShown returns a check that the tables contain everything about people that was in the log when
 // the check was first called.
 func (u *upkeep) peopleShown() func(context.Context) (bool, error) {
 	behind := Behind(slices.DeleteFunc(slices.Clone(u.service.engines), func(engine *projections.Engine) bool {
-		return !slices.Contains(peopleProjections, engine.Name())
+		return !slices.Contains(PeopleProjections, engine.Name())
 	}))
 	return func(ctx context.Context) (bool, error) {
 		projection, _, err := behind(ctx)
