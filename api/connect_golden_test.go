@@ -31,7 +31,8 @@ const connectAt = "https://boards.example"
 // connectDesk returns the real use cases for connecting, with stub platforms.
 func connectDesk(t *testing.T, log *ledgertest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
-	pool, secrets := openVault(t, log)
+	pool := ledgertest.OpenVault(t, log.DB.URL)
+	secrets := ledgertest.Secrets(t, pool, ledgertest.Key)
 	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
 	require.NoError(t, err)
 	t.Cleanup(set.Close)

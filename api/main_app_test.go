@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -39,23 +38,9 @@ var onePage = holders{"PAGESTOKEN": {PersonID: "90011", Offered: []platforms.Off
 	{Platform: domain.Facebook, ExternalID: "90011", AccessToken: "PAGESTOKEN", MayRead: true},
 }}}
 
-// openVault opens the vault of a log's database.
-func openVault(t *testing.T, log *ledgertest.Log) (*pgxpool.Pool, *vault.Secrets) {
-	t.Helper()
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
-	return pool, secrets
-}
-
 func secretsOf(t *testing.T, log *ledgertest.Log) *vault.Secrets {
 	t.Helper()
-	_, secrets := openVault(t, log)
-	return secrets
+	return ledgertest.Secrets(t, ledgertest.OpenVault(t, log.DB.URL), ledgertest.Key)
 }
 
 // mainAppDeps are the real use cases over a log's tables; the platforms are a test's.

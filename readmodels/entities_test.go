@@ -519,10 +519,8 @@ func readingsFor(t *testing.T, log *ledgertest.Log, q directory.ReadingsQuery) [
 
 func pause(t *testing.T, log *ledgertest.Log, kind domain.PauseKind, name string) {
 	t.Helper()
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
-	_, err = vault.Pauses{Pool: pool}.Pause(t.Context(), domain.Pause{
+	pool := ledgertest.OpenVault(t, log.DB.URL)
+	_, err := vault.Pauses{Pool: pool}.Pause(t.Context(), domain.Pause{
 		Kind: kind, Name: name, Since: entityDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
 	})
 	require.NoError(t, err)
@@ -531,9 +529,7 @@ func pause(t *testing.T, log *ledgertest.Log, kind domain.PauseKind, name string
 // record stores the results of the last reads, like the fetchers.
 func record(t *testing.T, log *ledgertest.Log, classes map[int64]string) {
 	t.Helper()
-	pool, err := vault.OpenFetching(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := ledgertest.OpenFetching(t, log.DB.URL)
 	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	for id, class := range classes {
 		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
@@ -546,13 +542,7 @@ func record(t *testing.T, log *ledgertest.Log, classes map[int64]string) {
 
 func store(t *testing.T, log *ledgertest.Log, ref string, times domain.SecretTimes) {
 	t.Helper()
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
-	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
+	secrets := ledgertest.Secrets(t, ledgertest.OpenVault(t, log.DB.URL), ledgertest.Key)
 	require.NoError(t, secrets.Put(t.Context(), ref, []byte("sealed-secret"), times))
 }
 

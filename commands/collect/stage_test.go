@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -37,7 +33,7 @@ const (
 
 var (
 	day0  = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	quiet = slog.New(slog.DiscardHandler)
+	quiet = ledgertest.Quiet
 )
 
 // fetchDay is when the fetching of tests begins: a Thursday noon in winter, 04:00 in California.
@@ -46,28 +42,15 @@ var fetchDay = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
 const fetchSeed = 7
 
 // testClock stands still until it is moved.
-type testClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
+type testClock struct{ *ledgertest.Clock }
 
-func (c *testClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *testClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func (c testClock) advance(d time.Duration) { c.Advance(d) }
 
 // fetchStage is the real clients, stores, folds and queries around [collect.Collector], before the
 // simulator over HTTP. Only the clock is a test's.
 type fetchStage struct {
 	t       testing.TB
-	clock   *testClock
+	clock   testClock
 	log     *ledgertest.Log
 	sim     *simulator.Server
 	called  func(*http.Request) // with each call that reaches the simulator; nil: nothing
@@ -86,17 +69,11 @@ type fetchStage struct {
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
-	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: ledgertest.New(t), logger: quiet}
+	s := &fetchStage{t: t, clock: testClock{ledgertest.NewClock(fetchDay)}, log: ledgertest.New(t), logger: quiet}
 	s.wire = func(transport http.RoundTripper) http.RoundTripper { return transport }
 	s.simulate(simulator.Config{})
-	var err error
-	s.pool, err = vault.OpenFetching(t.Context(), s.log.DB.URL)
-	require.NoError(t, err)
-	t.Cleanup(s.pool.Close)
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	s.secrets, err = vault.NewSecrets(s.pool, keys)
-	require.NoError(t, err)
+	s.pool = ledgertest.OpenFetching(t, s.log.DB.URL)
+	s.secrets = ledgertest.Secrets(t, s.pool, ledgertest.Key)
 	s.log.Put(t, domain.DirectoryAccount{ID: agency, Active: true}, domain.DirectoryAccount{ID: north, ParentAccount: agency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: fetchDay.AddDate(-1, 0, 0)})
 	s.collect = s.process(change...)
@@ -107,20 +84,18 @@ func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 func (s *fetchStage) simulate(quotas simulator.Config) {
 	quotas.Seed, quotas.Clock = fetchSeed, s.clock.Now
 	s.sim = simulator.New(quotas)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.base = ledgertest.Serve(s.t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.called != nil {
 			s.called(r)
 		}
 		s.sim.ServeHTTP(w, r)
 	}))
-	s.t.Cleanup(server.Close)
-	s.base = server.URL
 }
 
 // process is another process's use cases: clients, locks and budgets of its own.
 func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	return s.processWithin(limits(s.t, "facebook:none", "instagram:none", "linkedin:none", "tiktok:none"), change...)
+	return s.processWithin(ledgertest.Unlimited(s.t), change...)
 }
 
 func limits(t require.TestingT, texts ...string) []domain.Quota {
@@ -132,22 +107,12 @@ func limits(t require.TestingT, texts ...string) []domain.Quota {
 func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
 	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
-	at := func(path string) platforms.Endpoint {
-		return platforms.Endpoint{BaseURL: s.base + path, ClientID: s.app, ClientSecret: s.app}
-	}
-	clients, err := platforms.New(platforms.Config{
-		Facebook: at(simulator.PathFacebook), Instagram: at(simulator.PathInstagram), LinkedIn: at(simulator.PathLinkedIn), TikTok: at(simulator.PathTikTok),
-		HTTPClient: &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}, Now: s.clock.Now, Admit: gate.Admit,
-		Logger: s.logger,
-	})
-	require.NoError(s.t, err)
-	s.t.Cleanup(clients.Close)
-	s.set, s.metrics = clients, prometheus.NewRegistry()
-	c := collect.Config{
-		Connections: directory.Connections{Pool: s.log.DB.ReadOnly}, States: vault.Fetching{Pool: s.pool},
-		Client: clients.For, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
-		Registerer: s.metrics, Now: s.clock.Now, Logger: s.logger, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
-	}
+	config := ledgertest.At(s.base, s.app, s.app)
+	config.HTTPClient = &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}
+	config.Now, config.Admit, config.Logger = s.clock.Now, gate.Admit, s.logger
+	s.set, s.metrics = ledgertest.Clients(s.t, config), prometheus.NewRegistry()
+	c := s.log.Collect(s.pool, s.secrets, s.set, gate, s.clock.Now)
+	c.Registerer, c.Logger, c.AccountInterval = s.metrics, s.logger, 30*time.Second
 	for _, f := range change {
 		f(&c)
 	}
@@ -251,8 +216,7 @@ func (s *fetchStage) endClaims() {
 
 func (s *fetchStage) exec(statement string, args ...any) {
 	s.t.Helper()
-	_, err := s.pool.Exec(s.t.Context(), statement, args...)
-	require.NoError(s.t, err)
+	ledgertest.Exec(s.t, s.pool, statement, args...)
 }
 
 // state is what is stored of an account.
@@ -286,21 +250,16 @@ func (s *fetchStage) readings(c connected) (at []time.Time) {
 	return column[time.Time](s, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
 }
 
-// column is the first column of a query's rows.
+// column is the only column of a query's rows.
 func column[T any](s *fetchStage, query string, args ...any) []T {
 	s.t.Helper()
-	rows, err := s.log.DB.Pool.Query(s.t.Context(), query, args...)
-	require.NoError(s.t, err)
-	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
-	require.NoError(s.t, err)
-	return values
+	return ledgertest.Column[T](s.t, s.log.DB.Pool, query, args...)
 }
 
-// only is the first column of a query's only row.
-func only[T any](s *fetchStage, query string, args ...any) (value T) {
+// only is the only column of a query's only row.
+func only[T any](s *fetchStage, query string, args ...any) T {
 	s.t.Helper()
-	require.NoError(s.t, s.log.DB.Pool.QueryRow(s.t.Context(), query, args...).Scan(&value))
-	return value
+	return ledgertest.Value[T](s.t, s.log.DB.Pool, query, args...)
 }
 
 func (s *fetchStage) number(query string, args ...any) int {

@@ -22,10 +22,7 @@ import (
 func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	pool, err := vault.Open(t.Context(), s.log.DB.URL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	kept, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	kept, queue := vault.Fetching{Pool: s.kept.Pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	page1001 := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	became := func(r domain.FetchResult) {
 		s.now = s.now.Add(time.Minute)
@@ -63,8 +60,8 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	shows(nil, "")
 	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: "away"})
 	shows(nil, "away")
-	pauses := vault.Pauses{Pool: pool}
-	_, err = pauses.Pause(t.Context(), domain.Pause{
+	pauses := vault.Pauses{Pool: s.kept.Pool}
+	_, err := pauses.Pause(t.Context(), domain.Pause{
 		Kind: domain.PausePlatform, Name: domain.Facebook.String(), Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
 	})
 	require.NoError(t, err)
@@ -72,7 +69,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "paused", status.FirstReadings[0].Class)
 	require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", status.FirstReadings[0].Reason)
-	_, err = pool.Exec(t.Context(), `delete from kept.pauses`)
+	_, err = s.kept.Pool.Exec(t.Context(), `delete from kept.pauses`)
 	require.NoError(t, err)
 	became(domain.FetchResult{Read: true})
 	read = s.now

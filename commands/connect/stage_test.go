@@ -63,14 +63,8 @@ func (s *stage) metaCalls() connect.MetaCalls { return connect.MetaCalls{Connect
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t, log: ledgertest.New(t), now: today, dialog: &dialog{}}
-	pool, err := vault.Open(t.Context(), s.log.DB.URL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	s.secrets, err = vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
-	s.kept = vault.Connecting{Pool: pool}
+	s.kept.Pool = ledgertest.OpenVault(t, s.log.DB.URL)
+	s.secrets = ledgertest.Secrets(t, s.kept.Pool, ledgertest.Key)
 	s.log.Put(
 		t,
 		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true}, domain.DirectoryAccount{ID: rival, Name: "Rival", Active: true},

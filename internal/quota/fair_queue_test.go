@@ -57,7 +57,7 @@ func TestShortBudgetAlternates(t *testing.T) {
 	wait(t.Context(), "account", few, many-1+few)
 	require.Zero(t, served())
 	for n := range few + many {
-		b.clock.advance(56 * time.Millisecond) // 18 calls per second: one
+		b.clock.Advance(56 * time.Millisecond) // 18 calls per second: one
 		require.Eventually(t, func() bool { return served() > n }, patience, time.Millisecond)
 	}
 	callers.Wait()
@@ -131,7 +131,7 @@ func TestWaitingForAccountDoesNotBlockApp(t *testing.T) {
 		began := time.Now()
 		require.NoError(t, admit(g, other, platforms.CallStats{}))
 		require.Equal(t, began, time.Now(), "immediately: the clock of the bubble has not advanced")
-		b.clock.advance(2 * time.Second)
+		b.clock.Advance(2 * time.Second)
 		require.NoError(t, <-served)
 	})
 }

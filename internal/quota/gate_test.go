@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -71,7 +72,7 @@ func TestRefusalReportsWait(t *testing.T) {
 	other := linkedIn
 	other.Account = "10"
 	require.NoError(t, admit(g, other, platforms.CallStats{}), "another member's budget")
-	b.clock.advance(17 * time.Minute)
+	b.clock.Advance(17 * time.Minute)
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 
 	// The next call of an app in development is minutes away: neither a worker nor a sign-in waits
@@ -129,12 +130,12 @@ func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 			require.NoError(t, admit(g, test.call, platforms.CallStats{
 				Class: platforms.ClassThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
 			}))
-			b.clock.advance(time.Minute)
+			b.clock.Advance(time.Minute)
 			for _, process := range []*quota.Gate{g, b.gate()} {
 				requireRefused(t, admit(process, test.call, platforms.CallStats{}), platforms.ClassThrottled, 9*time.Minute)
 			}
 			require.NoError(t, admit(g, test.free, platforms.CallStats{}))
-			b.clock.advance(9 * time.Minute)
+			b.clock.Advance(9 * time.Minute)
 			require.NoError(t, admit(g, test.call, platforms.CallStats{}))
 		})
 	}
@@ -289,11 +290,10 @@ func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
 
 func TestNoCallWithoutStore(t *testing.T) {
 	t.Parallel()
-	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
-	require.NoError(t, err)
+	pool := ledgertest.OpenFetching(t, pgtest.New(t).URL)
 	pool.Close() // like a database that does not answer
 	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
-	_, _, err = g.Admit(t.Context(), tikTok)
+	_, _, err := g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
 	_, err = g.Capacity(t.Context(), domain.TikTok, "user_info", time.Second, 1)
 	require.ErrorContains(t, err, "closed pool")

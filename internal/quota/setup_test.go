@@ -2,7 +2,6 @@ package quota_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -18,34 +18,16 @@ import (
 )
 
 // patience is the timeout of tests for events that must happen.
-const patience = 5 * time.Minute
+const patience = ledgertest.Patience
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var noon = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
 
-// clock is a clock that only advances manually.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // bundle is a shared store and a clock; each gate is like a process.
 type bundle struct {
 	t     testing.TB
-	clock *clock
+	clock *ledgertest.Clock
 	store vault.Budgets
 	began time.Time
 }
@@ -65,10 +47,7 @@ func inBubble(t *testing.T, test func(t *testing.T, b *bundle)) {
 
 func setupAt(t testing.TB, databaseURL string) *bundle {
 	t.Helper()
-	pool, err := vault.OpenFetching(t.Context(), databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return &bundle{t, &clock{now: noon}, vault.Budgets{Pool: pool}, time.Now()}
+	return &bundle{t, ledgertest.NewClock(noon), vault.Budgets{Pool: ledgertest.OpenFetching(t, databaseURL)}, time.Now()}
 }
 
 func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {

@@ -94,9 +94,7 @@ func TestConcurrentRequestsAddOnce(t *testing.T) {
 	log := ledgertest.New(t)
 	const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	log.Put(t, domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Agency", Active: true})
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := ledgertest.OpenVault(t, log.DB.URL)
 	tables := unaware{directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}, &sync.WaitGroup{}}
 	local := commands.LocalDirectory{
 		Log: log, Tables: tables, Local: true, Now: time.Now,

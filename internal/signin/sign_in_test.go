@@ -61,9 +61,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		domain.DirectoryUser{ID: cleo, AccountID: client, Name: "Cleo", Active: true},
 		domain.DirectoryUser{ID: lena, AccountID: left, Name: "Lena", Active: true},
 		domain.DirectorySession{ID: "S1", UserID: mainApp, LoginAt: now})
-	pool, err := vault.Open(t.Context(), log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := ledgertest.OpenVault(t, log.DB.URL)
 	kept := vault.NewSessions(pool)
 	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
@@ -96,9 +94,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		require.Equal(t, c.code, domain.CodeOf(err), name)
 		require.ErrorContains(t, err, c.says, name)
 	}
-	var links int
-	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from sign_in_links").Scan(&links))
-	require.Zero(t, links)
+	require.Zero(t, ledgertest.Value[int](t, pool, "select count(*) from sign_in_links"))
 }
 
 // Tables that are being built lack people: the request is answered as temporarily unavailable, not

@@ -1,7 +1,6 @@
 package vault_test
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 var day0 = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
@@ -22,34 +21,24 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // setup returns a pool on the test's own database.
 func setup(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	return open(t, pgtest.New(t).URL)
-}
-
-func open(t testing.TB, url string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := vault.Open(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	return ledgertest.OpenVault(t, pgtest.New(t).URL)
 }
 
 // exec runs a statement as an operator would by hand.
 func exec(t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) {
-	_, err := pool.Exec(context.Background(), sql, args...)
-	require.NoError(t, err)
+	ledgertest.Exec(t, pool, sql, args...)
 }
 
 // scan returns a single value from a query.
-func scan[T any](t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) (value T) {
-	require.NoError(t, pool.QueryRow(context.Background(), sql, args...).Scan(&value))
-	return value
+func scan[T any](t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) T {
+	return ledgertest.Value[T](t, pool, sql, args...)
 }
 
 // inBubble runs a test with a fake clock, which advances only while all goroutines wait.
 func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
 	t.Helper()
 	url := pgtest.New(t).URL // outside of the bubble: other tests share the server
-	synctest.Test(t, func(t *testing.T) { test(t, open(t, url)) })
+	synctest.Test(t, func(t *testing.T) { test(t, ledgertest.OpenVault(t, url)) })
 }
 
 // oneWins runs eight concurrent attempts and requires that one succeeds and the others return the

@@ -3,14 +3,12 @@ package contract_test
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -21,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -70,30 +67,15 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		},
 		domain.DirectorySubscription{ID: 1, AccountID: account, Plan: "managed", StartsAt: now.AddDate(-1, 0, 0)},
 	)
-	ctx := s.t.Context()
-	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
-	require.NoError(s.t, err)
-	secretPool, err := vault.Open(ctx, s.DB.URL)
-	require.NoError(s.t, err)
-	s.t.Cleanup(secretPool.Close)
-	secrets, err := vault.NewSecrets(secretPool, keys)
-	require.NoError(s.t, err)
+	pool := ledgertest.OpenFetching(t, s.DB.URL)
+	secrets := ledgertest.Secrets(t, pool, ledgertest.Key)
 	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: token})
-	require.NoError(s.t, err)
-	require.NoError(s.t, secrets.Put(ctx, "connection/70", sealed, domain.SecretTimes{Taken: now}))
-	statePool, err := vault.OpenFetching(ctx, s.DB.URL)
-	require.NoError(s.t, err)
-	s.t.Cleanup(statePool.Close)
+	require.NoError(t, err)
+	require.NoError(t, secrets.Put(t.Context(), "connection/70", sealed, domain.SecretTimes{Taken: now}))
 	endpoint := platforms.Endpoint{BaseURL: s.wire.URL}
-	clients, err := platforms.New(platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
-	require.NoError(s.t, err)
-	s.t.Cleanup(clients.Close)
-	s.collect = collect.New(collect.Config{
-		Connections: directory.Connections{Pool: s.DB.ReadOnly}, States: vault.Fetching{Pool: statePool},
-		Client: clients.For, Budget: quota.New(quota.Config{Limits: []domain.Quota{}}), Secrets: secrets, Log: s, Operations: s,
-		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
-	})
-	pool := s.DB.ReadOnly
+	clients := ledgertest.Clients(t, platforms.Config{Facebook: endpoint, Instagram: endpoint, LinkedIn: endpoint, TikTok: endpoint, Now: s.clock})
+	s.collect = collect.New(s.Collect(pool, secrets, clients, quota.New(quota.Config{Limits: []domain.Quota{}}), s.clock))
+	pool = s.DB.ReadOnly
 	server, err := api.Handler(api.Deps{
 		Config: api.Config{AnalyticsAtRoot: true},
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
@@ -102,7 +84,7 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		People: directory.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), NamedPreview: (&history.History{Pool: pool}).NamedPreview, DashboardCommands: s.Dashboards(t, s.clock),
 		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Entities: &directory.Entities{Pool: pool},
-		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
+		Logger:   ledgertest.Quiet, Now: s.clock,
 	})
 	require.NoError(t, err)
 	s.server = server
@@ -121,11 +103,7 @@ func (s *stage) fetch() {
 }
 
 func (s *stage) lines(query string) []string {
-	rows, err := s.DB.ReadOnly.Query(s.t.Context(), query)
-	require.NoError(s.t, err)
-	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(s.t, err)
-	return out
+	return ledgertest.Column[string](s.t, s.DB.ReadOnly, query)
 }
 
 // figures are the account's figures as the table has them: name kind value source day window.

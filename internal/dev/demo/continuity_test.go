@@ -2,7 +2,6 @@ package demo_test
 
 import (
 	"cmp"
-	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -34,20 +34,9 @@ func setup(t *testing.T, w *demo.World, seed uint64, now time.Time) *bundle {
 	for _, a := range entities[domain.DirectorySocialAccount](w) {
 		sim.SetTraps(a.Platform, a.ExternalID, simulator.Traps{})
 	}
-	server := httptest.NewServer(sim)
-	linkedIn := server.URL + simulator.PathLinkedIn
-	clients, err := platforms.New(platforms.Config{
-		Now:       clock,
-		Facebook:  platforms.Endpoint{BaseURL: server.URL + simulator.PathFacebook},
-		Instagram: platforms.Endpoint{BaseURL: server.URL + simulator.PathInstagram},
-		LinkedIn:  platforms.Endpoint{BaseURL: linkedIn},
-		TikTok:    platforms.Endpoint{BaseURL: server.URL + simulator.PathTikTok},
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		clients.Close()
-		server.Close()
-	})
+	config := ledgertest.At(ledgertest.Serve(t, sim), "", "")
+	config.Now = clock
+	clients := ledgertest.Clients(t, config)
 	b := &bundle{world: w, sim: sim, clients: clients, tokens: map[int64]string{}}
 	secrets := map[string]string{}
 	for _, s := range w.Secrets() {

@@ -1,17 +1,23 @@
 package ledgertest
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Serve serves until the test ends, and returns the base URL.
@@ -46,28 +52,45 @@ func Clients(t testing.TB, config platforms.Config) *platforms.Set {
 	return clients
 }
 
+// Unlimited are the quotas of platforms that take any number of calls.
+func Unlimited(t require.TestingT) []domain.Quota {
+	limits, err := quota.ParseLimits([]string{"facebook:none", "instagram:none", "linkedin:none", "tiktok:none"})
+	require.NoError(t, err)
+	return limits
+}
+
+// Collect is the configuration of the real fetching of what a log's tables say.
+func (l *Log) Collect(pool *pgxpool.Pool, secrets *vault.Secrets, clients *platforms.Set, gate *quota.Gate, now func() time.Time) collect.Config {
+	return collect.Config{
+		Connections: directory.Connections{Pool: l.DB.ReadOnly}, States: vault.Fetching{Pool: pool}, Client: clients.For, Budget: gate,
+		Secrets: secrets, Log: l, Operations: l, Now: now, Logger: Quiet, GrowthWindow: 7 * 24 * time.Hour,
+	}
+}
+
 // Key seals the tokens of tests.
 var Key = strings.Repeat("ab", vault.KeySize)
 
-// OpenVault opens the tokens of a database, and what else a rebuild keeps, as the service does.
-func OpenVault(t testing.TB, databaseURL string) (*pgxpool.Pool, *vault.Secrets) {
+// OpenVault opens the schema of a database that a rebuild keeps, as the service does.
+func OpenVault(t testing.TB, databaseURL string) *pgxpool.Pool {
 	t.Helper()
-	pool, err := vault.Open(t.Context(), databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool, Secrets(t, pool, Key)
+	return opened(t, vault.Open, databaseURL)
 }
 
-// OpenFetching opens them as fetchers do.
-func OpenFetching(t testing.TB, databaseURL string) (*pgxpool.Pool, *vault.Secrets) {
+// OpenFetching opens it as fetchers do.
+func OpenFetching(t testing.TB, databaseURL string) *pgxpool.Pool {
 	t.Helper()
-	pool, err := vault.OpenFetching(t.Context(), databaseURL)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool, Secrets(t, pool, Key)
+	return opened(t, vault.OpenFetching, databaseURL)
 }
 
-// Secrets are the tokens of a pool that a key seals.
+func opened(t testing.TB, open func(context.Context, string) (*pgxpool.Pool, error), databaseURL string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := open(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// Secrets are the tokens in that schema that a key seals.
 func Secrets(t testing.TB, pool *pgxpool.Pool, key string) *vault.Secrets {
 	t.Helper()
 	keys, err := vault.ParseKeys(key)

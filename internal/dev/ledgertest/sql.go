@@ -26,16 +26,16 @@ func Value[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any)
 // Column is the only column of a query's rows.
 func Column[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
 	help(t)
-	return collect(t, db, pgx.RowTo[T], sql, args...)
+	return query(t, db, pgx.RowTo[T], sql, args...)
 }
 
 // Rows are a query's rows as structs with a field for each column.
 func Rows[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
 	help(t)
-	return collect(t, db, pgx.RowToStructByPos[T], sql, args...)
+	return query(t, db, pgx.RowToStructByPos[T], sql, args...)
 }
 
-func collect[T any](t require.TestingT, db *pgxpool.Pool, to pgx.RowToFunc[T], sql string, args ...any) []T {
+func query[T any](t require.TestingT, db *pgxpool.Pool, to pgx.RowToFunc[T], sql string, args ...any) []T {
 	help(t)
 	rows, err := db.Query(context.Background(), sql, args...)
 	require.NoError(t, err)

@@ -3,11 +3,9 @@ package soak_test
 import (
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
@@ -24,10 +22,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // worldsVariable is the number of worlds to draw, worldSeedVariable the one world to draw again.
@@ -200,18 +196,14 @@ func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) ma
 	t.Helper()
 	r := &unkindRun{T: t, world: w, faults: faults, clock: worldBegins, log: ledgertest.New(t), by: map[string]*history{}, tokens: map[string]string{}}
 	r.sim = w.simulator(func() time.Time { return r.clock })
-	server := httptest.NewServer(r)
-	defer server.Close()
-	pool, err := vault.OpenFetching(t.Context(), r.log.DB.URL)
-	require.NoError(t, err)
-	defer pool.Close()
-	keys, err := vault.ParseKeys(strings.Repeat("ab", 32))
-	require.NoError(t, err)
-	r.secrets, err = vault.NewSecrets(pool, keys)
-	require.NoError(t, err)
-	r.states = vault.Fetching{Pool: pool}
-	stop := r.open(server.URL, quota.New(quota.Config{Store: vault.Budgets{Pool: pool}, Limits: unlimited(t), Now: r.now}))
-	defer stop()
+	pool := ledgertest.OpenFetching(t, r.log.DB.URL)
+	r.secrets, r.states = ledgertest.Secrets(t, pool, ledgertest.Key), vault.Fetching{Pool: pool}
+	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}, Limits: ledgertest.Unlimited(t), Now: r.now})
+	config := ledgertest.At(ledgertest.Serve(t, r), "", "")
+	config.HTTPClient, config.Now, config.Admit = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, r.now, gate.Admit
+	c := r.log.Collect(pool, r.secrets, ledgertest.Clients(t, config), gate, r.now)
+	c.GrowthWindow, c.AccountInterval, c.PostInterval = growth, accountEvery, postEvery
+	r.collect = collect.New(c)
 	r.connect()
 	for ; r.clock.Before(worldBegins.AddDate(0, 0, worldDays)); r.clock = r.clock.Add(look) {
 		r.people()
@@ -224,28 +216,7 @@ func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) ma
 	return r.by
 }
 
-func unlimited(t *testing.T) []domain.Quota {
-	limits, err := quota.ParseLimits([]string{"facebook:none", "instagram:none", "linkedin:none", "tiktok:none"})
-	require.NoError(t, err)
-	return limits
-}
-
 func (r *unkindRun) now() time.Time { return r.clock }
-
-func (r *unkindRun) open(base string, gate *quota.Gate) (stop func()) {
-	at := func(path string) platforms.Endpoint { return platforms.Endpoint{BaseURL: base + path} }
-	quiet := slog.New(slog.DiscardHandler)
-	clients, err := platforms.New(platforms.Config{
-		Facebook: at(simulator.PathFacebook), Instagram: at(simulator.PathInstagram), LinkedIn: at(simulator.PathLinkedIn), TikTok: at(simulator.PathTikTok),
-		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Now: r.now, Admit: gate.Admit, Logger: quiet,
-	})
-	require.NoError(r, err)
-	r.collect = collect.New(collect.Config{
-		Connections: directory.Connections{Pool: r.log.DB.ReadOnly}, States: r.states, Client: clients.For, Budget: gate, Secrets: r.secrets,
-		Log: r.log, Operations: r.log, Now: r.now, Logger: quiet, GrowthWindow: growth, AccountInterval: accountEvery, PostInterval: postEvery,
-	})
-	return clients.Close
-}
 
 // ServeHTTP counts the calls of each account, each request of a batch as one.
 func (r *unkindRun) ServeHTTP(w http.ResponseWriter, q *http.Request) {
