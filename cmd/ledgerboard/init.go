@@ -27,8 +27,8 @@ type initCommand struct {
 type initResult struct {
 	Agency    string    `json:"parent_account"`
 	User      string    `json:"user_id"`
-	Token     string    `json:"token"`
-	ExpiresAt time.Time `json:"expires_at"` // of the token
+	Token     string    `json:"token,omitempty"`     // absent if others sign the tokens: LEDGERBOARD_JWT_KEYS
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the token
 }
 
 // Run returns an error if it created no agency, or if it is unknown whether it created one.
@@ -48,19 +48,22 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	default:
 		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
-	if c.JWTSecret == "" {
-		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: " +
-			"set it to the secret of the service, which signs the token"))
-	}
+	wrong.unlessf(c.JWTSecret != "" || c.JWTKeys != "",
+		"LEDGERBOARD_JWT_SECRET is not set: set it, or LEDGERBOARD_JWT_KEYS, as in the service")
 	wrong.unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
-	result := initResult{
-		Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second),
-	}
-	if result.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
-		return err
+	result := initResult{Agency: agency.ID, User: person.ID}
+	next := "Tokens of this user come from the holder of the key for LEDGERBOARD_JWT_KEYS, " +
+		"and a link to the console from 'ledgerboard sign-in-link'."
+	if c.JWTSecret != "" {
+		result.ExpiresAt = time.Now().Add(c.For).UTC().Truncate(time.Second)
+		if result.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
+			return err
+		}
+		next = fmt.Sprintf("Until %s you can use this token to add clients (POST /api/accounts) and invite users "+
+			"(POST /api/users):\n%s", result.ExpiresAt.Format(time.RFC3339), result.Token)
 	}
 	err = withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
 		log, err := parts.Log(ctx)
@@ -72,9 +75,8 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, result, "Created agency %s (%s) and its first user %s (%s).\n"+
-		"Until %s you can use this token to add clients (POST /api/accounts) and invite users (POST /api/users):\n%s\n",
-		c.Agency, result.Agency, c.Name, result.User, result.ExpiresAt.Format(time.RFC3339), result.Token)
+	return say(s.Out, c.JSON, result, "Created agency %s (%s) and its first user %s (%s).\n%s\n",
+		c.Agency, result.Agency, c.Name, result.User, next)
 }
 
 // makeAgency refuses a second agency with the same name, because init may have been run before.

@@ -71,7 +71,7 @@ ledgerboard demo is ready.
   Everything   %[2]s   (addresses, a token per role, ids to try)
   Log lines    %[6]s
   Platforms    %[10]s%[11]s   (simulated: who let the app in, and may remove it)
-  Database     psql "$(jq -r .database_url %[2]s)" -c 'select * from tSAccountIns limit 5'
+  Database     psql "$(jq -r .database_url %[2]s)" -c 'select * from lb.tSAccountIns limit 5'
 
 Try:
 
