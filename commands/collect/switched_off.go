@@ -46,6 +46,7 @@ func (c *parts) unlessSwitchedOff(
 	ctx context.Context, f *fetch, ownLogin bool, read func() (fetched, error),
 ) (fetched, error) {
 	a := appOf(f, ownLogin)
+	c.metrics.switchedOff.WithLabelValues(a.String()) // 0 from the first reading, so that an alert has a series
 	off, wait := c.apps.wait(a, c.clock())
 	if wait > 0 {
 		return fetched{}, &platforms.Error{

@@ -101,9 +101,9 @@ func startApart(t *testing.T) (*killed, *upgrade) {
 	k.api = k.api.beside(dir, programPath, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own
 	u.old = k.api
 	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
+	k.conn = k.api.database() // the port opens before the database
 	k.runner = k.serve()
 	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
-	k.conn = k.api.database()
 	return k, u
 }
 

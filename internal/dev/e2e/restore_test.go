@@ -34,6 +34,7 @@ func TestRestoreOfAnOldBackup(t *testing.T) {
 	copyAged(t, old, lost)
 	succeeds(t, nil, "backup", "--data-dir", old, "--to", files)
 	succeeds(t, nil, "restore", "--data-dir", restored, "--from", files, "--yes", "--reason", "incident:OPS-1")
+	succeeds(t, nil, "migrate", "--data-dir", restored, "--adopt-log", "--yes", "--reason", "incident:OPS-1")
 
 	p = startDemo(t, restored, frozen...)
 	before.same(t, p.record(ranges))
