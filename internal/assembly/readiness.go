@@ -12,6 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -68,7 +70,23 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
+	checks = append(checks, api.Check{Name: "platform apps", Probe: cachedProbe(s.appsWork)})
 	return api.Health{Checks: checks, Seen: s.addState}
+}
+
+// appsWork returns an error while a platform has switched off our app. The accounts of such an app
+// fail at least every hour.
+func (s *Service) appsWork(ctx context.Context) error {
+	off, err := vault.PlatformsWith(ctx, s.KeptPool, string(platforms.ProblemAppBlocked), time.Now().Add(-2*time.Hour))
+	if err != nil || len(off) == 0 {
+		return nil // another check reports an unreachable database
+	}
+	names := make([]string, len(off))
+	for i, platform := range off {
+		names[i] = platform.Title()
+	}
+	return &api.DegradedError{Writes: true, Reason: strings.Join(names, ", ") + ": " +
+		platforms.AdviceOn(platforms.ProblemAppBlocked, 0).Operator}
 }
 
 const (

@@ -118,3 +118,32 @@ func TestARotatedPasswordIsTheReasonForNotBeingReady(t *testing.T) {
 		require.NoError(c, database.Probe(t.Context()))
 	}, time.Minute, time.Millisecond)
 }
+
+// While a platform has switched off our app, every process names it. An account that is not read any
+// more proves nothing.
+func TestASwitchedOffAppIsNamed(t *testing.T) {
+	t.Parallel()
+	cluster, db := ledgertest.NewBroker(t, nil), pgtest.New(t)
+	s, err := assembly.Open(t.Context(), assembly.Config{Settings: assembly.Settings{
+		Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet,
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	apps := func() error {
+		checks := s.Health().Checks
+		return checks[slices.IndexFunc(checks, func(c api.Check) bool { return c.Name == "platform apps" })].Probe(t.Context())
+	}
+	failed := func(account int64, platform domain.Platform, problem string, before time.Duration) {
+		ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, failures, problem, due_at, updated_at)
+			values ('account_insights', $1, $2, 1, $3, now(), now() - $4::interval)`, platform, account, problem, before)
+	}
+	failed(1, domain.Facebook, "app_blocked", 3*time.Hour)
+	failed(2, domain.TikTok, "expired", time.Minute)
+	require.NoError(t, apps())
+	failed(3, domain.LinkedIn, "app_blocked", time.Minute)
+	var degraded *api.DegradedError
+	require.ErrorAs(t, apps(), &degraded)
+	require.Contains(t, degraded.Reason, "LinkedIn: The platform has switched off the app")
+	require.NotContains(t, degraded.Reason, "Facebook")
+	require.True(t, degraded.Writes, "boards can be changed")
+}

@@ -93,6 +93,14 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 	return pg.Wrap("make accounts of "+platform.String()+" due", err)
 }
 
+// PlatformsWith returns the platforms with a reading after an instant that failed with a problem.
+func PlatformsWith(
+	ctx context.Context, pool *pgxpool.Pool, problem string, after time.Time,
+) ([]domain.Platform, error) {
+	return pg.List(ctx, pool, "list platforms with problem "+problem, pgx.RowTo[domain.Platform],
+		`select distinct p_id from fetch_state where problem = $1 and updated_at > $2 order by 1`, problem, after)
+}
+
 // Release ends a claim for the accounts whose result was not recorded.
 func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 	return pg.Exec(ctx, f.Pool, "release claims of "+claim.Platform.String(), `
