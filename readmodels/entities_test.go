@@ -6,8 +6,12 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -572,4 +576,23 @@ func TestOneAddressIsOnePerson(t *testing.T) {
 		}
 		require.Equal(t, []string{user}, found, address)
 	}
+}
+
+// A sign of another script is another address, even if Unicode's normal form of the sign is in ASCII.
+func TestNormalFormsInASCIIAreOtherAddresses(t *testing.T) {
+	t.Parallel()
+	log, _ := entityStage(t)
+	var signs []string
+	for r := rune(unicode.MaxASCII + 1); r <= unicode.MaxRune; r++ {
+		if form := norm.NFC.String(string(r)); form[0] <= unicode.MaxASCII && utf8.ValidRune(r) {
+			signs = append(signs, string(r))
+		}
+	}
+	require.NotEmpty(t, signs)
+	rows, err := log.DB.ReadOnly.Query(t.Context(), `select a || b from unnest($1::text[]) a,
+		unnest($1::text[] || array['K', 'k', ';', chr(96)]) b where a <> b and `+readmodels.SameAddress("a", "b"), signs)
+	require.NoError(t, err)
+	same, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Empty(t, same)
 }

@@ -22,10 +22,11 @@ func folded(text string) string {
 
 // SameAddress returns the condition that two texts are one email address: case and normal form do
 // not count. Letters that only look alike stay different, because an address identifies a person.
-// That includes the Kelvin sign, although its normal form is K: mail programs tell it from K.
+// That includes the three signs whose normal form is in ASCII (the Kelvin sign, the Greek question
+// mark and varia): mail programs tell them from K, ; and `.
 func SameAddress(a, b string) string {
 	address := func(text string) string {
-		return "lower(normalize(replace(" + text + ", '\u212A', '\uFFFD'), NFC) " + ByName + ")"
+		return "lower(normalize(translate(" + text + ", '\u212A\u037E\u1FEF', '\uE000\uE001\uE002'), NFC) " + ByName + ")"
 	}
 	return address(a) + " = " + address(b)
 }
