@@ -97,13 +97,13 @@ func TestAnalyticsAsCSV(t *testing.T) {
 		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
 	}
 	b.meta.Sources = []analytics.Source{{
-		SocialAccount: 7, Status: analytics.SourcePartial, Reason: "3 of 31 days were read.",
-		Missing: []domain.MissingFigure{{Name: "engagement", Reason: "permission"}}, Paused: "An operator has paused it.",
+		SocialAccount: 7, Status: analytics.SourcePartial, Text: "3 of 31 days were read.",
+		Reasons: []domain.StatusReason{{Code: domain.StatusDaysMissing, Metric: "engagement", Days: 3, Of: 31}},
 	}}
 	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
 	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
-	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,reason,gaps,last_read_at,paused\n"+
-		"0,,7,,,,partial,3 of 31 days were read.,,,An operator has paused it.\n", ofSources.body, "why a cell is empty")
+	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,text,last_read_at\n"+
+		"0,,7,,,,partial,3 of 31 days were read.,\n", ofSources.body, "why a cell is empty")
 	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
 		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
 	}
@@ -126,7 +126,7 @@ func TestFilesForSpreadsheets(t *testing.T) {
 		require.Equal(t, csv, takes("for") && op.Pattern != "/readyz", op.Pattern)
 	}
 	b := setup(t)
-	b.meta = analytics.Meta{NextCursor: "x", Sources: []analytics.Source{{SocialAccount: 7, Reason: "=1;=2", Name: "7301234567890123457"}}}
+	b.meta = analytics.Meta{NextCursor: "x", Sources: []analytics.Source{{SocialAccount: 7, Text: "=1;=2", Name: "7301234567890123457"}}}
 	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 	plain := b.get(path, b.agencyToken(), "Accept: text/csv")
 	for _, accept := range []string{"text/csv", "*/*", "text/html,*/*;q=0.8"} {

@@ -127,7 +127,7 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: "no new figures at the moment. An operator has paused it. " + askThem,
 	},
 	StatusPlatformPaused: {
-		Seen: SeenByAll, Says: "An operator has paused all reading from this platform.", Helps: askThem,
+		Seen: SeenByAll, Says: "An operator has paused all reading from {platform}.", Helps: askThem,
 		SignIn: "no new figures at the moment. An operator has paused all reading from this platform. " + askThem,
 	},
 	StatusFiguresPaused: {
@@ -259,4 +259,54 @@ var statusTexts = map[StatusCode]StatusText{
 		Helps:    noAction + " The reading is retried automatically.",
 		Operator: "The error is in the program's log. The reading is retried automatically.", SignIn: temporary,
 	},
+
+	StatusReadingsErased: {Seen: SeenByAll, Says: "Its readings before {at} were erased."},
+	StatusLeftAccount:    {Seen: SeenByAll, Says: "It no longer belongs to this account.", Helps: readingsKept},
+	StatusLeftMember:     {Seen: SeenByAll, Says: "It no longer belongs to this member.", Helps: readingsKept},
+	StatusConnectedLater: {Seen: SeenByAll, Says: "It was connected after {range}."},
+	StatusPostsNotReadYet: {
+		Seen: SeenByAll, Repeats: true, Says: "Its posts have not been read yet.",
+	},
+	StatusNotSubscribed: {Seen: SeenByAll, Says: "No subscription was active in {range}, so nothing was read."},
+	StatusRangeNotBegun: {Seen: SeenByAll, Repeats: true, Says: "Nothing can be read yet: {range} has not begun."},
+	StatusNothingRead:   {Seen: SeenByAll, Says: "For {metrics}, nothing was read in {range}."},
+	StatusNoDayBegins: {
+		Seen: SeenByAll, Says: "For {metrics}, nothing was read because no day begins in {range}.",
+	},
+	StatusNoDayOver: {
+		Seen: SeenByAll, Repeats: true, Says: "For {metrics}, nothing was read yet, because no day of {range} is over.",
+	},
+	StatusDaysMissing: {Seen: SeenByAll, Says: "For {metrics}, {days} of {of} days were read."},
+	StatusDayMissing:  {Seen: SeenByAll, Says: "For {metrics}, {day} was not read."},
+	StatusFirstReading: {
+		Seen: SeenByAll, Says: "For {metrics}, the first reading was on {day}; earlier gains are unknown.",
+	},
+	StatusLongGap: {
+		Seen: SeenByAll,
+		Says: "For {metrics}, there were no readings from {since} to {day}; the gain is counted on the second date.",
+	},
+	StatusNoGain: {
+		Seen: SeenByAll, Says: "No post has two readings that show a gain of {metrics} in {range}.",
+	},
+	StatusNoPostsKnown:      {Seen: SeenByAll, Says: "No published posts are known in {range}."},
+	StatusMetricUnsupported: {Seen: SeenByAll, Says: "Its platform does not report {metrics}."},
+	StatusMetricPermission:  {Seen: SeenByAll, Says: "A permission is missing for {metrics}."},
+	StatusMetricThrottled: {
+		Seen: SeenByAll, Repeats: true, Says: "Because of the platform's rate limit, its newest reading lacks {metrics}.",
+	},
+	StatusMetricEmpty: {Seen: SeenByAll, Repeats: true, Says: "Its newest reading lacks {metrics}."},
+	StatusMetricError: {
+		Seen: SeenByAll, Repeats: true, Says: "The request failed, so its newest reading lacks {metrics}.",
+	},
+	StatusOnlyPostsRead: {
+		Seen: SeenByAll, Says: "A permission is missing, so only its posts are read.", Helps: grantAll,
+	},
+	StatusPostsNotRead: {
+		Seen: SeenByAll, Says: "A permission is missing, so its posts are not read.", Helps: grantAll,
+	},
 }
+
+const (
+	readingsKept = "Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left."
+	grantAll     = "Connect it again, and grant all permissions."
+)

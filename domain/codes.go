@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,17 +69,52 @@ const (
 	StatusInternal          StatusCode = "internal"           // an error of this service
 )
 
+// Figures of a response are missing. The codes that begin with metric_ end with the reason of a
+// [MissingFigure].
+const (
+	StatusReadingsErased    StatusCode = "readings_erased"    // readings before a time were erased
+	StatusLeftAccount       StatusCode = "left_account"       // the account belongs to another account now
+	StatusLeftMember        StatusCode = "left_member"        // the account belongs to another member now
+	StatusConnectedLater    StatusCode = "connected_later"    // the account was connected after the range
+	StatusPostsNotReadYet   StatusCode = "posts_not_read_yet" // the first reading of its posts is pending
+	StatusNotSubscribed     StatusCode = "not_subscribed"     // no subscription was active in the range
+	StatusRangeNotBegun     StatusCode = "range_not_begun"    // the range is in the future
+	StatusNothingRead       StatusCode = "nothing_read"       // nothing was read in the range
+	StatusNoDayBegins       StatusCode = "no_day_begins"      // platforms do not divide days, and none begins in the range
+	StatusNoDayOver         StatusCode = "no_day_over"        // no day of the range has ended yet
+	StatusDaysMissing       StatusCode = "days_missing"       // some days that have ended were not read
+	StatusDayMissing        StatusCode = "day_missing"        // the only day that has ended was not read
+	StatusFirstReading      StatusCode = "first_reading"      // a counter was first read in the range
+	StatusLongGap           StatusCode = "long_gap"           // a counter was not read for more than 35 days
+	StatusNoGain            StatusCode = "no_gain"            // no post has two readings of the metric in the range
+	StatusNoPostsKnown      StatusCode = "no_posts_known"     // no published posts are known in the range
+	StatusMetricUnsupported StatusCode = "metric_unsupported" // the platform does not report the metric
+	StatusMetricPermission  StatusCode = "metric_permission"  // a permission for the metric is missing
+	StatusMetricThrottled   StatusCode = "metric_throttled"   // the platform limited requests
+	StatusMetricEmpty       StatusCode = "metric_empty"       // the platform's answer had no value
+	StatusMetricError       StatusCode = "metric_error"       // the request failed
+	StatusOnlyPostsRead     StatusCode = "only_posts_read"    // a permission for the account is missing
+	StatusPostsNotRead      StatusCode = "posts_not_read"     // a permission for its posts is missing
+)
+
 // StatusReason is one reason for a status: its code, and the parameters of the code's text. Each
 // code uses only some parameters.
 type StatusReason struct {
 	Code   StatusCode `json:"code"`             // the reason
 	Metric string     `json:"metric,omitempty"` // the metric that the reason is about
-	// Days is the number of days that were read.
+	// Figures says whose metric it is: "account" or "posts".
+	Figures Figures `json:"figures,omitempty"`
+	// Scopes are the missing permissions; absent if they are unknown.
+	Scopes []string `json:"scopes,omitempty"`
+	// Days is the number of days that were read; absent if it is 0.
 	Days int `json:"days,omitempty"`
-	// Of is the number of days that could have been read.
+	// Of is the number of days that could have been read: days of the range that have ended.
 	Of int `json:"of,omitempty"`
-	// Day is the day that was not read, YYYY-MM-DD.
+	// Day is the day that was not read, of the first reading, or of the reading after a gap,
+	// YYYY-MM-DD.
 	Day string `json:"day,omitempty"`
+	// Since is the day of the reading before a gap, YYYY-MM-DD.
+	Since string `json:"since,omitempty"`
 	// At is the time that the reason is about, in UTC.
 	At *time.Time `json:"at,omitempty"`
 	// Answer identifies the platform's answer; absent if no answer was the reason.
@@ -114,39 +151,62 @@ func (a PlatformAnswer) String() string {
 
 // StatusNouns are the nouns in the texts of reasons that depend on where a text is shown.
 type StatusNouns struct {
-	Platform Platform                   // "{platform}"
-	Range    string                     // "{range}"; "" is "this range"
-	Metric   func(metric string) string // "{metric}"; nil: the metric's own name
+	Platform Platform // "{platform}"
+	Range    string   // "{range}"; "" is "this range"
 }
 
-// fill replaces the placeholders of a text by the parameters of a reason and the nouns.
+// fill replaces the placeholders of a text, except that of the metrics, by the parameters of a
+// reason and the nouns.
 func (n StatusNouns) fill(text string, r StatusReason) string {
-	metric, at, within := r.Metric, "", "this range"
-	if n.Metric != nil {
-		metric = n.Metric(metric)
-	}
-	if n.Range != "" {
-		within = n.Range
-	}
+	at, within := "", cmp.Or(n.Range, "this range")
 	if r.At != nil {
 		at = r.At.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 	}
-	return strings.NewReplacer("{platform}", n.Platform.Title(), "{range}", within, "{metric}", metric,
-		"{days}", strconv.Itoa(r.Days), "{of}", strconv.Itoa(r.Of), "{day}", r.Day, "{at}", at).Replace(text)
+	return strings.NewReplacer("{platform}", n.Platform.Title(), "{range}", within, "{days}", strconv.Itoa(r.Days),
+		"{of}", strconv.Itoa(r.Of), "{day}", r.Day, "{since}", r.Since, "{at}", at).Replace(text)
 }
 
 // Text returns the text of a reason, in the words for one kind of reader, such as [APIText].
 func (r StatusReason) Text(words func(StatusCode) string, n StatusNouns) string {
-	return n.fill(words(r.Code), r)
+	return TextOf([]StatusReason{r}, words, n)
 }
 
-// TextOf returns the texts of reasons, like [StatusReason.Text]. It is empty without reasons.
+// metricName returns the name of the metric in texts.
+func (r StatusReason) metricName() string {
+	switch {
+	case r.Metric == MetricViews && r.Figures == FiguresOfAccount:
+		return "page views"
+	case r.Metric == MetricViews:
+		return "video views"
+	default:
+		return r.Metric
+	}
+}
+
+// TextOf returns the texts of reasons, in the words for one kind of reader, such as [APIText].
+// Reasons that differ only in their metric have one text. It is empty without reasons.
 func TextOf(reasons []StatusReason, words func(StatusCode) string, n StatusNouns) string {
-	texts := make([]string, 0, len(reasons))
+	var texts []string
+	metrics := map[string][]string{} // by text
 	for _, r := range reasons {
-		if text := r.Text(words, n); text != "" {
+		text, metric := n.fill(words(r.Code), r), r.metricName()
+		if text != "" && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
+		if !slices.Contains(metrics[text], metric) {
+			metrics[text] = append(metrics[text], metric)
+		}
+	}
+	for i, text := range texts {
+		texts[i] = strings.ReplaceAll(text, "{metrics}", joinNames(metrics[text]))
 	}
 	return strings.Join(texts, " ")
+}
+
+// joinNames lists names in a sentence: "a, b and c".
+func joinNames(names []string) string {
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
 }

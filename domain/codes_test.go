@@ -32,12 +32,15 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 
 func TestTextOfFillsInTheParameters(t *testing.T) {
 	t.Parallel()
-	words := func(domain.StatusCode) string { return "For {metric}, {days} of {of} days of {range} at {platform}." }
-	reasons := []domain.StatusReason{{Metric: "views", Days: 3, Of: 28}, {Metric: "likes", Of: 1}}
-	require.Equal(t, "For page views, 3 of 28 days of this month at Facebook. For page likes, 0 of 1 days of this month at Facebook.",
-		domain.TextOf(reasons, words, domain.StatusNouns{
-			Platform: domain.Facebook, Range: "this month", Metric: func(name string) string { return "page " + name },
-		}))
+	words := func(domain.StatusCode) string { return "For {metrics}, {days} of {of} days of {range} at {platform}." }
+	reasons := []domain.StatusReason{
+		{Figures: domain.FiguresOfAccount, Metric: "views", Days: 3, Of: 28}, {Metric: "likes", Of: 2},
+		{Figures: domain.FiguresOfPosts, Metric: "views", Days: 3, Of: 28}, {Metric: "shares", Days: 3, Of: 28},
+		{Metric: "shares", Days: 3, Of: 28},
+	}
+	require.Equal(t, "For page views, video views and shares, 3 of 28 days of this month at Facebook. "+
+		"For likes, 0 of 2 days of this month at Facebook.",
+		domain.TextOf(reasons, words, domain.StatusNouns{Platform: domain.Facebook, Range: "this month"}), "once for all metrics")
 	require.Empty(t, domain.TextOf(nil, words, domain.StatusNouns{}))
 	require.Equal(t, "page_insights, HTTP 400, code 190/463",
 		domain.PlatformAnswer{Call: "page_insights", Status: 400, Code: "190", Subcode: 463}.String())

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -92,7 +94,7 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	if row.Followers = comparedFollowers(data.Total); row.Followers.NoBaseline {
 		row.Followers.Change = nil
 	}
-	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; partOf(read, all) != "" {
+	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; read > 0 && read < all {
 		row.Part = fmt.Sprintf("of %d of %d accounts", read, all)
 	}
 	for _, d := range data.Total.Series {
@@ -120,12 +122,10 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	declined, lacking := map[string]bool{}, map[int64]bool{}
+	declined := map[string]bool{}
 	for _, p := range pages {
 		switch p.State {
-		case directory.PlatformDisconnected, directory.PlatformReconnect:
-		case directory.PlatformPermission:
-			lacking[p.ID] = true
+		case directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission:
 		default:
 			declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
 		}
@@ -138,9 +138,6 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	sources := map[string][]analytics.Source{}
 	for _, s := range meta.Sources {
-		if lacking[s.SocialAccount] { // even if its posts are read
-			s.Status = analytics.SourceReconnect
-		}
 		sources[s.AccountID] = append(sources[s.AccountID], s)
 	}
 	var unseen, missing []concern
@@ -177,24 +174,31 @@ func sourceConcerns(
 	if unread != "" {
 		missing, declined = []concern{{name + ": no account is read", unread, connections}}, false
 	}
-	// Leave out what is intended or final, and accounts without a subscription.
-	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool {
-		return (s.Status == analytics.SourceDisconnected || unread != "") && !s.EndedByErasure() || s.OnlyPast() ||
-			s.Paused == readmodels.NoSubscriptionRuns
-	})
-	for _, s := range analytics.MostSevere(sources) {
-		at := network(s.PlatformName)
-		says, about := sourceSays(s.Status, at), sourceNamed(s, sources)
-		if !strings.HasPrefix(s.Paused, readmodels.PausedPrefix) || s.Status == analytics.SourceNeverRead {
-			says = cmp.Or(s.Paused, says) // not an operator's pause of figures that were read
+	byPlatform := map[domain.Platform][]analytics.Source{}
+	for _, s := range sources {
+		if s.Has(domain.StatusOnlyPostsRead) {
+			s.Status = analytics.SourceReconnect
 		}
-		switch {
-		case s.Status == analytics.SourceDisconnected:
-			signIns = append(signIns, concern{name + ": reconnect " + at + about, string(s.Reason), connections})
-		case says == "":
-		case s.Status == analytics.SourceReconnect:
-			signIns = append(signIns, concern{name + ": reconnect " + at + about, says, connections})
-		case s.Status == analytics.SourcePartial:
+		if needsAttention(s) && (unread == "" || endedByPerson(s)) {
+			byPlatform[s.Platform] = append(byPlatform[s.Platform], s)
+		}
+	}
+	for _, platform := range slices.Sorted(maps.Keys(byPlatform)) {
+		here := byPlatform[platform]
+		severity := func(s analytics.Source) int { return slices.Index(analytics.SourceStatuses, s.Status) }
+		s := slices.MinFunc(here, func(a, b analytics.Source) int {
+			return cmp.Or(severity(a)-severity(b), cmp.Compare(b.Stopped(), a.Stopped()))
+		})
+		about := " (" + foreign(s.Name, "unnamed page")
+		if len(here) > 1 {
+			about += fmt.Sprintf(" and %d more", len(here)-1)
+		}
+		about += ")"
+		says := reasonsText(s, fmt.Sprintf("the last %d days", recentDays))
+		switch s.Status {
+		case analytics.SourceDisconnected, analytics.SourceReconnect:
+			signIns = append(signIns, concern{name + ": reconnect " + platform.Title() + about, says, connections})
+		case analytics.SourcePartial:
 			missing = append(missing, concern{name + ": figures are missing" + about, says, clientPath(account, "figures")})
 		default:
 			missing = append(missing, concern{name + ": figures are missing" + about, says, connections})
@@ -210,40 +214,54 @@ func sourceConcerns(
 	return signIns, missing
 }
 
-// sourceNamed names the most severe source of a platform and counts the others with problems.
-func sourceNamed(s analytics.Source, sources []analytics.Source) string {
-	more := -1
-	for _, o := range sources {
-		if o.Platform == s.Platform && (o.Status == analytics.SourceDisconnected || sourceSays(o.Status, "") != "") {
-			more++
-		}
+// needsAttention reports whether a person can do something about a source. It leaves out what is
+// intended or final, accounts without a subscription, and pauses of figures that were read.
+func needsAttention(s analytics.Source) bool {
+	switch {
+	case s.Status == analytics.SourceDisconnected:
+		return endedByPerson(s)
+	case s.Has(domain.StatusUnsubscribed):
+		return false
+	case s.Status == analytics.SourceOK, s.Status == analytics.SourceUnsupported:
+		return s.Stopped() != "" && !pausedByOperator(s)
+	default:
+		return slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool {
+			return r.Code != domain.StatusReadingsErased && r.Code != domain.StatusLeftAccount &&
+				r.Code != domain.StatusLeftMember
+		})
 	}
-	about := " (" + foreign(s.Name, "unnamed page")
-	if more > 0 {
-		about += fmt.Sprintf(" and %d more", more)
-	}
-	return about + ")"
+}
+
+func pausedByOperator(s analytics.Source) bool {
+	return s.Has(domain.StatusConnectionPaused, domain.StatusPlatformPaused)
+}
+
+// endedByPerson reports whether the person who had connected the account ended that, not the agency.
+func endedByPerson(s analytics.Source) bool {
+	return s.Has(domain.StatusErased, domain.StatusDeauthorized, domain.StatusDeletionAsked)
 }
 
 // whyUnread explains why none of a client's accounts are read. It returns "" if some are read, if
 // the client has no accounts, if a sign-in is required, or if there is no subscription, because the
 // main application manages subscriptions.
-func whyUnread(sources []analytics.Source) (why string) {
+func whyUnread(sources []analytics.Source) string {
+	var paused []string
+	disconnected := ""
 	for _, s := range sources {
-		paused := strings.Replace(s.Paused, "this platform", network(s.PlatformName), 1)
 		switch {
-		case s.EndedByErasure(): // it has its own entry
+		case endedByPerson(s): // it has its own entry
 		case s.Status == analytics.SourceDisconnected:
-			why = cmp.Or(why, "All of its pages and profiles are disconnected. The connections page explains why.")
-		case !strings.HasPrefix(s.Paused, readmodels.PausedPrefix):
-			return ""
-		case strings.HasPrefix(why, readmodels.PausedPrefix) && why != paused:
-			why = readmodels.PausedPrefix + "the reading. Ask the operator of this service."
+			disconnected = "All of its pages and profiles are disconnected. The connections page explains why."
+		case pausedByOperator(s):
+			s.Reasons = s.Reasons[:1]
+			if why := reasonsText(s, ""); !slices.Contains(paused, why) {
+				paused = append(paused, why)
+			}
 		default:
-			why = paused
+			return ""
 		}
 	}
-	return why
+	return cmp.Or(strings.Join(paused, " "), disconnected)
 }
 
 func allBoards(v *visit) ([]directory.DashboardSummary, error) {

@@ -39,16 +39,25 @@ func followers(values ...any) analytics.AccountFollowers {
 	return data
 }
 
+func reasons(codes ...domain.StatusCode) (all []domain.StatusReason) {
+	for _, code := range codes {
+		all = append(all, domain.StatusReason{Code: code})
+	}
+	return all
+}
+
 func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
-	refused := analytics.Source{AccountID: agency, SocialAccount: 4, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect}
+	refused := analytics.Source{
+		AccountID: agency, SocialAccount: 4, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect,
+		Reasons: reasons(domain.StatusRefused),
+	}
 	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{Sources: []analytics.Source{refused}})
 	b.get("/console").says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
-	refused.Status = analytics.SourcePartial // its posts are read
-	s.answer("GET /api/platforms", []directory.ConnectedPlatform{{ID: 4, State: directory.PlatformPermission}}, nil)
+	refused.Status, refused.Reasons = analytics.SourcePartial, reasons(domain.StatusOnlyPostsRead)
+	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{Sources: []analytics.Source{refused}})
 	b.get("/console").says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
-	s.answer("GET /api/platforms", []any{}, nil)
 
 	mill := "b00000000000000000000002"
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
@@ -79,21 +88,21 @@ func TestClientsAreListed(t *testing.T) {
 	f.Accounts, data.Total.SocialAccounts = 2, 3
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
-		Reason: "OAuth error 65601: the token was revoked",
+		Reasons: reasons(domain.StatusExpired),
 	}, {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
-		Reason: readmodels.NotConnectedHere,
+		Reasons: reasons(domain.StatusEndedByAgency),
 	}, {
-		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourcePartial,
+		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourcePartial, Reasons: reasons(domain.StatusNothingRead),
 	}, {
 		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect, Name: "Shop",
+		Reasons: reasons(domain.StatusRefused),
 	}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid or lacks a permission. Someone must sign in again.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, domain.APIText(domain.StatusExpired),
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
-		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief&tz=UTC")
 	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
@@ -101,20 +110,21 @@ func TestClientsAreListed(t *testing.T) {
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
 	// It contains a client without any account that is read once, with the reason.
-	source := func(client string, status analytics.SourceStatus, paused string) analytics.Source {
-		s := analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
-		if status == analytics.SourceDisconnected {
-			s.Reason = readmodels.NotConnectedThere
+	source := func(client string, status analytics.SourceStatus, codes ...domain.StatusCode) analytics.Source {
+		return analytics.Source{
+			AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Reasons: reasons(codes...),
 		}
-		return s
 	}
-	const paused = "An operator has paused it. Ask the operator of this service."
+	const disconnected, paused = domain.StatusEndedInMainApp, domain.StatusConnectionPaused
 	for why, sources := range map[string][]analytics.Source{
-		paused: {source(bakery, analytics.SourceOK, paused), source(bakery, analytics.SourcePartial, paused), source(bakery, analytics.SourceDisconnected, "")},
-		"All of its pages and profiles are disconnected.": {source(bakery, analytics.SourceDisconnected, "")},
-		"": {source(bakery, analytics.SourceDisconnected, ""), source(bakery, analytics.SourceOK, "")},
+		domain.APIText(paused): {
+			source(bakery, analytics.SourceOK, paused), source(bakery, analytics.SourcePartial, paused, domain.StatusNothingRead),
+			source(bakery, analytics.SourceDisconnected, disconnected),
+		},
+		"All of its pages and profiles are disconnected.": {source(bakery, analytics.SourceDisconnected, disconnected)},
+		"": {source(bakery, analytics.SourceDisconnected, disconnected), source(bakery, analytics.SourceOK)},
 	} {
-		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: append(sources, source(mill, analytics.SourceOK, ""))})
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: append(sources, source(mill, analytics.SourceOK))})
 		home := b.get("/console")
 		home.says(http.StatusOK, why)
 		require.Equal(t, why != "", strings.Contains(home.Body.String(), "Harbour Bakery: no account is read"), why)
@@ -122,17 +132,16 @@ func TestClientsAreListed(t *testing.T) {
 		require.NotContains(t, home.Body.String(), "Old Mill: ")
 	}
 
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK, ""), source(bakery, analytics.SourceNeverRead, paused)}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", paused).lacks("Check the status of its connection")
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK), source(bakery, analytics.SourceNeverRead, paused, domain.StatusNotReadYet)}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", domain.APIText(paused))
 
 	// A page that its platform does not let us read needs attention, even if earlier figures are complete.
-	const blocked = "Its platform does not allow reading it. Check the account there."
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK, ""), source(bakery, analytics.SourceOK, blocked)}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", blocked).lacks("no account is read")
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK), source(bakery, analytics.SourceOK, domain.StatusBlocked)}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
 
 	// The main application manages subscriptions, so a missing subscription is not listed.
 	unpaid := []analytics.Source{
-		source(bakery, analytics.SourceNeverRead, readmodels.NoSubscriptionRuns), source(bakery, analytics.SourcePartial, readmodels.NoSubscriptionRuns),
+		source(bakery, analytics.SourceNeverRead, domain.StatusUnsubscribed), source(bakery, analytics.SourcePartial, domain.StatusUnsubscribed),
 	}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: unpaid})
 	unread := b.get("/console").Body.String()
@@ -142,26 +151,23 @@ func TestClientsAreListed(t *testing.T) {
 
 	// A sign-in is needed if a person removed our app at the platform, but not if someone
 	// disconnected the page.
-	removed := source(bakery, analytics.SourceDisconnected, "")
-	removed.Reason = "The person who connected this page removed our app on Facebook. Connect the page again."
+	removed := source(bakery, analytics.SourceDisconnected, domain.StatusDeauthorized)
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason)).lacks("permissions are missing")
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK)}})
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
 
 	// An operator's pause of another platform does not hide it.
-	const platform = "An operator has paused all reading from this platform. Ask the operator of this service."
-	held := source(bakery, analytics.SourceOK, platform)
+	held := source(bakery, analytics.SourceOK, domain.StatusPlatformPaused)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, held}})
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
 	more := held
 	more.PlatformRef = removed.PlatformRef
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{more, held, held}})
-	b.get("/console").says(http.StatusOK, "An operator has paused the reading. Ask").lacks("reconnect Facebook")
+	b.get("/console").says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
 
 	// No one can bring erased readings back. Declined permissions can be granted.
-	erased := source(bakery, analytics.SourcePartial, "")
-	erased.Reason = "Its readings before 5 Sep 2026, 12:00:00 UTC were erased."
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{erased, source(bakery, analytics.SourceOK, "")}})
+	erased := source(bakery, analytics.SourcePartial, domain.StatusReadingsErased)
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{erased, source(bakery, analytics.SourceOK)}})
 	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
@@ -394,42 +400,50 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 func TestSourcesCoverAllFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reason string, missing ...domain.MissingFigure) analytics.Source {
-		return analytics.Source{
-			PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: social, Status: status, Reason: domain.OptionalText(reason), Missing: missing,
-		}
+	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reasons ...domain.StatusReason) analytics.Source {
+		return analytics.Source{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: social, Status: status, Reasons: reasons}
 	}
 	answer := func(at string, data any, sources ...analytics.Source) {
 		s.answer("GET "+at, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources})
 	}
+	about := func(figures domain.Figures, code domain.StatusCode, metrics ...string) (all []domain.StatusReason) {
+		for _, metric := range metrics {
+			all = append(all, domain.StatusReason{Code: code, Figures: figures, Metric: metric})
+		}
+		return all
+	}
+	ofDays := func(figures domain.Figures, metric string, days int) domain.StatusReason {
+		return domain.StatusReason{Code: domain.StatusDaysMissing, Figures: figures, Metric: metric, Days: days, Of: 24}
+	}
 	const ok, partial, unsupported, neverRead = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported, analytics.SourceNeverRead
-	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
-	answer(fourCompleteWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
-		of(domain.Facebook, 10, ok, ""), of(domain.TikTok, 11, ok, ""), of(domain.Facebook, 12, ok, ""),
-		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""),
-		of(domain.TikTok, 16, analytics.SourceReconnect, "A platform's own words."))
+	const account, posts = domain.FiguresOfAccount, domain.FiguresOfPosts
+	late := domain.StatusReason{Code: domain.StatusDayMissing, Figures: account, Metric: "followers", Day: "2026-09-30"}
+	uncounted := about(account, domain.StatusMetricUnsupported, "reach")
+	notYet, postsNotYet := reasons(domain.StatusNotReadYet), reasons(domain.StatusPostsNotReadYet)
+	answer(fourCompleteWeeks, followers(1000), of(domain.Facebook, 7, ok), of(domain.Instagram, 8, ok), of(domain.TikTok, 9, partial, late),
+		of(domain.Facebook, 10, ok), of(domain.TikTok, 11, ok), of(domain.Facebook, 12, ok), of(domain.TikTok, 13, neverRead, notYet...),
+		of(domain.Facebook, 14, ok), of(domain.Facebook, 15, ok), of(domain.TikTok, 16, analytics.SourceReconnect, reasons(domain.StatusRefused)...))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
-		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (not reported by the platform).", uncounted),
-		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (not reported by the platform). For impressions, 3 of 24 days were read.", uncounted),
-		of(domain.TikTok, 6, partial, "Its newest reading lacks impressions (a permission is missing), reach (not reported by the platform).",
-			domain.MissingFigure{Name: "impressions", Reason: "permission"}, uncounted),
-		of(domain.Instagram, 8, partial, "For impressions, 20 of 24 days were read."), of(domain.TikTok, 9, unsupported, "Its platform gives none."))
-	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
-		of(domain.Instagram, 8, partial, "For views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
-		of(domain.Facebook, 10, partial, "No figures were read in this range."))
-	const permission = "A permission is missing for these figures of posts: "
+		of(domain.Facebook, 7, partial, uncounted...), of(domain.TikTok, 5, partial, append(uncounted, ofDays(account, "impressions", 3))...),
+		of(domain.TikTok, 6, partial, append(about(account, domain.StatusMetricPermission, "impressions"), uncounted...)...),
+		of(domain.Instagram, 8, partial, ofDays(account, "impressions", 20)),
+		of(domain.TikTok, 9, unsupported, about(account, domain.StatusMetricUnsupported, "impressions", "reach")...))
+	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok), of(domain.Instagram, 8, partial, ofDays(account, "views", 22)),
+		of(domain.TikTok, 9, partial, late), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...))
+	engagement := []string{"likes", "comments", "shares"}
 	answer("/auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
-		of(domain.TikTok, 11, partial, permission+"likes, comments, shares."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
-		of(domain.TikTok, 13, neverRead, "Its posts have not been read yet."), of(domain.Facebook, 14, partial, "No figures were read in this range."))
+		of(domain.TikTok, 11, partial, about(posts, domain.StatusMetricPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
+		of(domain.TikTok, 13, neverRead, postsNotYet...), of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, engagement...)...))
 	answer("/auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{},
-		of(domain.TikTok, 11, partial, permission+"views. For views, 9 of 24 days were read."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
-		of(domain.Facebook, 15, unsupported, "Its platform does not report views for posts."),
-		of(domain.Facebook, 14, partial, "No figures were read in this range."))
+		of(domain.TikTok, 11, partial, append(about(posts, domain.StatusMetricPermission, "views"), ofDays(posts, "views", 9))...),
+		of(domain.Facebook, 12, neverRead, postsNotYet...), of(domain.Facebook, 15, unsupported, about(posts, domain.StatusMetricUnsupported, "views")...),
+		of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, "views")...))
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">It was late.<",
-		">For impressions, 3 of 24 days were read.<", ">No page views were read in this range.<", ">Its newest reading lacks impressions (a permission is missing).<",
-		">"+permission+"likes, comments, shares. "+permission+"views. For video views, 9 of 24 days were read.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
-		">No figures of posts were read in this range.<", ">Its sign-in is no longer valid or lacks a permission. Someone must sign in again.<")
+	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">For followers, 2026-09-30 was not read.<",
+		">For impressions, 3 of 24 days were read.<", ">For page views, nothing was read in this range.<", ">A permission is missing for impressions.<",
+		">A permission is missing for likes, comments, shares and video views. For video views, 9 of 24 days were read.<",
+		">Its posts have not been read yet.<", ">It has not been read yet.<",
+		">For likes, comments, shares and video views, nothing was read in this range.<", ">"+domain.APIText(domain.StatusRefused)+"<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
 	require.NotContains(t, page.Body.String(), "unsupported")
@@ -535,25 +549,28 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	meta := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{
-		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 7, Name: "Harbour on LinkedIn", Status: analytics.SourceOK, Paused: "An operator has paused it."},
+		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 7, Name: "Harbour on LinkedIn", Status: analytics.SourceOK, Reasons: reasons(domain.StatusConnectionPaused)},
 		{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 8, Name: "Harbour on TikTok", Status: analytics.SourceOK},
 	}}
 	subscriptionEnded := analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourcePartial, Paused: readmodels.NoSubscriptionRuns, Reason: analytics.NoSubscriptionRan,
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourcePartial, Reasons: reasons(domain.StatusUnsubscribed),
 	}
-	s.answer("GET "+fourCompleteWeeks, followers(), analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}})
-	ended := b.get("/console/clients/" + bakery + "/figures").Body.String()
-	require.Equal(t, 1, strings.Count(ended, "so nothing is read."), "once is enough")
+	ended := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}}
+	s.answer("GET "+fourCompleteWeeks, followers(), ended)
+	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, ended)
+	require.Equal(t, 1, strings.Count(b.get("/console/clients/"+bakery+"/figures").Body.String(), "so nothing is read."), "once is enough")
+	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, nil)
 	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "When newer figures for this range are read, they appear here automatically."
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
-	meta.Sources[0].Status, meta.Sources[0].Reason = analytics.SourcePartial, "It was not read on 30 September."
+	meta.Sources[0].Status = analytics.SourcePartial
+	meta.Sources[0].Reasons = append(meta.Sources[0].Reasons, domain.StatusReason{Code: domain.StatusDayMissing, Metric: "followers", Day: "2026-09-30"})
 	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	both := b.get("/console/clients/" + bakery + "/figures")
-	both.says(http.StatusOK, badge, ">An operator has paused it. It was not read on 30 September.<").
+	both.says(http.StatusOK, badge, ">An operator has paused it. Ask the operator of this service. For followers, 2026-09-30 was not read.<").
 		lacks(">partial<") // one badge shows the status, the text explains it
 
 	meta.Sources = meta.Sources[:1]

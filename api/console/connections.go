@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -154,21 +153,6 @@ var stateWords = map[directory.PlatformState]string{
 	directory.PlatformThrottled:    "The rate limit of %s has been reached. Reading resumes automatically.",
 	directory.PlatformFailing:      "The last reading failed. It is retried automatically.",
 	directory.PlatformWaiting:      "The first reading is pending.",
-}
-
-// sourceSays explains why figures of a platform are missing, and what to do. It returns "" for
-// disconnected accounts, because their source contains the reason.
-func sourceSays(status analytics.SourceStatus, network string) string {
-	switch status {
-	case analytics.SourceReconnect:
-		return "Its sign-in is no longer valid or lacks a permission. Someone must sign in again." // perhaps at another platform
-	case analytics.SourceNeverRead:
-		return "It has not been read yet. Check the status of its connection."
-	case analytics.SourcePartial:
-		return "Some figures of " + network + " are missing. The section Data sources on the figures page explains why."
-	default:
-		return ""
-	}
 }
 
 func reconnect(v *visit, client directory.Account) (view, error) {

@@ -22,6 +22,9 @@ type figures struct {
 	files string // base address of the CSV files
 	now   time.Time
 	zone  *time.Location
+
+	within string // what texts call the range: "this range" or "this month"
+	help   string // follows texts about missing figures
 }
 
 // today returns the current day, see [analytics.CalendarDay].
@@ -78,6 +81,7 @@ func figuresOf(v *visit, by, id, files string) figures {
 		scope: url.Values{by: {id}}, files: files, now: v.deps.Now(), zone: location, Form: figuresForm{
 			at.Get("from"), at.Get("to"), zone.Name, at.Get("compare"), at.Get("platform"),
 		},
+		within: thisRange, help: " See Data sources below.",
 	}
 	f.Form.Compare = cmp.Or(f.Form.Compare, string(analytics.ComparePrevious))
 	f.Form.To = cmp.Or(f.Form.To, f.today().AddDate(0, 0, -1).Format(time.DateOnly))
@@ -109,6 +113,8 @@ func (f figures) asking(path string) (string, url.Values) {
 	}
 	return path, asked
 }
+
+const thisRange = "this range"
 
 var figurePaths = map[string]string{
 	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",

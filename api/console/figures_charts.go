@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
@@ -27,14 +26,14 @@ var figureNames = map[string]string{
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
-	shown.Sources = sourcesOf("followers", meta.Sources)
+	shown.Sources = meta.Sources
 	shown.Hidden, shown.AsOf, shown.Open = meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	for _, s := range meta.Sources {
-		if s.Reason == analytics.ConnectedLater {
+		if s.Has(domain.StatusConnectedLater) {
 			data.Total.SocialAccounts--
 		}
 	}
-	part := followersPart(data.Total)
+	part := f.followersPart(data.Total)
 	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
 	tile.Part = part
 	if same := data.Total.SameAccounts; same != nil {
@@ -43,7 +42,7 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 			fmt.Sprintf("of its %d accounts has", all), fmt.Sprintf("of its %d accounts have", all))
 	}
 	shown.Numbers = append(shown.Numbers, tile)
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "followers", Title: figureNames["followers"], Unit: "followers",
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
 		return d.Day, d.Followers, d.AccountsRead
@@ -65,8 +64,8 @@ func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 
 // followersPart describes the accounts that the followers or their comparison exclude. It returns
 // "" if both include all accounts.
-func followersPart(s analytics.FollowerSeries) string {
-	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
+func (f figures) followersPart(s analytics.FollowerSeries) string {
+	sentences := []string{f.partOf(s.Followers.Accounts, s.SocialAccounts)}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
 		all := s.Followers.Accounts
 		sentences = append(sentences, fmt.Sprintf("%s not compared (connected later, %s).",
@@ -75,20 +74,20 @@ func followersPart(s analytics.FollowerSeries) string {
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
 		sentences = append(sentences, fmt.Sprintf(
-			"%s to %s that moved to another client in this range. Also counted there.",
+			"%s to %s that moved to another client in %s. Also counted there.",
 			counted(moved.Followers, "of these followers belongs", "of these followers belong"),
-			counted(moved.Accounts, "account", "accounts")))
+			counted(moved.Accounts, "account", "accounts"), f.within))
 	}
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
 // partOf describes how many of the accounts were read. It returns "" if all or none were.
-func partOf(read, all int) string {
+func (f figures) partOf(read, all int) string {
 	if read == 0 || read >= all {
 		return ""
 	}
-	return fmt.Sprintf("Covers %d of %s: %s not read in this range.",
-		read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
+	return fmt.Sprintf("Covers %d of %s: %s not read in %s.",
+		read, counted(all, "account", "accounts"), counted(all-read, "was", "were"), f.within)
 }
 
 // markJoined marks days on which further accounts were read for the first time. The line jumps on
@@ -106,10 +105,10 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
 	note := ""
 	if data.Total.NoBaseline || data.Total.ComparedInPart {
-		note = "Pages connected in this range are counted from their first reading."
+		note = "Pages connected in " + f.within + " are counted from their first reading."
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) {
 		return d.Day, d.Net, d.AccountsRead
@@ -119,10 +118,10 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
-	shown.Sources = addSources(shown.Sources, sourcesOf("figures of posts", meta.Sources))
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	tile := f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares.")
 	shown.Numbers = append(shown.Numbers, tile)
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64, int) {
 		return d.Day, d.Engagement, 0
@@ -131,7 +130,7 @@ func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngag
 }
 
 func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, sourcesOf("impressions", meta.Sources))
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	empty, late := unsupported("impressions", meta.Sources), f.now.Add(-finalAfter)
 	note := empty
 	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
@@ -150,7 +149,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 		})
 		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) {
 		return d.Day, d.Impressions, d.AccountsRead
@@ -160,7 +159,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 }
 
 func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, sourcesOf("figures of posts", meta.Sources))
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	note, empty := "", ""
 	for _, p := range domain.Platforms() {
 		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
@@ -175,7 +174,7 @@ func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta ana
 		}
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) {
 		return d.Day, d.Views, 0
@@ -203,75 +202,42 @@ func unsupported(figure string, sources []analytics.Source) string {
 	}
 }
 
-// sourcesOf returns the sources of an API response about one figure. It adds the name of the figure
-// to their reasons, because other figures on the page may have been read from the same source.
-func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
-	views := "video views"
-	if figure == "page views" {
-		views = figure
-	}
-	named := strings.NewReplacer(analytics.NothingRead, "No "+figure+" were read", "For views,", "For "+views+",")
-	sources = slices.Clone(sources)
-	for i := range sources {
-		sources[i].Reason = domain.OptionalText(named.Replace(string(sources[i].Reason)))
-		sources[i].Gaps = slices.Clone(sources[i].Gaps)
-		for j, gap := range sources[i].Gaps {
-			sources[i].Gaps[j] = named.Replace(gap)
-		}
-	}
-	return sources
-}
-
-// addSources merges the sources of another API response into those of the page. It skips figures
+// addSources adds the sources of another API response to those of the page. It leaves out metrics
 // that a platform does not report: the page says that next to the figure.
 func addSources(sources, more []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for _, s := range more {
-		reason := domain.OptionalText(s.ReasonOfCounted())
-		if s.Status == analytics.SourceUnsupported || s.Reason != "" && reason == "" {
+		all := len(s.Reasons)
+		s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
+			return r.Code == domain.StatusMetricUnsupported
+		})
+		if s.Status == analytics.SourceUnsupported || all > 0 && len(s.Reasons) == 0 {
 			continue
 		}
-		s.Reason = reason
-		sameAccount := func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount }
-		at := slices.IndexFunc(sources, sameAccount)
+		at := slices.IndexFunc(sources, func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount })
 		if at < 0 {
 			sources = append(sources, s)
 			continue
 		}
 		known := &sources[at]
 		known.LastRead = cmp.Or(known.LastRead, s.LastRead)
-		known.Paused = cmp.Or(known.Paused, s.Paused)
 		if s.Status == analytics.SourceNeverRead {
 			if known.Status == analytics.SourceNeverRead {
 				continue
 			}
 			s.Status = analytics.SourcePartial // other figures of this source were read
 		}
-		for _, gap := range s.Gaps {
-			if !slices.Contains(known.Gaps, gap) {
-				known.Gaps = append(slices.Clip(known.Gaps), gap)
-			}
-		}
 		if known.Status == analytics.SourceOK {
 			known.Status = s.Status
 		}
-		if !strings.Contains(string(known.Reason), string(s.Reason)) {
-			known.Reason = domain.OptionalText(strings.TrimSpace(string(known.Reason) + " " + string(s.Reason)))
-		}
+		known.Reasons = append(slices.Clip(known.Reasons), s.Reasons...)
 	}
 	return sources
 }
 
-// whyMissing returns why figures of a source are missing. The platform's own words about a sign-in
-// are only for the agency, on the page of its connections.
-func whyMissing(s analytics.Source) string {
-	if s.Status == analytics.SourceReconnect {
-		s.Reason = domain.OptionalText(sourceSays(s.Status, ""))
-	}
-	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
-		return s.Paused
-	}
-	return strings.TrimSpace(strings.Join(append([]string{s.Paused, string(s.Reason)}, s.Gaps...), " "))
+// reasonsText returns the reasons of a source in sentences. Within names the range.
+func reasonsText(s analytics.Source, within string) string {
+	return domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform, Range: within})
 }
 
 // tile returns a total as a page shows it. What describes what the total counts. If the total has
@@ -323,9 +289,9 @@ func (f figures) noteOf(t analytics.Total) string {
 type readDay[D any] func(D) (day string, value *int64, accounts int)
 
 // withSeries adds the days of a range and of its comparison to a chart.
-func withSeries[D any](c chart.Chart, now, before []D, read readDay[D]) chart.Chart {
+func withSeries[D any](f figures, c chart.Chart, now, before []D, read readDay[D]) chart.Chart {
 	points, accounts, _ := pointsOf(now, read)
-	c.Series = []chart.Series{{Name: "This range", Points: points}}
+	c.Series = []chart.Series{{Name: capital(f.within), Points: points}}
 	points, accountsBefore, known := pointsOf(before, read)
 	if known == 0 {
 		return c
@@ -344,8 +310,8 @@ func withSeries[D any](c chart.Chart, now, before []D, read readDay[D]) chart.Ch
 			accountsBefore, counted(accounts, "account was", "accounts were")))
 	}
 	if accountsBefore > accounts {
-		lacks = append(lacks, fmt.Sprintf("up to %s read on one day, but at most %d in this range",
-			counted(accountsBefore, "account was", "accounts were"), accounts))
+		lacks = append(lacks, fmt.Sprintf("up to %s read on one day, but at most %d in %s",
+			counted(accountsBefore, "account was", "accounts were"), accounts, f.within))
 	}
 	if len(lacks) > 0 {
 		c.Note = "In the compared period, " + strings.Join(lacks, "; ") + "."
@@ -400,9 +366,9 @@ func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
 	case meta.From.After(f.now):
 		c.Empty = "This range has not started. Choose an earlier range."
 	case meta.AsOf == nil:
-		c.Empty = "Nothing was read in this range. See Data sources below."
+		c.Empty = "Nothing was read in " + f.within + "." + f.help
 	default:
-		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
+		c.Empty = "This figure is not available for " + f.within + "." + f.help
 	}
 	if !meta.Complete {
 		openFrom(c.Series[0].Points, f.zone, f.now)

@@ -86,8 +86,8 @@ type costRow struct {
 	Thousand string // cost per thousand views, with its currency; "–": unknown
 }
 
-func putCosts(_ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, sourcesOf("page views", meta.Sources))
+func putCosts(f figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
+	shown.Sources = addSources(shown.Sources, meta.Sources)
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
 		if p.Views != nil {
@@ -99,7 +99,7 @@ func putCosts(_ figures, shown *figuresView, data analytics.RoiViews, meta analy
 		analytics.PriceUnknown:           "The price of the subscription is not known.",
 		analytics.PriceNoSubscription:    "There was no active subscription when these page views were gained.",
 		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
-		analytics.PriceNoViews:           "No page views were read in this range.",
+		analytics.PriceNoViews:           "No page views were read in " + f.within + ".",
 	}[data.Total.Price]
 }
 
@@ -142,7 +142,7 @@ func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, me
 			part, *data.Total.Frequency, *data.Total.Regularity)
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["posts"], Value: data.Total.Posts, Note: note})
-	c := withSeries(chart.Chart{
+	c := withSeries(f, chart.Chart{
 		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
 	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })
 	shown.Charts = append(shown.Charts, f.completed(c, meta))

@@ -116,6 +116,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	var now figuresView
 	asked := figures{
 		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at, zone: shown.zone,
+		within: "this month",
 		Form: figuresForm{
 			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly),
 			Zone: shown.Form.Zone,
@@ -139,46 +140,21 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		}
 	}
 	for _, source := range now.Sources {
-		if source.Reason == analytics.ConnectedLater {
+		if source.Has(domain.StatusConnectedLater) {
 			continue
 		}
-		why := whyMissing(source)
 		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
 		if over && toTheEnd(source.LastRead) { // disconnected after the end of the month
-			why = strings.Join(source.Gaps, " ")
+			source.Reasons = slices.DeleteFunc(source.Reasons, func(r domain.StatusReason) bool { return r.Metric == "" })
 		}
-		if why != "" {
+		if why := reasonsText(source, asked.within); why != "" {
 			page := network(source.PlatformName) + ", " + foreign(source.Name, "unnamed page")
 			shown.Missing = append(shown.Missing, page+": "+why)
 		}
 	}
 	markSoFar(shown.Numbers, shown.Open)
-	speakOfMonth(shown)
 	shown.Said = shown.sentences()
 	return nil
-}
-
-// speakOfMonth replaces the words of the figures page, whose range can be chosen and whose section
-// Data sources the report does not have.
-func speakOfMonth(r *reportView) {
-	below := " Choose a month with readings."
-	if len(r.Missing) > 0 {
-		below = " See Missing data below."
-	}
-	words := strings.NewReplacer("this range", "this month", "This range", "This month",
-		" Choose a longer range, or see Data sources below.", below, " See Data sources below.", below)
-	for i := range r.Numbers {
-		n := &r.Numbers[i]
-		n.Note, n.Part = words.Replace(n.Note), words.Replace(n.Part)
-	}
-	for i := range r.Charts {
-		c := &r.Charts[i]
-		c.Empty, c.Series[0].Name = words.Replace(c.Empty), words.Replace(c.Series[0].Name)
-	}
-	for i := range r.Missing {
-		r.Missing[i] = words.Replace(r.Missing[i])
-	}
-	r.Costs.Why = words.Replace(r.Costs.Why)
 }
 
 func (r reportView) sentences() (said []string) {

@@ -23,7 +23,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s, b := figuresStage(t, "agency")
 	over := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30)), Sources: []analytics.Source{{
-		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 1, Name: "The page", Status: "reconnect", Reason: "HTTP 400, code 190/463.",
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 1, Name: "The page", Status: "reconnect", Reasons: reasons(domain.StatusRefused),
 	}}}
 	data := analytics.AccountFollowers{}
 	data.Total.Followers = analytics.Total{Value: new(int64(12340)), Previous: new(int64(12000)), Change: new(int64(340)), ChangePct: new(2.83)}
@@ -35,7 +35,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	ofPosts := over
 	ofPosts.Sources = append(slices.Clone(over.Sources), analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 5, Name: "Mara bakes", Status: analytics.SourcePartial,
-		Reason: "A permission is missing for these figures of posts: likes, comments, shares.",
+		Reasons: []domain.StatusReason{{Code: domain.StatusMetricPermission, Figures: domain.FiguresOfPosts, Metric: "likes"}},
 	})
 	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, ofPosts)
 	views := analytics.PostsViews{}
@@ -47,9 +47,10 @@ func reportStage(t *testing.T) (*stage, *browser) {
 		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
 	}}
 	over.Sources = append(over.Sources, analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour", Reason: "For views, 4 of 30 days were read.",
-	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reason: analytics.ConnectedLater}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reason: "It gives none."},
-		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reason: "It does not belong to this account any more."})
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour",
+		Reasons: []domain.StatusReason{{Code: domain.StatusDaysMissing, Figures: domain.FiguresOfAccount, Metric: "views", Days: 4, Of: 30}},
+	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reasons: reasons(domain.StatusMetricUnsupported)},
+		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusLeftAccount)})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b
 }
@@ -73,20 +74,20 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	data := followers(63281)
 	source := analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 9, Name: "Marrow", Status: analytics.SourceOK,
-		LastRead: new(september(2)), Paused: readmodels.NoSubscriptionRuns,
+		LastRead: new(september(2)), Reasons: reasons(domain.StatusUnsubscribed),
 	}
 	shown := func() page {
 		meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: source.LastRead, Sources: []analytics.Source{source}}
 		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
 		return b.get("/console/clients/" + bakery + "/report")
 	}
-	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+readmodels.NoSubscriptionRuns)
-	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
-	shown().says(http.StatusOK, "TikTok, Marrow: Its sign-in is no longer valid or lacks a permission.")
+	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
+	source.Status, source.Reasons = analytics.SourceReconnect, reasons(domain.StatusRefused)
+	shown().says(http.StatusOK, "TikTok, Marrow: The platform no longer accepts its token.")
 	source.LastRead = new(september(30))
 	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
-		lacks("TikTok, Marrow: Its sign-in") // the sign-in was lost later
-	source.Gaps = []string{"For followers, 4 of 30 days were read."}
+		lacks("TikTok, Marrow: The platform") // the sign-in was lost later
+	source.Reasons = append(source.Reasons, domain.StatusReason{Code: domain.StatusDaysMissing, Metric: "followers", Days: 4, Of: 30})
 	shown().says(http.StatusOK, "TikTok, Marrow: For followers, 4 of 30 days were read.")
 }
 
@@ -111,14 +112,13 @@ func TestReport(t *testing.T) {
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this month are counted from their first reading.",
-		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
-		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
+		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It no longer belongs to this account.",
+		"TikTok, Mara bakes: A permission is missing for likes.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price of every client for the months in which its page views on that platform were read", "LinkedIn page views are not read, so LinkedIn has no row.",
-		"LinkedIn, The page: Its sign-in is no longer valid or lacks a permission. Someone must sign in again.", "No post had any gains in this month",
+		"LinkedIn, The page: The platform no longer accepts its token.", "No post had any gains in this month",
 		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
-	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
-	require.NotContains(t, page.Body.String(), "190/463")
-	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
+	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer accepts its token"))
+	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
 
 	post := analytics.RankedPost{Post: analytics.Post{ID: "70:1", PublishedAt: new(time.Date(2026, 8, 31, 20, 0, 0, 0, time.UTC))}}
@@ -228,11 +228,11 @@ func TestReportOfAMonthWithoutReadings(t *testing.T) {
 		s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", analytics.PostsViews{}, meta)
 		return b.get("/console/clients/" + bakery + "/report")
 	}
-	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reason: analytics.ConnectedLater}
-	show(later).says(http.StatusOK, "Nothing was read in this month. Choose a month with readings.", "No page views were read in this month.", "had 1 follower at the end").
+	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}
+	show(later).says(http.StatusOK, "Nothing was read in this month.", "No page views were read in this month.", "had 1 follower at the end").
 		lacks("range", "Missing data", "Data sources", "Covers 1 of 2")
-	later.Reason = analytics.NothingRead + " in this range."
-	show(later).says(http.StatusOK, "Nothing was read in this month. See Missing data below.", "No followers were read in this month.", "Covers 1 of 2").
+	later.Reasons = []domain.StatusReason{{Code: domain.StatusNothingRead, Metric: "followers"}}
+	show(later).says(http.StatusOK, "Nothing was read in this month.", "For followers, nothing was read in this month.", "Covers 1 of 2").
 		lacks("range", "Data sources")
 }
 

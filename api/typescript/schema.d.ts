@@ -4081,15 +4081,6 @@ export interface components {
              */
             to: string;
         };
-        /** @description Says why a requested metric is not in a reading. */
-        MissingFigure: {
-            /** @description The reason in words. */
-            detail?: string;
-            /** @description Name of the metric: followers, engagement, impressions, views, reach, … */
-            name: string;
-            /** @description "unsupported", "permission", "throttled", "empty" or "error". */
-            reason: string;
-        };
         /** @description A version of a history (v12, or a number below 100,000,000) or a time. */
         Moment: string;
         /** @description Accounts that moved to another client or member in the range. */
@@ -4516,6 +4507,23 @@ export interface components {
              * @description Number in scope.
              */
             social_accounts: number;
+        };
+        /** @description Identifies the answer with which a platform refused a call. It has no text, because a platform's text may name people. */
+        PlatformAnswer: {
+            /** @description Our name of the call, such as page_insights. */
+            call?: string;
+            /** @description The platform's code, or ours if there was no answer, such as timeout. */
+            code?: string;
+            /**
+             * Format: int64
+             * @description HTTP status; absent without an answer.
+             */
+            status?: number;
+            /**
+             * Format: int64
+             * @description Meta's error_subcode, or LinkedIn's serviceErrorCode.
+             */
+            subcode?: number;
         };
         /** @description The totals of one platform. */
         PlatformEngagementTotals: {
@@ -6020,27 +6028,21 @@ export interface components {
             a_type?: components["schemas"]["AccountType"];
             /** @description The sub-account that it belongs to. */
             account_id: string;
-            /** @description Sentences about days of the range that were not read. Present only if the status is disconnected or reconnect; otherwise `reason` contains these sentences. */
-            gaps?: string[];
             /**
              * Format: date-time
              * @description The capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is no such reading.
              */
             last_read_at: string | null;
-            /** @description Lists the metrics of the response that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
-            missing: components["schemas"]["MissingFigure"][];
             /** @description Name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description A sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, no subscription is active, or the platform does not allow reading the account or does not find it. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
-            paused?: string;
             /**
              * @description Name of the platform.
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description A sentence; null if the status is ok. */
-            reason: string | null;
+            /** @description Say why the account is not read at the moment, even if the status is ok, and why figures of the response are missing. The first kind is left out if a new reading would not change the response because the account was read after the range. */
+            reasons: components["schemas"]["StatusReason"][];
             /**
              * Format: int64
              * @description The connected profile or page, by its id.
@@ -6048,6 +6050,8 @@ export interface components {
             social_account_id: number;
             /** @description How complete the figures are. */
             status: components["schemas"]["SourceStatus"];
+            /** @description The reasons in sentences; null if there are none. */
+            text: string | null;
         };
         /**
          * @description Says how complete the figures of a social account are.
@@ -6057,7 +6061,7 @@ export interface components {
          *     - `never_read`: the account has not been read yet
          *     - `unsupported`: the platform reports none of the response's metrics
          *     - `partial`: metrics or days were not read, or a counter has no baseline
-         *     - `ok`: nothing is missing; paused says whether readings are expected
+         *     - `ok`: nothing is missing; the reasons say whether readings are expected
          * @enum {string}
          */
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
@@ -6238,6 +6242,113 @@ export interface components {
             outcome: components["schemas"]["ConnectOutcome"] | null;
             /** @description "begun", "opened", "taken" (the code is being redeemed), "choosing", "done" or "expired". */
             step: components["schemas"]["ConnectStep"];
+        };
+        /**
+         * @description The reason for a status: why a connected account is not read, or why figures of a source are missing.
+         *
+         *     - `erased`: the person who had connected it was erased
+         *     - `deauthorized`: the person removed our app at the platform
+         *     - `deletion_asked`: the person asked the platform to delete their data
+         *     - `disconnected_by_agency`: the agency disconnected it
+         *     - `disconnected_by_client`: a client user, or the holder of a link, disconnected it
+         *     - `disconnected_in_main_app`: the main application does not have it as connected
+         *     - `moved_away`: it was connected for another account
+         *     - `refused`: the platform does not accept the token
+         *     - `expired`: the token has expired and cannot be renewed
+         *     - `role_lost`: the person no longer has a role on the page
+         *     - `no_token`: no token is stored
+         *     - `broken_token`: the stored token cannot be sent
+         *     - `wrong_account`: the token belongs to another account
+         *     - `left_out`: the person signed in again and did not select it
+         *     - `declined`: the person signed in again and did not select it, or declined permissions
+         *     - `connection_paused`: an operator has paused the connection
+         *     - `platform_paused`: an operator has paused the platform
+         *     - `figures_paused`: an operator has paused the processing of figures
+         *     - `unsubscribed`: no subscription is active
+         *     - `not_read_yet`: its first reading is pending
+         *     - `permission`: a permission is missing
+         *     - `two_factor`: the platform requires two-factor authentication
+         *     - `other_app`: the token is not that of the app with our secret
+         *     - `throttled`: the platform limits requests
+         *     - `own_quota`: the configured budget is used up, not the platform's
+         *     - `retry`: a temporary error
+         *     - `too_large`: a list of posts was too large for one answer
+         *     - `lasting`: a temporary error that lasts, or while other calls work
+         *     - `new_token`: the platform does not know the new sign-in yet
+         *     - `not_found`: the platform does not find it, or hides it
+         *     - `moved`: the page was merged or has a new ID
+         *     - `blocked`: the platform blocked access because of its policies
+         *     - `app_blocked`: the platform switched off our app
+         *     - `app`: the platform does not accept our app's ID, secret or scopes
+         *     - `version`: the platform no longer supports the version that we use
+         *     - `no_data`: the platform has no such figures
+         *     - `unsupported_metric`: the platform does not report the figure
+         *     - `invalid`: our request or configuration is wrong
+         *     - `unknown`: the platform refused with a code that we do not know
+         *     - `internal`: an error of this service
+         *     - `readings_erased`: readings before a time were erased
+         *     - `left_account`: the account belongs to another account now
+         *     - `left_member`: the account belongs to another member now
+         *     - `connected_later`: the account was connected after the range
+         *     - `posts_not_read_yet`: the first reading of its posts is pending
+         *     - `not_subscribed`: no subscription was active in the range
+         *     - `range_not_begun`: the range is in the future
+         *     - `nothing_read`: nothing was read in the range
+         *     - `no_day_begins`: platforms do not divide days, and none begins in the range
+         *     - `no_day_over`: no day of the range has ended yet
+         *     - `days_missing`: some days that have ended were not read
+         *     - `day_missing`: the only day that has ended was not read
+         *     - `first_reading`: a counter was first read in the range
+         *     - `long_gap`: a counter was not read for more than 35 days
+         *     - `no_gain`: no post has two readings of the metric in the range
+         *     - `no_posts_known`: no published posts are known in the range
+         *     - `metric_unsupported`: the platform does not report the metric
+         *     - `metric_permission`: a permission for the metric is missing
+         *     - `metric_throttled`: the platform limited requests
+         *     - `metric_empty`: the platform's answer had no value
+         *     - `metric_error`: the request failed
+         *     - `only_posts_read`: a permission for the account is missing
+         *     - `posts_not_read`: a permission for its posts is missing
+         * @enum {string}
+         */
+        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "metric_unsupported" | "metric_permission" | "metric_throttled" | "metric_empty" | "metric_error" | "only_posts_read" | "posts_not_read";
+        /** @description One reason for a status: its code, and the parameters of the code's text. Each code uses only some parameters. */
+        StatusReason: {
+            /**
+             * Format: date-time
+             * @description The time that the reason is about, in UTC.
+             */
+            at?: string;
+            /** @description The reason. */
+            code: components["schemas"]["StatusCode"];
+            /**
+             * Format: date
+             * @description The day that was not read, of the first reading, or of the reading after a gap, YYYY-MM-DD.
+             */
+            day?: string;
+            /**
+             * Format: int64
+             * @description The number of days that were read; absent if it is 0.
+             */
+            days?: number;
+            /** @description Says whose metric it is: "account" or "posts". */
+            figures?: components["schemas"]["Figures"];
+            /** @description The metric that the reason is about. */
+            metric?: string;
+            /**
+             * Format: int64
+             * @description The number of days that could have been read: days of the range that have ended.
+             */
+            of?: number;
+            /** @description Identifies the platform's answer; absent if no answer was the reason. */
+            platform?: components["schemas"]["PlatformAnswer"];
+            /** @description The missing permissions; absent if they are unknown. */
+            scopes?: string[];
+            /**
+             * Format: date
+             * @description The day of the reading before a gap, YYYY-MM-DD.
+             */
+            since?: string;
         };
         /** @description An event that still cannot be folded. */
         StillParked: {
@@ -7159,13 +7270,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -11262,13 +11373,13 @@ export interface operations {
                      *           {
                      *             "account_id": "cac4cd436831fe1038e74fde",
                      *             "last_read_at": "2026-10-31T01:42:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -12339,13 +12450,13 @@ export interface operations {
                      *           {
                      *             "account_id": "cac4cd436831fe1038e74fde",
                      *             "last_read_at": "2026-10-31T01:42:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -13700,13 +13811,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -13891,13 +14002,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -14038,13 +14149,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -14204,13 +14315,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -14398,13 +14509,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -14564,13 +14675,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -14747,13 +14858,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -14930,13 +15041,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -15113,13 +15224,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -15296,13 +15407,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -15480,13 +15591,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -15641,13 +15752,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -15783,13 +15894,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -15972,13 +16083,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -16195,13 +16306,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -16356,13 +16467,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -16515,13 +16626,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -16693,13 +16804,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -16904,13 +17015,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -17088,13 +17199,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -17355,13 +17466,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "UTC",
@@ -17542,13 +17653,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -17698,13 +17809,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -17855,13 +17966,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",
@@ -18060,13 +18171,13 @@ export interface operations {
                      *           {
                      *             "account_id": "5a846336f6f79fc3012d75d7",
                      *             "last_read_at": "2026-10-28T12:00:00Z",
-                     *             "missing": [],
                      *             "name": "Alder & Finch Bakery",
                      *             "p_id": 1,
                      *             "platform": "facebook",
-                     *             "reason": null,
+                     *             "reasons": [],
                      *             "social_account_id": 10001,
-                     *             "status": "ok"
+                     *             "status": "ok",
+                     *             "text": null
                      *           }
                      *         ],
                      *         "time_zone": "Europe/Berlin",

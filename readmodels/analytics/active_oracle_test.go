@@ -207,7 +207,7 @@ func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
 				require.Nil(t, meta.AsOf, "it uses no readings")
 				require.Equal(t, ids, sourceIDs(meta))
 				for i, status := range statuses {
-					require.Equal(t, status, meta.Sources[i].Status, "source %d: %s", ids[i], meta.Sources[i].Reason)
+					require.Equal(t, status, meta.Sources[i].Status, "source %d: %s", ids[i], meta.Sources[i].Text)
 				}
 				query.Page.Cursor = meta.NextCursor
 			}

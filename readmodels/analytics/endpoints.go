@@ -145,8 +145,8 @@ func (a *Analytics) ActivityMeter(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data ActivityMeter, meta Meta, err error) {
 	meta, err = a.answer(ctx, "activity", scope, query, nil, func(qc *queryContext) error {
-		if qc.blank == nothingRead {
-			qc.blank = "No published posts are known in this range."
+		if qc.blank == domain.StatusNothingRead {
+			qc.blank = domain.StatusNoPostsKnown
 		}
 		days, parts := query.Range.throughToday().cut(ByDay), query.Range.cut(query.Granularity)
 		accounts, err := publishedPosts(ctx, qc, days)

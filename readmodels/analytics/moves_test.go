@@ -33,9 +33,9 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 	}
 	w.Fold(t, db)
 	for member, want := range map[int64]analytics.Source{
-		0:     {Status: analytics.SourceOK},
-		alice: {Status: analytics.SourcePartial, Reason: "It no longer belongs to this member. Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left."},
-		bob:   {Status: analytics.SourceOK},
+		0:     {Status: analytics.SourceOK, Reasons: []domain.StatusReason{}},
+		alice: {Status: analytics.SourcePartial, Reasons: because(domain.StatusLeftMember)},
+		bob:   {Status: analytics.SourceOK, Reasons: []domain.StatusReason{}},
 	} {
 		query := onFacebook(june)
 		query.Member = member
@@ -43,7 +43,7 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 		require.Equal(t, map[int64]int64{0: 35, alice: 5, bob: 30}[member], *likes.Total.Likes.Value)
 		require.EqualValues(t, bob, likes.Posts[0].MemberID)
 		require.Len(t, meta.Sources, 1)
-		require.Equal(t, want, analytics.Source{Status: meta.Sources[0].Status, Reason: meta.Sources[0].Reason})
+		require.Equal(t, want, analytics.Source{Status: meta.Sources[0].Status, Reasons: meta.Sources[0].Reasons})
 		require.Equal(t, at(map[int64]string{0: "2026-06-25 10:00", alice: "2026-06-10 10:00", bob: "2026-06-25 10:00"}[member]), *meta.Sources[0].LastRead)
 	}
 }

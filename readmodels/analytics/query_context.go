@@ -21,9 +21,8 @@ type queryContext struct {
 	scope   readmodels.Scope
 	query   RangeQuery
 	metrics []string // metrics in the response; they determine the status of a source
-	// reason given if a source without problems has no figures; "" if the response shows no
-	// readings
-	blank      string
+	// reason if a source without problems has no figures; "" if the response shows no readings
+	blank      domain.StatusCode
 	compared   Range // the period that the response is compared with
 	uncompared bool  // the response uses no readings of that period
 	totals     bool  // the response has totals, which are compared even without the parameter compare
@@ -51,12 +50,12 @@ func (a *Analytics) answer(
 ) (Meta, error) {
 	r := query.Range
 	qc := &queryContext{
-		scope: scope, query: query, metrics: metrics, blank: nothingRead,
+		scope: scope, query: query, metrics: metrics, blank: domain.StatusNothingRead,
 		metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
 		compared: r.Compared(query.Compare), uncompared: query.Compare == CompareNone,
 	}
 	if !r.Now.IsZero() && r.Now.Before(r.From) {
-		qc.blank = "This range has not begun."
+		qc.blank = domain.StatusRangeNotBegun
 	}
 	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
 		qc.tx = tx
@@ -152,8 +151,8 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 
 // metricRead describes the values of a metric of a social account that were read in the range.
 type metricRead struct {
-	days []byDay // the day flows; several if figures are separated by sub-account
-	gap  string  // other missing data
+	days []byDay             // the day flows; several if figures are separated by sub-account
+	gap  domain.StatusReason // other missing data; without a code if there is none
 	// newest reading in the range; nil if the figure comes from days that were read later
 	last *time.Time
 }

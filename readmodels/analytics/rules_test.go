@@ -183,7 +183,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	r.Now = at("2026-06-10 18:00")
 	got, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.False(t, meta.Complete)
-	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Reason)
+	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Text)
 	engagement, followers := got.Total.Engagement, got.Total.Followers
 	require.Equal(t, []int64{100, 90, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
 	require.True(t, engagement.ComparedInPart, "the day that has not ended is not compared")
@@ -194,7 +194,8 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	r.Now = r.To
 	_, meta = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 	require.True(t, meta.Complete)
-	require.EqualValues(t, "For engagement, 10 of the 29 days that are over were read.", meta.Sources[0].Reason, "the 30th may not be over everywhere")
+	require.Equal(t, append(because(domain.StatusUnsubscribed), daysOf(domain.MetricEngagement, 10, 29)...), meta.Sources[0].Reasons,
+		"the 30th may not be over everywhere")
 }
 
 // At noon, today is compared with yesterday until noon: posts, counters and their series. Followers

@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -16,15 +15,14 @@ type sourceFacts struct {
 	Source
 
 	// time of the next reading unless paused; nil if unknown or not scheduled
-	dueAt        *time.Time
-	ungranted    []domain.UngrantedFigure
-	connected    bool
-	awaitsSignIn bool // no one has signed in since the platform refused the token
-	stateReason  string
-	failed       string // error class of the last reading, if it failed and no one has signed in since
+	dueAt     *time.Time
+	ungranted []domain.UngrantedFigure
+	ended     domain.StatusCode   // why it is not connected; "" if it is
+	signIn    domain.StatusReason // why a person must sign in; without a code if no one must
+	stopped   domain.StatusCode   // why no new readings are expected; "" if they are
+	failed    string              // error class of the last reading, if it failed and no one has signed in since
 	// a permission is missing, but only for the account or only for its posts: the other is read
-	readsOther   bool
-	notConnected string // reason, if it is not connected
+	readsOther bool
 	// a subscription was active in the range, or none is required
 	subscribed   bool
 	postsListed  bool     // all its posts were read at least once; there may be no posts
@@ -58,14 +56,16 @@ const (
 // failedPermission is the error class of a reading that failed because a permission is missing.
 const failedPermission = "permission"
 
-// notReadable are sentences of [Source].Paused, by the problem or else the error class of the
-// last reading.
-var notReadable = map[string]string{
-	"blocked":     "Its platform does not allow reading it. Check the account there.",
-	"app_blocked": "Its platform does not answer this service at the moment. The operator of the service must act.",
-	"moved":       "Its platform merged it with another page or gave it a new ID. Connect the page that exists now.",
-	"not_found":   "Its platform does not find it. Check whether it still exists there.",
+// notReadable are the codes of failed readings that are not expected to succeed again without
+// anyone doing anything.
+var notReadable = []domain.StatusCode{
+	domain.StatusBlocked, domain.StatusAppBlocked, domain.StatusMoved, domain.StatusNotFound,
 }
+
+// stops are the codes of accounts that are not read at the moment, although they are connected.
+var stops = append([]domain.StatusCode{
+	domain.StatusConnectionPaused, domain.StatusPlatformPaused, domain.StatusUnsubscribed,
+}, notReadable...)
 
 // sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
@@ -87,13 +87,16 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       `+readmodels.AwaitsSignIn+`, coalesce(st.reason, ''), s.external_id, s.connection_id,
-		       case when not s.connected then coalesce(`+readmodels.EndedByErasure+`, '') else '' end,
+		       `+readmodels.AwaitsSignIn+`, s.external_id, s.connection_id,
+		       not s.connected and `+readmodels.EndedByErasure+` is not null,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       coalesce(`+readmodels.Paused+`, ''), coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.problem, ''),
+		       case when `+readmodels.PausedByOperator+` then 'connection_paused'
+		            when not `+readmodels.Subscribed+` then 'unsubscribed'
+		            when `+readmodels.PlatformPaused+` then 'platform_paused' else '' end,
+		       coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.problem, ''),
 		       case when failed.class = '`+failedPermission+`' then exists (
 		         select from kept.fetch_state o
 		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
@@ -113,16 +116,32 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
-				var problem string
+				var problem domain.StatusCode
+				var connected, awaitsSignIn, endedByErasure bool
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
-				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.awaitsSignIn, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
-					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused,
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &connected,
+					&awaitsSignIn, &page.ExternalID, &page.ConnectionID, &endedByErasure, &f.subscribed,
+					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
 					&f.connectedLater, &f.failed, &problem, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				f.Paused = cmp.Or(f.Paused, notReadable[problem], notReadable[f.failed])
+				for _, code := range notReadable {
+					if f.stopped == "" && (problem == code || f.failed == string(code)) {
+						f.stopped = code
+					}
+				}
 				page.Platform, page.AccountType = f.Platform, f.AccountType
-				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
+				if awaitsSignIn {
+					f.signIn.Code = domain.StatusRefused
+				}
+				switch {
+				case connected:
+				case endedByErasure:
+					f.ended = domain.StatusErased
+				case readmodels.NotConnected(page) == readmodels.NotConnectedThere:
+					f.ended = domain.StatusEndedInMainApp
+				default:
+					f.ended = domain.StatusEndedByAgency
+				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
 				return f, err

@@ -2,75 +2,61 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// NothingRead is the beginning of the reason for an account that has no problem and yet no figures
-// in the response.
-const NothingRead = "No figures were read"
-
-// nothingRead is the reason for an account that has no problem and yet no figures in the range.
-const nothingRead = NothingRead + " in this range."
-
-// gapsOf returns sentences about gaps in the account's figures: days that have ended and were not
-// read, days that the range cuts, counters without a baseline, and metrics that are missing
-// although other metrics were read.
-func (qc sourceQuery) gapsOf(f sourceFacts) []string {
+// gapsOf returns the gaps in the account's figures: days that have ended and were not read, days
+// that the range cuts, counters without a baseline, and metrics that are missing although other
+// metrics were read.
+func (qc sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
 	first, end := qc.query.Range.flowDays()
 	over := end // the end of the days that have ended
 	for over > first && !qc.query.Range.isOver(over-1) {
 		over--
 	}
-	none := "nothing was read in this range"
+	none := domain.StatusNothingRead
 	switch {
 	case first == end: // platforms do not divide days
-		none = "nothing was read because no day begins in this range"
+		none = domain.StatusNoDayBegins
 	case over == first:
-		none = "nothing was read yet, because no day of this range is over"
+		none = domain.StatusNoDayOver
 	}
-	var sentences []string
 	read := qc.metricsRead[f.SocialAccount]
 	for _, metric := range qc.metrics {
-		var gaps []string
-		if r := read[metric]; r != nil {
-			gaps = []string{lacking(r.days, first, over, over < end), r.gap}
-		} else if len(read) > 0 && slices.Contains(f.figures, metric) {
-			gaps = []string{none}
-		}
-		for _, what := range gaps {
-			if what != "" {
-				sentences = append(sentences, "For "+metric+", "+what+".")
+		r := read[metric]
+		switch {
+		case r != nil:
+			if n := readDays(r.days, first, over); len(r.days) > 0 && n < int(over-first) {
+				gap := qc.about(metric, domain.StatusDaysMissing)
+				gap.Days, gap.Of = n, int(over-first)
+				if gap.Of == 1 {
+					gap = qc.about(metric, domain.StatusDayMissing)
+					gap.Day = first.String()
+				}
+				gaps = append(gaps, gap)
 			}
+			if gap := r.gap; gap.Code != "" {
+				gap.Metric, gap.Figures = metric, qc.subject()
+				gaps = append(gaps, gap)
+			}
+		case len(read) > 0 && slices.Contains(f.figures, metric):
+			gaps = append(gaps, qc.about(metric, none))
 		}
 	}
-	return sentences
+	return gaps
 }
 
-// lacking describes the missing days of a day flow. It returns "" if no day is missing, and for
-// other figures. The range goes on after end if it includes days that are not over.
-func lacking(read []byDay, first, end day, goesOn bool) string {
-	if len(read) == 0 {
-		return ""
-	}
-	n := 0
+// readDays returns the number of days in [first, end) of which a day flow was read.
+func readDays(read []byDay, first, end day) (n int) {
 	for d := first; d < end; d++ {
 		if slices.ContainsFunc(read, func(days byDay) bool { return days.get(d) != nil }) {
 			n++
 		}
 	}
-	if n == int(end-first) {
-		return ""
-	}
-	switch {
-	case end-first == 1:
-		return first.String() + " was not read"
-	case goesOn:
-		return fmt.Sprintf("%d of the %d days that are over were read", n, end-first)
-	default:
-		return fmt.Sprintf("%d of %d days were read", n, end-first)
-	}
+	return n
 }
 
 // classifyPostSources sets the sources of a response that lists posts. It considers all posts in

@@ -3,9 +3,7 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -23,31 +21,12 @@ const (
 	SourceNeverRead    SourceStatus = "never_read"   // the account has not been read yet
 	SourceUnsupported  SourceStatus = "unsupported"  // the platform reports none of the response's metrics
 	SourcePartial      SourceStatus = "partial"      // metrics or days were not read, or a counter has no baseline
-	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether readings are expected
+	SourceOK           SourceStatus = "ok"           // nothing is missing; the reasons say whether readings are expected
 )
 
-var sourceStatuses = []SourceStatus{
+// SourceStatuses are all statuses, most severe first.
+var SourceStatuses = []SourceStatus{
 	SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK,
-}
-
-// MostSevere returns, for each platform, the first source with the most severe status. Sources are
-// ordered by platform, as in [Meta].
-func MostSevere(sources []Source) (gravest []Source) {
-	rank := func(s Source) (rank int) {
-		if rank = 2 * slices.Index(sourceStatuses, s.Status); s.Paused != "" {
-			rank-- // within a status, first the sources that are not read
-		}
-		return rank
-	}
-	for _, s := range sources {
-		switch last := len(gravest) - 1; {
-		case last < 0 || gravest[last].Platform != s.Platform:
-			gravest = append(gravest, s)
-		case rank(s) < rank(gravest[last]):
-			gravest[last] = s
-		}
-	}
-	return gravest
 }
 
 // Source is one social account that a response uses.
@@ -60,47 +39,29 @@ type Source struct {
 	// null if the social account is no longer in the directory
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"` // how complete the figures are
-	Reason domain.OptionalText `json:"reason"` // a sentence; null if the status is ok
-	// Gaps are sentences about days of the range that were not read. Present only if the status is
-	// disconnected or reconnect; otherwise `reason` contains these sentences.
-	Gaps []string `json:"gaps,omitempty"`
-	// Missing lists the metrics of the response that the newest reading lacks, or that cannot be
-	// read without a permission. The reason is unsupported, permission, throttled, empty or error.
-	Missing []domain.MissingFigure `json:"missing"`
+	// Reasons say why the account is not read at the moment, even if the status is ok, and why
+	// figures of the response are missing. The first kind is left out if a new reading would not
+	// change the response because the account was read after the range.
+	Reasons []domain.StatusReason `json:"reasons"`
+	Text    domain.OptionalText   `json:"text"` // the reasons in sentences; null if there are none
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
 	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
-	// Paused is a sentence that says why no new readings are expected for now, even if the status
-	// is ok: an operator has paused the connection or its platform, no subscription is active, or
-	// the platform does not allow reading the account or does not find it.
-	// Absent while the account is being read, if it must be connected again, or if a new reading
-	// would not change the response because the account was read after the range.
-	Paused string `json:"paused,omitempty"`
 }
 
-// EndedByErasure reports whether the source is disconnected because the person who had connected it
-// was erased, maybe after removing our app on the platform or asking the platform to have our data
-// deleted. The agency did not request the disconnection.
-func (s Source) EndedByErasure() bool {
-	reason := string(s.Reason)
-	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&
-		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
+// Has reports whether one of the codes is among the reasons.
+func (s Source) Has(codes ...domain.StatusCode) bool {
+	return slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool { return slices.Contains(codes, r.Code) })
 }
 
-// Parts of the reasons of sources that can no longer be completed.
-const (
-	noLongerBelongs = "It no longer belongs to this "
-	readingsKept    = "Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left."
-	wereErased      = " were erased."
-)
-
-// OnlyPast reports whether figures are missing only because readings were erased or because the
-// account has left the scope, so that no one can do anything about it.
-func (s Source) OnlyPast() bool {
-	reason := string(s.Reason)
-	return s.Status == SourcePartial &&
-		(strings.HasPrefix(reason, noLongerBelongs) || strings.HasSuffix(reason, wereErased))
+// Stopped returns why no new readings of the account are expected for now; "" if they are, or if it
+// must be connected first.
+func (s Source) Stopped() domain.StatusCode {
+	if len(s.Reasons) == 0 || !slices.Contains(stops, s.Reasons[0].Code) {
+		return ""
+	}
+	return s.Reasons[0].Code
 }
 
 type knownAccount struct {
@@ -147,22 +108,19 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		}
 	}
 	// metrics that platforms count by day are not available for a range in which no day begins
-	if first, end := qc.query.Range.flowDays(); qc.blank == nothingRead && first == end && !qc.ofPosts &&
+	if first, end := qc.query.Range.flowDays(); qc.blank == domain.StatusNothingRead && first == end && !qc.ofPosts &&
 		!slices.Contains(qc.metrics, domain.MetricFollowers) {
-		qc.blank = NothingRead + " because no day begins in this range."
+		qc.blank = domain.StatusNoDayBegins
 	}
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
-		s := qc.classify(f)
-		qc.notePart(f, &s)
-		qc.noteTimes(f, &s)
-		if at, ok := erasedAt[s.SocialAccount]; ok {
-			if s.Status == SourceOK {
-				s.Status = SourcePartial
-			}
-			erasure := fmt.Sprintf("Its readings before %s"+wereErased+" %s", at.UTC().Format("2 Jan 2006, 15:04:05 UTC"), s.Reason)
-			s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
+		if at, ok := erasedAt[f.SocialAccount]; ok {
+			f.erasedAt = at
 		}
+		s := f.Source
+		s.Status, s.Reasons = qc.classify(f)
+		qc.noteTimes(f, &s)
+		s.Text = domain.OptionalText(domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform}))
 		qc.sources[i] = s
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
@@ -172,21 +130,30 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 }
 
 // noteTimes sets when the source was last read and when the next reading is due. A reading after
-// the range is not shown. Paused is kept only if new readings would otherwise be expected.
+// the range is not shown. That the account is not read now is a reason only if new readings would
+// otherwise be expected.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
+	stopped := f.stopped
 	if s.Status == SourceDisconnected || s.Status == SourceReconnect {
-		s.Paused = ""
+		stopped = ""
 	} else if s.LastRead != nil {
 		qc.lastRead = later(qc.lastRead, *s.LastRead)
-		if f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+		if stopped == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 			qc.nextDue = new(f.dueAt.UTC())
 		}
 	}
+	if s.LastRead != nil && !s.LastRead.Before(qc.query.Range.To) {
+		s.LastRead, stopped = nil, ""
+	}
+	if stopped == domain.StatusUnsubscribed { // the same for now and for the range is said once
+		s.Reasons = slices.DeleteFunc(s.Reasons,
+			func(r domain.StatusReason) bool { return r.Code == domain.StatusNotSubscribed })
+	}
+	if stopped != "" {
+		s.Reasons = slices.Insert(s.Reasons, 0, domain.StatusReason{Code: stopped})
+	}
 	if s.LastRead != nil {
-		if s.LastRead.Before(qc.query.Range.To) {
-			return
-		}
-		s.LastRead, s.Paused = nil, ""
+		return
 	}
 	for _, read := range qc.metricsRead[s.SocialAccount] {
 		if read.last != nil && (s.LastRead == nil || read.last.After(*s.LastRead)) {
@@ -233,117 +200,109 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 	return facts, err
 }
 
-// classify determines the status.
-func (qc sourceQuery) classify(f sourceFacts) Source {
-	s := f.Source
+// classify determines the status, and why figures of the response are missing.
+func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []domain.StatusReason) {
 	read, postsRead := qc.metricsRead[f.SocialAccount]
 	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
 	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
-	var unsupported int
-	s.Missing, unsupported = qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
-	gaps, why, signIn := qc.gapsOf(f), "", f.mustSignIn()
+	missing, unsupported := qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
+	gaps, signIn := qc.gapsOf(f), f.mustSignIn()
+	reasons = []domain.StatusReason{} // an array in JSON
+	add := func(code domain.StatusCode) { reasons = append(reasons, domain.StatusReason{Code: code}) }
+	if !f.erasedAt.IsZero() {
+		reasons = append(reasons, domain.StatusReason{Code: domain.StatusReadingsErased, At: new(f.erasedAt.UTC())})
+	}
+	status = SourcePartial
 	switch {
 	case f.erased:
-		s.Status = SourcePartial
 	case f.leftTheScope && qc.query.Member > 0:
-		s.Status, why = SourcePartial, noLongerBelongs+"member. "+readingsKept
+		add(domain.StatusLeftMember)
 	case f.leftTheScope:
-		s.Status, why = SourcePartial, noLongerBelongs+"account. "+readingsKept
+		add(domain.StatusLeftAccount)
 	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
-		s.Status, s.Missing, why = SourcePartial, []domain.MissingFigure{}, ConnectedLater
-	case !f.connected:
-		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
-	case signIn != "":
-		s.Status, s.Gaps, why = SourceReconnect, gaps, signIn
-	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
-		lacking := strings.ReplaceAll(listMissing(s.Missing), missingWords[reasonPermission], "")
-		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."
-		if len(s.Missing) < len(qc.metrics) {
-			why += " " + qc.whyNothing(f, neverRead, postsRead)
+		add(domain.StatusConnectedLater)
+	case f.ended != "":
+		status = SourceDisconnected
+		add(f.ended)
+		reasons = slices.Concat(reasons, missing, gaps)
+	case signIn.Code != "":
+		status = SourceReconnect
+		reasons = slices.Concat(append(reasons, signIn), missing, gaps)
+	case len(missing) > 0 && (neverRead || nothingOfPosts):
+		reasons = append(reasons, missing...)
+		if len(missing) < len(qc.metrics) {
+			reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
 		}
 	case neverRead:
-		s.Status, why = SourceNeverRead, qc.whyNothing(f, neverRead, postsRead)
-	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
-		s.Status = SourceUnsupported
-		why = "Its platform does not report " + strings.Join(qc.metrics, " and ") + " for " + qc.subject() + "."
-	case len(s.Missing) > 0:
-		why = "Its newest reading lacks "
-		if qc.ofPosts {
-			why = "The readings of its posts lack "
+		status = SourceNeverRead
+		if !f.lacksPart(missing) {
+			reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
 		}
-		s.Status, why = SourcePartial, strings.Join(append([]string{why + listMissing(s.Missing) + "."}, gaps...), " ")
+	case len(missing) > 0 && unsupported == len(qc.metrics):
+		status = SourceUnsupported
+		reasons = append(reasons, missing...)
+	case len(missing) > 0:
+		reasons = slices.Concat(reasons, missing, gaps)
 	case len(read) == 0 && (postsRead || qc.blank != ""):
-		s.Status, why = SourcePartial, qc.whyNothing(f, neverRead, postsRead)
-	case len(gaps) > 0:
-		s.Status, why = SourcePartial, strings.Join(gaps, " ")
+		reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
 	default:
-		s.Status = SourceOK
+		reasons = append(reasons, gaps...)
 	}
-	s.Reason = domain.OptionalText(why)
-	return s
+	if f.lacksPart(missing) && status != SourceDisconnected && status != SourceReconnect {
+		if qc.ofPosts {
+			add(domain.StatusPostsNotRead)
+		} else {
+			add(domain.StatusOnlyPostsRead)
+		}
+	}
+	if len(reasons) == 0 {
+		status = SourceOK
+	}
+	return status, reasons
 }
 
-// notePart adds that a permission is missing only for the account or only for its posts, unless the
-// reason says so already.
-func (qc sourceQuery) notePart(f sourceFacts, s *Source) {
-	named := func(m domain.MissingFigure) bool { return m.Reason == reasonPermission }
-	if !f.readsOther || f.Paused != "" || slices.ContainsFunc(s.Missing, named) {
-		return
-	}
-	switch s.Status {
-	case SourceOK:
-		s.Status = SourcePartial
-	case SourceNeverRead:
-		s.Reason = ""
-	case SourceUnsupported, SourcePartial:
-	default:
-		return
-	}
-	lacks := "only its posts are read"
-	if qc.ofPosts {
-		lacks = "its posts are not read"
-	}
-	s.Reason = domain.OptionalText(strings.TrimSpace(string(s.Reason) + " A permission is missing, so " + lacks +
-		". Connect it again, and grant all permissions."))
+// lacksPart reports whether a permission is missing only for the account or only for its posts, and
+// no missing figure says so.
+func (f sourceFacts) lacksPart(missing []domain.StatusReason) bool {
+	return f.readsOther && f.stopped == "" && !slices.ContainsFunc(missing,
+		func(r domain.StatusReason) bool { return r.Code == domain.StatusMetricPermission })
 }
 
-// mustSignIn returns why someone must connect the account again, or "".
-func (f sourceFacts) mustSignIn() string {
+// mustSignIn returns why a person must connect the account again; without a code if no one must.
+func (f sourceFacts) mustSignIn() domain.StatusReason {
+	if f.signIn.Code == "" && f.failed == failedPermission && !f.readsOther && f.stopped == "" {
+		return domain.StatusReason{Code: domain.StatusPermission}
+	}
+	return f.signIn
+}
+
+// whyNothing returns the reasons if there are no figures in the range.
+func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) []domain.StatusReason {
+	code := qc.blank
 	switch {
-	case f.awaitsSignIn && f.stateReason != "":
-		return "Its connection must be authorized again: " + strings.TrimSuffix(f.stateReason, ".") + "."
-	case f.awaitsSignIn:
-		return "Its connection must be authorized again."
-	case f.failed == failedPermission && !f.readsOther && f.Paused == "":
-		return "A permission is missing. Someone must connect it again and grant all permissions."
-	default:
-		return ""
-	}
-}
-
-// whyNothing returns the reason if there are no figures in the range.
-func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) string {
-	switch {
+	case postsRead && !neverRead:
+		return qc.ofEach(domain.StatusNoGain)
+	case !f.subscribed:
+		code = domain.StatusNotSubscribed
 	case neverRead && qc.ofPosts:
-		return f.unsubscribedOr("Its posts have not been read yet.")
+		code = domain.StatusPostsNotReadYet
 	case neverRead:
-		return f.unsubscribedOr("It has not been read yet.")
-	case postsRead:
-		return "Its posts were read, but no post has two readings that show a gain in this range."
-	default:
-		return f.unsubscribedOr(qc.blank)
+		code = domain.StatusNotReadYet
+	case code == domain.StatusNothingRead, code == domain.StatusNoDayBegins:
+		return qc.ofEach(code)
 	}
+	return []domain.StatusReason{{Code: code}}
 }
 
-// NoSubscriptionRan is the reason if no subscription was active at any time in the range.
-const NoSubscriptionRan = "No subscription was active in this range, so nothing was read."
-
-// ConnectedLater is the reason if the account was connected after the range, whatever its status.
-const ConnectedLater = "It was connected after this range."
-
-func (f sourceFacts) unsubscribedOr(reason string) string {
-	if !f.subscribed {
-		return NoSubscriptionRan
+// ofEach returns a reason about each metric of the response.
+func (qc sourceQuery) ofEach(code domain.StatusCode) (reasons []domain.StatusReason) {
+	for _, metric := range qc.metrics {
+		reasons = append(reasons, qc.about(metric, code))
 	}
-	return reason
+	return reasons
+}
+
+// about returns a reason about a metric of the response.
+func (qc sourceQuery) about(metric string, code domain.StatusCode) domain.StatusReason {
+	return domain.StatusReason{Code: code, Figures: qc.subject(), Metric: metric}
 }

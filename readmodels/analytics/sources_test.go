@@ -1,9 +1,7 @@
 package analytics_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +15,31 @@ import (
 
 // subscribed is the subscription that an agency needs to be read.
 var subscribed = domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From}
+
+// about returns reasons with the same code about metrics of accounts.
+func about(code domain.StatusCode, metrics ...string) (reasons []domain.StatusReason) {
+	for _, metric := range metrics {
+		reasons = append(reasons, domain.StatusReason{Code: code, Figures: domain.FiguresOfAccount, Metric: metric})
+	}
+	return reasons
+}
+
+// aboutPosts is about, for metrics of posts.
+func aboutPosts(code domain.StatusCode, metrics ...string) []domain.StatusReason {
+	reasons := about(code, metrics...)
+	for i := range reasons {
+		reasons[i].Figures = domain.FiguresOfPosts
+	}
+	return reasons
+}
+
+func daysOf(metric string, days, of int) []domain.StatusReason {
+	return []domain.StatusReason{{Code: domain.StatusDaysMissing, Figures: domain.FiguresOfAccount, Metric: metric, Days: days, Of: of}}
+}
+
+func because(code domain.StatusCode) []domain.StatusReason {
+	return []domain.StatusReason{{Code: code}}
+}
 
 // Every missing figure has a reason: meta for one Facebook page in every condition.
 func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
@@ -54,14 +77,11 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		}
 		return r
 	}
-	const removed = "The person who connected this page removed our app on Facebook. Connect the page again."
 	const ok, partial = analytics.SourceOK, analytics.SourcePartial
 	for name, tt := range map[string]struct {
 		reads   readings
 		status  analytics.SourceStatus
-		reason  string
-		lacks   int
-		gaps    []string
+		reasons []domain.StatusReason
 		page    domain.DirectorySocialAccount // connected by default
 		states  []domain.ConnectionStateChanged
 		unpaid  bool
@@ -70,99 +90,100 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
-			reads: readings{lacking}, status: partial, reason: "Its newest reading lacks engagement (a permission is missing).", lacks: 1,
+			reads: readings{lacking}, status: partial, reasons: about(domain.StatusMetricPermission, domain.MetricEngagement),
 		},
 		"a metric lacks in the newest reading and has figures in the range": {
 			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), empty}, status: ok,
 		},
 		"a permission that ended in the range": {
 			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: partial,
-			reason: "Its newest reading lacks engagement (a permission is missing).", lacks: 1,
+			reasons: about(domain.StatusMetricPermission, domain.MetricEngagement),
 		},
 		"three days of thirty": {
 			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
-			reason: "For engagement, 3 of 30 days were read.",
+			reasons: daysOf(domain.MetricEngagement, 3, 30),
 		},
 		"a metric of another time": {
-			reads: ofDay("2026-05-31"), status: partial, reason: "For engagement, nothing was read in this range.",
+			reads: ofDay("2026-05-31"), status: partial, reasons: about(domain.StatusNothingRead, domain.MetricEngagement),
 		},
 		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
 		"a counter that was first read in the range": {
 			reads: readings{counted(inJune, 1000), counted(inJune.Add(time.Hour), 4000), counted(at("2026-06-29 10:00"), 9000)}, status: partial,
-			reason: "For engagement, the first reading was on 2026-06-10; earlier gains are unknown.",
+			reasons: []domain.StatusReason{{Code: domain.StatusFirstReading, Figures: domain.FiguresOfAccount, Metric: domain.MetricEngagement, Day: "2026-06-10"}},
 		},
 		"a counter that was not read for long": {
 			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
-			reason: "For followers, there were no readings from 2024-06-10 to 2026-06-10; the gain is counted on the second date. " +
-				"For engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain is counted on the second date.",
+			reasons: []domain.StatusReason{
+				{Code: domain.StatusLongGap, Figures: domain.FiguresOfAccount, Metric: domain.MetricFollowers, Since: "2024-06-10", Day: "2026-06-10"},
+				{Code: domain.StatusLongGap, Figures: domain.FiguresOfAccount, Metric: domain.MetricEngagement, Since: "2024-06-10", Day: "2026-06-10"},
+			},
 		},
 		"what is counted by days, in a day and a half": {
 			queried: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
-			reason: "For engagement, 1 of 2 days were read.",
+			reasons: daysOf(domain.MetricEngagement, 1, 2),
 		},
 		"what is counted by days, in two hours": {
 			queried: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
-			reason: "For engagement, nothing was read because no day begins in this range.",
+			reasons: about(domain.StatusNoDayBegins, domain.MetricEngagement),
 		},
 		"what is counted by days, today": {
 			queried: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,
-			reason: "For engagement, nothing was read yet, because no day of this range is over.",
+			reasons: about(domain.StatusNoDayOver, domain.MetricEngagement),
 		},
 		"a range to come": {
-			queried: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reason: "This range has not begun.",
+			queried: in("2026-07-01 00:00", "2026-08-01 00:00", "2026-06-10 09:30"), reads: whole, status: partial, reasons: because(domain.StatusRangeNotBegun),
 		},
 		"unsupported": {
-			reads: readings{nothing}, status: analytics.SourceUnsupported, lacks: 2,
-			reason: "Its platform does not report followers and engagement for accounts.",
+			reads: readings{nothing}, status: analytics.SourceUnsupported,
+			reasons: about(domain.StatusMetricUnsupported, domain.MetricFollowers, domain.MetricEngagement),
 		},
 		"a metric that the platform was not asked for": {
-			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial, lacks: 1,
-			reason: "Its newest reading lacks engagement (not reported by the platform).",
+			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial,
+			reasons: about(domain.StatusMetricUnsupported, domain.MetricEngagement),
 		},
 		"read, but not in the range": {
-			reads: readings{counted(june.To, 5)}, status: partial, reason: "No figures were read in this range.",
+			reads: readings{counted(june.To, 5)}, status: partial, reasons: about(domain.StatusNothingRead, domain.MetricFollowers, domain.MetricEngagement),
 		},
 		"a metric came without a value": {
-			reads: readings{empty}, status: partial, reason: "Its newest reading lacks engagement.", lacks: 1,
+			reads: readings{empty}, status: partial, reasons: about(domain.StatusMetricEmpty, domain.MetricEngagement),
 		},
 		"connected after the range": {
-			page: later, reads: readings{counted(june.To, 5)}, status: partial, reason: analytics.ConnectedLater,
+			page: later, reads: readings{counted(june.To, 5)}, status: partial, reasons: because(domain.StatusConnectedLater),
 		},
 		"connected after the range, and read in it": {page: later, reads: whole, status: ok},
 		"a day that was not read": {
 			queried: in("2026-06-09 00:00", "2026-06-11 00:00", "2026-06-10 23:30"), reads: ofDay("2026-06-10"), status: partial,
-			reason: "For engagement, 2026-06-09 was not read.",
+			reasons: []domain.StatusReason{{Code: domain.StatusDayMissing, Figures: domain.FiguresOfAccount, Metric: domain.MetricEngagement, Day: "2026-06-09"}},
 		},
-		"never read": {status: analytics.SourceNeverRead, reason: "It has not been read yet."},
+		"never read": {status: analytics.SourceNeverRead, reasons: because(domain.StatusNotReadYet)},
 		"never read without a subscription": {
-			unpaid: true, status: analytics.SourceNeverRead, reason: "No subscription was active in this range, so nothing was read.",
+			unpaid: true, status: analytics.SourceNeverRead, reasons: because(domain.StatusUnsubscribed),
 		},
 		"disconnected": {
-			page: disconnected, reads: whole, status: analytics.SourceDisconnected, reason: "It is not connected in the main application.",
+			page: disconnected, reads: whole, status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedInMainApp),
 		},
 		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: whole,
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
-			status: analytics.SourceDisconnected, reason: "It is no longer connected. Connect it again to resume reading.",
+			status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedByAgency),
 		},
 		"token refused, and three days of thirty read": {
 			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
-			status: analytics.SourceReconnect, reason: "Its connection must be authorized again: password changed.",
-			gaps: []string{"For engagement, 3 of 30 days were read."},
+			status: analytics.SourceReconnect, reasons: append(because(domain.StatusRefused), daysOf(domain.MetricEngagement, 3, 30)...),
 		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
 			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
 		}, status: ok},
 		"moved to another agency": {
-			page: moved, reads: whole, status: partial, reason: "It no longer belongs to this account. Earlier readings are kept. Daily counts, such as impressions, went with it from the day it left.",
+			page: moved, reads: whole, status: partial, reasons: because(domain.StatusLeftAccount),
 		},
 		"disconnected because a person removed our app at the platform": {
 			page: disconnectedHere, reads: whole, removed: true,
 			states: []domain.ConnectionStateChanged{{
-				ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, Reason: removed, At: inJune,
+				ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune,
 			}},
-			status: analytics.SourceDisconnected, reason: removed,
+			status: analytics.SourceDisconnected, reasons: because(domain.StatusErased),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,11 +211,9 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
-			require.Equal(t, tt.removed, got.EndedByErasure())
 			require.Equal(t, tt.status, got.Status)
-			require.EqualValues(t, tt.reason, got.Reason)
-			require.Equal(t, tt.gaps, got.Gaps)
-			require.Len(t, got.Missing, tt.lacks)
+			require.Equal(t, append([]domain.StatusReason{}, tt.reasons...), got.Reasons)
+			require.EqualValues(t, domain.TextOf(tt.reasons, domain.APIText, domain.StatusNouns{}), got.Text)
 			require.Equal(t, clientA, got.AccountID)
 			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")
 		})
@@ -221,32 +240,32 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
 		return meta.Sources[0]
 	}
-	require.Equal(t, lacking.Missing, source().Missing, "scopes are unknown")
+	empty := about(domain.StatusMetricEmpty, domain.MetricEngagement)
+	require.Equal(t, append(because(domain.StatusRefused), empty...), source().Reasons, "scopes are unknown")
 	require.Equal(t, analytics.SourceReconnect, source().Status)
 	grant := func(scopes string) {
 		exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted, signed_in_at) values ('connection/101', 'k', '', $1, $2, now())
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
 	}
 	grant("pages_read_engagement")
-	require.Equal(t, []domain.MissingFigure{
-		{Name: domain.MetricEngagement, Reason: "permission", Detail: "the person who signed in did not grant read_insights"},
-	}, source().Missing)
+	ungranted := about(domain.StatusMetricPermission, domain.MetricEngagement)
+	ungranted[0].Scopes = []string{"read_insights"}
+	require.Equal(t, ungranted, source().Reasons)
 	require.Equal(t, analytics.SourcePartial, source().Status, "someone has signed in since")
 	grant("pages_read_engagement read_insights")
-	require.Equal(t, lacking.Missing, source().Missing, "it was granted: the newest reading says why")
+	require.Equal(t, empty, source().Reasons, "it was granted: the newest reading says why")
 
 	// Earlier figures in the range do not hide that the rest is not read. A range that was over before
 	// lacks nothing.
 	w.Add("b", read(domain.Facebook, inJune.Add(-time.Hour), people(5), flow(domain.MetricEngagement, "2026-06-05", 3)))
 	w.Fold(t, db)
-	require.Empty(t, source().Missing)
+	days := daysOf(domain.MetricEngagement, 1, 30)
+	require.Equal(t, append(because(domain.StatusRefused), days...), source().Reasons)
 	grant("pages_read_engagement")
-	require.Equal(t, []domain.MissingFigure{
-		{Name: domain.MetricEngagement, Reason: "permission", Detail: "the person who signed in did not grant read_insights"},
-	}, source().Missing)
+	require.Equal(t, append(ungranted, days...), source().Reasons)
 	_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency,
 		everywhere(analytics.Range{From: at("2026-06-05 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC}))
-	require.Empty(t, meta.Sources[0].Missing)
+	require.False(t, meta.Sources[0].Has(domain.StatusMetricPermission))
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
@@ -270,32 +289,26 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 				('connection/113', 'k', '', $1, 'instagram_basic instagram_manage_insights')`, june.From)
 	}
 	fold()
-	type source struct {
-		status  analytics.SourceStatus
-		reason  domain.OptionalText
-		missing []domain.MissingFigure
-	}
-	lacks := func(scope string, names ...string) []domain.MissingFigure {
-		missing := []domain.MissingFigure{}
-		for _, name := range names {
-			missing = append(missing, domain.MissingFigure{Name: name, Reason: "permission", Detail: "the person who signed in did not grant " + scope})
+	lacks := func(scope string, names ...string) []domain.StatusReason {
+		missing := aboutPosts(domain.StatusMetricPermission, names...)
+		for i := range missing {
+			missing[i].Scopes = []string{scope}
 		}
 		return missing
 	}
-	says := func(endpoint string, p domain.Platform, want source) {
+	says := func(endpoint string, p domain.Platform, status analytics.SourceStatus, reasons ...domain.StatusReason) {
 		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, analytics.RangeQuery{Range: june, Platforms: []domain.Platform{p}})
 		require.Len(t, meta.Sources, 1)
-		got := meta.Sources[0]
-		require.Equal(t, want, source{got.Status, got.Reason, got.Missing}, "%s of %s", endpoint, p)
+		require.Equal(t, status, meta.Sources[0].Status, "%s of %s", endpoint, p)
+		require.Equal(t, reasons, meta.Sources[0].Reasons, "%s of %s", endpoint, p)
 	}
-	const missing, notRead = "A permission is missing for these figures of posts: ", "Its posts have not been read yet."
+	notRead := domain.StatusReason{Code: domain.StatusPostsNotReadYet}
 	const partial, neverRead = analytics.SourcePartial, analytics.SourceNeverRead
-	says("PostsViews", domain.TikTok, source{partial, missing + "views.", lacks("video.list", "views")})
-	says("PostsTotalEngagements", domain.TikTok, source{partial, missing + "likes, comments, shares.", lacks("video.list", "likes", "comments", "shares")})
-	says("PostsTotalEngagements", domain.Facebook,
-		source{partial, missing + "comments. " + notRead, lacks("pages_read_user_content", "comments")})
-	says("PostsViews", domain.Facebook, source{neverRead, notRead, lacks("")})
-	says("PostsViews", domain.Instagram, source{neverRead, notRead, lacks("")})
+	says("PostsViews", domain.TikTok, partial, lacks("video.list", "views")...)
+	says("PostsTotalEngagements", domain.TikTok, partial, lacks("video.list", "likes", "comments", "shares")...)
+	says("PostsTotalEngagements", domain.Facebook, partial, append(lacks("pages_read_user_content", "comments"), notRead)...)
+	says("PostsViews", domain.Facebook, neverRead, notRead)
+	says("PostsViews", domain.Instagram, neverRead, notRead)
 
 	w.Add("listed", registered(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From))
 	w.Add("post", readPost(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From, domain.Counts{Views: new(int64(3))}))
@@ -303,9 +316,8 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	exec(t, db, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, read_at, due_at, updated_at)
 		values ('post_insights', $1, 13, $2, $2, $2)`, int(domain.Instagram), inJune)
-	const noGain = "Its posts were read, but no post has two readings that show a gain in this range."
-	says("PostsLikes", domain.Facebook, source{partial, noGain, lacks("")})                                 // insights contain likes
-	says("PostsViews", domain.Instagram, source{partial, "No figures were read in this range.", lacks("")}) // it has no posts
+	says("PostsLikes", domain.Facebook, partial, aboutPosts(domain.StatusNoGain, "likes")...)       // insights contain likes
+	says("PostsViews", domain.Instagram, partial, aboutPosts(domain.StatusNothingRead, "views")...) // it has no posts
 }
 
 // A page whose readings fail is not called complete, although its earlier figures are. Accounts and
@@ -328,36 +340,36 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures)
 		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
 	const ok, reconnect = analytics.SourceOK, analytics.SourceReconnect
-	const lacks = "A permission is missing. Someone must connect it again and grant all permissions."
 	for class, want := range map[string]struct {
-		status         analytics.SourceStatus
-		reason, paused string
+		status  analytics.SourceStatus
+		reasons []domain.StatusReason
 	}{
-		"permission": {status: reconnect, reason: lacks},
-		"blocked":    {status: ok, paused: "Its platform does not allow reading it. Check the account there."},
-		"not_found":  {status: ok, paused: "Its platform does not find it. Check whether it still exists there."},
-		"retry":      {status: ok},
+		"permission": {reconnect, because(domain.StatusPermission)},
+		"blocked":    {ok, because(domain.StatusBlocked)},
+		"not_found":  {ok, because(domain.StatusNotFound)},
+		"retry":      {ok, []domain.StatusReason{}},
 	} {
 		exec(t, db, `update kept.fetch_state set class = $1`, class)
 		_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		got := meta.Sources[0]
 		require.Equal(t, want.status, got.Status, class)
-		require.EqualValues(t, want.reason, got.Reason, class)
-		require.Equal(t, want.paused, got.Paused, class)
+		require.Equal(t, want.reasons, got.Reasons, class)
 		_, meta = ask(t, db, endpoints["PostsViews"], wholeAgency, everywhere(june))
 		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", class) // the last reading of them did not fail
 	}
 	// A permission is missing for one of the two only.
 	exec(t, db, `update kept.fetch_state set class = 'permission'`)
-	for kind, c := range map[string]struct{ endpoint, reason string }{
-		"post_insights":    {"AccountFollowers", "A permission is missing, so only its posts are read. Connect it again, and grant all permissions."},
-		"account_insights": {"PostsViews", "A permission is missing, so its posts are not read. Connect it again, and grant all permissions."},
+	for kind, c := range map[string]struct {
+		endpoint string
+		code     domain.StatusCode
+	}{
+		"post_insights":    {"AccountFollowers", domain.StatusOnlyPostsRead},
+		"account_insights": {"PostsViews", domain.StatusPostsNotRead},
 	} {
 		exec(t, db, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
 		_, meta := ask(t, db, endpoints[c.endpoint], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
-		require.Contains(t, string(meta.Sources[0].Reason), c.reason)
-		require.Empty(t, meta.Sources[0].Paused)
+		require.True(t, meta.Sources[0].Has(c.code))
 	}
 	exec(t, db, `update kept.fetch_state set failures = 1, reason = 'lacks user.info.stats'`)
 	needs := func() (bool, domain.OptionalText, int) {
@@ -389,22 +401,20 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 		Counts: domain.Counts{Likes: new(int64(3)), Comments: new(int64(2)), Shares: new(int64(1)), Impressions: new(int64(90))},
 	})
 	w.Fold(t, db)
-	lacks := []domain.MissingFigure{{Name: domain.MetricViews, Reason: "unsupported", Detail: "the platform does not report it for posts"}}
-	source := func(endpoint string, r analytics.Range) (analytics.SourceStatus, domain.OptionalText) {
+	source := func(endpoint string, r analytics.Range) analytics.Source {
 		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, everywhere(r))
-		if r == june {
-			require.Equal(t, lacks, meta.Sources[0].Missing)
-		}
-		return meta.Sources[0].Status, meta.Sources[0].Reason
+		return meta.Sources[0]
 	}
-	status, reason := source("PostsViews", june)
-	require.Equal(t, analytics.SourceUnsupported, status)
-	require.EqualValues(t, "Its platform does not report views for posts.", reason)
-	status, reason = source("PostInsights", june)
-	require.Equal(t, analytics.SourcePartial, status, "its likes are known")
-	require.EqualValues(t, "The readings of its posts lack views (not reported by the platform).", reason)
-	_, reason = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
-	require.EqualValues(t, "No figures were read in this range.", reason, "the more severe problem")
+	unsupported := aboutPosts(domain.StatusMetricUnsupported, domain.MetricViews)
+	got := source("PostsViews", june)
+	require.Equal(t, analytics.SourceUnsupported, got.Status)
+	require.Equal(t, unsupported, got.Reasons)
+	require.EqualValues(t, "Its platform does not report video views.", got.Text)
+	got = source("PostInsights", june)
+	require.Equal(t, analytics.SourcePartial, got.Status, "its likes are known")
+	require.Equal(t, unsupported, got.Reasons)
+	got = source("PostInsights", analytics.Range{From: june.To, To: june.To.AddDate(0, 0, 1), Zone: time.UTC})
+	require.EqualValues(t, "For likes, comments, shares and video views, nothing was read in this range.", got.Text, "the more severe problem")
 }
 
 // Erasures in the range are reported only to the client who owned the data and to the agency.
@@ -424,20 +434,20 @@ func TestSourcesReportErasures(t *testing.T) {
 		_, ofPosts := ask(t, db, (*analytics.Analytics).PostInsights, scope, everywhere(r))
 		require.Len(t, ofPosts.Sources, len(ofAccounts.Sources))
 		for i, s := range ofPosts.Sources {
-			require.Equal(t, strings.Contains(string(ofAccounts.Sources[i].Reason), "erased"), strings.Contains(string(s.Reason), "erased"))
+			require.Equal(t, ofAccounts.Sources[i].Has(domain.StatusReadingsErased), s.Has(domain.StatusReadingsErased))
 		}
 		return ofAccounts.Sources
 	}
-	const erased = "Its readings before 5 Jun 2026, 12:00:00 UTC were erased."
+	erased := domain.StatusReason{Code: domain.StatusReadingsErased, At: new(instant.UTC())}
 	got := sources(wholeAgency, june)
 	require.Len(t, got, 2)
 	require.Equal(t, []int64{11, 12}, []int64{got[0].SocialAccount, got[1].SocialAccount})
-	require.Contains(t, got[0].Reason, erased+" ", "and the other reason")
-	require.Equal(t, []bool{false, true}, []bool{got[0].OnlyPast(), got[1].OnlyPast()})
+	require.Equal(t, erased, got[0].Reasons[0])
+	require.Greater(t, len(got[0].Reasons), 1, "and the other reason")
 	require.EqualValues(t, "page 11", got[0].Name)
 	require.Equal(t, analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial, Reason: erased,
-		Missing: []domain.MissingFigure{},
+		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 12, AccountID: clientA, Status: analytics.SourcePartial,
+		Reasons: []domain.StatusReason{erased}, Text: "Its readings before 5 Jun 2026, 12:00:00 UTC were erased.",
 	}, got[1])
 	require.Len(t, sources(ofClient(clientA), june), 2)
 	require.Empty(t, sources(ofClient(clientB), june), "another client's")
@@ -445,7 +455,7 @@ func TestSourcesReportErasures(t *testing.T) {
 	later.From = instant
 	got = sources(wholeAgency, later)
 	require.Len(t, got, 1, "nothing of this range is erased")
-	require.NotContains(t, got[0].Reason, "erased")
+	require.False(t, got[0].Has(domain.StatusReadingsErased))
 }
 
 // Newer figures are expected for accounts that will be read, while the range is not over.
@@ -498,7 +508,7 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
 		require.Nil(t, meta.NextDue, "nothing is read without a subscription")
-		require.Equal(t, "No subscription is active, so nothing is read.", meta.Sources[0].Paused)
+		require.True(t, meta.Sources[0].Has(domain.StatusUnsubscribed))
 	}
 }
 
@@ -523,37 +533,36 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 		return meta
 	}
 	before := meta(from, to)
-	raw, err := json.Marshal(before)
-	require.NoError(t, err)
-	require.NotContains(t, string(raw), "paused", "new readings would not change the range")
 	require.Equal(t, &inJune, before.NextDue)
-	const (
-		all   = "An operator has paused all reading from this platform. Ask the operator of this service."
-		alone = "An operator has paused it. Ask the operator of this service."
-	)
+	const all, alone = domain.StatusPlatformPaused, domain.StatusConnectionPaused
 	for _, c := range []struct {
 		kind     domain.PauseKind
 		name     string
 		from, to time.Time
-		paused   []string // for each source
+		paused   []domain.StatusCode // for each source
 		due      *time.Time
 	}{
 		// including one that was never read
-		{domain.PausePlatform, "facebook", from, to, []string{all, all, "", ""}, nil},
+		{domain.PausePlatform, "facebook", from, to, []domain.StatusCode{all, all, "", ""}, nil},
 		// the first was read after the range
-		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []string{"", all, "", ""}, nil},
-		{domain.PauseConnection, "11", from, to, []string{alone, "", "", ""}, nil},
+		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []domain.StatusCode{"", all, "", ""}, nil},
+		{domain.PauseConnection, "11", from, to, []domain.StatusCode{alone, "", "", ""}, nil},
 		// the one that must be connected again reports that instead
-		{domain.PausePlatform, "tiktok", from, to, []string{"", "", all, ""}, &inJune},
+		{domain.PausePlatform, "tiktok", from, to, []domain.StatusCode{"", "", all, ""}, &inJune},
 	} {
 		exec(t, db, `delete from kept.pauses`)
 		exec(t, db, `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(c.kind), c.name)
 		got := meta(c.from, c.to)
 		require.Equal(t, c.due, got.NextDue, "%v", c)
 		for i, source := range got.Sources {
-			require.Equal(t, c.paused[i], source.Paused, "%v: source %d", c, i)
-			if source.Paused = ""; c.from.Equal(from) {
-				require.Equal(t, before.Sources[i], source, "the status does not change")
+			if c.paused[i] != "" {
+				require.Equal(t, because(c.paused[i])[0], source.Reasons[0], "%v: source %d", c, i)
+				source.Reasons = source.Reasons[1:]
+			}
+			require.False(t, source.Has(all, alone), "%v: source %d", c, i)
+			if c.from.Equal(from) {
+				require.Equal(t, before.Sources[i].Status, source.Status, "the status does not change")
+				require.Equal(t, before.Sources[i].Reasons, source.Reasons)
 			}
 		}
 	}

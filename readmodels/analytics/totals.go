@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -224,7 +223,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	qc.noteSample(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
 	if first := (*g)[0]; !first.at.Before(r.From) && v.owns(first.owner) {
-		v.read.gap = fmt.Sprintf("the first reading was on %s; earlier gains are unknown", qc.date(first))
+		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date(first)}
 	}
 	qc.noteLongGaps(v, g)
 	gained := v.gainedIn(g, r.From, r.To)
@@ -272,8 +271,9 @@ func (qc *queryContext) noteLongGaps(v *metricValue, g *gauge) {
 		if v.longGap == nil {
 			v.longGap = gap.before
 		}
-		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain is counted on the second date",
-			qc.date(gap.before), qc.date(gap.last))
+		v.read.gap = domain.StatusReason{
+			Code: domain.StatusLongGap, Since: qc.date(gap.before), Day: qc.date(gap.last),
+		}
 	}
 }
 
