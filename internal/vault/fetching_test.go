@@ -217,6 +217,23 @@ func TestLeaseIsRenewed(t *testing.T) {
 	})
 }
 
+// A database that does not answer does not keep a process from stopping.
+func TestReleaseOfALeaseEnds(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
+		_, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
+		require.NoError(t, err)
+		for range pool.Config().MaxConns {
+			conn, err := pool.Acquire(t.Context())
+			require.NoError(t, err)
+			defer conn.Release()
+		}
+		began := time.Now()
+		release()
+		require.Equal(t, 10*time.Second, time.Since(began))
+	})
+}
+
 func TestLeaseLostBeforeItExpires(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
