@@ -112,7 +112,7 @@ func TestRetryAndSkipOnDashboards(t *testing.T) {
 			l.put(l.next(skip(bad)))
 			require.Equal(t, []string{"u3"}, l.users())
 			require.Equal(t, 1, l.count(`select count(*) from dashboard_history where parent_account = $1 and sub_account_id = '' and version = 4
-				and after is null and (skip #>> '{position,offset}')::bigint = $2`, l.key, bad.Offset))
+				and document_id is null and (skip #>> '{position,offset}')::bigint = $2`, l.key, bad.Offset))
 			require.Equal(t, []parkedEvent{skipped(bad, fold.ReasonUndecodable)}, l.parkedHere())
 			require.Equal(t, operator.RetryResult{Parked: []operator.StillParked{}}, l.retry(l.engine, one(name, bad)), "a skip is final")
 			l.set("u6")

@@ -286,7 +286,7 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
-	narrow := &history.History{Pool: p.DB.ReadOnly, PageBytes: 1}
+	narrow := &history.History{Pool: p.DB.ReadOnly, PageIDs: 1}
 	rapid.Check(t, func(t *rapid.T) {
 		q := history.DiffsQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
 		var from, to int64

@@ -213,8 +213,8 @@ func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 		}
 	}
 	reader, most := p.history, q.Limit
-	if rapid.Bool().Draw(t, "narrow") { // a page ends early if its documents have too many bytes
-		reader, most = &history.History{Pool: p.DB.ReadOnly, PageBytes: 1}, 1
+	if rapid.Bool().Draw(t, "narrow") { // a page ends early if its documents have too many ids
+		reader, most = &history.History{Pool: p.DB.ReadOnly, PageIDs: 1}, 1
 	}
 	var got []history.HistoryEntry
 	for {
@@ -255,7 +255,7 @@ func checkExport(t *rapid.T, p *past, entries []known, head int64) {
 	if !q.Ascending {
 		slices.Reverse(want) // an export has one order
 	}
-	reader := &history.History{Pool: p.DB.ReadOnly, PageBytes: rapid.SampledFrom([]int64{0, 2000}).Draw(t, "page bytes")}
+	reader := &history.History{Pool: p.DB.ReadOnly, PageIDs: rapid.SampledFrom([]int64{0, 30}).Draw(t, "page ids")}
 	meta, sequence, err := reader.Export(context.Background(), q)
 	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)

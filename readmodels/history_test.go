@@ -173,7 +173,8 @@ func (p *past) repeat(first, last int) {
 	p.t.Helper()
 	exec(p.t, p.DB, `
 		insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
-			actor, role, on_behalf_of, command_id, request_id, hash, after, after
+			actor, role, on_behalf_of, command_id, request_id, hash, document_id, sub_account_ids, users_count, main_poc,
+			allow_client_dashboard, scopes, created_at, updated_at, changed
 		from dashboard_history, generate_series($1::int, $2::int) n where version = 1`, first, last)
 }
 
@@ -298,4 +299,31 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 		_, _, err := reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), cursor)
 	}
+}
+
+// A change to the scopes stores the scopes, not the users: linked dashboards have long lists.
+func TestAChangeOfScopesStoresNoUsers(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	users := make([]string, 500)
+	for i := range users {
+		users[i] = fmt.Sprintf("d%023x", 977*i)
+		p.Put(t, domain.DirectoryUser{ID: users[i], AccountID: north, Name: "User", Active: true})
+	}
+	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &users}))
+	size := func() (bytes int64) {
+		require.NoError(t, p.DB.Pool.QueryRow(t.Context(), `
+			select sum(pg_total_relation_size(oid)) from pg_class
+			where relname in ('dashboard_preferences', 'dashboard_history', 'dashboard_listed', 'dashboard_allowed')
+			  and relkind = 'r'`).Scan(&bytes))
+		return bytes
+	}
+	before := size()
+	for i := range 40 {
+		require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Scopes: &[]string{fmt.Sprint("scope", i)}}))
+	}
+	require.Less(t, size()-before, int64(40*len(users[0])*len(users)), "one copy of the list for each change")
+	document, err := p.Queries().Document(t.Context(), agencyA, north, 2)
+	require.NoError(t, err)
+	require.Len(t, document.Users, len(users))
 }

@@ -9,8 +9,8 @@ create table dashboard_heads (
 ) with (fillfactor = 70);
 
 create table dashboard_preferences (
-  parent_account         text        not null,
-  sub_account_id         text        not null,
+  parent_account         text        collate "C" not null,
+  sub_account_id         text        collate "C" not null,
   document_id            text        not null,
   sub_account_ids        text[]      not null,
   users                  text[]      not null,
@@ -20,26 +20,34 @@ create table dashboard_preferences (
   created_at             timestamptz not null,
   updated_at             timestamptz not null,
   version                bigint      not null
-);
+) with (fillfactor = 50); -- room for the next version of each row, so that its users are not indexed again
 
 -- One row for each dashboard that a record changed, and one row without a dashboard each time an
 -- operator skipped a parked record.
 create table dashboard_history (
-  parent_account text        not null,
-  sub_account_id text        not null, -- empty for a skip
-  version        bigint      not null,
-  event_id       text        not null,
-  event_type     text        not null,
-  time           timestamptz not null,
-  actor          text        not null,
-  role           text        not null,
-  on_behalf_of   text        not null,
-  command_id     text        not null,
-  request_id     text        not null,
-  hash           bytea       not null,
-  before         jsonb,
-  after          jsonb, -- null for a skip
-  skip           jsonb  -- payload of a skip
+  parent_account         text        collate "C" not null,
+  sub_account_id         text        collate "C" not null, -- empty for a skip
+  version                bigint      not null,
+  event_id               text        not null,
+  event_type             text        not null,
+  time                   timestamptz not null,
+  actor                  text        not null,
+  role                   text        not null,
+  on_behalf_of           text        not null,
+  command_id             text        not null,
+  request_id             text        not null,
+  hash                   bytea       not null,
+  -- The dashboard after the record; empty or null for a skip. Its users are in dashboard_listed.
+  document_id            text,
+  sub_account_ids        text[]      not null,
+  users_count            bigint      not null,
+  main_poc               text[]      not null,
+  allow_client_dashboard boolean,
+  scopes                 text[]      not null,
+  created_at             timestamptz,
+  updated_at             timestamptz,
+  changed                text[]      not null, -- members that differ from those before the record
+  skip                   jsonb                 -- payload of a skip
 );
 
 -- Who was on the list of a dashboard: a row for each uninterrupted period.

@@ -130,9 +130,8 @@ func (a *accessSpans) copy(ctx context.Context, into write.CopyTarget, last bool
 }
 
 // fold adds the effect of a record on one dashboard.
-func (a *accessSpans) fold(version int64, r domain.DashboardRevision) {
-	key := dashboardKey{r.After.ParentAccount, r.After.SubAccountID}
-	change := domain.DifferenceBetween(r.Before, r.After)
+func (a *accessSpans) fold(version int64, after domain.Dashboard, change domain.DashboardDifference) {
+	key := dashboardKey{after.ParentAccount, after.SubAccountID}
 	for _, user := range change.UsersRemoved {
 		k := listedKey{key, user}
 		if span := a.listed[k]; span != nil {
@@ -148,10 +147,10 @@ func (a *accessSpans) fold(version int64, r domain.DashboardRevision) {
 		a.listedRows = append(a.listedRows, span)
 	}
 	before := a.allowed[key]
-	if before != nil && before.open == r.After.AllowClientDashboard && slices.Equal(before.scopes, r.After.Scopes) {
+	if before != nil && before.open == after.AllowClientDashboard && slices.Equal(before.scopes, after.Scopes) {
 		return
 	}
-	next := nextAllowed(before, version, r.After)
+	next := nextAllowed(before, version, after)
 	if before != nil {
 		if before.to = &version; before.loaded {
 			a.allowedRows = append(a.allowedRows, before)

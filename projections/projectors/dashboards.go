@@ -20,7 +20,7 @@ import (
 // version and tables do not depend on it, so callers that need only these may pass 0.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
-		Name: "dashboards", Version: 5 + ahead, Topic: domain.TopicDashboards,
+		Name: "dashboards", Version: 6 + ahead, Topic: domain.TopicDashboards,
 		Definition: ddl.Of("dashboards"),
 		Tables: []string{
 			"dashboard_preferences", "dashboard_history", "dashboard_listed", "dashboard_allowed", "dashboard_heads",
@@ -45,6 +45,7 @@ type stream struct {
 	head       domain.StreamHead
 	moved      bool
 	parked     bool
+	stored     map[string]domain.Dashboard // before the batch
 	dashboards map[string]domain.Dashboard
 	changed    map[string]bool
 }
@@ -105,8 +106,8 @@ func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
 	}
 	if f.streams[key] == nil {
 		f.streams[key] = &stream{
-			head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
-			dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
+			head:   domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
+			stored: map[string]domain.Dashboard{}, dashboards: map[string]domain.Dashboard{}, changed: map[string]bool{},
 		}
 	}
 	return f.streams[key], nil
@@ -180,15 +181,14 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, head domain.StreamHea
 	if err != nil {
 		return refuse("%s", fold.WithoutValues(err))
 	}
-	history, err := historyOf(ev, head, revisions)
-	if err != nil {
-		return refuse("%s", fold.WithoutValues(err))
-	}
-	f.history = append(f.history, history...)
 	for _, r := range revisions {
 		s.dashboards[r.After.SubAccountID] = r.After
 		s.changed[r.After.SubAccountID] = true
-		f.access.fold(head.Version, r)
+		difference := domain.DifferenceBetween(r.Before, r.After)
+		f.history = append(f.history, historyRow{
+			event: ev.Recorded, head: head, after: r.After, changed: changedMembers(difference),
+		})
+		f.access.fold(head.Version, r.After, difference)
 	}
 	for _, n := range change.Notices(revisions) {
 		f.notices = append(f.notices, noticeRow{ev.Key, head.Version, ev.Envelope.Time, n})
@@ -258,10 +258,11 @@ func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
 
 func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []string) {
 	batch.Queue(`
-		select distinct p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
+		select p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
 		       p.allow_client_dashboard, p.scopes, p.created_at, p.updated_at, p.version
 		from dashboard_preferences p
-		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id)
+		join (select distinct parent_account, sub_account_id
+			  from unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id)) k
 			using (parent_account, sub_account_id)`,
 		parents, subs).
 		Query(func(rows pgx.Rows) error {
@@ -272,7 +273,8 @@ func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []strin
 			}
 			_, err := pgx.ForEachRow(rows, targets, func() error {
 				d.ID = d.DocumentID
-				f.streams[d.ParentAccount].dashboards[d.SubAccountID] = d
+				s := f.streams[d.ParentAccount]
+				s.stored[d.SubAccountID], s.dashboards[d.SubAccountID] = d, d
 				// Clear the lists. Otherwise, the next row would be scanned into the same arrays.
 				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
 				return nil

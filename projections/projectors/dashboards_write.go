@@ -3,8 +3,6 @@ package projectors
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,31 +15,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
+// historyRow is one dashboard after a record, or a skip.
 type historyRow struct {
-	event  domain.Recorded
-	head   domain.StreamHead
-	sub    string
-	before []byte
-	after  []byte
-	skip   []byte // payload of a skip, which has no dashboard
+	event   domain.Recorded
+	head    domain.StreamHead
+	after   domain.Dashboard // empty for a skip
+	changed []string
+	skip    []byte // payload of a skip, which has no dashboard
 }
 
-func historyOf(ev fold.Event, head domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
-	rows := make([]historyRow, len(revisions))
-	for i, r := range revisions {
-		after, err := json.Marshal(r.After)
-		if err != nil {
-			return nil, fmt.Errorf("encode dashboard: %w", err)
-		}
-		rows[i] = historyRow{event: ev.Recorded, head: head, sub: r.After.SubAccountID, after: after}
-		if r.Before == nil {
-			continue
-		}
-		if rows[i].before, err = json.Marshal(r.Before); err != nil {
-			return nil, fmt.Errorf("encode dashboard: %w", err)
+// changedMembers returns the members of the document that a record changed.
+func changedMembers(d domain.DashboardDifference) []string {
+	changed := []string{}
+	for _, member := range []struct {
+		name    string
+		changed bool
+	}{
+		{"sub_account_ids", len(d.Linked)+len(d.Unlinked) > 0},
+		{"users", len(d.UsersAdded)+len(d.UsersRemoved) > 0},
+		{"main_poc", len(d.MainPOCAdded)+len(d.MainPOCRemoved) > 0},
+		{"allow_client_dashboard", d.AllowClientChanged},
+		{"scopes", len(d.ScopesAdded)+len(d.ScopesRemoved) > 0},
+	} {
+		if member.changed {
+			changed = append(changed, member.name)
 		}
 	}
-	return rows, nil
+	return changed
 }
 
 type commandRow struct {
@@ -87,32 +87,63 @@ var headsTable = write.NewTable("dashboard_heads",
 	write.ReplaceRow("parent_account", ""),
 	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
 
-// Even document_id and created_at are replaced, because an imported dashboard replaces one that was
-// created when it was opened.
-var preferencesTable = write.NewTable("dashboard_preferences",
-	`parent_account text, sub_account_id text, document_id text, sub_account_ids text[], users text[], main_poc text[],
-	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, version bigint`,
-	write.ReplaceRow("parent_account, sub_account_id", ""),
-	func(d domain.Dashboard) []any {
-		return []any{
-			d.ParentAccount, d.SubAccountID, d.DocumentID, d.SubAccountIDs, d.Users, d.MainPOC,
-			d.AllowClientDashboard, d.Scopes, d.CreatedAt, d.UpdatedAt, d.Version,
+const preferencesColumns = `parent_account text, sub_account_id text, document_id text, sub_account_ids text[],
+	users text[], main_poc text[], allow_client_dashboard boolean, scopes text[], created_at timestamptz,
+	updated_at timestamptz, version bigint`
+
+func preferencesValues(d domain.Dashboard) []any {
+	return []any{
+		d.ParentAccount, d.SubAccountID, d.DocumentID, d.SubAccountIDs, d.Users, d.MainPOC,
+		d.AllowClientDashboard, d.Scopes, d.CreatedAt, d.UpdatedAt, d.Version,
+	}
+}
+
+var preferencesTable = write.NewTable("dashboard_preferences", preferencesColumns, write.Clause(""), preferencesValues)
+
+// preferencesUpdate changes even document_id and created_at, because an imported dashboard replaces
+// one that was created when it was opened. Lists that did not change are nil: 200 linked dashboards
+// have 200 copies of a list.
+var preferencesUpdate = write.NewUpdate("dashboard_preferences", preferencesColumns, "parent_account, sub_account_id",
+	preferencesValues)
+
+// changes returns a dashboard with nil instead of the lists that equal those in before.
+func changes(before, after domain.Dashboard) domain.Dashboard {
+	unlessEqual := func(before, after []string) []string {
+		if slices.Equal(before, after) {
+			return nil
 		}
-	})
+		return after
+	}
+	after.SubAccountIDs = unlessEqual(before.SubAccountIDs, after.SubAccountIDs)
+	after.Users, after.MainPOC = unlessEqual(before.Users, after.Users), unlessEqual(before.MainPOC, after.MainPOC)
+	after.Scopes = unlessEqual(before.Scopes, after.Scopes)
+	return after
+}
 
 var historyTable = write.NewTable("dashboard_history",
 	`parent_account text, sub_account_id text, version bigint, event_id text, event_type text, time timestamptz,
 	 actor text, role text, on_behalf_of text, command_id text, request_id text,
-	 hash bytea, before jsonb, after jsonb, skip jsonb`,
+	 hash bytea, document_id text, sub_account_ids text[], users_count bigint, main_poc text[],
+	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, changed text[],
+	 skip jsonb`,
 	write.Clause(""),
 	func(r historyRow) []any {
 		e, audit := r.event.Envelope, r.event.Envelope.Audit
 		return []any{
-			r.event.Key, r.sub, r.head.Version, e.ID, e.Type, e.Time,
-			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID,
-			r.head.Hash[:], r.before, r.after, r.skip,
+			r.event.Key, r.after.SubAccountID, r.head.Version, e.ID, e.Type, e.Time,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.head.Hash[:],
+			orNil(r.after.DocumentID, r), r.after.SubAccountIDs, int64(len(r.after.Users)), r.after.MainPOC,
+			orNil(r.after.AllowClientDashboard, r), r.after.Scopes, orNil(r.after.CreatedAt, r), orNil(r.after.UpdatedAt, r),
+			r.changed, r.skip,
 		}
 	})
+
+func orNil(value any, r historyRow) any {
+	if r.skip != nil {
+		return nil
+	}
+	return value
+}
 
 var commandsTable = write.NewTable("dashboard_commands",
 	`parent_account text, subject text, idempotency_key text, command_id text, request_digest text, sub_account_id text,
@@ -131,7 +162,7 @@ var noticesTable = write.NewTable("access_notices",
 
 func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	var heads []headRow
-	var dashboards []domain.Dashboard
+	var created, changed []domain.Dashboard
 	var parents []string
 	var forget []time.Time
 	for _, parent := range slices.Sorted(maps.Keys(f.streams)) {
@@ -143,7 +174,11 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
-			dashboards = append(dashboards, s.dashboards[sub])
+			if before, exists := s.stored[sub]; exists {
+				changed = append(changed, changes(before, s.dashboards[sub]))
+			} else {
+				created = append(created, s.dashboards[sub])
+			}
 		}
 	}
 	// Even after a crash of PostgreSQL, the next decision must see the rows that a command has
@@ -151,7 +186,8 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	// would go unnoticed.
 	last.Queue(`set local synchronous_commit to on`)
 	headsTable.Queue(last, heads)
-	preferencesTable.Queue(last, dashboards)
+	preferencesTable.Queue(last, created)
+	preferencesUpdate.Queue(last, changed)
 	historyTable.Queue(last, f.history)
 	f.access.write(last)
 	commandsTable.Queue(last, slices.Collect(maps.Values(f.commands)))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -12,15 +13,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Table writes any number of rows with one set-based statement (`insert … select from
-// unnest(…)`), or with COPY.
+// Table writes any number of rows with one set-based statement (`… from unnest(…)`), or with COPY.
 type Table[R any] struct {
 	Name    string
 	Columns []string
 	Values  func(R) []any // of a row, in the order of the columns
 
-	types []string // of the columns, as declared
-	sql   string   // the INSERT statement; "" for a table that was declared without [NewTable]
+	types    []string // of the columns, as declared
+	sql      string   // "" for a table that was declared without [NewTable] or [NewUpdate]
+	keepsNil bool     // a nil list is null, not empty
 }
 
 // NewTable declares an insert into the table called name. columns are written as in CREATE TABLE;
@@ -29,8 +30,35 @@ type Table[R any] struct {
 // column as "text[] null" to store null for an empty list. The rows of a statement must have
 // different keys.
 func NewTable[R any](name, columns string, conflict OnConflict, values func(R) []any) Table[R] {
-	t := Table[R]{Name: name, Values: values}
-	var exprs, params []string
+	t, exprs, rows := declare(name, columns, values)
+	t.sql = fmt.Sprintf("insert into %s (%s) select %s from %s %s",
+		name, strings.Join(t.Columns, ", "), strings.Join(exprs, ", "), rows, conflict(t.Columns))
+	return t
+}
+
+// NewUpdate declares an update of existing rows with the given key. A nil value keeps the column's
+// value, and the server then neither stores a long list nor indexes its elements again.
+func NewUpdate[R any](name, columns, key string, values func(R) []any) Table[R] {
+	t, exprs, rows := declare(name, columns, values)
+	var sets, keys []string
+	for i, c := range t.Columns {
+		if slices.Contains(strings.Split(key, ", "), c) {
+			keys = append(keys, "t."+c+" = s."+c)
+		} else {
+			sets = append(sets, fmt.Sprintf("%[1]s = case when s.%[1]s is null then t.%[1]s else %[2]s end", c, exprs[i]))
+		}
+	}
+	t.sql = fmt.Sprintf("update %s t set %s from %s where %s",
+		name, strings.Join(sets, ", "), rows, strings.Join(keys, " and "))
+	t.keepsNil = true
+	return t
+}
+
+// declare returns a table without a statement, the expressions of its columns, and the FROM item s
+// that turns arrays of values into rows.
+func declare[R any](name, columns string, values func(R) []any) (t Table[R], exprs []string, rows string) {
+	t = Table[R]{Name: name, Values: values}
+	var params []string
 	for i, column := range strings.Split(columns, ",") {
 		column, pgType, _ := strings.Cut(strings.TrimSpace(column), " ")
 		t.types = append(t.types, pgType)
@@ -48,10 +76,7 @@ func NewTable[R any](name, columns string, conflict OnConflict, values func(R) [
 		t.Columns, exprs = append(t.Columns, column), append(exprs, expr)
 		params = append(params, fmt.Sprintf("$%d::%s[]", i+1, pgType))
 	}
-	names := strings.Join(t.Columns, ", ")
-	t.sql = fmt.Sprintf("insert into %s (%s) select %s from unnest(%s) as s(%s) %s",
-		name, names, strings.Join(exprs, ", "), strings.Join(params, ", "), names, conflict(t.Columns))
-	return t
+	return t, exprs, fmt.Sprintf("unnest(%s) as s(%s)", strings.Join(params, ", "), strings.Join(t.Columns, ", "))
 }
 
 // OnConflict returns the ON CONFLICT clause of an INSERT statement with the given columns.
@@ -87,7 +112,9 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 		}
 		lists := arrays[c].([]any)
 		for i, list := range lists {
-			lists[i] = jsonList(list)
+			if lists[i] = jsonList(list); t.keepsNil && reflect.ValueOf(list).IsNil() {
+				lists[i] = nil
+			}
 		}
 	}
 	batch.Queue(t.sql, arrays...)

@@ -180,24 +180,22 @@ var personSections = []personSection{
 		select parent_account, sub_account_id as dashboard, allow_client_dashboard as open, scopes, version, updated_at
 		from dashboard_preferences where users @> array[@user] order by parent_account, sub_account_id`},
 	{"dashboard_changes", `
-		select time, parent_account, sub_account_id as dashboard, version, event_type, actor as decided_by, role,
-		       b.listed as listed_before, a.listed as listed_after, a.open, a.scopes
-		from dashboard_history
-		cross join lateral (
-			select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open,
-			       before->'scopes' as scopes) b
-		cross join lateral (
-			select after->'users' ? @user as listed, after->'allow_client_dashboard' as open,
-			       after->'scopes' as scopes) a
-		where a.listed <> b.listed or a.listed and (a.open, a.scopes) is distinct from (b.open, b.scopes)
-		order by time, parent_account, version, sub_account_id`},
+		select h.time, parent_account, sub_account_id as dashboard, version, event_type, actor as decided_by, role,
+		       l.from_version < version as listed_before, l.to_version is distinct from version as listed_after,
+		       h.allow_client_dashboard as open, h.scopes
+		from dashboard_listed l join dashboard_history h using (parent_account, sub_account_id)
+		where l.user_id = @user and version >= l.from_version and (l.to_version is null or version <= l.to_version)
+		  and (version in (l.from_version, l.to_version) or h.changed && '{allow_client_dashboard,scopes}')
+		order by h.time, parent_account, version, sub_account_id`},
 	{"point_of_contact_now", `
 		select parent_account, sub_account_id as dashboard
 		from dashboard_preferences where @user = any(main_poc) order by 1, 2`},
 	{"point_of_contact_changes", `
-		select time, parent_account, sub_account_id as dashboard, version, actor as decided_by,
-		       after->'main_poc' ? @user as is_contact
-		from dashboard_history where after->'main_poc' ? @user <> coalesce(before->'main_poc' ? @user, false)
+		select time, parent_account, sub_account_id as dashboard, version, decided_by, is_contact from (
+			select time, parent_account, sub_account_id, version, actor as decided_by, @user = any(main_poc) as is_contact,
+			       lag(@user = any(main_poc), 1, false) over (partition by parent_account, sub_account_id order by version) as was
+			from dashboard_history where 'main_poc' = any(changed)) h
+		where is_contact <> was
 		order by time, parent_account, version, sub_account_id`},
 	{"orders_assigned", `
 		select id, buyer, seller, product_type from orders where @user = any(assigned_users) order by id`},

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // ErrUserNotFound is returned for a user that is neither in the agency's directory nor in any
@@ -64,10 +65,13 @@ var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 // Access returns the records that decided a user's access as of a moment. It returns the errors of
 // [History.State], and [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
-	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At},
-		func(tx pgx.Tx, asOf StreamPosition, _ *stateRow) (AccessAnswer, error) {
-			return access(ctx, tx, q, asOf)
-		})
+	return answer(ctx, h, "access", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
+		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
+			return a, err
+		}
+		a.AsOf = meta.AsOf
+		return a, a.read(ctx, tx, q)
+	})
 }
 
 // containsAt returns the condition that a span contains the version @at.
@@ -75,21 +79,16 @@ func containsAt(span string) string {
 	return fmt.Sprintf("%[1]s.from_version <= @at and (%[1]s.to_version is null or %[1]s.to_version > @at)", span)
 }
 
-// decidingVersions are the versions that decided a user's access.
-type decidingVersions struct {
-	Listed      bool
-	ListedSince int64 // the creation of the dashboard if the user was never on the list
-	Open        bool
-	OpenSince   int64
-	Scopes      []string
-	ScopesSince []int64
-	Staff       bool // in the directory
-	EverListed  bool
-}
-
-func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition) (a AccessAnswer, err error) {
-	rows, _ := tx.Query(ctx, `
-		select coalesce(l.listed, false), case when l.listed then l.from_version else coalesce(l.to_version, (
+func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q AccessQuery) error {
+	var listedSince, openSince int64 // listedSince: the creation of the dashboard if the user was never on the list
+	var scopes []string
+	var scopesSince []int64
+	var staff, everListed bool
+	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
+		select @dashboard, (select name from accounts where id = @dashboard and @parent in (id, parent_account)),
+		  @user, (select u.name from users u join accounts c on c.id = u.account_id
+			where u.id = @user and @parent in (c.id, c.parent_account)),
+		  coalesce(l.listed, false), case when l.listed then l.from_version else coalesce(l.to_version, (
 			select min(from_version) from dashboard_allowed where parent_account = @parent and sub_account_id = @dashboard)) end,
 		  a.open, a.open_since, a.scopes, a.scopes_since,
 		  exists (select from users where id = @user and account_id = @parent),
@@ -100,38 +99,26 @@ func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPositi
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user and from_version <= @at
 			order by from_version desc limit 1) l on true
 		where a.parent_account = @parent and a.sub_account_id = @dashboard and `+containsAt("a"),
-		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": position.Version})
-	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[decidingVersions])
-	if err != nil {
-		return a, fmt.Errorf("find versions that decided access: %w", err)
+		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": a.AsOf.Version}),
+		"find versions that decided access", &a.Dashboard.ID, &a.Dashboard.Name, &a.User.ID, &a.User.Name,
+		&a.Listed.Value, &listedSince, &a.Allowed.Value, &openSince, &scopes, &scopesSince, &staff, &everListed)
+	switch {
+	case err != nil:
+		return err
+	case !exists:
+		return notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
+	case a.User.Name == nil && !everListed:
+		return ErrUserNotFound
 	}
-	records, err := recordsOf(ctx, tx, q.ParentAccount, func(add func(entryKey)) {
-		for _, version := range append([]int64{d.ListedSince, d.OpenSince}, d.ScopesSince...) {
-			add(entryKey{version, q.Dashboard})
-		}
-	})
-	if err != nil {
-		return a, err
+	records, err := readRecords(ctx, tx, q.ParentAccount, append([]int64{listedSince, openSince}, scopesSince...))
+	a.Access = a.Listed.Value && a.Allowed.Value
+	a.Listed.DecidedBy, a.Allowed.DecidedBy = records[listedSince], records[openSince]
+	a.Scopes = make([]decidedScope, len(scopes))
+	for i, scope := range scopes {
+		a.Scopes[i] = decidedScope{scope, records[scopesSince[i]]}
 	}
-	m := mentioned{users: []string{q.User}, accounts: []string{q.Dashboard}}
-	for _, r := range records {
-		m.record(r)
-	}
-	n, err := m.read(ctx, tx, q.ParentAccount)
-	record := func(version int64) Record { return n.record(records[entryKey{version, q.Dashboard}]) }
-	a = AccessAnswer{
-		Dashboard: n.account(q.Dashboard), User: n.user(q.User), AsOf: position, Access: d.Listed && d.Open,
-		Listed: decidedFlag{d.Listed, record(d.ListedSince)}, Allowed: decidedFlag{d.Open, record(d.OpenSince)},
-		Scopes: make([]decidedScope, len(d.Scopes)),
-	}
-	for i, scope := range d.Scopes {
-		a.Scopes[i] = decidedScope{scope, record(d.ScopesSince[i])}
-	}
-	if d.Staff {
+	if staff {
 		a.Role = new(agencyStaff)
 	}
-	if err == nil && a.User.Name == nil && !d.EverListed {
-		err = ErrUserNotFound
-	}
-	return a, err
+	return err
 }

@@ -1,76 +1,367 @@
 package history
 
 import (
+	"cmp"
 	"context"
+	"iter"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id,
-  h.request_id, h.event_id,
-	encode(h.hash, 'hex')`
-
-// scanRecord scans a record, without names, and the columns that follow it.
-func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
-	var onBehalfOf *string
-	err = row.Scan(append([]any{
-		&r.Version, &r.Time, &r.Type, &r.Actor.ID, &r.Role, &onBehalfOf, &r.CommandID, &r.RequestID, &r.EventID,
-		&r.Hash,
-	}, more...)...)
-	if onBehalfOf != nil {
-		r.OnBehalfOf = &Named{ID: *onBehalfOf}
-	}
-	return r, err
-}
-
-// entryRow is an entry without names.
-type entryRow struct {
+// HistoryEntry is the effect of one record on one dashboard, or an operator's skip of a record.
+type HistoryEntry struct {
 	Record
 
-	sub    string
-	before *domain.Dashboard
-	after  *domain.Dashboard     // nil for a skip
-	skip   *domain.ParkedSkipped // nil for a change of a dashboard
+	Dashboard *Named          `json:"dashboard"` // the sub-account; null for a skip
+	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, or for a skip
+	After     *DashboardState `json:"after"`     // null for a skip
+	Changes   Differences     `json:"changes"`
+	// users who gained or lost access to the dashboard or to scopes of it because of the record
+	Access AccessEffect `json:"access"`
+	// Skip says which record of the stream an operator skipped because it was unreadable, and why.
+	// The skipped record has no entry. Only in entries of type operator.parked_skipped.v1.
+	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
 }
 
-func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
-	versions, subs := splitKeys(page)
-	scan := func(row pgx.CollectableRow) (e entryRow, err error) {
-		e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after, &e.skip)
-		return e, err
+// AccessEffect says for which users a record changed the access to a dashboard. The records do not
+// say to which account a user belonged or whether the user was active; this comes from the current
+// directory. Active staff of the agency are excluded: they can open every dashboard because of
+// their role.
+type AccessEffect struct {
+	Gained []Named `json:"gained"` // users with access after the record, but not before
+	Lost   []Named `json:"lost"`   // users with access before the record, but not after
+	// ScopesChanged are users with access before and after the record who gained or lost the scopes
+	// in `changes`. Empty if `changes` contains no scopes.
+	ScopesChanged []Named `json:"scopes_changed"`
+	// CannotOpen are the users in the three lists who cannot open the dashboard in spite of the list:
+	// they are inactive today, or their account is not one of the dashboard's accounts in the record.
+	CannotOpen []Named `json:"cannot_open"`
+}
+
+// EntriesMeta describes a page of entries.
+type EntriesMeta struct {
+	HistoryMeta
+
+	// NextAt is when the first matching entry at or after `to` was recorded. Only on the first page
+	// of a history in descending order. Absent if no entry matches (with filters, among the next
+	// 20,000 entries).
+	NextAt *time.Time `json:"next_at,omitempty"`
+}
+
+// HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
+// match everything.
+type HistoryQuery struct {
+	ParentAccount string
+	Dashboard     string   // sub-account
+	Types         []string // event types
+	Actor         string   // id, or part of the name
+	User          string   // user whose access the entry changed; id, or part of the name
+	Account       string   // account that the entry linked or unlinked
+	// part of the name of the actor, of a user whose access changed, or of the sub-account
+	Named     string
+	From, To  *time.Time
+	Ascending bool // otherwise newest first
+	Limit     int
+	Cursor    string // from [HistoryMeta].NextCursor
+
+	until int64 // version at which the list ends; 0 means the head of the stream
+}
+
+// entryKey identifies an entry within its agency. Keys are ordered like the stream.
+type entryKey struct {
+	Version   int64  `json:"v"`
+	Dashboard string `json:"d"` // sub-account; empty for a skip
+}
+
+// historyCursors returns the scope of history cursors. It has no filters, so that a cursor can also
+// be used with other filters or for an export.
+func historyCursors() readmodels.CursorScope { return readmodels.CursorScope{List: "history"} }
+
+// Cursor returns the cursor for the entries after e, as [HistoryMeta].NextCursor does for a page.
+func (e HistoryEntry) Cursor() (string, error) {
+	key := entryKey{Version: e.Version}
+	if e.Dashboard != nil {
+		key.Dashboard = e.Dashboard.ID
 	}
-	list, err := pg.List(ctx, tx, "read entries", scan, `
-		select `+recordColumns+`, h.sub_account_id, h.before, h.after, h.skip
-		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
-		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id
-		  and h.version = k.version
-		order by k.n`, parent, versions, subs)
+	return readmodels.EncodeCursor(historyCursors(), key)
+}
+
+// exportBatch is the number of entries that an export reads at once.
+const exportBatch = 200
+
+// Export returns the metadata and the entries of an export, in the order of the stream. It reads
+// them in batches from one prefix of the stream. The query's limit and order are ignored. An error
+// ends the sequence.
+func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
+	q.Ascending, q.Limit = true, exportBatch
+	return export(q.Cursor, func(cursor string) ([]HistoryEntry, HistoryMeta, string, error) {
+		q.Cursor = cursor
+		entries, meta, err := h.Entries(ctx, q)
+		q.until = cmp.Or(q.until, meta.AsOf.Version)
+		return entries, meta.HistoryMeta, meta.NextCursor, err
+	})
+}
+
+// Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
+// without history in this agency.
+func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
+	var entriesMeta EntriesMeta
+	read := func(tx pgx.Tx, meta *HistoryMeta) (entries []HistoryEntry, err error) {
+		after, err := readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
+		if err != nil {
+			return nil, err
+		}
+		q.until = cmp.Or(q.until, meta.AsOf.Version)
+		if entriesMeta.NextAt, err = readNext(ctx, tx, q); err != nil {
+			return nil, err
+		}
+		found, end, err := findEntries(ctx, tx, q, after)
+		if err != nil {
+			return nil, err
+		}
+		rows, all, err := h.readEntries(ctx, tx, found)
+		if err != nil {
+			return nil, err
+		}
+		if all > len(rows) || len(rows) > q.Limit {
+			rows = rows[:min(len(rows), q.Limit)]
+			end = &entryKey{rows[len(rows)-1].Version, rows[len(rows)-1].dashboard}
+		}
+		if end != nil {
+			if meta.NextCursor, err = readmodels.EncodeCursor(historyCursors(), *end); err != nil {
+				return nil, err
+			}
+		}
+		return nameEntries(ctx, tx, q.ParentAccount, rows)
+	}
+	entries, meta, err := answer(ctx, h, "history", q.ParentAccount, q.Dashboard, read)
+	if err != nil {
+		return nil, EntriesMeta{}, err
+	}
+	entriesMeta.HistoryMeta = meta
+	return entries, entriesMeta, nil
+}
+
+// readNext reads when the first match after the range was recorded, for the first page in descending
+// order.
+func readNext(ctx context.Context, tx pgx.Tx, q HistoryQuery) (next *time.Time, err error) {
+	if q.To == nil || q.Ascending || q.Cursor != "" {
+		return nil, nil
+	}
+	q.Ascending, q.Limit = true, 0
+	if q.From == nil || q.From.Before(*q.To) {
+		q.From = q.To
+	}
+	q.To = nil
+	found, _, err := findEntries(ctx, tx, q, nil)
 	if err != nil {
 		return nil, err
 	}
-	m := mentioned{accounts: slices.Clone(subs)}
-	for _, e := range list {
-		m.record(e.Record)
-		m.dashboard(e.before)
-		m.dashboard(e.after)
+	err = tx.QueryRow(ctx, "select min(time) from ("+found.sql+") h", found.args).Scan(&next)
+	return next, pg.Wrap("read the entry after a page", err)
+}
+
+// maxScanned limits the entries that one page of a filtered history examines: a filter without
+// matches must not read years of an agency's history at once. The page then ends early, with a
+// cursor.
+const maxScanned = 20_000
+
+// statement is a statement with its named arguments.
+type statement struct {
+	sql   string
+	args  pgx.NamedArgs
+	order string
+}
+
+// findEntries returns a statement that selects the rows of a page and one more. end is the last
+// examined entry if more may follow.
+func findEntries(
+	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey,
+) (found statement, end *entryKey, err error) {
+	// A range of times (from inclusive, to exclusive) becomes a range of versions, because the
+	// indexes are by version.
+	low, high := int64(0), q.until
+	if q.From != nil {
+		if low, err = versionBefore(ctx, tx, q.ParentAccount, *q.From); err != nil {
+			return found, nil, err
+		}
+	}
+	if q.To != nil {
+		before, err := versionBefore(ctx, tx, q.ParentAccount, *q.To)
+		if high = min(high, before); err != nil {
+			return found, nil, err
+		}
+	}
+	args := pgx.NamedArgs{
+		"parent": q.ParentAccount, "dashboard": q.Dashboard, "types": q.Types, "account": q.Account,
+		"low": low, "high": high, "limit": q.Limit + 1,
+	}
+	direction, comparison := " desc", " < "
+	if q.Ascending {
+		direction, comparison = "", " > "
+	}
+	found = statement{args: args, order: "version" + direction + ", sub_account_id" + direction}
+	where := " where parent_account = @parent and version > @low and version <= @high"
+	if q.Dashboard != "" {
+		where += " and sub_account_id = @dashboard"
+	}
+	if after != nil {
+		where += " and (version, sub_account_id)" + comparison + "(@version, @sub)"
+		args["version"], args["sub"] = after.Version, after.Dashboard
+	}
+	if filters := q.filters(); filters != "" {
+		if err := q.people(ctx, tx, args); err != nil {
+			return found, nil, err
+		}
+		last, more, err := pg.Find(ctx, tx, "find end of page", pgx.RowToStructByPos[entryKey], `
+			select version, sub_account_id from dashboard_history`+where+`
+			order by `+found.order+" limit 1 offset "+strconv.Itoa(maxScanned-1), args)
+		if err != nil {
+			return found, nil, err
+		}
+		if more {
+			end = &last
+			where += " and not (version, sub_account_id)" + comparison + "(@end_version, @end_sub)"
+			if args["end_version"], args["end_sub"] = last.Version, last.Dashboard; q.Ascending {
+				args["high"] = last.Version
+			} else {
+				args["low"] = last.Version - 1
+			}
+		}
+		where += filters
+	}
+	found.sql = "select * from dashboard_history" + where + " order by " + found.order + " limit @limit"
+	return found, end, nil
+}
+
+// filters returns the conditions that an entry matches the filters; "" without filters.
+func (q HistoryQuery) filters() (sql string) {
+	if len(q.Types) > 0 {
+		sql += " and event_type = any(@types)"
+	}
+	if q.Actor != "" {
+		sql += " and actor = any(@actors)"
+	}
+	if q.User != "" {
+		sql += " and (version, sub_account_id) in (" + affecting("@users") + ")"
+	}
+	if q.Named != "" {
+		sql += " and (actor = any(@named) or sub_account_id = any(@named)" +
+			" or (version, sub_account_id) in (" + affecting("@named") + "))"
+	}
+	if q.Account != "" {
+		// On the account's own dashboard, the account is linked or unlinked if the set changes at
+		// all.
+		sql += ` and 'sub_account_ids' = any(changed) and (sub_account_id = @account
+			or (@account = any(sub_account_ids)) <> coalesce((
+				select @account = any(b.sub_account_ids) from dashboard_history b
+				where b.parent_account = @parent and b.sub_account_id = dashboard_history.sub_account_id
+				  and b.version < dashboard_history.version order by b.version desc limit 1), false))`
+	}
+	return sql
+}
+
+// affecting returns a statement that selects the entries that changed the access of users. A user's
+// access changes if the user is added to or removed from the list. While the user is on the list, it
+// also changes if the dashboard is opened or closed and, while the dashboard is open, if its scopes
+// or linked accounts change.
+func affecting(users string) string {
+	return strings.ReplaceAll(`
+		select from_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users)
+		union all
+		select to_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users)
+		union all
+		select c.version, c.sub_account_id from dashboard_listed l
+		join dashboard_history c on c.parent_account = l.parent_account and c.sub_account_id = l.sub_account_id
+		  and c.version > l.from_version and (l.to_version is null or c.version < l.to_version)
+		where l.parent_account = @parent and l.user_id = any(@users) and c.version > @low and c.version <= @high
+		  and ('allow_client_dashboard' = any(c.changed)
+		       or c.allow_client_dashboard and c.changed && '{scopes,sub_account_ids}')`, "@users", users)
+}
+
+// people sets the ids that match the names in filters. An id, or the name of a program that acted,
+// matches itself.
+func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
+	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
+		ids := []string{text}
+		if _, isID := domain.HexID(text); !isID && text != "" {
+			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
+				select u.id from users u join accounts a on a.id = u.account_id
+				  where (a.id = $1 or a.parent_account = $1) and `+readmodels.Named("u.name", "$2")+`
+				union all select id from accounts where parent_account = $1 and `+readmodels.Named("name", "$2")+` and $3`,
+				q.ParentAccount, readmodels.Containing(text), name == "named")
+			if err != nil {
+				return err
+			}
+			ids = append(ids, matches...)
+		}
+		args[name] = ids
+	}
+	return nil
+}
+
+// entryRow is an entry without the names of users and accounts.
+type entryRow struct {
+	Record
+
+	dashboard     string
+	before, after *domain.Dashboard
+	skip          *domain.ParkedSkipped
+}
+
+// readEntries returns the first of the found entries, as many as fit into PageIDs, and the number of
+// all.
+func (h *History) readEntries(ctx context.Context, tx pgx.Tx, found statement) (rows []entryRow, all int, err error) {
+	scan := func(row pgx.CollectableRow) (e entryRow, err error) {
+		e.Record, err = scanRecord(row, &e.dashboard, &e.skip, &e.before, &e.after, &all)
+		return e, err
+	}
+	rows, err = pg.List(ctx, tx, "read entries", scan, `
+		select `+recordColumns+`, h.sub_account_id, h.skip,
+		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "(h.version - 1)")+`,
+		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "h.version")+`, h.found
+		from (`+h.fitting("users_count + cardinality(sub_account_ids)", &found)+`) h order by `+found.order, found.args)
+	return rows, all, err
+}
+
+// fitting returns a statement that selects the first of the found rows, as many as fit into PageIDs
+// and at least one, with the number of all found rows. ids is an expression for the number of ids in
+// a row.
+func (h *History) fitting(ids string, found *statement) string {
+	found.args["ids"] = cmp.Or(h.PageIDs, 150_000)
+	return `
+		select * from (
+			select *, count(*) over () as found, sum(1 + ` + ids + `) over (
+				order by ` + found.order + ` rows between unbounded preceding and 1 preceding) as ids
+			from (` + found.sql + `) f) f
+		where ids is null or ids < @ids`
+}
+
+func nameEntries(ctx context.Context, tx pgx.Tx, parent string, rows []entryRow) ([]HistoryEntry, error) {
+	var m mentioned
+	for _, e := range rows {
+		m.accounts = append(m.accounts, e.dashboard)
+		m.dashboards(e.before, e.after)
 	}
 	n, err := m.read(ctx, tx, parent)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]HistoryEntry, len(list))
-	for i, e := range list {
-		entries[i] = HistoryEntry{
-			Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip,
-		}
+	entries := make([]HistoryEntry, len(rows))
+	for i, e := range rows {
+		entries[i] = HistoryEntry{Record: e.Record, Before: n.state(e.before), After: n.state(e.after), Skip: e.skip}
 		if e.skip != nil { // no dashboard was changed
 			e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
 		} else {
-			entries[i].Dashboard = new(n.account(e.sub))
+			entries[i].Dashboard = new(n.account(e.dashboard))
 		}
 		entries[i].Changes = n.differences(e.before, *e.after)
 		entries[i].Access = n.effect(e, entries[i].Changes)

@@ -3,6 +3,8 @@ package history
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,10 +19,9 @@ import (
 // agency's current directory, and are null for those who were erased or have left the agency.
 type History struct {
 	Pool *pgxpool.Pool // can be read-only
-	// PageBytes limits the stored size of the documents on a page; 0 means 8 MiB. Lists of users
-	// can be long and every entry has two documents, so without a limit, a page could take
-	// gigabytes.
-	PageBytes int64
+	// PageIDs limits the users and accounts in the states on a page; 0 means 150,000. Lists of users
+	// can be long, so without a limit, a page could take gigabytes.
+	PageIDs int64
 }
 
 // Named is a person or an account, with the current name in the agency's directory.
@@ -41,70 +42,6 @@ type Record struct {
 	RequestID  string    `json:"request_id"`
 	EventID    string    `json:"event_id"`
 	Hash       string    `json:"hash"` // hash of the record, SHA-256 in hex
-}
-
-// HistoryEntry is the effect of one record on one dashboard, or an operator's skip of a record.
-type HistoryEntry struct {
-	Record
-
-	Dashboard *Named          `json:"dashboard"` // the sub-account; null for a skip
-	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, or for a skip
-	After     *DashboardState `json:"after"`     // null for a skip
-	Changes   Differences     `json:"changes"`
-	// users who gained or lost access to the dashboard or to scopes of it because of the record
-	Access AccessEffect `json:"access"`
-	// Skip says which record of the stream an operator skipped because it was unreadable, and why.
-	// The skipped record has no entry. Only in entries of type operator.parked_skipped.v1.
-	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
-}
-
-// AccessEffect says for which users a record changed the access to a dashboard. The records do not
-// say to which account a user belonged or whether the user was active; this comes from the current
-// directory. Active staff of the agency are excluded: they can open every dashboard because of
-// their role.
-type AccessEffect struct {
-	Gained []Named `json:"gained"` // users with access after the record, but not before
-	Lost   []Named `json:"lost"`   // users with access before the record, but not after
-	// ScopesChanged are users with access before and after the record who gained or lost the scopes
-	// in `changes`. Empty if `changes` contains no scopes.
-	ScopesChanged []Named `json:"scopes_changed"`
-	// CannotOpen are the users in the three lists who cannot open the dashboard in spite of the list:
-	// they are inactive today, or their account is not one of the dashboard's accounts in the record.
-	CannotOpen []Named `json:"cannot_open"`
-}
-
-// DashboardState is the document in the log, with names next to the ids.
-type DashboardState struct {
-	ID                   string    `json:"id"`
-	SubAccountID         string    `json:"sub_account_id"`
-	ParentAccount        string    `json:"parent_account"`
-	SubAccountIDs        []Named   `json:"sub_account_ids"`
-	Users                []Named   `json:"users"`    // users on the list
-	MainPOC              []Named   `json:"main_poc"` // points of contact at the agency
-	AllowClientDashboard bool      `json:"allow_client_dashboard"`
-	Scopes               []string  `json:"scopes"`
-	CreatedAt            time.Time `json:"created_at"`
-	UpdatedAt            time.Time `json:"updated_at"`
-}
-
-// Differences are the changes between two states of one dashboard.
-type Differences struct {
-	Created              bool     `json:"created"` // whether there was no dashboard before
-	AccountsLinked       []Named  `json:"accounts_linked"`
-	AccountsUnlinked     []Named  `json:"accounts_unlinked"`
-	UsersAdded           []Named  `json:"users_added"`
-	UsersRemoved         []Named  `json:"users_removed"`
-	ScopesAdded          []string `json:"scopes_added"`
-	ScopesRemoved        []string `json:"scopes_removed"`
-	MainPOCAdded         []Named  `json:"main_poc_added"`
-	MainPOCRemoved       []Named  `json:"main_poc_removed"`
-	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null if unchanged
-}
-
-// Flip is a flag before and after.
-type Flip struct {
-	Before bool `json:"before"`
-	After  bool `json:"after"`
 }
 
 // StreamPosition is the position of a response: it includes everything in the agency's stream up to
@@ -131,41 +68,14 @@ type HistoryMeta struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
-// EntriesMeta describes a page of entries.
-type EntriesMeta struct {
-	HistoryMeta
-
-	// NextAt is when the first matching entry at or after `to` was recorded. Only on the first page
-	// of a history in descending order. Absent if no entry matches (with filters, among the next
-	// 20,000 entries).
-	NextAt *time.Time `json:"next_at,omitempty"`
-}
-
 // IncludedVersion returns the version of the stream up to which the response is complete.
 func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 
-// HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
-// match everything.
-type HistoryQuery struct {
-	ParentAccount string
-	Dashboard     string   // sub-account
-	Types         []string // event types
-	Actor         string   // id, or part of the name
-	User          string   // user whose access the entry changed; id, or part of the name
-	Account       string   // account that the entry linked or unlinked
-	// part of the name of the actor, of a user whose access changed, or of the sub-account
-	Named     string
-	From, To  *time.Time
-	Ascending bool // otherwise newest first
-	Limit     int
-	Cursor    string // from [HistoryMeta].NextCursor
-}
-
-// answerHistory reads a response about one dashboard or all dashboards of an agency in one
-// snapshot. what names the response in errors.
-func answerHistory[A any](
+// answer reads a response about one dashboard or all dashboards of an agency in one snapshot. what
+// names the response in errors.
+func answer[A any](
 	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
-) (answer A, meta HistoryMeta, err error) {
+) (a A, meta HistoryMeta, err error) {
 	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
 		if meta, err = readStream(ctx, tx, parent); err != nil {
 			return err
@@ -173,14 +83,14 @@ func answerHistory[A any](
 		if err := checkDashboard(ctx, tx, parent, dashboard); err != nil {
 			return err
 		}
-		answer, err = read(tx, &meta)
+		a, err = read(tx, &meta)
 		return err
 	})
 	if err != nil {
-		var zero A
-		return zero, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
+		var none A
+		return none, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
 	}
-	return answer, meta, nil
+	return a, meta, nil
 }
 
 func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, err error) {
@@ -215,4 +125,70 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 		return domain.ErrDashboardNotFound
 	}
 	return err
+}
+
+// recordColumns are the columns of a [Record] in a row h of dashboard_history.
+var recordColumns = "h.version, h.time, h.event_type, h.actor, " + nameOf("h.actor") +
+	", h.role, nullif(h.on_behalf_of, ''), " + nameOf("h.on_behalf_of") +
+	", h.command_id, h.request_id, h.event_id, encode(h.hash, 'hex')"
+
+// nameOf returns an expression for the current name of a person in the directory of the agency of
+// row h.
+func nameOf(user string) string {
+	return `(select u.name from users u join accounts a on a.id = u.account_id
+		where u.id = ` + user + ` and h.parent_account in (a.id, a.parent_account))`
+}
+
+// scanRecord scans a record and the columns that follow it.
+func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
+	var onBehalfOf *string
+	var name *string
+	err = row.Scan(append([]any{
+		&r.Version, &r.Time, &r.Type, &r.Actor.ID, &r.Actor.Name, &r.Role, &onBehalfOf, &name, &r.CommandID,
+		&r.RequestID, &r.EventID, &r.Hash,
+	}, more...)...)
+	if onBehalfOf != nil {
+		r.OnBehalfOf = &Named{*onBehalfOf, name}
+	}
+	return r, err
+}
+
+// readRecords returns the records with the given versions.
+func readRecords(ctx context.Context, tx pgx.Tx, parent string, versions []int64) (map[int64]Record, error) {
+	slices.Sort(versions)
+	scan := func(row pgx.CollectableRow) (Record, error) { return scanRecord(row) }
+	list, err := pg.List(ctx, tx, "read deciding records", scan, `
+		select `+recordColumns+` from unnest($2::bigint[]) as k(version) cross join lateral (
+			select * from dashboard_history
+			where parent_account = $1 and version = k.version limit 1) h`, parent, slices.Compact(versions))
+	records := make(map[int64]Record, len(list))
+	for _, r := range list {
+		records[r.Version] = r
+	}
+	return records, err
+}
+
+// export returns all pages of a list as one sequence, with the metadata of the first page. An error
+// ends the sequence. Each page has its own snapshot, because a single long transaction would block
+// vacuuming.
+func export[E, M any](
+	cursor string, read func(cursor string) (page []E, meta M, next string, err error),
+) (M, iter.Seq2[E, error], error) {
+	page, meta, next, err := read(cursor)
+	return meta, func(yield func(E, error) bool) {
+		for {
+			for _, entry := range page {
+				if !yield(entry, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			if page, _, next, err = read(next); err != nil {
+				yield(*new(E), err)
+				return
+			}
+		}
+	}, err
 }

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -74,38 +73,16 @@ func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) 
 	return version, err
 }
 
-// stateRow is a record and the dashboard after it.
-type stateRow struct {
-	Record
-
-	document domain.Dashboard
-}
-
-// existingAt returns a dashboard as of a position in the stream, or an error with code not_found.
-func existingAt(
-	ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition,
-) (*stateRow, error) {
-	var s stateRow
-	var err error
-	s.Record, err = scanRecord(tx.QueryRow(ctx, `
-		select `+recordColumns+`, h.after from dashboard_history h
-		where parent_account = $1 and sub_account_id = $2 and version <= $3
-		order by version desc limit 1`, parent, dashboard, position.Version), &s.document)
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return &s, pg.Wrap("read state of dashboard "+dashboard, err)
-	}
+// notYet returns the error for a dashboard that has a history but did not exist at a moment.
+func notYet(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment) error {
 	var version int64
 	var since time.Time
-	known, err := pg.ScanOptional(tx.QueryRow(ctx, `
+	err := tx.QueryRow(ctx, `
 		select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
-		order by version limit 1`, parent, dashboard), "read beginning of dashboard "+dashboard, &version, &since)
+		order by version limit 1`, parent, dashboard).Scan(&version, &since)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("read beginning of dashboard %s: %w", dashboard, err)
 	}
-	if !known {
-		return nil, domain.ErrDashboardNotFound
-	}
-	return nil, domain.NewError(domain.CodeNotFound,
-		"This dashboard did not exist at %s. It has existed since %s (version %d).",
+	return domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It has existed since %s (version %d).",
 		at, since.UTC().Format(time.RFC3339Nano), version)
 }

@@ -13,15 +13,11 @@ import (
 // mentioned collects the ids of a response.
 type mentioned struct{ users, accounts []string }
 
-func (m *mentioned) record(r Record) {
-	if m.users = append(m.users, r.Actor.ID); r.OnBehalfOf != nil {
-		m.users = append(m.users, r.OnBehalfOf.ID)
-	}
-}
-
-func (m *mentioned) dashboard(d *domain.Dashboard) {
-	if d != nil {
-		m.users, m.accounts = append(append(m.users, d.Users...), d.MainPOC...), append(m.accounts, d.SubAccountIDs...)
+func (m *mentioned) dashboards(all ...*domain.Dashboard) {
+	for _, d := range all {
+		if d != nil {
+			m.users, m.accounts = append(append(m.users, d.Users...), d.MainPOC...), append(m.accounts, d.SubAccountIDs...)
+		}
 	}
 }
 
@@ -71,14 +67,6 @@ func named(ids []string, name func(string) Named) []Named {
 		all[i] = name(id)
 	}
 	return all
-}
-
-func (n names) record(r Record) Record {
-	r.Actor = n.user(r.Actor.ID)
-	if r.OnBehalfOf != nil {
-		r.OnBehalfOf = new(n.user(r.OnBehalfOf.ID))
-	}
-	return r
 }
 
 // state adds names to a document; nil stays nil.
@@ -168,8 +156,7 @@ func (h *History) NamedPreview(ctx context.Context, p domain.DashboardPreview) (
 	m := mentioned{users: p.LostAccess}
 	for _, r := range p.Revisions {
 		m.accounts = append(m.accounts, r.After.SubAccountID)
-		m.dashboard(r.Before)
-		m.dashboard(&r.After)
+		m.dashboards(r.Before, &r.After)
 	}
 	for _, a := range p.Access {
 		m.users, m.accounts = append(m.users, a.User), append(append(m.accounts, a.Gains...), a.Loses...)

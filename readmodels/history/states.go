@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,6 +11,40 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
+
+// DashboardState is the document in the log, with names next to the ids.
+type DashboardState struct {
+	ID                   string    `json:"id"`
+	SubAccountID         string    `json:"sub_account_id"`
+	ParentAccount        string    `json:"parent_account"`
+	SubAccountIDs        []Named   `json:"sub_account_ids"`
+	Users                []Named   `json:"users"`    // users on the list
+	MainPOC              []Named   `json:"main_poc"` // points of contact at the agency
+	AllowClientDashboard bool      `json:"allow_client_dashboard"`
+	Scopes               []string  `json:"scopes"`
+	CreatedAt            time.Time `json:"created_at"`
+	UpdatedAt            time.Time `json:"updated_at"`
+}
+
+// Differences are the changes between two states of one dashboard.
+type Differences struct {
+	Created              bool     `json:"created"` // whether there was no dashboard before
+	AccountsLinked       []Named  `json:"accounts_linked"`
+	AccountsUnlinked     []Named  `json:"accounts_unlinked"`
+	UsersAdded           []Named  `json:"users_added"`
+	UsersRemoved         []Named  `json:"users_removed"`
+	ScopesAdded          []string `json:"scopes_added"`
+	ScopesRemoved        []string `json:"scopes_removed"`
+	MainPOCAdded         []Named  `json:"main_poc_added"`
+	MainPOCRemoved       []Named  `json:"main_poc_removed"`
+	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null if unchanged
+}
+
+// Flip is a flag before and after.
+type Flip struct {
+	Before bool `json:"before"`
+	After  bool `json:"after"`
+}
 
 // StateQuery selects a dashboard at a moment.
 type StateQuery struct {
@@ -31,30 +66,27 @@ type StateAnswer struct {
 // dashboard without history in this agency. If the dashboard did not exist yet, or if the version
 // is in the future, it returns another error with code not_found.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
-	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
-		m := mentioned{accounts: []string{q.Dashboard}}
-		m.dashboard(&s.document)
-		m.record(s.Record)
-		n, err := m.read(ctx, tx, q.ParentAccount)
-		return StateAnswer{n.account(q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}, err
-	})
-}
-
-// answerAt reads a response about a dashboard that existed at a moment.
-func answerAt[A any](
-	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
-) (A, HistoryMeta, error) {
-	readAt := func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
+	return answer(ctx, h, "state", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
-		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
+		var state *domain.Dashboard
+		scan := func(row pgx.CollectableRow) (Record, error) { return scanRecord(row, &state) }
+		record, exists, err := pg.Find(ctx, tx, "read state", scan, `
+			select `+recordColumns+", "+readmodels.DashboardAt("$1", "$2", "$3")+` from dashboard_history h
+			where parent_account = $1 and sub_account_id = $2 and version <= $3
+			order by version desc limit 1`, q.ParentAccount, q.Dashboard, meta.AsOf.Version)
+		if err == nil && !exists {
+			err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
+		}
 		if err != nil {
 			return a, err
 		}
-		return read(tx, meta.AsOf, s)
-	}
-	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, readAt)
+		m := mentioned{accounts: []string{q.Dashboard}}
+		m.dashboards(state)
+		n, err := m.read(ctx, tx, q.ParentAccount)
+		return StateAnswer{n.account(q.Dashboard), meta.AsOf, *n.state(state), record}, err
+	})
 }
 
 // DiffQuery selects the changes to a dashboard after From and up to To.
@@ -79,22 +111,31 @@ type DiffAnswer struct {
 // Diff returns the difference between two moments. It returns the errors of [History.State] for the
 // later moment, and an error with code invalid if the moments are in the wrong order.
 func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
-	read := func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
+	return answer(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
 		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
 		if err != nil {
 			return a, err
 		}
 		meta.AsOf = to
-		if _, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, to); err != nil {
+		found := statement{order: "dashboard", args: pgx.NamedArgs{
+			"parent": q.ParentAccount, "dashboard": q.Dashboard, "from": from.Version, "to": to.Version,
+		}, sql: `
+			select 0::bigint as last, @dashboard::text as dashboard, count(*) as records, 0::bigint as size
+			from dashboard_history where parent_account = @parent and sub_account_id = @dashboard
+			  and version > @from and version <= @to`}
+		rows, _, err := h.readDiffs(ctx, tx, found)
+		if err != nil {
 			return a, err
 		}
-		answers, err := readDiffs(ctx, tx, q.ParentAccount, []entryKey{{Dashboard: q.Dashboard}}, from, to)
+		if rows[0].After == nil {
+			return a, notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.To)
+		}
+		answers, err := nameDiffs(ctx, tx, q.ParentAccount, rows, from, to)
 		if err != nil {
 			return a, err
 		}
 		return answers[0], nil
-	}
-	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, read)
+	})
 }
 
 func diffEnds(
@@ -136,7 +177,7 @@ func (q DiffsQuery) cursors() readmodels.CursorScope {
 // the most recently changed first. All pages use the same two moments. It returns an error with
 // code invalid if the moments are in the wrong order.
 func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
-	read := func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
+	return answer(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
 		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors())
 		if err != nil {
 			return nil, err
@@ -152,76 +193,66 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 			return nil, err
 		}
 		meta.AsOf = to
-		page, more, err := h.changedBetween(ctx, tx, q, from.Version, to.Version, *after)
+		found := statement{order: "last desc, dashboard desc", args: pgx.NamedArgs{
+			"parent": q.ParentAccount, "from": from.Version, "to": to.Version,
+			"version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
+		}, sql: `
+			select max(version) as last, sub_account_id as dashboard, count(*) as records,
+			       max(users_count + cardinality(sub_account_ids)) as size
+			from dashboard_history
+			where parent_account = @parent and version > @from and version <= @to and skip is null
+			group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
+			order by 1 desc, 2 desc limit @limit`}
+		rows, all, err := h.readDiffs(ctx, tx, found)
 		if err != nil {
 			return nil, err
 		}
-		if more {
-			last := page[len(page)-1]
-			if meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(),
-				diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
+		if all > len(rows) || len(rows) > q.Limit {
+			rows = rows[:min(len(rows), q.Limit)]
+			last := rows[len(rows)-1]
+			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Last, last.Dashboard})
+			if err != nil {
 				return nil, err
 			}
 		}
-		return readDiffs(ctx, tx, q.ParentAccount, page, from, to)
-	}
-	return answerHistory(ctx, h, "differences", q.ParentAccount, "", read)
-}
-
-func (h *History) changedBetween(
-	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
-) (page []entryKey, more bool, err error) {
-	page, err = pg.List(ctx, tx, "find changed dashboards", pgx.RowToStructByPos[entryKey], `
-		select max(version), sub_account_id from dashboard_history
-		where parent_account = @parent and version > @from and version <= @to and after is not null
-		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
-		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
-		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard,
-		"limit": q.Limit + 1,
+		return nameDiffs(ctx, tx, q.ParentAccount, rows, from, to)
 	})
-	if err != nil || len(page) == 0 {
-		return nil, false, err
-	}
-	fit, err := h.affordable(ctx, tx, q.ParentAccount, page[:min(len(page), q.Limit)])
-	return page[:fit], fit < len(page), err
 }
 
-func readDiffs(
-	ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition,
+// diffRow is a dashboard at two moments, without names.
+type diffRow struct {
+	Last          int64 // version of the last change
+	Dashboard     string
+	Records       int64
+	Before, After *domain.Dashboard
+}
+
+// readDiffs returns the first of the found rows, as many as fit into PageIDs, and the number of all.
+func (h *History) readDiffs(ctx context.Context, tx pgx.Tx, found statement) (rows []diffRow, all int, err error) {
+	scan := func(row pgx.CollectableRow) (d diffRow, err error) {
+		return d, row.Scan(&d.Last, &d.Dashboard, &d.Records, &d.Before, &d.After, &all)
+	}
+	rows, err = pg.List(ctx, tx, "read dashboards at two moments", scan, `
+		select last, dashboard, records, `+readmodels.DashboardAt("@parent", "h.dashboard", "@from")+",\n"+
+		readmodels.DashboardAt("@parent", "h.dashboard", "@to")+", found from ("+h.fitting("size", &found)+`) h
+		order by `+found.order, found.args)
+	return rows, all, err
+}
+
+func nameDiffs(
+	ctx context.Context, tx pgx.Tx, parent string, rows []diffRow, from, to StreamPosition,
 ) ([]DiffAnswer, error) {
-	_, subs := splitKeys(page)
-	type states struct {
-		Before  *domain.Dashboard
-		After   domain.Dashboard
-		Records int64
-	}
-	all, err := pg.List(ctx, tx, "read dashboards at two moments", pgx.RowToStructByPos[states], `
-		select before.after, last.after, (select count(*) from dashboard_history h where h.parent_account = $1
-			and h.sub_account_id = k.sub_account_id and h.version > $3 and h.version <= $4)
-		from unnest($2::text[]) with ordinality as k(sub_account_id, n)
-		left join lateral (
-			select after from dashboard_history h
-			where h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version <= $3
-			order by h.version desc limit 1) before on true
-		cross join lateral (
-			select after from dashboard_history h
-			where h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version <= $4
-			order by h.version desc limit 1) last
-		order by k.n`, parent, subs, from.Version, to.Version)
-	if err != nil {
-		return nil, err
-	}
-	m := mentioned{accounts: subs}
-	for _, d := range all {
-		m.dashboard(d.Before)
-		m.dashboard(&d.After)
+	var m mentioned
+	for _, d := range rows {
+		m.accounts = append(m.accounts, d.Dashboard)
+		m.dashboards(d.Before, d.After)
 	}
 	n, err := m.read(ctx, tx, parent)
-	answers := make([]DiffAnswer, len(all))
-	for i, d := range all {
+	answers := make([]DiffAnswer, len(rows))
+	for i, d := range rows {
 		answers[i] = DiffAnswer{
-			Dashboard: n.account(subs[i]), From: from, To: to, Before: n.state(d.Before),
-			After: *n.state(&d.After), Changes: n.differences(d.Before, d.After), Records: d.Records,
+			Dashboard: n.account(d.Dashboard), From: from, To: to, Before: n.state(d.Before),
+			After: *n.state(d.After), Changes: n.differences(d.Before, *d.After), Records: d.Records,
 		}
 	}
 	return answers, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -141,65 +139,44 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if meta.From, meta.To, err = q.window(ctx, tx, now.AsOf); err != nil {
 			return nil, err
 		}
-		found, err := findSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
-		if err != nil {
+		if meta.User, err = q.user(ctx, tx); err != nil {
 			return nil, err
-		}
-		var last string // dashboard; "" on the last page
-		if len(found) > q.Limit {
-			found = found[:q.Limit]
-			key := found[q.Limit-1].key(after.Until)
-			last = key.Dashboard
-			if now.NextCursor, err = readmodels.EncodeCursor(q.cursors(), key); err != nil {
-				return nil, err
-			}
-		}
-		if q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
-			meta.WithoutAccess, err = withoutAccess(ctx, tx, q, meta.To.Version, after.Dashboard, last)
-			if err != nil {
-				return nil, err
-			}
 		}
 		if meta.Staff, err = staffOf(ctx, tx, q); err != nil {
 			return nil, err
 		}
-		return readSpans(ctx, tx, q, found, after.Until, &meta)
+		page, err = readSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
+		if err != nil {
+			return nil, err
+		}
+		page, now.NextCursor, err = readmodels.CutPage(page, q.Limit, q.cursors(), func(s AccessSpan) spanKey { return s.key })
+		if err == nil && q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
+			var last string // dashboard; "" on the last page
+			if now.NextCursor != "" {
+				last = page[len(page)-1].Dashboard.ID
+			}
+			meta.WithoutAccess, err = withoutAccess(ctx, tx, q, meta.To.Version, after.Dashboard, last)
+		}
+		return page, err
 	}
-	spans, history, err := answerHistory(ctx, h, "access", q.ParentAccount, q.Dashboard, read)
+	spans, history, err := answer(ctx, h, "access", q.ParentAccount, q.Dashboard, read)
 	meta.HistoryMeta = history
 	return spans, meta, err
 }
+
+// spansBatch is the number of spans that an export reads at once.
+const spansBatch = 2_000
 
 // ExportSpans returns the metadata and all spans of an access export, in order. It reads them in
 // batches from one prefix of the stream. An error ends the sequence.
 func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
 	q.Limit = spansBatch
-	first, meta, err := h.Spans(ctx, q)
-	if err != nil {
-		return SpansMeta{}, nil, err
-	}
-	return meta, func(yield func(AccessSpan, error) bool) {
-		for batch, at := first, meta.HistoryMeta; ; {
-			for _, span := range batch {
-				if !yield(span, nil) {
-					return
-				}
-			}
-			if q.Cursor = at.NextCursor; q.Cursor == "" {
-				return
-			}
-			next, meta, err := h.Spans(ctx, q)
-			if err != nil {
-				yield(AccessSpan{}, err)
-				return
-			}
-			batch, at = next, meta.HistoryMeta
-		}
-	}, nil
+	return export(q.Cursor, func(cursor string) ([]AccessSpan, SpansMeta, string, error) {
+		q.Cursor = cursor
+		page, meta, err := h.Spans(ctx, q)
+		return page, meta, meta.NextCursor, err
+	})
 }
-
-// spansBatch is the number of spans that an export reads at once.
-const spansBatch = 2_000
 
 // window returns the positions that the query covers, up to now.
 func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
@@ -232,6 +209,23 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 	return within(from), within(to), nil
 }
 
+// user returns the user in the query; nil for all users.
+func (q SpansQuery) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
+	if q.User == "" {
+		return nil, nil
+	}
+	user, everListed := Named{ID: q.User}, false
+	err := tx.QueryRow(ctx, `
+		select (select u.name from users u join accounts a on a.id = u.account_id
+		        where u.id = $2 and $1 in (a.id, a.parent_account)),
+		       exists (select from dashboard_listed where parent_account = $1 and user_id = $2)`,
+		q.ParentAccount, q.User).Scan(&user.Name, &everListed)
+	if err == nil && user.Name == nil && !everListed {
+		return nil, ErrAgencyUserNotFound
+	}
+	return &user, pg.Wrap("read user", err)
+}
+
 func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
 	scan := func(row pgx.CollectableRow) (n Named, err error) {
@@ -245,27 +239,28 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	return staff, err
 }
 
-// foundSpan is a span with the versions of the records that decided it.
-type foundSpan struct {
-	Dashboard, User string
-	Began           int64
-	Ended           *int64 // nil: not up to the end of the prefix
-	Listed, Allowed int64
-	AllowedFrom     int64 // identifies the row of dashboard_allowed
-	Scopes          []string
-	ScopesSince     []int64
-	LinkedToday     bool
+// spanRow is a span with the versions of its records.
+type spanRow struct {
+	AccessSpan
+
+	ended           *int64 // nil: not up to the end of the prefix
+	listed, allowed int64
+	scopes          []string
+	given           []int64
+	taken           []*int64 // nil: not up to the end of the prefix
+	staff           bool
 }
 
-func (s foundSpan) key(until int64) spanKey { return spanKey{until, s.Dashboard, s.User, s.Began} }
-
-// findSpans returns the spans that follow the key after and overlap the versions [from, to], at most
+// readSpans returns the spans that follow the key after and overlap the versions [from, to], at most
 // one more than fit on the page: who was listed, where and while the dashboard was open.
-func findSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foundSpan, error) {
-	columns, values := "l.sub_account_id, l.user_id", "@after_dashboard, @after_user"
+func readSpans(
+	ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64,
+) ([]AccessSpan, error) {
+	order, place := "dashboard, user_id", "@after_dashboard, @after_user"
 	if q.ByUser {
-		columns, values = "l.user_id, l.sub_account_id", "@after_user, @after_dashboard"
+		order, place = "user_id, dashboard", "@after_user, @after_dashboard"
 	}
+	columns := strings.Replace(order, "dashboard", "l.sub_account_id", 1)
 	const began, ended = "greatest(l.from_version, a.from_version)", "least(l.to_version, a.to_version)"
 	where := ""
 	if q.Dashboard != "" {
@@ -278,172 +273,138 @@ func findSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 		where += " and a.sub_account_id >= @after_dashboard"
 	}
 	if after.User != "" { // the first condition is for the index
-		where += fmt.Sprintf(" and (%[1]s) >= (%[2]s) and (%[1]s, %[3]s) > (%[2]s, @after_began)", columns, values, began)
+		where += fmt.Sprintf(" and (%[1]s) >= (%[2]s) and (%[1]s, %[3]s) > (%[2]s, @after_began)", columns, place, began)
 	}
-	return pg.List(ctx, tx, "find access spans", pgx.RowToStructByPos[foundSpan], `
-		select l.sub_account_id, l.user_id, `+began+`, case when `+ended+` <= @until then `+ended+` end,
-		  l.from_version, a.open_since, a.from_version, a.scopes, a.scopes_since,
-		  exists (select from users u join accounts c on c.id = u.account_id where u.id = l.user_id
-			and (c.id = @parent or c.parent_account = @parent and c.id = any((
-				select sub_account_ids from dashboard_preferences p
-				where p.parent_account = @parent and p.sub_account_id = l.sub_account_id)::text[])))
-		from dashboard_listed l
-		join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
-		  and (a.to_version is null or a.to_version > l.from_version)
-		  and (l.to_version is null or l.to_version > a.from_version)
-		where l.parent_account = @parent and l.from_version <= @to and a.from_version <= @to
-		  and (l.to_version is null or l.to_version > @from) and (a.to_version is null or a.to_version > @from)`+where+`
-		order by `+columns+`, `+began+` limit @limit`,
+	scan := func(row pgx.CollectableRow) (s spanRow, err error) {
+		s.key.Until = after.Until
+		return s, row.Scan(&s.Dashboard.ID, &s.Dashboard.Name, &s.User.ID, &s.User.Name, &s.ActiveToday, &s.LinkedToday,
+			&s.staff, &s.key.Began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given, &s.taken)
+	}
+	rows, err := pg.List(ctx, tx, "read access spans", scan, `
+		select dashboard, d.name, user_id, u.name, coalesce(u.active, false),
+		       coalesce(u.account = @parent or u.account = any(p.sub_account_ids), false), coalesce(u.account = @parent, false),
+		       began, case when ended <= @until then ended end, listed, allowed, s.scopes, given, array(
+			select (select min(t.from_version) from dashboard_allowed t
+			        where t.parent_account = @parent and t.sub_account_id = dashboard and t.from_version > allowed_from
+			          and t.from_version <= @until and scope <> all(t.scopes))
+			from unnest(s.scopes) with ordinality as x(scope, n) order by n)
+		from (
+			select l.sub_account_id as dashboard, l.user_id, `+began+` as began, `+ended+` as ended, l.from_version as listed,
+			       a.open_since as allowed, a.from_version as allowed_from, a.scopes, a.scopes_since as given
+			from dashboard_listed l
+			join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
+			  and (a.to_version is null or a.to_version > l.from_version)
+			  and (l.to_version is null or l.to_version > a.from_version)
+			where l.parent_account = @parent and l.from_version <= @to and a.from_version <= @to
+			  and (l.to_version is null or l.to_version > @from) and (a.to_version is null or a.to_version > @from)`+where+`
+			order by `+columns+`, began limit @limit) s
+		left join accounts d on d.id = dashboard and @parent in (d.id, d.parent_account)
+		left join lateral (
+			select u.name, u.active and c.active as active, c.id as account
+			from users u join accounts c on c.id = u.account_id
+			where u.id = s.user_id and @parent in (c.id, c.parent_account)) u on true
+		left join dashboard_preferences p on p.parent_account = @parent and p.sub_account_id = dashboard
+		order by `+order+`, began`,
 		pgx.NamedArgs{
 			"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
 			"until": after.Until, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Began,
 			"limit": q.Limit + 1,
 		})
-}
-
-// readSpans adds records and names to spans, and the user in the query to meta.
-func readSpans(
-	ctx context.Context, tx pgx.Tx, q SpansQuery, found []foundSpan, until int64, meta *SpansMeta,
-) ([]AccessSpan, error) {
-	taken, err := scopesTaken(ctx, tx, q.ParentAccount, found, until)
 	if err != nil {
 		return nil, err
 	}
-	m := mentioned{}
-	records, err := recordsOf(ctx, tx, q.ParentAccount, func(add func(entryKey)) {
-		for i, f := range found {
-			m.users, m.accounts = append(m.users, f.User), append(m.accounts, f.Dashboard)
-			for _, version := range slices.Concat([]int64{f.Began, f.Listed, f.Allowed}, f.ScopesSince, taken[i]) {
-				add(entryKey{version, f.Dashboard})
-			}
-			if f.Ended != nil {
-				add(entryKey{*f.Ended, f.Dashboard})
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range records {
-		m.record(r)
-	}
-	if q.User != "" {
-		m.users = append(m.users, q.User)
-	}
-	n, err := m.read(ctx, tx, q.ParentAccount)
-	if err != nil {
-		return nil, err
-	}
-	spans := make([]AccessSpan, len(found))
-	for i, f := range found {
-		spans[i] = n.span(f, records, taken[i])
-		spans[i].key = f.key(until)
-	}
-	if q.User == "" {
-		return spans, nil
-	}
-	if meta.User = new(n.user(q.User)); meta.User.Name == nil && len(spans) == 0 {
-		return spans, checkListed(ctx, tx, q)
-	}
-	return spans, nil
-}
-
-// checkListed returns [ErrAgencyUserNotFound] if the user was never on a list of the agency.
-func checkListed(ctx context.Context, tx pgx.Tx, q SpansQuery) error {
-	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `
-		select from dashboard_listed where parent_account = $1 and user_id = $2 limit 1`, q.ParentAccount, q.User),
-		"look for user on lists")
-	if err == nil && !listed {
-		err = ErrAgencyUserNotFound
-	}
-	return err
-}
-
-// scopesTaken returns, for each span and each of its scopes, the version up to until that took the
-// scope away, or 0.
-func scopesTaken(ctx context.Context, tx pgx.Tx, parent string, found []foundSpan, until int64) ([][]int64, error) {
-	type scopesAt struct {
-		Dashboard string
-		From      int64
-		Scopes    []string
-	}
-	var dashboards []string
-	earliest := until
-	for _, f := range found {
-		dashboards, earliest = append(dashboards, f.Dashboard), min(earliest, f.AllowedFrom)
-	}
-	slices.Sort(dashboards)
-	rows, err := pg.List(ctx, tx, "read later scopes", pgx.RowToStructByPos[scopesAt], `
-		select sub_account_id, from_version, scopes from dashboard_allowed
-		where parent_account = $1 and sub_account_id = any($2) and from_version > $3 and from_version <= $4
-		order by sub_account_id, from_version`, parent, slices.Compact(dashboards), earliest, until)
-	if err != nil {
-		return nil, err
-	}
-	later := map[string][]scopesAt{}
-	for _, row := range rows {
-		later[row.Dashboard] = append(later[row.Dashboard], row)
-	}
-	taken := make([][]int64, len(found))
-	for i, f := range found {
-		taken[i] = make([]int64, len(f.Scopes))
-		for n, scope := range f.Scopes {
-			for _, row := range later[f.Dashboard] {
-				if row.From > f.AllowedFrom && !slices.Contains(row.Scopes, scope) {
-					taken[i][n] = row.From
-					break
-				}
+	var versions []int64
+	for _, s := range rows {
+		versions = append(append(versions, s.key.Began, s.listed, s.allowed), s.given...)
+		for _, version := range append(s.taken, s.ended) {
+			if version != nil {
+				versions = append(versions, *version)
 			}
 		}
 	}
-	return taken, nil
+	records, err := readRecords(ctx, tx, q.ParentAccount, versions)
+	spans := make([]AccessSpan, len(rows))
+	for i, s := range rows {
+		spans[i] = s.span(records)
+	}
+	return spans, err
 }
 
-func (n names) span(f foundSpan, records map[entryKey]Record, taken []int64) AccessSpan {
-	record := func(version int64) Record { return n.record(records[entryKey{version, f.Dashboard}]) }
-	s := AccessSpan{
-		Dashboard: n.account(f.Dashboard), User: n.user(f.User),
-		BeganBy: record(f.Began), ListedBy: record(f.Listed), AllowedBy: record(f.Allowed),
-		Scopes: make([]ScopeSpan, len(f.Scopes)), ActiveToday: n.active[f.User], LinkedToday: f.LinkedToday,
-	}
-	if s.From = s.BeganBy.Time; f.Ended != nil {
-		s.EndedBy = new(record(*f.Ended))
-		s.To = &s.EndedBy.Time
-	}
-	for i, scope := range f.Scopes {
-		s.Scopes[i] = ScopeSpan{Scope: scope, GivenBy: record(f.ScopesSince[i])}
-		if taken[i] > 0 {
-			s.Scopes[i].TakenBy = new(record(taken[i]))
+// span returns the span with its records.
+func (s spanRow) span(records map[int64]Record) AccessSpan {
+	optional := func(version *int64) *Record {
+		if version == nil {
+			return nil
 		}
+		return new(records[*version])
 	}
-	slices.SortFunc(s.Scopes, func(a, b ScopeSpan) int { return strings.Compare(a.Scope, b.Scope) })
-	if n.staff[f.User] {
-		s.Role = new(agencyStaff)
+	span := s.AccessSpan
+	span.key.Dashboard, span.key.User = s.Dashboard.ID, s.User.ID
+	span.BeganBy, span.ListedBy, span.AllowedBy = records[s.key.Began], records[s.listed], records[s.allowed]
+	span.From, span.EndedBy = span.BeganBy.Time, optional(s.ended)
+	if span.EndedBy != nil {
+		span.To = &span.EndedBy.Time
 	}
-	return s
+	span.Scopes = make([]ScopeSpan, len(s.scopes))
+	for i, scope := range s.scopes {
+		span.Scopes[i] = ScopeSpan{scope, records[s.given[i]], optional(s.taken[i])}
+	}
+	if s.staff {
+		span.Role = new(agencyStaff)
+	}
+	return span
 }
 
-// recordsOf returns the records with the keys that each passes to its argument, without names.
-func recordsOf(
-	ctx context.Context, tx pgx.Tx, parent string, each func(add func(entryKey)),
-) (map[entryKey]Record, error) {
-	records := map[entryKey]Record{}
-	each(func(key entryKey) {
-		if key.Version > 0 {
-			records[key] = Record{}
-		}
-	})
-	versions, subs := splitKeys(slices.Collect(maps.Keys(records)))
-	scan := func(row pgx.CollectableRow) (struct{}, error) {
-		var sub string
-		r, err := scanRecord(row, &sub)
-		records[entryKey{r.Version, sub}] = r
-		return struct{}{}, err
+// WithoutAccess are dashboards that were closed to their clients, or open with an empty list.
+type WithoutAccess struct {
+	Dashboards []ClosedDashboard `json:"dashboards"`       // ordered by id, at most 500
+	Count      int64             `json:"dashboards_count"` // total number
+}
+
+// ClosedDashboard is a dashboard that no listed user could open, with the reason.
+type ClosedDashboard struct {
+	Dashboard Named `json:"dashboard"` // the sub-account
+	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open
+	// with an empty list.
+	AllowClientDashboard bool `json:"allow_client_dashboard"`
+	// the record that closed the dashboard; if it was open, the record that emptied its list or
+	// opened it with an empty list
+	DecidedBy Record `json:"decided_by"`
+}
+
+// maxWithoutAccess limits the dashboards without access on a page.
+const maxWithoutAccess = 500
+
+// withoutAccess reads the dashboards that no one could open at a version, after the dashboard after
+// and up to the dashboard last; "" means no limit.
+func withoutAccess(
+	ctx context.Context, tx pgx.Tx, q SpansQuery, version int64, after, last string,
+) (*WithoutAccess, error) {
+	without := &WithoutAccess{}
+	scan := func(row pgx.CollectableRow) (c ClosedDashboard, err error) {
+		c.DecidedBy, err = scanRecord(row, &c.Dashboard.ID, &c.Dashboard.Name, &c.AllowClientDashboard, &without.Count)
+		return c, err
 	}
-	_, err := pg.List(ctx, tx, "read deciding records", scan, `
-		select `+recordColumns+`, h.sub_account_id from unnest($2::bigint[], $3::text[]) as k(version, sub_account_id)
-		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id
-		  and h.version = k.version`,
-		parent, versions, subs)
-	return records, err
+	var err error
+	without.Dashboards, err = pg.List(ctx, tx, "read dashboards without access", scan, `
+		select `+recordColumns+`, w.sub_account_id, c.name, w.open, w.count from (
+			select a.sub_account_id, a.open, count(*) over () as count, case when a.open then greatest(a.open_since, coalesce((
+				select max(l.to_version) from dashboard_listed l where l.parent_account = @parent
+				  and l.sub_account_id = a.sub_account_id and l.to_version <= @at), (
+				select min(c.from_version) from dashboard_allowed c where c.parent_account = @parent
+				  and c.sub_account_id = a.sub_account_id))) else a.open_since end as decided
+			from dashboard_allowed a
+			where a.parent_account = @parent and `+containsAt("a")+`
+			  and @dashboard in ('', a.sub_account_id) and a.sub_account_id > @after and (@last = '' or a.sub_account_id <= @last)
+			  and (not a.open or not exists (select from dashboard_listed l where l.parent_account = @parent
+				and l.sub_account_id = a.sub_account_id and `+containsAt("l")+`))
+			order by a.sub_account_id limit @most) w
+		join dashboard_history h on h.parent_account = @parent and h.sub_account_id = w.sub_account_id and h.version = w.decided
+		left join accounts c on c.id = w.sub_account_id and @parent in (c.id, c.parent_account)
+		order by w.sub_account_id`,
+		pgx.NamedArgs{
+			"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": version, "after": after, "last": last,
+			"most": maxWithoutAccess,
+		})
+	return without, err
 }
