@@ -43,7 +43,7 @@ const (
 )
 
 // patience is the time limit for waiting, long enough for a loaded machine.
-const patience = 5 * time.Minute
+const patience = ledgertest.Patience
 
 // bundle is a server with fakes, which a test sets before it sends requests.
 type bundle struct {
@@ -337,10 +337,7 @@ func runHub(t *testing.T, config stream.Config) *stream.Hub {
 	t.Helper()
 	config.AuthTimeout = patience // of a Socket.IO client that a slow machine holds up
 	hub := stream.New(emptyStore{}, config)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = hub.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
+	ledgertest.Run(t, hub.Run)
 	return hub
 }
 

@@ -248,7 +248,7 @@ func (d *drawing) put(key string, r eventlog.Record) {
 		again = 0
 	}
 	for range 1 + again {
-		d.positions[key] = append(d.positions[key], d.log.put(r))
+		d.positions[key] = append(d.positions[key], d.log.Put(r))
 	}
 }
 
@@ -408,7 +408,7 @@ func (d *drawing) dashboards() {
 	late := func(dr *domain.Draft) { // more than a day later: commands are forgotten
 		dr.Envelope.Time = dr.Envelope.Time.Add(time.Duration(d.n) * 10 * time.Hour)
 	}
-	home := eventlog.PartitionOf([]byte(key), int32(len(d.log.partitions)))
+	home := eventlog.PartitionOf([]byte(key), int32(len(d.log.partitions())))
 	switch d.pick("what", 12) {
 	case 0, 1:
 		d.put(key, c.next(d.operator(key), late))
@@ -425,7 +425,7 @@ func (d *drawing) dashboards() {
 		forger.head.Hash[3] ^= 1
 		d.put(key, forger.next(changed, late))
 	case 6: // in a wrong partition
-		elsewhere := d.log.add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions)))
+		elsewhere := d.log.Add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions())))
 		d.positions[key] = append(d.positions[key], elsewhere)
 	case 7: // of another topic, but in order
 		d.put(key, c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late))

@@ -8,68 +8,34 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // memLog is a topic in memory, for thousands of logs; the codec and the chain are the real ones.
 type memLog struct {
-	eventlog.Codec
-	topic      string
-	partitions [][]eventlog.Record
-}
+	*ledgertest.Memory
 
-// memTopic is the id of every topic in memory.
-var memTopic = eventlog.TopicID{1}
+	topic string
+}
 
 func newMemLog(codec eventlog.Codec, topic string) *memLog {
-	return &memLog{Codec: codec, topic: topic, partitions: make([][]eventlog.Record, partitions[topic])}
+	return &memLog{ledgertest.NewMemory(codec, partitions), topic}
 }
 
-// add appends a record to a partition and returns its position.
-func (l *memLog) add(r eventlog.Record, partition int32) domain.Position {
-	r.Partition, r.Offset = partition, int64(len(l.partitions[partition]))
-	l.partitions[partition] = append(l.partitions[partition], r)
-	return domain.Position{Topic: l.topic, Partition: partition, Offset: r.Offset}
-}
-
-// put appends a record to the partition of its key.
-func (l *memLog) put(r eventlog.Record) domain.Position {
-	return l.add(r, eventlog.PartitionOf(r.Key, int32(len(l.partitions))))
-}
-
-func (l *memLog) Ranges(context.Context, string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
-	ranges := make([]eventlog.PartitionRange, len(l.partitions))
-	for p, records := range l.partitions {
-		ranges[p] = eventlog.PartitionRange{Partition: int32(p), End: int64(len(records))}
-	}
-	return ranges, memTopic, nil
-}
+func (l *memLog) partitions() [][]eventlog.Record { return l.Topics[l.topic] }
 
 func (l *memLog) ReadAt(_ context.Context, at domain.Position) (eventlog.Record, error) {
-	if int(at.Partition) >= len(l.partitions) || at.Offset >= int64(len(l.partitions[at.Partition])) {
+	if int(at.Partition) >= len(l.partitions()) || at.Offset >= int64(len(l.partitions()[at.Partition])) {
 		return eventlog.Record{}, fmt.Errorf("%w: %v", eventlog.ErrOutOfRange, at)
 	}
-	return l.partitions[at.Partition][at.Offset], nil
-}
-
-// Scan passes on partitions one after another, in runs of a few records.
-func (l *memLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
-	for p := range int32(len(l.partitions)) {
-		for at := int64(0); at < c.To[p]; {
-			next := min(at+3, c.To[p])
-			if err := c.Handle(ctx, eventlog.Run{Partition: p, Records: l.partitions[p][at:next], Next: next}); err != nil {
-				return err
-			}
-			at = next
-		}
-	}
-	return nil
+	return l.partitions()[at.Partition][at.Offset], nil
 }
 
 // ends returns the offsets after the last records.
 func (l *memLog) ends() map[int32]int64 {
 	to := map[int32]int64{}
-	for p, records := range l.partitions {
+	for p, records := range l.partitions() {
 		to[int32(p)] = int64(len(records))
 	}
 	return to
@@ -104,7 +70,7 @@ func (r *reader) intn(n int) int {
 // Follow returns available records. Rebalances happen at random.
 func (r *reader) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 	f := &memFollower{reader: r, ask: c.Positions}
-	for p := range r.partitions {
+	for p := range r.partitions() {
 		f.all = append(f.all, int32(p))
 	}
 	return f, nil
@@ -126,11 +92,11 @@ func (f *memFollower) Poll(ctx context.Context, wait time.Duration) (eventlog.Ba
 		}
 	}
 	for ctx.Err() == nil {
-		batch := eventlog.Batch{Topic: f.topic, TopicID: memTopic}
+		batch := eventlog.Batch{Topic: f.topic, TopicID: ledgertest.MemoryTopic}
 		ended := true
 		for _, p := range f.all {
 			next := f.positions[p].NextOffset
-			rest := f.partitions[p][next:]
+			rest := f.partitions()[p][next:]
 			ended = ended && len(rest) == 0
 			if n := min(len(rest), f.intn(len(rest)+1)); n > 0 {
 				batch.Runs = append(batch.Runs, eventlog.Run{Partition: p, Records: rest[:n], Next: next + int64(n)})

@@ -114,7 +114,7 @@ func frozenLogs(t *testing.T, codec eventlog.Codec) map[string]*memLog {
 		for _, h := range r.Headers {
 			record.Headers = append(record.Headers, eventlog.Header{Key: h[0], Value: []byte(h[1])})
 		}
-		logs[r.Topic].add(record, r.Partition)
+		logs[r.Topic].Add(record, r.Partition)
 	}
 	return logs
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -22,10 +23,7 @@ func (b *bench) listen() <-chan string {
 	notices := make(chan string, 100)
 	progress := pg.NewProgress()
 	progress.ListenFigures(func(payload string) { notices <- payload })
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); progress.Listen(ctx, b.db.URL, quiet) }()
-	b.t.Cleanup(func() { cancel(); <-done })
+	ledgertest.Run(b.t, func(ctx context.Context) error { progress.Listen(ctx, b.db.URL, quiet); return nil })
 	require.Equal(b.t, pg.AnyFigure, nextNotice(b.t, notices), "notices from before the connection are lost")
 	return notices
 }

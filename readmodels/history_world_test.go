@@ -319,8 +319,7 @@ func (p *past) hashOf(agency string, version int64) string {
 
 func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
 	t.Helper()
-	_, err := db.Pool.Exec(t.Context(), sql, args...)
-	require.NoError(t, err)
+	ledgertest.Exec(t, db.Pool, sql, args...)
 }
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

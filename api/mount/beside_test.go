@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/mount"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
@@ -61,15 +61,8 @@ func runBeside(t *testing.T) running {
 	r.log = projector.Log
 	r.brokers, err = projector.Brokers(t.Context())
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return projector.Follow(ctx) })
-	group.Go(func() error { return projector.Fold(ctx) })
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, group.Wait())
-		require.NoError(t, projector.Close())
-	})
+	t.Cleanup(func() { require.NoError(t, projector.Close()) })
+	ledgertest.Run(t, projector.Follow, projector.Fold)
 	require.NoError(t, projector.Log.AppendBulk(t.Context(), facts()))
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -25,7 +26,7 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	want := map[string]float64{
 		turns + "signed": 0, turns + "nothing_new": 0, turns + "failed": 0, turns + "refused": 0, refused: 0, last: 0, covered: 0,
 	}
-	require.Equal(t, want, metricsOf(t, registry), "rates start at 0")
+	require.Equal(t, want, ledgertest.Metrics(t, registry), "rates start at 0")
 	signed := proof.SigningResult{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
 	for _, turn := range []proof.SigningResult{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
 		observe(turn)
@@ -33,10 +34,10 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	want = map[string]float64{
 		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 1, refused: 1, last: 1_800_000_000, covered: 7,
 	}
-	require.Equal(t, want, metricsOf(t, registry))
+	require.Equal(t, want, ledgertest.Metrics(t, registry))
 	observe(signed)
 	want[turns+"signed"], want[refused] = 2, 0
-	require.Equal(t, want, metricsOf(t, registry))
+	require.Equal(t, want, ledgertest.Metrics(t, registry))
 }
 
 // A process with only the role signer has the key; other processes need none and log a warning if

@@ -25,6 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -328,18 +329,18 @@ func holding(evidence map[string][]byte, text string) (places []string) {
 func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	t.Helper()
 	evidence := map[string][]byte{}
-	for _, table := range column[string](t, a.KeptPool, `
+	for _, table := range ledgertest.Column[string](t, a.KeptPool, `
 		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`) {
-		all := column[string](t, a.KeptPool, "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r")
+		all := ledgertest.Column[string](t, a.KeptPool, "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r")
 		evidence["table "+table] = []byte(all[0])
 	}
 	a.exec(t, "analyze")
-	statistics := column[string](t, a.KeptPool, `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`)[0]
+	statistics := ledgertest.Column[string](t, a.KeptPool, `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`)[0]
 	require.Contains(t, statistics, eraseClient, "the planner has statistics")
 	evidence["statistics of the planner"] = []byte(statistics)
 	// from the server's version: others cannot dump it
-	programs := column[string](t, a.KeptPool, "select setting from pg_config where name = 'BINDIR'")[0]
+	programs := ledgertest.Column[string](t, a.KeptPool, "select setting from pg_config where name = 'BINDIR'")[0]
 	dump := exec.CommandContext(t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
 	var err error
 	evidence["dump of the database"], err = dump.Output()

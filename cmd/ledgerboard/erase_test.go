@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -331,7 +332,7 @@ func chainOf(t *testing.T, a *process) (chain []chained) {
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})
-			table := column[string](t, a.ReadPool, "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version)
+			table := ledgertest.Column[string](t, a.ReadPool, "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version)
 			require.Equal(t, []string{chain[len(chain)-1].hash}, table)
 			require.NotContains(t, string(record.Value), "Erna", "the topic contains no names")
 		}

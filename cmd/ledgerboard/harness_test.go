@@ -13,19 +13,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // patience is the time limit of waits; only failing tests reach it.
-const patience = 5 * time.Minute
+const patience = ledgertest.Patience
 
 var quiet = logging{LogLevel: "error", LogFormat: "text"}
 
@@ -133,28 +132,13 @@ func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntit
 
 func (p *process) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
-	_, err := p.KeptPool.Exec(t.Context(), sql, args...)
-	require.NoError(t, err)
-}
-
-// column returns the values of a query with one column.
-func column[E any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []E {
-	t.Helper()
-	rows, err := pool.Query(t.Context(), sql, args...)
-	require.NoError(t, err)
-	values, err := pgx.CollectRows(rows, pgx.RowTo[E])
-	require.NoError(t, err)
-	return values
+	ledgertest.Exec(t, p.KeptPool, sql, args...)
 }
 
 // secretsOf returns the tokens in a database that a key seals.
 func secretsOf(t *testing.T, kept *pgxpool.Pool, key string) *vault.Secrets {
 	t.Helper()
-	keys, err := vault.ParseKeys(key)
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(kept, keys)
-	require.NoError(t, err)
-	return secrets
+	return ledgertest.Secrets(t, kept, key)
 }
 
 // readFile returns the text of a file.
@@ -188,24 +172,6 @@ func (p *process) countsOf(t *testing.T, sql string) (n int) {
 		return math.MinInt32
 	}
 	return n
-}
-
-// metricsOf returns the counters and gauges of a registry by name and label values.
-func metricsOf(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
-	t.Helper()
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	found := map[string]float64{}
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			name := family.GetName()
-			for _, label := range metric.GetLabel() {
-				name += " " + label.GetValue()
-			}
-			found[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
-		}
-	}
-	return found
 }
 
 func get(t *testing.T, url, token string) (status int, body string) {

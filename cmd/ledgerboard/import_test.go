@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -106,7 +107,7 @@ func TestImportOldSystem(t *testing.T) {
 
 	withService(t, at, func(a *process, _ string) {
 		requireMovedIn(t, a)
-		records := column[domain.DataImported](t, a.ReadPool,
+		records := ledgertest.Column[domain.DataImported](t, a.ReadPool,
 			`select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
 			domain.DataImported{}.EventType())
 		require.Len(t, records, 1, "the repeated import changed nothing and is not recorded")
@@ -179,7 +180,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
 		`select format('%s %s', metric, kind) from account_months group by 1 order by 1`,
 	} {
-		got = append(got, column[string](t, a.ReadPool, query)...)
+		got = append(got, ledgertest.Column[string](t, a.ReadPool, query)...)
 	}
 	require.Equal(t, []string{
 		"5f1a2b3c4d5e6f7081920a11 {" + bakery + "," + cafe + "} {d00000000000000000000011,d00000000000000000000012} {analytics,posts} 2021-05-06 07:08:09.01 2024-03-01 08:00:00.123",

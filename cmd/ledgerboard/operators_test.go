@@ -19,6 +19,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -330,7 +331,7 @@ func TestPrepareCommand(t *testing.T) {
 		return out.String(), errs.String(), err
 	}
 	requireGenerations := func(want ...string) {
-		require.Equal(t, want, column[string](t, a.db.Pool, `
+		require.Equal(t, want, ledgertest.Column[string](t, a.db.Pool, `
 			select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`))
 	}
 	stdout, stderr, err := prepare("dashboards", "directory")

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // docs/privacy.md names each topic and table that the program creates, and nothing else, in rows
@@ -38,7 +39,7 @@ var generationSchema = regexp.MustCompile(`^lb_(.+)_g\d+(_retired)?$`)
 // projection.
 func tablesOf(t *testing.T, a *process) []string {
 	t.Helper()
-	tables := column[string](t, a.KeptPool, `
+	tables := ledgertest.Column[string](t, a.KeptPool, `
 		select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
 	for i, table := range tables {

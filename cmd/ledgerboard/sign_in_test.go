@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
@@ -214,7 +215,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 			require.Contains(t, text, "linked to another sign-in")
 		}
 		a.until(t, 2, "select count(*) from sessions where user_id in ('"+signInStaff+"', '"+signInCleo+"')")
-		require.InDelta(t, 2, metricsOf(t, a.registry)["ledgerboard_sign_ins_refused_total provider linked"], 0)
+		require.InDelta(t, 2, ledgertest.Metrics(t, a.registry)["ledgerboard_sign_ins_refused_total provider linked"], 0)
 
 		stella.Email = "new@agency.example"
 		a.appendEntities(t, stella)

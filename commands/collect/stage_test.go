@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -283,18 +284,9 @@ func logged[T domain.Data](s *fetchStage, topic string) (events []T) {
 // metric is the sum of a metric of the newest process, over those of a class; "": over all.
 func (s *fetchStage) metric(name, class string) (sum int) {
 	s.t.Helper()
-	families, err := s.metrics.Gather()
-	require.NoError(s.t, err)
-	for _, family := range families {
-		if family.GetName() != "ledgerboard_fetch_"+name {
-			continue
-		}
-		for _, m := range family.GetMetric() {
-			for _, label := range m.GetLabel() {
-				if slices.Contains([]string{"platform", "app"}, label.GetName()) && class == "" || label.GetName() == "class" && label.GetValue() == class {
-					sum += int(m.GetGauge().GetValue() + m.GetCounter().GetValue())
-				}
-			}
+	for key, value := range ledgertest.Metrics(s.t, s.metrics) {
+		if words := strings.Fields(key); words[0] == "ledgerboard_fetch_"+name && (class == "" || slices.Contains(words[1:], class)) {
+			sum += int(value)
 		}
 	}
 	return sum

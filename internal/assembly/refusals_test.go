@@ -1,10 +1,12 @@
 package assembly_test
 
 import (
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,17 +61,11 @@ func TestRefusedRecordsAreReported(t *testing.T) {
 	require.ErrorAs(t, ready(), &degraded)
 	require.Equal(t, "the brokers refuse records of topic directory: INVALID_TIMESTAMP", degraded.Reason)
 	require.False(t, degraded.Writes)
-	families, err := registry.Gather()
-	require.NoError(t, err)
-	counted := map[string]float64{}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "ledgerboard_append_failures_total" {
-				counted[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
-			}
-		}
-	}
-	require.Equal(t, map[string]float64{"INVALID_TIMESTAMP": 1}, counted)
+	counted := ledgertest.Metrics(t, registry)
+	maps.DeleteFunc(counted, func(name string, _ float64) bool {
+		return !strings.HasPrefix(name, "ledgerboard_append_failures_total ")
+	})
+	require.Equal(t, map[string]float64{"ledgerboard_append_failures_total INVALID_TIMESTAMP directory": 1}, counted)
 
 	refuses = false
 	require.NoError(t, s.Log.Append(t.Context(), draft))

@@ -51,7 +51,7 @@ func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c s
 
 // posts returns up to so many posts of an account, none of the given kind.
 func (b *bundle) posts(p domain.Platform, account string, most int, without simulator.Kind) (out []platforms.Post) {
-	for _, post := range b.sim.Posts(p, account, b.clock()) {
+	for _, post := range b.sim.Posts(p, account, b.Now()) {
 		if len(out) < most && post.Kind != without {
 			out = append(out, platforms.Post{ID: post.ID, PublishedAt: post.Created})
 		}

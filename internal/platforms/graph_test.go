@@ -105,8 +105,8 @@ func TestInvalidRanges(t *testing.T) {
 
 	account, page := addInstagram(b, simulator.Traps{}), addPage(b, simulator.Traps{})
 	b.advance(20 * time.Hour) // midnight in California
-	b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Since: b.clock()})
-	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.clock()})
+	b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Since: b.Now()})
+	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.Now()})
 }
 
 // graph.instagram.com uses its own names for usage: read as 0%, nothing would be held back before

@@ -162,7 +162,7 @@ func TestLinkedInClockBehindOurs(t *testing.T) {
 	ahead := time.Duration(0)
 	b = setup(t, func(s *simulator.Config, c *platforms.Config) {
 		s.LinkedInPerUser = 2
-		c.Now = func() time.Time { return b.clock().Add(ahead) }
+		c.Now = func() time.Time { return b.Now().Add(ahead) }
 	})
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)

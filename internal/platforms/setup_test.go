@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -37,24 +37,15 @@ type bundle struct {
 	sim *simulator.Server
 	set *platforms.Set
 
+	*ledgertest.Clock
+
 	mu    sync.Mutex
-	now   time.Time
 	logs  bytes.Buffer
 	calls []platforms.CallStats
 	texts []string // every error text
 }
 
-func (b *bundle) clock() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.now
-}
-
-func (b *bundle) advance(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.now = b.now.Add(d)
-}
+func (b *bundle) advance(d time.Duration) { b.Advance(d) }
 
 // Write implements io.Writer for the logger.
 func (b *bundle) Write(p []byte) (int, error) {
@@ -97,7 +88,7 @@ func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *
 			f(&quotas, c)
 		}
 	})
-	quotas.Seed, quotas.Clock, quotas.ClientID, quotas.ClientSecret = seed, b.clock, "app", clientSecret
+	quotas.Seed, quotas.Clock, quotas.ClientID, quotas.ClientSecret = seed, b.Now, "app", clientSecret
 	b.sim = simulator.New(quotas)
 	return b
 }
@@ -105,28 +96,14 @@ func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *
 // canned starts clients for a handler instead of the simulator.
 func canned(t *testing.T, handler http.HandlerFunc, change ...func(*platforms.Config)) *bundle {
 	t.Helper()
-	b := &bundle{now: testNow}
-	server := httptest.NewServer(handler)
-	endpoint := func(path string) platforms.Endpoint {
-		return platforms.Endpoint{BaseURL: server.URL + path, ClientID: "app", ClientSecret: clientSecret}
-	}
-	cfg := platforms.Config{
-		Facebook: endpoint(simulator.PathFacebook), Instagram: endpoint(simulator.PathInstagram),
-		LinkedIn: endpoint(simulator.PathLinkedIn), TikTok: endpoint(simulator.PathTikTok),
-		Logger: slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: b.observe, Now: b.clock,
-	}
+	b := &bundle{Clock: ledgertest.NewClock(testNow)}
+	t.Cleanup(func() { b.requireNoSecrets(t) })
+	cfg := ledgertest.At(ledgertest.Serve(t, handler), "app", clientSecret)
+	cfg.Logger, cfg.Observe, cfg.Now = slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b.observe, b.Now
 	for _, c := range change {
 		c(&cfg)
 	}
-	set, err := platforms.New(cfg)
-	require.NoError(t, err)
-	b.set = set
-	t.Cleanup(func() {
-		set.Close()
-		server.CloseClientConnections()
-		server.Close()
-		b.requireNoSecrets(t)
-	})
+	b.set = ledgertest.Clients(t, cfg)
 	return b
 }
 

@@ -67,7 +67,7 @@ func TestBundleContainsNoOtherAgency(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
 	bundle := string(w.export(t, agencies[0]))
-	for _, parts := range w.topics[domain.TopicDashboards] {
+	for _, parts := range w.Topics[domain.TopicDashboards] {
 		for _, r := range parts {
 			if string(r.Key) == agencies[0] {
 				continue
@@ -235,7 +235,7 @@ func TestProver(t *testing.T) {
 	require.Equal(t, signed, list[0].Checkpoint)
 
 	at, i := w.find(agencies[0], 1)
-	setHeader(&w.topics[domain.TopicDashboards][at][i], "ce_actor", "x")
+	setHeader(&w.Topics[domain.TopicDashboards][at][i], "ce_actor", "x")
 	_, text, err = bundle()
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorIs(t, err, proof.ErrContradiction)

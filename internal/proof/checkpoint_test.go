@@ -189,7 +189,7 @@ func TestSigner(t *testing.T) {
 	first := w.change(t, agencies[0])
 	require.Equal(t, int64(1), w.sign(t, s).Records())
 	nothing()
-	w.put(first) // a duplicate
+	w.Put(first) // a duplicate
 	nothing()
 	w.change(t, agencies[1])
 	next := w.sign(t, w.signer(t)) // another process
@@ -279,7 +279,7 @@ func TestSignerRefusesAContradiction(t *testing.T) {
 	w.sign(t, running)
 
 	p, i := w.find(agencies[0], 4)
-	records := w.topics[domain.TopicDashboards]
+	records := w.Topics[domain.TopicDashboards]
 	honest := records[p][i]
 	setHeader(&records[p][i], "ce_actor", "x")
 	w.change(t, agencies[1])

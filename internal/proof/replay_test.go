@@ -109,17 +109,17 @@ func TestReplayOfATamperedLog(t *testing.T) {
 		return done, last
 	}
 	p, i := w.find(a, 5)
-	setHeader(&w.topics[domain.TopicDashboards][p][i], "ce_actor", "x")
+	setHeader(&w.Topics[domain.TopicDashboards][p][i], "ce_actor", "x")
 	done, last := replay()
 	require.Equal(t, int64(5), last.Version)
 	require.Regexp(t, `^after version 5: .* \(partition `+strconv.Itoa(p)+" offset ", done.Broken)
 
 	w = newWorld(t)
 	w.change(t, a)
-	w.put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(a), Value: []byte("{}")})
+	w.Put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(a), Value: []byte("{}")})
 	unreadable := w.encode(t, a, w.heads[a], "u", noon.Add(time.Hour))
 	unreadable.Value = []byte("{")
-	w.put(unreadable)
+	w.Put(unreadable)
 	done, last = replay()
 	require.Equal(t, []int64{2, 1}, []int64{done.Version, done.Invalid})
 	require.Contains(t, last.Problem, "payload cannot be decoded")
@@ -143,7 +143,7 @@ func TestReplayNamesEachVersion(t *testing.T) {
 		setHeader(&r, "ce_type", data.EventType())
 		setHeader(&r, "ce_actor", "system:operator")
 		r.Value = value
-		w.put(r)
+		w.Put(r)
 		w.heads[a] = domain.StreamHead{Version: int64(i + 2), Hash: eventlog.RecordHash(head.Hash, r), Time: head.Time.Add(time.Second)}
 	}
 	w.change(t, a)

@@ -92,7 +92,7 @@ func TestTamperingIsLocated(t *testing.T) {
 			t.Parallel()
 			w := busy(t, 9)
 			p, i := w.find(agencies[0], 5)
-			w.topics[domain.TopicDashboards][p] = c.do(w.topics[domain.TopicDashboards][p], i)
+			w.Topics[domain.TopicDashboards][p] = c.do(w.Topics[domain.TopicDashboards][p], i)
 			w.renumber()
 			report := w.verify(t)
 			require.False(t, report.OK())
@@ -124,10 +124,10 @@ func TestTamperingIsLocated(t *testing.T) {
 func TestInvalidRecordsAreSkipped(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 3)
-	w.put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte("no agency"), Value: []byte("{}")})
-	w.put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(agencies[0]), Value: []byte("{}")})
-	copied := w.topics[domain.TopicDashboards][0][0]
-	w.topics[domain.TopicDashboards][1] = append(w.topics[domain.TopicDashboards][1], copied)
+	w.Put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte("no agency"), Value: []byte("{}")})
+	w.Put(eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(agencies[0]), Value: []byte("{}")})
+	copied := w.Topics[domain.TopicDashboards][0][0]
+	w.Topics[domain.TopicDashboards][1] = append(w.Topics[domain.TopicDashboards][1], copied)
 	w.renumber()
 	w.change(t, agencies[0])
 	w.sign(t, w.signer(t))
@@ -146,17 +146,17 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	first, err := proof.OpenCheckpoint([]byte(w.notes(t)[0]), w.verifiers)
 	require.NoError(t, err)
 	for p, covered := range first.Partitions {
-		w.topics[domain.TopicDashboards][p] = w.topics[domain.TopicDashboards][p][:covered.Next]
+		w.Topics[domain.TopicDashboards][p] = w.Topics[domain.TopicDashboards][p][:covered.Next]
 	}
-	for p, records := range w.topics[domain.TopicOperations] {
-		w.topics[domain.TopicOperations][p] = records[:min(1, len(records))]
+	for p, records := range w.Topics[domain.TopicOperations] {
+		w.Topics[domain.TopicOperations][p] = records[:min(1, len(records))]
 	}
 	require.True(t, w.verify(t).OK(), "without kept notes the log is valid")
 	report := w.verify(t, func(c *proof.VerifyConfig) { c.Kept = notes })
 	require.False(t, report.OK())
 	require.Contains(t, report.Findings[0].String(), "records were removed from its end")
 
-	clear(w.topics[domain.TopicOperations])
+	clear(w.Topics[domain.TopicOperations])
 	report = w.verify(t)
 	require.Len(t, report.Findings, 1)
 	require.Contains(t, report.Findings[0].Detail, "the log contains no checkpoint")
@@ -189,8 +189,8 @@ func TestKeptNotes(t *testing.T) {
 		require.Len(t, report.Findings, c.found, name)
 		require.Equal(t, c.holds, report.Checkpoints, name)
 	}
-	for p, records := range w.topics[domain.TopicOperations] {
-		w.topics[domain.TopicOperations][p] = records[:max(0, len(records)-1)]
+	for p, records := range w.Topics[domain.TopicOperations] {
+		w.Topics[domain.TopicOperations][p] = records[:max(0, len(records)-1)]
 	}
 	report := w.verify(t, func(v *proof.VerifyConfig) { v.Kept = strings.Join(notes, "\n") })
 	require.Equal(t, 3, report.Checkpoints, "one is not in the log")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -40,39 +40,9 @@ var agencies = func() []string {
 
 // memory is a log in memory; its records can be tampered with.
 type memory struct {
-	eventlog.Codec
-	topics map[string][][]eventlog.Record
+	*ledgertest.Memory
+
 	broken error // error of the next append
-}
-
-func (m *memory) Ranges(_ context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
-	var ranges []eventlog.PartitionRange
-	for i, records := range m.topics[topic] {
-		ranges = append(ranges, eventlog.PartitionRange{Partition: int32(i), End: int64(len(records))})
-	}
-	return ranges, eventlog.TopicID{1, 2, 3}, nil
-}
-
-func (m *memory) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
-	for i, records := range m.topics[cfg.Topic] {
-		from, to := cfg.From[int32(i)], int64(len(records))
-		if cfg.To != nil {
-			to = cfg.To[int32(i)]
-		}
-		for from < to {
-			end := min(from+3, to) // small runs
-			wanted := slices.DeleteFunc(slices.Clone(records[from:end]), func(r eventlog.Record) bool {
-				return cfg.Key != "" && cfg.Key != string(r.Key)
-			})
-			if len(wanted) > 0 {
-				if err := cfg.Handle(ctx, eventlog.Run{Partition: int32(i), Next: end, Records: wanted}); err != nil {
-					return err
-				}
-			}
-			from = end
-		}
-	}
-	return nil
 }
 
 // Append encodes and appends.
@@ -82,21 +52,14 @@ func (m *memory) Append(_ context.Context, d domain.Draft) error {
 	}
 	r, err := m.Encode(d)
 	if err == nil {
-		m.put(r)
+		m.Put(r)
 	}
 	return err
 }
 
-func (m *memory) put(r eventlog.Record) {
-	parts := m.topics[r.Topic]
-	r.Partition = eventlog.PartitionOf(r.Key, int32(len(parts)))
-	r.Offset = int64(len(parts[r.Partition]))
-	parts[r.Partition] = append(parts[r.Partition], r)
-}
-
 // renumber gives records their actual partition and offset after tampering.
 func (m *memory) renumber() {
-	for _, parts := range m.topics {
+	for _, parts := range m.Topics {
 		for i := range parts {
 			for j := range parts[i] {
 				parts[i][j].Partition, parts[i][j].Offset = int32(i), int64(j)
@@ -108,7 +71,7 @@ func (m *memory) renumber() {
 // find returns the place of an agency's version.
 func (m *memory) find(agency string, version int) (partition, index int) {
 	p := int(eventlog.PartitionOf([]byte(agency), testPartitions))
-	return p, slices.IndexFunc(m.topics[domain.TopicDashboards][p], func(r eventlog.Record) bool {
+	return p, slices.IndexFunc(m.Topics[domain.TopicDashboards][p], func(r eventlog.Record) bool {
 		return string(r.Key) == agency && r.Header("ce_chainversion") == strconv.Itoa(version)
 	})
 }
@@ -136,14 +99,10 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	verifiers, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
-	raw, err := os.ReadFile("../../deploy/topics.json")
-	require.NoError(t, err)
-	specs, err := eventlog.ParseTopics(raw)
-	require.NoError(t, err)
-	log := &memory{Codec: eventlog.NewCodec(domain.NewRegistry(), specs, "/ledgerboard/test"), topics: map[string][][]eventlog.Record{
-		domain.TopicDashboards: make([][]eventlog.Record, testPartitions), domain.TopicOperations: make([][]eventlog.Record, 3),
-	}}
-	return &world{memory: log, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
+	log := ledgertest.NewMemory(eventlog.NewCodec(domain.NewRegistry(), ledgertest.Topics(t, nil), "/ledgerboard/test"), map[string]int32{
+		domain.TopicDashboards: testPartitions, domain.TopicOperations: 3,
+	})
+	return &world{memory: &memory{Memory: log}, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
@@ -180,7 +139,7 @@ func (w *world) change(t testing.TB, agency string) eventlog.Record {
 	version := head.Version + 1
 	at := noon.Add(time.Duration(version) * time.Second)
 	r := w.encode(t, agency, head, userOf(agency, version), at)
-	w.put(r)
+	w.Put(r)
 	w.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prevOf(agency, head), r), Time: at}
 	return r
 }
@@ -234,7 +193,7 @@ func busy(t testing.TB, rounds int) *world {
 			head := w.heads[agency]
 			w.change(t, agency)
 			if round == 1 { // the loser of a race names the same predecessor
-				w.put(w.encode(t, agency, head, "loser", w.heads[agency].Time.Add(time.Hour)))
+				w.Put(w.encode(t, agency, head, "loser", w.heads[agency].Time.Add(time.Hour)))
 			}
 		}
 		if round%3 == 2 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
@@ -163,16 +165,10 @@ func (p *process) end() error {
 // outcomes returns the number of claims with an outcome.
 func (p *process) outcomes(result string) int {
 	p.t.Helper()
-	families, err := p.registry.Gather()
-	require.NoError(p.t, err)
 	n := 0.0
-	for _, family := range families {
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				if family.GetName() == "ledgerboard_fetch_claims_total" && label.GetName() == "outcome" && label.GetValue() == result {
-					n += metric.GetCounter().GetValue()
-				}
-			}
+	for key, value := range ledgertest.Metrics(p.t, p.registry) {
+		if words := strings.Fields(key); words[0] == "ledgerboard_fetch_claims_total" && slices.Contains(words[1:], result) {
+			n += value
 		}
 	}
 	return int(n)

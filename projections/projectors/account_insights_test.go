@@ -74,13 +74,13 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 				}
 			}
 		}
-		require.ElementsMatch(t, slices.Collect(maps.Values(facts)), collect[dailyFact](t, db, `
+		require.ElementsMatch(t, slices.Collect(maps.Values(facts)), ledgertest.Rows[dailyFact](t, db.Pool, `
 			select parent_account, metric, kind, (month + d.day - 1)::text, source, d.value, d.event_id
 			from account_months, unnest(days, day_values, event_ids) as d(day, value, event_id)`))
-		require.ElementsMatch(t, expectedReadings(events), collect[readingFact](t, db, `
+		require.ElementsMatch(t, expectedReadings(events), ledgertest.Rows[readingFact](t, db.Pool, `
 			select (extract(epoch from captured_at) * 1000000)::bigint, event_id, parent_account, followers, views, backfilled
 			from tSAccountIns`))
-		require.ElementsMatch(t, expectedNewest(events), collect[newestFact](t, db, `
+		require.ElementsMatch(t, expectedNewest(events), ledgertest.Rows[newestFact](t, db.Pool, `
 			select parent_account, account_id, member_id, social_account_id, event_id, captured_at, metrics, first_at,
 				tracked_since, tracked_until
 			from account_newest`))
@@ -188,7 +188,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 			db.Delete(t, "tSAccountIns", "account_months", "account_newest", "tSPostInsights", "post_daily", "post_months", "post_gains",
 				"connection_states", "operations_trail")
 			ledgertest.Batches(t, db, c.projector, batches)
-			require.Equal(t, []winner{{smaller}}, collect[winner](t, db, "select event_id from "+c.table), c.table)
+			require.Equal(t, []winner{{smaller}}, ledgertest.Rows[winner](t, db.Pool, "select event_id from "+c.table), c.table)
 		}
 	}
 }

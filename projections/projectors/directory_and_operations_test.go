@@ -78,7 +78,7 @@ func TestDirectoryLastRecordCounts(t *testing.T) {
 		}
 		ledgertest.Batches(t, db, projectors.Directory, cut(t, events))
 		stored := map[string]string{}
-		for _, r := range collect[struct{ Key, Value string }](t, db,
+		for _, r := range ledgertest.Rows[struct{ Key, Value string }](t, db.Pool,
 			`select 'category:' || id, name from tDefaultCategories union all select 'session:' || id, user_id from sessions`) {
 			stored[r.Key] = r.Value
 		}
@@ -174,7 +174,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 			ID    int64
 			State string
 		}
-		list := collect[row](t, db, "select connection_id, state from connection_states")
+		list := ledgertest.Rows[row](t, db.Pool, "select connection_id, state from connection_states")
 		require.Len(t, list, len(latest))
 		for _, r := range list {
 			require.Equal(t, latest[r.ID].Data.(domain.ConnectionStateChanged).State, r.State)

@@ -193,7 +193,7 @@ type scan struct {
 // scansOf returns the scans of a plan.
 func scansOf(t *testing.T, db *pgtest.DB, plan string) []scan {
 	t.Helper()
-	scans := collect[scan](t, db, `
+	scans := ledgertest.Rows[scan](t, db.Pool, `
 		select concat(s->>'Index Cond', s->>'Recheck Cond'), (s->>'Actual Loops')::float
 		from jsonb_path_query($1, 'strict $.** ? (@."Relation Name" starts with "tspostinsights")') s`, plan)
 	require.NotEmpty(t, scans, plan)

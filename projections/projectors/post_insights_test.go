@@ -1,7 +1,6 @@
 package projectors_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -35,15 +33,6 @@ const (
 
 func tenantOf(social int64) domain.Tenant {
 	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}
-}
-
-// collect reads rows as structs.
-func collect[T any](t require.TestingT, db *pgtest.DB, sql string, args ...any) []T {
-	rows, err := db.Pool.Query(context.Background(), sql, args...)
-	require.NoError(t, err)
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
-	require.NoError(t, err)
-	return list
 }
 
 // drawPostEvents draws readings that collide: few posts and instants, moving pages, gaps, and in some
@@ -290,7 +279,7 @@ func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
 		Newer                 []string
 	}
 	newer := map[registeredPost][]string{}
-	for _, r := range collect[row](t, db, `select external_id, parent_account, account_id, newer_accounts from tSPosts`) {
+	for _, r := range ledgertest.Rows[row](t, db.Pool, `select external_id, parent_account, account_id, newer_accounts from tSPosts`) {
 		newer[registeredPost{r.Post, r.Parent, r.Account}] = r.Newer
 	}
 	return newer
@@ -317,6 +306,6 @@ func TestAPostBelongsToItsLastMember(t *testing.T) {
 		db.Delete(t, "tSPosts")
 		ledgertest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
 		// The main application overrides the listing.
-		require.Equal(t, []post{{8, "of a"}}, collect[post](t, db, `select member_id, post_type from tSPosts`), name)
+		require.Equal(t, []post{{8, "of a"}}, ledgertest.Rows[post](t, db.Pool, `select member_id, post_type from tSPosts`), name)
 	}
 }

@@ -3,8 +3,6 @@ package analytics_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
@@ -13,8 +11,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
 	t.Helper()
-	_, err := db.Pool.Exec(t.Context(), sql, args...)
-	require.NoError(t, err)
+	ledgertest.Exec(t, db.Pool, sql, args...)
 }
 
 const (

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -73,4 +74,22 @@ func Await[T any](t testing.TB, look func(context.Context) (T, error), ok func(T
 func CaughtUp(t testing.TB, engine *projections.Engine) operator.Projection {
 	t.Helper()
 	return Await(t, engine.Status, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Problem == "" })
+}
+
+// Metrics are the counters and gauges of a registry, by their name and the values of their labels.
+func Metrics(t testing.TB, registry prometheus.Gatherer) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range metric.GetLabel() {
+				name += " " + label.GetValue()
+			}
+			found[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return found
 }
