@@ -3,7 +3,10 @@ package eventlog
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -11,7 +14,9 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -68,11 +73,64 @@ func (c Config) dial(ctx context.Context, network, address string) (net.Conn, er
 	return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
 }
 
-// saramaDialer implements sarama's interface of a proxy.
+// saramaDialer implements sarama's interface of a proxy. It also authenticates each connection: sarama
+// would use the same password as long as it runs, and does not implement SCRAM.
 type saramaDialer struct{ cfg Config }
 
 func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
-	return d.cfg.dial(context.Background(), network, address)
+	conn, err := d.cfg.dial(context.Background(), network, address)
+	if err != nil || d.cfg.SASL == nil {
+		return conn, err
+	}
+	if err := authenticate(conn, d.cfg.SASL.mechanism()); err != nil {
+		return nil, errors.Join(fmt.Errorf("authenticate: %w", err), conn.Close())
+	}
+	return conn, nil
+}
+
+// authenticate performs the SASL exchange of Kafka (KIP-43, KIP-152) on a new connection.
+func authenticate(conn net.Conn, mechanism sasl.Mechanism) error {
+	if err := conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+		return err
+	}
+	handshake := kmsg.NewSASLHandshakeRequest()
+	handshake.Version, handshake.Mechanism = 1, mechanism.Name()
+	offered := handshake.ResponseKind().(*kmsg.SASLHandshakeResponse)
+	if err := ask(conn, &handshake, offered); err != nil {
+		return err
+	}
+	if err := kerr.ErrorForCode(offered.ErrorCode); err != nil {
+		return err
+	}
+	session, message, err := mechanism.Authenticate(context.Background(), "")
+	for done := false; err == nil && !done; {
+		step := kmsg.NewSASLAuthenticateRequest()
+		step.SASLAuthBytes = message
+		answer := step.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+		if err = ask(conn, &step, answer); err == nil {
+			err = kerr.ErrorForCode(answer.ErrorCode)
+		}
+		if err == nil {
+			done, message, err = session.Challenge(answer.SASLAuthBytes)
+		}
+	}
+	return errors.Join(err, conn.SetDeadline(time.Time{}))
+}
+
+// ask sends one request and reads its response.
+func ask(conn net.Conn, request kmsg.Request, response kmsg.Response) error {
+	if _, err := conn.Write(kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, request, 0)); err != nil {
+		return err
+	}
+	var head struct{ Length, Correlation int32 }
+	if err := binary.Read(conn, binary.BigEndian, &head); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(conn, int64(head.Length)-4)) // without the correlation id
+	if err != nil {
+		return err
+	}
+	return response.ReadFrom(body)
 }
 
 func (s *SASLConfig) mechanism() sasl.Mechanism {
@@ -100,16 +158,6 @@ func (c Config) saramaConfig() *sarama.Config {
 	s.Metadata.AllowAutoTopicCreation = false
 	s.Net.ReadTimeout, s.Net.WriteTimeout = answerWithin, answerWithin
 	s.Net.Proxy.Enable, s.Net.Proxy.Dialer = true, saramaDialer{c}
-	if c.SASL != nil {
-		s.Net.SASL.Enable = true
-		s.Net.SASL.Mechanism = sarama.SASLMechanism(c.SASL.Mechanism)
-		// sarama reads a password once. With SCRAM, the mechanism below reads it for each connection.
-		s.Net.SASL.User = c.SASL.User
-		s.Net.SASL.Password, _ = c.SASL.Password()
-		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient {
-			return &saramaSCRAM{mechanism: c.SASL.mechanism()}
-		}
-	}
 	return s
 }
 
@@ -134,36 +182,6 @@ func (c Config) wireCounts() map[string]int32 {
 	}
 	return counts
 }
-
-// saramaSCRAM implements [sarama.SCRAMClient] with kgo's SCRAM mechanism, because sarama contains
-// no implementation.
-type saramaSCRAM struct {
-	mechanism sasl.Mechanism
-	session   sasl.Session
-	first     []byte
-	done      bool
-}
-
-func (s *saramaSCRAM) Begin(_, _, _ string) (err error) {
-	s.session, s.first, err = s.mechanism.Authenticate(context.Background(), "")
-	return err
-}
-
-func (s *saramaSCRAM) Step(challenge string) (string, error) {
-	if s.first != nil {
-		first := s.first
-		s.first = nil
-		return string(first), nil
-	}
-	done, response, err := s.session.Challenge([]byte(challenge))
-	if err != nil {
-		return "", fmt.Errorf("answer scram challenge: %w", err)
-	}
-	s.done = done
-	return string(response), nil
-}
-
-func (s *saramaSCRAM) Done() bool { return s.done }
 
 // warnings limits how often a warning is logged: while brokers are unreachable, each client repeats
 // its warnings several times a second.

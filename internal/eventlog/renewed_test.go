@@ -11,14 +11,17 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
@@ -64,21 +67,26 @@ func (f credentialFiles) use(cfg *eventlog.Config, mechanism string) {
 	}}
 }
 
-// usesEachClient appends one record with each producer and waits until a reactor has received the
-// first one. A reactor misses what is appended while it is disconnected.
+// usesEachClient appends one record with each producer and waits until a reactor has received one of
+// this call. A reactor misses what is appended while it is disconnected.
 func usesEachClient(t *testing.T, b *eventlog.Log, s *stream, messages <-chan *message.Message) {
 	t.Helper()
 	d, _ := s.next()
 	require.NoError(t, b.Append(testContext(t), d))
 	require.NotEmpty(t, scanAll(t, b, eventlog.ScanConfig{Topic: domain.TopicDashboards}))
+	reading := postRead(1, int(s.head.Version))
 	require.Eventually(t, func() bool {
-		require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
-		select {
-		case m := <-messages:
-			m.Ack()
-			return true
-		case <-time.After(awaitTick):
-			return false
+		require.NoError(t, b.Append(testContext(t), reading))
+		for {
+			select {
+			case m := <-messages:
+				m.Ack()
+				if m.UUID == reading.Envelope.ID {
+					return true
+				}
+			case <-time.After(awaitTick):
+				return false
+			}
 		}
 	}, awaitTime, awaitTick)
 }
@@ -182,6 +190,52 @@ func TestRenewedCertificatesAreUsedForNewConnections(t *testing.T) {
 
 	serve(second, time.Now().Add(2*time.Hour)) // a renewed authority
 	files.write(t, second, second.Issue(t, "client", time.Now().Add(20*time.Hour)), "unused")
+	connections.cut()
+	usesEachClient(t, log, &s, messages)
+}
+
+// A password is replaced at the brokers and in its file, then the brokers restart: each client
+// continues with the new one.
+func TestAReplacedPasswordIsUsedForNewConnections(t *testing.T) {
+	t.Parallel()
+	authority, connections := certs.NewAuthority(t), &listener{}
+	serving := authority.Issue(t, "127.0.0.1", time.Now().Add(time.Hour)).Serve(t)
+	cluster, brokers := newCluster(t, kfake.EnableSASL(), kfake.Superuser(eventlog.SASLPlain, securedUser, securedPassword),
+		kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			inner, err := net.Listen(network, address)
+			return tls.NewListener(recording{inner, connections}, serving), err
+		}))
+	accepted := &atomic.Pointer[string]{} // the password of the brokers: kfake cannot change its own
+	accepted.Store(new(securedPassword))
+	cluster.ControlKey(int16(kmsg.SASLAuthenticate), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		sent := request.(*kmsg.SASLAuthenticateRequest)
+		if !bytes.HasSuffix(sent.SASLAuthBytes, []byte("\x00"+*accepted.Load())) {
+			answer := sent.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+			answer.ErrorCode = kerr.SaslAuthenticationFailed.Code
+			return answer, nil, true
+		}
+		sent.SASLAuthBytes = []byte("\x00" + securedUser + "\x00" + securedPassword)
+		return nil, nil, false
+	})
+	files := newCredentialFiles(t)
+	client := authority.Issue(t, "client", time.Now().Add(time.Hour))
+	files.write(t, authority, client, securedPassword)
+	cfg := newConfig(t, brokers)
+	files.use(&cfg, eventlog.SASLPlain)
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	subscriber := log.NewSubscriber()
+	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
+	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
+	require.NoError(t, err)
+	s := stream{codec: log.Codec(), key: agency}
+	usesEachClient(t, log, &s, messages)
+
+	const renewed = "another-f4ke-password"
+	accepted.Store(new(renewed))
+	files.write(t, authority, client, renewed)
 	connections.cut()
 	usesEachClient(t, log, &s, messages)
 }

@@ -9,91 +9,220 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
 // librariesVariable names the directory of Apache Kafka's jar files, which .ci/kafka fetches.
 const librariesVariable = "LEDGERBOARD_TEST_KAFKA_LIBS"
 
-// The same on Apache Kafka: SASL_SSL with SCRAM, one listener per certificate.
+// The same on Apache Kafka: SASL_SSL with every mechanism, one listener per certificate. Its refusals
+// are definite, and credentials are replaced while the log is open.
 func TestSecuredBrokersOnApacheKafka(t *testing.T) {
 	libraries := os.Getenv(librariesVariable)
 	if libraries == "" {
 		t.Skipf("%s is not set: .ci/kafka sets it", librariesVariable)
 	}
 	s := newSecured(t)
-	s.startApacheKafka(t, libraries)
-	for _, mechanism := range []string{eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
+	broker := s.startApacheKafka(t, libraries)
+	for _, mechanism := range []string{eventlog.SASLPlain, eventlog.SASLScramSHA256, eventlog.SASLScramSHA512} {
 		t.Run(mechanism, func(t *testing.T) { s.suite(t, mechanism) })
 	}
+	t.Run("refusals", func(t *testing.T) { s.refusals(t, broker) })
+	t.Run("replaced credentials", func(t *testing.T) { s.replaceCredentials(t, broker) })
+}
+
+// apacheKafka is one broker with a listener without TLS for administrators.
+type apacheKafka struct {
+	java        func(args ...string) *exec.Cmd
+	properties  string
+	listeners   []string
+	admin       string
+	keys, trust string // the PEM files of its certificate and of the authorities of clients
+
+	process *exec.Cmd
+	ended   <-chan struct{}
+	output  bytes.Buffer
+}
+
+// refusals appends what the broker refuses for certain.
+func (s *secured) refusals(t *testing.T, broker *apacheKafka) {
+	cfg := s.config(t, s.brokers, eventlog.SASLScramSHA512)
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	_, admin := ledgertest.NewAdmin(t, []string{broker.admin})
+	change := func(topic, setting, value string) {
+		t.Helper()
+		changes := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: setting, Value: &value}}
+		altered, err := admin.AlterTopicConfigs(testContext(t), changes, cfg.WireName(topic))
+		require.NoError(t, err)
+		require.NoError(t, altered[0].Err)
+	}
+	refused := func(topic string, d domain.Draft, reason *kerr.Error) {
+		t.Helper()
+		awaitDefinite(t, func() error { return log.Append(testContext(t), d) }, reason, topic)
+		awaitDefinite(t, func() error { return log.AppendBulk(testContext(t), []domain.Draft{d}) }, reason, topic)
+	}
+	change(domain.TopicMetrics, "message.timestamp.before.max.ms", "0")
+	refused(domain.TopicMetrics, postRead(1, 1), kerr.InvalidTimestamp)
+	change(domain.TopicMetrics, "message.timestamp.before.max.ms", "9223372036854775807")
+	change(domain.TopicMetrics, "max.message.bytes", "100")
+	refused(domain.TopicMetrics, postRead(1, 2), kerr.MessageTooLarge)
+	change(domain.TopicMetrics, "max.message.bytes", "2097152")
+	deny := kadm.NewACLs().Topics(cfg.WireName(domain.TopicMetrics)).ResourcePatternType(kadm.ACLPatternLiteral).
+		Operations(kadm.OpWrite).Deny("User:" + securedUser).DenyHosts()
+	created, err := admin.CreateACLs(testContext(t), deny)
+	require.NoError(t, err)
+	require.NoError(t, created[0].Err)
+	refused(domain.TopicMetrics, postRead(1, 3), kerr.TopicAuthorizationFailed)
+	_, err = admin.DeleteACLs(testContext(t), deny)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return log.Append(testContext(t), postRead(1, 4)) == nil }, awaitTime, awaitTick)
+
+	many := s.config(t, s.brokers, eventlog.SASLScramSHA512)
+	many.Topics = slices.Clone(many.Topics)
+	many.Topics[0].Partitions = 10_001
+	_, err = eventlog.Open(testContext(t), many)
+	require.ErrorIs(t, err, kerr.PolicyViolation)
+	require.ErrorContains(t, err, "Excessively large number of partitions", "the reason of the broker")
+}
+
+// awaitDefinite repeats an append until it fails, because a changed setting takes effect after the
+// broker's answer, and requires that the failure is a refusal for this reason.
+func awaitDefinite(t *testing.T, appends func() error, reason *kerr.Error, topic string) {
+	t.Helper()
+	var err error
+	require.Eventually(t, func() bool { err = appends(); return err != nil }, awaitTime, awaitTick, topic)
+	require.ErrorIs(t, err, reason)
+	require.ErrorIs(t, err, eventlog.ErrRefused)
+}
+
+// replaceCredentials replaces the authority, both certificates and the password, and restarts the
+// broker: an open log continues.
+func (s *secured) replaceCredentials(t *testing.T, broker *apacheKafka) {
+	const renewed = "another-f4ke-password"
+	files := newCredentialFiles(t)
+	files.write(t, s.authority, s.trusted, securedPassword)
+	cfg := newConfig(t, []string{s.asking})
+	files.use(&cfg, eventlog.SASLScramSHA256)
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	subscriber := log.NewSubscriber()
+	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
+	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
+	require.NoError(t, err)
+	written := stream{codec: log.Codec(), key: agency}
+	usesEachClient(t, log, &written, messages)
+
+	_, admin := ledgertest.NewAdmin(t, []string{broker.admin})
+	altered, err := admin.AlterUserSCRAMs(testContext(t), nil, []kadm.UpsertSCRAM{
+		{User: securedUser, Mechanism: kadm.ScramSha256, Iterations: 4096, Password: renewed},
+	})
+	require.NoError(t, err)
+	require.NoError(t, altered.Error())
+	second := certs.NewAuthority(t)
+	broker.use(t, second.Issue(t, "127.0.0.1", time.Now().Add(time.Hour)), second)
+	files.write(t, second, second.Issue(t, "client", time.Now().Add(time.Hour)), renewed)
+	broker.stop()
+	broker.start(t)
+	usesEachClient(t, log, &written, messages)
 }
 
 // startApacheKafka starts one broker with its own properties and stops it at the end of the test.
-func (s *secured) startApacheKafka(t *testing.T, libraries string) {
+func (s *secured) startApacheKafka(t *testing.T, libraries string) *apacheKafka {
 	t.Helper()
 	dir := t.TempDir()
 	ports := freePorts(t, 5)
 	plain, controller := ports[3], ports[4]
 	s.brokers, s.expired, s.asking = ports[0], ports[1], ports[2]
-	keystore := func(name string, ends time.Duration) string {
-		pair := s.authority.Issue(t, "127.0.0.1", time.Now().Add(ends))
-		path := filepath.Join(dir, name+".pem")
-		require.NoError(t, os.WriteFile(path, append(bytes.Clone(pair.Key), pair.Cert...), 0o600))
-		return path
+	broker := &apacheKafka{
+		java: func(args ...string) *exec.Cmd {
+			return exec.Command("java", append([]string{"-Xmx512m", "-Dlog4j2.level=WARN", "-cp", filepath.Join(libraries, "*")}, args...)...)
+		},
+		properties: filepath.Join(dir, "server.properties"), admin: plain,
+		listeners: []string{plain, s.brokers, s.expired, s.asking}, // they open one after the other
+		keys:      filepath.Join(dir, "valid.pem"), trust: filepath.Join(dir, "trust.pem"),
 	}
-	valid := keystore("valid", time.Hour)
+	broker.use(t, s.authority.Issue(t, "127.0.0.1", time.Now().Add(time.Hour)), s.authority)
+	old := s.authority.Issue(t, "127.0.0.1", time.Now().Add(-time.Hour))
+	expired := filepath.Join(dir, "expired.pem")
+	require.NoError(t, os.WriteFile(expired, append(bytes.Clone(old.Key), old.Cert...), 0o600))
 	lines := []string{
 		"process.roles=broker,controller", "node.id=1", "controller.quorum.voters=1@" + controller,
 		"listeners=SECURED://" + s.brokers + ",EXPIRED://" + s.expired + ",ASKING://" + s.asking + ",INTERNAL://" + plain + ",CONTROLLER://" + controller,
 		"controller.listener.names=CONTROLLER", "inter.broker.listener.name=INTERNAL",
 		"listener.security.protocol.map=SECURED:SASL_SSL,EXPIRED:SASL_SSL,ASKING:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512", "log.dirs=" + filepath.Join(dir, "data"),
+		"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512", "log.dirs=" + filepath.Join(dir, "data"),
 		"auto.create.topics.enable=false", "min.insync.replicas=1", "offsets.topic.replication.factor=1",
 		"transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1", "group.initial.rebalance.delay.ms=0",
 		"listener.name.asking.ssl.client.auth=required",
+		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"allow.everyone.if.no.acl.found=true", "super.users=User:ANONYMOUS", // of the listeners without TLS
 	}
-	for listener, keys := range map[string]string{"secured": valid, "expired": keystore("expired", -time.Hour), "asking": valid} {
+	for listener, keys := range map[string]string{"secured": broker.keys, "expired": expired, "asking": broker.keys} {
 		prefix := "listener.name." + listener + "."
-		lines = append(lines, prefix+"ssl.keystore.type=PEM", prefix+"ssl.keystore.location="+keys, prefix+"ssl.truststore.type=PEM", prefix+"ssl.truststore.location="+s.authority.File)
+		lines = append(lines, prefix+"ssl.keystore.type=PEM", prefix+"ssl.keystore.location="+keys, prefix+"ssl.truststore.type=PEM", prefix+"ssl.truststore.location="+broker.trust,
+			prefix+"plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_"+securedUser+"=\""+securedPassword+"\";")
 		for _, mechanism := range []string{"scram-sha-256", "scram-sha-512"} {
 			lines = append(lines, prefix+mechanism+".sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;")
 		}
 	}
-	properties := filepath.Join(dir, "server.properties")
-	require.NoError(t, os.WriteFile(properties, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
-	java := func(args ...string) *exec.Cmd {
-		return exec.Command("java", append([]string{"-Xmx512m", "-Dlog4j2.level=WARN", "-cp", filepath.Join(libraries, "*")}, args...)...)
-	}
+	require.NoError(t, os.WriteFile(broker.properties, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 	user := "[name=" + securedUser + ",password=" + securedPassword + "]"
-	out, err := java("kafka.tools.StorageTool", "format", "--cluster-id="+uuid.NewString()[:22], "-c", properties,
+	out, err := broker.java("kafka.tools.StorageTool", "format", "--cluster-id="+uuid.NewString()[:22], "-c", broker.properties,
 		"--add-scram", "SCRAM-SHA-256="+user, "--add-scram", "SCRAM-SHA-512="+user).CombinedOutput()
 	require.NoError(t, err, string(out))
-	broker := java("kafka.Kafka", properties)
-	broker.SysProcAttr = endsWithUs()
-	var output bytes.Buffer
-	broker.Stdout, broker.Stderr = &output, &output
-	ended := startOnItsThread(t, broker)
+	broker.start(t)
 	t.Cleanup(func() {
-		_ = broker.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(20 * time.Second):
-			_ = broker.Process.Kill()
-			<-ended
-		}
+		broker.stop()
 		if t.Failed() {
-			t.Log(output.String())
+			t.Log(broker.output.String())
 		}
 	})
-	for _, listener := range []string{plain, s.brokers, s.expired, s.asking} { // they open one after the other
-		awaitPort(t, listener, ended, func() string { <-ended; return output.String() })
+	return broker
+}
+
+// use sets the certificate of the broker and the authority of its clients, from its next start on.
+func (k *apacheKafka) use(t *testing.T, own certs.Pair, authority *certs.Authority) {
+	t.Helper()
+	clients, err := os.ReadFile(authority.File)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(k.trust, clients, 0o600))
+	require.NoError(t, os.WriteFile(k.keys, append(bytes.Clone(own.Key), own.Cert...), 0o600))
+}
+
+func (k *apacheKafka) start(t *testing.T) {
+	t.Helper()
+	k.process = k.java("kafka.Kafka", k.properties)
+	k.process.SysProcAttr = endsWithUs()
+	k.process.Stdout, k.process.Stderr = &k.output, &k.output
+	k.ended = startOnItsThread(t, k.process)
+	for _, listener := range k.listeners {
+		awaitPort(t, listener, k.ended, func() string { <-k.ended; return k.output.String() })
+	}
+}
+
+func (k *apacheKafka) stop() {
+	_ = k.process.Process.Signal(os.Interrupt)
+	select {
+	case <-k.ended:
+	case <-time.After(20 * time.Second):
+		_ = k.process.Process.Kill()
+		<-k.ended
 	}
 }
 

@@ -60,13 +60,16 @@ func newSecured(t *testing.T) *secured {
 	return s
 }
 
+func (s *secured) config(t *testing.T, broker, mechanism string) eventlog.Config {
+	t.Helper()
+	cfg := newConfig(t, []string{broker})
+	cfg.TLS = with(s.authority.Trust())
+	cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: password(securedPassword)}
+	return cfg
+}
+
 func (s *secured) suite(t *testing.T, mechanism string) {
-	config := func(broker string) eventlog.Config {
-		cfg := newConfig(t, []string{broker})
-		cfg.TLS = with(s.authority.Trust())
-		cfg.SASL = &eventlog.SASLConfig{Mechanism: mechanism, User: securedUser, Password: password(securedPassword)}
-		return cfg
-	}
+	config := func(broker string) eventlog.Config { return s.config(t, broker, mechanism) }
 	s.opens(t, config(s.brokers))
 	withCertificate := config(s.asking)
 	withCertificate.TLS = with(s.presents(t, s.trusted))
