@@ -109,3 +109,5 @@ revoke insert, update, delete on lb_engine.schema_migrations, lb_engine.identity
 -- Operators on the command line.
 grant ledgerboard_api, ledgerboard_connect, ledgerboard_fetcher, ledgerboard_projector, ledgerboard_signer to ledgerboard_operator;
 grant insert, update on kept.backups to ledgerboard_operator;
+grant select on all tables in schema kept to ledgerboard_operator; -- with the next line: pg_dump --schema kept
+grant select on all sequences in schema kept to ledgerboard_operator;
