@@ -248,7 +248,7 @@ func DashboardAt(parent, subAccount, version string) string {
 			select s.document_id as _id, s.document_id as id, s.sub_account_id, s.parent_account, s.sub_account_ids,
 			       array(select l.user_id from dashboard_listed l
 			             where l.parent_account = %[1]s and l.sub_account_id = %[2]s and l.from_version <= %[3]s
-			               and (l.to_version is null or l.to_version > %[3]s)
+			               and l.to_version > %[3]s
 			             order by l.user_id) as users,
 			       s.main_poc, s.allow_client_dashboard, s.scopes, s.created_at, s.updated_at
 			from dashboard_history s

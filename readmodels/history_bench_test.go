@@ -3,13 +3,16 @@ package readmodels_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // timedLog is a log whose appends, which fold the record, are all that a benchmark measures.
@@ -53,4 +56,128 @@ func BenchmarkScopesOf200Boards(b *testing.B) {
 	for i := range b.N {
 		change(domain.UpdateDashboard{Scopes: &[]string{fmt.Sprintf("scope%d", i)}})
 	}
+}
+
+// spansPast returns ten years of an agency with 200 dashboards, about 2,000 spans for each user, and
+// 24,200 changes.
+func spansPast(b *testing.B, users int) *history.History {
+	log := ledgertest.New(b)
+	for i := range 200 {
+		log.Put(b, domain.DirectoryAccount{ID: fmt.Sprintf("c%023x", 1+i), RowID: int64(1 + i), ParentAccount: agencyA, Name: "Client", Active: true})
+	}
+	for i := range users {
+		log.Put(b, domain.DirectoryUser{
+			ID: fmt.Sprintf("d%023x", 1+i), AccountID: fmt.Sprintf("c%023x", 1+i%200), Name: fmt.Sprint("User ", 1+i), Active: true,
+		})
+	}
+	for _, sql := range []string{
+		`insert into dashboard_history (parent_account, sub_account_id, version, event_id, event_type, time, actor, role,
+		   on_behalf_of, command_id, request_id, hash, document_id, sub_account_ids, users_count, main_poc,
+		   allow_client_dashboard, scopes, created_at, updated_at, changed)
+		 select $1, 'c' || lpad(to_hex(b), 23, '0'), v * 200 + b, 'e', 'dashboard.users_changed.v1',
+		   timestamptz '2016-01-01' + (v * 200 + b) * interval '210 minutes', 'd' || lpad(to_hex(1 + v % $2::int), 23, '0'), 'agency',
+		   '', 'c', 'r', sha256((v * 200 + b)::text::bytea), 'b' || b, array['c' || lpad(to_hex(b), 23, '0')], case when v % 12 > 9 then 0 else $2 end, '{}', v / 10 % 4 <> 3,
+		   array['analytics', 'posts'], '2016-01-01', '2016-01-01',
+		   case when v % 10 = 0 then array['users', 'allow_client_dashboard', 'scopes'] else array['users'] end
+		 from generate_series(1, 200) b, generate_series(0, 120) v`,
+		`insert into dashboard_heads select $1, 24200, '', now() where $2 > 0`,
+		`insert into dashboard_listed
+		 select $1, 'c' || lpad(to_hex(b), 23, '0'), 'd' || lpad(to_hex(u), 23, '0'), (s * 12 + u % 3) * 200 + b,
+		   case when s < 9 or u % 2 = 0 then (s * 12 + 6 + u % 5) * 200 + b else 9223372036854775807 end
+		 from generate_series(1, 200) b, generate_series(1, $2::int) u, generate_series(0, 9) s`,
+		`insert into dashboard_allowed
+		 select $1, 'c' || lpad(to_hex(b), 23, '0'), s * 2000 + b, case when s < 12 then (s + 1) * 2000 + b else 9223372036854775807 end, s % 4 <> 3, s * 2000 + b,
+		   array['analytics', 'posts'], array[b, s * 2000 + b]
+		 from generate_series(1, 200) b, generate_series(0, 12) s where $2 > 0`,
+	} {
+		_, err := log.DB.Pool.Exec(b.Context(), sql, agencyA, users)
+		require.NoError(b, err)
+	}
+	for _, table := range []string{"dashboard_listed", "dashboard_allowed", "dashboard_history", "users", "accounts"} {
+		_, err := log.DB.Pool.Exec(b.Context(), "vacuum analyze "+table)
+		require.NoError(b, err)
+	}
+	return &history.History{Pool: log.DB.ReadOnly}
+}
+
+// BenchmarkExportOfSpans measures exports of 100,000, 300,000 and a million spans, in both orders:
+// the time for 100,000 spans, and the memory in use at most.
+func BenchmarkExportOfSpans(b *testing.B) {
+	for _, users := range []int{50, 150, 500} {
+		h := spansPast(b, users)
+		for _, byUser := range []bool{false, true} {
+			b.Run(fmt.Sprintf("users=%d,byUser=%t", users, byUser), func(b *testing.B) {
+				for b.Loop() {
+					var spans, memory uint64
+					_, all, err := h.ExportSpans(b.Context(), history.SpansQuery{ParentAccount: agencyA, From: new(time.Time{}), ByUser: byUser})
+					require.NoError(b, err)
+					for _, err := range all {
+						require.NoError(b, err)
+						if spans++; spans%10_000 == 0 {
+							var stats runtime.MemStats
+							runtime.ReadMemStats(&stats)
+							memory = max(memory, stats.HeapInuse)
+						}
+					}
+					b.ReportMetric(float64(spans), "spans")
+					b.ReportMetric(b.Elapsed().Seconds()*1e5/float64(spans)/float64(b.N), "s/100k")
+					b.ReportMetric(float64(memory)/(1<<20), "MiB")
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkAuditorsQueries measures a page of each query in docs/auditors.md with a million spans.
+func BenchmarkAuditorsQueries(b *testing.B) {
+	h := spansPast(b, 500)
+	board, user := fmt.Sprintf("c%023x", 77), fmt.Sprintf("d%023x", 77)
+	at, from, to := history.Moment{Version: 13_500}, history.Moment{Version: 11_000}, history.Moment{Version: 12_000}
+	day := func(year int) *time.Time { return new(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)) }
+	ask := func(name string, query func(context.Context) error) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				require.NoError(b, query(b.Context()))
+			}
+		})
+	}
+	changes := func(name string, q history.HistoryQuery) {
+		q.ParentAccount, q.Limit = agencyA, 50
+		ask("history/"+name, func(ctx context.Context) error { _, _, err := h.Entries(ctx, q); return err })
+	}
+	changes("board", history.HistoryQuery{Dashboard: board})
+	changes("agency", history.HistoryQuery{})
+	changes("user", history.HistoryQuery{User: user})
+	changes("account", history.HistoryQuery{Account: board})
+	changes("name", history.HistoryQuery{Named: "user 77"})
+	changes("no-match", history.HistoryQuery{Named: "zoe"})
+	changes("no-type", history.HistoryQuery{Types: []string{"dashboard.opened.v1"}})
+	ask("state", func(ctx context.Context) error {
+		_, _, err := h.State(ctx, history.StateQuery{ParentAccount: agencyA, Dashboard: board, At: at})
+		return err
+	})
+	ask("diff", func(ctx context.Context) error {
+		_, _, err := h.Diff(ctx, history.DiffQuery{ParentAccount: agencyA, Dashboard: board, From: from, To: to})
+		return err
+	})
+	ask("diffs", func(ctx context.Context) error {
+		_, _, err := h.Diffs(ctx, history.DiffsQuery{ParentAccount: agencyA, From: from, To: to, Limit: 50})
+		return err
+	})
+	ask("access", func(ctx context.Context) error {
+		_, _, err := h.Access(ctx, history.AccessQuery{ParentAccount: agencyA, Dashboard: board, User: user, At: at})
+		return err
+	})
+	spans := func(name string, q history.SpansQuery) {
+		q.ParentAccount, q.Limit = agencyA, 50
+		for _, q.ByUser = range []bool{false, true} {
+			ask(fmt.Sprintf("spans/%s,byUser=%t", name, q.ByUser), func(ctx context.Context) error { _, _, err := h.Spans(ctx, q); return err })
+		}
+	}
+	spans("now", history.SpansQuery{})
+	spans("then", history.SpansQuery{At: at})
+	spans("board", history.SpansQuery{At: at, Dashboard: board})
+	spans("user", history.SpansQuery{User: user, From: day(2016)})
+	spans("month", history.SpansQuery{From: day(2020), To: new(time.Date(2020, 2, 1, 0, 0, 0, 0, time.UTC))})
+	spans("no-one", history.SpansQuery{At: history.Moment{Version: 12_000}}) // all lists were empty
 }

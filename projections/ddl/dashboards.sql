@@ -57,7 +57,7 @@ create table dashboard_listed (
   sub_account_id text   collate "C" not null,
   user_id        text   collate "C" not null,
   from_version   bigint not null, -- of the record that added the user
-  to_version     bigint           -- of the record that removed the user; null while the user is listed
+  to_version     bigint not null  -- of the record that removed the user; the largest number while the user is listed
 );
 
 -- What a dashboard allowed: a row for each period between two changes of the flag or the scopes.
@@ -65,7 +65,7 @@ create table dashboard_allowed (
   parent_account text     collate "C" not null,
   sub_account_id text     collate "C" not null,
   from_version   bigint   not null, -- of the record that changed one of them, or created the dashboard
-  to_version     bigint,            -- of the next such record; null for the current row
+  to_version     bigint   not null, -- of the next such record; the largest number for the current row
   open           boolean  not null, -- to its clients
   open_since     bigint   not null, -- version since which it has been open or closed
   scopes         text[]   not null,
@@ -105,11 +105,14 @@ create index dashboard_history_stream on dashboard_history (parent_account, vers
 -- Finds the version at a given time in one lookup, because times increase with versions.
 create index dashboard_history_time on dashboard_history (parent_account, time, version);
 
--- Both indexes contain all columns: a page looks for the spans that contain a version in the order of an index.
+-- All indexes contain all columns: they have the order of pages by dashboard and by user, and find the users of a
+-- dashboard at a version.
 alter table dashboard_listed
   add primary key (parent_account, sub_account_id, user_id, from_version) include (to_version);
 create index dashboard_listed_users on dashboard_listed (parent_account, user_id, sub_account_id, from_version)
   include (to_version);
+create index dashboard_listed_ends on dashboard_listed (parent_account, sub_account_id, to_version)
+  include (from_version, user_id);
 
 alter table dashboard_allowed add primary key (parent_account, sub_account_id, from_version);
 

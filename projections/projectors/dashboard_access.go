@@ -2,6 +2,7 @@ package projectors
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,9 @@ func newAccessSpans() accessSpans {
 	return accessSpans{listed: map[listedKey]*listedSpan{}, allowed: map[dashboardKey]*allowedSpan{}}
 }
 
+// lasting is the end of a span that has not ended.
+const lasting = math.MaxInt64
+
 type dashboardKey struct{ parent, sub string }
 
 type listedKey struct {
@@ -37,15 +41,15 @@ type listedKey struct {
 type listedSpan struct {
 	listedKey
 
-	from int64  // version that added the user to the list
-	to   *int64 // version that removed the user; nil while the user is on the list
+	from int64 // version that added the user to the list
+	to   int64 // version that removed the user; lasting while the user is on the list
 }
 
 type allowedSpan struct {
 	dashboardKey
 
-	from        int64  // version that opened or closed the dashboard, or changed its scopes
-	to          *int64 // version of the next such record, if any
+	from        int64 // version that opened or closed the dashboard, or changed its scopes
+	to          int64 // version of the next such record; lasting if there is none
 	open        bool
 	openSince   int64 // version since which open has its value
 	scopes      []string
@@ -72,10 +76,10 @@ func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 		select distinct a.parent_account, a.sub_account_id, a.from_version, a.open, a.open_since, a.scopes, a.scopes_since
 		from dashboard_allowed a
 		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)
-		where a.to_version is null`, parents, subs).
+		where a.to_version = $3`, parents, subs, int64(lasting)).
 		Query(func(rows pgx.Rows) error {
 			for rows.Next() {
-				s := allowedSpan{loaded: true}
+				s := allowedSpan{to: lasting, loaded: true}
 				err := rows.Scan(&s.parent, &s.sub, &s.from, &s.open, &s.openSince, &s.scopes, &s.scopesSince)
 				if err != nil {
 					return err
@@ -94,8 +98,9 @@ func (a *accessSpans) write(batch *pgx.Batch) {
 			from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
 				as e(parent_account, sub_account_id, user_id, to_version)
 			where l.parent_account = e.parent_account and l.sub_account_id = e.sub_account_id
-			  and l.user_id = e.user_id and l.to_version is null`,
-			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
+			  and l.user_id = e.user_id and l.to_version = $5`,
+			append(write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} }),
+				int64(lasting))...)
 	}
 	listedTable.Queue(batch, a.listedRows)
 	allowedTable.Queue(batch, a.allowedRows)
@@ -103,7 +108,7 @@ func (a *accessSpans) write(batch *pgx.Batch) {
 
 // copy passes the spans that have ended, or, if last is true, all spans.
 func (a *accessSpans) copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	final := func(to *int64) bool { return last || to != nil }
+	final := func(to int64) bool { return last || to < lasting }
 	listed, allowed := a.listedRows, a.allowedRows
 	a.listedRows, a.allowedRows = nil, nil
 	err := listedTable.Copy(ctx, into, func(yield func(*listedSpan) bool) {
@@ -135,14 +140,14 @@ func (a *accessSpans) fold(version int64, after domain.Dashboard, change domain.
 	for _, user := range change.UsersRemoved {
 		k := listedKey{key, user}
 		if span := a.listed[k]; span != nil {
-			span.to = &version
+			span.to = version
 			delete(a.listed, k)
 		} else {
-			a.listedEnds = append(a.listedEnds, listedSpan{listedKey: k, to: &version})
+			a.listedEnds = append(a.listedEnds, listedSpan{listedKey: k, to: version})
 		}
 	}
 	for _, user := range change.UsersAdded {
-		span := &listedSpan{listedKey: listedKey{key, user}, from: version}
+		span := &listedSpan{listedKey: listedKey{key, user}, from: version, to: lasting}
 		a.listed[span.listedKey] = span
 		a.listedRows = append(a.listedRows, span)
 	}
@@ -152,7 +157,7 @@ func (a *accessSpans) fold(version int64, after domain.Dashboard, change domain.
 	}
 	next := nextAllowed(before, version, after)
 	if before != nil {
-		if before.to = &version; before.loaded {
+		if before.to = version; before.loaded {
 			a.allowedRows = append(a.allowedRows, before)
 		}
 	}
@@ -161,7 +166,7 @@ func (a *accessSpans) fold(version int64, after domain.Dashboard, change domain.
 
 func nextAllowed(before *allowedSpan, version int64, after domain.Dashboard) *allowedSpan {
 	next := &allowedSpan{
-		dashboardKey: dashboardKey{after.ParentAccount, after.SubAccountID}, from: version,
+		dashboardKey: dashboardKey{after.ParentAccount, after.SubAccountID}, from: version, to: lasting,
 		open: after.AllowClientDashboard, openSince: version,
 		scopes: after.Scopes, scopesSince: slices.Repeat([]int64{version}, len(after.Scopes)),
 	}

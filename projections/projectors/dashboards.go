@@ -20,7 +20,7 @@ import (
 // version and tables do not depend on it, so callers that need only these may pass 0.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
-		Name: "dashboards", Version: 6 + ahead, Topic: domain.TopicDashboards,
+		Name: "dashboards", Version: 7 + ahead, Topic: domain.TopicDashboards,
 		Definition: ddl.Of("dashboards"),
 		Tables: []string{
 			"dashboard_preferences", "dashboard_history", "dashboard_listed", "dashboard_allowed", "dashboard_heads",

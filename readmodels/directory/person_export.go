@@ -181,10 +181,10 @@ var personSections = []personSection{
 		from dashboard_preferences where users @> array[@user] order by parent_account, sub_account_id`},
 	{"dashboard_changes", `
 		select h.time, parent_account, sub_account_id as dashboard, version, event_type, actor as decided_by, role,
-		       l.from_version < version as listed_before, l.to_version is distinct from version as listed_after,
+		       l.from_version < version as listed_before, l.to_version > version as listed_after,
 		       h.allow_client_dashboard as open, h.scopes
 		from dashboard_listed l join dashboard_history h using (parent_account, sub_account_id)
-		where l.user_id = @user and version >= l.from_version and (l.to_version is null or version <= l.to_version)
+		where l.user_id = @user and version between l.from_version and l.to_version
 		  and (version in (l.from_version, l.to_version) or h.changed && '{allow_client_dashboard,scopes}')
 		order by h.time, parent_account, version, sub_account_id`},
 	{"point_of_contact_now", `

@@ -76,7 +76,7 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 
 // containsAt returns the condition that a span contains the version @at.
 func containsAt(span string) string {
-	return fmt.Sprintf("%[1]s.from_version <= @at and (%[1]s.to_version is null or %[1]s.to_version > @at)", span)
+	return fmt.Sprintf("%[1]s.from_version <= @at and %[1]s.to_version > @at", span)
 }
 
 func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q AccessQuery) error {

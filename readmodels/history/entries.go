@@ -281,7 +281,7 @@ func affecting(users string) string {
 		union all
 		select c.version, c.sub_account_id from dashboard_listed l
 		join dashboard_history c on c.parent_account = l.parent_account and c.sub_account_id = l.sub_account_id
-		  and c.version > l.from_version and (l.to_version is null or c.version < l.to_version)
+		  and c.version > l.from_version and c.version < l.to_version
 		where l.parent_account = @parent and l.user_id = any(@users) and c.version > @low and c.version <= @high
 		  and ('allow_client_dashboard' = any(c.changed)
 		       or c.allow_client_dashboard and c.changed && '{scopes,sub_account_ids}')`, "@users", users)

@@ -280,6 +280,22 @@ func readSpans(
 		return s, row.Scan(&s.Dashboard.ID, &s.Dashboard.Name, &s.User.ID, &s.User.Name, &s.ActiveToday, &s.LinkedToday,
 			&s.staff, &s.key.Began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given, &s.taken)
 	}
+	args := pgx.NamedArgs{
+		"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
+		"until": after.Until, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Began,
+		"limit": q.Limit + 1,
+	}
+	// Without this, an agency whose lists were empty at the time would be searched user by user.
+	anyone, err := pg.QueryBool(ctx, tx, "look for listed users", `
+		select exists (select from dashboard_allowed a join dashboard_history h
+			on h.parent_account = a.parent_account and h.sub_account_id = a.sub_account_id and h.users_count > 0
+			  and h.version <= @to and h.version >= coalesce((
+				select max(b.version) from dashboard_history b
+				where b.parent_account = @parent and b.sub_account_id = a.sub_account_id and b.version <= @from), 0)
+		where a.parent_account = @parent and a.open and a.from_version <= @to and a.to_version > @from)`, args)
+	if err != nil || !anyone {
+		return nil, err
+	}
 	rows, err := pg.List(ctx, tx, "read access spans", scan, `
 		select dashboard, d.name, user_id, u.name, coalesce(u.active, false),
 		       coalesce(u.account = @parent or u.account = any(p.sub_account_ids), false), coalesce(u.account = @parent, false),
@@ -293,10 +309,9 @@ func readSpans(
 			       a.open_since as allowed, a.from_version as allowed_from, a.scopes, a.scopes_since as given
 			from dashboard_listed l
 			join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
-			  and (a.to_version is null or a.to_version > l.from_version)
-			  and (l.to_version is null or l.to_version > a.from_version)
+			  and a.to_version > l.from_version and l.to_version > a.from_version
 			where l.parent_account = @parent and l.from_version <= @to and a.from_version <= @to
-			  and (l.to_version is null or l.to_version > @from) and (a.to_version is null or a.to_version > @from)`+where+`
+			  and l.to_version > @from and a.to_version > @from`+where+`
 			order by `+columns+`, began limit @limit) s
 		left join accounts d on d.id = dashboard and @parent in (d.id, d.parent_account)
 		left join lateral (
@@ -304,12 +319,7 @@ func readSpans(
 			from users u join accounts c on c.id = u.account_id
 			where u.id = s.user_id and @parent in (c.id, c.parent_account)) u on true
 		left join dashboard_preferences p on p.parent_account = @parent and p.sub_account_id = dashboard
-		order by `+order+`, began`,
-		pgx.NamedArgs{
-			"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
-			"until": after.Until, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Began,
-			"limit": q.Limit + 1,
-		})
+		order by `+order+`, began`, args)
 	if err != nil {
 		return nil, err
 	}
