@@ -1,12 +1,8 @@
 package api
 
 import (
-	"cmp"
-
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type readingProgress struct {
@@ -18,35 +14,27 @@ type readingProgress struct {
 
 func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	for _, page := range view.Outcome.Connected {
-		shown, soon := readingProgress{ConnectedNow: page, Text: "waiting to be read"}, true
+		shown, soon := readingProgress{ConnectedNow: page, Text: domain.SignInText(domain.StatusNotReadYet)}, true
 		for _, reading := range view.Readings {
-			switch class := platforms.Class(reading.Class); {
+			switch {
 			case reading.SocialAccountID != page.SocialAccountID:
-			case class == "" && reading.ReadAt != nil:
+			case reading.Status == domain.PageOK:
 				shown.Text, soon = "read; its figures are available", false
-			case class == "":
-			case class == platforms.Class(directory.PlatformDisconnected):
+			case reading.Status == domain.PageDisconnected:
 				shown.Text, shown.Ended, soon = "no longer connected for "+view.Account, true, false
-			case class == platforms.Class(directory.PlatformPaused):
-				shown.Text, soon = "no new figures at the moment. "+string(reading.Reason), false
-			default:
-				problem := cmp.Or(platforms.Problem(reading.Problem), platforms.Problem(class))
-				// A sign-in may be at another platform than the page.
-				at := page.PID
-				if shown.SignIn = helpsSigningIn(class, problem); shown.SignIn {
+			case len(reading.Reasons) > 0:
+				reason, at := reading.Reasons[0], page.PID
+				shown.SignIn = reading.Status == domain.PageReconnect || reason.Code == domain.StatusPermission
+				if shown.SignIn { // perhaps at another platform than the page
 					at = view.Platform
 				}
-				shown.Text = platforms.AdviceOn(problem, at).Client
-				soon = class == platforms.ClassRetry || class == platforms.Class(domain.CodeInternal)
+				shown.Text = reason.Text(domain.SignInText, domain.StatusNouns{Platform: at})
+				soon = domain.StatusTextOf(reason.Code).Repeats &&
+					(reading.Status == domain.PageFailing || reading.Status == domain.PageWaiting)
 			}
 		}
 		pending = pending || soon
 		progress = append(progress, shown)
 	}
 	return progress, pending
-}
-
-func helpsSigningIn(class platforms.Class, problem platforms.Problem) bool {
-	return class == platforms.ClassReconnect ||
-		class == platforms.ClassPermission && problem == platforms.Problem(class)
 }

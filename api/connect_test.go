@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -10,14 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // object returns the JSON object in a response.
@@ -109,47 +106,34 @@ const forClient1 = `{"platform":1,"account":"` + client1 + `","return_to":"/cons
 // change soon. It names the platform of the sign-in: Facebook for an Instagram account behind a page.
 func TestFailedFirstReadingIsExplained(t *testing.T) {
 	t.Parallel()
-	const own = `facebook page: %s (HTTP 400, code 200). Look at the settings.`
-	for class, want := range map[platforms.Class]string{
-		platforms.ClassReconnect: "waiting for a sign-in: Facebook no longer grants access", platforms.ClassPermission: "leave everything selected at Facebook",
-		platforms.ClassThrottled: "limits requests at the moment", platforms.ClassNotFound: "Check there whether it still exists",
-		platforms.ClassBlocked: "Check the account there", platforms.ClassInvalid: "Tell the person who sent you here",
-		platforms.ClassRetry: "We retry automatically", "internal": "We retry automatically", "paused": "no new figures at the moment. An operator has paused it.",
+	for code, c := range map[domain.StatusCode]struct {
+		status domain.PageStatus
+		want   string
+	}{
+		domain.StatusRefused:          {domain.PageReconnect, "waiting for a sign-in: Facebook no longer grants access"},
+		domain.StatusRoleLost:         {domain.PageReconnect, "you no longer have a role on this page at Facebook"},
+		domain.StatusPermission:       {domain.PagePermission, "leave everything selected at Facebook"},
+		domain.StatusTwoFactor:        {domain.PagePermission, "Instagram requires two-factor authentication"},
+		domain.StatusThrottled:        {domain.PageThrottled, "Instagram limits requests at the moment"},
+		domain.StatusNotFound:         {domain.PageFailing, "Check there whether it still exists"},
+		domain.StatusMoved:            {domain.PageFailing, "select the page that exists now"},
+		domain.StatusBlocked:          {domain.PageBlocked, "Check the account there"},
+		domain.StatusAppBlocked:       {domain.PageBlocked, "Instagram does not answer this service at the moment"},
+		domain.StatusInvalid:          {domain.PageFailing, "Tell the person who sent you here"},
+		domain.StatusRetry:            {domain.PageFailing, "We retry automatically"},
+		domain.StatusInternal:         {domain.PageFailing, "We retry automatically"},
+		domain.StatusConnectionPaused: {domain.PagePaused, "no new figures at the moment. An operator has paused it."},
 	} {
-		reason := fmt.Sprintf(own, class)
-		if class == "paused" {
-			reason = "An operator has paused it."
-		}
-		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, ReadAt: new(time.Now()), Class: string(class), Reason: domain.OptionalText(reason)}}}
+		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, ConnectionStatus: domain.ConnectionStatus{
+			Status: c.status, Reasons: []domain.StatusReason{{Code: code, Answer: &domain.PlatformAnswer{Status: 400, Code: "200"}}},
+		}}}}
 		view.Platform = domain.Facebook
 		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Instagram, Name: "Bakery"}}}
 		says, again := api.ProgressTexts(view)
 		require.Len(t, says, 1)
-		require.Contains(t, says[0], want, class)
-		require.NotContains(t, says[0], "HTTP", class)
-		require.Equal(t, class == platforms.ClassRetry || class == "internal", again, class)
-	}
-}
-
-// If a person must do something else than for the other errors of a class, the page says that.
-func TestFirstReadingSaysWhatHelps(t *testing.T) {
-	t.Parallel()
-	for problem, c := range map[platforms.Problem]struct {
-		class platforms.Class
-		want  string
-	}{
-		platforms.ProblemAppBlocked: {platforms.ClassBlocked, "Facebook does not answer this service at the moment"},
-		platforms.ProblemRoleLost:   {platforms.ClassReconnect, "you no longer have a role on this page at Facebook"},
-		platforms.ProblemMoved:      {platforms.ClassNotFound, "select the page that exists now"},
-		platforms.ProblemTwoFactor:  {platforms.ClassPermission, "Facebook requires two-factor authentication"},
-	} {
-		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(c.class), Problem: string(problem)}}}
-		view.Platform = domain.Facebook
-		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
-		says, again := api.ProgressTexts(view)
-		require.Len(t, says, 1)
-		require.Contains(t, says[0], c.want)
-		require.False(t, again, problem)
+		require.Contains(t, says[0], c.want, code)
+		require.NotContains(t, says[0], "HTTP", code)
+		require.Equal(t, code == domain.StatusRetry || code == domain.StatusInternal, again, code)
 	}
 }
 

@@ -3,7 +3,6 @@ package api
 import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Param declares a parameter. [Params] reads it by the declaration, and the API document shows it.
@@ -177,7 +176,7 @@ var (
 		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content " +
 			"planner and not yet published, next one first. A range applies to the time of publication or the scheduled time.",
 	}
-	paramState = Param{Name: "state", Kind: KindWord, Words: texts(directory.PlatformStates()), Text: "Only connected accounts in this state."}
+	paramStatus = Param{Name: "status", Kind: KindWord, Words: texts(domain.PageStatuses()), Text: "Only connected accounts with this status."}
 )
 
 var (

@@ -53,7 +53,7 @@ func parseUserID(p *Params) string { return p.requiredHex(paramUserID) }
 func parsePlatforms(p *Params) directory.PlatformsQuery {
 	return directory.PlatformsQuery{
 		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner),
-		State: directory.PlatformState(p.word(paramState)),
+		Status: domain.PageStatus(p.word(paramStatus)),
 	}
 }
 

@@ -59,7 +59,7 @@ func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]
 	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
-		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "it does not exist",
+		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound,
 	}}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil
 }
 

@@ -76,7 +76,7 @@ func (e EraseAgain) stateOf(r domain.Recorded) (state entityState, ok bool) {
 	if page, ok := r.Data.(domain.DirectorySocialAccount); ok && state.entity == nil && page.Connected {
 		line, erased := e.List[domain.DirectoryKey(domain.KindMember, strconv.FormatInt(page.MemberID, 10))]
 		if erased && line.Agency == page.ParentAccount && r.Envelope.Time.Before(line.At) {
-			page.Connected, page.UpdatedAt = false, line.At
+			page.Connected, page.Ended, page.UpdatedAt = false, domain.StatusErased, line.At
 			state.page = &page
 		}
 	}

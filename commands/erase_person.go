@@ -99,7 +99,7 @@ func (e ErasePerson) endReadings(ctx context.Context, p *domain.Person) error {
 	now := e.Now()
 	var drafts []domain.Draft
 	for _, account := range p.Connected {
-		account.Connected, account.UpdatedAt = false, stored(now)
+		account.Connected, account.Ended, account.UpdatedAt = false, e.cause(), stored(now)
 		drafts = append(drafts, EntityDraft(account, now))
 	}
 	if err := e.append(ctx, drafts); err != nil {
@@ -232,6 +232,14 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 	}
 }
 
+// cause returns why the person's pages lose their connection.
+func (e ErasePerson) cause() domain.StatusCode {
+	if e.Order.By == domain.OrderedByPlatform {
+		return domain.StatusDeletionAsked
+	}
+	return domain.StatusErased
+}
+
 // drafts returns the records of an erasure in batches; each must be in the log before the
 // next is appended; record is the one on `operations`.
 func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time) [][]domain.Draft {
@@ -240,7 +248,7 @@ func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time)
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
 	for _, page := range p.Pages {
 		if page.Connected { // otherwise it was disconnected earlier, for another reason
-			page.Connected, page.UpdatedAt = false, stored(now)
+			page.Connected, page.Ended, page.UpdatedAt = false, e.cause(), stored(now)
 		}
 		drafts = append(drafts, EntityDraft(page, now))
 	}

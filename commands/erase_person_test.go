@@ -96,6 +96,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 			require.WithinDuration(t, auditNow, d.Envelope.Time, time.Microsecond)
 		case domain.DirectorySocialAccount:
 			require.False(t, data.Connected, "a page loses its connection")
+			require.Equal(t, data.ID != 703, data.Ended == domain.StatusErased, "703 was disconnected before, for another reason")
 			require.Equal(t, data.ID == 703, data.UpdatedAt.IsZero(), "a page that was disconnected earlier keeps its time")
 		case domain.AccountErased:
 			require.NoError(t, data.Validate())
@@ -274,7 +275,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	require.Equal(t, again.List, domain.NewErasures(lines), "each erasure is on record again")
 	require.Equal(t, []int64{600}, pages, "a page of the erased member loses its connection again")
 	i := slices.IndexFunc(log.drafts, func(d domain.Draft) bool { return d.Key == "social_account:600" })
-	require.Equal(t, domain.DirectorySocialAccount{ID: 600, ParentAccount: agency, MemberID: 7, UpdatedAt: at}, log.drafts[i].Data)
+	require.Equal(t, domain.DirectorySocialAccount{ID: 600, ParentAccount: agency, MemberID: 7, Ended: domain.StatusErased, UpdatedAt: at}, log.drafts[i].Data)
 	require.ElementsMatch(t, []string{
 		"operations " + agency, "operations " + agency, "operations " + agency, "operations " + agency, "contents " + agency + ":listing:700:a", "metrics 700",
 		"contents " + other + ":listing:900:d", "contents " + other + ":listing:900:e",

@@ -107,12 +107,8 @@ func outcome(effect Effect, err error) domain.OperatorFinished {
 		return f
 	}
 	f.Outcome, f.Code = domain.OutcomeFailed, domain.CodeOf(err)
-	known, ok := errors.AsType[*domain.Error](err)
-	if ok && f.Code != domain.CodeUnavailable && f.Code != domain.CodeInternal {
-		f.Outcome, f.Why = domain.OutcomeRefused, known.Message
-		if why := []rune(known.Message); len(why) > domain.MaxWhy {
-			f.Why = string(why[:domain.MaxWhy])
-		}
+	if f.Code != domain.CodeUnavailable && f.Code != domain.CodeInternal {
+		f.Outcome = domain.OutcomeRefused
 	}
 	return f
 }

@@ -123,12 +123,13 @@ var statusTexts = map[StatusCode]StatusText{
 	},
 
 	StatusConnectionPaused: {
-		Seen: SeenByAll, Says: "An operator has paused it.", Helps: askThem,
+		Seen: SeenByAll, Says: "An operator has paused it.", Helps: askThem, Operator: "Resume the connection first.",
 		SignIn: "no new figures at the moment. An operator has paused it. " + askThem,
 	},
 	StatusPlatformPaused: {
 		Seen: SeenByAll, Says: "An operator has paused all reading from {platform}.", Helps: askThem,
-		SignIn: "no new figures at the moment. An operator has paused all reading from this platform. " + askThem,
+		Operator: "Resume the platform first.",
+		SignIn:   "no new figures at the moment. An operator has paused all reading from this platform. " + askThem,
 	},
 	StatusFiguresPaused: {
 		Seen: SeenByAgency,
@@ -180,6 +181,10 @@ var statusTexts = map[StatusCode]StatusText{
 	StatusRetry: {
 		Seen: SeenByAgency, Repeats: true, Says: "A temporary error occurred.",
 		Helps: noAction + " The reading is retried automatically.", SignIn: temporary,
+	},
+	StatusPostsFailed: {
+		Seen: SeenByAgency, Repeats: true, Says: "{posts} of {of} posts could not be read.",
+		Helps: "Reading them is retried automatically, less and less often.", SignIn: temporary,
 	},
 	StatusTooLarge: {
 		Seen: SeenByAgency, Repeats: true, Says: "A list of posts was too large for one answer.",

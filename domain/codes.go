@@ -2,6 +2,8 @@ package domain
 
 import (
 	"cmp"
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +55,7 @@ const (
 	StatusThrottled         StatusCode = "throttled"          // the platform limits requests
 	StatusOwnQuota          StatusCode = "own_quota"          // the configured budget is used up, not the platform's
 	StatusRetry             StatusCode = "retry"              // a temporary error
+	StatusPostsFailed       StatusCode = "posts_failed"       // some posts could not be read; the others were
 	StatusTooLarge          StatusCode = "too_large"          // a list of posts was too large for one answer
 	StatusLasting           StatusCode = "lasting"            // a temporary error that lasts, or while other calls work
 	StatusNewToken          StatusCode = "new_token"          // the platform does not know the new sign-in yet
@@ -108,7 +111,9 @@ type StatusReason struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// Days is the number of days that were read; absent if it is 0.
 	Days int `json:"days,omitempty"`
-	// Of is the number of days that could have been read: days of the range that have ended.
+	// Posts is the number of posts that the reason is about.
+	Posts int `json:"posts,omitempty"`
+	// Of is the number of days of the range that have ended, or of all posts.
 	Of int `json:"of,omitempty"`
 	// Day is the day that was not read, of the first reading, or of the reading after a gap,
 	// YYYY-MM-DD.
@@ -121,6 +126,16 @@ type StatusReason struct {
 	Answer *PlatformAnswer `json:"platform,omitempty"`
 }
 
+var codeForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{0,64}$`)
+
+// checkCode accepts unknown codes, which may be those of a newer program, and no sentences.
+func checkCode(code string) error {
+	if !codeForm.MatchString(code) {
+		return fmt.Errorf("%.70q is not a code: use 64 characters of A-Z, a-z, 0-9 and _ . : -", code)
+	}
+	return nil
+}
+
 // PlatformAnswer identifies the answer with which a platform refused a call. It has no text,
 // because a platform's text may name people.
 type PlatformAnswer struct {
@@ -128,6 +143,14 @@ type PlatformAnswer struct {
 	Code    string `json:"code,omitempty"`    // the platform's code, or ours if there was no answer, such as timeout
 	Subcode int    `json:"subcode,omitempty"` // Meta's error_subcode, or LinkedIn's serviceErrorCode
 	Status  int    `json:"status,omitempty"`  // HTTP status; absent without an answer
+}
+
+// validate accepts nil.
+func (a *PlatformAnswer) validate() error {
+	if a == nil {
+		return nil
+	}
+	return cmp.Or(checkCode(a.Call), checkCode(a.Code))
 }
 
 // String returns the call, the HTTP status and the code, such as "page_insights, HTTP 400, code
@@ -149,6 +172,18 @@ func (a PlatformAnswer) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// AnswersOf identifies the platforms' answers in reasons, for people who look for the cause; "" if
+// there are none.
+func AnswersOf(reasons []StatusReason) string {
+	var answers []string
+	for _, r := range reasons {
+		if r.Answer != nil {
+			answers = append(answers, r.Answer.String())
+		}
+	}
+	return strings.Join(answers, "; ")
+}
+
 // StatusNouns are the nouns in the texts of reasons that depend on where a text is shown.
 type StatusNouns struct {
 	Platform Platform // "{platform}"
@@ -163,7 +198,8 @@ func (n StatusNouns) fill(text string, r StatusReason) string {
 		at = r.At.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 	}
 	return strings.NewReplacer("{platform}", n.Platform.Title(), "{range}", within, "{days}", strconv.Itoa(r.Days),
-		"{of}", strconv.Itoa(r.Of), "{day}", r.Day, "{since}", r.Since, "{at}", at).Replace(text)
+		"{posts}", strconv.Itoa(r.Posts), "{of}", strconv.Itoa(r.Of), "{day}", r.Day, "{since}", r.Since, "{at}", at).
+		Replace(text)
 }
 
 // Text returns the text of a reason, in the words for one kind of reader, such as [APIText].

@@ -1,6 +1,11 @@
 package domain_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +23,7 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 		r := domain.StatusReason{Code: code, Metric: "views", Days: 3, Of: 28, Day: "2026-11-01", At: new(time.Unix(0, 0))}
 		for _, words := range []func(domain.StatusCode) string{domain.APIText, domain.OperatorText} {
 			text := r.Text(words, nouns)
-			require.Regexp(t, `^[A-Z].*\.$`, text, code)
+			require.Regexp(t, `^[A-Z0-9].*\.$`, text, code)
 			require.NotContains(t, text, "{", code)
 		}
 		require.NotContains(t, r.Text(domain.SignInText, nouns), "{", code)
@@ -44,4 +49,38 @@ func TestTextOfFillsInTheParameters(t *testing.T) {
 	require.Empty(t, domain.TextOf(nil, words, domain.StatusNouns{}))
 	require.Equal(t, "page_insights, HTTP 400, code 190/463",
 		domain.PlatformAnswer{Call: "page_insights", Status: 400, Code: "190", Subcode: 463}.String())
+}
+
+// Events are kept forever, so they hold codes, ids, numbers and what people call things, but no
+// sentences, which could be neither reworded nor translated.
+func TestNoEventHoldsASentence(t *testing.T) {
+	t.Parallel()
+	// what people named or wrote themselves, and signed notes
+	free := regexp.MustCompile(`^(name|email|phone|address|company|content|note)$`)
+	samples, err := filepath.Glob("testdata/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, samples)
+	var check func(sample, path string, value any)
+	check = func(sample, path string, value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for name, member := range v {
+				check(sample, name, member)
+			}
+		case []any:
+			for _, element := range v {
+				check(sample, path, element)
+			}
+		case string:
+			require.True(t, !strings.Contains(v, " ") || free.MatchString(path), "%s: %s is %q", sample, path, v)
+		}
+	}
+	for _, sample := range samples {
+		raw, err := os.ReadFile(sample)
+		require.NoError(t, err)
+		var event map[string]any
+		require.NoError(t, json.Unmarshal(raw, &event))
+		delete(event, "demographics") // names of places
+		check(sample, "", event)
+	}
 }

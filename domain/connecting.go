@@ -3,6 +3,7 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ type TokenPlace struct {
 	SecretRef    string     // "" if the directory names none, so no token can be stored
 	StoredAt     *time.Time // when the stored token was obtained by a sign-in; nil without a token
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
-	StateReason  string     // the reason recorded with the state
+	StateCode    StatusCode // the code recorded with the state
 	StateAt      *time.Time // nil if no state change was recorded
 }
 
@@ -215,18 +216,65 @@ type ConnectNames struct {
 	Subscribed bool
 }
 
+// PageStatus is the status of a connected page or profile.
+type PageStatus string
+
+// The statuses, most severe first. A page has the first one that applies.
+const (
+	PageDisconnected PageStatus = "disconnected" // it is no longer connected; its figures are kept
+	PageReconnect    PageStatus = "reconnect"    // a person must sign in to the platform again
+	PagePaused       PageStatus = "paused"       // an operator has paused it or its platform
+	PageUnsubscribed PageStatus = "unsubscribed" // neither the account nor its agency has an active subscription
+	PageBlocked      PageStatus = "blocked"      // the platform rejects it because of a policy
+	PagePermission   PageStatus = "permission"   // a permission is missing
+	PageThrottled    PageStatus = "throttled"    // the quota is used up; reading resumes automatically
+	PageFailing      PageStatus = "failing"      // the last reading failed and is retried automatically
+	PageWaiting      PageStatus = "waiting"      // it has not been read yet
+	PageOK           PageStatus = "ok"           // no problem; the reasons name a part that was not read
+)
+
+// PageStatuses returns all statuses.
+func PageStatuses() []PageStatus {
+	return []PageStatus{
+		PageDisconnected, PageReconnect, PagePaused, PageUnsubscribed, PageBlocked,
+		PagePermission, PageThrottled, PageFailing, PageWaiting, PageOK,
+	}
+}
+
+// ConnectionStatus is how a page or profile is connected and read.
+type ConnectionStatus struct {
+	Status PageStatus `json:"status"` // current status
+	// Reasons explain the status. If a person must sign in again, they also mention an operator's
+	// pause and a missing subscription. Empty if there is no problem.
+	Reasons []StatusReason `json:"reasons"`
+	Text    OptionalText   `json:"text"` // the reasons in sentences, for people; null if there are none
+	// Since is when it was disconnected or paused, or has waited for a sign-in. Null for other statuses
+	// and if unknown.
+	Since *time.Time `json:"since"`
+}
+
+// Has reports whether one of the codes is among the reasons.
+func (s ConnectionStatus) Has(codes ...StatusCode) bool {
+	return slices.ContainsFunc(s.Reasons, func(r StatusReason) bool { return slices.Contains(codes, r.Code) })
+}
+
+// Read reports whether the page is read when it is due.
+func (s ConnectionStatus) Read() bool {
+	switch s.Status {
+	case PageDisconnected, PageReconnect, PagePaused, PageUnsubscribed:
+		return false
+	default:
+		return true
+	}
+}
+
 // FirstReading is the progress of a page's first reading.
 type FirstReading struct {
 	SocialAccountID int64 `json:"social_account_id"`
 	// ReadAt is the time of the newest reading since the page was connected, in UTC; null before
 	// the first one.
 	ReadAt *time.Time `json:"last_read_at"`
-	// Reason says why the page is not read or its figures are not shown, and what to do; null if it was
-	// read, or if its first reading is pending.
-	Reason OptionalText `json:"reason"`
-	Class  string       `json:"-"` // disconnected, reconnect, paused, or the class of the failure; "" without a reason
-	// Problem is what people must do about the failure; "" if that is unknown.
-	Problem string `json:"-"`
+	ConnectionStatus
 }
 
 // ConnectLinkChanged records that a link for connecting was created, followed for the first time,

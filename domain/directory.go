@@ -140,8 +140,10 @@ type DirectorySocialAccount struct {
 	ExternalID    string      `json:"external_id"` // the platform's id
 	Name          string      `json:"name"`        // name on the platform
 	Connected     bool        `json:"connected"`   // whether the page or profile is read
-	CreatedAt     time.Time   `json:"created_at,omitzero"`
-	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
+	// Ended says why it is no longer connected; "" if the main application disconnected it.
+	Ended     StatusCode `json:"ended,omitempty"`
+	CreatedAt time.Time  `json:"created_at,omitzero"`
+	UpdatedAt time.Time  `json:"updated_at,omitzero"`
 }
 
 // DirectoryPlannedPost links a post to its category (`tContentPlanner`).
@@ -197,7 +199,16 @@ func (e DirectoryConnection) Validate() error {
 func (e DirectorySocialAccount) Validate() error {
 	return errors.Join(
 		checkKnown(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID),
+		checkEnd(e.Ended),
 	)
+}
+
+func checkEnd(code StatusCode) error {
+	switch code {
+	case "", StatusErased, StatusDeauthorized, StatusDeletionAsked, StatusEndedByAgency, StatusEndedByClient, StatusEndedInMainApp:
+		return nil
+	}
+	return fmt.Errorf("ended %.40q is not a code of an account that is no longer connected", string(code))
 }
 
 // Validate checks what a fold depends on.

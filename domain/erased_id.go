@@ -139,10 +139,13 @@ type ErasureOrder struct {
 	Reason Reason `json:"reason"` // reason of the operator who executes the order
 }
 
+// OrderedByPlatform is the orderer of an erasure that a person asked a platform for.
+const OrderedByPlatform = "platform"
+
 var (
 	// The client or agency owns the data; a platform orders at the person's request; an authority
 	// may be a court.
-	erasureOrderers = []string{"person", "client", "agency", "platform", "authority"}
+	erasureOrderers = []string{"person", "client", "agency", OrderedByPlatform, "authority"}
 	// The grounds of GDPR article 17(1), from (a) to (e).
 	erasureGrounds = []string{"not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation"}
 )

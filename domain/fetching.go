@@ -1,6 +1,10 @@
 package domain
 
-import "time"
+import (
+	"cmp"
+	"errors"
+	"time"
+)
 
 // WrongClock is how far in the future a recorded time must be to be attributed to a fast clock and
 // ignored.
@@ -37,18 +41,17 @@ type FetchClaim struct {
 // FetchResult is the result for one claimed social account.
 type FetchResult struct {
 	SocialAccount int64
-	Read          bool      // whether the reading succeeded
-	At            time.Time // when the reading was finished
-	DueAt         time.Time // time of the next reading
-	Pace          string    // a sentence that says how often it is read and why not more often; "" leaves it unchanged
-	CallsADay     int       // number of platform calls per day at this pace
-	Failures      int       // consecutive
-	Class         string    // class of the failure; "" after a success
-	Problem       string    // what people must do about it; "" if that is unknown (see platforms.Problem)
-	Reason        string    // the cause, without the platform's own text
-	Words         string    // the platform's text, which may name people; stored only in schema kept
-	Backfilled    bool      // the whole history has been read
-	Demographics  bool      // demographics were read too
+	Read          bool          // whether the reading succeeded
+	At            time.Time     // when the reading was finished
+	DueAt         time.Time     // time of the next reading
+	Pace          string        // a sentence that says how often it is read and why not more often; "" leaves it unchanged
+	CallsADay     int           // number of platform calls per day at this pace
+	Failures      int           // consecutive
+	Class         string        // class of the failure; "" after a success
+	Reason        *StatusReason // why it failed, or a part of it; nil after a success
+	Words         string        // the platform's text, which may name people; stored only in schema kept
+	Backfilled    bool          // the whole history has been read
+	Demographics  bool          // demographics were read too
 	// TokenTakenAt is when the token that was tried was obtained, by the clock of the process that
 	// stored it; zero if unknown.
 	TokenTakenAt time.Time
@@ -77,13 +80,12 @@ func (t FetchTask) SignedInAgain() bool {
 // FetchHistory records how much of a social account's history was read, and the result of the last
 // attempt.
 type FetchHistory struct {
-	From      *time.Time // midnight UTC: this day and later days were read; nil if none were
-	Failures  int        // consecutive
-	NotBefore *time.Time // earliest time of the next attempt
-	Class     string     // class of the last failure; "" after a success
-	Problem   string     // as in [FetchResult]
-	Reason    string     // the cause, without the platform's own text
-	Words     string     // the platform's text, which may name people; stored only in schema kept and not read back
+	From      *time.Time    // midnight UTC: this day and later days were read; nil if none were
+	Failures  int           // consecutive
+	NotBefore *time.Time    // earliest time of the next attempt
+	Class     string        // class of the last failure; "" after a success
+	Reason    *StatusReason // as in [FetchResult]
+	Words     string        // the platform's text, which may name people; stored only in schema kept and not read back
 }
 
 // PostListing records how much of a social account's list of posts was read. A pass goes from the
@@ -140,17 +142,31 @@ const ActorMeta = "system:meta"
 // ConnectionStateChanged records that a connection started or stopped working. It is appended once
 // per change, to `operations` under the agency's key.
 type ConnectionStateChanged struct {
-	ConnectionID int64     `json:"connection_id"`
-	AccountID    string    `json:"account_id,omitempty"` // sub-account that owned the connection; "" in old records
-	MemberID     int64     `json:"member_id,omitempty"`  // member who owned the connection; 0 in old records
-	Platform     Platform  `json:"p_id"`
-	State        string    `json:"state"`            // ok or reconnect
-	Reason       string    `json:"reason,omitempty"` // why a person must sign in again; "" for ok
-	At           time.Time `json:"at"`               // when the state began
+	ConnectionID int64           `json:"connection_id"`
+	AccountID    string          `json:"account_id"` // sub-account that owned the connection
+	MemberID     int64           `json:"member_id"`  // member who owned the connection
+	Platform     Platform        `json:"p_id"`
+	State        string          `json:"state"`              // ok or reconnect
+	Code         StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent for ok
+	Answer       *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token
+	At           time.Time       `json:"at"`                 // when the state began
 }
 
 // EventType implements [Data].
 func (ConnectionStateChanged) EventType() string { return "operations.connection_state_changed.v1" }
 
 // Validate checks what a fold depends on.
-func (e ConnectionStateChanged) Validate() error { return checkKnown(e.Platform) }
+func (e ConnectionStateChanged) Validate() error {
+	if e.State == ConnectionReconnect && e.Code == "" {
+		return errors.New("a connection that waits for a sign-in needs a code that says why")
+	}
+	return cmp.Or(checkKnown(e.Platform), checkCode(string(e.Code)), e.Answer.validate())
+}
+
+// Reason returns why a person must sign in again; nil if the connection works.
+func (e ConnectionStateChanged) Reason() *StatusReason {
+	if e.Code == "" {
+		return nil
+	}
+	return &StatusReason{Code: e.Code, Answer: e.Answer}
+}

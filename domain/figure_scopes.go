@@ -78,12 +78,6 @@ type UngrantedFigure struct {
 	Scopes []string `json:"scopes"` // scopes that the figure needs and that were not granted
 }
 
-// Reason returns the figure as a [MissingFigure].
-func (f UngrantedFigure) Reason() MissingFigure {
-	detail := "the person who signed in did not grant " + strings.Join(f.Scopes, " and ")
-	return MissingFigure{Name: f.Figure, Reason: "permission", Detail: detail}
-}
-
 // PermissionsOf returns the permissions of a stored token. stored holds the scopes separated by
 // spaces; nil if unknown.
 func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {

@@ -97,7 +97,6 @@ type OperatorFinished struct {
 	Action  OperatorAction  `json:"action"`            // the announced action
 	Outcome OperatorOutcome `json:"outcome"`           // done, refused or failed
 	Code    Code            `json:"code,omitempty"`    // code of the error, if the action was refused or failed
-	Why     string          `json:"why,omitempty"`     // if refused: the message that was shown to the operator
 	Rebuild string          `json:"rebuild,omitempty"` // id of the accepted rebuild, which reports its own outcome
 	Count   int             `json:"count,omitempty"`   // number of parked records that were folded
 	Left    int             `json:"left,omitempty"`    // number of parked records that could not be folded
@@ -106,16 +105,17 @@ type OperatorFinished struct {
 // EventType implements [Data].
 func (OperatorFinished) EventType() string { return "operations.operator_finished.v1" }
 
-// MaxWhy is the maximum length of [OperatorFinished].Why in characters.
-const MaxWhy = 300
-
 // InstallationClaimed records which installation the log belongs to: the first one that claimed it,
 // and then each one that replaced the present owner. It is appended to `operations` under the key
 // "-" at the first start of an installation.
 type InstallationClaimed struct {
 	ID       string `json:"id"`                 // id of the installation, which its database contains
+	Format   int    `json:"format"`             // of the log: [LogFormat] of the program that claimed it
 	Replaces string `json:"replaces,omitempty"` // id of the owner whose database is lost
 }
+
+// LogFormat is the version of the log as a whole. A program refuses a log of another format.
+const LogFormat = 2
 
 // EventType implements [Data].
 func (InstallationClaimed) EventType() string { return "operations.installation_claimed.v1" }

@@ -64,7 +64,7 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 
 	state := func(connection int64, state string) domain.Draft {
 		return draft(domain.TopicOperations, agencyA, fmt.Sprintf("state-%d", connection), domain.ConnectionStateChanged{
-			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
+			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, Code: domain.StatusRefused, At: day0,
 		})
 	}
 	b.followEngine(projectors.Operations)

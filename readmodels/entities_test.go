@@ -3,7 +3,6 @@ package readmodels_test
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 	"unicode"
@@ -217,67 +216,37 @@ func TestMovedProfileBelongsToItsPerson(t *testing.T) {
 	}
 }
 
-// The user who disconnected a page can connect it again.
+// A page says why it is not connected: the cause is in its record. Without one, the main application
+// has disconnected it. What a fetcher finds out about its token afterwards changes nothing.
 func TestWhyAPageIsNotConnected(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
-	const inMainApp, disconnectedHere = "It is not connected in the main application.", "It is no longer connected. Connect it again to resume reading."
-	registered := domain.RegisteredConnection(agencyA, domain.Facebook, 0, "ext")
-	for connection, want := range map[domain.DirectoryConnection]string{
-		{ID: 105, SecretRef: "connection/105"}:                                     inMainApp,
-		{ID: registered, SecretRef: domain.RegisteredSecretRef(registered)}:        inMainApp,
-		{ID: domain.FirstComputedID + 5, SecretRef: "grant/1/app/77"}:              disconnectedHere,
-		{ID: domain.FirstComputedID + 6, SecretRef: "connection/4503599627370502"}: disconnectedHere,
+	for _, cause := range []domain.StatusCode{
+		"", domain.StatusErased, domain.StatusDeletionAsked, domain.StatusEndedByAgency, domain.StatusEndedByClient,
 	} {
-		connection.MemberID, connection.Platform = 5, domain.Facebook
-		disconnectedAt := entityDay.Add(time.Duration(connection.ID%10) * time.Hour) // each connection's own
-		log.Put(t, connection, domain.DirectorySocialAccount{
-			ID: 5, ParentAccount: agencyA, AccountID: clientA, MemberID: 5, ConnectionID: connection.ID, Platform: domain.Facebook, ExternalID: "ext",
-			UpdatedAt: disconnectedAt,
+		log.Put(t, domain.DirectorySocialAccount{
+			ID: 5, ParentAccount: agencyA, AccountID: clientA, MemberID: 5, ConnectionID: 105, Platform: domain.Facebook, ExternalID: "ext",
+			Ended: cause, UpdatedAt: entityDay,
 		})
-		why := func() domain.OptionalText {
-			p, err := entities.Platform(t.Context(), wholeAgency, 5)
-			require.NoError(t, err)
-			require.Equal(t, directory.PlatformDisconnected, p.State)
-			return p.Reason
+		require.NoError(t, log.Append(t.Context(), refusedToken(105, entityDay)))
+		p, err := entities.Platform(t.Context(), wholeAgency, 5)
+		require.NoError(t, err)
+		if cause == "" {
+			cause = domain.StatusEndedInMainApp
 		}
-		require.EqualValues(t, want, why(), "connection %d", connection.ID)
-		erased := commands.EraseDraft(domain.KindConnection, strconv.FormatInt(connection.ID, 10), time.Now().Add(time.Hour))
-		require.NoError(t, log.Append(t.Context(), erased))
-		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
-
-		// The reason is that the person removed our app and was erased, not the fetcher's error,
-		// and not if the agency had disconnected the page. Only sign-ins here use our app.
-		if want == inMainApp {
-			continue
-		}
-		const removed = "The person who connected this page removed our app on Facebook. Connect the page again."
-		for at, actor := range []string{"system:fetcher", domain.ActorMeta} {
-			state := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-				ConnectionID: connection.ID, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: removed, At: entityDay.Add(time.Duration(at) * time.Second),
-			}, entityDay)
-			state.Envelope.Audit.Actor = actor
-			require.NoError(t, log.Append(t.Context(), state))
-			require.EqualValues(t, disconnectedHere, why(), "connection %d, %s, disconnected by the agency", connection.ID, actor)
-		}
-		person := domain.Person{ParentAccount: agencyA, Members: []int64{5}, Pages: []domain.DirectorySocialAccount{{ID: 5}}}.Erased()
-		person.Order = domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-07-01", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "1"}}
-		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, person, disconnectedAt)))
-		require.EqualValues(t, removed, why(), "connection %d, disconnected by the erasure", connection.ID)
-		for at, state := range []string{domain.ConnectionReconnect, domain.ConnectionOK, domain.ConnectionReconnect} {
-			found := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-				ConnectionID: connection.ID, Platform: domain.Facebook, State: state, At: entityDay.Add(time.Duration(at+1) * time.Minute),
-			}, entityDay.Add(time.Duration(at+1)*time.Second))
-			found.Envelope.Audit.Actor = "system:fetcher"
-			require.NoError(t, log.Append(t.Context(), found))
-			const owner = "The person who connected it was erased. Connect it again to resume reading."
-			expected := []string{removed, owner, owner}[at] // it has worked since
-			require.EqualValues(t, expected, why(), "connection %d, %s after the erasure", connection.ID, state)
-		}
-		log.Put(t, connection)
-		require.EqualValues(t, "The person who connected it was erased. Connect it again to resume reading.", why(),
-			"connection %d is used again for another page", connection.ID)
+		require.Equal(t, domain.ConnectionStatus{
+			Status: domain.PageDisconnected, Reasons: []domain.StatusReason{{Code: cause}}, Text: domain.OptionalText(domain.APIText(cause)),
+			Since: &entityDay,
+		}, p.ConnectionStatus)
 	}
+}
+
+// refusedToken is the record that a platform no longer accepts a connection's token.
+func refusedToken(connection int64, at time.Time) domain.Draft {
+	return commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+		ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: at,
+		Code: domain.StatusRefused, Answer: &domain.PlatformAnswer{Call: "page", Status: 400, Code: "190"},
+	}, at)
 }
 
 func TestPlatforms(t *testing.T) {
@@ -298,9 +267,7 @@ func TestPlatforms(t *testing.T) {
 	)
 	record(t, log, classes)
 	for _, connection := range []int64{107, 108} {
-		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-			ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "revoked", At: entityDay,
-		}, entityDay)))
+		require.NoError(t, log.Append(t.Context(), refusedToken(connection, entityDay)))
 	}
 	// signed in again since then; the platform reports no expiry
 	store(t, log, "connection/8", domain.SecretTimes{Taken: expires.Add(time.Hour)})
@@ -329,30 +296,33 @@ func TestPlatforms(t *testing.T) {
 		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
 		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
-	states := map[int64]directory.PlatformState{}
+	states := map[int64]domain.PageStatus{}
 	for _, p := range ledgertest.AllPages(t, 2, func(page readmodels.Page) ([]directory.ConnectedPlatform, readmodels.ListMeta, error) {
 		return entities.Platforms(t.Context(), wholeAgency, directory.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
 	}) {
-		states[p.ID] = p.State
+		states[p.ID] = p.Status
 		raw, err := json.Marshal(p)
 		require.NoError(t, err)
 		require.NotContains(t, string(raw), "sealed-secret")
 	}
-	require.Equal(t, map[int64]directory.PlatformState{
+	require.Equal(t, map[int64]domain.PageStatus{
 		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting", 10: "unsubscribed",
 	}, states)
+	fine := domain.ConnectionStatus{Status: domain.PageOK, Reasons: []domain.StatusReason{}}
 	readings := readingsFor(t, log, directory.ReadingsQuery{})
 	require.Len(t, readings, 10, "connected accounts of all agencies")
 	require.Equal(t, directory.ConnectionReading{
-		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, State: "ok",
+		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, ConnectionStatus: fine,
 		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
 		Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 	}, readings[0])
 	for _, r := range readings {
 		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
 		if r.SocialAccount == 7 {
-			require.Equal(t, "reconnect", r.State)
-			require.EqualValues(t, "revoked", r.Reason)
+			require.Equal(t, domain.PageReconnect, r.Status)
+			require.EqualValues(t, "The platform no longer accepts its token. Connect it again: a person must sign in to the platform. "+
+				"(page, HTTP 400, code 190)", r.Text)
+			require.Equal(t, &entityDay, r.Since)
 			require.Nil(t, r.NextDue)
 			require.Nil(t, r.SignInBefore)
 			require.Empty(t, r.Pace)
@@ -361,50 +331,47 @@ func TestPlatforms(t *testing.T) {
 	}
 	ofOne := readingsFor(t, log, directory.ReadingsQuery{Account: clientC})
 	require.Len(t, ofOne, 1)
-	require.Equal(t, "unsubscribed", ofOne[0].State)
+	require.Equal(t, domain.PageUnsubscribed, ofOne[0].Status)
 	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was recorded per account")
-	require.EqualValues(t, "No subscription is active, so nothing is read.", platform(10).Reason)
+	require.EqualValues(t, "No subscription is active, so nothing is read.", platform(10).Text)
 	require.Equal(t, &entityDay, platform(10).LastReadAt)
 
 	require.Equal(t, directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
-		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, SignInAt: domain.Facebook, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, SignInAt: domain.Facebook, ConnectionStatus: fine, ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
 		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, platform(1))
 	exec(t, log.DB, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, class, reason)
-		select $1, $2, id, $3, $3, 'retry', '1 of 8 posts could not be read.' from unnest(array[1, 2, 8]) id`,
+		select $1, $2, id, $3, $3, 'retry', '{"code": "posts_failed", "posts": 1, "of": 8}' from unnest(array[1, 2, 8]) id`,
 		domain.FetchPosts, domain.Facebook, entityDay)
-	type reading struct {
-		state         directory.PlatformState
-		class, reason domain.OptionalText
-	}
-	for id, want := range map[int64]reading{
-		1: {"ok", "retry", "1 of 8 posts could not be read."},
-		2: {"throttled", "throttled", "what was wrong and what to do"},
-		8: {state: "ok"}, // signed in again since then
+	for id, want := range map[int64]domain.ConnectionStatus{
+		1: {Status: domain.PageOK, Reasons: []domain.StatusReason{{Code: domain.StatusPostsFailed, Posts: 1, Of: 8}},
+			Text: "1 of 8 posts could not be read. Reading them is retried automatically, less and less often."},
+		2: {Status: domain.PageThrottled, Reasons: []domain.StatusReason{{Code: domain.StatusThrottled}},
+			Text: "The platform limits requests at the moment. No action is needed. It is read again when the quota allows."},
+		8: fine, // signed in again since then
 	} {
 		p := platform(id)
-		require.Equal(t, want, reading{p.State, p.ReasonClass, p.Reason}, id)
+		require.Equal(t, want, p.ConnectionStatus, id)
 		require.Equal(t, id == 2, p.RetryAt != nil, "the totals were read")
 	}
 	require.Equal(t, &expires, platform(9).ExpiresAt, "no token is stored: the main application's word is all there is")
 	require.Nil(t, platform(5).ExpiresAt, "it is disconnected: another page may still use the token")
 	throttled, rejected, again := platform(2), platform(7), platform(8)
-	require.Equal(t, []any{domain.OptionalText("throttled"), domain.OptionalText("what was wrong and what to do"), 3},
-		[]any{throttled.ReasonClass, throttled.Reason, throttled.Failures})
+	require.Equal(t, 3, throttled.Failures)
 	require.Equal(t, new(entityDay.Add(time.Hour)), throttled.RetryAt)
 	require.Equal(t, throttled.RetryAt, throttled.NextDue)
-	require.EqualValues(t, "revoked", rejected.Reason)
+	require.True(t, rejected.Has(domain.StatusRefused))
 	require.Nil(t, rejected.NextDue, "it waits for a sign-in")
 	require.Nil(t, rejected.SignInBefore, "it waits for a sign-in")
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 
 	for n, q := range map[int]directory.PlatformsQuery{
-		1: {Platforms: domain.Platforms(), State: "throttled"}, 7: {Platforms: domain.Platforms(), Member: 3}, 0: {Platforms: []domain.Platform{domain.TikTok}},
+		1: {Platforms: domain.Platforms(), Status: "throttled"}, 7: {Platforms: domain.Platforms(), Member: 3}, 0: {Platforms: []domain.Platform{domain.TikTok}},
 	} {
 		list, _, err := entities.Platforms(t.Context(), wholeAgency, q)
 		require.NoError(t, err)
@@ -434,8 +401,8 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 
 	shown, err := entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
-	require.Equal(t, directory.PlatformPaused, shown.State)
-	require.EqualValues(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
+	require.Equal(t, domain.PagePaused, shown.Status)
+	require.EqualValues(t, "An operator has paused it. Ask the operator of this service.", shown.Text)
 	require.Nil(t, shown.NextDue)
 	require.Equal(t, &ends, shown.DataAccessExpiresAt)
 	lacks := []string{"pages_read_user_content"}
@@ -448,20 +415,23 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Equal(t, permissions, shown.Permissions)
 	listed := readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Len(t, listed, 1)
-	require.Equal(t, "paused", listed[0].State)
-	require.EqualValues(t, "An operator has paused it: incident, OPS-1.", listed[0].Reason)
+	require.Equal(t, domain.PagePaused, listed[0].Status)
+	require.NotNil(t, listed[0].Since)
+	const paused = "An operator has paused it. Resume the connection first. (incident:OPS-1)"
+	require.EqualValues(t, paused, listed[0].Text)
 	require.Equal(t, permissions, listed[0].Permissions)
 	refused := entityDay.Add(time.Hour)
-	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-		ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "Sign in again.", At: refused,
-	}, refused)))
+	require.NoError(t, log.Append(t.Context(), refusedToken(101, refused)))
 	listed = readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
-	require.Equal(t, "reconnect", listed[0].State)
-	require.EqualValues(t, "Sign in again. An operator has paused it: incident, OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
+	require.Equal(t, domain.PageReconnect, listed[0].Status)
+	require.True(t, listed[0].Has(domain.StatusRefused))
+	require.Contains(t, listed[0].Text, paused, "after the sign-in it must also be resumed")
 	shown, err = entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
-	require.Equal(t, directory.PlatformReconnect, shown.State)
-	require.EqualValues(t, "Sign in again. An operator has paused it. Ask the operator of this service.", shown.Reason)
+	require.Equal(t, domain.PageReconnect, shown.Status)
+	require.Equal(t, []domain.StatusCode{domain.StatusRefused, domain.StatusConnectionPaused},
+		[]domain.StatusCode{shown.Reasons[0].Code, shown.Reasons[1].Code})
+	require.NotContains(t, shown.Text, "OPS-1")
 	require.Empty(t, readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{102}}))
 	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	due, err := directory.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))
@@ -482,33 +452,34 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 	pause(t, log, domain.PausePlatform, "tiktok")
 	unread, err := entities.Platform(t.Context(), wholeAgency, 99)
 	require.NoError(t, err)
-	require.Equal(t, []any{directory.PlatformUnsubscribed, domain.OptionalText(readmodels.NoSubscriptionRuns)}, []any{unread.State, unread.Reason},
-		"it would not be read anyway")
+	require.Equal(t, domain.PageUnsubscribed, unread.Status, "it would not be read anyway")
+	require.True(t, unread.Has(domain.StatusUnsubscribed))
 	list, _, err := entities.Platforms(t.Context(), wholeAgency, directory.PlatformsQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	shown := map[string][]any{}
 	for _, p := range list {
 		if p.ID != 99 {
-			shown[p.PlatformName] = []any{p.Type, p.State, string(p.Reason)}
+			shown[p.PlatformName] = []any{p.Type, p.Status, string(p.Text)}
 		}
 	}
 	require.Equal(t, map[string][]any{
-		"facebook": {"page", directory.PlatformWaiting, ""}, "instagram": {"business_account", directory.PlatformWaiting, ""},
-		"linkedin": {"profile", directory.PlatformWaiting, ""},
+		"facebook": {"page", domain.PageWaiting, "It has not been read yet."}, "instagram": {"business_account", domain.PageWaiting, "It has not been read yet."},
+		"linkedin": {"profile", domain.PageWaiting, "It has not been read yet."},
 		"tiktok": {
-			"user", directory.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
+			"user", domain.PagePaused, "An operator has paused all reading from TikTok. Ask the operator of this service.",
 		},
 	}, shown)
 	readings := readingsFor(t, log, directory.ReadingsQuery{})
 	require.Len(t, readings, len(shown)+1)
 	for _, r := range readings {
-		want := []string{"ok", ""}
+		want := domain.PageWaiting
 		if r.SocialAccount == 99 {
-			want[0] = "unsubscribed"
+			want = domain.PageUnsubscribed
 		} else if r.PlatformName == "tiktok" {
-			want = []string{"paused", "An operator has paused its platform: incident, OPS-1."}
+			want = domain.PagePaused
+			require.Contains(t, r.Text, "incident:OPS-1")
 		}
-		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)
+		require.Equal(t, want, r.Status, r.PlatformName)
 		require.Equal(t, r.PlatformName == "linkedin", r.Name == "", "the name of a profile is a person's")
 	}
 }
@@ -538,7 +509,7 @@ func record(t *testing.T, log *ledgertest.Log, classes map[int64]string) {
 	for id, class := range classes {
 		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
 		if class != "" {
-			r.Failures, r.Reason = 3, "what was wrong and what to do"
+			r.Failures, r.Reason = 3, &domain.StatusReason{Code: domain.StatusCode(class)}
 		}
 		require.NoError(t, fetching.Record(t.Context(), log.Claim(t, queue, id, entityDay), []domain.FetchResult{r}))
 	}

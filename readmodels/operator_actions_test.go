@@ -74,7 +74,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	var got []operator.Action
 	for _, a := range all {
 		got = append(got, operator.Action{
-			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Why: a.Why, Rebuild: a.Rebuild, Count: a.Count, Left: a.Left,
+			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Rebuild: a.Rebuild, Count: a.Count, Left: a.Left,
 		})
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
@@ -82,7 +82,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
 		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
 		{Action: domain.ActionParkedRetried, Outcome: domain.OutcomeDone, Count: 3, Left: 1},
-		{Action: domain.ActionRollbackRequested, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "readers use it"},
+		{Action: domain.ActionRollbackRequested, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict},
 		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})

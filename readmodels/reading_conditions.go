@@ -40,36 +40,6 @@ const (
 	// ReadUnlessPaused: a connected account is read when it is due, unless an operator has paused
 	// it or its whole platform.
 	ReadUnlessPaused = `not ` + AwaitsSignIn + ` and ` + Subscribed
-	// PausedPrefix begins the sentences of [Paused] about an operator's pause.
-	PausedPrefix = "An operator has paused "
-	// NoSubscriptionRuns is the reason if no subscription is active.
-	NoSubscriptionRuns = "No subscription is active, so nothing is read."
-	// EndedByErasure is the reason, a sentence, if an account was disconnected because the person
-	// who had connected it was erased, maybe after removing our app on the platform or asking the
-	// platform to have our data deleted. Otherwise it is null: an account that the agency
-	// disconnected has an earlier or later updated_at. A fetcher that found no token may have
-	// recorded another reason in the meantime, but the connection has not worked since.
-	EndedByErasure = `case when ` + erasedOwner + ` then coalesce((select o.data ->> 'reason' from operations_trail o where o.parent_account = s.parent_account
-	    and o.event_type = 'operations.connection_state_changed.v1' and o.actor = '` + domain.ActorMeta + `'
-	    and o.data ->> 'connection_id' = s.connection_id::text and o.time < s.updated_at + interval '1 second'
-	    and not exists (
-	      select from operations_trail w where w.parent_account = o.parent_account and w.event_type = o.event_type
-	        and w.time > o.time
-	        and w.data ->> 'connection_id' = s.connection_id::text
-	        and w.data ->> 'state' = '` + domain.ConnectionOK + `')
-	    and ` + AwaitsSignIn + ` order by o.time desc limit 1),
-	  'The person who connected it was erased. Connect it again to resume reading.') end`
-	erasedOwner = `exists (
-	  select from operations_trail e where e.parent_account = s.parent_account
-	    and e.event_type = 'operations.person_erased.v1'
-	    and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second'
-	    and e.data -> 'pages' @> to_jsonb(s.id))`
-)
-
-// Results of [NotConnected].
-const (
-	NotConnectedHere  = "It is no longer connected. Connect it again to resume reading."
-	NotConnectedThere = "It is not connected in the main application."
 )
 
 // Conditions for an operator's pause of a whole platform.
@@ -81,12 +51,6 @@ var (
 	      and u.name = ` + PlatformName + `)`
 	// PlatformName is the name of the platform of social account s.
 	PlatformName = platformNameSQL()
-	// Paused is a sentence for agencies and clients: an operator has paused the connection or its
-	// platform, or no subscription is active. Otherwise it is null.
-	Paused = `case when ` + PausedByOperator + ` then '` + PausedPrefix + `it. Ask the operator of this service.'
-	    when not ` + Subscribed + ` then '` + NoSubscriptionRuns + `'
-	    when ` + PlatformPaused + `
-	      then '` + PausedPrefix + `all reading from this platform. Ask the operator of this service.' end`
 )
 
 func platformNameSQL() string {
@@ -95,16 +59,4 @@ func platformNameSQL() string {
 		fmt.Fprintf(&names, " when %d then '%s'", p, p)
 	}
 	return "case s.p_id" + names.String() + " end"
-}
-
-// NotConnected returns why a social account is not connected: an account that was connected by a
-// sign-in here was disconnected here, or the sign-in was erased; all others were disconnected by
-// the main application. Only the ids are used, so the result is also correct after the connection
-// was erased. Only the agency, platform, type, external id and connection of s are used.
-func NotConnected(s domain.DirectorySocialAccount) string {
-	if !domain.IsComputedID(s.ConnectionID) ||
-		s.ConnectionID == domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
-		return NotConnectedThere
-	}
-	return NotConnectedHere
 }

@@ -124,8 +124,8 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	}
 	declined := map[string]bool{}
 	for _, p := range pages {
-		switch p.State {
-		case directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission:
+		switch p.Status {
+		case domain.PageDisconnected, domain.PageReconnect, domain.PagePermission:
 		default:
 			declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
 		}

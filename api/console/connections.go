@@ -12,8 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -31,6 +29,7 @@ type connection struct {
 	directory.ConnectedPlatform
 
 	Says  string
+	More  string            // details: which part could not be read, and the platform's answer
 	Lacks bool              // figures are missing because permissions were declined during sign-in
 	Again []domain.Platform // platforms where a sign-in repairs it
 	Ends  bool              // it can be disconnected here; false if the main application connected it
@@ -75,16 +74,16 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	}
 	connected := map[domain.PageRef]bool{}
 	for _, p := range list {
-		connected[page(p)] = connected[page(p)] || p.State != directory.PlatformDisconnected
+		connected[page(p)] = connected[page(p)] || p.Status != domain.PageDisconnected
 	}
 	for _, p := range list {
-		c := connection{ConnectedPlatform: p, Says: stateSays(p)}
-		switch p.State {
-		case directory.PlatformDisconnected:
+		c := connection{ConnectedPlatform: p, Says: statusText(p), More: domain.AnswersOf(p.Reasons)}
+		switch p.Status {
+		case domain.PageDisconnected:
 			if !connected[page(p)] { // not connected in another row
 				c.Again = signInsOf(p, v.deps.Platforms)
 			}
-		case directory.PlatformReconnect, directory.PlatformPermission:
+		case domain.PageReconnect, domain.PagePermission:
 			c.Again = []domain.Platform{p.SignInAt}
 		default:
 		}
@@ -94,38 +93,25 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 				strings.Join(lacks, "; "), p.SignInAt.Title())
 			c.Lacks, c.Again = true, []domain.Platform{p.SignInAt}
 		}
-		c.Well = p.State == directory.PlatformOK && !c.Lacks
-		c.Ends = domain.IsComputedID(p.ConnectionID) && p.State != directory.PlatformDisconnected
-		shown.Waits = shown.Waits || p.State == directory.PlatformWaiting
+		c.Well = p.Status == domain.PageOK && !c.Lacks
+		c.Ends = domain.IsComputedID(p.ConnectionID) && p.Status != domain.PageDisconnected
+		shown.Waits = shown.Waits || p.Status == domain.PageWaiting
 		shown.Connected = append(shown.Connected, c)
 	}
 	return shown, nil
 }
 
-// stateSays describes the state of a connected account and what to do.
-func stateSays(p directory.ConnectedPlatform) string {
-	at, reason := p.Platform, string(p.Reason)
-	if p.State == directory.PlatformReconnect || p.State == directory.PlatformPermission {
+// statusText describes the status of a connected account and what to do.
+func statusText(p directory.ConnectedPlatform) string {
+	at := p.Platform
+	if p.Status == domain.PageReconnect || p.Status == domain.PagePermission {
 		at = p.SignInAt
 	}
-	says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
-	if p.Problem != "" && p.State != directory.PlatformOK &&
-		(p.Problem != p.ReasonClass || p.State == directory.PlatformFailing) {
-		says = platforms.AdviceOn(platforms.Problem(p.Problem), at).Agency
+	says := domain.TextOf(p.Reasons, consoleText, domain.StatusNouns{Platform: at})
+	if p.Status == domain.PageOK {
+		return strings.TrimSpace("It is read regularly. " + says)
 	}
-	pause := strings.Index(reason, readmodels.PausedPrefix)
-	switch {
-	case p.State == directory.PlatformDisconnected:
-		return reason // written by this service, not by the platform
-	case p.State == directory.PlatformPaused && !strings.Contains(reason, readmodels.PausedPrefix+"all "):
-		return "The operator of this service has paused reading this page or profile. Figures read earlier are kept."
-	case p.State == directory.PlatformOK && reason != "":
-		return says + " At the last attempt, a part of it could not be read. See the details."
-	case p.State == directory.PlatformReconnect && pause >= 0:
-		return says + " " + reason[pause:]
-	default:
-		return says
-	}
+	return says
 }
 
 // signInsOf returns the platforms that a person can sign in to in order to reconnect a disconnected
@@ -142,17 +128,23 @@ func signInsOf(p directory.ConnectedPlatform, configured []domain.Platform) (at 
 	return at
 }
 
-// stateWords describe the states of a connected account and what to do. On the page, the platform's
-// message follows them. %s is the platform of the account or of its sign-in.
-var stateWords = map[directory.PlatformState]string{
-	directory.PlatformReconnect:    "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
-	directory.PlatformPaused:       "The operator of this service has paused reading from %s. Figures read earlier are kept.",
-	directory.PlatformUnsubscribed: "It is not read because there is no active subscription.",
-	directory.PlatformBlocked:      "Because of its rules, %s does not provide figures for this account. Check the account there.",
-	directory.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
-	directory.PlatformThrottled:    "The rate limit of %s has been reached. Reading resumes automatically.",
-	directory.PlatformFailing:      "The last reading failed. It is retried automatically.",
-	directory.PlatformWaiting:      "The first reading is pending.",
+// consoleTexts are the words of the console about a code, where they differ from those of the API.
+var consoleTexts = map[domain.StatusCode]string{
+	domain.StatusRefused:          "{platform} no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
+	domain.StatusConnectionPaused: "The operator of this service has paused reading this page or profile. Figures read earlier are kept.",
+	domain.StatusPlatformPaused:   "The operator of this service has paused reading from {platform}. Figures read earlier are kept.",
+	domain.StatusUnsubscribed:     "It is not read because there is no active subscription.",
+	domain.StatusBlocked:          "Because of its rules, {platform} does not provide figures for this account. Check the account there.",
+	domain.StatusPermission:       "A permission is missing. Reconnect it, and leave all permissions selected on {platform}.",
+	domain.StatusThrottled:        "The rate limit of {platform} has been reached. Reading resumes automatically.",
+	domain.StatusRetry:            "The last reading failed. It is retried automatically.",
+	domain.StatusInternal:         "The last reading failed. It is retried automatically.",
+	domain.StatusNotReadYet:       "The first reading is pending.",
+}
+
+// consoleText returns the words of the console about a code.
+func consoleText(code domain.StatusCode) string {
+	return cmp.Or(consoleTexts[code], domain.APIText(code))
 }
 
 func reconnect(v *visit, client directory.Account) (view, error) {

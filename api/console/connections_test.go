@@ -32,40 +32,50 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 	return s, s.signedIn(role)
 }
 
+func because(codes ...domain.StatusCode) (reasons []domain.StatusReason) {
+	for _, code := range codes {
+		reasons = append(reasons, domain.StatusReason{Code: code})
+	}
+	return reasons
+}
+
 func TestConnectionStatus(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
 	all := []directory.ConnectedPlatform{}
-	for i, state := range directory.PlatformStates() {
-		p := directory.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
-		if state == directory.PlatformPaused {
-			p.Reason = "An operator has paused all reading from this platform."
-		}
-		p.PlatformRef, p.SignInAt = readmodels.PlatformRefOf(domain.LinkedIn), domain.LinkedIn
-		all = append(all, p)
+	for i, p := range []domain.ConnectionStatus{
+		{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused)}, {Status: domain.PagePermission, Reasons: because(domain.StatusPermission)},
+		{Status: domain.PagePaused, Reasons: because(domain.StatusPlatformPaused)}, {Status: domain.PageWaiting, Reasons: because(domain.StatusNotReadYet)},
+		{Status: domain.PageOK},
+	} {
+		all = append(all, directory.ConnectedPlatform{
+			ID: int64(70 + i), ProfileName: markup, ConnectionStatus: p, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SignInAt: domain.LinkedIn,
+		})
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
 	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read regularly.",
 		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
-	all = []directory.ConnectedPlatform{{State: directory.PlatformOK, Reason: "1 of 8 posts could not be read."}}
+	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK, Reasons: []domain.StatusReason{
+		{Code: domain.StatusPostsFailed, Posts: 1, Of: 8, Answer: &domain.PlatformAnswer{Status: 500, Code: "2"}},
+	}}}}
 	s.answer("GET /api/platforms", all, nil)
-	b.get(linked).says(http.StatusOK, `"badge good">`, "a part of it could not be read. See the details.", "1 of 8 posts could not be read.")
-	all = []directory.ConnectedPlatform{{State: directory.PlatformPaused, Reason: "An operator has paused it."}}
+	b.get(linked).says(http.StatusOK, `"badge good">`, "It is read regularly. 1 of 8 posts could not be read.", "<summary>Details</summary>HTTP 500, code 2<")
+	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PagePaused, Reasons: because(domain.StatusConnectionPaused)}}}
 	s.answer("GET /api/platforms", all, nil)
 	b.get(linked).says(http.StatusOK, "has paused reading this page or profile.").lacks("paused reading from")
-	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), State: directory.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
+	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageDisconnected, Reasons: because(domain.StatusErased)}}}
 	s.answer("GET /api/platforms", all, nil)
 	gone := b.get(linked)
-	gone.says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<", "</span> The person removed our app at Facebook.")
-	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
-	twice := directory.ConnectedPlatform{PlatformRef: all[0].PlatformRef, State: directory.PlatformOK}
+	gone.says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<", "</span> The person who connected it was erased.")
+	require.Equal(t, 1, strings.Count(gone.Body.String(), "was erased"))
+	twice := directory.ConnectedPlatform{PlatformRef: all[0].PlatformRef, ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}}
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
 
-	lacking := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), SignInAt: domain.Facebook, State: directory.PlatformOK}
+	lacking := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), SignInAt: domain.Facebook, ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}}
 	lacking.Ungranted = []domain.UngrantedFigure{
 		{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks},
 		{Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
@@ -73,15 +83,15 @@ func TestConnectionStatus(t *testing.T) {
 	}
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
 	refused := directory.ConnectedPlatform{
-		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: directory.PlatformReconnect,
-		ID: 1, ProfileName: "zoo", Reason: "OAuth error 190. An operator has paused it. Ask the operator of this service.",
+		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, ID: 1, ProfileName: "zoo",
+		ConnectionStatus: domain.ConnectionStatus{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused, domain.StatusConnectionPaused)},
 	}
 	first := refused
 	first.ID, first.ProfileName = 2, "Ark"
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{refused, first}, nil)
 	page = b.get(linked)
 	require.Regexp(t, "(?s)Ark<.*zoo<", page.Body.String())
-	page.says(http.StatusOK, "Figures read earlier are kept. An operator has paused it. Ask the operator", "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
+	page.says(http.StatusOK, "Figures read earlier are kept. The operator of this service has paused reading this page or profile.", "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get(linked).says(http.StatusOK, "figures missing</span> It is read regularly.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected on Facebook.")
@@ -99,9 +109,9 @@ func TestAPageIsDisconnected(t *testing.T) {
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
 	page := directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
-		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: directory.PlatformOK, SignInAt: domain.Facebook,
+		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}, SignInAt: domain.Facebook,
 	}
-	byMain := directory.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, State: directory.PlatformOK}
+	byMain := directory.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{page, byMain}, nil)
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	at := fmt.Sprint(linked, "/", number, "/disconnect")
@@ -120,7 +130,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.post(at, url.Values{}).says(http.StatusOK, `role="alert">Disconnect it there.`, "Keep it connected")
 	s.answer(call, connect.Disconnected{SocialAccountID: number, Left: "Remove the app there."}, nil)
 	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected and no longer read", "Remove the app there.", `href="`+linked+`"`)
-	page.State = directory.PlatformDisconnected
+	page.Status = domain.PageDisconnected
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	b.get(at).says(http.StatusOK, "is already disconnected", "Delete its tokens").lacks("<button>Disconnect</button>")
 

@@ -39,7 +39,7 @@ type platformRow struct {
 }
 
 type stateCount struct {
-	State string
+	State domain.PageStatus
 	Count int
 }
 
@@ -62,9 +62,9 @@ func openPlatforms(v *visit) (view, error) {
 	}
 	for _, c := range connections {
 		paused := pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) != nil
-		switch state := directory.PlatformState(c.State); {
-		case state == directory.PlatformOK:
-		case state == directory.PlatformPaused && !paused: // the platform is paused
+		switch {
+		case c.Status == domain.PageOK, c.Status == domain.PageWaiting:
+		case c.Status == domain.PagePaused && !paused: // the platform is paused
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, opsConnection{c, paused})
@@ -93,14 +93,14 @@ func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.
 	return nil
 }
 
-func readingState(state string) string {
-	switch directory.PlatformState(state) {
-	case directory.PlatformReconnect:
+func pageStatus(status domain.PageStatus) string {
+	switch status { //nolint:exhaustive // the others are plain words
+	case domain.PageReconnect:
 		return "sign-in required"
-	case directory.PlatformUnsubscribed:
+	case domain.PageUnsubscribed:
 		return "without a subscription"
 	default:
-		return plain(state)
+		return plain(status)
 	}
 }
 
@@ -108,14 +108,14 @@ func platformRowOf(
 	name string, connections []directory.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading,
 ) platformRow {
 	row := platformRow{Name: name, Paused: pauseOf(pauses, domain.PausePlatform, name)}
-	states := map[string]int{}
+	states := map[domain.PageStatus]int{}
 	for _, c := range connections {
 		if c.PlatformName != name {
 			continue
 		}
 		row.Accounts++
 		row.Calls += c.CallsADay
-		states[c.State]++
+		states[c.Status]++
 		if c.LastReadAt != nil && (row.ReadAt == nil || c.LastReadAt.After(*row.ReadAt)) {
 			row.ReadAt = c.LastReadAt
 		}

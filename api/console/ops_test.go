@@ -294,12 +294,12 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	s, b := operatorsStage(t)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
 		{
-			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30,
+			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, ConnectionStatus: domain.ConnectionStatus{Status: "reconnect", Text: "The person has to sign in again."}, Agency: agency, CallsADay: 30,
 			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
 		},
-		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, State: "ok", CallsADay: 12},
-		{PlatformName: "instagram", ConnectionID: 33, SocialAccount: 72, State: "failing"},
-		{PlatformName: "instagram", ConnectionID: 34, SocialAccount: 73, State: "unsubscribed"},
+		{PlatformName: "linkedin", ConnectionID: 32, SocialAccount: 71, ConnectionStatus: domain.ConnectionStatus{Status: "ok"}, CallsADay: 12},
+		{PlatformName: "instagram", ConnectionID: 33, SocialAccount: 72, ConnectionStatus: domain.ConnectionStatus{Status: "failing"}},
+		{PlatformName: "instagram", ConnectionID: 34, SocialAccount: 73, ConnectionStatus: domain.ConnectionStatus{Status: "unsubscribed"}},
 	}, nil)
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
@@ -323,8 +323,8 @@ func TestPlatformsAreShownByState(t *testing.T) {
 func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	paused := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
-	alone := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, State: "paused", Reason: "An operator has paused it: test."}
+	paused := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused its platform: incident."}}
+	alone := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, ConnectionStatus: domain.ConnectionStatus{Status: "paused", Text: "An operator has paused it: test."}}
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused}, nil)
 	s.answer("GET /api/ops/pauses", pauses, nil)

@@ -105,11 +105,11 @@ func testConnecting(t *testing.T, r running) {
 		require.True(t, time.Now().Before(until), "the request is not done")
 	}
 	var left []struct {
-		State  string `json:"state"`
-		Reason string `json:"reason"`
+		Status string `json:"status"`
+		Text   string `json:"text"`
 	}
 	require.Equal(t, http.StatusOK, ask(http.MethodGet, "/api/platforms", "", staff, &left))
-	require.Contains(t, fmt.Sprint(left), "{disconnected The person who connected this page asked Facebook to delete their data")
+	require.Contains(t, fmt.Sprint(left), "{disconnected The person who connected it asked the platform to delete their data.")
 
 	var page struct {
 		Connection int64 `json:"connection_id"`

@@ -2349,8 +2349,6 @@ export interface components {
              * @description Time of that record, UTC.
              */
             time: string;
-            /** @description Message to the operator, if refused. */
-            why?: string;
         };
         /** @description The body of an operator's action. */
         ActionBody: {
@@ -2783,19 +2781,11 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Refines the error class where people must do something else than for other errors of that class. For an account that waits for a sign-in, it is why. Null if that is unknown. */
-            problem: string | null;
             /** @description The platform's id of the page or profile. */
             profile_id: string;
             /** @description The name on the platform. */
             profile_name: string;
-            /** @description Says what is wrong and what to do. Null if there is no problem. For an account that waits for a sign-in, it also mentions an operator's pause or a missing subscription. */
-            reason: string | null;
-            /**
-             * @description The error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid, unknown or internal. Null after a success.
-             * @enum {string|null}
-             */
-            reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "unknown" | "internal" | null;
+            reasons: components["schemas"]["Reasons"];
             /**
              * Format: date-time
              * @description The earliest time of the next attempt after a failure; null if there was no failure, or if the account is not read.
@@ -2808,8 +2798,11 @@ export interface components {
              * @description The deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline, it is unknown, or the state is disconnected or reconnect.
              */
             sign_in_before: string | null;
-            /** @description Current state. */
-            state: components["schemas"]["PlatformState"];
+            since: components["schemas"]["Since"];
+            /** @description Current status. */
+            status: components["schemas"]["PageStatus"];
+            /** @description The reasons in sentences, for people; null if there are none. */
+            text: string | null;
             /**
              * Format: date-time
              * @description When the token of the last sign-in was stored; renewals do not change it. Null if no token is stored or the account is disconnected.
@@ -2842,7 +2835,7 @@ export interface components {
             expires_at: string | null;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description True if the account is connected, but the platform rejects the authorization or a permission for reading the account is missing. The member must then authorize it again. */
+            /** @description True if a person must connect the account again: the status is reconnect or permission. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
@@ -2850,13 +2843,17 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Why it must be authorized again; null if unknown, or if `needs_reconnect` is false. */
-            reason: string | null;
+            reasons: components["schemas"]["Reasons"];
+            since: components["schemas"]["Since"];
             /**
              * Format: int64
              * @description The connected profile or page, by its id.
              */
             social_account_id: number;
+            /** @description Current status. */
+            status: components["schemas"]["PageStatus"];
+            /** @description The reasons in sentences, for people; null if there are none. */
+            text: string | null;
         };
         /** @description The reading status of one connected account, for operators. */
         ConnectionReading: {
@@ -2910,20 +2907,22 @@ export interface components {
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Explains the state; null if there was no problem. For an account that waits for a sign-in, it also mentions an operator's pause. */
-            reason: string | null;
+            reasons: components["schemas"]["Reasons"];
             /**
              * Format: date-time
              * @description The deadline for the next sign-in; null if there is no deadline, it is unknown, or the account already waits for a sign-in.
              */
             sign_in_before: string | null;
+            since: components["schemas"]["Since"];
             /**
              * Format: int64
              * @description The connected profile or page.
              */
             social_account_id: number;
-            /** @description The first of these that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
-            state: string;
+            /** @description Current status. */
+            status: components["schemas"]["PageStatus"];
+            /** @description The reasons in sentences, for people; null if there are none. */
+            text: string | null;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
         /**
@@ -3469,13 +3468,17 @@ export interface components {
              * @description The time of the newest reading since the page was connected, in UTC; null before the first one.
              */
             last_read_at: string | null;
-            /** @description Says why the page is not read or its figures are not shown, and what to do; null if it was read, or if its first reading is pending. */
-            reason: string | null;
+            reasons: components["schemas"]["Reasons"];
+            since: components["schemas"]["Since"];
             /**
              * Format: int64
              * @description The connected profile or page, by its id.
              */
             social_account_id: number;
+            /** @description Current status. */
+            status: components["schemas"]["PageStatus"];
+            /** @description The reasons in sentences, for people; null if there are none. */
+            text: string | null;
         };
         /** @description A flag before and after. */
         Flip: {
@@ -4251,6 +4254,22 @@ export interface components {
             /** @description Telephone number. Empty if unknown. */
             phone: string;
         };
+        /**
+         * @description The status of a connected page or profile.
+         *
+         *     - `disconnected`: it is no longer connected; its figures are kept
+         *     - `reconnect`: a person must sign in to the platform again
+         *     - `paused`: an operator has paused it or its platform
+         *     - `unsubscribed`: neither the account nor its agency has an active subscription
+         *     - `blocked`: the platform rejects it because of a policy
+         *     - `permission`: a permission is missing
+         *     - `throttled`: the quota is used up; reading resumes automatically
+         *     - `failing`: the last reading failed and is retried automatically
+         *     - `waiting`: it has not been read yet
+         *     - `ok`: no problem; the reasons name a part that was not read
+         * @enum {string}
+         */
+        PageStatus: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description An event in the log that a projection has not folded. */
         ParkedEvent: {
             /**
@@ -4700,22 +4719,6 @@ export interface components {
             source_metrics: string[];
             views: components["schemas"]["Views"];
         };
-        /**
-         * @description The state of a connected account.
-         *
-         *     - `disconnected`: the account is no longer connected; its figures are kept
-         *     - `reconnect`: a person must sign in to the platform again
-         *     - `paused`: an operator has paused the account or its platform
-         *     - `unsubscribed`: neither the account nor its agency has an active subscription
-         *     - `blocked`: the platform rejects the account because of a policy
-         *     - `permission`: a permission is missing
-         *     - `throttled`: the quota is used up; reading resumes automatically
-         *     - `failing`: the last reading failed and is retried automatically
-         *     - `waiting`: the account has not been read yet
-         *     - `ok`: no problem
-         * @enum {string}
-         */
-        PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description The response to /api/stats. */
         PlatformStats: {
             /** @description All requested platforms, including those without accounts. */
@@ -5690,6 +5693,8 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
+        /** @description Explain the status. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
+        Reasons: components["schemas"]["StatusReason"][];
         /** @description The build of a generation, or the rollback to an earlier one. */
         Rebuild: {
             /** @description Whether it is a rollback to an earlier generation. */
@@ -5996,6 +6001,11 @@ export interface components {
             /** @description How the user signed in: link, provider, token, or demo. */
             way: string;
         };
+        /**
+         * Format: date-time
+         * @description When it was disconnected or paused, or has waited for a sign-in. Null for other statuses and if unknown.
+         */
+        Since: string | null;
         /** @description The result of skipping a parked event. */
         SkipResult: {
             /** @description Whether the event had already been skipped, so that nothing was done. */
@@ -6272,6 +6282,7 @@ export interface components {
          *     - `throttled`: the platform limits requests
          *     - `own_quota`: the configured budget is used up, not the platform's
          *     - `retry`: a temporary error
+         *     - `posts_failed`: some posts could not be read; the others were
          *     - `too_large`: a list of posts was too large for one answer
          *     - `lasting`: a temporary error that lasts, or while other calls work
          *     - `new_token`: the platform does not know the new sign-in yet
@@ -6311,7 +6322,7 @@ export interface components {
          *     - `posts_not_read`: a permission for its posts is missing
          * @enum {string}
          */
-        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "metric_unsupported" | "metric_permission" | "metric_throttled" | "metric_empty" | "metric_error" | "only_posts_read" | "posts_not_read";
+        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "posts_failed" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "metric_unsupported" | "metric_permission" | "metric_throttled" | "metric_empty" | "metric_error" | "only_posts_read" | "posts_not_read";
         /** @description One reason for a status: its code, and the parameters of the code's text. Each code uses only some parameters. */
         StatusReason: {
             /**
@@ -6337,11 +6348,16 @@ export interface components {
             metric?: string;
             /**
              * Format: int64
-             * @description The number of days that could have been read: days of the range that have ended.
+             * @description The number of days of the range that have ended, or of all posts.
              */
             of?: number;
             /** @description Identifies the platform's answer; absent if no answer was the reason. */
             platform?: components["schemas"]["PlatformAnswer"];
+            /**
+             * Format: int64
+             * @description The number of posts that the reason is about.
+             */
+            posts?: number;
             /** @description The missing permissions; absent if they are unknown. */
             scopes?: string[];
             /**
@@ -7078,13 +7094,13 @@ export interface components {
          * @example 2026-01-01
          */
         StartTimeInPath: components["schemas"]["Time"];
-        /** @description Only connected accounts in this state. */
-        State: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /**
          * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
          * @example scheduled
          */
-        State2: "published" | "scheduled";
+        State: "published" | "scheduled";
+        /** @description Only connected accounts with this status. */
+        Status: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /**
          * @description The sub-account of the dashboard: 24 hex digits.
          * @example c10000000000000000000001
@@ -7196,7 +7212,7 @@ export interface operations {
                  */
                 meta?: components["parameters"]["Meta"];
                 /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
-                table?: "members" | "members.platforms" | "members.social_accounts" | "meta.sources";
+                table?: "members" | "members.platforms" | "members.social_accounts" | "members.social_accounts.reasons" | "meta.sources";
                 /**
                  * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
                  * @example spreadsheet
@@ -7252,8 +7268,11 @@ export interface operations {
                      *                 "needs_reconnect": false,
                      *                 "p_id": 1,
                      *                 "platform": "facebook",
-                     *                 "reason": null,
-                     *                 "social_account_id": 10001
+                     *                 "reasons": [],
+                     *                 "since": null,
+                     *                 "social_account_id": 10001,
+                     *                 "status": "ok",
+                     *                 "text": null
                      *               }
                      *             ]
                      *           }
@@ -7518,7 +7537,7 @@ export interface operations {
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
-                state?: components["parameters"]["State2"];
+                state?: components["parameters"]["State"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -9587,10 +9606,12 @@ export interface operations {
                      *           "next_due": "2026-11-26T01:43:08.787525Z",
                      *           "pace": "every 30 seconds, as configured: 2 calls a reading",
                      *           "platform_name": "facebook",
-                     *           "reason": null,
+                     *           "reasons": [],
                      *           "sign_in_before": null,
+                     *           "since": null,
                      *           "social_account_id": 10001,
-                     *           "state": "ok",
+                     *           "status": "ok",
+                     *           "text": null,
                      *           "ungranted_figures": []
                      *         }
                      *       ],
@@ -10869,8 +10890,8 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description Only connected accounts in this state. */
-                state?: components["parameters"]["State"];
+                /** @description Only connected accounts with this status. */
+                status?: components["parameters"]["Status"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -10912,15 +10933,15 @@ export interface operations {
                      *           "p_id": 1,
                      *           "pace": "every 30 seconds, as configured: 2 calls a reading",
                      *           "platform": "facebook",
-                     *           "problem": null,
                      *           "profile_id": "109937600996231",
                      *           "profile_name": "Alder & Finch Bakery",
-                     *           "reason": null,
-                     *           "reason_class": null,
+                     *           "reasons": [],
                      *           "retry_at": null,
                      *           "sign_in_at": 1,
                      *           "sign_in_before": null,
-                     *           "state": "ok",
+                     *           "since": null,
+                     *           "status": "ok",
+                     *           "text": null,
                      *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
                      *           "type": "page",
                      *           "ungranted_figures": [],
@@ -11045,15 +11066,15 @@ export interface operations {
                      *         "p_id": 1,
                      *         "pace": "every 30 seconds, as configured: 2 calls a reading",
                      *         "platform": "facebook",
-                     *         "problem": null,
                      *         "profile_id": "109937600996231",
                      *         "profile_name": "Alder & Finch Bakery",
-                     *         "reason": null,
-                     *         "reason_class": null,
+                     *         "reasons": [],
                      *         "retry_at": null,
                      *         "sign_in_at": 1,
                      *         "sign_in_before": null,
-                     *         "state": "ok",
+                     *         "since": null,
+                     *         "status": "ok",
+                     *         "text": null,
                      *         "token_stored_at": "2026-11-26T01:42:28.721243Z",
                      *         "type": "page",
                      *         "ungranted_figures": [],
@@ -11105,7 +11126,7 @@ export interface operations {
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
-                state?: components["parameters"]["State2"];
+                state?: components["parameters"]["State"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -12682,8 +12703,8 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description Only connected accounts in this state. */
-                state?: components["parameters"]["State"];
+                /** @description Only connected accounts with this status. */
+                status?: components["parameters"]["Status"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -12731,15 +12752,15 @@ export interface operations {
                      *           "p_id": 1,
                      *           "pace": "every 30 seconds, as configured: 2 calls a reading",
                      *           "platform": "facebook",
-                     *           "problem": null,
                      *           "profile_id": "109937600996231",
                      *           "profile_name": "Alder & Finch Bakery",
-                     *           "reason": null,
-                     *           "reason_class": null,
+                     *           "reasons": [],
                      *           "retry_at": null,
                      *           "sign_in_at": 1,
                      *           "sign_in_before": null,
-                     *           "state": "ok",
+                     *           "since": null,
+                     *           "status": "ok",
+                     *           "text": null,
                      *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
                      *           "type": "page",
                      *           "ungranted_figures": [],

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -40,7 +39,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 			target := a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })
 			outcome := strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", ")
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action,
-				plain(target), plain(a.Because()), outcome, plain(cmp.Or(a.Why, string(a.Code))))
+				plain(target), plain(a.Because()), outcome, plain(string(a.Code)))
 		})
 	})
 }

@@ -73,8 +73,8 @@ func refusal(response *http.Response) error {
 	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
 		return fmt.Errorf("the service responded %s", response.Status)
 	}
-	for _, e := range body.Errors {
-		if !strings.Contains(body.Message, e.Detail) {
+	if response.StatusCode != http.StatusBadRequest || len(body.Errors) > 1 { // otherwise, the message has the only one
+		for _, e := range body.Errors {
 			body.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
 		}
 	}

@@ -26,12 +26,12 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
+		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATUS\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
 			"CALLS A DAY WITH POSTS\tTOTALS READ"
 		return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
 			expires, last, next := momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-")
 			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
-				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
+				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.Status,
 				expires, last, next, r.CallsADay, r.Pace)
 		})
 	})

@@ -153,9 +153,9 @@ func seedExport(t *testing.T, a *process) {
 		draft.Envelope.Audit = domain.Audit{Actor: actor, Role: "agency"}
 		require.NoError(t, a.Log.Append(ctx, draft))
 	}
-	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Reason: "Sam was here", At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: now})
 	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 9876, Platform: domain.LinkedIn, State: domain.ConnectionOK, At: now.Add(-time.Hour)})
-	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: now})
 	trail(erased, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: stays}})
 	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
 	trail(stays, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient})

@@ -103,9 +103,9 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 					return one
 				}
 			}
-			return directory.ConnectionReading{State: "not listed"}
+			return directory.ConnectionReading{ConnectionStatus: domain.ConnectionStatus{Status: "not listed"}}
 		}
-		state := func(of int64) string { return reading(of).State }
+		state := func(of int64) string { return string(reading(of).Status) }
 		require.Equal(t, "ok", state(fetchGood))
 		fails("99", "pause", "1", "99")
 		require.Equal(t, "ok", state(fetchGood))

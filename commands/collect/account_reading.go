@@ -61,7 +61,7 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 
 func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
 	result.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
-	result.Class, result.Problem, result.Reason = f.History.Class, f.History.Problem, f.History.Reason
+	result.Class, result.Reason = f.History.Class, f.History.Reason
 	return result, err
 }
 
@@ -138,8 +138,7 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 		return h
 	}
 	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Problem = f.History.Failures, classOf(failure), problemOf(failure, true)
-	h.Reason, h.Words = reasonOf(failure), wordsOf(failure)
+	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonOf(failure, true), wordsOf(failure)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++

@@ -143,7 +143,7 @@ func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	leaving.Connected = false
 	s.log.Put(t, leaving.DirectorySocialAccount)
 	require.NoError(t, vault.NewEraser(s.pool).ForgetReads(t.Context(), []int64{erased.ID}, nil))
-	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: "Erna has no permission", Class: "permission"}
+	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: &domain.StatusReason{Code: domain.StatusPermission}, Class: "permission"}
 	require.NoError(t, vault.Fetching{Pool: s.pool}.Record(t.Context(), claim, []domain.FetchResult{result}))
 	require.NoError(t, s.collect.Work(t.Context(), claim))
 	require.Empty(t, s.readings(leaving))

@@ -100,9 +100,8 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	changes := s.changes(page)
 	require.Len(t, changes, 1)
 	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
-	require.Contains(t, changes[0].Reason, "Its token is no longer accepted.")
-	require.Contains(t, changes[0].Reason, "a person must sign in")
-	require.NotContains(t, changes[0].Reason, "Sim", "a token")
+	require.Equal(t, domain.StatusRefused, changes[0].Code)
+	require.Equal(t, "190", changes[0].Answer.Code)
 	calls := s.calls("facebook/node")
 	s.roundAfter(time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Equal(t, calls, s.calls("facebook/node"), "it waits for a person")
@@ -110,7 +109,7 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	without := s.connect(domain.Facebook, 0)
 	require.NoError(t, s.secrets.Delete(t.Context(), without.ref))
 	s.round(domain.FetchAccounts, domain.Facebook)
-	require.Contains(t, s.changes(without)[0].Reason, "no token for this connection")
+	require.Equal(t, domain.StatusNoToken, s.changes(without)[0].Code)
 }
 
 // A sign-in with another account or too few rights does not help: the state is recorded again,
@@ -140,7 +139,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 				}
 				require.Len(t, s.changes(page), changes)
 				require.Equal(t, domain.ConnectionReconnect, s.changes(page)[changes-1].State)
-				require.Contains(t, s.changes(page)[changes-1].Reason, "Its token is no longer accepted.")
+				require.Equal(t, domain.StatusRefused, s.changes(page)[changes-1].Code)
 				require.Equal(t, calls+1, s.calls("facebook/node"))
 			}
 			s.trap(page, simulator.Traps{})
@@ -386,7 +385,7 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	changes := s.changes(member)
 	require.Len(t, changes, 1)
 	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
-	require.Contains(t, changes[0].Reason, "Its token is no longer accepted.")
+	require.Equal(t, domain.StatusRefused, changes[0].Code)
 	require.Len(t, s.readings(member), days)
 }
 

@@ -31,8 +31,7 @@ func (c *Collector) judge(
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
-			result.Class, result.Problem = string(why.Class), problemOf(why, true)
-			result.Reason, result.Words = reasonOf(why), wordsOf(why)
+			result.Class, result.Reason, result.Words = string(why.Class), reasonOf(why, true), wordsOf(why)
 			if !platforms.Refused(why) {
 				result.DueAt = later(result.DueAt, now.Add(why.RetryAfter))
 			}
@@ -40,8 +39,8 @@ func (c *Collector) judge(
 		return result
 	}
 	result.Failures = f.Failures + 1
-	result.Class, result.Problem = classOf(err), problemOf(err, f.answered || lasting(f.Failures))
-	result.Reason, result.Words = reasonOf(err), wordsOf(err)
+	result.Class, result.Words = classOf(err), wordsOf(err)
+	result.Reason = reasonOf(err, f.answered || lasting(f.Failures))
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
 		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
@@ -91,7 +90,7 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 		return platforms.RetryAfter(err)
 	case dead(err):
 		return showTime
-	case platforms.ProblemOf(err) == platforms.ProblemAppBlocked: // without a call, until the next one for the app
+	case platforms.StatusCodeOf(err) == domain.StatusAppBlocked: // without a call, until the next one for the app
 		return cmp.Or(platforms.RetryAfter(err), askAgain)
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
 		class == platforms.ClassInvalid:
@@ -111,7 +110,7 @@ func backOff(failures int, longest time.Duration) time.Duration {
 	return pause
 }
 
-const maxReason = 500 // bytes
+const maxWords = 500 // bytes
 
 func classOf(err error) string {
 	if class := platforms.ClassOf(err); class != "" {
@@ -120,41 +119,26 @@ func classOf(err error) string {
 	if errors.Is(err, errNoToken) {
 		return string(platforms.ClassReconnect)
 	}
-	return "internal"
+	return string(domain.StatusInternal)
 }
 
 // wordsOf returns the platform's own text about a failure.
-func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxReason) }
-
-// ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients can
-// read it, so it does not contain the platform's code, which is in the result of the reading and in
-// the program's log.
-func ReconnectReason(err error) string {
-	why := "Its token is no longer accepted"
-	if e, ok := errors.AsType[*platforms.Error](err); ok && e.Message != "" {
-		why += ": " + e.Message
-	} else if errors.Is(err, errNoToken) {
-		why = "There is no token for this connection"
-	}
-	problem := cmp.Or(platforms.ProblemOf(err), platforms.Problem(platforms.ClassReconnect))
-	return why + ". " + platforms.AdviceOn(problem, 0).Agency
-}
+func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxWords) }
 
 // lasting reports whether failures have continued for more than an hour (see [backOff]).
 func lasting(failures int) bool { return failures >= 7 }
 
-// reasonOf returns the cause of a failure. It contains the platform's error code but never the
-// platform's text.
-func reasonOf(err error) string { return domain.Storable(err.Error(), maxReason) }
-
-// problemOf returns what people must do about a failure; "" if that is unknown. persists is whether
-// a temporary failure may last: other calls work, or it has lasted already.
-func problemOf(err error, persists bool) string {
-	problem := platforms.ProblemOf(err)
-	if persists && problem == platforms.Problem(platforms.ClassRetry) && !platforms.Refused(err) {
-		problem = platforms.ProblemLasting
+// reasonOf returns what people must do about a failure. persists is whether a temporary failure may
+// last: other calls work, or it has lasted already.
+func reasonOf(err error, persists bool) *domain.StatusReason {
+	code := platforms.StatusCodeOf(err)
+	switch {
+	case errors.Is(err, errNoToken):
+		code = domain.StatusNoToken
+	case persists && code == domain.StatusRetry && !platforms.Refused(err):
+		code = domain.StatusLasting
 	}
-	return string(problem)
+	return &domain.StatusReason{Code: cmp.Or(code, domain.StatusInternal), Answer: platforms.AnswerOf(err)}
 }
 
 const recordWithin = 10 * time.Second

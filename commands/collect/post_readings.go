@@ -79,12 +79,9 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	}
 	if e := reading.failure; e != nil {
 		result.Class, result.Words = string(e.Class), wordsOf(e)
-		all, others := len(posts)+len(failed), " The others were read."
-		if reading.failed == all {
-			others = ""
+		result.Reason = &domain.StatusReason{
+			Code: domain.StatusPostsFailed, Posts: reading.failed, Of: len(posts) + len(failed), Answer: platforms.AnswerOf(e),
 		}
-		result.Reason = domain.Storable(fmt.Sprintf("%d of %d posts could not be read: %s.%s The "+
-			"readings of these posts are retried, less and less often.", reading.failed, all, e, others), maxReason)
 	}
 	return result, listErr
 }

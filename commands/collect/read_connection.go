@@ -137,7 +137,10 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 	if task.SignedInAt != nil { // by another clock
 		triedAt = later(triedAt, *task.SignedInAt)
 	}
-	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, ReconnectReason(err), triedAt))
+	change := domain.ConnectionStateChanged{
+		State: domain.ConnectionReconnect, Code: reasonOf(err, false).Code, Answer: platforms.AnswerOf(err), At: triedAt,
+	}
+	return errors.Join(err, r.changeState(ctx, task, change))
 }
 
 // works records that a connection works again after the platform has responded to a call with its
@@ -146,7 +149,7 @@ func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 	if task.ConnectionState != domain.ConnectionReconnect || r.claim.Kind == domain.FetchTokens {
 		return nil
 	}
-	return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
+	return r.changeState(ctx, task, domain.ConnectionStateChanged{State: domain.ConnectionOK, At: r.clock()})
 }
 
 // dead reports whether only a person can repair the connection.
@@ -154,28 +157,27 @@ func dead(err error) bool {
 	return platforms.ClassOf(err) == platforms.ClassReconnect || errors.Is(err, errNoToken)
 }
 
-// changeState records a change of a connection's state once. While the recorded state is reconnect,
-// the connection is not read.
+// changeState records a change of a connection's state once; the change names its state,
+// code, answer and time. While the recorded state is reconnect, the connection is not read.
 func (c *Collector) changeState(
-	ctx context.Context, account domain.FetchTask, state, reason string, at time.Time,
+	ctx context.Context, account domain.FetchTask, change domain.ConnectionStateChanged,
 ) error {
-	first, err := c.States.First(ctx, account.ConnectionID, state, account.StateAt)
+	first, err := c.States.First(ctx, account.ConnectionID, change.State, account.StateAt)
 	if err != nil || !first {
 		return err
 	}
-	if account.StateAt != nil && !at.After(*account.StateAt) { // the state with the latest time applies
-		at = account.StateAt.Add(time.Microsecond)
+	if account.StateAt != nil && !change.At.After(*account.StateAt) { // the state with the latest time applies
+		change.At = account.StateAt.Add(time.Microsecond)
 	}
-	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
-		ConnectionID: account.ConnectionID, AccountID: account.AccountID, MemberID: account.MemberID,
-		Platform: account.Platform, State: state, Reason: reason, At: at,
-	}, c.clock())
+	change.ConnectionID, change.AccountID = account.ConnectionID, account.AccountID
+	change.MemberID, change.Platform = account.MemberID, account.Platform
+	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, change, c.clock())
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
 		// The record may be in the log nevertheless.
-		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err)
+		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, change.State, err)
 	}
 	c.Logger.WarnContext(ctx, "connection state changed",
-		"connection", account.ConnectionID, "state", state, "reason", reason)
-	return c.States.Recorded(ctx, account.ConnectionID, state, at)
+		"connection", account.ConnectionID, "state", change.State, "code", change.Code)
+	return c.States.Recorded(ctx, account.ConnectionID, change.State, change.At)
 }

@@ -56,7 +56,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
 		st := s.state(domain.FetchAccounts, page)
 		require.Equal(t, string(platforms.ClassBlocked), st.Class)
-		require.Equal(t, string(platforms.ProblemAppBlocked), st.Problem)
+		require.Equal(t, domain.StatusAppBlocked, st.Reason.Code)
 	}
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(other), 1)
@@ -114,16 +114,16 @@ func TestRefusalsSayWhoCanHelp(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Len(t, first, 1)
-			require.Contains(t, platforms.AdviceOn(platforms.Problem(first[0].Problem), page.Platform).Client, c.client)
-			require.Contains(t, first[0].Reason, c.agency)
+			require.Contains(t, domain.TextOf(first[0].Reasons, domain.SignInText, domain.StatusNouns{}), c.client)
+			require.Contains(t, first[0].Text, c.agency)
 			shown, err := directory.Entities{Pool: s.log.DB.ReadOnly}.Platform(t.Context(), readmodels.Scope{ParentAccount: agency}, page.ID)
 			require.NoError(t, err)
-			require.Equal(t, first[0].Problem, string(shown.Problem))
-			require.Contains(t, shown.Reason, c.agency)
+			require.Equal(t, first[0].Reasons, shown.Reasons)
+			require.Contains(t, shown.Text, c.agency)
 			listed, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Readings(t.Context(), directory.ReadingsQuery{}, s.clock.Now())
 			require.NoError(t, err)
 			require.Len(t, listed, 1)
-			require.Contains(t, listed[0].Reason, c.operator)
+			require.Contains(t, listed[0].Text, c.operator)
 		})
 	}
 }
@@ -143,6 +143,7 @@ func TestRefusedRenewalAsksForASignInWhenTheTokenHasExpired(t *testing.T) {
 	s.roundAfter(21*time.Hour, domain.FetchAccounts, domain.Instagram)
 	require.Equal(t, string(platforms.ClassReconnect), s.state(domain.FetchAccounts, user).Class)
 	require.Len(t, s.changes(user), 1)
+	require.Equal(t, domain.StatusExpired, s.changes(user)[0].Code)
 }
 
 // Instagram has two ids of an account. The error of a hand-over names the one that can be read.

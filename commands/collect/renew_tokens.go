@@ -121,7 +121,7 @@ func signInNeeded(refusal error) error {
 		return refusal
 	}
 	expired := *e
-	expired.Class, expired.Problem = platforms.ClassReconnect, ""
+	expired.Class, expired.Problem = platforms.ClassReconnect, domain.StatusExpired
 	return &expired
 }
 

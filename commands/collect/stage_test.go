@@ -222,27 +222,29 @@ func (s *fetchStage) exec(statement string, args ...any) {
 
 // state is what is stored of an account.
 type state struct {
-	ReadAt                 *time.Time
-	DueAt                  time.Time
-	Failures               int
-	Class, Problem, Reason string
-	Backfilled             bool
+	ReadAt     *time.Time
+	DueAt      time.Time
+	Failures   int
+	Class      string
+	Reason     *domain.StatusReason
+	Backfilled bool
 }
 
 func (s *fetchStage) state(kind string, c connected) (st state) {
 	s.t.Helper()
 	row := s.pool.QueryRow(s.t.Context(), `
-		select read_at, due_at, failures, class, problem, reason, backfilled_at is not null from fetch_state
+		select read_at, due_at, failures, class, reason, backfilled_at is not null from fetch_state
 		where kind = $1 and social_account_id = $2`, kind, c.ID)
-	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Class, &st.Problem, &st.Reason, &st.Backfilled))
+	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Class, &st.Reason, &st.Backfilled))
 	return st
 }
 
 // operatorReads is why an account is not read, and what to do.
 func (s *fetchStage) operatorReads(kind string, c connected) string {
 	s.t.Helper()
-	st := s.state(kind, c)
-	return platforms.ReasonForOperator(st.Reason, st.Problem)
+	reason := s.state(kind, c).Reason
+	require.NotNil(s.t, reason)
+	return reason.Text(domain.OperatorText, domain.StatusNouns{Platform: c.Platform})
 }
 
 // readings are the live readings of an account, by capture time.

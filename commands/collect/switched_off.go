@@ -50,19 +50,19 @@ func (c *parts) unlessSwitchedOff(
 	off, wait := c.apps.wait(a, c.clock())
 	if wait > 0 {
 		return fetched{}, &platforms.Error{
-			Class: platforms.ClassBlocked, About: platforms.AboutApp, Problem: platforms.ProblemAppBlocked,
+			Class: platforms.ClassBlocked, About: platforms.AboutApp, Problem: domain.StatusAppBlocked,
 			Platform: f.Platform, Op: f.queue.Kind, RetryAfter: wait,
 			Message: "the platform has switched off the app; no call was made",
 		}
 	}
 	result, err := read()
-	switch blocked := platforms.ProblemOf(err) == platforms.ProblemAppBlocked; {
+	switch blocked := platforms.StatusCodeOf(err) == domain.StatusAppBlocked; {
 	case blocked:
 		c.apps.set(a, c.clock().Add(askAgain))
 		c.metrics.switchedOff.WithLabelValues(a.String()).Set(1)
 		if !off {
 			c.Logger.ErrorContext(ctx, "the platform has switched off our app: no account of the app is read",
-				"app", a.String(), "error", err, "remedy", platforms.AdviceOn(platforms.ProblemAppBlocked, 0).Operator)
+				"app", a.String(), "error", err, "remedy", domain.StatusTextOf(domain.StatusAppBlocked).Operator)
 		}
 	case off && err == nil:
 		c.apps.set(a, time.Time{})

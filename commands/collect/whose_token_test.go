@@ -32,7 +32,7 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 	require.Positive(t, s.registered(other))
 	require.Len(t, s.changes(user), 1)
 	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[0].State)
-	require.Contains(t, s.changes(user)[0].Reason, "the token belongs to an account other than the connected one")
+	require.Equal(t, domain.StatusWrongAccount, s.changes(user)[0].Code)
 	require.Zero(t, s.calls("tiktok/token"), "the other account's refresh token is not used up")
 	require.Equal(t, stranger.RefreshToken, s.tokens(user).RefreshToken)
 

@@ -201,12 +201,12 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 				"that. If this happens often, tell the operator of this service that its quota on %s is too small.",
 			at, until, at)
 	}
-	switch class, problem := platforms.ClassOf(err), platforms.ProblemOf(err); {
-	case problem == platforms.ProblemTwoFactor:
+	switch class, problem := platforms.ClassOf(err), platforms.StatusCodeOf(err); {
+	case problem == domain.StatusTwoFactor:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s requires two-factor authentication. Nothing was connected. Turn it on for your account there, and "+
 				"start again.", at)
-	case class == platforms.ClassInvalid, class == platforms.ClassBlocked, problem == platforms.ProblemOtherApp:
+	case class == platforms.ClassInvalid, class == platforms.ClassBlocked, problem == domain.StatusOtherApp:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s does not accept this service. Nothing was connected. Starting again does not help: tell the operator "+
 				"of this service.", at)

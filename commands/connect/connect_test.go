@@ -49,7 +49,8 @@ func TestChosenPageIsReadAtOnce(t *testing.T) {
 	status, err := s.Status(t.Context(), ofAgency(north), id)
 	require.NoError(t, err)
 	require.Equal(t, domain.ConnectDone, status.Step)
-	require.Equal(t, []domain.FirstReading{{SocialAccountID: want}}, status.FirstReadings)
+	require.Len(t, status.FirstReadings, 1)
+	require.Equal(t, want, status.FirstReadings[0].SocialAccountID)
 	_, err = s.Status(t.Context(), domain.ConnectRequester{ParentAccount: rival, UserID: staff, Role: "agency"}, id)
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
@@ -213,8 +214,8 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Equal(t, []string{"Page 1002 (Facebook, North)"}, outcome.FellAway)
 	var reason string
 	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `
-		select reason from connection_states c join tSAccounts s using (connection_id) where s.id = $1`, ours).Scan(&reason))
-	require.Contains(t, reason, "without selecting it or without granting all permissions")
+		select reason ->> 'code' from connection_states c join tSAccounts s using (connection_id) where s.id = $1`, ours).Scan(&reason))
+	require.EqualValues(t, domain.StatusDeclined, reason)
 	due := s.due(domain.Facebook)
 	require.NotContains(t, due, ours)
 	require.NotContains(t, due, rivals)
@@ -336,7 +337,7 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 	waits := held(north, "1005")
 	waits.ID, waits.ConnectionID = 8, 80
 	s.log.Put(t, held(north, "1003"), waits)
-	refused := domain.ConnectionStateChanged{ConnectionID: 80, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: s.now}
+	refused := domain.ConnectionStateChanged{ConnectionID: 80, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: s.now}
 	require.NoError(t, s.Log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, refused, s.now)))
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"), page("1005"))
 	s.connects(facebook(north), "1.0.1001", "1.0.1002")

@@ -66,7 +66,10 @@ func (c *Connect) Disconnect(
 		return done, err
 	}
 	now := c.Now().UTC().Truncate(time.Microsecond)
-	page.Connected, page.UpdatedAt = false, now
+	page.Connected, page.Ended, page.UpdatedAt = false, domain.StatusEndedByAgency, now
+	if r.Role == roleClient {
+		page.Ended = domain.StatusEndedByClient
+	}
 	if err := c.Log.Append(ctx, signed(commands.EntityDraft(page.DirectorySocialAccount, now), r)); err != nil {
 		return done, err
 	}

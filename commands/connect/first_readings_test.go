@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,42 +37,45 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 		id, view = s.signIn(facebook(north))
 		s.choose(id, view, "1.0.1001")
 	}
-	shows := func(readAt *time.Time, reason string) {
+	first := func() domain.FirstReading {
 		t.Helper()
-		class := ""
-		if reason != "" {
-			class = "retry"
-		}
 		status, err := s.Status(t.Context(), ofAgency(north), id)
 		require.NoError(t, err)
-		require.Equal(t, []domain.FirstReading{{SocialAccountID: page1001, ReadAt: readAt, Reason: domain.OptionalText(reason), Class: class}}, status.FirstReadings)
+		require.Len(t, status.FirstReadings, 1)
+		return status.FirstReadings[0]
 	}
+	shows := func(readAt *time.Time, status domain.PageStatus, codes ...domain.StatusCode) {
+		t.Helper()
+		got := first()
+		require.Equal(t, readAt, got.ReadAt)
+		require.Equal(t, status, got.Status)
+		require.Len(t, got.Reasons, len(codes))
+		require.True(t, len(codes) == 0 || got.Has(codes...), "%+v", got)
+	}
+	waits := func() { shows(nil, domain.PageWaiting, domain.StatusNotReadYet) }
 	connected()
-	shows(nil, "")
+	waits()
 	became(domain.FetchResult{Read: true})
 	read := s.now
-	shows(&read, "")
-	became(domain.FetchResult{Failures: 1, Class: "reconnect", Reason: "dead"})
-	shows(&read, "")
+	shows(&read, domain.PageOK)
+	became(domain.FetchResult{Failures: 1, Class: "reconnect", Reason: &domain.StatusReason{Code: domain.StatusRefused}})
+	shows(&read, domain.PageOK)
 
 	connected()
-	shows(nil, "")
-	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: "away"})
-	shows(nil, "away")
+	waits()
+	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: &domain.StatusReason{Code: domain.StatusRetry}})
+	shows(nil, domain.PageFailing, domain.StatusRetry)
 	pauses := vault.Pauses{Pool: s.kept.Pool}
 	_, err := pauses.Pause(t.Context(), domain.Pause{
 		Kind: domain.PausePlatform, Name: domain.Facebook.String(), Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
 	})
 	require.NoError(t, err)
-	status, err := s.Status(t.Context(), ofAgency(north), id)
-	require.NoError(t, err)
-	require.Equal(t, "paused", status.FirstReadings[0].Class)
-	require.EqualValues(t, "An operator has paused all reading from this platform. Ask the operator of this service.", status.FirstReadings[0].Reason)
+	shows(nil, domain.PagePaused, domain.StatusPlatformPaused)
 	_, err = s.kept.Pool.Exec(t.Context(), `delete from kept.pauses`)
 	require.NoError(t, err)
 	became(domain.FetchResult{Read: true})
 	read = s.now
-	shows(&read, "")
+	shows(&read, domain.PageOK)
 	for _, paused := range []bool{true, false} { // its figures are not in the tables
 		pause := domain.Pause{Kind: domain.PauseProjection, Name: "account_insights", Since: s.now, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonTest}}
 		if paused {
@@ -82,49 +84,34 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 			_, err = pauses.Resume(t.Context(), pause.Kind, pause.Name)
 		}
 		require.NoError(t, err)
-		status, err = s.Status(t.Context(), ofAgency(north), id)
-		require.NoError(t, err)
-		require.Equal(t, paused, strings.Contains(string(status.FirstReadings[0].Reason), "paused the processing of figures"))
+		require.Equal(t, paused, first().Has(domain.StatusFiguresPaused))
 		_, err = s.log.DB.Pool.Exec(t.Context(), `insert into account_newest (social_account_id, parent_account, account_id, member_id,
 			captured_at, event_id, metrics, missing, first_at) values ($1, $2, $3, 1, $4, 'e', '{}', '[]', $4)`, page1001, agency, north, s.now)
 		require.NoError(t, err)
-		shows(&read, "")
+		shows(&read, domain.PageOK)
 		_, err = s.log.DB.Pool.Exec(t.Context(), `delete from account_newest`)
 		require.NoError(t, err)
 	}
 
 	// Later changes prevail over the reading, also for the new owner.
-	first := func() domain.FirstReading {
-		t.Helper()
-		status, err := s.Status(t.Context(), ofAgency(north), id)
-		require.NoError(t, err)
-		require.Len(t, status.FirstReadings, 1)
-		return status.FirstReadings[0]
-	}
 	s.now = s.now.Add(time.Minute)
 	s.hearMeta("77", s.now)
 	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
-	require.Equal(t, domain.FirstReading{
-		SocialAccountID: page1001, ReadAt: &read, Class: "reconnect",
-		Reason: "The person who connected this page removed our app on Facebook. Connect the page again.",
-	}, first())
+	shows(&read, domain.PageReconnect, domain.StatusDeauthorized)
 	connected()
-	shows(nil, "")
-	ended := domain.FirstReading{
-		SocialAccountID: page1001, Class: "disconnected", Reason: "It is no longer connected for this account. Connect it again to resume reading.",
-	}
+	waits()
 	s.now = s.now.Add(time.Minute)
 	_, view := s.signIn(facebook(south))
 	require.NoError(t, s.Choose(t.Context(), view.ID, connect.Selection{
 		Cookie: browser, Pages: []string{"1.0.1001"}, Move: []string{"1.0.1001"}, Seen: view.Choice.Seen,
 	}, s.still))
 	became(domain.FetchResult{Read: true})
-	require.Equal(t, ended, first(), "the reading is for another client")
+	shows(nil, domain.PageDisconnected, domain.StatusMovedAway) // the reading is for another client
 	id = view.ID
-	require.Equal(t, domain.FirstReading{SocialAccountID: page1001, ReadAt: &s.now}, first())
+	shows(&s.now, domain.PageOK)
 	s.now = s.now.Add(time.Minute)
 	s.disconnect(page1001)
-	require.Equal(t, ended, first())
+	shows(nil, domain.PageDisconnected, domain.StatusEndedByAgency)
 	// Until the tables show a new sign-in, its page waits, whatever they showed before.
 	s.now = s.now.Add(time.Minute)
 	outcome := &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: page1001}}}

@@ -29,9 +29,7 @@ func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	for _, one := range signed {
 		grant, covered, err := c.coveredGrant(ctx, requestOf(one))
 		if err == nil && covered {
-			reason := "The person who connected this page removed our app on " + one.Platform.Title() +
-				". Connect the page again."
-			err = c.stop(ctx, grant, requestOf(one), reason)
+			err = c.stop(ctx, grant, requestOf(one), domain.StatusDeauthorized)
 		}
 		if err != nil {
 			return err
@@ -51,9 +49,11 @@ func (c MetaCalls) coveredGrant(
 }
 
 // stop deletes the tokens of a grant and of sign-ins that wait for a choice, and records with the
-// reason that the grant's connections wait for a sign-in, even if they already do for another
-// reason. It records a reason only once, and changes nothing if the person has consented again.
-func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.DeletionRequest, reason string) error {
+// code that the grant's connections wait for a sign-in, even if they already do for another reason.
+// It records a code only once, and changes nothing if the person has consented again.
+func (c MetaCalls) stop(
+	ctx context.Context, grant domain.Grant, r domain.DeletionRequest, code domain.StatusCode,
+) error {
 	if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
 		return err
 	}
@@ -79,10 +79,10 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.Deleti
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 			return err
 		}
-		if place.AwaitsSignIn() && place.StateReason == reason {
+		if place.AwaitsSignIn() && place.StateCode == code {
 			continue
 		}
-		draft := awaitsSignIn(page.DirectorySocialAccount, now, reason)
+		draft := awaitsSignIn(page.DirectorySocialAccount, now, code)
 		draft.Envelope.Audit.Actor = domain.ActorMeta
 		if err := c.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("record that a consent was withdrawn: %w", err)
@@ -137,9 +137,7 @@ func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswe
 		if !covered {
 			continue
 		}
-		reason := "The person who connected this page asked " + one.Platform.Title() +
-			" to delete their data. Connect the page again."
-		if err := c.stop(ctx, grant, r, reason); err != nil {
+		if err := c.stop(ctx, grant, r, domain.StatusDeletionAsked); err != nil {
 			// The stored request is enough: the erasure deletes these tokens too, and disconnects
 			// the pages.
 			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
@@ -205,7 +203,7 @@ func (c MetaCalls) EraseFurther(
 		return err == nil, err
 	}
 	order := domain.ErasureOrder{
-		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+		By: domain.OrderedByPlatform, Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
 		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
 	}
 	for _, member := range members {

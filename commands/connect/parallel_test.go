@@ -220,10 +220,10 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	require.Equal(t, []int64{mill}, s.due(domain.LinkedIn))
 	require.ElementsMatch(t, []string{staff, "system:connect"}, s.changes())
 	var state, reason string
-	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason ->> 'code' from tSAccounts s join connection_states st using (connection_id)
 		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
 	require.Equal(t, domain.ConnectionReconnect, state)
-	require.Contains(t, reason, "without selecting it")
+	require.EqualValues(t, domain.StatusLeftOut, reason)
 
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = both

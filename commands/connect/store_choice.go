@@ -284,7 +284,7 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
 			}, page}
 		}
-		if err := c.record(ctx, a, page.ParentAccount, awaitsSignIn(page, now, p.leftOutReason())); err != nil {
+		if err := c.record(ctx, a, page.ParentAccount, awaitsSignIn(page, now, p.leftOut())); err != nil {
 			return err
 		}
 		for _, draft := range entityDrafts(moved, now) {
@@ -296,21 +296,19 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 	return nil
 }
 
-// leftOutReason returns the reason why a page waits for a sign-in. If permissions were declined, it
-// is unknown whether the person also did not select the page.
-func (p plan) leftOutReason() string {
+// leftOut returns why a page waits for a sign-in. If permissions were declined, it is unknown whether
+// the person also did not select the page.
+func (p plan) leftOut() domain.StatusCode {
 	if len(p.Declined) > 0 {
-		return "The person who connected this page signed in again without selecting it or without granting all permissions. " +
-			"Connect it again, select it on the platform, and grant all permissions."
+		return domain.StatusDeclined
 	}
-	return "The person who connected this page signed in again without selecting it. " +
-		"Connect it again and select it on the platform."
+	return domain.StatusLeftOut
 }
 
-func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {
+func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, code domain.StatusCode) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
 		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
-		State: domain.ConnectionReconnect, At: now, Reason: reason,
+		State: domain.ConnectionReconnect, At: now, Code: code,
 	}, now)
 }
 

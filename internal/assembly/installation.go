@@ -108,12 +108,20 @@ func (p *Parts) logAndInstallation(ctx context.Context) (*eventlog.Log, vault.In
 }
 
 func appendClaim(ctx context.Context, log *eventlog.Log, claim domain.InstallationClaimed) error {
+	claim.Format = domain.LogFormat
 	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, claim, time.Now())
 	draft.Envelope.Audit.Actor = "system:installation"
 	if err := log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("record in the log that it belongs to this installation: %w", err)
 	}
 	return nil
+}
+
+func otherFormat(format int) error {
+	return domain.NewError(domain.CodeConflict, "The log has format %d, but this program reads only format %d. "+
+		"Nothing was changed. Use the program that wrote the log. To begin again without its data, start with a new "+
+		"LEDGERBOARD_TOPIC_PREFIX and an empty database, or, without brokers, with an empty data directory.",
+		max(format, 1), domain.LogFormat)
 }
 
 // readOwner returns the id of the installation that the log belongs to, or "" if none has claimed
@@ -138,6 +146,9 @@ func readOwner(
 			for _, r := range run.Records {
 				recorded, _ := log.Decode(r) // an unreadable record claims nothing
 				claim, ok := recorded.Data.(domain.InstallationClaimed)
+				if ok && claim.Format != domain.LogFormat {
+					return otherFormat(claim.Format)
+				}
 				if ok && (owner == "" || claim.Replaces == owner) {
 					owner = claim.ID
 				}

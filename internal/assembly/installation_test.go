@@ -119,7 +119,7 @@ func TestSecondInstallationOnTheSameTopicsIsRefused(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	ledgertest.Run(t, s.Fold)
 	claims := k.claims("")
-	require.Equal(t, []domain.InstallationClaimed{{ID: column(t, first, `select id::text from kept.installation`)}}, claims)
+	require.Equal(t, []domain.InstallationClaimed{{ID: column(t, first, `select id::text from kept.installation`), Format: domain.LogFormat}}, claims)
 	followed := func() bool {
 		return column(t, first, `select count(*)::text from lb_engine.checkpoints where caught_up_at is not null`) != "0"
 	}
@@ -215,5 +215,20 @@ func TestNewDatabaseAdoptsTheLog(t *testing.T) {
 	require.NoError(t, k.start(replacement, ""))
 	require.ErrorContains(t, k.start(lost, ""), anothersTopics)
 	old, owner := column(t, lost, `select id::text from kept.installation`), column(t, replacement, `select id::text from kept.installation`)
-	require.Equal(t, []domain.InstallationClaimed{{ID: old}, {ID: owner, Replaces: old}}, k.claims(""))
+	require.Equal(t, []domain.InstallationClaimed{{ID: old, Format: domain.LogFormat}, {ID: owner, Format: domain.LogFormat, Replaces: old}}, k.claims(""))
+}
+
+// A log of another format is left as it is, and the error says how to begin again.
+func TestLogOfAnotherFormatIsRefused(t *testing.T) {
+	t.Parallel()
+	k, first, second := newSharedKafka(t), pgtest.New(t), pgtest.New(t)
+	require.NoError(t, k.start(first, ""))
+	older := domain.InstallationClaimed{ID: "older"} // without a format, as before there were formats
+	require.NoError(t, k.log("").Append(t.Context(), commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, older, time.Now())))
+	ends, _ := k.state()
+	err := k.start(second, "")
+	require.ErrorContains(t, err, "The log has format 1, but this program reads only format 2. Nothing was changed.")
+	require.ErrorContains(t, err, "To begin again")
+	after, _ := k.state()
+	require.Equal(t, ends, after)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -77,7 +76,7 @@ func (s *Service) Health() api.Health {
 // appsWork returns an error while a platform has switched off our app. The accounts of such an app
 // fail at least every hour.
 func (s *Service) appsWork(ctx context.Context) error {
-	off, err := vault.PlatformsWith(ctx, s.KeptPool, string(platforms.ProblemAppBlocked), time.Now().Add(-2*time.Hour))
+	off, err := vault.PlatformsWith(ctx, s.KeptPool, domain.StatusAppBlocked, time.Now().Add(-2*time.Hour))
 	if err != nil || len(off) == 0 {
 		return nil // another check reports an unreachable database
 	}
@@ -86,7 +85,7 @@ func (s *Service) appsWork(ctx context.Context) error {
 		names[i] = platform.Title()
 	}
 	return &api.DegradedError{Writes: true, Reason: strings.Join(names, ", ") + ": " +
-		platforms.AdviceOn(platforms.ProblemAppBlocked, 0).Operator}
+		domain.OperatorText(domain.StatusAppBlocked)}
 }
 
 const (

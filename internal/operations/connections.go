@@ -61,21 +61,14 @@ func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id stri
 	}
 	var accounts []int64
 	for _, r := range readings {
-		if notRead[r.State] == "" {
+		if r.Read() {
 			accounts = append(accounts, r.SocialAccount)
 		}
 	}
 	if len(accounts) == 0 {
-		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment: %s. %s",
-			id, notRead[readings[0].State], readings[0].Reason)
+		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment. %s", id, readings[0].Text)
 	}
 	return d.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.ReadNow(ctx, d.kept, target.Platform, accounts, time.Now().UTC())
 	}))
-}
-
-var notRead = map[string]string{
-	"reconnect":    "a person must sign in at the platform again",
-	"paused":       "resume the connection or its platform first",
-	"unsubscribed": "the client has no active subscription",
 }

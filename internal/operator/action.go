@@ -24,7 +24,6 @@ type Action struct {
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
 	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
-	Why        string                 `json:"why,omitempty"`         // message to the operator, if refused
 	Count      int                    `json:"count,omitempty"`       // number of parked events that were folded
 	Left       int                    `json:"left,omitempty"`        // number of parked events that failed again
 	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested rebuild

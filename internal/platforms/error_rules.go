@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // place is what a call asks about. The same code means different things in different places.
@@ -83,7 +85,7 @@ type rule struct {
 
 	class   Class
 	about   About // "": that which the call asked about
-	problem Problem
+	problem domain.StatusCode
 }
 
 // graphRules apply to Facebook and Instagram. An error with HTTP 500 and code 100 is a wrong
@@ -92,14 +94,14 @@ var graphRules = []rule{
 	{subcode: 2108006, class: ClassNoData}, // posted before the account became a business account
 	{code: "10", says: fewViewers, class: ClassNoData},
 
-	{code: "190", plain: true, says: roleLost, class: ClassReconnect, problem: ProblemRoleLost},
+	{code: "190", plain: true, says: roleLost, class: ClassReconnect, problem: domain.StatusRoleLost},
 	{code: "190", class: ClassReconnect},
 	{code: "102", class: ClassReconnect},
 	{code: "458-467", class: ClassReconnect}, // subcodes of 190 that came as the code
-	{code: "415", class: ClassPermission, about: AboutGrant, problem: ProblemTwoFactor},
-	{code: "100", says: wrongProof, class: ClassPermission, about: AboutGrant, problem: ProblemOtherApp},
+	{code: "415", class: ClassPermission, about: AboutGrant, problem: domain.StatusTwoFactor},
+	{code: "100", says: wrongProof, class: ClassPermission, about: AboutGrant, problem: domain.StatusOtherApp},
 
-	{says: appOff, class: ClassBlocked, about: AboutApp, problem: ProblemAppBlocked},
+	{says: appOff, class: ClassBlocked, about: AboutApp, problem: domain.StatusAppBlocked},
 	{code: "368", class: ClassBlocked, about: AboutAccount},
 
 	{code: "4", class: ClassThrottled, about: AboutApp},
@@ -109,8 +111,8 @@ var graphRules = []rule{
 	{code: "613", class: ClassThrottled, about: AboutAccount},
 	{code: "80000-80099", class: ClassThrottled, about: AboutAccount},
 
-	{code: "21", class: ClassNotFound, about: AboutAccount, problem: ProblemMoved},
-	{code: "100", subcode: 21, class: ClassNotFound, about: AboutAccount, problem: ProblemMoved},
+	{code: "21", class: ClassNotFound, about: AboutAccount, problem: domain.StatusMoved},
+	{code: "100", subcode: 21, class: ClassNotFound, about: AboutAccount, problem: domain.StatusMoved},
 	{code: "100", subcode: 33, class: ClassNotFound},
 	{code: "803", class: ClassNotFound},
 	{code: "100", says: unknownMetric, class: ClassUnsupportedMetric},
@@ -120,14 +122,14 @@ var graphRules = []rule{
 	{code: "100", class: ClassInvalid},
 	{code: "3001", class: ClassInvalid}, // no metric was requested
 
-	{code: "1", place: placeList, class: ClassRetry, problem: ProblemTooLarge},
-	{code: "2", subcode: 1504018, place: placeList, class: ClassRetry, problem: ProblemTooLarge},
+	{code: "1", place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
+	{code: "2", subcode: 1504018, place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
 	{code: "1", class: ClassRetry},
 	{code: "2", class: ClassRetry},
 	{code: "3", class: ClassPermission},
 	{code: "10", class: ClassPermission},
 	{code: "200-299", class: ClassPermission},
-	{status: http.StatusInternalServerError, place: placeList, class: ClassRetry, problem: ProblemTooLarge},
+	{status: http.StatusInternalServerError, place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
 }
 
 // linkedInRules decide by the text in `code`, because the numeric codes are contradictory, and then
@@ -136,9 +138,9 @@ var linkedInRules = []rule{
 	{code: "EXPIRED_ACCESS_TOKEN", class: ClassReconnect},
 	{code: "REVOKED_ACCESS_TOKEN", class: ClassReconnect},
 	{code: "INVALID_ACCESS_TOKEN", class: ClassReconnect},
-	{code: "VERSION_MISSING", class: ClassInvalid, about: AboutPlatform, problem: ProblemVersion},
-	{code: "NONEXISTENT_VERSION", class: ClassInvalid, about: AboutPlatform, problem: ProblemVersion},
-	{status: http.StatusUpgradeRequired, class: ClassInvalid, about: AboutPlatform, problem: ProblemVersion},
+	{code: "VERSION_MISSING", class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
+	{code: "NONEXISTENT_VERSION", class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
+	{status: http.StatusUpgradeRequired, class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
 	{status: http.StatusTooManyRequests, says: memberQuota, class: ClassThrottled, about: AboutGrant},
 	{status: http.StatusTooManyRequests, class: ClassThrottled, about: AboutApp},
 	{code: "ACCESS_DENIED", class: ClassPermission},
@@ -162,9 +164,9 @@ var tikTokRules = append([]rule{
 var oauthRules = []rule{
 	{code: "invalid_grant", class: ClassReconnect},
 	{code: "access_denied", class: ClassReconnect},
-	{code: "invalid_client", class: ClassInvalid, about: AboutApp, problem: ProblemApp},
-	{code: "unauthorized_client", class: ClassInvalid, about: AboutApp, problem: ProblemApp},
-	{code: "invalid_scope", class: ClassInvalid, about: AboutApp, problem: ProblemApp},
+	{code: "invalid_client", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
+	{code: "unauthorized_client", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
+	{code: "invalid_scope", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
 	{code: "invalid_request", class: ClassInvalid},
 	{code: "unsupported_grant_type", class: ClassInvalid},
 	{code: "server_error", class: ClassRetry},

@@ -47,25 +47,6 @@ const (
 	AboutPlatform About = "platform" // all calls to the platform
 )
 
-// Problem refines a [Class] where people must do something else than for the other errors of that
-// class. [AdviceOn] has the advice. Without a refinement, it is the class.
-type Problem string
-
-// The problems that refine a class.
-const (
-	ProblemRoleLost   Problem = "role_lost"   // reconnect: by a person with a role on the page
-	ProblemTwoFactor  Problem = "two_factor"  // permission: the platform requires two-factor authentication
-	ProblemOtherApp   Problem = "other_app"   // permission: the token is not that of the app with our secret
-	ProblemMoved      Problem = "moved"       // not_found: the page was merged or has a new ID
-	ProblemAppBlocked Problem = "app_blocked" // blocked: the platform switched off our app
-	ProblemApp        Problem = "app"         // invalid: the platform does not accept our app's ID, secret or scopes
-	ProblemVersion    Problem = "version"     // invalid: the platform no longer supports the version that we use
-	ProblemOwnQuota   Problem = "own_quota"   // throttled: by the configured budget, not by the platform
-	ProblemTooLarge   Problem = "too_large"   // retry: of a list, whose page may be too large
-	ProblemLasting    Problem = "lasting"     // retry: while other calls work, or for long
-	ProblemNewToken   Problem = "new_token"   // retry: the platform may not know the token's scopes yet
-)
-
 // Sentinel errors.
 var (
 	// ErrNoRefresh is returned by [Client.Refresh] for a token that cannot be refreshed: Facebook
@@ -81,8 +62,8 @@ var (
 // forever.
 type Error struct {
 	Class           Class
-	About           About   // "": see [AboutOf]
-	Problem         Problem // "": see [ProblemOf]
+	About           About             // "": see [AboutOf]
+	Problem         domain.StatusCode // "": see [StatusCodeOf]
 	Platform        domain.Platform
 	Op              string        // our name of the call, for example "page_insights"
 	Status          int           // HTTP status; 0 without an answer
@@ -120,21 +101,31 @@ func (e *Error) Error() string {
 // the terminal of the person who ran the command.
 func PlatformMessage(err error) string { return errorIn(err).PlatformMessage }
 
-func (e *Error) detail() string {
+// Unwrap returns the caller's context error if that was the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// StatusCodeOf returns what people must do about the first [Error] in err's chain, otherwise "". It
+// is the error's Problem, or else its class.
+func StatusCodeOf(err error) domain.StatusCode {
+	e := errorIn(err)
 	switch {
-	case e.Message != "":
-		return e.Message
-	case e.Subcode != 0:
-		return fmt.Sprintf("the platform answered with code %s/%d", e.Code, e.Subcode)
-	case e.Code != "":
-		return "the platform answered with code " + e.Code
+	case e.Class == ClassThrottled && Refused(err):
+		return domain.StatusOwnQuota
+	case e.Class == ClassReconnect:
+		return cmp.Or(e.Problem, domain.StatusRefused)
 	default:
-		return "the platform refused the request"
+		return cmp.Or(e.Problem, domain.StatusCode(e.Class))
 	}
 }
 
-// Unwrap returns the caller's context error if that was the cause.
-func (e *Error) Unwrap() error { return e.cause }
+// AnswerOf identifies the platform's answer in the first [Error] in err's chain; nil without one.
+func AnswerOf(err error) *domain.PlatformAnswer {
+	e := asError(err)
+	if e == nil {
+		return nil
+	}
+	return &domain.PlatformAnswer{Call: e.Op, Code: e.Code, Subcode: e.Subcode, Status: e.Status}
+}
 
 // ClassOf returns the class of the first [Error] in err's chain, otherwise "".
 func ClassOf(err error) Class { return errorIn(err).Class }
@@ -243,7 +234,9 @@ func incompleteAnswer(p domain.Platform, op, message string) *Error {
 // wrongAccount returns the error for an answer about another account, which must not be recorded.
 func wrongAccount(p domain.Platform, op string) *Error {
 	const message = "the token belongs to an account other than the connected one"
-	return &Error{Class: ClassReconnect, Code: codeWrongID, Platform: p, Op: op, Message: message}
+	return &Error{
+		Class: ClassReconnect, Problem: domain.StatusWrongAccount, Code: codeWrongID, Platform: p, Op: op, Message: message,
+	}
 }
 
 // WrongAccount reports whether a call failed because the token belongs to another account.

@@ -30,22 +30,20 @@ func PutMetric(metric string) (counts domain.Counts, ok bool) {
 	return s.Counts, true
 }
 
-// Problems returns the classes and problems; each needs advice.
-func Problems() (all []Problem) {
+// CodesOfErrors returns the codes of all classes and of all rules.
+func CodesOfErrors() (all []domain.StatusCode) {
 	for _, class := range []Class{
 		ClassReconnect, ClassPermission, ClassThrottled, ClassRetry, ClassUnsupportedMetric, ClassNotFound, ClassBlocked,
 		ClassNoData, ClassInvalid, ClassUnknown,
 	} {
-		all = append(all, Problem(class))
+		all = append(all, StatusCodeOf(&Error{Class: class}))
 	}
 	for _, rules := range [][]rule{graphRules, linkedInRules, tikTokRules} {
 		for _, r := range rules {
-			if r.problem != "" {
-				all = append(all, r.problem)
-			}
+			all = append(all, StatusCodeOf(&Error{Class: r.class, Problem: r.problem}))
 		}
 	}
-	return append(all, ProblemOwnQuota, ProblemLasting, ProblemNewToken)
+	return all
 }
 
 // TabledMetrics returns the post metrics in the clients' tables, by client.

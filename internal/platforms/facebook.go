@@ -104,9 +104,9 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 		return err
 	}
 	for _, metric := range metrics {
-		// In these cases, Meta answers with HTTP 200 and no data.
-		const detail = " has no value; the token may lack read_insights, or the page may have fewer than 100 likes"
-		r.missRest(ReasonEmpty, metric+detail, pageNames[metric]...)
+		// If the token lacks read_insights or the page has fewer than 100 likes, Meta answers with HTTP
+		// 200 and no data.
+		r.missRest(ReasonEmpty, pageNames[metric]...)
 	}
 	return nil
 }
@@ -217,7 +217,7 @@ func (r *pageReading) demographics(ctx context.Context) error {
 	if err != nil {
 		return r.absorb(err, "demographics")
 	}
-	r.snap.missDemographics("the platform reported no places of followers")
+	r.snap.missDemographics()
 	return nil
 }
 

@@ -216,20 +216,16 @@ func (p nodePlan) withoutRefused(refused []string) nodePlan {
 }
 
 // missing returns why a metric has no value. metric is "" if metrics are not requested by name.
-func (p nodePlan) missing(metric string) (reason, detail string) {
+func (p nodePlan) missing(metric string) (reason string) {
 	switch {
 	case p.skipClass == ClassPermission:
-		return ReasonPermission, "the token may not read insights"
+		return ReasonPermission
 	case p.edgeErr != nil:
-		return reasonOf(p.edgeErr.Class), p.edgeErr.detail()
-	case slices.Contains(p.refused, metric):
-		return ReasonUnsupported, "the platform does not know " + metric
-	case p.skipClass == ClassUnsupportedMetric:
-		return ReasonUnsupported, "the platform refused the metrics"
-	case p.skipClass == ClassInvalid:
-		return ReasonUnsupported, "the platform has no insights of this post"
+		return reasonOf(p.edgeErr.Class)
+	case slices.Contains(p.refused, metric), p.skipClass == ClassUnsupportedMetric, p.skipClass == ClassInvalid:
+		return ReasonUnsupported
 	default:
-		return ReasonEmpty, "the answer has no value"
+		return ReasonEmpty
 	}
 }
 
@@ -243,17 +239,16 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 		{domain.MetricReach, postReach},
 		{domain.MetricClicks, postClicks},
 	} {
-		reason, detail := plan.missing(m.metric)
-		s.put(m.name, lifetimeTotal(data, m.metric), reason, detail)
+		s.put(m.name, lifetimeTotal(data, m.metric), plan.missing(m.metric))
 	}
 	shares := new(int64) // requested and absent means 0: one of the two exceptions
-	reason, detail := ReasonEmpty, "shares came without a count"
+	reason := ReasonEmpty
 	if node.Shares != nil {
 		shares = node.Shares.v.Count.ptr()
 	} else if slices.Contains(plan.lacks, "shares") {
-		shares, reason, detail = nil, ReasonUnsupported, "the post has no shares"
+		shares, reason = nil, ReasonUnsupported
 	}
-	s.put(domain.MetricShares, shares, reason, detail)
+	s.put(domain.MetricShares, shares, reason)
 }
 
 // readVideo reads likes and comments from the node if there are no insights, as for a new reel.
@@ -264,22 +259,22 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	likes := lifetimeTotal(data, "post_video_likes_by_reaction_type")
 	s.putSummaries(plan, cmp.Or(likes, summaryTotal(node.Likes)),
 		cmp.Or(lifetimePart(data, actions, "COMMENT"), summaryTotal(node.Comments)))
-	reason, detail := plan.missing("")
-	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
+	reason := plan.missing("")
+	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason)
 	views := lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews)
-	s.put(domain.MetricViews, views, reason, detail)
-	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason, detail)
+	s.put(domain.MetricViews, views, reason)
+	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason)
 	if bare := lifetimeTotal(data, bareVideoViews); bare != nil {
-		reason, detail = ReasonUnsupported, "the platform reports no reach for a video without a post"
+		reason = ReasonUnsupported
 	}
-	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason, detail)
+	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason)
 }
 
 func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
-	reason, detail := ReasonEmpty, "the answer has no total"
-	if !plan.summaries {
-		reason, detail = ReasonPermission, "the token lacks pages_read_user_content"
+	reason := ReasonEmpty
+	if !plan.summaries { // the token lacks pages_read_user_content
+		reason = ReasonPermission
 	}
-	s.put(domain.MetricLikes, likes, reason, detail)
-	s.put(domain.MetricComments, comments, reason, detail)
+	s.put(domain.MetricLikes, likes, reason)
+	s.put(domain.MetricComments, comments, reason)
 }

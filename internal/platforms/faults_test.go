@@ -169,22 +169,11 @@ func TestEveryPostMetricHasAField(t *testing.T) {
 	}
 }
 
-// Every class and problem has advice for each reader. What the platform refused for an unknown
-// reason blames no one, and an app that was switched off sends no one to sign in again.
-func TestEveryProblemHasAdvice(t *testing.T) {
+// Every class and every refinement has its texts, also for the person who signed in.
+func TestEveryErrorHasItsTexts(t *testing.T) {
 	t.Parallel()
-	for _, problem := range platforms.Problems() {
-		a := platforms.AdviceOn(problem, domain.Facebook)
-		for _, text := range []string{a.Client, a.Agency, a.Operator} {
-			require.NotEmpty(t, text, problem)
-			require.NotContains(t, text, "%s", problem)
-		}
-		require.NotContains(t, a.Client+a.Agency, "LEDGERBOARD_", problem)
+	for _, code := range platforms.CodesOfErrors() {
+		require.NotEmpty(t, domain.APIText(code), code)
+		require.NotEmpty(t, domain.SignInText(code), code)
 	}
-	unknown := platforms.AdviceOn(platforms.Problem(platforms.ClassUnknown), domain.Facebook)
-	require.NotContains(t, unknown.Operator, "error in the configuration")
-	off := platforms.AdviceOn(platforms.ProblemAppBlocked, domain.Facebook)
-	require.NotContains(t, off.Client, "Start again")
-	require.Contains(t, off.Operator, "Connecting accounts again does not help")
-	require.Contains(t, platforms.AdviceOn(platforms.ProblemRoleLost, domain.Facebook).Agency, "A person with a role on the page")
 }

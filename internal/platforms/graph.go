@@ -40,8 +40,8 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	}
 	g.classify = func(ans answer) *Error {
 		e := classifyGraph(ans)
-		if e != nil && e.Problem == ProblemOtherApp && endpoint.key() == "" { // the app requires a proof
-			e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
+		if e != nil && e.Problem == domain.StatusOtherApp && endpoint.key() == "" { // the app requires a proof
+			e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
 		}
 		return e
 	}
@@ -178,5 +178,5 @@ func badField(e *Error) string {
 // certain. For a list, several codes may mean it.
 func oversized(err error) bool {
 	e := errorIn(err)
-	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage) || e.Problem == ProblemTooLarge
+	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage) || e.Problem == domain.StatusTooLarge
 }

@@ -113,7 +113,7 @@ func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q u
 		op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q,
 	}, metrics)
 	for _, metric := range answer.refused {
-		r.missRest(ReasonUnsupported, "the platform does not know "+metric, r.names[metric]...)
+		r.missRest(ReasonUnsupported, r.names[metric]...)
 	}
 	return answer.data, err
 }

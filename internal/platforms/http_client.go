@@ -70,7 +70,9 @@ type httpClient struct {
 
 func (c *httpClient) needToken(op, token string) error {
 	if token == "" {
-		return c.invalidToken(op, "there is no token for this account")
+		e := c.invalidToken(op, "there is no token for this account")
+		e.Problem = domain.StatusNoToken
+		return e
 	}
 	return nil
 }
@@ -220,7 +222,9 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	}
 	// net/http would refuse the request with an error that quotes the value.
 	if strings.ContainsFunc(req.token, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return nil, &Error{Class: ClassReconnect, Message: "the stored token contains invalid characters"}
+		return nil, &Error{
+			Class: ClassReconnect, Problem: domain.StatusBrokenToken, Message: "the stored token contains invalid characters",
+		}
 	}
 	if req.token != "" {
 		r.Header.Set("Authorization", "Bearer "+req.token)

@@ -42,7 +42,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 		return AccountSnapshot{}, err
 	}
 	for _, metric := range append([]string{igReach}, igTotals...) {
-		r.missRest(ReasonEmpty, metric+" came without a value", igNames[metric]...)
+		r.missRest(ReasonEmpty, igNames[metric]...)
 	}
 	return r.snap, nil
 }
@@ -259,7 +259,7 @@ func (r *igReading) demographics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.snap.missDemographics("withheld; the account may have fewer than 100 followers")
+	r.snap.missDemographics() // withheld; the account may have fewer than 100 followers
 	return nil
 }
 

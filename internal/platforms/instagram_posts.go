@@ -122,16 +122,16 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	}
 	snap := PostSnapshot{Post: p}
 	for _, metric := range requested {
-		reason, detail := ReasonEmpty, metric+" came without a value"
+		reason := ReasonEmpty
 		switch {
 		case refusal != nil:
-			reason, detail = reasonOf(ClassOf(refusal)), asError(refusal).detail()
+			reason = reasonOf(ClassOf(refusal))
 		case slices.Contains(answer.refused, metric):
-			reason, detail = ReasonUnsupported, "the platform does not know "+metric
+			reason = ReasonUnsupported
 		}
-		snap.put(figureOfMedia(metric), values[metric], reason, detail)
+		snap.put(figureOfMedia(metric), values[metric], reason)
 		if metric == domain.MetricViews {
-			snap.put(domain.MetricImpressions, values[metric], reason, detail)
+			snap.put(domain.MetricImpressions, values[metric], reason)
 		}
 	}
 	if snap.Counts == (domain.Counts{}) && refusal != nil {

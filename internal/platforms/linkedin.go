@@ -55,7 +55,7 @@ func (l *linkedIn) notYet(t Target, err error) error {
 	if e == nil || wait <= 0 || e.Class != ClassPermission {
 		return err
 	}
-	e.Class, e.About, e.Problem, e.RetryAfter = ClassRetry, "", ProblemNewToken, wait
+	e.Class, e.About, e.Problem, e.RetryAfter = ClassRetry, "", domain.StatusNewToken, wait
 	e.Message = "the platform may not know the new token's scopes yet"
 	return e
 }
@@ -105,7 +105,7 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := r.run(ctx, parts...); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r.missRest(ReasonEmpty, "the answer has no value",
+	r.missRest(ReasonEmpty,
 		domain.MetricFollowers, domain.MetricImpressions, domain.MetricReach, domain.MetricEngagement,
 		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks)
 	return r.snap, nil

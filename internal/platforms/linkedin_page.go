@@ -169,7 +169,7 @@ func (r *liReading) pageDemographics(ctx context.Context) error {
 		r.addFollowers("country", e.Countries)
 		r.addFollowers("city", e.Areas)
 	}
-	r.snap.missDemographics("the platform reported no places of followers")
+	r.snap.missDemographics()
 	return nil
 }
 

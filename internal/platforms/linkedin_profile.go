@@ -110,28 +110,28 @@ func (r *liReading) mayReadAnalytics() bool {
 // remembered.
 func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
 	if class := ClassOf(err); class == ClassPermission || class == ClassNotFound {
-		r.snap.miss(m.name, ReasonPermission, err.Error())
+		r.snap.miss(m.name, ReasonPermission)
 		if r.analyticsRefused++; r.analyticsRefused > 1 && !r.analyticsRead {
 			r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
-			r.missAnalytics(err.Error())
+			r.missAnalytics()
 		}
 	}
 	return r.absorb(err, m.name)
 }
 
-func (r *liReading) missAnalytics(detail string) {
+func (r *liReading) missAnalytics() {
 	for _, m := range memberMetrics {
-		r.snap.miss(m.name, ReasonPermission, detail)
+		r.snap.miss(m.name, ReasonPermission)
 	}
-	r.snap.miss(domain.MetricEngagement, ReasonPermission, detail)
-	r.snap.miss(domain.MetricReach, ReasonPermission, detail)
+	r.snap.miss(domain.MetricEngagement, ReasonPermission)
+	r.snap.miss(domain.MetricReach, ReasonPermission)
 }
 
 // profileDays reads the daily totals over all posts. Engagement is the sum of a day's reactions,
 // comments and reshares if all three are present.
 func (r *liReading) profileDays(ctx context.Context) error {
 	if !r.mayReadAnalytics() {
-		r.missAnalytics("the token may not read post analytics")
+		r.missAnalytics()
 		return nil
 	}
 	engagement := map[string][]int64{}

@@ -132,27 +132,27 @@ func TestMetaErrorClasses(t *testing.T) {
 	type verdict struct {
 		class   platforms.Class
 		about   platforms.About
-		problem platforms.Problem
+		problem domain.StatusCode
 	}
-	reconnect := verdict{platforms.ClassReconnect, platforms.AboutGrant, "reconnect"}
+	reconnect := verdict{platforms.ClassReconnect, platforms.AboutGrant, domain.StatusRefused}
 	permission := verdict{platforms.ClassPermission, platforms.AboutAccount, "permission"}
 	throttled := verdict{platforms.ClassThrottled, platforms.AboutAccount, "throttled"}
 	retry := verdict{platforms.ClassRetry, platforms.AboutAccount, "retry"}
 	invalid := verdict{platforms.ClassInvalid, platforms.AboutAccount, "invalid"}
 	notFound := verdict{platforms.ClassNotFound, platforms.AboutAccount, "not_found"}
-	moved := verdict{platforms.ClassNotFound, platforms.AboutAccount, platforms.ProblemMoved}
+	moved := verdict{platforms.ClassNotFound, platforms.AboutAccount, domain.StatusMoved}
 	noData := verdict{platforms.ClassNoData, platforms.AboutAccount, "no_data"}
 	unsupported := verdict{platforms.ClassUnsupportedMetric, platforms.AboutAccount, "unsupported_metric"}
-	twoFactor := verdict{platforms.ClassPermission, platforms.AboutGrant, platforms.ProblemTwoFactor}
+	twoFactor := verdict{platforms.ClassPermission, platforms.AboutGrant, domain.StatusTwoFactor}
 	for body, want := range map[string]verdict{
 		`"message":"m","code":190,"error_subcode":463`: reconnect,
 		`"message":"m","code":"190"`:                   reconnect,
 		`"message":"m","code":102`:                     reconnect,
 		`"message":"m","code":463`:                     reconnect, // a subcode of 190 that came as the code
-		`"message":"(#190) The user must be an administrator of the page","code":190`: {platforms.ClassReconnect, platforms.AboutGrant, platforms.ProblemRoleLost},
+		`"message":"(#190) The user must be an administrator of the page","code":190`: {platforms.ClassReconnect, platforms.AboutGrant, domain.StatusRoleLost},
 		`"message":"m","code":415,"error_subcode":1404120`:                            twoFactor,
 		`"message":"m","code":415,"error_subcode":2859009`:                            twoFactor,
-		`"message":"Invalid appsecret_proof provided in the API argument","code":100`: {platforms.ClassPermission, platforms.AboutGrant, platforms.ProblemOtherApp},
+		`"message":"Invalid appsecret_proof provided in the API argument","code":100`: {platforms.ClassPermission, platforms.AboutGrant, domain.StatusOtherApp},
 
 		`"message":"m","code":10`:  permission,
 		`"message":"m","code":200`: permission,
@@ -180,13 +180,13 @@ func TestMetaErrorClasses(t *testing.T) {
 		`"message":"(#100) metric[0] must be one of the following values: reach, views","code":100`: unsupported,
 		`"message":"(#100) Tried accessing nonexisting field (x)","code":100`:                       invalid,
 		`"message":"m","code":3001,"error_subcode":1504028`:                                         invalid,
-		`"message":"API access blocked.","code":200`:                                                {platforms.ClassBlocked, platforms.AboutApp, platforms.ProblemAppBlocked},
+		`"message":"API access blocked.","code":200`:                                                {platforms.ClassBlocked, platforms.AboutApp, domain.StatusAppBlocked},
 		`"message":"m","code":368`:                                                                  {platforms.ClassBlocked, platforms.AboutAccount, "blocked"},
 		`"message":"m","code":9876`:                                                                 {platforms.ClassUnknown, platforms.AboutAccount, "unknown"},
 	} {
 		client := canned(t, always(http.StatusBadRequest, `{"error":{`+body+`}}`)).client(t, domain.Facebook)
 		err := client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
-		got := verdict{platforms.ClassOf(err), platforms.AboutOf(err), platforms.ProblemOf(err)}
+		got := verdict{platforms.ClassOf(err), platforms.AboutOf(err), platforms.StatusCodeOf(err)}
 		require.Equal(t, want, got, body)
 	}
 	for body, status := range map[string]int{

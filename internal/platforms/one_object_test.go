@@ -474,7 +474,7 @@ func TestNewLinkedInToken(t *testing.T) {
 	tgt := platforms.Target{AccessToken: "Tok3nNew", ExternalID: "p1", AccountType: domain.LinkedInProfile, SignedInAt: testNow.Add(-time.Minute)}
 	e := requireClass(t, platforms.ClassRetry, client.accountErr(tgt))
 	require.Equal(t, 4*time.Minute, e.RetryAfter)
-	require.Equal(t, platforms.ProblemNewToken, e.Problem, "no one is advised to report it")
+	require.Equal(t, domain.StatusNewToken, e.Problem, "no one is advised to report it")
 	slow = false
 	b.advance(4 * time.Minute)
 	assert.True(t, hasFigure(client.account(tgt), "reach"))

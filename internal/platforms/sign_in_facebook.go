@@ -359,7 +359,7 @@ func classifyGraphCode(ans answer) *Error {
 	switch {
 	case e == nil:
 	case appSettings.in(e.PlatformMessage):
-		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
+		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
 	case e.Code == codeWrongRequest:
 		e.Class = ClassReconnect
 	}

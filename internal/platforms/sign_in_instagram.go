@@ -101,7 +101,7 @@ func classifyInstagramCode(ans answer) *Error {
 	switch {
 	case e.Class != ClassUnknown:
 	case appSettings.in(e.PlatformMessage):
-		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, ProblemApp
+		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
 	default:
 		e.Class = ClassReconnect
 	}

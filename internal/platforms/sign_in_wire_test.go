@@ -450,5 +450,5 @@ func TestTokenOfAnotherMetaApp(t *testing.T) {
 	b := canned(t, always(http.StatusBadRequest, `{"error":{"message":"Invalid appsecret_proof provided in the API argument","code":100}}`))
 	_, err := b.set.ConsentOf(t.Context(), domain.Facebook, platforms.Target{AccessToken: "Tok3nOther"})
 	requireClass(t, platforms.ClassPermission, err)
-	require.Equal(t, platforms.ProblemOtherApp, platforms.ProblemOf(err))
+	require.Equal(t, domain.StatusOtherApp, platforms.StatusCodeOf(err))
 }

@@ -166,15 +166,15 @@ func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 	}
 }
 
-func (s *AccountSnapshot) missDemographics(detail string) {
+func (s *AccountSnapshot) missDemographics() {
 	if len(s.Demographics) == 0 {
-		s.miss("demographics", ReasonEmpty, detail)
+		s.miss("demographics", ReasonEmpty)
 	}
 }
 
-func (s *AccountSnapshot) miss(name, reason, detail string) {
+func (s *AccountSnapshot) miss(name, reason string) {
 	if !slices.ContainsFunc(s.Missing, func(m domain.MissingFigure) bool { return m.Name == name }) {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason})
 	}
 }
 
@@ -188,10 +188,10 @@ func (s *PostSnapshot) field(metric string) **int64 {
 	}[metric]
 }
 
-func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
+func (s *PostSnapshot) put(metric string, value *int64, reason string) {
 	*s.field(metric) = value
 	if value == nil {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason, Detail: detail})
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason})
 	}
 }
 
@@ -297,7 +297,7 @@ func (r *reading) absorb(err error, names ...string) error {
 		return err
 	}
 	for _, name := range names {
-		r.snap.miss(name, reasonOf(e.Class), e.detail())
+		r.snap.miss(name, reasonOf(e.Class))
 	}
 	if e.Class == ClassThrottled || (e.Class == ClassRetry && r.snap.Incomplete == nil) {
 		r.snap.Incomplete = e
@@ -334,7 +334,7 @@ func (r *reading) each(n int, read func(i int) error) error {
 
 func (r *reading) total(name string, kind domain.Kind, source string, value count) {
 	if !value.ok {
-		r.snap.miss(name, ReasonEmpty, source+" is missing from the answer")
+		r.snap.miss(name, ReasonEmpty)
 		return
 	}
 	r.add(domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source})
@@ -342,12 +342,12 @@ func (r *reading) total(name string, kind domain.Kind, source string, value coun
 
 // missRest records why figures are missing, for each name without a figure. If the reading is
 // incomplete, that is the reason, except for metrics that the platform does not know.
-func (r *reading) missRest(reason, detail string, names ...string) {
+func (r *reading) missRest(reason string, names ...string) {
 	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
-		reason, detail = reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.detail()
+		reason = reasonOf(r.snap.Incomplete.Class)
 	}
 	for _, name := range r.missingNames(names) {
-		r.snap.miss(name, reason, detail)
+		r.snap.miss(name, reason)
 	}
 }
 

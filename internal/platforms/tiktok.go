@@ -241,10 +241,9 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 
 func (v tikTokVideo) snapshot(p Post) PostSnapshot {
 	s := PostSnapshot{Post: p}
-	const detail = "is missing from the answer"
-	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty, "like_count "+detail)
-	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty, "comment_count "+detail)
-	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty, "share_count "+detail)
-	s.put(domain.MetricViews, v.Views.ptr(), ReasonEmpty, "view_count "+detail)
+	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty)
+	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty)
+	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty)
+	s.put(domain.MetricViews, v.Views.ptr(), ReasonEmpty)
 	return s
 }

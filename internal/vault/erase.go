@@ -95,8 +95,8 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
-		update fetch_state set failures = 0, class = '', problem = '', reason = '', due_at = least(due_at, now()),
-		  history_failures = 0, history_class = '', history_problem = '', history_reason = '', history_not_before = null where social_account_id = any($2)`, gone, stay)
+		update fetch_state set failures = 0, class = '', reason = null, due_at = least(due_at, now()),
+		  history_failures = 0, history_class = '', history_reason = null, history_not_before = null where social_account_id = any($2)`, gone, stay)
 }
 
 // Reading reports whether a fetcher has claimed any of the social accounts.

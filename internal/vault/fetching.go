@@ -93,12 +93,12 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 	return pg.Wrap("make accounts of "+platform.String()+" due", err)
 }
 
-// PlatformsWith returns the platforms with a reading after an instant that failed with a problem.
+// PlatformsWith returns the platforms with a reading after an instant that failed with a code.
 func PlatformsWith(
-	ctx context.Context, pool *pgxpool.Pool, problem string, after time.Time,
+	ctx context.Context, pool *pgxpool.Pool, code domain.StatusCode, after time.Time,
 ) ([]domain.Platform, error) {
-	return pg.List(ctx, pool, "list platforms with problem "+problem, pgx.RowTo[domain.Platform],
-		`select distinct p_id from fetch_state where problem = $1 and updated_at > $2 order by 1`, problem, after)
+	return pg.List(ctx, pool, "list platforms whose readings failed with "+string(code), pgx.RowTo[domain.Platform],
+		`select distinct p_id from fetch_state where reason ->> 'code' = $1 and updated_at > $2 order by 1`, code, after)
 }
 
 // Release ends a claim for the accounts whose result was not recorded.
@@ -117,7 +117,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
 	failures, costs := make([]int32, n), make([]int32, n)
-	classes, problems, reasons, words := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	classes, reasons, words := make([]string, n), make([]*domain.StatusReason, n), make([]string, n)
 	// The later of reading time and token time: a token that was dated by a clock ahead of this one
 	// counts as new only once.
 	tokens := make([]time.Time, n)
@@ -128,7 +128,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i] = int32(r.Failures), int32(r.CallsADay)
-		classes[i], problems[i], reasons[i], words[i] = r.Class, r.Problem, r.Reason, r.Words
+		classes[i], reasons[i], words[i] = r.Class, r.Reason, r.Words
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
 		with mine as (
@@ -138,22 +138,20 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		results as (
 		update fetch_state f
 		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
-		    failures = r.failures, class = r.class, problem = r.problem, reason = r.reason,
+		    failures = r.failures, class = r.class, reason = r.reason,
 		    pace = case when r.pace <> '' then r.pace else f.pace end,
 		    calls_a_day = r.cost,
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
-		            $11::text[], $12::text[], $13::text[], $14::int[], $15::text[], $16::timestamptz[],
-		            $17::text[])
-		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token,
-		        problem)
+		            $11::text[], $12::jsonb[], $13::text[], $14::int[], $15::text[], $16::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
-		failures, classes, reasons, paces, costs, words, tokens, problems)
+		failures, classes, reasons, paces, costs, words, tokens)
 }
 
 // KeepListing stores how far an account's posts have been listed.
@@ -174,12 +172,11 @@ func (f Fetching) KeepHistory(
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
 		update fetch_state
-		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8,
-		    history_problem = $11
+		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
 		where kind = $1 and p_id = $2 and social_account_id = $3
 		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+withWords,
 		queue.Kind, int(queue.Platform), socialAccount,
-		h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words, h.Problem)
+		h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 }
 
 // ReadingAges returns the age of the newest successful reading of each queue. It omits queues that

@@ -17,7 +17,7 @@ create table connection_states (
   parent_account text        not null,
   p_id           smallint    not null,
   state          text        not null,
-  reason         text        not null,
+  reason         jsonb,                -- why a person must sign in again; null for ok
   at             timestamptz not null,
   event_id       text        not null
 );

@@ -44,11 +44,11 @@ var entityKinds = []entityKind{
 		func(r domain.DirectoryDefaultAccount) []any { return []any{r.MemberID, r.SocialAccount} }),
 	newKind("tSAccounts", "id", `id bigint, parent_account text, account_id text, member_id bigint,
 		connection_id bigint, p_id smallint, a_type smallint, external_id text, name text, connected boolean,
-		created_at timestamptz, updated_at timestamptz`,
+		ended text, created_at timestamptz, updated_at timestamptz`,
 		func(r domain.DirectorySocialAccount) []any {
 			return []any{
 				r.ID, r.ParentAccount, r.AccountID, r.MemberID, r.ConnectionID,
-				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected,
+				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected, string(r.Ended),
 				nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
 			}
 		}),

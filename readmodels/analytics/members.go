@@ -8,9 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ActiveMembers is the response to /accountActiveMembersPlatforms.
@@ -51,11 +49,12 @@ type ConnectedSocial struct {
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // false if it was disconnected
-	// NeedsReconnect is true if the account is connected, but the platform rejects the authorization
-	// or a permission for reading the account is missing. The member must then authorize it again.
+	// NeedsReconnect is true if a person must connect the account again: the status is reconnect or
+	// permission.
 	NeedsReconnect bool `json:"needs_reconnect"`
-	// why it must be authorized again; null if unknown, or if `needs_reconnect` is false
-	Reason domain.OptionalText `json:"reason"`
+
+	domain.ConnectionStatus
+
 	// when the current token expires, after any renewals; null if unknown, if it never expires, or
 	// if the account is disconnected
 	ExpiresAt *time.Time `json:"expires_at"`
@@ -98,30 +97,21 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected,
-		       s.connected and (`+readmodels.AwaitsSignIn+` or f.class is not null),
-		       coalesce(case when `+readmodels.AwaitsSignIn+` then st.reason else f.reason end, ''),
-		       case when `+readmodels.AwaitsSignIn+` then '' else coalesce(f.problem, '') end,
-		       case when s.connected then `+directory.TokenEnds+` end
-		from tSAccounts s`+readmodels.SignInJoins+`
-		left join kept.fetch_state f on s.connected and f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
-		  and f.social_account_id = s.id and f.failures > 0 and f.class = '`+failedPermission+`'
-		  and (k.updated_at is null or f.updated_at >= k.updated_at)
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, status.status in ('reconnect', 'permission'),
+		       status.status, status.reasons, status.since, case when s.connected then status.token_ends end
+		from tSAccounts s
+		cross join (select now() as now) t`+readmodels.ConnectionStatus+`
 		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		  and s.p_id = any($3)
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial
-	var problem string
 	return forEach(rows, "read social accounts of members", []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected,
-		&s.NeedsReconnect, &s.Reason, &problem, &s.ExpiresAt,
+		&s.NeedsReconnect, &s.Status, &s.Reasons, &s.Since, &s.ExpiresAt,
 	}, func() {
 		s.PlatformRef = readmodels.PlatformRefOf(s.Platform)
-		s.Reason = domain.OptionalText(platforms.ReasonForAgency(string(s.Reason), problem))
-		if !s.NeedsReconnect {
-			s.Reason = ""
-		}
+		readmodels.DescribeConnection(&s.ConnectionStatus, domain.APIText, s.Platform)
 		m := &members[place[member]]
 		m.SocialAccounts = append(m.SocialAccounts, s)
 		if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {

@@ -86,9 +86,9 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				  and `+qc.withinAccounts("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
-		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       `+readmodels.AwaitsSignIn+`, s.external_id, s.connection_id,
-		       not s.connected and `+readmodels.EndedByErasure+` is not null,
+		select s.id, s.account_id, s.p_id, s.a_type, s.name,
+		       case when not s.connected then coalesce(nullif(s.ended, ''), '`+string(domain.StatusEndedInMainApp)+`') else '' end,
+		       case when `+readmodels.AwaitsSignIn+` then jsonb_build_object('code', st.reason -> 'code') end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
@@ -96,7 +96,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       case when `+readmodels.PausedByOperator+` then 'connection_paused'
 		            when not `+readmodels.Subscribed+` then 'unsubscribed'
 		            when `+readmodels.PlatformPaused+` then 'platform_paused' else '' end,
-		       coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.problem, ''),
+		       coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.reason ->> 'code', ''),
 		       case when failed.class = '`+failedPermission+`' then exists (
 		         select from kept.fetch_state o
 		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
@@ -105,7 +105,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
-		left join lateral (select due.class, due.problem where due.failures > 0
+		left join lateral (select due.class, due.reason where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
@@ -116,31 +116,19 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
-				var problem domain.StatusCode
-				var connected, awaitsSignIn, endedByErasure bool
-				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
-				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &connected,
-					&awaitsSignIn, &page.ExternalID, &page.ConnectionID, &endedByErasure, &f.subscribed,
+				var failedWith domain.StatusCode
+				var signIn *domain.StatusReason
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.ended, &signIn, &f.subscribed,
 					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
-					&f.connectedLater, &f.failed, &problem, &f.readsOther)
+					&f.connectedLater, &f.failed, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
 				for _, code := range notReadable {
-					if f.stopped == "" && (problem == code || f.failed == string(code)) {
+					if f.stopped == "" && (failedWith == code || f.failed == string(code)) {
 						f.stopped = code
 					}
 				}
-				page.Platform, page.AccountType = f.Platform, f.AccountType
-				if awaitsSignIn {
-					f.signIn.Code = domain.StatusRefused
-				}
-				switch {
-				case connected:
-				case endedByErasure:
-					f.ended = domain.StatusErased
-				case readmodels.NotConnected(page) == readmodels.NotConnectedThere:
-					f.ended = domain.StatusEndedInMainApp
-				default:
-					f.ended = domain.StatusEndedByAgency
+				if signIn != nil {
+					f.signIn = *signIn
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)

@@ -56,7 +56,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
 	}
 	lacking := read(domain.Facebook, inJune, all[0])
-	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission", Detail: "read_insights"}}
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission"}}
 	empty := read(domain.Facebook, inJune, all[0])
 	empty.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty"}}
 	nothing := read(domain.Facebook, inJune)
@@ -66,7 +66,9 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	connected := page(11, domain.Facebook)
 	disconnected, disconnectedHere, moved := connected, connected, connected
 	disconnected.Connected, disconnectedHere.Connected = false, false
-	disconnectedHere.ConnectionID, disconnectedHere.UpdatedAt = domain.FirstComputedID+11, inJune
+	disconnectedHere.Ended = domain.StatusEndedByAgency
+	erased := disconnected
+	erased.Ended = domain.StatusErased
 	later := connected
 	later.CreatedAt = june.To
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
@@ -85,7 +87,6 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		page    domain.DirectorySocialAccount // connected by default
 		states  []domain.ConnectionStateChanged
 		unpaid  bool
-		removed bool            // a person removed our app at the platform
 		queried analytics.Range // June by default
 	}{
 		"ok": {reads: whole, status: ok},
@@ -164,26 +165,22 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: whole,
-			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune}},
+			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedByAgency),
 		},
 		"token refused, and three days of thirty read": {
 			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
-			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceReconnect, reasons: append(because(domain.StatusRefused), daysOf(domain.MetricEngagement, 3, 30)...),
 		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
-			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
+			{ConnectionID: 11, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
 		}, status: ok},
 		"moved to another agency": {
 			page: moved, reads: whole, status: partial, reasons: because(domain.StatusLeftAccount),
 		},
-		"disconnected because a person removed our app at the platform": {
-			page: disconnectedHere, reads: whole, removed: true,
-			states: []domain.ConnectionStateChanged{{
-				ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, At: inJune,
-			}},
-			status: analytics.SourceDisconnected, reasons: because(domain.StatusErased),
+		"disconnected because a person was erased": {
+			page: erased, reads: whole, status: analytics.SourceDisconnected, reasons: because(domain.StatusErased),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,13 +198,6 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 				w.Add(fmt.Sprint(i), r)
 			}
 			w.Fold(t, db)
-			if tt.removed {
-				exec(t, db, `update operations_trail set event_type = $1, actor = $2, time = $3`,
-					domain.ConnectionStateChanged{}.EventType(), domain.ActorMeta, inJune.Add(-time.Minute))
-				exec(t, db, `
-					insert into operations_trail (parent_account, event_id, event_type, time, actor, role, request_id, data)
-					values ($1, 'erased', $2, $3, '', '', '', '{"pages": [11]}')`, agencyA, domain.PersonErased{}.EventType(), inJune)
-			}
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
 			require.Len(t, meta.Sources, 1)
 			got := meta.Sources[0]
@@ -227,14 +217,14 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	connected := page(11, domain.Facebook)
 	connected.ConnectionID = 101
 	lacking := read(domain.Facebook, inJune, people(5))
-	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty", Detail: "page_post_engagements came without a value"}}
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty"}}
 	w := &world{Directory: []domain.DirectoryEntity{
 		connected,
 		domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
 		subscribed,
 	}}
 	w.Add("a", lacking)
-	w.States = []domain.ConnectionStateChanged{{ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: inJune}}
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}}
 	w.Fold(t, db)
 	source := func() analytics.Source {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
@@ -371,22 +361,23 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
 		require.True(t, meta.Sources[0].Has(c.code))
 	}
-	exec(t, db, `update kept.fetch_state set failures = 1, reason = 'lacks user.info.stats'`)
+	exec(t, db, `update kept.fetch_state set failures = 1, reason = '{"code": "permission"}'`)
 	needs := func() (bool, domain.OptionalText, int) {
 		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActiveMembers(t.Context(), wholeAgency, everywhere(june))
 		require.NoError(t, err)
 		s := got.Members[0].SocialAccounts[0]
-		return s.NeedsReconnect, s.Reason, got.Members[0].Platforms[0].Connected
+		return s.NeedsReconnect, s.Text, got.Members[0].Platforms[0].Connected
 	}
 	asked, why, usable := needs()
-	require.Equal(t, []any{true, domain.OptionalText("lacks user.info.stats"), 0}, []any{asked, why, usable})
+	require.Equal(t, []any{true, domain.OptionalText(domain.APIText(domain.StatusPermission)), 0}, []any{asked, why, usable})
 	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, reconnect, meta.Sources[0].Status)
 	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
 	_, meta = ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, ok, meta.Sources[0].Status, "someone has signed in since")
 	asked, why, usable = needs()
-	require.Equal(t, []any{false, domain.OptionalText(""), 1}, []any{asked, why, usable})
+	require.Equal(t, []any{false, 1}, []any{asked, usable})
+	require.NotEqual(t, domain.OptionalText(domain.APIText(domain.StatusPermission)), why)
 }
 
 // LinkedIn does not count views of posts, and the reason says so instead of pointing to missing
@@ -490,7 +481,7 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 		}
 	}
 	w.Add("r3", read(domain.Facebook, later.Add(time.Hour), people(9)))
-	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: later}}
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: later}}
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
 		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "no readings are expected from an account that must be connected again")
@@ -521,7 +512,7 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 			page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.TikTok), page(14, domain.TikTok),
 			subscribed,
 		},
-		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, State: domain.ConnectionReconnect, At: inJune}},
+		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
 	}
 	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
 	w.Fold(t, db)

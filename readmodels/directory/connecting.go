@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -45,7 +44,7 @@ func (c Connecting) ActiveNames(
 // pageColumns are the columns of a [domain.DirectorySocialAccount], by name, from tSAccounts s. An
 // unknown time becomes Go's zero time.
 const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id as platform,
-	s.a_type as account_type, s.external_id, s.name, s.connected,
+	s.a_type as account_type, s.external_id, s.name, s.connected, s.ended,
 	coalesce(s.created_at, '0001-01-01 00:00+00') as created_at,
 	coalesce(s.updated_at, '0001-01-01 00:00+00') as updated_at`
 
@@ -115,55 +114,48 @@ func (c Connecting) MembersOf(
 	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
-// figuresPaused is a sentence if social account s was read since it was last connected, but an
-// operator has paused the projection that would show its figures. Otherwise it is null.
-const figuresPaused = `case when exists (
-		select from kept.pauses where kind = '` + string(domain.PauseProjection) + `' and name = 'account_insights')
-	  and not exists (select from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account
-	    and n.account_id = s.account_id and n.captured_at >= s.told_at)
-	then 'It was read, but an operator has paused the processing of figures. They will be shown afterwards.' end`
-
 // FirstReadings returns the progress of the first readings of the pages that a finished attempt
-// connected, and whether the pages are still connected for the account of the attempt. Readings and
-// failures before a page was last connected belong to an earlier sign-in and are ignored. Pages
-// whose rows are older than the attempt are omitted.
+// connected, and whether the pages are still connected for the account of the attempt. Readings
+// before a page was last connected belong to an earlier sign-in and are ignored. Pages whose rows are
+// older than the attempt are omitted.
 func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error) {
 	ids := make([]int64, len(a.Outcome.Connected))
 	for i, page := range a.Outcome.Connected {
 		ids[i] = page.SocialAccountID
 	}
 	return pg.List(ctx, c.Pool, "read progress of first readings", scanFirstReading, `
-		select s.id, case when w.class <> '`+string(PlatformDisconnected)+`' then r.read_at end,
-		       case when w.class = '`+string(PlatformDisconnected)+`'
-		              then 'It is no longer connected for this account. Connect it again to resume reading.'
-		            when `+readmodels.AwaitsSignIn+` then st.reason
-		            when w.class = '`+string(PlatformPaused)+`' then coalesce(`+readmodels.Paused+`, `+figuresPaused+`)
-		            when w.class <> '' then f.reason else '' end, w.class,
-		       case when w.class in ('', '`+string(PlatformDisconnected)+`', '`+string(PlatformPaused)+`') then ''
-		            when `+readmodels.AwaitsSignIn+` then `+signInProblem+` else f.problem end,
-		       `+readmodels.AwaitsSignIn+`
+		select s.id, s.p_id, case when status.read_at >= s.told_at then status.read_at end,
+		       status.status, status.reasons, status.since, s.account_id <> $2,
+		       (status.captured_at is null or status.captured_at < s.told_at) and exists (
+		         select from kept.pauses where kind = '`+string(domain.PauseProjection)+`' and name = 'account_insights')
 		from tSAccounts s
-		cross join (select now() as now) t`+readmodels.SignInJoins+`
-		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
-		  and f.social_account_id = s.id
-		left join lateral (select f.read_at where f.read_at >= s.told_at) r on true
-		cross join lateral (
-			select case when not s.connected or s.account_id <> $2 then '`+string(PlatformDisconnected)+`'
-			            when `+readmodels.AwaitsSignIn+` then '`+string(PlatformReconnect)+`'
-			            when r.read_at is not null and `+figuresPaused+` is not null then '`+string(PlatformPaused)+`'
-			            when r.read_at is not null then ''
-			            when `+readmodels.Paused+` is not null then '`+string(PlatformPaused)+`'
-			            when f.updated_at >= s.told_at then f.class else '' end as class) w
+		cross join (select now() as now) t`+readmodels.ConnectionStatus+`
 		where s.parent_account = $1 and s.id = any($3) and s.told_at >= $4 order by s.id`,
 		a.ParentAccount, a.AccountID, ids, a.CreatedAt)
 }
 
 func scanFirstReading(row pgx.CollectableRow) (r domain.FirstReading, err error) {
-	var awaitsSignIn bool
-	err = row.Scan(&r.SocialAccountID, &r.ReadAt, &r.Reason, &r.Class, &r.Problem, &awaitsSignIn)
-	if !awaitsSignIn { // otherwise, the reason contains advice
-		r.Reason = domain.OptionalText(platforms.ReasonForAgency(string(r.Reason), r.Problem))
+	var platform domain.Platform
+	var moved, hidden bool
+	err = row.Scan(&r.SocialAccountID, &platform, &r.ReadAt, &r.Status, &r.Reasons, &r.Since, &moved, &hidden)
+	because := func(status domain.PageStatus, reasons ...domain.StatusReason) {
+		r.ConnectionStatus = domain.ConnectionStatus{Status: status, Reasons: append([]domain.StatusReason{}, reasons...)}
 	}
+	switch {
+	case moved:
+		because(domain.PageDisconnected, domain.StatusReason{Code: domain.StatusMovedAway})
+	case r.Status == domain.PageDisconnected, r.Status == domain.PageReconnect && r.Since != nil: // as recorded
+	case r.ReadAt != nil && hidden: // an operator has paused the projection that would show its figures
+		because(domain.PagePaused, domain.StatusReason{Code: domain.StatusFiguresPaused})
+	case r.ReadAt != nil:
+		because(domain.PageOK)
+	case r.Status == domain.PageOK: // read before it was last connected
+		because(domain.PageWaiting, domain.StatusReason{Code: domain.StatusNotReadYet})
+	}
+	if r.Status == domain.PageDisconnected {
+		r.ReadAt = nil
+	}
+	readmodels.DescribeConnection(&r.ConnectionStatus, domain.APIText, platform)
 	return r, err
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -86,7 +85,7 @@ const taskColumns = `
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
-	       coalesce(f.history_class, ''), coalesce(f.history_problem, ''), coalesce(f.history_reason, ''),
+	       coalesce(f.history_class, ''), f.history_reason,
 	       st.at, k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from account_newest n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
@@ -122,8 +121,8 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
-			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Problem,
-			&t.History.Reason, &t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
+			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
+			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
 	}, query, args...)
 }
 
@@ -151,12 +150,12 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	doing := fmt.Sprintf("look up connection %d", connection)
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at, coalesce(st.state, '`+domain.ConnectionOK+`'),
-			coalesce(st.reason, ''), st.at
+			coalesce(st.reason ->> 'code', ''), st.at
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
 		left join connection_states st on st.connection_id = a.id
 		where a.id = $1`, connection), doing,
-		&place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateReason, &place.StateAt)
+		&place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateCode, &place.StateAt)
 	if err == nil && !known {
 		err = pg.Wrap(doing, ErrConnectionNotFound)
 	}
@@ -223,13 +222,9 @@ type ConnectionReading struct {
 	AccountName domain.OptionalText `json:"account_name"` // null if unknown
 	// the authorization; several accounts can share it
 	ConnectionID int64 `json:"connection_id"`
-	// State is the first of these that applies: reconnect if a person must sign in again, paused if
-	// an operator has paused the connection, unsubscribed if no subscription is active, paused if
-	// an operator has paused the platform; otherwise ok, or the error class of the last reading.
-	State string `json:"state"`
-	// Reason explains the state; null if there was no problem. For an account that waits for a
-	// sign-in, it also mentions an operator's pause.
-	Reason domain.OptionalText `json:"reason"`
+
+	domain.ConnectionStatus
+
 	// ExpiresAt is when the current token expires; null if it never expires or the time is unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// SignInBefore is the deadline for the next sign-in; null if there is no deadline, it is unknown,
@@ -263,53 +258,33 @@ type ReadingsQuery struct {
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	return pg.List(ctx, c.Pool, "list reading status of connections", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id,
-		       coalesce(client.name, ''), s.connection_id,
-		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
-		            when d.held then 'paused' else coalesce(nullif(a.class, ''), 'ok') end,
-		       concat_ws(' ', case when d.dead then st.reason end,
-		            case when d.paused
-		              then 'An operator has paused it: '
-		                || concat_ws(', ', replace(u.code, '_', ' '), nullif(u.ticket, '')) || '.'
-		            when d.held and d.paid
-		              then 'An operator has paused its platform: '
-		                || concat_ws(', ', replace(w.code, '_', ' '), nullif(w.ticket, '')) || '.'
-		            when not d.dead then a.reason end),
-		       case when d.dead or d.paused or d.held and d.paid then '' else coalesce(a.problem, '') end,
-		       `+TokenEnds+`, case when not d.dead then k.renewable_until end, k.data_access_until, k.granted,
-		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
-		           where n.social_account_id = s.id and n.parent_account = s.parent_account
-		             and n.account_id = s.account_id)),
-		       case when r.is_read then f.due_at end, case when r.is_read then coalesce(f.pace, '') else '' end,
-		       case when r.is_read then coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0) else 0 end
+		       coalesce(client.name, ''), s.connection_id, status.status, status.reasons, status.since, status.pause,
+		       status.token_ends, case when status.status <> 'reconnect' then status.renewable_until end,
+		       status.data_access_until, status.granted, coalesce(status.read_at, status.captured_at), status.due_at,
+		       case when status.is_read then status.pace else '' end, status.calls_a_day
 		from tSAccounts s
-		cross join (select $4::timestamptz as now) t`+readmodels.SignInJoins+`
+		cross join (select $4::timestamptz as now) t`+readmodels.ConnectionStatus+`
 		left join accounts agency on agency.id = s.parent_account
 		left join accounts client on client.id = s.account_id
-		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
-		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+readmodels.PlatformName+`
-		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
-		  and f.social_account_id = s.id
-		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id
-		  and g.social_account_id = s.id
-		cross join lateral (
-			select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid,
-			       u.name is not null as paused, w.name is not null as held) d
-		left join lateral (select f.class, f.problem, f.reason where k.updated_at is null or f.updated_at >= k.updated_at) a on true
-		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
 }
 
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
+	var pause string
 	var platform domain.Platform
 	var granted *string
-	var problem string
 	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName,
-		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason, &problem,
+		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.Status, &r.Reasons, &r.Since, &pause,
 		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted,
 		&r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 	r.PlatformName = platform.String()
-	r.Reason = domain.OptionalText(platforms.ReasonForOperator(string(r.Reason), problem))
+	readmodels.DescribeConnection(&r.ConnectionStatus, domain.OperatorText, platform)
+	for _, detail := range []string{pause, domain.AnswersOf(r.Reasons)} {
+		if detail != "" {
+			r.Text += domain.OptionalText(" (" + detail + ")")
+		}
+	}
 	if platform.Personal(r.AccountType) {
 		r.Name = ""
 	}

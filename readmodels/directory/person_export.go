@@ -120,7 +120,7 @@ var personSections = []personSection{
 	{"connections", `
 		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at,
 		       s.ref is not null as has_token, s.updated_at as token_since, s.expires_at as token_ends,
-		       s.renewable_until, t.state, t.at as state_since
+		       s.renewable_until, t.state, t.reason, t.at as state_since
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
 		left join connection_states t on t.connection_id = c.id
 		where c.id = any(@connections) or c.id = any(@shared) order by c.id`},
@@ -131,11 +131,11 @@ var personSections = []personSection{
 			where connection_id = any(@connections) or connection_id = any(@shared))
 		order by g.platform, g.app, g.person`},
 	{"profiles", `
-		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at,
-		       updated_at
+		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, ended,
+		       created_at, updated_at
 		from tSAccounts where id = any(@profiles) order by id`},
 	{"pages_connected", `
-		select id, account_id, member_id, connection_id, p_id, a_type, connected, created_at
+		select id, account_id, member_id, connection_id, p_id, a_type, connected, ended, created_at
 		from tSAccounts where member_id = any(@members) and id <> all(@profiles) order by id`},
 	{"profile_posts", `
 		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at,
@@ -159,8 +159,8 @@ var personSections = []personSection{
 		select id, social_account_id, external_id, c_id, scheduled_at
 		from tContentPlanner where social_account_id = any(@profiles) order by id`},
 	{"profile_fetching", `
-		select social_account_id, kind, read_at, due_at, failures, class as failure, problem,
-		       history_class as history_failure, history_problem,
+		select social_account_id, kind, read_at, due_at, failures, class as failure, reason,
+		       history_class as history_failure, history_reason,
 		       updated_at
 		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"profile_posts_in_vain", `

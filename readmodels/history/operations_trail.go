@@ -204,7 +204,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 		return a, fmt.Errorf("read outcome of action %s: %w", a.ID, err)
 	}
 	a.FinishedAt = new(finishedAt.UTC())
-	a.Outcome, a.Code, a.Why, a.Count, a.Left = f.Outcome, f.Code, f.Why, f.Count, f.Left
+	a.Outcome, a.Code, a.Count, a.Left = f.Outcome, f.Code, f.Count, f.Left
 	a.Rebuild = cmp.Or(f.Rebuild, act.Target.Rebuild)
 	return a, nil
 }

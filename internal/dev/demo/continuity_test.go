@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
@@ -73,7 +72,7 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
 		require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
-		require.Equal(t, states[0].Reason, collect.ReconnectReason(err))
+		require.Equal(t, states[0].Reason(), &domain.StatusReason{Code: platforms.StatusCodeOf(err), Answer: platforms.AnswerOf(err)})
 		again := simulator.New(simulator.Config{Seed: seed}).Tokens(a.Platform, a.ExternalID)
 		_, err = client.Account(t.Context(), platforms.Target{AccessToken: again.Access, ExternalID: a.ExternalID}, platforms.AccountRequest{})
 		require.NoError(t, err)
@@ -96,7 +95,7 @@ func TestUnkindPlatformsAreShown(t *testing.T) {
 		client, err := b.clients.For(a.Platform)
 		require.NoError(t, err)
 		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
-		wrong[string(platforms.ProblemOf(err))]++
+		wrong[string(platforms.StatusCodeOf(err))]++
 		if err != nil {
 			continue
 		}
@@ -116,7 +115,7 @@ func TestUnkindPlatformsAreShown(t *testing.T) {
 	}
 	require.Positive(t, wrong[""])
 	delete(wrong, "")
-	require.Equal(t, map[string]int{string(platforms.ProblemMoved): 1, "instagram post retry": 1}, wrong)
+	require.Equal(t, map[string]int{string(domain.StatusMoved): 1, "instagram post retry": 1}, wrong)
 }
 
 func (b *bundle) target(a domain.DirectorySocialAccount) platforms.Target {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"net/http"
 	"slices"
 	"time"
 
@@ -18,10 +19,12 @@ const (
 	tokenLost   = 6*day + 3*time.Hour
 	// lostClient of our agency has the lost connection, on the platform of the outage.
 	lostClient = "Blue Heron Bike Tours"
-	// lostReason is what the fetcher says of such a token.
-	lostReason = "Its token is no longer accepted. " +
-		"Connect the account again: a person must sign in to the platform."
 )
+
+// lostAnswer is how the platform refuses such a token.
+func lostAnswer() *domain.PlatformAnswer {
+	return &domain.PlatformAnswer{Call: "ig_user", Code: "190", Subcode: 463, Status: http.StatusBadRequest}
+}
 
 // Since the anchor, two channels of our agency are treated unkindly: brokenClient has a photo that the platform never
 // answers about, and the page of mergedClient has a new id, so that the agency must connect that one.
@@ -93,7 +96,7 @@ func (w *World) States() []domain.ConnectionStateChanged {
 	for _, c := range w.channels {
 		if at := w.lostAt(c); !at.IsZero() {
 			out = append(out, domain.ConnectionStateChanged{
-				ConnectionID: c.connection, Platform: c.platform, State: domain.ConnectionReconnect, Reason: lostReason, At: at,
+				ConnectionID: c.connection, Platform: c.platform, State: domain.ConnectionReconnect, Code: domain.StatusRefused, Answer: lostAnswer(), At: at,
 			})
 		}
 	}

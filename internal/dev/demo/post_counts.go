@@ -63,7 +63,7 @@ func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.Missi
 func (p post) reelCounts(seed uint64, c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
 	var missing []domain.MissingFigure
 	miss := func(name string) {
-		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty, Detail: "the answer has no value"})
+		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty})
 	}
 	c.Views, c.Reach, c.AvgWatch = &n.Views, &n.Reach, new(simulator.AvgWatchOf(seed, p.ID))
 	if at.Sub(p.Created) < reelSilence {

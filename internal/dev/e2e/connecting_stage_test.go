@@ -153,8 +153,7 @@ type connectedPage struct {
 	P          int    `json:"p_id"`
 	AccountID  string `json:"account_id"`
 	ProfileID  string `json:"profile_id"`
-	State      string
-	Reason     string
+	Status     string
 	LastReadAt *time.Time `json:"last_read_at"`
 	Ungranted  []struct {
 		Of, Figure string

@@ -3,7 +3,6 @@ package soak_test
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -248,26 +247,26 @@ func (w *unkindWeeks) wasteful() (lines []string) {
 // expectation is what a fault may lead to.
 type expectation struct {
 	whole    bool // the account does not answer at all
-	problems []platforms.Problem
+	problems []domain.StatusCode
 	signIn   bool // a person can end it by signing in
 }
 
 func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
-	class := func(c platforms.Class) []platforms.Problem { return []platforms.Problem{platforms.Problem(c)} }
+	class := func(c platforms.Class) []domain.StatusCode { return []domain.StatusCode{domain.StatusCode(c)} }
 	switch kind {
 	case simulator.AppBlocked:
-		return expectation{true, []platforms.Problem{platforms.ProblemAppBlocked}, false}
+		return expectation{true, []domain.StatusCode{domain.StatusAppBlocked}, false}
 	case simulator.PageMerged:
-		return expectation{true, []platforms.Problem{platforms.ProblemMoved}, false}
+		return expectation{true, []domain.StatusCode{domain.StatusMoved}, false}
 	case simulator.TwoFactor:
-		return expectation{true, []platforms.Problem{platforms.ProblemTwoFactor}, false}
+		return expectation{true, []domain.StatusCode{domain.StatusTwoFactor}, false}
 	case simulator.UnknownCode:
 		return expectation{true, class(platforms.ClassUnknown), false}
 	case simulator.RoleLost:
 		if p == domain.LinkedIn {
 			return expectation{true, class(platforms.ClassPermission), false}
 		}
-		return expectation{true, []platforms.Problem{platforms.ProblemRoleLost}, true}
+		return expectation{true, []domain.StatusCode{domain.StatusRoleLost}, true}
 	case simulator.Refused:
 		return expectation{problems: class(platforms.ClassPermission)}
 	case simulator.BadObject:
@@ -276,9 +275,6 @@ func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
 		return expectation{}
 	}
 }
-
-// partial are the words for posts that were not read; the rest was.
-var partial = regexp.MustCompile(`^\d+ of \d+ posts could not be read`)
 
 // appAskedAgain is how long an app counts as switched off after an answer said so.
 const appAskedAgain = time.Hour + look
@@ -289,20 +285,20 @@ func (w *unkindWeeks) misled() (lines []string) {
 	said := map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(w.unkind)) {
 		for _, v := range w.unkind[id].verdicts {
-			var allowed []platforms.Problem
+			var allowed []domain.StatusCode
 			for _, f := range w.faulty(id) {
 				if f.Active(v.at) || f.Kind == simulator.AppBlocked && f.Active(v.at.Add(-appAskedAgain)) {
 					allowed = append(allowed, problemsOf(w.platform, f.Kind).problems...)
 				}
 				if f.Kind == simulator.Refused && w.platform == domain.LinkedIn && v.at.Equal(worldBegins) { // a new token's scopes may come later
-					allowed = append(allowed, platforms.ProblemNewToken)
+					allowed = append(allowed, domain.StatusNewToken)
 				}
 			}
-			fits := slices.ContainsFunc(allowed, func(p platforms.Problem) bool {
-				part := platforms.Problem(v.problem) == platforms.ProblemLasting || partial.MatchString(v.reason)
-				return v.problem == string(p) || v.class == string(p) && part
+			fits := slices.ContainsFunc(allowed, func(p domain.StatusCode) bool {
+				part := v.code == domain.StatusLasting || v.code == domain.StatusPostsFailed
+				return v.code == p || v.class == string(p) && part
 			})
-			if line := fmt.Sprintf("account %s, %s: %q (%s), and %v is expected", id, v.kind, v.reason, v.problem, allowed); !fits && !said[line] {
+			if line := fmt.Sprintf("account %s, %s: %s (%s), and %v is expected", id, v.kind, v.code, v.class, allowed); !fits && !said[line] {
 				said[line] = true
 				lines = append(lines, line)
 			}
@@ -312,7 +308,7 @@ func (w *unkindWeeks) misled() (lines []string) {
 				return f.Active(change.At) && problemsOf(w.platform, f.Kind).signIn
 			})
 			if change.State == domain.ConnectionReconnect && !fits {
-				lines = append(lines, fmt.Sprintf("account %s waits for a sign-in since %s: %s", id, change.At.Format(time.DateTime), change.Reason))
+				lines = append(lines, fmt.Sprintf("account %s waits for a sign-in since %s: %s", id, change.At.Format(time.DateTime), change.Code))
 			}
 		}
 	}

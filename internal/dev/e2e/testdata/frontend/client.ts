@@ -25,7 +25,7 @@ const insights = await boards.get("/auth/getAccountInsights/{startTime}/{endTime
 for (const platform of insights.data.platforms) {
   console.log(platform.platform, shown(platform.followers), shown(platform.engagement));
 }
-const reasons: string[] = (insights.meta.sources ?? []).filter((s) => s.status !== "ok").map((s) => s.reason ?? "");
+const reasons: string[] = (insights.meta.sources ?? []).filter((s) => s.status !== "ok").map((s) => s.text ?? "");
 console.log("blanks", reasons.length);
 
 const dashboard = await boards.get("/api/projects/dashboard/{sub_account_id}", { path: { sub_account_id: subAccount } });

@@ -1,0 +1,79 @@
+package readmodels
+
+import (
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// ConnectionStatus joins one row `status`: how social account s is connected and read at t.now. All
+// answers about connected accounts use it. Its columns:
+//
+//   - status, reasons, since: see [domain.ConnectionStatus];
+//   - pause: an operator's reason for a pause, for operators; empty without a pause;
+//   - is_read: whether the account is read when it is due; due_at: when its totals are due, null for
+//     immediately or not at all; retry_at: the same after a failure, otherwise null;
+//   - failures, pace, calls_a_day: of the readings of its totals; calls_a_day with those of its posts;
+//   - read_at, posts_read_at: the last successful readings; captured_at: the newest reading in the
+//     tables, under its present sub-account;
+//   - token_ends, renewable_until, data_access_until, granted, signed_in_at: of its stored token.
+//     Without a stored token, token_ends is the expiry that the main application reported.
+//
+// Failures before the stored token was obtained do not count.
+var ConnectionStatus = `
+	cross join lateral (
+		select
+			case when not s.connected then 'disconnected' when b.waits then 'reconnect'
+			     when b.paused then 'paused' when not b.paid then 'unsubscribed' when b.held then 'paused'
+			     when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
+			     when f.failures > 0 then 'failing'
+			     when n.captured_at is null then 'waiting' else 'ok' end as status,
+			coalesce((select jsonb_agg(r.reason order by r.place) from (values
+				(1, case when not s.connected
+				      then jsonb_build_object('code', coalesce(nullif(s.ended, ''), '` + string(domain.StatusEndedInMainApp) + `')) end),
+				(2, case when s.connected and b.waits then st.reason end),
+				(3, case when s.connected and b.paused then '{"code": "` + string(domain.StatusConnectionPaused) + `"}'::jsonb end),
+				(4, case when s.connected and not b.paid then '{"code": "` + string(domain.StatusUnsubscribed) + `"}'::jsonb end),
+				(5, case when s.connected and b.held then '{"code": "` + string(domain.StatusPlatformPaused) + `"}'::jsonb end),
+				(6, case when d.is_read then coalesce(f.reason, g.reason) end),
+				(7, case when d.is_read and n.captured_at is null and f.reason is null and g.reason is null
+				      then '{"code": "` + string(domain.StatusNotReadYet) + `"}'::jsonb end)
+			) r(place, reason) where r.reason is not null), '[]') as reasons,
+			case when not s.connected then s.updated_at when b.waits then st.at
+			     when b.paused then u.since when b.held and b.paid then w.since end as since,
+			case when s.connected and b.paused then concat_ws(':', u.code, nullif(u.ticket, ''))
+			     when s.connected and b.held then concat_ws(':', w.code, nullif(w.ticket, '')) else '' end as pause,
+			d.is_read, case when d.is_read then f.due_at end as due_at,
+			case when d.is_read and f.class <> '' then f.due_at end as retry_at,
+			coalesce(f.failures, 0) as failures, coalesce(a.pace, '') as pace,
+			case when d.is_read then coalesce(a.calls_a_day, 0) + coalesce(p.calls_a_day, 0) else 0 end as calls_a_day,
+			a.read_at, p.read_at as posts_read_at, n.captured_at,
+			` + TokenEnds + ` as token_ends, k.renewable_until, k.data_access_until, k.granted, k.signed_in_at
+		from (values (1)) one` + SignInJoins + `
+		left join kept.fetch_state a on a.kind = '` + domain.FetchAccounts + `' and a.p_id = s.p_id
+		  and a.social_account_id = s.id
+		left join kept.fetch_state p on p.kind = '` + domain.FetchPosts + `' and p.p_id = s.p_id
+		  and p.social_account_id = s.id
+		left join lateral (select a.class, a.failures, a.reason, a.due_at
+			where k.updated_at is null or a.updated_at >= k.updated_at) f on true
+		left join lateral (select p.reason where k.updated_at is null or p.updated_at >= k.updated_at) g on true
+		left join kept.pauses u on u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text
+		left join kept.pauses w on w.kind = '` + string(domain.PausePlatform) + `' and w.name = ` + PlatformName + `
+		left join lateral (
+			select max(n.captured_at) as captured_at from account_newest n
+			where n.social_account_id = s.id and n.parent_account = s.parent_account
+			  and n.account_id = s.account_id) n on true
+		cross join lateral (
+			select ` + AwaitsSignIn + ` as waits, ` + Subscribed + ` as paid,
+			       u.name is not null as paused, w.name is not null as held) b
+		cross join lateral (
+			select s.connected and b.paid and not b.waits and not b.paused and not b.held as is_read) d
+	) status`
+
+// TokenEnds is SQL for the expiry of the token of connection c with the stored secret k. The expiry
+// from the main application is used only without a stored secret, because tokens are renewed here.
+const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
+
+// DescribeConnection sets the text of a status: that of the API, see [domain.APIText], or that for
+// operators, see [domain.OperatorText].
+func DescribeConnection(s *domain.ConnectionStatus, words func(domain.StatusCode) string, p domain.Platform) {
+	s.Text = domain.OptionalText(domain.TextOf(s.Reasons, words, domain.StatusNouns{Platform: p}))
+}
