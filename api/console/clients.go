@@ -91,7 +91,7 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	if err != nil {
 		return row, err
 	}
-	if row.Followers = comparedFollowers(data.Total); row.Followers.NoBaseline {
+	if row.Followers = comparedFollowers(data.Total); row.Followers.Note == analytics.NoteFirstReading {
 		row.Followers.Change = nil
 	}
 	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; read > 0 && read < all {

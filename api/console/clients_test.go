@@ -84,7 +84,7 @@ func TestClientsAreListed(t *testing.T) {
 	}
 	data := followers(1000, nil, 1234)
 	f := &data.Total.Followers
-	f.Change, f.Previous, f.ChangePct, f.ComparedInPart = new(int64(-56)), new(int64(1290)), new(-4.34), true
+	f.Change, f.Previous, f.ChangePct, f.Note = new(int64(-56)), new(int64(1290)), new(-4.34), analytics.NotePart
 	f.Accounts, data.Total.SocialAccounts = 2, 3
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
@@ -478,7 +478,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data := followers(30000, 98000, 97876)
 	data.Total.Series[0].AccountsJoined, data.Total.Series[1].AccountsJoined = 2, 1
 	f := &data.Total.Followers
-	f.Change, f.Previous, f.ComparedInPart = new(int64(-124)), new(int64(98000)), true
+	f.Change, f.Previous, f.Note = new(int64(-124)), new(int64(98000)), analytics.NotePart
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
@@ -499,7 +499,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 
 	// Net growth has no comparison, so its note does not mention one.
 	s.answer("GET "+fourCompleteWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
-	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
+	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), Note: analytics.NotePart}}
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
 	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-03&to=2026-09-30&compare=none")
 	page.says(http.StatusOK, "Pages connected in this range are counted from their first reading.").lacks("Partly compared")
@@ -515,7 +515,7 @@ func TestFiguresWithoutComparison(t *testing.T) {
 		require.Contains(t, s.asked[first:], "GET "+fourCompleteWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
 	}
 	data := followers(1000)
-	data.Total.Followers.NoBaseline, data.Total.Followers.Change = true, new(int64(987))
+	data.Total.Followers.Note, data.Total.Followers.Change = analytics.NoteFirstReading, new(int64(987))
 	data.Total.PreviousSeries = []analytics.FollowerDay{{Day: "2026-08-07"}}
 	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	const nothing = "There is nothing to compare it with yet."

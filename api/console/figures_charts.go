@@ -56,8 +56,10 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	t := s.Followers
 	if same := s.SameAccounts; same != nil {
-		t.Previous, t.Change, t.ChangePct = same.Previous, same.Change, same.ChangePct
-		t.NoBaseline, t.ComparedInPart = same.Previous == nil, same.Previous != nil
+		t.Previous, t.Change, t.ChangePct, t.Note = same.Previous, same.Change, same.ChangePct, analytics.NotePart
+		if same.Previous == nil {
+			t.Note = analytics.NoteFirstReading
+		}
 	}
 	return t
 }
@@ -104,7 +106,7 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 
 func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
 	note := ""
-	if data.Total.NoBaseline || data.Total.ComparedInPart {
+	if data.Total.Note == analytics.NoteFirstReading || data.Total.Note == analytics.NotePart {
 		note = "Pages connected in " + f.within + " are counted from their first reading."
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
@@ -244,7 +246,7 @@ func reasonsText(s analytics.Source, within string) string {
 // no baseline, the tile has no change, because the change would start at the first reading in the
 // range.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
-	if t.NoBaseline {
+	if t.Note == analytics.NoteFirstReading {
 		t.Change = nil
 	}
 	return figureShown{
@@ -254,10 +256,7 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 }
 
 func totalOf(g analytics.Gain) analytics.Total {
-	return analytics.Total{
-		Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, NoBaseline: g.NoBaseline,
-		ComparedInPart: g.ComparedInPart,
-	}
+	return analytics.Total{Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, Note: g.Note}
 }
 
 const nothingBefore = "There is nothing to compare it with yet."
@@ -265,7 +264,7 @@ const nothingBefore = "There is nothing to compare it with yet."
 // inPart describes a partial comparison: some accounts or days of either period have no
 // counterpart. It returns "" if the comparison is complete.
 func inPart(t analytics.Total) string {
-	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
+	if t.Note != analytics.NotePart || t.Previous == nil || t.Change == nil {
 		return ""
 	}
 	return fmt.Sprintf(
@@ -275,9 +274,9 @@ func inPart(t analytics.Total) string {
 
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
-	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
+	case t.Note == analytics.NoteFirstReading && f.Form.Compare != string(analytics.CompareNone):
 		return nothingBefore
-	case t.GainedSince != nil:
+	case t.Note == analytics.NoteGap && t.GainedSince != nil:
 		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + "; no values were read in between."
 	default:
 		return inPart(t)

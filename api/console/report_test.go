@@ -30,7 +30,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, over)
 	gained := analytics.PostsTotalEngagements{}
 	gained.Total.Engagement = analytics.Gain{
-		Value: new(int64(1340)), Previous: new(int64(1000)), Change: new(int64(340)), ChangePct: new(34.0), ComparedInPart: true,
+		Value: new(int64(1340)), Previous: new(int64(1000)), Change: new(int64(340)), ChangePct: new(34.0), Note: analytics.NotePart,
 	}
 	ofPosts := over
 	ofPosts.Sources = append(slices.Clone(over.Sources), analytics.Source{
@@ -39,9 +39,9 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	})
 	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, ofPosts)
 	views := analytics.PostsViews{}
-	views.Total.Views = analytics.Gain{Value: new(int64(70)), NoBaseline: true}
+	views.Total.Views = analytics.Gain{Value: new(int64(70)), Note: analytics.NoteFirstReading}
 	s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", views, over)
-	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(340)), ComparedInPart: true}}
+	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(340)), Note: analytics.NotePart}}
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, over)
 	costs := analytics.RoiViews{Total: analytics.Roi{
 		Views: new(int64(120000)), Cost: new(int64(50405)), Currency: "EUR", CostPerThousandViews: new(420.04), Price: analytics.PriceKnownInPart,
@@ -140,7 +140,7 @@ func TestPercentagesOfChanges(t *testing.T) {
 		}
 	}
 	inPart, least := of(209266, 2668), of(98000, -1)
-	inPart.ChangePct, inPart.ComparedInPart, least.ChangePct = new(1.88), true, new(math.Copysign(0, -1))
+	inPart.ChangePct, inPart.Note, least.ChangePct = new(1.88), analytics.NotePart, new(math.Copysign(0, -1))
 	for want, total := range map[string]analytics.Total{
 		"&#43;1.88\u00a0%": inPart, ">0.00\u00a0%": least,
 		// 39 of 20,000 is 0.195 %, which has no exact binary representation.
@@ -162,7 +162,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	data := followers(259499, 262071)
 	data.Total.SocialAccounts = 3
 	data.Total.Followers = analytics.Total{
-		Value: new(int64(262071)), Previous: new(int64(259499)), Change: new(int64(2572)), ChangePct: new(1.74), ComparedInPart: true, Accounts: 3,
+		Value: new(int64(262071)), Previous: new(int64(259499)), Change: new(int64(2572)), ChangePct: new(1.74), Note: analytics.NotePart, Accounts: 3,
 	}
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 2, Previous: new(int64(141938)), Change: new(int64(2470)), ChangePct: new(1.74)}
 	data.Total.MovedAway = analytics.MovedAway{Accounts: 1, Followers: 67441}
@@ -182,7 +182,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 
 	// All accounts came from another client, so nothing is compared.
 	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
-	data.Total.Followers.ComparedInPart = false
+	data.Total.Followers.Note = analytics.NoteNone
 	s.answerFollowers(data)
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. There is nothing to compare it with yet.")
 	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")

@@ -2623,8 +2623,6 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
-        /** @description True if some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
-        ComparedInPart: boolean;
         /** @description The body of a request to start a sign-in. */
         ConnectBody: {
             /** @description The id of the account to connect pages for: a client, or the agency itself. */
@@ -3551,10 +3549,8 @@ export interface components {
              * @description `change` as a percentage of `previous`, rounded to two decimal places. Null if `previous` is null or not positive, or if, for some account, no post was read for more than two days at the start or end of a period.
              */
             change_pct: number | null;
-            /** @description True if some accounts have a gain in only one period and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if, for some account, no post was read for more than two days at the start or end of a period, so that gains of those days are missing. */
-            compared_in_part: boolean;
-            /** @description True if there is a `value` but nothing to compare it with. */
-            no_baseline: boolean;
+            /** @description Like `note` of Total, but never gap. With part, some accounts have a gain in only one period and are excluded from `change` and `previous`, or, for some account, no post was read for more than two days at the start or end of a period, so that gains of those days are missing. */
+            note: components["schemas"]["TotalNote"];
             /**
              * Format: int64
              * @description The gain in the previous period of the accounts that have a gain in both periods; null if there are no such accounts.
@@ -4115,7 +4111,6 @@ export interface components {
         Net: number | null;
         /** @description Followers gained minus followers lost. It covers the social accounts that were read in the range and before it, or at least twice in the range. Followers are a stock (see `followers` of AccountTotals); platforms do not report gains and losses separately. */
         NetGrowth: {
-            compared_in_part: components["schemas"]["ComparedInPart"];
             end: components["schemas"]["End"];
             /**
              * Format: date-time
@@ -4124,8 +4119,7 @@ export interface components {
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description True if followers were read in the range but never before. */
-            no_baseline: boolean;
+            note: components["schemas"]["Note"];
             previous_series?: components["schemas"]["PreviousSeriesOfNetGrowth"];
             series: components["schemas"]["Series"];
             /**
@@ -4137,7 +4131,7 @@ export interface components {
         };
         /**
          * Format: double
-         * @description `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is set.
+         * @description `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if no other accounts remain or these had no followers, or if `gained_since` is set.
          */
         NetPct: number | null;
         /** @description A client to add. */
@@ -4172,6 +4166,8 @@ export interface components {
         };
         /** @description The cursor of the next page; absent on the last page. A page of a filtered history can have fewer entries than the limit and still have a next page. */
         NextCursor: string;
+        /** @description Like `note` of Total. With first_reading, followers were read in the range but never before. With part, some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
+        Note: components["schemas"]["TotalNote"];
         /** @description The user on whose behalf the actor acted. Null if the actor acted for no one else. */
         OnBehalfOf: components["schemas"]["Named"] | null;
         /**
@@ -4635,7 +4631,6 @@ export interface components {
         };
         /** @description The growth on one platform. */
         PlatformNetGrowth: {
-            compared_in_part: components["schemas"]["ComparedInPart"];
             end: components["schemas"]["End"];
             /**
              * Format: date-time
@@ -4644,8 +4639,7 @@ export interface components {
             gained_since: string | null;
             net: components["schemas"]["Net"];
             net_pct: components["schemas"]["NetPct"];
-            /** @description True if followers were read in the range but never before. */
-            no_baseline: boolean;
+            note: components["schemas"]["Note"];
             p_id: components["schemas"]["Platform"];
             /**
              * @description Name of the platform.
@@ -6542,11 +6536,9 @@ export interface components {
             change: number | null;
             /**
              * Format: double
-             * @description `change` as a percentage of `previous`, rounded to two decimal places. Accounts whose stock was first read in the range are excluded from this calculation. Null if `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
+             * @description `change` as a percentage of `previous`, rounded to two decimal places. Accounts whose stock was first read in the range are excluded from this calculation. Null if nothing else remains, if the remaining `previous` is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
              */
             change_pct: number | null;
-            /** @description True if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if a stock was first read in the range; its `change` is then measured from that reading. */
-            compared_in_part: boolean;
             /**
              * Format: date-time
              * @description The time of the last reading before a gap of more than 35 days that ends in the range, the earliest if there are several gaps. The gain over the gap is counted, but it is unknown when it occurred. Null if there is no such gap.
@@ -6554,8 +6546,8 @@ export interface components {
             gained_since: string | null;
             /** @description The kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description True if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first of these readings. */
-            no_baseline: boolean;
+            /** @description The first of these that applies. For gap, see `gained_since`. With first_reading, the figure was read in the range, but there is nothing to compare it with; `change` is then null, except for a stock with several readings in the range, where it is the gain since the first of these. With part, some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`, or a stock was first read in the range, and `change` is measured from that reading. Always compare `previous` plus `change`, not `value`, with `previous`. */
+            note: components["schemas"]["TotalNote"];
             /**
              * Format: int64
              * @description The value to compare with, over the accounts and days that both periods have. Null if there is no comparison.
@@ -6569,6 +6561,16 @@ export interface components {
              */
             value: number | null;
         };
+        /**
+         * @description Says what to know about a total and its comparison.
+         *
+         *     - `gap`: more than 35 days without readings end in the range
+         *     - `first_reading`: there is nothing to compare it with
+         *     - `part`: some accounts or days are not compared
+         *     - `none`: nothing to know
+         * @enum {string}
+         */
+        TotalNote: "gap" | "first_reading" | "part" | "none";
         /** @description Describes a page of the trail of operations. */
         TrailMeta: {
             /** @description Says why entries may be missing; absent if all are shown. */
@@ -13766,12 +13768,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 55,
                      *               "change_pct": 0.32,
-                     *               "compared_in_part": false,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "stock"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 17151,
                      *               "source_metrics": [
                      *                 "followers_count"
@@ -13796,12 +13797,11 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": 517,
                      *             "change_pct": 0.72,
-                     *             "compared_in_part": false,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "stock"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 71995,
                      *             "source_metrics": [
                      *               "followers_count"
@@ -13941,12 +13941,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 221,
                      *               "change_pct": 104.25,
-                     *               "compared_in_part": true,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "day_flow"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "part",
                      *               "previous": 212,
                      *               "source_metrics": [
                      *                 "page_post_engagements"
@@ -13957,12 +13956,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 55,
                      *               "change_pct": 0.32,
-                     *               "compared_in_part": false,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "stock"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 17151,
                      *               "source_metrics": [
                      *                 "followers_count"
@@ -13979,12 +13977,11 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": 1066,
                      *             "change_pct": 87.81,
-                     *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "part",
                      *             "previous": 1214,
                      *             "source_metrics": [
                      *               "REACTION+COMMENT+RESHARE"
@@ -13995,12 +13992,11 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": 517,
                      *             "change_pct": 0.72,
-                     *             "compared_in_part": false,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "stock"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 71995,
                      *             "source_metrics": [
                      *               "followers_count"
@@ -14461,8 +14457,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -2919,
                      *               "change_pct": -87.61,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 3332,
                      *               "value": 413
                      *             },
@@ -14502,8 +14497,7 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": -2971,
                      *             "change_pct": -87.72,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 3387,
                      *             "value": 416
                      *           },
@@ -14657,8 +14651,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -56699,
                      *               "change_pct": -85.71,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 66152,
                      *               "value": 9453
                      *             }
@@ -14676,8 +14669,7 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": -47175,
                      *             "change_pct": -70.14,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 67262,
                      *             "value": 20087
                      *           }
@@ -15546,12 +15538,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 55,
                      *               "change_pct": 0.32,
-                     *               "compared_in_part": false,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "stock"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 17151,
                      *               "source_metrics": [
                      *                 "followers_count"
@@ -15576,12 +15567,11 @@ export interface operations {
                      *             "accounts": 1,
                      *             "change": 55,
                      *             "change_pct": 0.32,
-                     *             "compared_in_part": false,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "stock"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 17151,
                      *             "source_metrics": [
                      *               "followers_count"
@@ -16035,8 +16025,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -2919,
                      *               "change_pct": -87.61,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 3332,
                      *               "value": 413
                      *             },
@@ -16076,8 +16065,7 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": -2370,
                      *             "change_pct": -68.84,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 3443,
                      *             "value": 1073
                      *           },
@@ -16217,8 +16205,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -178,
                      *               "change_pct": -84.36,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 211,
                      *               "value": 33
                      *             },
@@ -16226,8 +16213,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -3857,
                      *               "change_pct": -87.96,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 4385,
                      *               "value": 528
                      *             },
@@ -16236,8 +16222,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -2919,
                      *               "change_pct": -87.61,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 3332,
                      *               "value": 413
                      *             },
@@ -16257,8 +16242,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -760,
                      *               "change_pct": -90.26,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 842,
                      *               "value": 82
                      *             }
@@ -16269,8 +16253,7 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": -107,
                      *             "change_pct": -45.92,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 233,
                      *             "value": 126
                      *           },
@@ -16278,8 +16261,7 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": -3099,
                      *             "change_pct": -68.59,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 4518,
                      *             "value": 1419
                      *           },
@@ -16288,8 +16270,7 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": -2370,
                      *             "change_pct": -68.84,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 3443,
                      *             "value": 1073
                      *           },
@@ -16307,8 +16288,7 @@ export interface operations {
                      *             "accounts": 3,
                      *             "change": -622,
                      *             "change_pct": -73.87,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 842,
                      *             "value": 220
                      *           }
@@ -16449,8 +16429,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -56699,
                      *               "change_pct": -85.71,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 66152,
                      *               "value": 9453
                      *             }
@@ -16468,8 +16447,7 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": -47175,
                      *             "change_pct": -70.14,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 67262,
                      *             "value": 20087
                      *           }
@@ -17154,12 +17132,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 55,
                      *               "change_pct": 0.32,
-                     *               "compared_in_part": false,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "stock"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 17151,
                      *               "source_metrics": [
                      *                 "followers_count"
@@ -17184,12 +17161,11 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": 337,
                      *             "change_pct": 0.85,
-                     *             "compared_in_part": false,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "stock"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 39686,
                      *             "source_metrics": [
                      *               "followers_count"
@@ -17333,12 +17309,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 221,
                      *               "change_pct": 104.25,
-                     *               "compared_in_part": true,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "day_flow"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "part",
                      *               "previous": 212,
                      *               "source_metrics": [
                      *                 "page_post_engagements"
@@ -17349,12 +17324,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 55,
                      *               "change_pct": 0.32,
-                     *               "compared_in_part": false,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "stock"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 17151,
                      *               "source_metrics": [
                      *                 "followers_count"
@@ -17365,12 +17339,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 74685,
                      *               "change_pct": 108.71,
-                     *               "compared_in_part": true,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "day_flow"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "part",
                      *               "previous": 68699,
                      *               "source_metrics": [
                      *                 "page_media_view"
@@ -17383,8 +17356,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -3857,
                      *               "change_pct": -87.96,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 4385,
                      *               "value": 528
                      *             },
@@ -17392,8 +17364,7 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": -56699,
                      *               "change_pct": -85.71,
-                     *               "compared_in_part": false,
-                     *               "no_baseline": false,
+                     *               "note": "none",
                      *               "previous": 66152,
                      *               "value": 9453
                      *             },
@@ -17407,12 +17378,11 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": 665,
                      *             "change_pct": 108.66,
-                     *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "part",
                      *             "previous": 612,
                      *             "source_metrics": [
                      *               "page_post_engagements"
@@ -17423,12 +17393,11 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": 337,
                      *             "change_pct": 0.85,
-                     *             "compared_in_part": false,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "stock"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 39686,
                      *             "source_metrics": [
                      *               "followers_count"
@@ -17439,12 +17408,11 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": 186678,
                      *             "change_pct": 109.22,
-                     *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "part",
                      *             "previous": 170925,
                      *             "source_metrics": [
                      *               "page_media_view"
@@ -17455,8 +17423,7 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": -3833,
                      *             "change_pct": -86.17,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 4448,
                      *             "value": 615
                      *           },
@@ -17464,8 +17431,7 @@ export interface operations {
                      *             "accounts": 2,
                      *             "change": -47175,
                      *             "change_pct": -70.14,
-                     *             "compared_in_part": false,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "previous": 67262,
                      *             "value": 20087
                      *           },
@@ -17782,12 +17748,11 @@ export interface operations {
                      *       "data": {
                      *         "platforms": [
                      *           {
-                     *             "compared_in_part": false,
                      *             "end": 17206,
                      *             "gained_since": null,
                      *             "net": 55,
                      *             "net_pct": 0.32,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "p_id": 1,
                      *             "platform": "facebook",
                      *             "series": [
@@ -17802,12 +17767,11 @@ export interface operations {
                      *           }
                      *         ],
                      *         "total": {
-                     *           "compared_in_part": false,
                      *           "end": 72512,
                      *           "gained_since": null,
                      *           "net": 517,
                      *           "net_pct": 0.72,
-                     *           "no_baseline": false,
+                     *           "note": "none",
                      *           "series": [
                      *             {
                      *               "accounts_read": 3,
@@ -17939,12 +17903,11 @@ export interface operations {
                      *       "data": {
                      *         "platforms": [
                      *           {
-                     *             "compared_in_part": false,
                      *             "end": 17206,
                      *             "gained_since": null,
                      *             "net": 55,
                      *             "net_pct": 0.32,
-                     *             "no_baseline": false,
+                     *             "note": "none",
                      *             "p_id": 1,
                      *             "platform": "facebook",
                      *             "series": [
@@ -17959,12 +17922,11 @@ export interface operations {
                      *           }
                      *         ],
                      *         "total": {
-                     *           "compared_in_part": false,
                      *           "end": 72512,
                      *           "gained_since": null,
                      *           "net": 517,
                      *           "net_pct": 0.72,
-                     *           "no_baseline": false,
+                     *           "note": "none",
                      *           "series": [
                      *             {
                      *               "accounts_read": 3,
@@ -18101,12 +18063,11 @@ export interface operations {
                      *               "accounts": 1,
                      *               "change": 74685,
                      *               "change_pct": 108.71,
-                     *               "compared_in_part": true,
                      *               "gained_since": null,
                      *               "kinds": [
                      *                 "day_flow"
                      *               ],
-                     *               "no_baseline": false,
+                     *               "note": "part",
                      *               "previous": 68699,
                      *               "source_metrics": [
                      *                 "page_media_view"
@@ -18155,12 +18116,11 @@ export interface operations {
                      *             "accounts": 1,
                      *             "change": 74685,
                      *             "change_pct": 108.71,
-                     *             "compared_in_part": true,
                      *             "gained_since": null,
                      *             "kinds": [
                      *               "day_flow"
                      *             ],
-                     *             "no_baseline": false,
+                     *             "note": "part",
                      *             "previous": 68699,
                      *             "source_metrics": [
                      *               "page_media_view"

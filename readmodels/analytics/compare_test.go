@@ -42,14 +42,14 @@ func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	require.Equal(t, analytics.ReachDay{Day: "2023-02-28", Impressions: new(int64(2328)), AccountsRead: 1}, leap.PreviousSeries[27])
 	require.Nil(t, leap.PreviousSeries[28].Impressions)
 	require.Equal(t, []int64{days2024, days2023}, []int64{*leap.Impressions.Value, *leap.Impressions.Previous})
-	require.True(t, leap.Impressions.ComparedInPart)
+	require.Equal(t, analytics.NotePart, leap.Impressions.Note)
 	require.Equal(t, days2024-2429-days2023, *leap.Impressions.Change)
 
 	after := ask("2025-02-01", "2025-03-01", analytics.ByDay)
 	require.Len(t, after.PreviousSeries, 28)
 	require.Equal(t, analytics.ReachDay{Day: "2024-02-28", Impressions: new(int64(2428 + 2429)), AccountsRead: 1}, after.PreviousSeries[27])
 	require.Equal(t, []int64{days2025, days2024}, []int64{*after.Impressions.Value, *after.Impressions.Previous})
-	require.False(t, after.Impressions.ComparedInPart)
+	require.Equal(t, analytics.NoteNone, after.Impressions.Note)
 
 	months := ask("2025-01-15", "2025-03-01", analytics.ByMonth)
 	require.Equal(t, []analytics.ReachDay{
@@ -115,7 +115,7 @@ func TestFebruary29HasNoComparison(t *testing.T) {
 	require.Equal(t, []analytics.ReachDay{{Day: "2023-03-01"}}, gained.Total.PreviousSeries)
 	require.Equal(t, n(600), gained.Total.Impressions.Value)
 	require.Nil(t, gained.Total.Impressions.Previous)
-	require.True(t, gained.Total.Impressions.NoBaseline)
+	require.Equal(t, analytics.NoteFirstReading, gained.Total.Impressions.Note)
 }
 
 // comparingSeries are the answers with compared series, and comparingTotals those with compared
@@ -227,7 +227,7 @@ func (p probe) comparedSeries() (lines []string) {
 				if !strings.Contains(path, "series[") {
 					plain[path] = nil
 				}
-			case "no_baseline", "compared_in_part":
+			case "note", "note_first_reading":
 				plain[path] = v
 			}
 		}

@@ -8,8 +8,8 @@
 //   - Each response uses one [pg.Snapshot].
 //   - The structs with JSON tags are the responses. Their comments document the fields: unit, kind,
 //     platform metric and the meaning of null.
-//   - A missing figure is null, never 0. A comparison without a baseline is null, and no_baseline
-//     is true. [Meta].Sources gives the reason for missing data.
+//   - A missing figure is null, never 0. A comparison without a baseline is null, and the note
+//     is first_reading. [Meta].Sources gives the reason for missing data.
 //   - Figures are combined by kind: stocks by their last reading, cumulative figures by the gain of
 //     each reading over the previous one, day flows by summing the platform's days. Rolling figures
 //     and reach are shown as read. Intervals, platforms and owners add up to the whole.

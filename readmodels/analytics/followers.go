@@ -162,15 +162,13 @@ type NetGrowth struct {
 	// followers were lost than gained.
 	Net *int64 `json:"net"`
 	// NetPct is `net` as a percentage of `start`, rounded to two decimal places. Accounts that were
-	// not read before the range are excluded from this calculation. Null if `net` is null, if
-	// `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is
-	// set.
+	// not read before the range are excluded from this calculation. Null if `net` is null, if no
+	// other accounts remain or these had no followers, or if `gained_since` is set.
 	NetPct *float64 `json:"net_pct"`
-	// NoBaseline is true if followers were read in the range but never before.
-	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart is true if some accounts were first read in the range. They are counted from
-	// that reading, or excluded if they were read only once.
-	ComparedInPart bool `json:"compared_in_part"`
+	// Note is like `note` of [Total]. With first_reading, followers were read in the range but never
+	// before. With part, some accounts were first read in the range. They are counted from that
+	// reading, or excluded if they were read only once.
+	Note TotalNote `json:"note"`
 	// see `gained_since` of [Total]
 	GainedSince *time.Time `json:"gained_since"`
 	// one entry per interval of the range; they add up to `net`
@@ -200,7 +198,7 @@ func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
 	t := total(values)
 	g := NetGrowth{
 		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
-		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, GainedSince: t.GainedSince,
+		Note: t.Note, GainedSince: t.GainedSince,
 	}
 	if g.Net != nil {
 		g.End = new(*g.Start + *g.Net)

@@ -39,8 +39,8 @@ func (q question) wantFollowers(w *world, want cells) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".followers.value"] = q.lastStock(w, domain.MetricFollowers, platforms)
 		want[path+".followers.change"] = all.in(q.Range.From, q.Range.To, platforms...)
-		want[path+".followers.change_pct"], want[path+".followers.no_baseline"] = q.growthInPercent(w, all, platforms)
-		all.wantGap(want, q.Range, platforms, path+".followers.gained_since", path+".followers.change_pct")
+		want[path+".followers.change_pct"], want[path+".followers.note_first_reading"] = q.growthInPercent(w, all, platforms)
+		all.wantGap(want, q.Range, platforms, path+".followers", ".change_pct")
 	})
 }
 
@@ -88,7 +88,7 @@ func (q question) wantTotal(want cells, name string, all gains) {
 func (q question) wantAccountTotal(want cells, name string, all gains) {
 	q.wantTotal(want, name, all)
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
-		all.wantGap(want, q.Range, platforms, path+name+".gained_since", path+name+".change_pct")
+		all.wantGap(want, q.Range, platforms, path+name, ".change_pct")
 	})
 }
 
@@ -102,8 +102,9 @@ func (q question) wantSeries(want cells, list, name string, all gains) {
 }
 
 // wantGap is rule 6: the oldest reading of a step over a long gap is reported, and such a gain has
-// no percentage.
-func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, since, pct string) {
+// no percentage. The note says so before anything else.
+func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platform, total, pct string) {
+	since, note := total+".gained_since", total+".note"
 	want[since] = nil
 	for _, g := range all {
 		if g.since == nil || g.at.Before(r.From) || !g.at.Before(r.To) || !slices.Contains(platforms, g.platform) {
@@ -112,7 +113,7 @@ func (all gains) wantGap(want cells, r analytics.Range, platforms []domain.Platf
 		if at := g.since.UnixMicro(); want[since] == nil || *want[since] > at {
 			want[since] = &at
 		}
-		want[pct] = nil
+		want[total+pct], want[note], want[note+"_first_reading"] = nil, new(int64(slices.Index(notes, analytics.NoteGap))), new(int64(0))
 	}
 }
 
@@ -173,8 +174,8 @@ func wantNetGrowth(w *world, q question) cells {
 	all, want := q.ofAccounts(w, domain.MetricFollowers), cells{}
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".net"] = all.in(q.Range.From, q.Range.To, platforms...)
-		want[path+".net_pct"], want[path+".no_baseline"] = q.growthInPercent(w, all, platforms)
-		all.wantGap(want, q.Range, platforms, path+".gained_since", path+".net_pct")
+		want[path+".net_pct"], want[path+".note_first_reading"] = q.growthInPercent(w, all, platforms)
+		all.wantGap(want, q.Range, platforms, path, ".net_pct")
 	})
 	q.wantSeries(want, "series", "net", all)
 	return want

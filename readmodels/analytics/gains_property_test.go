@@ -107,6 +107,9 @@ func jsonCells(t require.TestingT, answer any) cells {
 	return out
 }
 
+// notes are the notes of totals: cells have their index.
+var notes = []analytics.TotalNote{analytics.NoteNone, analytics.NotePart, analytics.NoteFirstReading, analytics.NoteGap}
+
 func (c cells) walk(path string, node any) {
 	switch node := node.(type) {
 	case map[string]any:
@@ -133,6 +136,13 @@ func (c cells) walk(path string, node any) {
 		}
 		c[path] = &v
 	case string:
+		if strings.HasSuffix(path, ".note") {
+			c[path] = new(int64(slices.Index(notes, analytics.TotalNote(node))))
+			c[path+"_first_reading"] = new(int64(0))
+			if analytics.TotalNote(node) == analytics.NoteFirstReading {
+				c[path+"_first_reading"] = new(int64(1))
+			}
+		}
 		if at, err := time.Parse(time.RFC3339, node); err == nil {
 			v := at.UnixMicro()
 			c[path] = &v
@@ -275,7 +285,7 @@ func (p probe) askFor(name string, q question) cells {
 
 // notAdditive are figures that do not add up: stocks, numbers of accounts, dates, ranks and
 // percentages.
-var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$|no_baseline$`)
+var notAdditive = regexp.MustCompile(`\.followers\.value$|gained_since$|recorded_at$|updated_at$|\.followers$|_pct$|\.rank$|\.accounts$|_partial$|previous$|note$|note_first_reading$`)
 
 // additive returns the paths of gains in an answer, without the names of entries.
 func (p probe) additive() map[string]bool {
@@ -468,11 +478,11 @@ func (p probe) comparisons() (lines []string) {
 	raw, then := p.ask(p.question), p.ask(p.before(analytics.ComparePrevious))
 	for path, previous := range raw {
 		of, ok := strings.CutSuffix(path, ".previous")
-		if !ok || raw[of+".compared_in_part"] == nil {
+		if !ok || raw[of+".note"] == nil {
 			continue
 		}
 		value, change, pct := raw[of+".value"], raw[of+".change"], raw[of+".change_pct"]
-		whole := *raw[of+".compared_in_part"] == 0
+		whole := *raw[of+".note"] == 0
 		switch {
 		case previous == nil && pct != nil:
 			lines = append(lines, of+" has a percentage of nothing")

@@ -302,14 +302,12 @@ type Gain struct {
 	// `previous` is null or not positive, or if, for some account, no post was read for more than
 	// two days at the start or end of a period.
 	ChangePct *float64 `json:"change_pct"`
-	// NoBaseline is true if there is a `value` but nothing to compare it with.
-	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart is true if some accounts have a gain in only one period and are excluded from
-	// `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`.
-	// It is also true if, for some account, no post was read for more than two days at the start or
-	// end of a period, so that gains of those days are missing.
-	ComparedInPart bool `json:"compared_in_part"`
-	Accounts       int  `json:"accounts"` // number of social accounts in `value`
+	// Note is like `note` of [Total], but never gap. With part, some accounts have a gain in only
+	// one period and are excluded from `change` and `previous`, or, for some account, no post was
+	// read for more than two days at the start or end of a period, so that gains of those days are
+	// missing.
+	Note     TotalNote `json:"note"`
+	Accounts int       `json:"accounts"` // number of social accounts in `value`
 }
 
 func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
@@ -329,7 +327,7 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 		}
 	}
 	t := total(values)
-	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.NoBaseline, t.ComparedInPart, t.Accounts}
+	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.Note, t.Accounts}
 }
 
 func (g *postGains) inBuckets(platforms []domain.Platform) []gainSums {

@@ -27,16 +27,16 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	count := func(when string, v int64) domain.AccountRead { return with(when, counter(engagement, v)) }
 	ofPage12 := func(r domain.AccountRead) domain.AccountRead { r.SocialAccount = 12; return r }
 	compared := func(value, previous, change int64, pct float64) analytics.Total {
-		return analytics.Total{Value: &value, Previous: &previous, Change: &change, ChangePct: &pct, Accounts: 1}
+		return analytics.Total{Value: &value, Previous: &previous, Change: &change, ChangePct: &pct, Accounts: 1, Note: analytics.NoteNone}
 	}
 	alone := func(value int64) analytics.Total {
-		return analytics.Total{Value: &value, NoBaseline: true, Accounts: 1}
+		return analytics.Total{Value: &value, Note: analytics.NoteFirstReading, Accounts: 1}
 	}
 	since := func(when string, total analytics.Total) analytics.Total {
-		total.GainedSince, total.ChangePct = new(at(when)), nil
+		total.GainedSince, total.ChangePct, total.Note = new(at(when)), nil, analytics.NoteGap
 		return total
 	}
-	inPart := func(total analytics.Total) analytics.Total { total.ComparedInPart = true; return total }
+	inPart := func(total analytics.Total) analytics.Total { total.Note = analytics.NotePart; return total }
 	withoutPct := func(total analytics.Total) analytics.Total { total.ChangePct = nil; return total }
 	for name, r := range map[string]struct {
 		reads readings
@@ -55,7 +55,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"stock: one reading is no change": {reads: readings{stock("2026-06-02 10:00", 5)}, want: alone(5)},
 		"stock: the first reading of all is the baseline": {
 			reads: readings{stock("2026-06-02 10:00", 5), stock("2026-06-05 10:00", 9)},
-			want:  analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), NoBaseline: true, ComparedInPart: true, Accounts: 1},
+			want:  analytics.Total{Value: new(int64(9)), Previous: new(int64(5)), Change: new(int64(4)), Note: analytics.NoteFirstReading, Accounts: 1},
 		},
 		"stock: from nothing there is no per cent": {
 			reads: readings{stock("2026-05-02 10:00", 0), stock("2026-06-05 10:00", 9)}, want: withoutPct(compared(9, 0, 9, 0)),
@@ -72,7 +72,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			with("2026-06-03 10:00", flow(engagement, "2026-05-02", 8), flow(engagement, "2026-06-01", 10)),
 			ofPage12(with("2026-05-05 10:00", flow(engagement, "2026-05-02", 30))),
 		}, want: inPart(compared(10, 8, 2, 25))},
-		"day flow: only such a page": {reads: readings{ofPage12(with("2026-05-05 10:00", flow(engagement, "2026-05-02", 30)))}},
+		"day flow: only such a page": {reads: readings{ofPage12(with("2026-05-05 10:00", flow(engagement, "2026-05-02", 30)))}, want: analytics.Total{Note: analytics.NoteNone}},
 		"day flow: no day in common is no baseline": {
 			reads: readings{with("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))}, want: alone(10),
 		},
@@ -89,9 +89,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			count("2026-05-01 10:00", 500), count("2026-05-31 10:00", 540), count("2026-06-30 10:00", 640),
 			ofPage12(count("2026-06-10 08:00", 1000)), ofPage12(count("2026-06-10 20:00", 4000)), ofPage12(count("2026-06-29 10:00", 9000)),
 		}, want: analytics.Total{
-			Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
+			Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), Note: analytics.NotePart, Accounts: 2,
 		}},
-		"cumulative: one reading is no difference": {reads: readings{count("2026-06-01 10:00", 1100)}, want: analytics.Total{NoBaseline: true}},
+		"cumulative: one reading is no difference": {reads: readings{count("2026-06-01 10:00", 1100)}, want: analytics.Total{Note: analytics.NoteFirstReading}},
 		"cumulative: a gain of two years says so, beside others too": {
 			reads: readings{count("2024-06-15 10:00", 1000), count("2026-06-20 10:00", 900_000), count("2026-06-25 10:00", 900_070)},
 			want:  since("2024-06-15 10:00", alone(899_070)),
@@ -110,8 +110,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		}, want: alone(10 + 17 + 30)},
 		"rolling is in no total": {
 			reads: readings{with("2026-06-10 09:30", domain.Figure{Name: engagement, Kind: domain.Rolling, Value: 4000, Window: "months_12"})},
+			want:  analytics.Total{Note: analytics.NoteNone},
 		},
-		"nothing read is null": {},
+		"nothing read is null": {want: analytics.Total{Note: analytics.NoteNone}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, stocks := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}, false
@@ -160,13 +161,13 @@ func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
 	readLikes(11, "2026-05-02 10:00", 100)
 	readLikes(11, "2026-05-30 10:00", 1000)
 	readLikes(11, "2026-06-02 10:00", 1064)
-	require.True(t, likes(64, 1000, -936).ComparedInPart, "June was read to the 2nd")
+	require.Equal(t, analytics.NotePart, likes(64, 1000, -936).Note, "June was read to the 2nd")
 	require.Nil(t, likes(64, 1000, -936).ChangePct, "two days compared with a month")
 	readLikes(11, "2026-06-29 10:00", 1065)
-	require.False(t, likes(65, 1000, -935).ComparedInPart)
+	require.Equal(t, analytics.NoteNone, likes(65, 1000, -935).Note)
 	readLikes(12, "2026-05-10 10:00", 5)
 	readLikes(12, "2026-05-11 10:00", 7)
-	require.True(t, likes(65, 1000, -935).ComparedInPart, "page 12 gained 2 in May")
+	require.Equal(t, analytics.NotePart, likes(65, 1000, -935).Note, "page 12 gained 2 in May")
 }
 
 // At 18:00 on June 10, the nine days that are over are compared with nine days, and today's readings
@@ -186,7 +187,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status, "the days to come are not missed: %s", meta.Sources[0].Text)
 	engagement, followers := got.Total.Engagement, got.Total.Followers
 	require.Equal(t, []int64{100, 90, 0}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change})
-	require.True(t, engagement.ComparedInPart, "the day that has not ended is not compared")
+	require.Equal(t, analytics.NotePart, engagement.Note, "the day that has not ended is not compared")
 	require.Equal(t, []int64{100, 50, 50}, []int64{*followers.Value, *followers.Previous, *followers.Change})
 
 	require.Equal(t, []time.Time{at("2026-05-22 00:00"), at("2026-05-31 18:00")}, []time.Time{*meta.ComparedFrom, *meta.ComparedTo})
@@ -293,12 +294,12 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 	require.Equal(t, analytics.FollowerDay{Day: "2026-06-25", Followers: n(125 + 970), Change: n(6 - 2), AccountsRead: 2}, day(25), "the gain of six days counts at once")
 	total := got.Total.Followers
 	require.Equal(t, []*int64{n(130 + 960), n(100 + 1000), n(30 - 40)}, []*int64{total.Value, total.Previous, total.Change})
-	require.True(t, total.ComparedInPart, "12 was not there when the range began")
+	require.Equal(t, analytics.NotePart, total.Note, "12 was not there when the range began")
 	require.Equal(t, new(30.0), total.ChangePct, "of pages read before")
 	require.Equal(t, &analytics.SameAccounts{Accounts: 1, Previous: n(100), Change: n(30), ChangePct: new(30.0)}, got.Total.SameAccounts, "11")
 	net, _ := ask(t, db, (*analytics.Analytics).AccountNetGrowth, wholeAgency, onFacebook(june))
 	require.Equal(t, []*int64{n(1100), n(1090), n(-10)}, []*int64{net.Total.Start, net.Total.End, net.Total.Net})
-	require.True(t, net.Total.ComparedInPart)
+	require.Equal(t, analytics.NotePart, net.Total.Note)
 	require.Equal(t, new(30.0), net.Total.NetPct)
 }
 

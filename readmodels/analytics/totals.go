@@ -7,6 +7,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// TotalNote says what to know about a total and its comparison.
+type TotalNote string
+
+// Notes of totals. If several apply, the first one is given.
+const (
+	NoteGap          TotalNote = "gap"           // more than 35 days without readings end in the range
+	NoteFirstReading TotalNote = "first_reading" // there is nothing to compare it with
+	NotePart         TotalNote = "part"          // some accounts or days are not compared
+	NoteNone         TotalNote = "none"          // nothing to know
+)
+
 // Total is one metric over a range, for one or more social accounts.
 //
 // For stocks (followers), `value` is the sum of each account's last reading in the range and
@@ -38,19 +49,18 @@ type Total struct {
 	// Change is the compared part of `value` minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`
 	// ChangePct is `change` as a percentage of `previous`, rounded to two decimal places. Accounts
-	// whose stock was first read in the range are excluded from this calculation. Null if
-	// `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set,
-	// or if a gain in the previous period spans more than 35 days.
+	// whose stock was first read in the range are excluded from this calculation. Null if nothing
+	// else remains, if the remaining `previous` is not positive, if `gained_since` is set, or if a
+	// gain in the previous period spans more than 35 days.
 	ChangePct *float64 `json:"change_pct"`
-	// NoBaseline is true if the figure was read in the range but there is nothing to compare it
-	// with. `change` is then null, except for a stock with several readings in the range: its
-	// `change` is the gain since the first of these readings.
-	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart is true if some accounts or days of one period have no counterpart in the
-	// other and are excluded from `change` and `previous`; then compare `previous` plus `change`,
-	// not `value`, with `previous`. It is also true if a stock was first read in the range; its
-	// `change` is then measured from that reading.
-	ComparedInPart bool `json:"compared_in_part"`
+	// Note is the first of these that applies. For gap, see `gained_since`. With first_reading, the
+	// figure was read in the range, but there is nothing to compare it with; `change` is then null,
+	// except for a stock with several readings in the range, where it is the gain since the first of
+	// these. With part, some accounts or days of one period have no counterpart in the other and are
+	// excluded from `change` and `previous`, or a stock was first read in the range, and `change` is
+	// measured from that reading. Always compare `previous` plus `change`, not `value`, with
+	// `previous`.
+	Note TotalNote `json:"note"`
 	// GainedSince is the time of the last reading before a gap of more than 35 days that ends in
 	// the range, the earliest if there are several gaps. The gain over the gap is counted, but it
 	// is unknown when it occurred. Null if there is no such gap.
@@ -317,6 +327,7 @@ func total(values []*metricValue) Total {
 	var value, compared, previous, grown, base tally
 	var kinds []domain.Kind
 	var sources []string
+	part := false
 	for _, v := range values {
 		kinds, sources = append(kinds, v.kinds...), append(sources, v.sources...)
 		if v.longGap != nil && (t.GainedSince == nil || v.longGap.at.Before(*t.GainedSince)) {
@@ -331,21 +342,26 @@ func total(values []*metricValue) Total {
 				base.addKnown(v.previous)
 			}
 		}
-		if v.comparedInPart || v.value != nil && v.previous == nil {
-			t.ComparedInPart = true
-		}
+		part = part || v.comparedInPart || v.value != nil && v.previous == nil
 	}
 	t.Value, t.Accounts, t.Previous = value.value(), int(value.n), previous.value()
 	t.Kinds, t.SourceMetrics = sortedUnique(kinds), sortedUnique(sources)
 	if t.Previous != nil {
 		t.Change = new(compared.sum - previous.sum)
 	}
-	switch {
-	case base.n == 0:
-		t.NoBaseline = slices.ContainsFunc(values, func(v *metricValue) bool { return v.read != nil || v.value != nil })
-		t.ComparedInPart = t.ComparedInPart && t.Previous != nil
-	case !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }):
+	if base.n > 0 && !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }) {
 		t.ChangePct = Percent(grown.sum, base.sum)
+	}
+	read := slices.ContainsFunc(values, func(v *metricValue) bool { return v.read != nil || v.value != nil })
+	switch {
+	case t.GainedSince != nil:
+		t.Note = NoteGap
+	case base.n == 0 && read:
+		t.Note = NoteFirstReading
+	case part && base.n > 0:
+		t.Note = NotePart
+	default:
+		t.Note = NoteNone
 	}
 	return t
 }
