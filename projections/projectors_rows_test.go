@@ -50,7 +50,7 @@ func TestWhatCountsOfAPost(t *testing.T) {
 	} {
 		for _, batches := range [][][]fold.Event{slices.Collect(slices.Chunk(tt.events, 1)), {tt.events}} {
 			db.Delete(t, "post_contents")
-			ledgertest.Batches(t, db, projectors.Contents, batches)
+			ledgertest.Fold(t, db, projectors.Contents, batches...)
 			var got string
 			require.NoError(t, db.Pool.QueryRow(t.Context(), "select coalesce(max(content), '') from post_contents").Scan(&got))
 			require.Equal(t, tt.want, got, "%s, %d batches", name, len(batches))

@@ -187,7 +187,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 			}
 			db.Delete(t, "tSAccountIns", "account_months", "account_newest", "tSPostInsights", "post_daily", "post_months", "post_gains",
 				"connection_states", "operations_trail")
-			ledgertest.Batches(t, db, c.projector, batches)
+			ledgertest.Fold(t, db, c.projector, batches...)
 			require.Equal(t, []winner{{smaller}}, ledgertest.Rows[winner](t, db.Pool, "select event_id from "+c.table), c.table)
 		}
 	}

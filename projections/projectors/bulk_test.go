@@ -21,7 +21,7 @@ import (
 
 // foldBulk folds events like a rebuild: it applies them one by one and copies at intervals and at
 // the end, into empty tables.
-func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks [][]fold.Event) {
+func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks ...[]fold.Event) {
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
 		bulk := p.Begin(1)
@@ -82,7 +82,7 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
 					}
 				}
-				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, cut(t, events))
+				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, cut(t, events))
 				again := cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...))
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, again))
 			})
@@ -145,9 +145,9 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
 				left := [][]fold.Event{erased, remaining(events, erased)}
-				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, left)
+				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, left)
 				all := shuffled(t, slices.Concat(erased, events))
-				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, ledgertest.Batches, cut(t, all)), "live")
+				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, cut(t, all)), "live")
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, cut(t, all)), "in a rebuild")
 			})
 		})

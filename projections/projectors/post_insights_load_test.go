@@ -27,7 +27,7 @@ func TestReadingsInOrderQueryNoMonths(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	at := func(hour int) fold.Event { return ledgertest.Event(fmt.Sprintf("e%02d", hour), daily(hour, 1)) }
-	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{{at(30)}})
+	ledgertest.Fold(t, db, projectors.PostInsights, []fold.Event{at(30)})
 	locked := func(events ...fold.Event) (locks int) {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
 			if err := fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events); err != nil {
@@ -129,7 +129,7 @@ func TestReadingsAfterLateOnesAreReadByKey(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), "alter table tSPostInsights_rest set (autovacuum_enabled = false)")
 	require.NoError(t, err)
-	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{everyTwelveHours(posts, days, 0, "stored")})
+	ledgertest.Fold(t, db, projectors.PostInsights, everyTwelveHours(posts, days, 0, "stored"))
 	late := everyTwelveHours(posts, days/4, 13*time.Hour, "late")
 	statements := lookUps(t, db, late)
 	require.Len(t, statements, 1)
@@ -154,7 +154,7 @@ func TestNothingIsReadAfterUnchangedReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	stored := everyTwelveHours(3, 10, 0, "m")
-	ledgertest.Batches(t, db, projectors.PostInsights, [][]fold.Event{stored})
+	ledgertest.Fold(t, db, projectors.PostInsights, stored)
 	require.Empty(t, lookUps(t, db, stored), "the same")
 	require.Empty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "z")), "other readings of the same instants, with greater ids")
 	require.NotEmpty(t, lookUps(t, db, everyTwelveHours(3, 5, 0, "a")), "with smaller ids")

@@ -127,18 +127,18 @@ func shuffled(t *rapid.T, events []fold.Event) []fold.Event {
 // tablesAfter returns the rows of tables after a fold into empty tables.
 func tablesAfter(
 	t require.TestingT, db *pgtest.DB, p fold.Projector, tables []string,
-	write func(require.TestingT, *pgtest.DB, fold.Projector, [][]fold.Event), batches [][]fold.Event,
+	write func(require.TestingT, *pgtest.DB, fold.Projector, ...[]fold.Event), batches [][]fold.Event,
 ) []string {
 	db.Delete(t, p.Tables...)
-	write(t, db, p, batches)
+	write(t, db, p, batches...)
 	return ledgertest.Dump(t, db, tables...)
 }
 
 // requireAnyOrder folds the events in order and shuffled, in random batches: the tables must be
 // equal.
 func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.Event) {
-	inOrder := tablesAfter(t, db, p, p.Tables, ledgertest.Batches, cut(t, events))
-	require.Equal(t, inOrder, tablesAfter(t, db, p, p.Tables, ledgertest.Batches, cut(t, shuffled(t, events))))
+	inOrder := tablesAfter(t, db, p, p.Tables, ledgertest.Fold, cut(t, events))
+	require.Equal(t, inOrder, tablesAfter(t, db, p, p.Tables, ledgertest.Fold, cut(t, shuffled(t, events))))
 }
 
 // postTables are the tables of the projection, and its view.
@@ -249,7 +249,7 @@ func foldedBy(t *testing.T, db *pgtest.DB, events []fold.Event, sizes ...int) []
 		size := min(sizes[n%len(sizes)], len(events))
 		batches, events = append(batches, events[:size]), events[size:]
 	}
-	return tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Batches, batches)
+	return tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Fold, batches)
 }
 
 // Large batches are copied instead of inserted, with the same result.
@@ -304,7 +304,7 @@ func TestAPostBelongsToItsLastMember(t *testing.T) {
 		"in order": {main, listed, later}, "backwards": {later, listed, main}, "the handover first": {later, main, listed},
 	} {
 		db.Delete(t, "tSPosts")
-		ledgertest.Batches(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1)))
+		ledgertest.Fold(t, db, projectors.PostInsights, slices.Collect(slices.Chunk(events, 1))...)
 		// The main application overrides the listing.
 		require.Equal(t, []post{{8, "of a"}}, ledgertest.Rows[post](t, db.Pool, `select member_id, post_type from tSPosts`), name)
 	}

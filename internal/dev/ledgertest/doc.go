@@ -4,9 +4,10 @@
 //   - [Broker] is a Kafka in memory with the deployed topics, and opens logs on it.
 //   - [Log] is a log without a broker: each record is encoded, judged and folded by the real code into
 //     a test's own database, before Append returns. [World] is a set of facts that are folded at once.
-//   - [Clock] is a time that a test sets, [Simulate] serves the platforms, and [Clients] calls them.
+//   - [Memory] is a log in memory that is only read, and can be tampered with.
+//   - [Clock] is a time that a test sets; [At] and [Clients] call the platforms that [Serve] serves.
 //   - [OpenVault] and [OpenFetching] open the tokens and what else a rebuild keeps.
-//   - [Run] runs the loops of a service until the test ends; [CaughtUp] waits for its tables.
+//   - [Run] runs the loops of a service until the test ends; [Await] and [CaughtUp] wait, [Metrics] reads.
 //
 // Only tests import it.
 package ledgertest

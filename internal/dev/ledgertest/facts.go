@@ -3,12 +3,15 @@ package ledgertest
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -36,9 +39,7 @@ type World struct {
 
 // Add adds an event of topic metrics.
 func (w *World) Add(id string, data domain.Data) {
-	w.Events = append(w.Events, fold.Event{Recorded: domain.Recorded{
-		Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data,
-	}})
+	w.Events = append(w.Events, Event(id, data))
 }
 
 // Say adds what an origin said of a post at a time.
@@ -50,58 +51,70 @@ func (w *World) Say(content domain.PostContent, at time.Time) {
 
 // Fold empties the tables and folds the facts into them with the projections' own folds.
 func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
-	ctx := context.Background()
-	_, err := db.Pool.Exec(ctx, `
-		with a as (delete from tSAccountIns), b as (delete from account_months), c as (delete from tSPosts), q1 as (delete from post_contents),
-		     d as (delete from tSPostInsights), f as (delete from post_daily), r as (delete from post_months),
-		     g as (delete from accounts), h as (delete from tSAccounts), i as (delete from tSubscriptions),
-		     j as (delete from connection_states), k as (delete from post_gains), o as (delete from account_newest), q2 as (delete from account_erasures),
-		     q3 as (delete from post_erasures), q4 as (delete from post_merges), q5 as (delete from post_merged_readings), l as (delete from members),
-		     m as (delete from tContentPlanner), n as (delete from tDefaultCategories),
-		     p as (delete from tMemberAuth), q as (delete from tDefaultAccount)
-		delete from operations_trail`)
-	require.NoError(t, err)
-	_, err = db.Pool.Exec(ctx, `delete from kept.secrets`)
-	require.NoError(t, err)
+	all := slices.DeleteFunc(projectors.All(1), func(p fold.Projector) bool { return p.Topic == domain.TopicDashboards })
+	tables := []string{"kept.secrets"}
+	for _, p := range all {
+		tables = append(tables, p.Tables...)
+	}
+	db.Delete(t, tables...)
 	for ref, times := range w.Secrets {
-		_, err = db.Pool.Exec(ctx, `
+		Exec(t, db.Pool, `
 			insert into kept.secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at)
 			values ($1, 'k', '', $2, $2, nullif($3, '0001-01-01'::timestamptz))`,
 			ref, times.Taken, times.Expires)
-		require.NoError(t, err)
 	}
-	var accounts, posts, directory, operations []fold.Event
+	var events []fold.Event
+	add := func(topic string, ev fold.Event) {
+		ev.Raw.Topic = topic
+		events = append(events, ev)
+	}
 	for _, ev := range w.Events {
-		switch ev.Data.(type) {
-		case domain.AccountRead:
-			accounts = append(accounts, ev)
-		case domain.AccountErased:
-			accounts, posts = append(accounts, ev), append(posts, ev)
-		default:
-			posts = append(posts, ev)
-		}
+		add(domain.TopicMetrics, ev)
+	}
+	for _, ev := range w.Contents {
+		add(domain.TopicContents, ev)
 	}
 	for i, entity := range w.Directory { // each is sent later than the one before
-		directory = append(directory, fold.Event{Recorded: domain.Recorded{
-			Key: domain.EntityKey(entity), Envelope: domain.Envelope{Time: time.UnixMicro(int64(i))}, Data: entity,
-		}})
+		ev := Event("", entity)
+		ev.Key, ev.Envelope.Time = domain.EntityKey(entity), time.UnixMicro(int64(i))
+		add(domain.TopicDirectory, ev)
 	}
 	for i, state := range w.States {
-		operations = append(operations, fold.Event{Recorded: domain.Recorded{
-			Key: AgencyA, Offset: int64(i), Envelope: domain.Envelope{ID: fmt.Sprint("s", i)}, Data: state,
-		}})
+		ev := Event(fmt.Sprint("s", i), state)
+		ev.Key, ev.Offset = AgencyA, int64(i)
+		add(domain.TopicOperations, ev)
 	}
-	Fold(t, db, projectors.AccountInsights, accounts)
-	Fold(t, db, projectors.PostInsights, posts)
-	Fold(t, db, projectors.Contents, w.Contents)
-	Fold(t, db, projectors.Directory, directory)
-	Fold(t, db, projectors.Operations, operations)
+	require.NoError(t, foldAll(context.Background(), db.Pool, all, events))
 }
 
-// Fold folds events with one projector, in one batch.
-func Fold(t require.TestingT, db *pgtest.DB, p fold.Projector, events []fold.Event) {
-	Batches(t, db, p, [][]fold.Event{events})
+// Fold folds events with one projector, batch by batch, each in its transaction, as the engine does.
+func Fold(t require.TestingT, db *pgtest.DB, p fold.Projector, batches ...[]fold.Event) {
+	for _, batch := range batches {
+		require.NoError(t, tables.Fold(context.Background(), db.Pool, p, batch))
+	}
 }
+
+// Dump returns the rows of tables as text, ordered, so that two folds can be compared.
+func Dump(t require.TestingT, db *pgtest.DB, tables ...string) (rows []string) {
+	for _, table := range tables {
+		rows = append(rows, Column[string](t, db.Pool, "select '"+table+" ' || r::text from "+table+" r order by 1")...)
+	}
+	return rows
+}
+
+// Event is an event as a fold gets it, without its record.
+func Event(id string, data domain.Data) fold.Event {
+	return fold.Event{Recorded: domain.Recorded{
+		Envelope: domain.Envelope{ID: id, Type: data.EventType()}, Data: data,
+	}}
+}
+
+var told atomic.Int64
+
+var day0 = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
+
+// Later is an instant after all that it gave before: an entity counts by its time.
+func Later() time.Time { return day0.Add(time.Duration(told.Add(1)) * time.Microsecond) }
 
 // TwoAgencies is a log that knows the accounts of both agencies, with numbers and names.
 func TwoAgencies(t *testing.T) *Log {

@@ -10,19 +10,19 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/deploy"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// generation is the one that all projections of a test's database are live in.
-const generation = 1
 
 // Log takes drafts as the event log does. It is safe for concurrent use.
 type Log struct {
@@ -31,7 +31,7 @@ type Log struct {
 	mu         sync.Mutex
 	codec      eventlog.Codec
 	counts     map[string]int32
-	projectors map[string][]fold.Projector
+	projectors []fold.Projector
 	records    []eventlog.Record
 	failing    error
 	put        atomic.Int64 // entities; each is sent later than the one before
@@ -40,21 +40,18 @@ type Log struct {
 // New returns an empty log over a new database whose projections are live.
 func New(tb testing.TB) *Log {
 	tb.Helper()
-	topics, err := eventlog.ParseTopics(deploy.Topics())
-	require.NoError(tb, err)
+	topics := Topics(tb, nil)
 	l := &Log{
 		DB: pgtest.New(tb), codec: eventlog.NewCodec(domain.NewRegistry(), topics, "/ledgerboard/test"), counts: map[string]int32{},
-		projectors: map[string][]fold.Projector{},
 	}
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
-	for _, p := range projectors.All(l.counts[domain.TopicDashboards]) {
-		l.projectors[p.Topic] = append(l.projectors[p.Topic], p)
-		_, err := l.DB.Pool.Exec(context.Background(), `
+	l.projectors = projectors.All(l.counts[domain.TopicDashboards])
+	for _, p := range l.projectors {
+		Exec(tb, l.DB.Pool, `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)
-			values ($1, $2, $3, $4, $5, 'live', '{}')`, p.Name, generation, p.Version, p.Topic, uuid.New())
-		require.NoError(tb, err)
+			values ($1, 1, $2, $3, $4, 'live', '{}')`, p.Name, p.Version, p.Topic, uuid.New())
 	}
 	return l
 }
@@ -100,7 +97,7 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 			batch, places = append(batch, event), append(places, i)
 		}
 	}
-	if err := l.fold(ctx, batch); err != nil {
+	if err := foldAll(ctx, l.DB.Pool, l.projectors, batch); err != nil {
 		for _, i := range places {
 			errs[i] = err
 		}
@@ -128,21 +125,17 @@ func (l *Log) event(d domain.Draft, behind int) (event fold.Event, err error) {
 	return event, nil
 }
 
-func (l *Log) fold(ctx context.Context, batch []fold.Event) error {
-	for topic, projectors := range l.projectors {
-		for _, projector := range projectors {
-			var events []fold.Event
-			for _, event := range batch {
-				if event.Raw.Topic == topic && (projector.Types == nil || slices.Contains(projector.Types, event.Envelope.Type)) {
-					events = append(events, event)
-				}
-			}
-			if len(events) == 0 {
-				continue
-			}
-			if err := tables.Fold(ctx, l.DB.Pool, projector, events); err != nil {
-				return fmt.Errorf("fold: %w", err)
-			}
+// foldAll folds events with each projector that wants them, each in one batch, as the engine does.
+func foldAll(ctx context.Context, pool *pgxpool.Pool, all []fold.Projector, events []fold.Event) error {
+	for _, p := range all {
+		wanted := slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool {
+			return ev.Raw.Topic != p.Topic || p.Types != nil && !slices.Contains(p.Types, ev.Envelope.Type)
+		})
+		if len(wanted) == 0 {
+			continue
+		}
+		if err := tables.Fold(ctx, pool, p, wanted); err != nil {
+			return fmt.Errorf("fold: %w", err)
 		}
 	}
 	return nil
@@ -151,12 +144,40 @@ func (l *Log) fold(ctx context.Context, batch []fold.Event) error {
 // Claim claims one account for a minute, whatever its state is.
 func (l *Log) Claim(t require.TestingT, queue domain.FetchQueue, socialAccount int64, now time.Time) domain.FetchClaim {
 	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
-	err := l.DB.Pool.QueryRow(context.Background(), `
+	claim.Until = Value[time.Time](t, l.DB.Pool, `
 		insert into kept.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
 		values ($1, $2, $3, $4, $4, now() + interval '1 minute')
 		on conflict (kind, p_id, social_account_id) do update
 		set claimed_until = greatest(excluded.claimed_until, f.claimed_until + interval '1 microsecond')
-		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now).Scan(&claim.Until)
-	require.NoError(t, err)
+		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now)
 	return claim
+}
+
+// Put records entities of the directory.
+func (l *Log) Put(t require.TestingT, entities ...domain.DirectoryEntity) {
+	for _, entity := range entities {
+		require.NoError(t, l.Append(context.Background(), commands.EntityDraft(entity, time.UnixMicro(l.put.Add(1)))))
+	}
+}
+
+// Dashboards are the real commands over this log, at the given clock.
+func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboards {
+	tb.Helper()
+	return commands.NewDashboards(commands.DashboardsConfig{
+		Store: l.Queries(), Log: l, Now: now, Logger: Quiet,
+		TooLarge:    func(error) bool { return false },
+		PartitionOf: func(string) int32 { return 0 },
+		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
+		Fits:        func(domain.Draft) error { return nil },
+		Deadline:    Patience, // what is slow here is the machine
+	})
+}
+
+// Queries are the real queries over this log's tables.
+func (l *Log) Queries() *readmodels.Dashboards {
+	return &readmodels.Dashboards{
+		Pool: l.DB.ReadOnly, Progress: pg.NewProgress(),
+		DefaultScopes:        []string{"analytics", "posts"},
+		ManagedSubscriptions: []string{"managed"},
+	}
 }
