@@ -29,8 +29,8 @@ type door struct {
 	served  chan error // the result of Serve
 }
 
-func openFront(ctx context.Context, addr, adminAddr string) (f *front, err error) {
-	f = &front{}
+func openFront(ctx context.Context, addr, adminAddr string) (_ *front, err error) {
+	f := &front{}
 	f.waitFor("")
 	defer func() {
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +16,28 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 )
+
+// An address in use is an error that names the setting, and what was opened before is closed.
+func TestAnAddressInUseIsNamed(t *testing.T) {
+	t.Parallel()
+	used, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer used.Close()
+	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	_, err = openFront(t.Context(), used.Addr().String(), "")
+	require.ErrorContains(t, err, "is another ledgerboard running?")
+	_, err = openFront(t.Context(), free.Addr().String(), used.Addr().String())
+	require.ErrorContains(t, err, "LEDGERBOARD_ADMIN_ADDR: listen on "+used.Addr().String())
+	require.Eventually(t, func() bool {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", free.Addr().String())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}, time.Minute, time.Millisecond, "the first listener was closed")
+}
 
 // A process that waits for a lock answers probes and names the session that holds the lock.
 func TestStartSaysWhatItWaitsFor(t *testing.T) {
