@@ -129,9 +129,9 @@ func TestASwitchedOffAppIsNamed(t *testing.T) {
 		checks := s.Health().Checks
 		return checks[slices.IndexFunc(checks, func(c api.Check) bool { return c.Name == "platform apps" })].Probe(t.Context())
 	}
-	failed := func(account int64, platform domain.Platform, problem string, before time.Duration) {
-		ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, failures, problem, due_at, updated_at)
-			values ('account_insights', $1, $2, 1, $3, now(), now() - $4::interval)`, platform, account, problem, before)
+	failed := func(account int64, platform domain.Platform, code domain.StatusCode, before time.Duration) {
+		ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, failures, reason, due_at, updated_at)
+			values ('account_insights', $1, $2, 1, jsonb_build_object('code', $3::text), now(), now() - $4::interval)`, platform, account, code, before)
 	}
 	failed(1, domain.Facebook, "app_blocked", 3*time.Hour)
 	failed(2, domain.TikTok, "expired", time.Minute)

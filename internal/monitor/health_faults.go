@@ -238,7 +238,7 @@ func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	if cause != nil {
 		attributes = append(attributes, "error", cause)
 	}
-	if strings.Contains(now, string(classOtherLog)) {
+	if slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class == classOtherLog }) {
 		attributes = append(attributes, "remedy", "restore the log that the tables were built from; "+
 			"or, if this is the right log, stop every process and drop schema lb_engine, "+
 			"so that the next start rebuilds the tables from this log")

@@ -2,12 +2,14 @@ package apidoc_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/apidoc"
 )
 
@@ -24,4 +26,22 @@ func TestDocumentsAreUpToDate(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(content, committed), "%s is out of date: run go generate ./api", name)
 	}
+}
+
+// Every code that an answer may contain has its texts, and its line in the guide for frontends.
+func TestEveryStatusCodeIsDocumented(t *testing.T) {
+	t.Parallel()
+	root, err := apidoc.Root()
+	require.NoError(t, err)
+	raw, err := os.ReadFile(filepath.Join(root, "api/openapi.json"))
+	require.NoError(t, err)
+	var open struct {
+		Components struct {
+			Schemas struct {
+				StatusCode struct{ Enum []domain.StatusCode }
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &open))
+	require.ElementsMatch(t, domain.StatusCodes(), open.Components.Schemas.StatusCode.Enum)
 }

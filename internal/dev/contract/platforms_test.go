@@ -102,7 +102,7 @@ func TestInstagram(t *testing.T) {
 	require.Equal(t, "Vienna, Vienna", at(t, today, "demographics", "cities", 0, "name"))
 
 	platform := s.ask("/api/platforms/70")
-	require.Equal(t, "ok", at(t, platform, "data", "state"))
+	require.Equal(t, "ok", at(t, platform, "data", "status"))
 	require.Equal(t, "2026-11-19T12:00:00Z", at(t, platform, "data", "last_read_at"))
 	require.Nil(t, at(t, platform, "data", "expires_at"))
 }

@@ -38,7 +38,7 @@ func TestMockMode(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, asked, 22)
 	platforms := p.get(agency, "/api/platforms").ok(t, http.StatusOK)
-	require.Equal(t, 1, strings.Count(string(platforms.body), `"state":"reconnect"`), "one connection waits for a sign-in")
+	require.Equal(t, 1, strings.Count(string(platforms.body), `"status":"reconnect"`), "one connection waits for a sign-in")
 	p.get(p.info.Tokens["main_app"], "/api/me").ok(t, http.StatusForbidden) // known, and no reader
 	for path, status := range map[string]int{
 		"/readyz": http.StatusOK, "/nowhere": http.StatusNotFound, "/auth/getRoiViews?pId=2": http.StatusBadRequest,
