@@ -106,9 +106,9 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			return directory.ConnectionReading{ConnectionStatus: domain.ConnectionStatus{Status: "not listed"}}
 		}
 		state := func(of int64) string { return string(reading(of).Status) }
-		require.Equal(t, "ok", state(fetchGood))
+		require.Equal(t, "waiting", state(fetchGood))
 		fails("99", "pause", "1", "99")
-		require.Equal(t, "ok", state(fetchGood))
+		require.Equal(t, "waiting", state(fetchGood))
 
 		done("pause", "1")
 		require.Equal(t, "paused", state(fetchGood))
@@ -144,7 +144,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		}))
 
 		for id, want := range map[int]string{
-			fetchGood: "resume the connection or its platform first", fetchLapsed: "no active subscription", fetchDisconnected: "reads no connected account", 99: "There is no connection 99.",
+			fetchGood: "Resume the connection first.", fetchLapsed: "No subscription is active", fetchDisconnected: "reads no connected account", 99: "There is no connection 99.",
 		} {
 			fails(want, "connections", "read", strconv.Itoa(id))
 		}
@@ -156,7 +156,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		done("resume", "98")      // a pause can outlive its connection
 		fails("", "resume", "98") // neither exists now
 		done("resume", "1")
-		require.Equal(t, "ok", state(fetchGood))
+		require.Equal(t, "waiting", state(fetchGood))
 		require.Equal(t, "not listed", state(fetchDisconnected))
 		done("connections", "read", strconv.Itoa(fetchGood))
 		require.NotNil(t, reading(fetchGood).NextDue)
