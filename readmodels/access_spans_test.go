@@ -62,6 +62,8 @@ func TestSpansAgreeWithTheRecords(t *testing.T) {
 	p, entries, head := wanderedPast(t)
 	whole, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
 	require.Greater(t, len(whole), 50)
+	since, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: new(time.Time{})})
+	require.Equal(t, whole, since, "the year 1 is not now")
 
 	p.checkWhole(whole, entries, head)
 	rapid.Check(p.t, func(t *rapid.T) {

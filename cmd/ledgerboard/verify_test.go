@@ -23,6 +23,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // audited is a log on a broker, projected into tables, with one checkpoint.
@@ -79,7 +80,7 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	clients := []string{"c10000000000000000000001", "c10000000000000000000002"}
 	change := domain.DashboardChange{
-		Primary: clients[0], Linked: clients, Users: []string{fmt.Sprintf("d2%022x", version)}, Scopes: []string{"posts"},
+		Primary: clients[0], Linked: clients, Users: []string{fmt.Sprintf("d2%022x", version)}, Scopes: []string{"posts"}, AllowClientDashboard: true,
 		LostAccess: []string{fmt.Sprintf("d2%022x", version-1)}, MainPOC: map[string][]string{clients[0]: {"e10000000000000000000001"}},
 	}
 	if version == 1 {
@@ -215,6 +216,49 @@ func TestExportCommand(t *testing.T) {
 }
 
 // An interrupted command says so, says what state it leaves, and has its own exit code.
+// A span names records with the version and the hash that they have in a verified bundle, and each
+// record of the bundle that changed a list begins or ends a span.
+func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t, 30)
+	path, key := filepath.Join(t.TempDir(), "agency.bundle"), evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
+	mustRun(t, exportCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Bundle: path})
+	replay := replayCommand{installation: installation{storage: storage{DataDir: t.TempDir()}}, evidence: key, Bundle: path, Format: "json"}
+	hashes, want := map[int64]string{}, map[string]bool{}
+	for line := range strings.Lines(mustRun(t, replay)) {
+		var change proof.Change
+		require.NoError(t, json.Unmarshal([]byte(line), &change))
+		hashes[change.Version] = change.Hash
+		for _, user := range change.UsersAdded {
+			want[fmt.Sprintln("added", change.Dashboard, user, change.Version)] = true
+		}
+		for _, user := range change.UsersRemoved {
+			want[fmt.Sprintln("removed", change.Dashboard, user, change.Version)] = true
+		}
+	}
+	require.Len(t, hashes, 10)
+	_, spans, err := (&history.History{Pool: a.db.ReadOnly}).ExportSpans(t.Context(),
+		history.SpansQuery{ParentAccount: auditedAgencies[0], From: new(time.Time{})})
+	require.NoError(t, err)
+	got := map[string]bool{}
+	for s, err := range spans {
+		require.NoError(t, err)
+		got[fmt.Sprintln("added", s.Dashboard.ID, s.User.ID, s.ListedBy.Version)] = true
+		named := []history.Record{s.BeganBy, s.ListedBy, s.AllowedBy}
+		if s.EndedBy != nil {
+			got[fmt.Sprintln("removed", s.Dashboard.ID, s.User.ID, s.EndedBy.Version)] = true
+			named = append(named, *s.EndedBy)
+		}
+		for _, scope := range s.Scopes {
+			named = append(named, scope.GivenBy)
+		}
+		for _, r := range named {
+			require.Equal(t, hashes[r.Version], r.Hash, "version %d", r.Version)
+		}
+	}
+	require.Equal(t, want, got)
+}
+
 func TestInterruptedCommands(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)

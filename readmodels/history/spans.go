@@ -201,7 +201,7 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 			}
 		}
 	}
-	if q.From != nil {
+	if q.From != nil && !q.From.IsZero() {
 		if from, err = positionAt(ctx, tx, q.ParentAccount, Moment{Time: *q.From}); err != nil {
 			return from, to, err
 		}
