@@ -55,6 +55,7 @@ type bundle struct {
 
 	mu        sync.Mutex
 	views     map[string]readmodels.DashboardView // by parent and sub-account
+	reads     []readmodels.DashboardRequest
 	readErr   error
 	opened    []commands.OpenDashboard
 	openErr   error
@@ -149,6 +150,7 @@ func (b *bundle) Dashboard(_ context.Context, request readmodels.DashboardReques
 	if b.panics {
 		panic("a defect")
 	}
+	b.reads = append(b.reads, request)
 	view, ok := b.views[request.ParentAccount+"/"+request.SubAccount]
 	switch {
 	case b.readErr != nil:
@@ -207,7 +209,7 @@ func (b *bundle) ofAnalytics(query analytics.RangeQuery) (platforms int, meta an
 
 func view(subAccount string, version int64, users ...string) readmodels.DashboardView {
 	return readmodels.DashboardView{
-		ID: domain.NewDashboardID(agency, subAccount), SubAccountID: subAccount, Version: version, Listed: users,
+		ID: domain.NewDashboardID(agency, subAccount), SubAccountID: subAccount, Version: version,
 		SubAccountIDs: []readmodels.LinkedAccount{{ID: subAccount}},
 	}
 }

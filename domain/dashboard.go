@@ -32,6 +32,23 @@ type Dashboard struct {
 	Version int64 `json:"-"` // of the last record that changed this dashboard; the ETag
 }
 
+// OpensFor reports whether a client user of an account may open the dashboard (rule 11): it is open
+// to its clients, the user is on its list, and the account is linked.
+func (d Dashboard) OpensFor(user, account string) bool {
+	_, listed := slices.BinarySearch(d.openTo(), user)
+	_, linked := slices.BinarySearch(d.SubAccountIDs, account)
+	return listed && linked
+}
+
+// openTo returns the part of rule 11 that the records of dashboards decide. Which account a user
+// belongs to is in the directory.
+func (d Dashboard) openTo() []string {
+	if !d.AllowClientDashboard {
+		return nil
+	}
+	return d.Users
+}
+
 // NewDashboardID derives the id of a new dashboard from the ids that identify it, so a retried or
 // replayed creation gives the same id.
 func NewDashboardID(parentAccount, subAccount string) string {

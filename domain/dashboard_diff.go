@@ -39,15 +39,11 @@ func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 // AccessBetween compares who can open a dashboard, according to its user list and allow flag only.
 // The results are sorted and include agency staff on the user list.
 func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []string) {
-	var usersBefore, usersAfter []string
-	if before != nil && before.AllowClientDashboard {
-		usersBefore = before.Users
+	if before == nil {
+		before = &Dashboard{}
 	}
-	if after.AllowClientDashboard {
-		usersAfter = after.Users
-	}
-	gained, lost = listDiff(usersBefore, usersAfter)
-	return gained, lost, removeIDs(asSet(usersAfter), inList(gained))
+	gained, lost = listDiff(before.openTo(), after.openTo())
+	return gained, lost, removeIDs(asSet(after.openTo()), inList(gained))
 }
 
 // listDiff returns the elements that are only in after and those that are only in before, sorted

@@ -119,12 +119,9 @@ type views map[string]Dashboard
 func (f DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {
 	byUser := map[string]views{}
 	for _, d := range dashboards {
-		if !d.AllowClientDashboard {
-			continue
-		}
-		linked, key := inList(d.SubAccountIDs), strings.Join(d.SubAccountIDs, " ")+"\n"+strings.Join(d.Scopes, " ")
+		key := strings.Join(d.SubAccountIDs, " ") + "\n" + strings.Join(d.Scopes, " ")
 		for _, user := range d.Users {
-			if account, known := f.UserAccounts[user]; !known || !linked(account) {
+			if !d.OpensFor(user, f.UserAccounts[user]) {
 				continue
 			}
 			if byUser[user] == nil {

@@ -32,9 +32,6 @@ type DashboardView struct {
 	UpdatedAt            time.Time      `json:"updated_at"`
 
 	Version int64 `json:"-"` // version of the last record that changed this dashboard: the ETag
-	// Listed are the ids of all users on the list. Users contains only the active users of the
-	// linked accounts, but access depends on the list.
-	Listed []string `json:"-"`
 }
 
 // MainAccount is the agency as its clients see it.
@@ -87,13 +84,20 @@ type POC struct {
 type DashboardRequest struct {
 	ParentAccount, SubAccount string
 	// ClientAccount and ClientUser are set for a client user. Another account's dashboard exists
-	// for a client user only if the two are linked and the user may open it. A dashboard that the
-	// user may not see is not read, because a longer response time would reveal that it exists.
+	// for a client user only if the user may open it. Otherwise it is not read, because a longer
+	// response time would reveal that it exists.
 	ClientAccount, ClientUser string
 }
 
-// Dashboard returns the dashboard of a sub-account with current names from the directory, or
-// [domain.ErrDashboardNotFound].
+func (r DashboardRequest) ofClient() bool { return r.ClientAccount != "" || r.ClientUser != "" }
+
+// ErrDashboardNotOpen (forbidden) is returned to a client user who may not open the dashboard of the
+// user's own account.
+var ErrDashboardNotOpen = domain.NewError(domain.CodeForbidden,
+	"You have no access to this dashboard. Ask your agency for access.")
+
+// Dashboard returns the dashboard of a sub-account with current names from the directory,
+// [domain.ErrDashboardNotFound], or [ErrDashboardNotOpen].
 func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (DashboardView, error) {
 	var view DashboardView
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
@@ -105,7 +109,7 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 			ID: document.DocumentID, SubAccountID: document.SubAccountID,
 			AllowClientDashboard: document.AllowClientDashboard, Scopes: document.Scopes,
 			CreatedAt: document.CreatedAt, UpdatedAt: document.UpdatedAt,
-			Version: document.Version, Listed: document.Users,
+			Version: document.Version,
 		}
 		if view.MainAccount, err = mainAccount(ctx, tx, document.ParentAccount); err != nil {
 			return err
@@ -121,7 +125,7 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 		if view.Users, err = listedUsers(ctx, tx, document); err != nil {
 			return err
 		}
-		if request.ClientAccount == "" && request.ClientUser == "" {
+		if !request.ofClient() {
 			if view.UsersNotShown, err = usersNotShown(ctx, tx, document); err != nil {
 				return err
 			}
@@ -137,14 +141,16 @@ func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (D
 
 func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (domain.Dashboard, error) {
 	rows, _ := tx.Query(ctx, `
-		select `+dashboardColumns+` from dashboard_preferences
-		where parent_account = $1 and sub_account_id = $2
-		  and ($3 = '' and $4 = '' or sub_account_id = $3
-		       or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
-		request.ParentAccount, request.SubAccount, request.ClientAccount, request.ClientUser)
+		select `+dashboardColumns+` from dashboard_preferences d
+		where parent_account = $1 and sub_account_id = $4
+		  and (`+NotAClient+` or sub_account_id = $2 or `+openToCaller+`)`,
+		request.ParentAccount, request.ClientAccount, request.ClientUser, request.SubAccount)
 	document, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.Dashboard])
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return document, domain.ErrDashboardNotFound
+	case err == nil && request.ofClient() && !document.OpensFor(request.ClientUser, request.ClientAccount):
+		return document, ErrDashboardNotOpen
 	}
 	return document, err
 }

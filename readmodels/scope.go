@@ -95,11 +95,14 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	return scope, nil
 }
 
-// OpensDashboard is the condition under which a client user ($2 account, $3 user) may open
-// dashboard d: the dashboard is open to its clients, the user is on its list, and it belongs to the
-// user's account or is linked with it.
-const OpensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
-	and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
+// Opens returns the condition of [domain.Dashboard.OpensFor] for dashboard d, and a user and account
+// that are columns or parameters.
+func Opens(user, account string) string {
+	return `(d.allow_client_dashboard and d.users @> array[` + user + `::text] and ` + account + ` = any(d.sub_account_ids))`
+}
+
+// openToCaller is true if the caller ($2 account, $3 user) is a client user who may open dashboard d.
+var openToCaller = Opens("$3", "$2")
 
 // NotAClient is true if the caller is not a client user. Either id identifies a client user, so a
 // missing id grants nothing.
@@ -108,9 +111,8 @@ const NotAClient = `($2 = '' and $3 = '')`
 // openAccounts returns the accounts of the dashboards that show figures to a client user.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	accounts, err := pg.List(ctx, tx, "read open dashboards", pgx.RowTo[string], `
-		select distinct linked
-		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
-		where d.parent_account = $1 and `+OpensDashboard+` and $4::text = any(d.scopes)
+		select distinct linked from dashboard_preferences d, unnest(d.sub_account_ids) as linked
+		where d.parent_account = $1 and `+openToCaller+` and $4::text = any(d.scopes)
 		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope)
 	if err == nil && len(accounts) == 0 {
 		err = ErrNoOpenDashboard
@@ -125,11 +127,10 @@ func accountsOfBoard(
 ) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
 	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
-		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
-		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
+		select d.sub_account_ids, d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
 		where d.parent_account = $1 and d.sub_account_id = $5
-		  and (`+NotAClient+` or `+OpensDashboard+` and $4 = any(d.scopes))`,
+		  and (`+NotAClient+` or `+openToCaller+` and $4 = any(d.scopes))`,
 		request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope, request.Narrow.Dashboard),
 		"read dashboard", &accounts, &open, &shows, &listed)
 	switch {

@@ -2,6 +2,7 @@ package readmodels_test
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,9 +53,12 @@ func setDashboards(t *testing.T, db *pgtest.DB, dashboards ...dashboard) {
 			insert into dashboard_preferences (parent_account, sub_account_id, document_id, sub_account_ids, users, main_poc,
 				allow_client_dashboard, scopes, created_at, updated_at, version)
 			values ($1, $2, 'd', $3, $4, '{}', $5, $6, $7, $7, 1)`,
-			d.parent, d.account, d.linked, d.users, d.allow, d.scopes, time.Now())
+			d.parent, d.account, set(d.linked), set(d.users), d.allow, d.scopes, time.Now())
 	}
 }
+
+// set returns a list as dashboards contain it: sorted and never null.
+func set(ids []string) []string { return append([]string{}, slices.Sorted(slices.Values(ids))...) }
 
 func open(account string, linked ...string) dashboard {
 	return dashboard{agencyA, account, append(linked, account), []string{user}, true, []string{"posts", "analytics"}}

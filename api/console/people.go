@@ -52,9 +52,9 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	shown := peopleView{
 		Account: client, invitation: entered, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
 	}
-	added := v.r.URL.Query().Get("added")
+	document, added := documentOf(board), v.r.URL.Query().Get("added")
 	for _, u := range users {
-		row := rowOf(board, u)
+		row := rowOf(board, document, u)
 		shown.People = append(shown.People, row)
 		if u.ID == added && !row.OnList && !entered.Faults.Any() {
 			shown.Added, shown.AddedID = foreign(u.Name, u.ID), u.ID
@@ -62,7 +62,7 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	}
 	for _, u := range board.Users {
 		if u.Account != client.ID {
-			row := rowOf(board, directory.User{
+			row := rowOf(board, document, directory.User{
 				ID: u.ID, Name: u.Name, Email: domain.OptionalText(u.Email), AccountID: u.Account, Active: u.Active,
 				LastLogin: u.LastLogin,
 			})
@@ -73,16 +73,29 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	return shown, nil
 }
 
-func rowOf(b readmodels.DashboardView, u directory.User) personRow {
-	row := personRow{User: u}
-	row.OnList = slices.ContainsFunc(b.Users, func(listed readmodels.DashboardUser) bool { return listed.ID == u.ID })
+// documentOf returns the board with its active users.
+func documentOf(b readmodels.DashboardView) domain.Dashboard {
+	d := domain.Dashboard{AllowClientDashboard: b.AllowClientDashboard}
+	for _, a := range b.SubAccountIDs {
+		d.SubAccountIDs = append(d.SubAccountIDs, a.ID)
+	}
+	for _, u := range b.Users {
+		d.Users = append(d.Users, u.ID)
+	}
+	slices.Sort(d.SubAccountIDs)
+	slices.Sort(d.Users)
+	return d
+}
+
+func rowOf(b readmodels.DashboardView, document domain.Dashboard, u directory.User) personRow {
+	row := personRow{User: u, OnList: slices.Contains(document.Users, u.ID)}
 	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
 	switch {
 	case inactive:
 		row.OnList, row.Why = true, "inactive"
 	case !row.OnList:
 		row.Why = "not on the list"
-	case !b.AllowClientDashboard:
+	case !document.OpensFor(u.ID, u.AccountID):
 		row.Why = "the board is closed"
 	default:
 		for _, a := range b.SubAccountIDs {

@@ -3026,7 +3026,7 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: int64
-             * @description Number of listed users who can open the dashboard while it is open: active users of active, linked accounts.
+             * @description Number of listed users who can open the dashboard: active users of active, linked accounts; 0 while it is closed.
              */
             can_open: number;
             /** @description False if the dashboard does not exist yet; it is created when the agency first opens it. */

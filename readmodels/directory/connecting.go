@@ -163,11 +163,11 @@ func scanFirstReading(row pgx.CollectableRow) (r domain.FirstReading, err error)
 const connectScope = "connect"
 
 // ClientMayConnect reports whether a client user may connect pages for the user's own account: the
-// account's dashboard is open, has the scope connect, and has the user on its list.
+// user may open the account's dashboard, and it has the scope connect.
 func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error) {
 	return pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select from dashboard_preferences d
-		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard
-		  and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
+		where d.parent_account = $1 and d.sub_account_id = $2 and `+readmodels.Opens("$3", "$2")+`
+		  and $4::text = any(d.scopes)`,
 		parent, account, user, connectScope), "check whether a client may connect")
 }

@@ -180,12 +180,11 @@ func usersPage(scope readmodels.Scope, q UsersQuery, id string) readmodels.PageQ
 }
 
 // ofOpenDashboard is the condition under which client users can see user u: the user is active and
-// on the list of a dashboard, of agency $1 and one of the accounts $2, that shows figures to its
-// clients.
-const ofOpenDashboard = `u.active and exists (
+// may open a dashboard, of agency $1 and one of the accounts $2, that shows figures to its clients.
+var ofOpenDashboard = `u.active and exists (
 	select from dashboard_preferences d
-	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
-	  and d.allow_client_dashboard and '` + readmodels.FiguresScope + `' = any(d.scopes))`
+	where d.parent_account = $1 and d.sub_account_id = any($2) and ` + readmodels.Opens("u.id", "u.account_id") + `
+	  and '` + readmodels.FiguresScope + `' = any(d.scopes))`
 
 // MembersQuery selects members.
 type MembersQuery struct {
@@ -269,8 +268,8 @@ type DashboardSummary struct {
 	// not exist yet.
 	Linked      []AccountName `json:"linked"`
 	ListedUsers int           `json:"listed_users"` // number of users on the list
-	// number of listed users who can open the dashboard while it is open: active users of active,
-	// linked accounts
+	// number of listed users who can open the dashboard: active users of active, linked accounts; 0
+	// while it is closed
 	CanOpen              int      `json:"can_open"`
 	AllowClientDashboard bool     `json:"allow_client_dashboard"`
 	Scopes               []string `json:"scopes"`
@@ -301,7 +300,7 @@ func (e Entities) Dashboards(
 				       coalesce(cardinality(d.users), 0),
 				       (select count(*) from users u join accounts o on o.id = u.account_id
 				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1
-				          and o.id = any(d.sub_account_ids)),
+				          and ` + readmodels.Opens("u.id", "o.id") + `),
 				       coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
 				from (select id, name from accounts where parent_account = $1
 				      union all
@@ -310,7 +309,7 @@ func (e Entities) Dashboards(
 						select from accounts where id = p.sub_account_id and parent_account = $1)) c
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
-				where (` + readmodels.NotAClient + ` or ` + readmodels.OpensDashboard + `)
+				where (` + readmodels.NotAClient + ` or ` + readmodels.Opens("$3", "$2") + `)
 				  and ($4 = '' or ` + readmodels.Named("c.name", "$4") + ` or ` + readmodels.Named("a.email", "$4") + `)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name ` + readmodels.ByName + `, c.id collate "C") > ($6, $7))

@@ -107,7 +107,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		me.Opens.Dashboards, err = pg.List(ctx, tx, "read open dashboards", pgx.RowToStructByPos[MeDashboard], `
 			select d.sub_account_id, coalesce(a.name, ''), d.scopes
 			from dashboard_preferences d left join accounts a on a.id = d.sub_account_id and a.parent_account = $1
-			where d.parent_account = $1 and `+readmodels.OpensDashboard+`
+			where d.parent_account = $1 and `+readmodels.Opens("$3", "$2")+`
 			order by d.sub_account_id`, r.Parent, r.Account, r.User)
 		return err
 	})
