@@ -524,6 +524,9 @@ func TestFiguresWithoutComparison(t *testing.T) {
 		lacks("Compared with ") // the legend names what is drawn
 	b.get("/console/clients/"+bakery+"/figures?compare=none").says(http.StatusOK, `<option value="none" selected>nothing</option>`).
 		lacks(nothing)
+	data.Total.Followers.Note, data.Total.Followers.GainedSince = analytics.NoteGap, new(s.now.AddDate(0, -2, 0))
+	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
+	b.get("/console/clients/"+bakery+"/figures?compare=none").says(http.StatusOK, "Gained since 1 Aug 2026; no values were read in between.")
 }
 
 // The page shows the number of posts of the API, whatever else was read in the range: null is

@@ -17,10 +17,9 @@ type sourceFacts struct {
 	// time of the next reading unless paused; nil if unknown or not scheduled
 	dueAt     *time.Time
 	ungranted []domain.UngrantedFigure
-	ended     domain.StatusCode   // why it is not connected; "" if it is
-	signIn    domain.StatusReason // why a person must sign in; without a code if no one must
-	stopped   domain.StatusCode   // why no new readings are expected; "" if they are
-	failed    string              // error class of the last reading, if it failed and no one has signed in since
+	ended     domain.StatusCode    // why it is not connected; "" if it is
+	signIn    *domain.StatusReason // why a person must sign in; nil if no one must
+	stopped   domain.StatusCode    // why no new readings are expected; "" if they are
 	// a permission is missing, but only for the account or only for its posts: the other is read
 	readsOther bool
 	// a subscription was active in the range, or none is required
@@ -52,9 +51,6 @@ const (
 			  and ($2::text[] is null or g.account_id = any($2))
 			order by g.quarter desc fetch first row with ties) g`
 )
-
-// failedPermission is the error class of a reading that failed because a permission is missing.
-const failedPermission = "permission"
 
 // notReadable are the codes of failed readings that are not expected to succeed again without
 // anyone doing anything.
@@ -93,11 +89,11 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
 		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       case when `+readmodels.PausedByOperator+` then 'connection_paused'
-		            when not `+readmodels.Subscribed+` then 'unsubscribed'
-		            when `+readmodels.PlatformPaused+` then 'platform_paused' else '' end,
+		       case when `+readmodels.PausedByOperator+` then '`+string(domain.StatusConnectionPaused)+`'
+		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
+		            when `+readmodels.PlatformPaused+` then '`+string(domain.StatusPlatformPaused)+`' else '' end,
 		       coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.reason ->> 'code', ''),
-		       case when failed.class = '`+failedPermission+`' then exists (
+		       case when failed.class = '`+string(domain.StatusPermission)+`' then exists (
 		         select from kept.fetch_state o
 		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
 		           and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
@@ -116,19 +112,18 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
-				var failedWith domain.StatusCode
-				var signIn *domain.StatusReason
-				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.ended, &signIn, &f.subscribed,
-					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
-					&f.connectedLater, &f.failed, &failedWith, &f.readsOther)
+				var class, failedWith domain.StatusCode // of the last reading, if it failed and no one has signed in since
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.ended, &f.signIn,
+					&f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
+					&f.connectedLater, &class, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
 				for _, code := range notReadable {
-					if f.stopped == "" && (failedWith == code || f.failed == string(code)) {
+					if f.stopped == "" && (failedWith == code || class == code) {
 						f.stopped = code
 					}
 				}
-				if signIn != nil {
-					f.signIn = *signIn
+				if f.signIn == nil && class == domain.StatusPermission && !f.readsOther && f.stopped == "" {
+					f.signIn = &domain.StatusReason{Code: domain.StatusPermission}
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)

@@ -206,7 +206,7 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
 	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
 	missing, unsupported := qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
-	gaps, signIn := qc.gapsOf(f), f.mustSignIn()
+	gaps := qc.gapsOf(f)
 	reasons = []domain.StatusReason{} // an array in JSON
 	add := func(code domain.StatusCode) { reasons = append(reasons, domain.StatusReason{Code: code}) }
 	if !f.erasedAt.IsZero() {
@@ -225,9 +225,9 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 		status = SourceDisconnected
 		add(f.ended)
 		reasons = slices.Concat(reasons, missing, gaps)
-	case signIn.Code != "":
+	case f.signIn != nil:
 		status = SourceReconnect
-		reasons = slices.Concat(append(reasons, signIn), missing, gaps)
+		reasons = slices.Concat(append(reasons, *f.signIn), missing, gaps)
 	case len(missing) > 0 && (neverRead || nothingOfPosts):
 		reasons = append(reasons, missing...)
 		if len(missing) < len(qc.metrics) {
@@ -266,14 +266,6 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 func (f sourceFacts) lacksPart(missing []domain.StatusReason) bool {
 	return f.readsOther && f.stopped == "" && !slices.ContainsFunc(missing,
 		func(r domain.StatusReason) bool { return r.Code == domain.StatusMetricPermission })
-}
-
-// mustSignIn returns why a person must connect the account again; without a code if no one must.
-func (f sourceFacts) mustSignIn() domain.StatusReason {
-	if f.signIn.Code == "" && f.failed == failedPermission && !f.readsOther && f.stopped == "" {
-		return domain.StatusReason{Code: domain.StatusPermission}
-	}
-	return f.signIn
 }
 
 // whyNothing returns the reasons if there are no figures in the range.

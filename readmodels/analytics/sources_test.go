@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -160,6 +161,9 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		"never read without a subscription": {
 			unpaid: true, status: analytics.SourceNeverRead, reasons: because(domain.StatusUnsubscribed),
 		},
+		"no subscription in the range, and read after it": {
+			unpaid: true, reads: readings{counted(june.To, 5)}, status: partial, reasons: because(domain.StatusNotSubscribed),
+		},
 		"disconnected": {
 			page: disconnected, reads: whole, status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedInMainApp),
 		},
@@ -207,6 +211,16 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			require.Equal(t, clientA, got.AccountID)
 			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")
 		})
+	}
+}
+
+// Every reason for which a platform's figure is missing from a reading has a code with a text.
+func TestEveryReasonOfAReadingHasACode(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []string{
+		platforms.ReasonUnsupported, platforms.ReasonPermission, platforms.ReasonThrottled, platforms.ReasonEmpty, platforms.ReasonError,
+	} {
+		require.NotEmpty(t, domain.APIText(domain.StatusCode("metric_"+reason)), reason)
 	}
 }
 
