@@ -34,7 +34,7 @@ const (
 	StatusBrokenToken  StatusCode = "broken_token"  // the stored token cannot be sent
 	StatusWrongAccount StatusCode = "wrong_account" // the token belongs to another account
 	StatusLeftOut      StatusCode = "left_out"      // the person signed in again and did not select it
-	StatusDeclined     StatusCode = "declined"      // the person signed in again and did not select it, or declined permissions
+	StatusDeclined     StatusCode = "declined"      // the person did not select it again, or declined permissions
 )
 
 // An account is not read at the moment.
@@ -145,8 +145,8 @@ type PlatformAnswer struct {
 	Status  int    `json:"status,omitempty"`  // HTTP status; absent without an answer
 }
 
-// validate accepts nil.
-func (a *PlatformAnswer) validate() error {
+// checkAnswer accepts nil.
+func checkAnswer(a *PlatformAnswer) error {
 	if a == nil {
 		return nil
 	}
@@ -172,8 +172,8 @@ func (a PlatformAnswer) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// AnswersOf identifies the platforms' answers in reasons, for people who look for the cause; "" if
-// there are none.
+// AnswersOf identifies the platforms' answers in reasons, for people who look for the cause; "" for
+// reasons without an answer.
 func AnswersOf(reasons []StatusReason) string {
 	var answers []string
 	for _, r := range reasons {

@@ -247,9 +247,9 @@ type ConnectionStatus struct {
 	// Reasons explain the status. If a person must sign in again, they also mention an operator's
 	// pause and a missing subscription. Empty if there is no problem.
 	Reasons []StatusReason `json:"reasons"`
-	Text    OptionalText   `json:"text"` // the reasons in sentences, for people; null if there are none
-	// Since is when it was disconnected or paused, or has waited for a sign-in. Null for other statuses
-	// and if unknown.
+	Text    OptionalText   `json:"text"` // the reasons in sentences, for people; null without a reason
+	// Since is when it was disconnected or paused, or since when it waits for a sign-in. Null for
+	// other statuses and if unknown.
 	Since *time.Time `json:"since"`
 }
 

@@ -205,7 +205,8 @@ func (e DirectorySocialAccount) Validate() error {
 
 func checkEnd(code StatusCode) error {
 	switch code {
-	case "", StatusErased, StatusDeauthorized, StatusDeletionAsked, StatusEndedByAgency, StatusEndedByClient, StatusEndedInMainApp:
+	case "", StatusErased, StatusDeauthorized, StatusDeletionAsked,
+		StatusEndedByAgency, StatusEndedByClient, StatusEndedInMainApp:
 		return nil
 	}
 	return fmt.Errorf("ended %.40q is not a code of an account that is no longer connected", string(code))

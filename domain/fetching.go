@@ -160,7 +160,7 @@ func (e ConnectionStateChanged) Validate() error {
 	if e.State == ConnectionReconnect && e.Code == "" {
 		return errors.New("a connection that waits for a sign-in needs a code that says why")
 	}
-	return cmp.Or(checkKnown(e.Platform), checkCode(string(e.Code)), e.Answer.validate())
+	return cmp.Or(checkKnown(e.Platform), checkCode(string(e.Code)), checkAnswer(e.Answer))
 }
 
 // Reason returns why a person must sign in again; nil if the connection works.

@@ -9,9 +9,9 @@ import (
 //
 //   - status, reasons, since: see [domain.ConnectionStatus];
 //   - pause: an operator's reason for a pause, for operators; empty without a pause;
-//   - is_read: whether the account is read when it is due; due_at: when its totals are due, null for
-//     immediately or not at all; retry_at: the same after a failure, otherwise null;
-//   - failures, pace, calls_a_day: of the readings of its totals; calls_a_day with those of its posts;
+//   - is_read: whether the account is read when it is due; due_at: when its totals are due, null
+//     for immediately or not at all; retry_at: the same after a failure, otherwise null;
+//   - failures, pace, calls_a_day: of the readings of its totals; calls_a_day also has its posts;
 //   - read_at, posts_read_at: the last successful readings; captured_at: the newest reading in the
 //     tables, under its present sub-account;
 //   - token_ends, renewable_until, data_access_until, granted, signed_in_at: of its stored token.

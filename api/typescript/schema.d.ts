@@ -2799,7 +2799,7 @@ export interface components {
             since: components["schemas"]["Since"];
             /** @description Current status. */
             status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null if there are none. */
+            /** @description The reasons in sentences, for people; null without a reason. */
             text: string | null;
             /**
              * Format: date-time
@@ -2850,7 +2850,7 @@ export interface components {
             social_account_id: number;
             /** @description Current status. */
             status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null if there are none. */
+            /** @description The reasons in sentences, for people; null without a reason. */
             text: string | null;
         };
         /** @description The reading status of one connected account, for operators. */
@@ -2919,7 +2919,7 @@ export interface components {
             social_account_id: number;
             /** @description Current status. */
             status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null if there are none. */
+            /** @description The reasons in sentences, for people; null without a reason. */
             text: string | null;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
@@ -3475,7 +3475,7 @@ export interface components {
             social_account_id: number;
             /** @description Current status. */
             status: components["schemas"]["PageStatus"];
-            /** @description The reasons in sentences, for people; null if there are none. */
+            /** @description The reasons in sentences, for people; null without a reason. */
             text: string | null;
         };
         /** @description A flag before and after. */
@@ -5997,7 +5997,7 @@ export interface components {
         };
         /**
          * Format: date-time
-         * @description When it was disconnected or paused, or has waited for a sign-in. Null for other statuses and if unknown.
+         * @description When it was disconnected or paused, or since when it waits for a sign-in. Null for other statuses and if unknown.
          */
         Since: string | null;
         /** @description The result of skipping a parked event. */
@@ -6264,7 +6264,7 @@ export interface components {
          *     - `broken_token`: the stored token cannot be sent
          *     - `wrong_account`: the token belongs to another account
          *     - `left_out`: the person signed in again and did not select it
-         *     - `declined`: the person signed in again and did not select it, or declined permissions
+         *     - `declined`: the person did not select it again, or declined permissions
          *     - `connection_paused`: an operator has paused the connection
          *     - `platform_paused`: an operator has paused the platform
          *     - `figures_paused`: an operator has paused the processing of figures

@@ -138,7 +138,8 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 		return h
 	}
 	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonOf(failure, true), wordsOf(failure)
+	h.Failures, h.Class, h.Words = f.History.Failures, classOf(failure), wordsOf(failure)
+	h.Reason = reasonOf(failure, true)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
 		h.Failures++

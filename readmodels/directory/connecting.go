@@ -116,8 +116,8 @@ func (c Connecting) MembersOf(
 
 // FirstReadings returns the progress of the first readings of the pages that a finished attempt
 // connected, and whether the pages are still connected for the account of the attempt. Readings
-// before a page was last connected belong to an earlier sign-in and are ignored. Pages whose rows are
-// older than the attempt are omitted.
+// before a page was last connected belong to an earlier sign-in and are ignored. Pages whose rows
+// are older than the attempt are omitted.
 func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error) {
 	ids := make([]int64, len(a.Outcome.Connected))
 	for i, page := range a.Outcome.Connected {

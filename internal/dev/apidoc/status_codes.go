@@ -24,7 +24,7 @@ func withStatusCodes(root string) ([]byte, error) {
 	before, rest, begins := bytes.Cut(guide, []byte(codesBelow))
 	_, after, ends := bytes.Cut(rest, []byte(codesAbove))
 	if !begins || !ends {
-		return nil, fmt.Errorf("%s has no lines %q and %q around the list of status codes", frontendGuide, codesBelow, codesAbove)
+		return nil, fmt.Errorf("%s has no lines %q and %q around the list of codes", frontendGuide, codesBelow, codesAbove)
 	}
 	list := bytes.NewBufferString("| code | seen by | text | repeats |\n|---|---|---|---|\n")
 	for _, code := range domain.StatusCodes() {
