@@ -25,6 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -236,9 +237,9 @@ func TestWithdrawnSubjects(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
-	logs := &bundle{log: &bytes.Buffer{}}
-	logger := slog.New(slog.NewTextHandler(&lockedWriter{b: logs}, nil))
-	lines := func() int { return strings.Count(logs.logged(), "\n") }
+	var logs ledgertest.Output
+	logger := slog.New(slog.NewTextHandler(&logs, nil))
+	lines := func() int { return strings.Count(logs.String(), "\n") }
 	_, err := api.OpenWithdrawnSubjects(file, logger)
 	require.ErrorContains(t, err, file)
 	write("# nobody\n" + alice + " " + bob + "\n")

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,7 +50,7 @@ type bundle struct {
 	server   *api.Server
 	contract contract
 	now      time.Time
-	log      *bytes.Buffer
+	log      ledgertest.Output
 
 	mu        sync.Mutex
 	views     map[string]readmodels.DashboardView // by parent and sub-account
@@ -79,7 +78,7 @@ type bundle struct {
 func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{
-		t: t, now: time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC), log: &bytes.Buffer{},
+		t: t, now: time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC),
 		views: map[string]readmodels.DashboardView{},
 	}
 	authenticator, err := bearer.New(t.Context(), bearer.Config{
@@ -90,7 +89,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 		Config:        api.Config{AnalyticsAtRoot: true},
 		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, NamedPreview: b.NamedPreview, Scope: b.Scope,
 		TicketKey:   []byte(secret[:32]),
-		Logger:      slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:      slog.New(slog.NewJSONHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:         func() time.Time { return b.now },
 		IsTemporary: func(err error) bool { return errors.Is(err, errPasses) },
 	}
@@ -108,19 +107,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	return b
 }
 
-type lockedWriter struct{ b *bundle }
-
-func (w *lockedWriter) Write(line []byte) (int, error) {
-	w.b.mu.Lock()
-	defer w.b.mu.Unlock()
-	return w.b.log.Write(line)
-}
-
-func (b *bundle) logged() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.log.String()
-}
+func (b *bundle) logged() string { return b.log.String() }
 
 // everybody is a directory in which every user belongs to the account that the token names.
 type everybody struct{}

@@ -70,7 +70,7 @@ func TestErasedDataIsFoundNowhere(t *testing.T) {
 	restored := forgetful{storage{DataDir: yesterday}, filepath.Join(yesterday, "broker"), nil, key}
 	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the old backup contains everything")
 	repeatErasures(t, storage{DataDir: dir}, storage{DataDir: yesterday})
-	var said lockedBuffer
+	var said ledgertest.Output
 	restored.serve(t, &said, func(a *process, base string) {
 		a.until(t, 0, "select count(*) from users where id = '"+erased+"'")
 		a.until(t, 0, "select count(*) from post_contents where social_account_id in (700, 703)")
@@ -159,7 +159,7 @@ func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
 func (f forgetful) forget(t *testing.T, backup func()) {
 	t.Helper()
 	t.Logf("searched: %s, log files, service log", soughtIn)
-	var said, out lockedBuffer
+	var said, out ledgertest.Output
 	erase := eraseErna(f.storage)
 	erase.LogLevel, erase.JSON = "debug", false
 	f.serve(t, &said, func(a *process, base string) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // process is one process of the program, started again under the same name and address.
@@ -30,7 +31,7 @@ type process struct {
 	log        *os.File
 
 	cmd    *exec.Cmd
-	exited chan struct{}
+	exited <-chan struct{}
 }
 
 func buildProgram(t testing.TB, flags ...string) string {
@@ -48,13 +49,7 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
 	require.NoError(t, err)
 	p := &process{name: name, base: "http://" + addr, program: program, args: []string{"serve"}, dir: t.TempDir(), log: log, clock: filepath.Join(t.TempDir(), "clock")}
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
-			p.env = append(p.env, pair)
-		}
-	}
-	p.env = append(p.env, env...)
-	p.env = append(p.env, "LEDGERBOARD_ADDR="+addr, "LEDGERBOARD_DATA_DIR="+p.dir, clockVariable+"="+p.clock)
+	p.env = slices.Concat(ledgertest.Environ(), env, []string{"LEDGERBOARD_ADDR=" + addr, "LEDGERBOARD_DATA_DIR=" + p.dir, clockVariable + "=" + p.clock})
 	t.Cleanup(func() {
 		if p.running() {
 			_ = p.signal(syscall.SIGCONT)
@@ -71,25 +66,13 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 	return p
 }
 
-// start starts it. Its thread is kept for it: the kernel ends it with the thread that started it, and Go ends threads at will.
-func (p *process) start() error {
-	cmd, exited, started := exec.Command(p.program, p.args...), make(chan struct{}), make(chan error)
-	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-			close(exited)
-		}
-	}()
-	if err := <-started; err != nil {
+// start starts it, again if it has ended.
+func (p *process) start() (err error) {
+	p.cmd = exec.Command(p.program, p.args...)
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, p.log, p.log
+	if p.exited, err = ledgertest.Start(p.cmd); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	p.cmd, p.exited = cmd, exited
 	return nil
 }
 

@@ -21,14 +21,15 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
 // browserPage is a page in a real Chromium, driven by its DevTools protocol.
 type browserPage struct {
 	t       *testing.T
-	ctx     context.Context //nolint:containedctx // the browser itself, as chromedp has it
-	console *tail           // what the page logs, and its exceptions
+	ctx     context.Context    //nolint:containedctx // the browser itself, as chromedp has it
+	console *ledgertest.Output // what the page logs, and its exceptions
 }
 
 // openBrowser starts a Chromium with an empty profile; it ends with the test.
@@ -42,7 +43,7 @@ func openBrowser(t *testing.T) *browserPage {
 	)
 	allocated, end := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(end)
-	p := &browserPage{t: t, console: &tail{}}
+	p := &browserPage{t: t, console: &ledgertest.Output{}}
 	ctx, leave := chromedp.NewContext(allocated)
 	t.Cleanup(leave)
 	require.NoError(t, chromedp.Listen(ctx, func(event any) {

@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // markupName is the name of a client that tries to be a part of the page.
@@ -81,7 +83,7 @@ func linkTwoClients(p *program, browser *browserPage) {
 func removeWhoLooks(p *program, browser *browserPage) {
 	board := p.info.IDs.SubAccounts[0]
 	w := openAs("client", p, browser, 1200, "light", "/console")
-	streams := &tail{}
+	streams := &ledgertest.Output{}
 	require.NoError(p.t, chromedp.Listen(w.ctx, func(event any) {
 		if e, is := event.(*network.EventRequestWillBeSent); is && e.Type == network.ResourceTypeEventSource {
 			fmt.Fprintln(streams, strings.TrimPrefix(e.Request.URL, p.base))

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 type consoleWindow struct {
@@ -21,13 +23,13 @@ type consoleWindow struct {
 	p          *program
 	width      int64
 	scheme     string
-	everywhere bool     // pages are judged in each width and scheme, and not only in this window's
-	noise      *tail    // what the browser complains of, and requests to other hosts
-	expected   []string // complaints that may come, each with ""
+	everywhere bool               // pages are judged in each width and scheme, and not only in this window's
+	noise      *ledgertest.Output // what the browser complains of, and requests to other hosts
+	expected   []string           // complaints that may come, each with ""
 }
 
 func openConsole(p *program, in *browserPage, width int64, scheme string) *consoleWindow {
-	w := &consoleWindow{openWindow(in, width, scheme), p, width, scheme, false, &tail{}, nil}
+	w := &consoleWindow{openWindow(in, width, scheme), p, width, scheme, false, &ledgertest.Output{}, nil}
 	w.looked = w.look
 	require.NoError(p.t, chromedp.Listen(w.ctx, func(event any) {
 		switch e := event.(type) {

@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +25,7 @@ import (
 
 	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // Patience of the tests: generous, because a deadline that is met costs nothing.
@@ -82,10 +81,9 @@ type program struct {
 
 	t       *testing.T
 	cmd     *exec.Cmd
-	output  *tail
+	output  *ledgertest.Output
 	started time.Time
-	exited  chan struct{}
-	code    int // readable once exited is closed
+	exited  <-chan struct{}
 }
 
 // addresses remembers which address belongs to a data directory, so that a restart keeps it.
@@ -140,39 +138,19 @@ func launchDemo(t *testing.T, dir string, extra ...string) *program {
 // launch starts the program with any arguments. At the end of the test nothing of it may be left.
 func launch(t *testing.T, dir string, args []string, adjust func(*exec.Cmd)) *program {
 	t.Helper()
-	p := &program{dir: dir, t: t, output: &tail{}, exited: make(chan struct{})}
+	p := &program{dir: dir, t: t, output: &ledgertest.Output{}}
 	p.cmd = exec.Command(programPath, args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p.cmd.Env = cleanEnv()
+	p.cmd.Env = ledgertest.Environ()
 	if adjust != nil {
 		adjust(p.cmd)
 	}
 	p.started = time.Now()
-	started := make(chan error)
-	go func() { // the parent-death signal fires when the forking thread ends, and Go ends threads at will
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			p.code = exitCode(p.cmd.Wait())
-			close(p.exited)
-		}
-	}()
-	require.NoError(t, <-started)
+	var err error
+	p.exited, err = ledgertest.Start(p.cmd)
+	require.NoError(t, err)
 	t.Cleanup(p.end)
 	return p
-}
-
-// cleanEnv is the environment without settings of the program that a developer may have.
-func cleanEnv() (env []string) {
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "LEDGERBOARD_") {
-			env = append(env, pair)
-		}
-	}
-	return env
 }
 
 func (p *program) in(t *testing.T) *program {
@@ -243,7 +221,7 @@ func (p *program) await(within time.Duration, what string, done func() bool) {
 	for !done() {
 		switch {
 		case p.hasExited():
-			p.t.Fatalf("the program ended (code %d) while the test waited for %s\n%s", p.code, what, p.tails())
+			p.t.Fatalf("the program ended (code %d) while the test waited for %s\n%s", p.cmd.ProcessState.ExitCode(), what, p.tails())
 		case time.Now().After(deadline):
 			p.t.Fatalf("gave up waiting for %s after %s\n%s", what, within, p.tails())
 		}
@@ -265,7 +243,7 @@ func (p *program) exitWithin(limit time.Duration) int {
 	p.t.Helper()
 	select {
 	case <-p.exited:
-		return p.code
+		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(limit):
 		p.t.Fatalf("the program still runs after %s\n%s", limit, p.tails())
 		return 0
@@ -337,23 +315,6 @@ func remarkable(output string) string {
 }
 
 func lastBytes(s string, n int) string { return s[max(0, len(s)-n):] }
-
-type tail struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *tail) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *tail) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
 
 // response is an HTTP answer read to its end, or the error that prevented one.
 type response struct {

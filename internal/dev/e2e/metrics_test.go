@@ -18,6 +18,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // Metrics keep Prometheus' conventions and are served at the second listener only. In a Prometheus that scrapes a demo, every panel
@@ -29,14 +31,14 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 	p.base = "http://" + address
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
 	require.Equal(t, "http://"+admin, p.info.HealthURL)
-	probes := &program{t: t, base: "http://" + admin, output: p.output, exited: p.exited}
+	probes := &program{t: t, base: "http://" + admin, cmd: p.cmd, output: p.output, exited: p.exited}
 	probes.await(readyWithin, "/readyz to answer 200", func() bool { return probes.get("", "/readyz").status == http.StatusOK })
 	for _, path := range []string{"/readyz", "/healthz", "/metrics", "/debug/pprof/"} {
 		require.Equal(t, http.StatusNotFound, p.get("", path).status, path)
 		probes.get("", path).ok(t, http.StatusOK)
 	}
 	backup := exec.Command(programPath, "backup", "--to", t.TempDir())
-	backup.Env = append(cleanEnv(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(p.info.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+p.info.DatabaseURL)
+	backup.Env = append(ledgertest.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(p.info.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+p.info.DatabaseURL)
 	out, err := backup.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

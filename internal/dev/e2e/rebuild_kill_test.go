@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -247,7 +248,7 @@ func newFetchers(t *testing.T) *fetchers {
 		func(a soak.Account) commands.StoredTokens { return commands.StoredTokens{VerifiedAs: a.ExternalID} }))
 	platform := httptest.NewServer(f.sim)
 	t.Cleanup(platform.Close)
-	f.env = append(cleanEnv(),
+	f.env = append(ledgertest.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+f.stack.SecretsKey,
 		"LEDGERBOARD_PLATFORMS_URL="+platform.URL, "LEDGERBOARD_LOG_LEVEL=error",

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // What was asked before a stop is answered; a second signal cuts it. A lock keeps a change under way.
@@ -118,7 +119,7 @@ func command(t *testing.T, binary string, variables map[string]string, args ...s
 	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Dir, cmd.Env = t.TempDir(), cleanEnv()
+	cmd.Dir, cmd.Env = t.TempDir(), ledgertest.Environ()
 	for name, value := range variables {
 		cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 	}

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,11 +85,11 @@ func Metrics(t testing.TB, registry prometheus.Gatherer) map[string]float64 {
 	found := map[string]float64{}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			name := family.GetName()
+			name := []string{family.GetName()}
 			for _, label := range metric.GetLabel() {
-				name += " " + label.GetValue()
+				name = append(name, label.GetValue())
 			}
-			found[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+			found[strings.Join(name, " ")] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
 		}
 	}
 	return found
