@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"math/rand"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -203,6 +205,46 @@ func FuzzCheckpoint(f *testing.F) {
 			require.Equal(t, string(signed), text, "a modified note was accepted")
 		}
 	})
+}
+
+// scannedFrom notes where scans of `operations` begin.
+type scannedFrom struct {
+	proof.Source
+
+	offsets []int64
+}
+
+func (s *scannedFrom) Scan(ctx context.Context, c eventlog.ScanConfig) error {
+	for _, offset := range c.From {
+		s.offsets = append(s.offsets, offset)
+	}
+	return s.Source.Scan(ctx, c)
+}
+
+// A page of checkpoints verifies only those that follow the ones of earlier pages, unless one was
+// not valid: its key may be added later.
+func TestCheckpointsAreVerifiedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.change(t, agencies[0])
+	signer := w.signer(t)
+	w.sign(t, signer)
+	source := &scannedFrom{Source: w}
+	verifiers := note.VerifierList()
+	p := proof.NewProver(source, func() (note.Verifiers, error) { return verifiers, nil })
+	listed := func(want int) {
+		list, err := p.Checkpoints(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list, want)
+	}
+	listed(0)
+	verifiers = w.verifiers
+	listed(1)
+	w.change(t, agencies[0])
+	w.sign(t, signer)
+	listed(2)
+	listed(2)
+	require.Equal(t, []int64{0, 0, 1, 2}, source.offsets)
 }
 
 // Errors of a prover are for people; the signer may publish its key after the prover started.

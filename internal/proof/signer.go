@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,6 +196,10 @@ type Prover struct {
 	source Source
 	keys   func() (note.Verifiers, error)
 	turn   chan struct{}
+
+	mu       sync.Mutex
+	verified []Published // the checkpoints before offset next, if all of them are valid
+	next     int64
 }
 
 // NewProver returns a prover that accepts checkpoints of the given keys. It calls keys for every
@@ -248,22 +253,29 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 	return done, err
 }
 
-// Checkpoints returns the checkpoints in the log with valid signatures, oldest first. [Verify]
-// checks whether the log matches them.
+// Checkpoints returns the checkpoints in the log with valid signatures, oldest first. It verifies
+// each once: later calls read only the checkpoints that follow. [Verify] checks whether the log
+// matches them.
 func (p *Prover) Checkpoints(ctx context.Context) ([]Published, error) {
 	verifiers, err := p.verifiers()
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := readCheckpoints(ctx, p.source, verifiers, 0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list, next, err := readCheckpoints(ctx, p.source, verifiers, p.next)
 	if err != nil {
 		return nil, err
 	}
-	var published []Published
+	published, valid := slices.Clone(p.verified), true
 	for _, c := range list {
 		if c.err == nil {
 			published = append(published, Published{c.Checkpoint, c.note})
 		}
+		valid = valid && c.err == nil
+	}
+	if valid { // the signature of an invalid one may be of a key that is added later
+		p.verified, p.next = slices.Clone(published), next
 	}
 	return published, nil
 }
