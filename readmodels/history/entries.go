@@ -188,21 +188,19 @@ func findEntries(
 ) (found statement, end *entryKey, err error) {
 	// A range of times (from inclusive, to exclusive) becomes a range of versions, because the
 	// indexes are by version.
-	low, high := int64(0), q.until
+	var low, high StreamPosition
 	if q.From != nil {
-		if low, err = versionBefore(ctx, tx, q.ParentAccount, *q.From); err != nil {
-			return found, nil, err
-		}
+		low, err = positionAt(ctx, tx, q.ParentAccount, before(*q.From))
 	}
-	if q.To != nil {
-		before, err := versionBefore(ctx, tx, q.ParentAccount, *q.To)
-		if high = min(high, before); err != nil {
-			return found, nil, err
-		}
+	if high.Version = q.until; err == nil && q.To != nil {
+		high, err = positionAt(ctx, tx, q.ParentAccount, before(*q.To))
+	}
+	if err != nil {
+		return found, nil, err
 	}
 	args := pgx.NamedArgs{
 		"parent": q.ParentAccount, "dashboard": q.Dashboard, "types": q.Types, "account": q.Account,
-		"low": low, "high": high, "limit": q.Limit + 1,
+		"low": low.Version, "high": min(high.Version, q.until), "limit": q.Limit + 1,
 	}
 	direction, comparison := " desc", " < "
 	if q.Ascending {

@@ -64,14 +64,8 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	return p, nil
 }
 
-// versionBefore returns the version of the last change before an instant, or 0 if there was no
-// change.
-func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
-	_, err = pg.ScanOptional(tx.QueryRow(ctx, `
-		select version from dashboard_history where parent_account = $1 and time < $2
-		order by time desc limit 1`, parent, at), "find version before an instant", &version)
-	return version, err
-}
+// before returns the last moment before an instant; times in the stream are microseconds.
+func before(at time.Time) Moment { return Moment{Time: at.Add(-time.Microsecond)} }
 
 // notYet returns the error for a dashboard that has a history but did not exist at a moment.
 func notYet(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment) error {

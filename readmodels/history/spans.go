@@ -191,22 +191,12 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 		return within(from), within(from), err
 	}
 	if to = now; q.To != nil {
-		version, err := versionBefore(ctx, tx, q.ParentAccount, *q.To)
-		if err != nil {
-			return from, to, err
-		}
-		if to = (StreamPosition{}); version > 0 {
-			if to, err = positionAt(ctx, tx, q.ParentAccount, Moment{Version: version}); err != nil {
-				return from, to, err
-			}
-		}
+		to, err = positionAt(ctx, tx, q.ParentAccount, before(*q.To))
 	}
-	if q.From != nil && !q.From.IsZero() {
-		if from, err = positionAt(ctx, tx, q.ParentAccount, Moment{Time: *q.From}); err != nil {
-			return from, to, err
-		}
+	if err == nil && q.From != nil && !q.From.IsZero() {
+		from, err = positionAt(ctx, tx, q.ParentAccount, Moment{Time: *q.From})
 	}
-	return within(from), within(to), nil
+	return within(from), within(to), err
 }
 
 // user returns the user in the query; nil for all users.
