@@ -39,8 +39,10 @@ func TestTextOfFillsInTheParameters(t *testing.T) {
 	t.Parallel()
 	words := func(domain.StatusCode) string { return "For {metrics}, {days} of {of} days of {range} at {platform}." }
 	reasons := []domain.StatusReason{
-		{Figures: domain.FiguresOfAccount, Metric: "views", Days: 3, Of: 28}, {Metric: "likes", Of: 2},
-		{Figures: domain.FiguresOfPosts, Metric: "views", Days: 3, Of: 28}, {Metric: "shares", Days: 3, Of: 28},
+		{Figures: domain.FiguresOfAccount, Metric: "views", Days: 3, Of: 28},
+		{Metric: "likes", Of: 2},
+		{Figures: domain.FiguresOfPosts, Metric: "views", Days: 3, Of: 28},
+		{Metric: "shares", Days: 3, Of: 28},
 		{Metric: "shares", Days: 3, Of: 28},
 	}
 	require.Equal(t, "For page views, video views and shares, 3 of 28 days of this month at Facebook. "+

@@ -27,7 +27,7 @@ func (qc sourceQuery) subject() domain.Figures {
 // is missing, is missing unless the range was over before. Without readings, only metrics that lack a
 // permission are returned.
 func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.StatusReason, unsupported int) {
-	if f.leftTheScope || f.erased {
+	if f.left != "" || f.erased {
 		return nil, 0
 	}
 	for _, metric := range qc.metrics {

@@ -23,12 +23,12 @@ type sourceFacts struct {
 	// a permission is missing, but only for the account or only for its posts: the other is read
 	readsOther bool
 	// a subscription was active in the range, or none is required
-	subscribed   bool
-	postsListed  bool     // all its posts were read at least once; there may be no posts
-	figures      []string // metrics of the newest reading
-	missing      []domain.MissingFigure
-	leftTheScope bool
-	readUntil    *time.Time // the newest reading in the range before it left the scope; nil: it did not
+	subscribed  bool
+	postsListed bool     // all its posts were read at least once; there may be no posts
+	figures     []string // metrics of the newest reading
+	missing     []domain.MissingFigure
+	left        domain.StatusCode // why it is not in the scope now; "" if it is
+	readUntil   *time.Time        // the newest reading in the range before it left the scope; nil: it did not
 	// first connected after the range
 	connectedLater bool
 	erased         bool      // no longer in the directory, and its readings are erased

@@ -188,10 +188,14 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids,
 		qc.scope.ParentAccount)
 	names, err := pg.ScanMap[int64, domain.OptionalText](rows, "read names of former sources")
+	left := domain.StatusLeftAccount
+	if qc.query.Member > 0 {
+		left = domain.StatusLeftMember
+	}
 	var facts []sourceFacts
 	for _, id := range ids {
 		if known, ok := qc.accounts[id]; ok {
-			facts = append(facts, sourceFacts{leftTheScope: true, readUntil: &known.at, Source: Source{
+			facts = append(facts, sourceFacts{left: left, readUntil: &known.at, Source: Source{
 				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform),
 				Name: names[id],
 			}})
@@ -206,7 +210,7 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
 	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
 	missing, unsupported := qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
-	gaps := qc.gapsOf(f)
+	gaps, part := qc.gapsOf(f), qc.lackingPart(f, missing)
 	reasons = []domain.StatusReason{} // an array in JSON
 	add := func(code domain.StatusCode) { reasons = append(reasons, domain.StatusReason{Code: code}) }
 	if !f.erasedAt.IsZero() {
@@ -215,10 +219,8 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	status = SourcePartial
 	switch {
 	case f.erased:
-	case f.leftTheScope && qc.query.Member > 0:
-		add(domain.StatusLeftMember)
-	case f.leftTheScope:
-		add(domain.StatusLeftAccount)
+	case f.left != "":
+		add(f.left)
 	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
 		add(domain.StatusConnectedLater)
 	case f.ended != "":
@@ -235,25 +237,21 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 		}
 	case neverRead:
 		status = SourceNeverRead
-		if !f.lacksPart(missing) {
+		if part == "" {
 			reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
 		}
-	case len(missing) > 0 && unsupported == len(qc.metrics):
-		status = SourceUnsupported
-		reasons = append(reasons, missing...)
 	case len(missing) > 0:
+		if unsupported == len(qc.metrics) {
+			status = SourceUnsupported
+		}
 		reasons = slices.Concat(reasons, missing, gaps)
 	case len(read) == 0 && (postsRead || qc.blank != ""):
 		reasons = append(reasons, qc.whyNothing(f, neverRead, postsRead)...)
 	default:
 		reasons = append(reasons, gaps...)
 	}
-	if f.lacksPart(missing) && status != SourceDisconnected && status != SourceReconnect {
-		if qc.ofPosts {
-			add(domain.StatusPostsNotRead)
-		} else {
-			add(domain.StatusOnlyPostsRead)
-		}
+	if part != "" && status != SourceDisconnected && status != SourceReconnect {
+		add(part)
 	}
 	if len(reasons) == 0 {
 		status = SourceOK
@@ -261,11 +259,18 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	return status, reasons
 }
 
-// lacksPart reports whether a permission is missing only for the account or only for its posts, and
-// no missing figure says so.
-func (f sourceFacts) lacksPart(missing []domain.StatusReason) bool {
-	return f.readsOther && f.stopped == "" && !slices.ContainsFunc(missing,
-		func(r domain.StatusReason) bool { return r.Code == domain.StatusMetricPermission })
+// lackingPart returns the code if a permission is missing only for the account or only for its
+// posts, and no missing figure says so.
+func (qc sourceQuery) lackingPart(f sourceFacts, missing []domain.StatusReason) domain.StatusCode {
+	named := func(r domain.StatusReason) bool { return r.Code == domain.StatusMetricPermission }
+	switch {
+	case !f.readsOther || f.stopped != "" || slices.ContainsFunc(missing, named):
+		return ""
+	case qc.ofPosts:
+		return domain.StatusPostsNotRead
+	default:
+		return domain.StatusOnlyPostsRead
+	}
 }
 
 // whyNothing returns the reasons if there are no figures in the range.
