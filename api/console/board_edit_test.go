@@ -47,11 +47,11 @@ func newBoardStage(t *testing.T) *boardStage {
 		Users: []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}}, AllowClientDashboard: true,
 		Scopes: []string{"analytics", "posts"}, UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
 	}}
-	accounts := []directory.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}}
+	accounts := []directory.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery", Active: true}, {ID: mill, Name: "Old Mill", Active: true}}
 	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
 		data := accounts
 		if id := r.URL.Query().Get("account"); id != "" {
-			data = []directory.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id]}}
+			data = []directory.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id], Active: true}}
 		}
 		return http.StatusOK, map[string]any{"data": data}
 	}

@@ -55,6 +55,9 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	document, added := documentOf(board), v.r.URL.Query().Get("added")
 	for _, u := range users {
 		row := rowOf(board, document, u)
+		if row.As != "" && !client.Active {
+			row.Sees, row.Why, row.As = nil, "the client is inactive", ""
+		}
 		shown.People = append(shown.People, row)
 		if u.ID == added && !row.OnList && !entered.Faults.Any() {
 			shown.Added, shown.AddedID = foreign(u.Name, u.ID), u.ID
