@@ -348,10 +348,14 @@ func TestPlatforms(t *testing.T) {
 		select $1, $2, id, $3, $3, 'retry', '{"code": "posts_failed", "posts": 1, "of": 8}' from unnest(array[1, 2, 8]) id`,
 		domain.FetchPosts, domain.Facebook, entityDay)
 	for id, want := range map[int64]domain.ConnectionStatus{
-		1: {Status: domain.PageOK, Reasons: []domain.StatusReason{{Code: domain.StatusPostsFailed, Posts: 1, Of: 8}},
-			Text: "1 of 8 posts could not be read. Reading them is retried automatically, less and less often."},
-		2: {Status: domain.PageThrottled, Reasons: []domain.StatusReason{{Code: domain.StatusThrottled}},
-			Text: "The platform limits requests at the moment. No action is needed. It is read again when the quota allows."},
+		1: {
+			Status: domain.PageOK, Reasons: []domain.StatusReason{{Code: domain.StatusPostsFailed, Posts: 1, Of: 8}},
+			Text: "1 of 8 posts could not be read. Reading them is retried automatically, less and less often.",
+		},
+		2: {
+			Status: domain.PageThrottled, Reasons: []domain.StatusReason{{Code: domain.StatusThrottled}},
+			Text: "The platform limits requests at the moment. No action is needed. It is read again when the quota allows.",
+		},
 		8: fine, // signed in again since then
 	} {
 		p := platform(id)

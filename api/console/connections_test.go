@@ -46,8 +46,10 @@ func TestConnectionStatus(t *testing.T) {
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
 	all := []directory.ConnectedPlatform{}
 	for i, p := range []domain.ConnectionStatus{
-		{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused)}, {Status: domain.PagePermission, Reasons: because(domain.StatusPermission)},
-		{Status: domain.PagePaused, Reasons: because(domain.StatusPlatformPaused)}, {Status: domain.PageWaiting, Reasons: because(domain.StatusNotReadYet)},
+		{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused)},
+		{Status: domain.PagePermission, Reasons: because(domain.StatusPermission)},
+		{Status: domain.PagePaused, Reasons: because(domain.StatusPlatformPaused)},
+		{Status: domain.PageWaiting, Reasons: because(domain.StatusNotReadYet)},
 		{Status: domain.PageOK},
 	} {
 		all = append(all, directory.ConnectedPlatform{
