@@ -393,11 +393,12 @@ func withoutAccess(
 				  and l.sub_account_id = a.sub_account_id and l.to_version <= @at), (
 				select min(c.from_version) from dashboard_allowed c where c.parent_account = @parent
 				  and c.sub_account_id = a.sub_account_id))) else a.open_since end as decided
-			from dashboard_allowed a
+			from dashboard_allowed a cross join lateral (
+				select b.users_count from dashboard_history b where b.parent_account = @parent
+				  and b.sub_account_id = a.sub_account_id and b.version <= @at order by b.version desc limit 1) b
 			where a.parent_account = @parent and `+containsAt("a")+`
 			  and @dashboard in ('', a.sub_account_id) and a.sub_account_id > @after and (@last = '' or a.sub_account_id <= @last)
-			  and (not a.open or not exists (select from dashboard_listed l where l.parent_account = @parent
-				and l.sub_account_id = a.sub_account_id and `+containsAt("l")+`))
+			  and (not a.open or b.users_count = 0)
 			order by a.sub_account_id limit @most) w
 		join dashboard_history h on h.parent_account = @parent and h.sub_account_id = w.sub_account_id and h.version = w.decided
 		left join accounts c on c.id = w.sub_account_id and @parent in (c.id, c.parent_account)
