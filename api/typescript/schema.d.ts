@@ -6054,7 +6054,7 @@ export interface components {
             social_account_id: number;
             /** @description How complete the figures are. */
             status: components["schemas"]["SourceStatus"];
-            /** @description The reasons in sentences; null if there are none. */
+            /** @description The reasons in sentences; null without reasons. */
             text: string | null;
         };
         /**

@@ -49,7 +49,7 @@ type allowedSpan struct {
 	dashboardKey
 
 	from        int64 // version that opened or closed the dashboard, or changed its scopes
-	to          int64 // version of the next such record; lasting if there is none
+	to          int64 // version of the next such record; lasting if no such record followed
 	open        bool
 	openSince   int64 // version since which open has its value
 	scopes      []string

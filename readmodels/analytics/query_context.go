@@ -152,7 +152,7 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 // metricRead describes the values of a metric of a social account that were read in the range.
 type metricRead struct {
 	days []byDay             // the day flows; several if figures are separated by sub-account
-	gap  domain.StatusReason // other missing data; without a code if there is none
+	gap  domain.StatusReason // other missing data; without a code if nothing else is missing
 	// newest reading in the range; nil if the figure comes from days that were read later
 	last *time.Time
 }

@@ -49,7 +49,7 @@ func (qc sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
 	return gaps
 }
 
-// readDays returns the number of days in [first, end) of which a day flow was read.
+// readDays counts the days in [first, end) on which a day flow was read.
 func readDays(read []byDay, first, end day) (n int) {
 	for d := first; d < end; d++ {
 		if slices.ContainsFunc(read, func(days byDay) bool { return days.get(d) != nil }) {

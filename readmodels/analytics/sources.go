@@ -43,7 +43,7 @@ type Source struct {
 	// figures of the response are missing. The first kind is left out if a new reading would not
 	// change the response because the account was read after the range.
 	Reasons []domain.StatusReason `json:"reasons"`
-	Text    domain.OptionalText   `json:"text"` // the reasons in sentences; null if there are none
+	Text    domain.OptionalText   `json:"text"` // the reasons in sentences; null without reasons
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
 	// accounts use. Null if there is no such reading.
