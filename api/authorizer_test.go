@@ -182,7 +182,7 @@ func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
 	b := setupTenants(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
 	var closed, audits []string
 	for _, route := range b.server.Routes() {
-		if route.Pattern == socketIO || slices.Contains([]string{"/api/ops/rebuilds/{rebuild}/events", "/api/live", "/api/notices"}, route.Pattern) {
+		if route.Pattern == socketIO || slices.Contains([]string{"/api/ops/generations/{generation}/events", "/api/live", "/api/notices"}, route.Pattern) {
 			continue // streams: who left is judged by the last known state
 		}
 		var headers []string
@@ -336,13 +336,13 @@ func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 	require.NoError(t, err)
 	b := setup(t, func(d *api.Deps) {
 		d.Withdrawn = withdrawn
-		d.Operators = &fakeOperators{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
+		d.Operators = &fakeOperators{builds: []operator.Generation{{ID: "x.g1", State: "building"}}} // it never ends
 	})
 	server := b.serve()
-	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token("", "operator", map[string]any{"account_id": nil}))
-	require.NotEmpty(t, s.next("rebuild"))
+	s := b.listen(server.URL+"/api/ops/generations/x.g1/events", b.token("", "operator", map[string]any{"account_id": nil}))
+	require.NotEmpty(t, s.next("generation"))
 	require.NoError(t, os.WriteFile(file, []byte(alice), 0o600))
-	for s.next("rebuild") != "" {
+	for s.next("generation") != "" {
 	}
 	require.NoError(t, s.lines.Err(), "the stream has ended by itself")
 }

@@ -20,15 +20,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
+const patternBuildEvents = "/api/ops/generations/{generation}/events"
 
 var (
 	paramProjection = Param{
 		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.",
 		Example: "post_insights",
 	}
-	paramRebuild = Param{
-		Name: "rebuild", Kind: KindText, Text: "The id of a rebuild.", Example: "0191c2f0-0000-7000-8000-000000000001",
+	paramGeneration = Param{
+		Name: "generation", Kind: KindText, Text: "The id of a generation: <projection>.g<number>.",
+		Example: "post_insights.g3",
 	}
 	paramParked = Param{
 		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.",
@@ -44,7 +45,7 @@ var (
 type operators struct {
 	service    OperatorService
 	authorizer *authorizer
-	closing    <-chan struct{} // closed to end the streams of rebuild progress
+	closing    <-chan struct{} // closed to end the streams of build progress
 }
 
 func (o *operators) routes() []Operation {
@@ -52,7 +53,7 @@ func (o *operators) routes() []Operation {
 	row := func(method, pattern, id string, op operation) Operation {
 		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
-	projection, rebuild, platform := textOf(paramProjection), textOf(paramRebuild), textOf(paramNetwork)
+	projection, generation, platform := textOf(paramProjection), textOf(paramGeneration), textOf(paramNetwork)
 	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
 	everything := func(*Params) string { return "" }
 	return []Operation{
@@ -61,7 +62,6 @@ func (o *operators) routes() []Operation {
 			http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
 			acting(projection, service.RequestRebuild),
 		),
-		row(http.MethodPost, "projections/{projection}/back", "postOpsBack", acting(projection, service.SwitchBack)),
 		row(
 			http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
 			acting(projection, service.PrepareGeneration),
@@ -71,16 +71,15 @@ func (o *operators) routes() []Operation {
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
 			acting(projection, pausing(domain.PauseProjection, service.Resume))),
 		row(http.MethodGet, "generations", "getOpsGenerations", all(service.Generations)),
-		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(service.Rebuilds)),
-		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(rebuild, o.rebuild)),
+		row(http.MethodGet, "generations/{generation}", "getOpsGeneration", answering(generation, o.generation)),
 		{
-			http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents",
+			http.MethodGet, patternBuildEvents, "getOpsGenerationEvents",
 			[]Role{RoleOperator},
-			reading(rebuild, o.streamRebuild),
+			reading(generation, o.streamBuild),
 		},
 		row(
-			http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel",
-			acting(rebuild, withoutResult(service.CancelRebuild)),
+			http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel",
+			acting(generation, withoutResult(service.CancelBuild)),
 		),
 		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
 		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(everything, o.retryParked)),
@@ -162,8 +161,7 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 type OperatorService interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
-	Rebuilds(ctx context.Context) ([]operator.Rebuild, error)
-	Rebuild(ctx context.Context, id string) (operator.Rebuild, error)
+	Generation(ctx context.Context, id string) (operator.Generation, error)
 	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
@@ -180,11 +178,8 @@ type OperatorService interface {
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	RequestRebuild(
 		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
-	) (operator.Rebuild, error)
-	SwitchBack(
-		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
-	) (operator.Rebuild, error)
-	CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	) (operator.Generation, error)
+	CancelBuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// PrepareGeneration builds a generation of this program's version next to the ones in use,
 	// unless it exists.
 	PrepareGeneration(
@@ -254,15 +249,15 @@ func (o *operators) connections(ctx context.Context) ([]directory.ConnectionRead
 	return o.service.Connections(ctx, directory.ReadingsQuery{})
 }
 
-func (o *operators) rebuild(r *http.Request, id string) (operator.Rebuild, error) {
-	return o.service.Rebuild(r.Context(), id)
+func (o *operators) generation(r *http.Request, id string) (operator.Generation, error) {
+	return o.service.Generation(r.Context(), id)
 }
 
 const progressEvery = time.Second
 
-// streamRebuild streams the progress of a rebuild as Server-Sent Events until it has ended.
-func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id string) error {
-	rebuild, err := o.rebuild(r, id)
+// streamBuild streams the progress of a build as Server-Sent Events until it has ended.
+func (o *operators) streamBuild(w http.ResponseWriter, r *http.Request, id string) error {
+	g, err := o.generation(r, id)
 	if err != nil {
 		return err
 	}
@@ -272,13 +267,13 @@ func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id str
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	for {
-		raw, err := json.Marshal(rebuild)
+		raw, err := json.Marshal(g)
 		if err != nil {
 			return fmt.Errorf("encode progress: %w", err)
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(10 * progressEvery))
-		_, err = fmt.Fprintf(w, "event: rebuild\ndata: %s\n\n", raw)
-		if err != nil || out.Flush() != nil || rebuild.Ended() {
+		_, err = fmt.Fprintf(w, "event: generation\ndata: %s\n\n", raw)
+		if err != nil || out.Flush() != nil || !g.Unfinished() {
 			return nil // a disconnected client is not an error
 		}
 		select {
@@ -291,7 +286,7 @@ func (o *operators) streamRebuild(w http.ResponseWriter, r *http.Request, id str
 		if o.authorizer.admit(r.Context(), p) != nil {
 			return nil // when the client reconnects, it gets the error
 		}
-		if rebuild, err = o.rebuild(r, id); err != nil {
+		if g, err = o.generation(r, id); err != nil {
 			return nil // the response has started; the client reconnects
 		}
 	}

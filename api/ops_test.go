@@ -15,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -23,11 +24,11 @@ import (
 // fakeOperators remembers what was done. The operations of the service are tested with the program,
 // in cmd/ledgerboard.
 type fakeOperators struct {
-	mu       sync.Mutex
-	acts     []string
-	caller   commands.Caller
-	reason   domain.Reason
-	rebuilds []operator.Rebuild // answers of Rebuild, in turn; the last one stays
+	mu     sync.Mutex
+	acts   []string
+	caller commands.Caller
+	reason domain.Reason
+	builds []operator.Generation // answers of Generation, in turn; the last one stays
 }
 
 func (f *fakeOperators) did(c commands.Caller, reason domain.Reason, act ...string) error {
@@ -39,13 +40,11 @@ func (f *fakeOperators) did(c commands.Caller, reason domain.Reason, act ...stri
 
 func (f *fakeOperators) Projections(context.Context) ([]operator.Projection, error) {
 	return []operator.Projection{{
-		Projection: "dashboards", Generation: 1, State: "live", Building: []operator.Build{}, Partitions: []operator.Partition{},
+		Projection: "dashboards", Generation: 1, State: "live", Building: []operator.Generation{}, Partitions: []operator.Partition{},
 	}}, nil
 }
 
 func (f *fakeOperators) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
-
-func (f *fakeOperators) Rebuilds(context.Context) ([]operator.Rebuild, error) { return nil, nil }
 
 func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
 
@@ -63,17 +62,17 @@ func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]
 	}}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil
 }
 
-func (f *fakeOperators) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
+func (f *fakeOperators) Generation(_ context.Context, id string) (operator.Generation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.rebuilds) == 0 {
-		return operator.Rebuild{ID: id, Projection: "post_insights", State: operator.RebuildDone}, nil
+	if len(f.builds) == 0 {
+		return operator.Generation{ID: id, Projection: "post_insights", State: projections.StateLive}, nil
 	}
-	r := f.rebuilds[0]
-	if len(f.rebuilds) > 1 {
-		f.rebuilds = f.rebuilds[1:]
+	g := f.builds[0]
+	if len(f.builds) > 1 {
+		f.builds = f.builds[1:]
 	}
-	return r, nil
+	return g, nil
 }
 
 func (f *fakeOperators) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
@@ -88,23 +87,17 @@ func (f *fakeOperators) Resume(_ context.Context, c commands.Caller, kind domain
 	return f.did(c, reason, "resume", string(kind), name)
 }
 
-func (f *fakeOperators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
-	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, f.did(c, reason, "rebuild", projection)
+func (f *fakeOperators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Generation, error) {
+	return operator.Generation{ID: "x.g1", Projection: projection, State: projections.StateBuilding}, f.did(c, reason, "rebuild", projection)
 }
 
-func (f *fakeOperators) SwitchBack(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
-	return operator.Rebuild{ID: "r1", Projection: projection, Back: true, State: operator.RebuildCatchingUp}, f.did(c, reason, "back", projection)
-}
-
-func (f *fakeOperators) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+func (f *fakeOperators) CancelBuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	return f.did(c, reason, "cancel", id)
 }
 
 func (f *fakeOperators) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	_ = f.did(c, reason, "prepare", projection)
-	return operator.Prepared{Projection: projection, Version: 9, Rebuild: &operator.Rebuild{
-		ID: "r1", Projection: projection, State: operator.RebuildRequested,
-	}}, nil
+	return operator.Prepared{Generation: operator.Generation{ID: "x.g1", Projection: projection, State: projections.StateBuilding}}, nil
 }
 
 func (f *fakeOperators) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
@@ -137,14 +130,13 @@ func TestOperatorsActWithAReason(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
 		"/api/ops/projections/post_insights/rebuild":   "rebuild post_insights",
-		"/api/ops/projections/post_insights/back":      "back post_insights",
 		"/api/ops/projections/post_insights/prepare":   "prepare post_insights",
 		"/api/ops/projections/dashboards/pause":        "pause projection dashboards",
 		"/api/ops/platforms/linkedin/resume":           "resume platform linkedin",
 		"/api/ops/connections/31/pause":                "pause connection 31",
 		"/api/ops/connections/31/read":                 "read 31",
 		"/api/ops/connections/4503599627370497/resume": "resume connection 4503599627370497",
-		"/api/ops/rebuilds/r1/cancel":                  "cancel r1",
+		"/api/ops/generations/x.g1/cancel":             "cancel x.g1",
 		"/api/ops/parked/dashboards-3-12/retry":        "retry dashboards-3-12",
 		"/api/ops/parked/dashboards-3-12/skip":         "skip dashboards-3-12",
 		"/api/ops/parked/retry":                        "retry ",
@@ -183,25 +175,25 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The progress of a rebuild is streamed until its end, and no longer. What operators did is a list
+// The progress of a build is streamed until its end, and no longer. What operators did is a list
 // with a cursor.
 func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	t.Parallel()
 	b, operators := operating(t)
-	operators.rebuilds = []operator.Rebuild{
-		{ID: "r1", State: operator.RebuildCopying, EventsDone: 10, EventsTotal: 20}, {ID: "r1", State: operator.RebuildDone},
+	operators.builds = []operator.Generation{
+		{ID: "x.g1", State: projections.StateBuilding, EventsDone: 10, EventsTotal: 20}, {ID: "x.g1", State: projections.StateLive},
 	}
 	server := b.serve()
-	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token(agency, "operator"))
+	s := b.listen(server.URL+"/api/ops/generations/x.g1/events", b.token(agency, "operator"))
 	require.Equal(t, "text/event-stream", s.response.Header.Get("Content-Type"))
-	var states []operator.RebuildState
-	for data := s.next("rebuild"); data != ""; data = s.next("rebuild") {
-		var told operator.Rebuild
+	var states []operator.State
+	for data := s.next("generation"); data != ""; data = s.next("generation") {
+		var told operator.Generation
 		require.NoError(t, json.Unmarshal([]byte(data), &told))
 		states = append(states, told.State)
 	}
 	require.NoError(t, s.lines.Err())
-	require.Equal(t, []operator.RebuildState{operator.RebuildCopying, operator.RebuildDone}, states)
+	require.Equal(t, []operator.State{projections.StateBuilding, projections.StateLive}, states)
 
 	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
 	require.Equal(t, http.StatusOK, answer.status, answer.body)

@@ -47,7 +47,7 @@ func addressOf(op api.Operation, name, value string) string {
 func reads(t *testing.T) (operations []api.Operation) {
 	t.Helper()
 	for _, op := range api.Describe().Operations {
-		stream := op.ID == "getNotices" || op.ID == "getLive" || op.ID == "getOpsRebuildEvents"
+		stream := op.ID == "getNotices" || op.ID == "getLive" || op.ID == "getOpsGenerationEvents"
 		if op.Roles != nil && !stream && op.ID != "getDashboard" && op.ID != "putDashboard" && op.ID != "postNoticesTicket" {
 			operations = append(operations, op)
 		}

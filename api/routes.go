@@ -231,7 +231,7 @@ var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at t
 
 // isStream reports whether requests of the route last as long as the client listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || pattern == patternLive || pattern == patternRebuildEvents ||
+	return pattern == patternNotices || pattern == patternLive || pattern == patternBuildEvents ||
 		strings.HasPrefix(pattern, prefixSocketIO)
 }
 

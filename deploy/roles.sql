@@ -67,9 +67,8 @@ grant select, update on kept.fetch_state to ledgerboard_process;
 
 -- Processes of the API. Operators request rebuilds and skip parked events over HTTP.
 grant ledgerboard_process to ledgerboard_api;
-grant insert, delete on lb_engine.rebuilds to ledgerboard_api;
-grant update (cancel, state, finished_at) on lb_engine.rebuilds to ledgerboard_api;
-grant delete on lb_engine.rebuild_shards to ledgerboard_api;
+grant insert, delete on lb_engine.generations to ledgerboard_api;
+grant update (state, ended_at, error) on lb_engine.generations to ledgerboard_api;
 grant update (state) on lb_engine.parked to ledgerboard_api;
 grant insert, update, delete on kept.pauses to ledgerboard_api;
 grant insert, update on kept.notice_cursors to ledgerboard_api;

@@ -25,8 +25,6 @@ const (
 	ActionRebuildCanceled    OperatorAction = "rebuild.canceled"
 	ActionGenerationPrepared OperatorAction = "generation.prepared"
 	ActionGenerationSwitched OperatorAction = "generation.switched"
-	ActionRollbackRequested  OperatorAction = "rollback.requested"
-	ActionRollbackCanceled   OperatorAction = "rollback.canceled"
 	ActionParkedInspected    OperatorAction = "parked.inspected" // the payload of a parked record was shown
 	ActionParkedRetried      OperatorAction = "parked.retried"
 	ActionParkedSkipped      OperatorAction = "parked.skipped"
@@ -54,7 +52,7 @@ type OperatorActed struct {
 type OperatorTarget struct {
 	Projection string     `json:"projection,omitempty"`    // name of the projection
 	Generation int        `json:"generation,omitempty"`    // number of the generation, from 1
-	Rebuild    string     `json:"rebuild,omitempty"`       // id of the rebuild
+	Rebuild    string     `json:"rebuild,omitempty"`       // id of the generation whose build was canceled
 	Until      *time.Time `json:"until,omitempty"`         // for a restore: instant up to which the backup has records
 	Platform   Platform   `json:"p_id,omitempty"`          // the platform that was paused or resumed
 	Connection int64      `json:"connection_id,omitempty"` // the connection that the action is about
@@ -97,7 +95,7 @@ type OperatorFinished struct {
 	Action  OperatorAction  `json:"action"`            // the announced action
 	Outcome OperatorOutcome `json:"outcome"`           // done, refused or failed
 	Code    Code            `json:"code,omitempty"`    // code of the error, if the action was refused or failed
-	Rebuild string          `json:"rebuild,omitempty"` // id of the accepted rebuild, which reports its own outcome
+	Rebuild string          `json:"rebuild,omitempty"` // id of the generation that is built, which reports its own outcome
 	Count   int             `json:"count,omitempty"`   // number of parked records that were folded
 	Left    int             `json:"left,omitempty"`    // number of parked records that could not be folded
 }

@@ -54,7 +54,7 @@ func TestRolesOfTheDatabase(t *testing.T) {
 		creation = "create schema lb_mine_g1"
 		derived  = "delete from lb_dashboards_g1.dashboard_heads"
 		read     = "select * from lb_dashboards_g1.dashboard_heads"
-		rebuild  = "delete from lb_engine.rebuilds"
+		rebuild  = "delete from lb_engine.generations where state = 'failed'"
 		dump     = `do $$ declare kept regclass; begin
 			for kept in select oid from pg_class where relnamespace = 'kept'::regnamespace and relkind in ('r', 'S') loop
 				execute format('select * from %s', kept);
@@ -77,9 +77,9 @@ func TestRolesOfTheDatabase(t *testing.T) {
 		"api": {
 			secret, engine, creation, derived, "insert into kept.secrets (ref) values ('x')", "update kept.grants set person = 'x'",
 			"select * from kept.connect_links", "drop schema lb_dashboards_g1 cascade", "create view lb.mine as select 1",
-			"update lb_engine.rebuilds set error = null", "update lb_engine.generations set targets = '{}'",
+			"update lb_engine.generations set targets = '{}'",
 		},
-		"connect":   {engine, creation, derived, "update lb_engine.generations set state = 'dropped'", "set role ledgerboard_projector"},
+		"connect":   {engine, creation, derived, "update lb_engine.generations set lease = 0", "set role ledgerboard_projector"},
 		"fetcher":   {engine, creation, derived, rebuild, "select * from kept.connect_attempts", "select * from kept.ticket_key", "delete from kept.pauses"},
 		"projector": {secret, "update kept.secrets set ref = 'x'", "select * from kept.ticket_key", "delete from kept.pauses", "drop schema kept cascade"},
 		"signer":    {secret, engine, creation, derived, rebuild, "select * from kept.ticket_key"},

@@ -51,10 +51,7 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	for _, share := range shares {
 		group.Go(func() error { return f.foldShare(sharing, batch.TopicID, cutRuns(share, f.maxRecords)) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return f.goLive(folding)
+	return group.Wait()
 }
 
 // cutRuns splits runs into transactions of about equal size with at most limit records each. While

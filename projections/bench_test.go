@@ -181,13 +181,8 @@ func stepping[T any](take func() (T, error)) (T, error) {
 }
 
 // askFor requests a rebuild.
-func (b *bench) askFor(r projections.RebuildRequest) (operator.Rebuild, error) {
-	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().Request(b.ctx(), r) })
-}
-
-// switchBack requests a switch back.
-func (b *bench) switchBack(r projections.RebuildRequest) (operator.Rebuild, error) {
-	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
+func (b *bench) askFor(p fold.Projector) (operator.Generation, error) {
+	return stepping(func() (operator.Generation, error) { return b.generations().Rebuild(b.ctx(), p, "op-1", "a test") })
 }
 
 // awaitDropped waits until the tables of a generation are dropped.

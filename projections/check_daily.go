@@ -82,7 +82,7 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	return pg.Exec(ctx, e.pool, "delete checks of dropped tables", `
 		delete from table_checks t using generations g
 		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation
-		  and g.state = 'dropped'`,
+		  and g.state in ('dropped', 'failed')`,
 		report.Projection)
 }
 

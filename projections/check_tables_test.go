@@ -200,7 +200,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.Equal(t, 2, b.count(parked+"1"), "the last records of keys that cannot be folded")
 	require.Equal(t, 4, b.count("select count(*) from tDefaultCategories"))
 
-	b.ends(b.request(p).ID, operator.RebuildDone)
+	b.ends(b.request(p).ID, projections.StateLive)
 	require.True(t, b.check(p).Equal)
 
 	// The last batch of a partition is never removed: append one more to each partition, with its
@@ -225,7 +225,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	// The next records of these keys correct the rows everywhere.
 	b.append(category(1, "again"), category(3, "again"))
 	b.caughtUp(e)
-	b.ends(b.request(p).ID, operator.RebuildDone)
+	b.ends(b.request(p).ID, projections.StateLive)
 	require.True(t, b.check(p).Equal)
 	require.Zero(t, b.count("select count(*) from parked join generations g using (projection, generation) where g.state = 'live'"))
 }
@@ -237,20 +237,23 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 	b := setupReadings(t, 50)
 	e := b.engine(tally{}.projector())
 	stop := b.follow(e)
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
+	b.awaitDropped("tally", 1)
 	stop()
 	for _, sql := range []string{
-		"delete from rebuilds", "delete from checkpoints where generation = 2", "delete from generations where generation = 2",
-		"update generations set state = 'live', retired_at = null", "update checkpoints set state = 'live'",
+		"update checkpoints set generation = 1", "delete from generations where generation = 2",
+		"update generations set state = 'live', ended_at = null",
+		"create schema if not exists lb_tally_g1", "create table if not exists lb_tally_g1.tally (like lb_tally_g2.tally including all)",
+		"truncate lb_tally_g1.tally", "insert into lb_tally_g1.tally table lb_tally_g2.tally",
 	} {
 		b.exec(sql)
 	}
 	b.appendReadings(50, 60)
 	b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
-	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone).Generation)
-	b.sameTally(60, "lb_tally_g1", "lb_tally_g2")
+	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, projections.StateLive).Generation)
+	b.eachOnce(60)
 }
 
 // A check does not use the connections of the rest of the engine: with a single connection,

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// errRetired ends a session: the generation is no longer followed, or the checkpoint moved back.
-var errRetired = errors.New("checkpoint is retired or behind this process")
+// errRetired ends a session: the generation has ended, or the checkpoint moved back.
+var errRetired = errors.New("generation has ended, or its checkpoint is behind this process")
 
 // errMoved means that checkpoints are not where this process expected them; see
 // [session.remaining].
@@ -73,7 +73,7 @@ func (f *session) transaction(
 		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::uuid[])
 			as s(partition, expected, next, event_time, topic_id)
 		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
-		  and c.state in ('building', 'live') and c.next_offset = s.expected
+		  and c.next_offset = s.expected
 		  and (c.topic_id is null or c.topic_id = s.topic_id)`,
 		append([]any{name, number}, write.Arrays(steps, func(s step) []any {
 			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
@@ -154,8 +154,8 @@ func halves(steps []step) (first, second []step) {
 // the topic that was read; if the ids differ, nothing is folded. Offsets alone are not enough: a
 // restore creates the topics again, with the backup's records at the same offsets. A process that
 // was frozen in the meantime may hold records of the old brokers that the backup lacks, at offsets
-// that match. A restore also marks all checkpoints as dropped ([AbandonAll]), so the session of
-// such a process ends, and tables are built from the new topics. If the brokers report no topic
+// that match. A restore also deletes all checkpoints ([DropAll]), so the session of such a process
+// ends, and tables are built from the new topics. If the brokers report no topic
 // ids, none is stored, and only offsets are compared. A process that uses such brokers cannot move
 // a checkpoint that has an id.
 
@@ -187,8 +187,7 @@ func otherTopic(ctx context.Context, q pg.Querier, projection string, generation
 	return nil
 }
 
-// readCheckpoints returns the checkpoint of each partition of a generation that is being built or
-// followed.
+// readCheckpoints returns the checkpoint of each partition of a generation that has not ended.
 func readCheckpoints(
 	ctx context.Context, q pg.Querier, projection string, generation int,
 ) (map[int32]eventlog.Checkpoint, error) {
@@ -200,7 +199,7 @@ func readCheckpoints(
 	rows, err := pg.List(ctx, q, "read checkpoints", pgx.RowToStructByPos[row], `
 		select c.partition, c.next_offset, coalesce(c.topic_id, g.topic_id)
 		from checkpoints c join generations g using (projection, generation)
-		where projection = $1 and generation = $2 and c.state in ('copying', 'building', 'live')`,
+		where projection = $1 and generation = $2`,
 		projection, generation)
 	positions := make(map[int32]eventlog.Checkpoint, len(rows))
 	for _, r := range rows {

@@ -84,7 +84,7 @@ type folding struct {
 
 func (f *folding) state(t require.TestingT) []string {
 	checkpoints := texts(t, f.db, `
-		select format('checkpoint %s %s %s %s', partition, next_offset, event_time, state) from checkpoints
+		select format('checkpoint %s %s %s', partition, next_offset, event_time) from checkpoints
 		where projection = $1 order by partition`, f.projector.Name)
 	return append(checkpoints, state(t, f.db, f.projector)...)
 }

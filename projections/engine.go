@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -75,8 +76,9 @@ type Engine struct {
 	sessions map[int]*session // of this process, by generation
 	problem  string           // why no generation can be followed; "" if there is no problem
 	waits    map[waiting]wait // partitions that were behind at the last Status
-	// unusableReason is why this process last marked a generation as unusable.
-	unusableReason string
+
+	unpublished atomic.Bool // the views of schema lb must be checked
+	notDropped  string      // why old tables are not dropped, as last logged
 }
 
 type work struct {
@@ -125,7 +127,9 @@ func New(c Config) (*Engine, error) {
 	if w.paused == nil {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
 	}
-	return &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}, nil
+	e := &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}
+	e.unpublished.Store(true)
+	return e, nil
 }
 
 // stepped returns a channel that is closed at the next step of the projection's generations, if
@@ -143,8 +147,8 @@ func (e *Engine) Name() string { return e.projector.Name }
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { e.keepRebuilding(ctx) })
-	running.Go(func() { e.keepDropping(ctx) })
+	running.Go(func() { e.keepBuilding(ctx) })
+	running.Go(func() { e.keepTidy(ctx) })
 	for {
 		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {

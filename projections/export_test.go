@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -13,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -110,30 +108,23 @@ func FoldInBulk(
 // ParkedID returns the id of a parked event.
 var ParkedID = parkedID
 
-// Claims reports whether a process that took a rebuild under this lease would get a shard of it. It
-// claims nothing.
-func (e *Engine) Claims(ctx context.Context, rebuild string, lease int64, partition int32) (claimed bool, err error) {
-	tx, err := e.pool.Begin(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer tx.Rollback(ctx)
-	err = (&running{Engine: e, Rebuild: operator.Rebuild{ID: rebuild}, lease: lease}).claim(ctx, tx, partition)
-	if errors.Is(err, errLeaseLost) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// Another creates another generation next to the existing ones; engines follow it.
+// Another creates another generation next to the existing ones; engines follow it, but it never
+// reaches its targets.
 func (e *Engine) Another(ctx context.Context) (number int, err error) {
 	ranges, topicID, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
 		return 0, err
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
-		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
-		number = g.Number
+		if number, err = insertGeneration(ctx, tx, e.projector, "", ""); err != nil {
+			return err
+		}
+		if _, err = e.createTables(ctx, tx, number, StateCatchingUp, ranges, topicID); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			update lb_engine.generations set targets = '{"0": 1000000000000}' where projection = $1 and generation = $2`,
+			e.projector.Name, number)
 		return err
 	})
 	return number, err
@@ -144,9 +135,9 @@ func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error
 	return runDue(ctx, pool, engines, slog.New(slog.DiscardHandler))
 }
 
-// Yield waits like a shard of a rebuild while behind is set.
+// Yield waits like a shard of a build while behind is set.
 func Yield(ctx context.Context, behind *atomic.Bool) error {
-	return (&running{behind: behind}).yield(ctx)
+	return (&build{behind: behind}).yield(ctx)
 }
 
 // Reasons why a checkpoint does not move.

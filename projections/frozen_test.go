@@ -64,7 +64,7 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 	b.caughtUp(e)
 	b.eachOnce(20)
 	require.Eventually(t, func() bool {
-		_, err := b.rebuilds().Request(context.Background(), requestOf("tally"))
+		_, err := b.generations().Rebuild(context.Background(), tally{}.projector(), "op-1", "a test")
 		return err == nil
 	}, patience, tick)
 }

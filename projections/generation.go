@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,40 +8,41 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// The states of a generation.
+// The states of a generation, in order. A generation that cannot be built, or becomes unusable, ends
+// as failed.
 const (
-	StateCopying  operator.State = "copying"  // being built in bulk
-	StateBuilding operator.State = "building" // processes fold the log into it; not read yet
-	StateLive     operator.State = "live"     // processes fold the log into it; readers of its version use it
-	StateRetired  operator.State = "retired"  // no longer folded; kept for a rollback
-	StateDropped  operator.State = "dropped"  // no longer usable; its tables are dropped
+	StateBuilding   operator.State = "building"    // one process folds the log into it in bulk
+	StateCatchingUp operator.State = "catching_up" // processes follow the log; not read yet
+	StateLive       operator.State = "live"        // processes follow the log; readers of its version use it
+	StateDropped    operator.State = "dropped"     // replaced, superseded or canceled
+	StateFailed     operator.State = "failed"      // could not be built, or became unusable
 )
 
 // generation is one set of tables, built by one version of a projector from one log.
 type generation struct {
 	Number  int
 	Version int
-	TopicID eventlog.TopicID
+	TopicID eventlog.TopicID // zero until a process begins the build
 	State   operator.State
 	Targets map[int32]int64 // end offsets by partition, to be reached before readers use it
 }
 
-func (g generation) followed() bool { return g.State == StateBuilding || g.State == StateLive }
+func (g generation) followed() bool { return g.State == StateCatchingUp || g.State == StateLive }
 
-const generationColumns = `generation, version, topic_id, state, targets`
+const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets`
 
 // toFollow returns the generations of this projector version that sessions should follow. If no
-// such generation exists, it creates one, which goes live once it has reached the current end of
-// the log.
+// such generation exists and none is built in bulk, it creates one, which goes live once it has
+// reached the current end of the log.
 func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil || len(found) > 0 {
@@ -56,20 +56,21 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if found, err = e.followable(ctx, tx); err != nil || len(found) > 0 {
 			return err
 		}
-		// A rebuild is already building a generation in bulk. Following another one would fold
-		// everything twice and finish later.
-		rebuilding, err := pg.QueryBool(ctx, tx, "look for a rebuild that creates a generation", `
+		building, err := pg.QueryBool(ctx, tx, "look for a generation that is built in bulk", `
 			select exists (
-				select from rebuilds
-				where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
+				select from generations where projection = $1 and version = $2 and state = 'building')`,
 			e.projector.Name, e.projector.Version)
-		if err != nil || rebuilding {
+		if err != nil || building {
 			return err
 		}
 		if err := e.mayCreate(ctx, tx); err != nil {
 			return err
 		}
-		g, err := e.createGeneration(ctx, tx, StateBuilding, ranges, topicID)
+		number, err := insertGeneration(ctx, tx, e.projector, "", "")
+		if err != nil {
+			return err
+		}
+		g, err := e.createTables(ctx, tx, number, StateCatchingUp, ranges, topicID)
 		found = []generation{g}
 		return err
 	})
@@ -79,12 +80,12 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	return found, nil
 }
 
-// followable returns the generations of this version that can be followed. It marks a generation as
-// dropped if tables are missing or tombstones may have been missed.
+// followable returns the generations of this version that can be followed. A generation fails if
+// tables are missing or tombstones may have been missed.
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
-		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`,
+		where projection = $1 and version = $2 and state in ('catching_up', 'live') order by generation`,
 		e.projector.Name, e.projector.Version)
 	if err != nil {
 		return nil, err
@@ -99,43 +100,41 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 			continue
 		}
 		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", reason)
-		e.mu.Lock()
-		e.unusableReason = reason
-		e.mu.Unlock()
-		if err := leave(ctx, q, e.projector.Name, g.Number); err != nil {
-			return nil, err
+		err = lockGenerations(ctx, q, e.projector.Name, func(tx pgx.Tx) error {
+			return endGeneration(ctx, tx, e.projector.Name, g.Number, StateFailed, reason)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("leave generation %d of %s: %w", g.Number, e.projector.Name, err)
 		}
 	}
 	return found, nil
 }
 
-// createAgain is the pause after the third generation within an hour that became unusable within a
-// minute. It doubles with each further one, up to createAtMost. Otherwise, generations that never
-// pass the check would fill the disk.
+// createAgain is the pause after the third failure within an hour. It doubles with each further
+// one, up to createAtMost. Otherwise, generations that never pass their check would fill the disk.
 const createAgain, createAtMost = 10 * time.Second, 10 * time.Minute
 
-// mayCreate returns an error that says when the next generation is created, if the last ones became
-// unusable at once.
+// mayCreate returns an error that says when the next generation is created, if the last ones
+// failed.
 func (e *Engine) mayCreate(ctx context.Context, q pg.Querier) error {
 	var failed int
 	var now, last time.Time
+	var reason string
 	err := q.QueryRow(ctx, `
-		select count(*), clock_timestamp(), coalesce(max(retired_at), 'epoch') from generations g
-		where projection = $1 and version = $2 and state = 'dropped' and created_at > now() - interval '1 hour'
-		  and retired_at < created_at + interval '1 minute'
-		  and not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation)`,
-		e.projector.Name, e.projector.Version).Scan(&failed, &now, &last)
+		select count(*), clock_timestamp(), coalesce(max(ended_at), 'epoch'),
+		       coalesce((array_agg(error order by ended_at desc))[1], '')
+		from generations
+		where projection = $1 and version = $2 and state = 'failed' and ended_at > now() - interval '1 hour'`,
+		e.projector.Name, e.projector.Version).Scan(&failed, &now, &last, &reason)
 	if err != nil || failed < 3 {
-		return pg.Wrap("look for unusable generations", err)
+		return pg.Wrap("look for failed generations", err)
 	}
 	next := last.Add(min(createAtMost, createAgain<<min(failed-3, 10)))
 	if !now.Before(next) {
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return fmt.Errorf("%d generations became unusable at once; the next one is created at %s UTC (%s)",
-		failed, next.UTC().Format(time.TimeOnly), cmp.Or(e.unusableReason, "the log of another process has the reason"))
+	return fmt.Errorf("%d generations failed within an hour; the next one is created at %s UTC (%s)",
+		failed, next.UTC().Format(time.TimeOnly), reason)
 }
 
 // unusable returns why a generation can no longer be followed; "" if it can be.
@@ -162,22 +161,6 @@ type database interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Generations returns all generations that have tables. A generation that was marked as unusable
-// has state dropped, and is listed until its tables are gone.
-func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
-	return pg.List(ctx, pool, "list generations", pgx.RowToStructByPos[operator.Generation], `
-		select g.projection, g.generation, g.version, g.state,
-		       coalesce((
-		         select sum(pg_total_relation_size(c.oid))
-		         from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		         where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint,
-		       g.created_at, g.live_at, g.retired_at, `+folding+`
-		from generations g
-		where g.state <> 'dropped' or exists (
-			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
-		order by g.projection, g.generation`)
-}
-
 func readGeneration(
 	ctx context.Context, q pg.Querier, projection string, number int,
 ) (g generation, found bool, err error) {
@@ -186,66 +169,99 @@ func readGeneration(
 		projection, number)
 }
 
-// setState sets the state of a generation and of its checkpoints, unless it is dropped.
-func setState(ctx context.Context, tx pgx.Tx, projection string, generation int, state operator.State) error {
-	for _, sql := range []string{
-		`update generations set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
-		`update checkpoints set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
-		`update generations set
-		       live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
-		       retired_at = case $3 when 'retired' then clock_timestamp()
-		                            when 'dropped' then coalesce(retired_at, clock_timestamp())
-		                            when 'live' then null else retired_at end
-		 where projection = $1 and generation = $2`,
-	} {
-		if err := pg.Exec(ctx, tx, "set state "+string(state), sql, projection, generation, string(state)); err != nil {
+// endGeneration ends a generation as dropped or failed, unless it has ended. It deletes the
+// checkpoints, so processes that still fold into the generation store nothing from here on.
+// [work.dropOld] drops the tables.
+func endGeneration(
+	ctx context.Context, tx pgx.Tx, projection string, number int, state operator.State, reason string,
+) error {
+	err := pg.Exec(ctx, tx, "end generation", `
+		update generations set state = $3, ended_at = clock_timestamp(), error = nullif($4, '')
+		where projection = $1 and generation = $2 and state not in ('dropped', 'failed')`,
+		projection, number, string(state), reason)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"checkpoints", "parked"} {
+		err := pg.Exec(ctx, tx, "delete "+table+" of generation",
+			`delete from `+table+` where projection = $1 and generation = $2`, projection, number)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// Limits for generations that have ended: the number kept per projection, and their age. The log
+// keeps who requested each rebuild and why.
+const (
+	keepEnded    = 100
+	keepEndedFor = 400 * 24 * time.Hour
+)
+
+// insertGeneration inserts a generation that is to be built; by and reason are empty unless an
+// operator requested it. It deletes old rows, so their number stays limited.
+func insertGeneration(ctx context.Context, tx pgx.Tx, p fold.Projector, by, reason string) (number int, err error) {
+	err = tx.QueryRow(ctx, `
+		insert into generations (projection, generation, version, topic, state, requested_by, reason)
+		select $1, coalesce(max(generation), 0) + 1, $2, $3, 'building', nullif($4, ''), nullif($5, '')
+		from generations where projection = $1
+		returning generation`, p.Name, p.Version, p.Topic, by, reason).Scan(&number)
+	if err != nil {
+		return 0, fmt.Errorf("insert generation: %w", err)
+	}
+	err = pg.Exec(ctx, tx, "delete old generations", `
+		delete from generations g
+		where projection = $1 and state in ('dropped', 'failed') and to_regnamespace('lb_' || projection || '_g' || generation) is null
+		  and (ended_at < clock_timestamp() - $3::interval or generation <= $4::int - $2::int)`,
+		p.Name, keepEnded, keepEndedFor, number)
+	if err != nil {
+		return 0, err
+	}
+	return number, notifyStep(ctx, tx, p.Name)
+}
+
 var errNoBeginning = errors.New("the first records are missing, so the read model cannot be built; " +
 	"restore the log from a backup")
 
-// createGeneration creates a generation with empty tables. Unless it is to be copied, its tables
-// get their keys and indexes at once.
-func (w work) createGeneration(
-	ctx context.Context, tx pgx.Tx, state operator.State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
+// createTables creates the tables and checkpoints of a generation, which is then in the given
+// state. Unless it is to be built in bulk, its tables get their keys and indexes at once.
+func (w work) createTables(
+	ctx context.Context, tx pgx.Tx, number int, state operator.State,
+	ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
-	projection := w.projector.Name
-	g := generation{Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{}}
+	g := generation{
+		Number: number, Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{},
+	}
 	for _, r := range ranges {
 		if r.Start > 0 && !w.compacted {
 			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w",
 				w.projector.Topic, r.Partition, r.Start, errNoBeginning)
 		}
 		g.Targets[r.Partition] = r.End
-	}
-	err := tx.QueryRow(ctx, `
-		insert into generations (projection, generation, version, topic, topic_id, state, targets)
-		select $1, coalesce(max(generation), 0) + 1, $2, $3, $4, $5, $6 from generations where projection = $1
-		returning generation`,
-		projection, g.Version, w.projector.Topic, [16]byte(topicID), string(state), g.Targets).Scan(&g.Number)
-	if err != nil {
-		return g, fmt.Errorf("insert generation: %w", err)
-	}
-	for _, r := range ranges {
 		err := pg.Exec(ctx, tx, "insert checkpoint", `
-			insert into checkpoints (
-				projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
-			values ($1, $2, $3, $4, $5, now(), $6, now())`,
-			projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
+			insert into checkpoints (projection, generation, partition, next_offset, progressed_at, topic_id, caught_up_at)
+			values ($1, $2, $3, $4, now(), $5, now())`,
+			w.projector.Name, number, r.Partition, r.Start, storedID(topicID))
 		if err != nil {
 			return g, err
 		}
 	}
-	return g, w.createTables(ctx, tx, g)
+	err := pg.Exec(ctx, tx, "begin generation", `
+		update generations set topic_id = $3, state = $4, targets = $5, events_total = (
+			select coalesce(sum(($5::jsonb ->> partition::text)::bigint - next_offset), 0)
+			from checkpoints where projection = $1 and generation = $2)
+		where projection = $1 and generation = $2`,
+		w.projector.Name, number, [16]byte(topicID), string(state), g.Targets)
+	if err != nil {
+		return g, err
+	}
+	return g, w.createSchema(ctx, tx, g)
 }
 
-// createTables creates the schema and the tables of a generation. A schema of that name exists only
-// if schema lb_engine was dropped; createTables replaces it.
-func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
+// createSchema creates the schema of a generation with its tables. A schema of that name exists
+// only if schema lb_engine was dropped; createSchema replaces it.
+func (w work) createSchema(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name, g.Number)
 	name := pg.SearchPath(schema)
 	if err := asOwner(ctx, tx); err != nil {
@@ -261,7 +277,7 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	}
 	sql := "drop schema if exists " + name + " cascade; create schema " + name +
 		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition.Tables()
-	if g.State != StateCopying {
+	if g.State != StateBuilding {
 		sql += w.projector.Definition.Keys()
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {

@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// keepReplacedFor is how long the newest retired generation of a version is kept for a switch
-	// back, and how long the tables of an earlier version are kept after a newer version went live.
-	keepReplacedFor = 24 * time.Hour
+	// keepOlder is how long the tables of an earlier version are kept after a newer version went
+	// live.
+	keepOlder = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept while no process folds them:
 	// they may have been prepared for an upgrade.
 	keepNewer = 7 * 24 * time.Hour
@@ -35,53 +35,47 @@ const folding = `exists (select from pg_stat_activity where datname = current_da
 // Folded returns the generations that a process is folding, as projection.g<number>.
 func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return pg.List(ctx, pool, "read which generations are folded", pgx.RowTo[string],
-		`select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
+		`select projection || '.g' || generation from generations g where state in ('catching_up', 'live') and `+folding)
 }
 
-// keepDropping drops generations that are no longer needed and publishes the views of schema lb.
-func (w work) keepDropping(ctx context.Context) {
-	look := time.NewTicker(w.every.tidy)
-	defer look.Stop()
-	logged := ""
+// keepTidy calls [Engine.tidy] until ctx is done.
+func (e *Engine) keepTidy(ctx context.Context) {
 	for {
-		w.publish(ctx)
-		err := w.dropOld(ctx)
-		if err != nil && ctx.Err() == nil && err.Error() != logged {
-			logged = err.Error()
-			w.logger.Warn("old tables are not dropped yet", "error", err)
-		}
-		select {
-		case <-ctx.Done():
+		e.tidy(ctx)
+		if pause(ctx, e.every.tidy) != nil {
 			return
-		case <-look.C:
 		}
 	}
 }
 
-// superseded returns the generations that are no longer needed: retired ones after their grace
-// period, those of other versions that no process folds, and those that were marked as unusable
-// ([leave]) and still have tables.
+// tidy drops generations that are no longer needed. After a start and after a switch, it also
+// updates the views of schema lb.
+func (e *Engine) tidy(ctx context.Context) {
+	if e.unpublished.Swap(false) && e.publish(ctx) {
+		e.unpublished.Store(true)
+	}
+	err := e.dropOld(ctx)
+	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
+		e.notDropped = err.Error()
+		e.logger.Warn("old tables are not dropped yet", "error", err)
+	}
+}
+
+// superseded returns the generations that are no longer needed: those that have ended and still
+// have tables, and those of other versions that no process folds.
 func (w work) superseded(ctx context.Context, q pg.Querier) ([]int, error) {
 	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int], `
 		select generation from generations g
 		where projection = $1
-		  and not exists (
-			select from rebuilds r
-			where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
-		  and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
-				select from generations n
-				where n.projection = g.projection and n.version = g.version and n.state = 'retired'
-				  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
-			or version <> $2 and state <> 'dropped' and not `+folding+` and (
+		  and (state in ('dropped', 'failed') and to_regnamespace('lb_' || projection || '_g' || generation) is not null
+			or state not in ('dropped', 'failed') and version <> $2 and lease_until < clock_timestamp() and not `+folding+` and (
 				version < $2 and (
 					select min(n.live_at) from generations n where n.projection = g.projection and n.version = $2
 					having bool_or(n.state = 'live')) < clock_timestamp() - $3::interval
-				or version > $2 and not exists (
-					select from checkpoints c where c.projection = g.projection and c.generation = g.generation
-					  and greatest(c.progressed_at, c.caught_up_at) > clock_timestamp() - $4::interval))
-			or state = 'dropped' and exists (
-				select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))
-		order by generation`, w.projector.Name, w.projector.Version, keepReplacedFor, keepNewer)
+				or version > $2 and coalesce((
+					select max(greatest(c.progressed_at, c.caught_up_at)) from checkpoints c
+					where c.projection = g.projection and c.generation = g.generation), created_at) < clock_timestamp() - $4::interval))
+		order by generation`, w.projector.Name, w.projector.Version, keepOlder, keepNewer)
 }
 
 func (w work) dropOld(ctx context.Context) error {
@@ -110,14 +104,18 @@ func (w work) dropOld(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// dropTables drops the schema of a generation and everything that depends on its tables. With the
-// last generation of a version it also drops the views.
+// dropTables ends a generation and drops its schema with everything that depends on its tables.
+// With the last generation of a version it also drops the views.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
-	if err := setDropped(ctx, tx, projection, g.Number); err != nil {
+	if err := endBuilders(ctx, tx, projection, g.Number, 0); err != nil {
+		return err
+	}
+	if err := endGeneration(ctx, tx, projection, g.Number, StateDropped, ""); err != nil {
 		return err
 	}
 	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version", `
-		select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`,
+		select not exists (
+			select from generations where projection = $1 and version = $2 and state not in ('dropped', 'failed'))`,
 		projection, g.Version)
 	if err != nil {
 		return err
@@ -134,14 +132,6 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return pg.Wrap("drop tables", err)
 }
 
-func setDropped(ctx context.Context, tx pgx.Tx, projection string, number int) error {
-	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
-		return err
-	}
-	return pg.Exec(ctx, tx, "delete parked events",
-		`delete from parked where projection = $1 and generation = $2`, projection, number)
-}
-
 func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
 	names := make([]string, len(p.Tables))
 	for i, table := range p.Tables {
@@ -154,27 +144,11 @@ func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number i
 		ddl.Schema(p.Name, number), names)
 }
 
-// leave marks a generation as dropped because it is unusable: readers wait for the next one, and
-// [work.dropOld] drops the tables later.
-func leave(ctx context.Context, q database, projection string, number int) error {
-	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
-		g, found, err := readGeneration(ctx, tx, projection, number)
-		if err != nil || !found || !g.followed() { // it may have been retired since the caller read it
-			return err
-		}
-		return setDropped(ctx, tx, projection, number)
-	})
-	if err != nil {
-		return fmt.Errorf("mark generation %d of %s as dropped: %w", number, projection, err)
-	}
-	return nil
-}
-
-// AbandonAll marks all generations as dropped, because an older state of the log was restored.
-// Readers then use none of them, processes stop folding into them, and the projectors build new
-// tables and drop the old ones. Unfinished rebuilds fail. The transaction may use any search path.
-// AbandonAll returns the number of generations that it marked.
-func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
+// DropAll ends all generations, because an older state of the log was restored. Readers then use
+// none of them, processes store nothing in them, and the projectors build new tables and drop the
+// old ones. The transaction may use any search path. DropAll returns the number of generations that
+// it ended.
+func DropAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string],
 		`select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
@@ -185,19 +159,13 @@ func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 			return 0, err
 		}
 	}
-	for _, sql := range []string{
-		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(),
-		        error = 'an older state of the log was restored'
-		 where finished_at is null`,
-		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
-	} {
-		if err := pg.Exec(ctx, tx, "drop older generations", sql); err != nil {
-			return 0, err
-		}
+	if err := pg.Exec(ctx, tx, "delete checkpoints", `delete from lb_engine.checkpoints`); err != nil {
+		return 0, err
 	}
 	tag, err := tx.Exec(ctx, `
-		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp()
-		where state in ('copying', 'building', 'live')`)
+		update lb_engine.generations set state = 'dropped', ended_at = clock_timestamp(),
+		       error = 'an older state of the log was restored'
+		where state in ('building', 'catching_up', 'live')`)
 	if err != nil {
 		return 0, fmt.Errorf("drop older generations: %w", err)
 	}

@@ -96,7 +96,7 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 	s.Rebuilding, err = pg.QueryBool(ctx, q, "look for generations that were left", `
 		select exists (
 				select from generations
-				where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
+				where projection = $1 and version = $2 and state in ('dropped', 'failed') and live_at is not null)
 		   and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
 		p.Name, p.Version)
 	return err
@@ -105,7 +105,7 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
 	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
-		where projection = $1 and version = $2 and state in ('live', 'building', 'copying')
+		where projection = $1 and version = $2 and state in ('live', 'catching_up', 'building')
 		order by state <> 'live', generation limit 1`,
 		p.Name, p.Version)
 }
@@ -129,29 +129,6 @@ func progress(
 		return nil, 0, fmt.Errorf("count parked events: %w", err)
 	}
 	return partitions, parked, nil
-}
-
-// builds returns the progress of generations that are being built, from the row of the rebuild if
-// there is one, and otherwise from the checkpoints.
-func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Build, error) {
-	return pg.List(ctx, q, "read generations being built", pgx.RowToStructByPos[operator.Build], `
-		select g.generation, g.version, g.state,
-		       coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
-		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
-		       coalesce((
-		         select error from rebuilds w
-		         where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '')
-		from generations g
-		left join rebuilds r on r.projection = g.projection and r.generation = g.generation
-			and r.finished_at is null and r.events_total > 0
-		cross join lateral (
-			select coalesce(sum(least(c.next_offset, t.target)), 0)::bigint as done,
-			       coalesce(sum(t.target), 0)::bigint as total
-			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
-			left join checkpoints c
-				on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
-		where g.projection = $1 and g.state in ('copying', 'building')
-		order by g.generation`, projection)
 }
 
 // notThisLog returns why a checkpoint does not match the log; "" if it does. A log that is shorter

@@ -19,7 +19,7 @@ const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.S
 // fold writes the steps and moves their checkpoints, in one transaction if possible. If the
 // database refuses values, fold halves the batch until a single event remains, and parks that
 // event. After most other errors it retries, up to the session's retry limit. It returns
-// immediately if the generation is retired, the topic was replaced or ctx is done.
+// immediately if the generation has ended, the topic was replaced or ctx is done.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
 	giveUpAt := time.Now().Add(f.every.retry)
@@ -81,7 +81,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 		}
 		f.queueParked(last, g, parked)
 		f.queueOvertaken(last, g.Number, events)
-		if err := queueProgress(last, f.projector.Name, g, state, events); err != nil || len(parked)+stale > 0 {
+		if err := queueProgress(last, f.projector.Name, g.Number, f.mayBeLive(), state, events); err != nil || len(parked)+stale > 0 {
 			return err
 		}
 		return f.skipNamed(ctx, tx, last, g, events)

@@ -152,7 +152,7 @@ func (f refolding) foldOne(ctx context.Context, tx pgx.Tx, ev fold.Event) (park,
 func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
-		where projection = $1 and generation = $2 and partition = $3 and state in ('building', 'live')`,
+		where projection = $1 and generation = $2 and partition = $3`,
 		f.projector.Name, f.gen.Number, partition)
 	if err != nil {
 		return fmt.Errorf("raise epoch: %w", err)

@@ -43,21 +43,18 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			const usersIn = "select count(*) from lb_dashboards_g%d.dashboard_preferences where users = '{%s}'"
 			require.Equal(t, 1, l.count(fmt.Sprintf(usersIn, 1, "u3")), "live projection goes on")
 			g.open()
-			l.ends(r.ID, operator.RebuildDone)
+			l.ends(r.ID, projections.StateLive)
 			require.Equal(t, 2, l.caughtUp(l.engine).Generation)
-			l.sameTables(dashboards, 1, 2)
-			for _, generation := range []int{1, 2} {
-				require.Equal(t, 2, l.count("select count(*) from parked where generation = $1 and state = 'skipped'", generation))
-				require.Zero(t, l.count("select count(*) from parked where generation = $1 and state <> 'skipped'", generation))
-			}
+			l.sameTables(dashboards, 2, l.another(l.engine))
+			require.Equal(t, 2, l.count("select count(*) from parked where generation = 2 and state = 'skipped'"))
+			require.Zero(t, l.count("select count(*) from parked where generation = 2 and state <> 'skipped'"))
 			l.set("u4")
 			require.Equal(t, 1, l.count(fmt.Sprintf(usersIn, 2, "u4")))
 		})
 	}
 }
 
-// The switch does not wait for positions of a log that is gone; a switch back to its tables is
-// impossible.
+// The switch does not wait for positions of a log that is gone.
 func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
@@ -66,11 +63,9 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	b.appendReadings(500, 520)
 	e := b.startEngine(tally{}.projector())
 	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
-	_, err := b.switchBack(requestOf("tally"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 }
 
 // With concurrent writes, and with poison, races and operators' records in the log.
@@ -83,7 +78,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			b.mixture()
 			e := b.followEngine(p)
 			stop := b.traffic()
-			done := b.ends(b.request(p).ID, operator.RebuildDone)
+			done := b.ends(b.request(p).ID, projections.StateLive)
 			stop()
 			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
 			require.Equal(t, 2, b.caughtUp(e).Generation)
@@ -91,15 +86,15 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			// The new generation has one month more if a month ends in the meantime.
 			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
 				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
-			require.Equal(t, b.count(indexes, p.Name, "_g1"), b.count(indexes, p.Name, "_g2"), "all keys and indexes exist")
-			b.exec("update generations set retired_at = now() - interval '25 hours' where generation = 1") // its grace period
+			require.Equal(t, b.count(indexes, p.Name, "_g3"), b.count(indexes, p.Name, "_g2"), "all keys and indexes exist")
 			b.awaitDropped(p.Name, 1)
+			require.NoError(t, b.generations().Cancel(b.ctx(), p.Name+".g3"))
 
 			r := b.request(p)
-			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
-			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
-				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
-				require.Equal(t, operator.RebuildCanceled, done.State, "%s", done.Error)
+			b.awaitBuild(r.ID, func(g operator.Generation) bool { return g.StartedAt != nil })
+			if err := b.generations().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
+				done = b.awaitBuild(r.ID, func(g operator.Generation) bool { return !g.Unfinished() })
+				require.Equal(t, projections.StateDropped, done.State, "%s", done.Error)
 				require.Equal(t, 2, b.caughtUp(e).Generation, "the live generation stays")
 			}
 		})
@@ -119,15 +114,15 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	b.appendReadings(100, 110)
 	requested := b.request(tally{}.projector())
 	<-g.reached
-	slow := b.awaitRebuild(requested.ID, func(r operator.Rebuild) bool { return r.Error != "" })
-	require.Equal(t, operator.RebuildCopying, slow.State)
+	slow := b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Error != "" })
+	require.Equal(t, projections.StateBuilding, slow.State)
 	require.Contains(t, slow.Error, "slowed down while the live generation is behind")
 	// A slow rebuild keeps its lease.
-	require.Equal(t, 1, b.count("select count(*) from rebuilds where id = $1 and lease = 1 and lease_until > started_at + interval '10 seconds'", requested.ID))
+	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and lease = 1 and lease_until > started_at + interval '10 seconds'"))
 	p.gate.open()
-	b.awaitRebuild(requested.ID, func(r operator.Rebuild) bool { return r.Error == "" })
+	b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Error == "" })
 	g.open()
-	b.ends(requested.ID, operator.RebuildDone)
+	b.ends(requested.ID, projections.StateLive)
 	b.eachOnce(110)
 }
 
@@ -159,7 +154,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	r := b.request(version2{tally{}.projector()}.projector())
 	stop := b.start(b.engine(version2{tally{}.projector()}.projector(), b.ownLog))
-	done := b.ends(r.ID, operator.RebuildDone)
+	done := b.ends(r.ID, projections.StateLive)
 	stop()
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "no other one is followed from the beginning")
@@ -192,9 +187,9 @@ func TestFirstCopyIsNotRead(t *testing.T) {
 	require.True(t, pg.IsMissing(err), "%v", err)
 	s := b.status(e)
 	require.Equal(t, 1, s.Generation)
-	require.Equal(t, projections.StateCopying, s.State)
+	require.Equal(t, projections.StateBuilding, s.State)
 	g.open()
-	b.ends(r.ID, operator.RebuildDone)
+	b.ends(r.ID, projections.StateLive)
 	live, err = projections.Live(b.ctx(), readers, versions)
 	require.NoError(t, err)
 	require.True(t, live)

@@ -160,43 +160,39 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-func requestOf(projection string) projections.RebuildRequest {
-	return projections.RebuildRequest{Projection: projection, Version: 1, By: "op-1", Reason: "a test"}
+func (b *bench) generations() *projections.Generations {
+	return projections.NewGenerations(b.db.Pool)
 }
 
-func (b *bench) rebuilds() *projections.Rebuilds {
-	return projections.NewRebuilds(b.db.Pool)
-}
-
-// request asks for a rebuild with the version of a projector.
-func (b *bench) request(p fold.Projector) operator.Rebuild {
+// request asks for a rebuild.
+func (b *bench) request(p fold.Projector) operator.Generation {
 	b.t.Helper()
-	request := requestOf(p.Name)
-	request.Version = p.Version
-	r, err := b.askFor(request)
+	g, err := b.askFor(p)
 	require.NoError(b.t, err)
-	return r
+	return g
 }
 
-// awaitRebuild waits until ok accepts the rebuild.
-func (b *bench) awaitRebuild(id string, ok func(operator.Rebuild) bool) operator.Rebuild {
+// awaitBuild waits until ok accepts the generation.
+func (b *bench) awaitBuild(id string, ok func(operator.Generation) bool) operator.Generation {
 	b.t.Helper()
-	return ledgertest.Await(b.t, func(ctx context.Context) (operator.Rebuild, error) { return b.rebuilds().Get(ctx, id) }, ok)
+	return ledgertest.Await(b.t, func(ctx context.Context) (operator.Generation, error) { return b.generations().Get(ctx, id) }, ok)
 }
 
-func (b *bench) ends(id string, state operator.RebuildState) operator.Rebuild {
+// ends waits until a generation is not built any more.
+func (b *bench) ends(id string, state operator.State) operator.Generation {
 	b.t.Helper()
-	r := b.awaitRebuild(id, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
-	require.Equal(b.t, state, r.State, r.Error)
-	return r
+	g := b.awaitBuild(id, func(g operator.Generation) bool { return !g.Unfinished() })
+	require.Equal(b.t, state, g.State, g.Error)
+	return g
 }
 
-// takenOver expires the lease of a rebuild until another process has taken it.
-func (b *bench) takenOver(id string, from int) {
+// takenOver expires the lease of a build until another process has taken it.
+func (b *bench) takenOver(g operator.Generation, from int) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
-		b.exec("update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2", id, from)
-		return b.count("select lease from rebuilds where id = $1", id) > from
+		b.exec("update generations set lease_until = '-infinity' where projection = $1 and generation = $2 and lease = $3",
+			g.Projection, g.Generation, from)
+		return b.count("select lease from generations where projection = $1 and generation = $2", g.Projection, g.Generation) > from
 	}, patience, tick)
 }
 
@@ -236,7 +232,7 @@ func (b *bench) readers(p fold.Projector) *pgxpool.Pool {
 	return pool
 }
 
-// waitingAtSwitch pauses the projection while on is set, so that rebuilds wait before their switch.
+// waitingAtSwitch pauses the projection while on is set, so that builds wait before their switch.
 func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 	return func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { return on.Load(), nil }

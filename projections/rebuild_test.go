@@ -49,7 +49,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 			}
 		}
 	})
-	done := b.ends(b.request(p).ID, operator.RebuildDone)
+	done := b.ends(b.request(p).ID, projections.StateLive)
 	stop()
 	traffic.Wait()
 	require.Nil(t, wrong.Load())
@@ -59,42 +59,41 @@ func TestRebuildUnderTraffic(t *testing.T) {
 	require.GreaterOrEqual(t, done.EventsTotal, int64(3000))
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	require.Equal(t, events, b.count("select count(*) from lb_tally_g2.tally"))
-	require.Zero(t, b.count("select count(*) from (table lb_tally_g1.tally except table lb_tally_g2.tally) d"))
 	require.Equal(t, events, b.count("select count(*) from lb.tally"), "the views show the new tables")
-	require.Equal(t, "retired", b.state("tally", 1))
+	require.Equal(t, "dropped", b.state("tally", 1))
 }
 
-// A process freezes before the first statement of its shards: it claims nothing with its old lease.
-func TestRebuildThawedBeforeItsClaim(t *testing.T) {
+// A process freezes in its shards and resumes after another one has folded them: its rows are
+// rolled back. The frozen process folds again only what it finds unfinished.
+func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	first := b.engine(tally{}.projector())
-	b.run(first)
+	b.run(b.engine(tally{}.projector()))
 	requested := b.request(tally{}.projector())
-	// As left by the first process, which created the generation and froze: a lease, shards, no
-	// sessions.
-	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", requested.ID)
 	g := b.newGate()
-	var created atomic.Bool
-	second := b.engine(tally{begin: func(generation int) {
-		if created.Load() && generation == 0 { // as rebuilds begin their folds
-			g.pass()
+	var copies atomic.Int32
+	first := b.engine(tally{copying: func(ctx context.Context, into write.CopyTarget, last bool) error {
+		copies.Add(1)
+		g.pass()
+		return nil
+	}}.projector(), func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { // the heartbeat freezes too
+			if copies.Load() > 0 {
+				g.pass()
+			}
+			return false, nil
 		}
-	}}.projector())
-	created.Store(true)
-	b.start(second)
+	})
+	stop := b.start(first)
 	<-g.reached
-	for partition := range partitions[domain.TopicMetrics] {
-		claimed, err := first.Claims(b.ctx(), requested.ID, 1, partition)
-		require.NoError(t, err)
-		require.False(t, claimed, "by the frozen process")
-		claimed, err = second.Claims(b.ctx(), requested.ID, 2, partition)
-		require.NoError(t, err)
-		require.True(t, claimed, "by the process that took over")
-	}
+	second := b.startEngine(tally{}.projector(), b.ownLog)
+	b.takenOver(requested, 1)
+	b.ends(requested.ID, projections.StateLive)
 	g.open()
-	b.ends(requested.ID, operator.RebuildDone)
-	b.eachOnce(100)
+	stop()
+	b.appendReadings(100, 110)
+	require.Equal(t, 2, b.caughtUp(second).Generation)
+	b.eachOnce(110)
 }
 
 // twoTables has an empty table in addition to tally.
@@ -122,17 +121,16 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	_, err = tx.Exec(b.ctx(), "lock table lb_tally_g1.aside in row exclusive mode")
 	require.NoError(t, err)
 	g.open()
-	created := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
-	require.Eventually(t, created, patience, tick)
-	require.Zero(t, b.count("select count(*) from rebuild_shards where partition = -2 and done"))
+	const indexes = "select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"
+	require.Eventually(t, func() bool { return b.count(indexes) == 1 }, patience, tick)
 	second := b.startEngine(twoTables{}.projector(), b.ownLog)
-	b.takenOver(requested.ID, 1)
+	b.takenOver(requested, 1)
 	stop()
 	require.NoError(t, tx.Commit(b.ctx()))
-	b.ends(requested.ID, operator.RebuildDone)
+	b.ends(requested.ID, projections.StateLive)
 	b.caughtUp(second)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
-	require.Equal(t, 2, b.count("select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"))
+	require.Equal(t, 2, b.count(indexes))
 }
 
 // A process freezes at the switch: another one switches, and the first changes nothing when it
@@ -145,7 +143,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 		pool := c.Pool
 		c.Paused = func(ctx context.Context) (bool, error) {
 			var switching bool
-			err := pool.QueryRow(ctx, "select exists (select from rebuilds where state = 'switching' and lease = 1)").Scan(&switching)
+			err := pool.QueryRow(ctx, "select exists (select from generations where generation = 2 and state = 'catching_up' and lease = 1)").Scan(&switching)
 			if switching { // the whole process freezes: sessions ask too, and the heartbeat
 				g.pass()
 			}
@@ -156,11 +154,10 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	requested := b.request(tally{}.projector())
 	<-g.reached
 	second := b.startEngine(tally{}.projector(), b.ownLog)
-	b.takenOver(requested.ID, 1)
-	b.ends(requested.ID, operator.RebuildDone)
+	b.takenOver(requested, 1)
+	b.ends(requested.ID, projections.StateLive)
 	g.open()
 	stop()
-	require.Equal(t, operator.RebuildDone, b.ends(requested.ID, operator.RebuildDone).State)
 	require.Equal(t, 2, b.liveAt("tally"))
 	b.appendReadings(200, 210)
 	b.caughtUp(second)
@@ -175,16 +172,15 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	b.followEngine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }}.projector())
 	first := b.request(tally{}.projector())
 	<-g.reached
-	_, err := b.askFor(requestOf("tally"))
+	_, err := b.askFor(tally{}.projector())
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), first.ID))
-	b.ends(first.ID, operator.RebuildCanceled)
-	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
-	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))
+	require.NoError(t, b.generations().Cancel(b.ctx(), first.ID))
+	b.ends(first.ID, projections.StateDropped)
+	b.awaitDropped("tally", 2)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.generations().Cancel(b.ctx(), first.ID)))
 	g.open()
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
+	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
 	require.Equal(t, 3, b.liveAt("tally"))
 	b.eachOnce(50)
 }
@@ -209,7 +205,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}}.projector())
-	failed := b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
+	failed := b.ends(b.request(tally{}.projector()).ID, projections.StateFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")
@@ -218,7 +214,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	b.eachOnce(50)
 
 	restores.Store(true)
-	failed = b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
+	failed = b.ends(b.request(tally{}.projector()).ID, projections.StateFailed)
 	require.Contains(t, failed.Error, "the tables were built from another log")
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.caughtUp(e)
@@ -234,7 +230,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	b.exec("create table lb_engine.committed (how text)")
 	b.exec(`create function lb_engine.note_commit() returns trigger language plpgsql as $$
 		begin insert into lb_engine.committed values (current_setting('synchronous_commit')); return new; end $$`)
-	b.exec("create trigger note_commit after insert or update on rebuilds for each row execute function lb_engine.note_commit()")
+	b.exec("create trigger note_commit after insert or update on generations for each row execute function lb_engine.note_commit()")
 	inSync := func(step string) {
 		require.Equal(t, 1, b.count("select count(*) from lb_engine.committed"), step)
 		require.Equal(t, 1, b.count("select count(*) from lb_engine.committed where how = 'on'"), step)
@@ -242,15 +238,11 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	}
 	request := b.request(tally{}.projector())
 	inSync("request")
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
+	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
-	b.ends(request.ID, operator.RebuildCanceled)
-	_, err := b.rebuilds().Get(b.ctx(), "no such id")
+	b.ends(request.ID, projections.StateDropped)
+	_, err := b.generations().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-	b.exec("update generations set state = 'retired', retired_at = now()")
-	_, err = b.switchBack(requestOf("tally"))
-	require.NoError(t, err)
-	inSync("switch back")
 }
 
 // Waiting for a step needs no polling.
@@ -273,16 +265,16 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 			require.FailNow(t, "no notice of "+name)
 		}
 	}
-	var request operator.Rebuild
+	var request operator.Generation
 	reports("the listener", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
 	reports("the request", func() { request = b.request(tally{}.projector()) })
-	reports("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
+	reports("an operator's decision", func() { require.NoError(t, b.generations().Cancel(b.ctx(), request.ID)) })
 	request = b.request(tally{}.projector())
 	hold := b.newGate()
 	e = b.startEngine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
 	<-hold.reached
 	reports("the new generation", hold.open)
-	b.ends(request.ID, operator.RebuildDone)
+	b.ends(request.ID, projections.StateLive)
 }
 
 // No process runs the version of a waiting rebuild any more: processes of the new version cancel
@@ -295,71 +287,38 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	stop := b.follow(old)
 	paused.Store(true)
 	request := b.request(tally{}.projector())
-	b.awaitRebuild(request.ID, func(r operator.Rebuild) bool {
-		return r.State == operator.RebuildSwitching && strings.Contains(r.Error, "paused")
-	})
+	b.awaitBuild(request.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "paused") })
 	stop()
 	b.followEngine(version2{tally{}.projector()}.projector())
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	b.ends(request.ID, operator.RebuildCanceled)
+	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID))
+	b.ends(request.ID, projections.StateDropped)
 	require.Equal(t, "dropped", b.state("tally", 2))
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.awaitDropped("tally", 1)
 	require.Equal(t, 2, b.count("select count(*) from pg_namespace where nspname ~ '^lb_tally_'"), "tables and views of the new version")
 }
 
-// No generation was live before the candidate, so readers used it before the switch.
-func TestCanceledRebuildThatReadersUseStays(t *testing.T) {
+// The newest hundred generations of a projection are kept, for 400 days.
+func TestGenerationsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
-	b := setupReadings(t, 100)
-	p := b.newHeldTally(true)
-	p.generation.Store(1)
-	var paused atomic.Bool
-	e := b.startEngine(p.projector(), waitingAtSwitch(&paused))
-	<-p.gate.reached
-	paused.Store(true) // the switch waits
-	request := b.request(tally{}.projector())
-	b.awaitRebuild(request.ID, func(r operator.Rebuild) bool { return r.State == operator.RebuildSwitching })
-	require.Eventually(t, func() bool {
-		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
-	}, patience, tick)
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	canceled := b.ends(request.ID, operator.RebuildCanceled)
-	require.Contains(t, canceled.Error, "readers already use its generation")
-	require.Equal(t, 2, b.liveAt("tally"))
-	require.Equal(t, 100, b.count("select count(*) from lb.tally"))
-	p.gate.open()
-	paused.Store(false)
-	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
-	require.Equal(t, 2, b.caughtUp(e).Generation)
-}
-
-// The newest hundred rebuilds of a projection are kept, for 400 days.
-func TestRebuildsThatEndedAreForgotten(t *testing.T) {
-	t.Parallel()
-	b := setupReadings(t, 10)
-	b.followEngine(tally{}.projector())
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"))
-	ended := func(projection string, n int, ago string) {
-		b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at, finished_at)
-			select gen_random_uuid(), $1, 1, 'done', 'a', 'test', now() - $3::interval - n * interval '1 second', now() - $3::interval
-			from generate_series(1, $2::int) n`, projection, n, ago)
+	b := setup(t)
+	ended := func(projection string, from, to int, state, ago string) {
+		b.exec(`insert into generations (projection, generation, version, topic, state, created_at, ended_at)
+			select $1, n, 7, 'metrics', $4, now() - $5::interval, now() - $5::interval from generate_series($2::int, $3::int) n`,
+			projection, from, to, state, ago)
 	}
-	ended("tally", 150, "1 day")
-	ended("other", 150, "1 day")
-	b.exec(`insert into rebuilds (id, projection, version, state, requested_by, reason, requested_at)
-		values (gen_random_uuid(), 'tally', 7, 'switching', 'a', 'test', now() - interval '1000 days')`)
-	last := b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	require.Equal(t, 101, b.count("select count(*) from rebuilds where projection = 'tally'"), "a hundred, and the unfinished one")
-	require.Equal(t, 1, b.count("select count(*) from rebuilds where version = 7"))
-	require.Equal(t, 150, b.count("select count(*) from rebuilds where projection = 'other'"))
-	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"), "of the last rebuild")
-	require.Equal(t, 5, b.count("select count(*) from rebuild_shards where rebuild = $1", last.ID))
+	ended("tally", 1, 1, "building", "1000 days")
+	ended("tally", 2, 150, "dropped", "1 day")
+	ended("other", 1, 150, "failed", "1 day")
+	const count = "select count(*) from generations where projection = 'tally'"
+	require.Equal(t, 151, b.request(tally{}.projector()).Generation)
+	require.Equal(t, 101, b.count(count), "a hundred, and the unfinished one")
+	require.Equal(t, 150, b.count("select count(*) from generations where projection = 'other'"))
 
-	b.exec("update rebuilds set finished_at = now() - interval '401 days' where finished_at is not null")
-	b.request(tally{}.projector())
-	require.Equal(t, 2, b.count("select count(*) from rebuilds where projection = 'tally'"))
+	b.exec("update generations set ended_at = now() - interval '401 days' where ended_at is not null")
+	require.NoError(t, b.generations().Cancel(b.ctx(), "tally.g151"))
+	require.Equal(t, 152, b.request(tally{}.projector()).Generation)
+	require.Equal(t, 3, b.count(count))
 }
 
 // The answer to the commit that creates a rebuild's generation is lost: the process finds it in its
@@ -374,9 +333,9 @@ func TestRebuildWithALostCommitAnswer(t *testing.T) {
 		c.Pool = pool
 		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})
-	done := b.ends(request.ID, operator.RebuildDone)
+	done := b.ends(request.ID, projections.StateLive)
 	require.Equal(t, int32(1), proxy.lost.Load())
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left over")
-	b.sameTally(100, "lb_tally_g1", "lb_tally_g2")
+	b.eachOnce(100)
 }

@@ -50,7 +50,7 @@ func newSession(w work, g generation, database string) *session {
 	}
 }
 
-// run follows the generation until ctx is done, the generation is retired, or the projection is
+// run follows the generation until ctx is done, the generation has ended, or the projection is
 // paused.
 func (f *session) run(ctx context.Context) {
 	backoff := databaseBackoffMin
@@ -154,7 +154,7 @@ func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) erro
 }
 
 // look returns an error, which ends the session, if the generation is live and the projection is
-// paused, or if the generation is retired. An idle session would not notice otherwise. look ignores
+// paused, or if the generation has ended. An idle session would not notice otherwise. look ignores
 // read errors, because it is called again.
 func (f *session) look(ctx context.Context) error {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
@@ -166,10 +166,22 @@ func (f *session) look(ctx context.Context) error {
 		}
 		f.update(func() { f.gen = g }) // state and targets may have changed
 	}
-	if err := f.lookBack(ctx); err != nil {
-		return err
+	return f.lookBack(ctx)
+}
+
+// mayBeLive reports whether the generation is live or may have been made live since the last look,
+// because the checkpoints of this process have reached its targets.
+func (f *session) mayBeLive() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gen.State != StateLive {
+		for partition, next := range f.next {
+			if next < f.gen.Targets[partition] {
+				return false
+			}
+		}
 	}
-	return f.goLive(ctx)
+	return true
 }
 
 // lookBack returns [errRetired] if a checkpoint is behind the records that this process has folded:
@@ -216,7 +228,7 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 				select c.partition
 				from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
 				where c.projection = $1 and c.generation = $2
-				  and c.next_offset >= r.log_end and c.state <> 'retired' and (c.topic_id is null or c.topic_id = $3)
+				  and c.next_offset >= r.log_end and (c.topic_id is null or c.topic_id = $3)
 				order by c.partition for update of c skip locked)
 			update checkpoints c set caught_up_at = now() from ended
 			where c.projection = $1 and c.generation = $2 and c.partition = ended.partition`,
@@ -266,7 +278,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	if err != nil {
 		return nil, err
 	}
-	if len(stored) == 0 { // another process has retired the generation
+	if len(stored) == 0 { // the generation has ended
 		return nil, errRetired
 	}
 	out := make(map[int32]eventlog.Checkpoint, len(partitions))

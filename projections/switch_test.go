@@ -21,45 +21,28 @@ func (b *bench) state(projection string, number int) string {
 	return b.text("select state from generations where projection = $1 and generation = $2", projection, number)
 }
 
-// The replaced generation retires and is not followed. On a switch back it catches up, and readers
-// are switched to it.
-func TestRetireAndSwitchBack(t *testing.T) {
+// While the projection is paused, readers stay with the tables that they use. The replaced
+// generation is not followed, and its tables are dropped.
+func TestSwitchDropsTheReplacedTables(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	var paused atomic.Bool
 	e := b.followEngine(tally{}.projector(), waitingAtSwitch(&paused))
-	_, err := b.switchBack(requestOf("tally"))
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
-	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
-	require.ErrorContains(t, e.ReassignPartitions(t.Context(), 1, 0), "retired")
+	paused.Store(true)
+	request := b.request(tally{}.projector())
+	waits := b.awaitBuild(request.ID, func(g operator.Generation) bool { return g.Error != "" })
+	require.Contains(t, waits.Error, "the projection is paused")
+	require.Equal(t, 1, b.liveAt("tally"))
+	paused.Store(false)
+	b.ends(request.ID, projections.StateLive)
+	require.Equal(t, "dropped", b.state("tally", 1))
+	require.ErrorContains(t, e.ReassignPartitions(t.Context(), 1, 0), "has ended")
 	require.NoError(t, e.ReassignPartitions(t.Context(), 2, 0))
+	b.awaitDropped("tally", 1)
 	b.appendReadings(100, 150)
 	b.caughtUp(e)
-	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"), "it is not followed")
-
-	paused.Store(true)
-	canceled, err := b.switchBack(requestOf("tally"))
-	require.NoError(t, err)
-	b.awaitRebuild(canceled.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "the projection is paused") })
-	require.NoError(t, b.rebuilds().Cancel(b.ctx(), canceled.ID))
-	b.ends(canceled.ID, operator.RebuildCanceled)
-	require.Equal(t, "retired", b.state("tally", 1), "as before")
-	require.Equal(t, "live", b.state("tally", 2))
-	paused.Store(false)
-	back, err := b.switchBack(requestOf("tally"))
-	require.NoError(t, err)
-	require.Equal(t, 1, b.ends(back.ID, operator.RebuildDone).Generation)
-	require.Equal(t, 1, b.liveAt("tally"))
-	require.Equal(t, 150, b.count("select count(*) from lb_tally_g1.tally"))
 	require.Equal(t, 150, b.count("select count(*) from lb.tally"))
-	require.Eventually(t, func() bool { return b.state("tally", 2) == "retired" }, patience, tick)
-
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" && b.state("tally", 2) == "dropped" }, patience, tick,
-		"only the newest retired generation is kept")
-	require.Zero(t, b.count("select count(*) from pg_namespace where nspname like 'lb_tally_g2%'"))
+	b.eachOnce(150)
 }
 
 // A transaction that reads the live tables delays the switch. One that reads a generation's own
@@ -84,18 +67,17 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	require.Equal(t, 100, viewed())
 	require.Equal(t, 100, read())
 	rebuild := b.request(tally{}.projector())
-	b.awaitRebuild(rebuild.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "a transaction reads the tables") })
+	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "a transaction reads the tables") })
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "other readers continue")
 	require.Equal(t, 100, viewed())
 	require.NoError(t, view.Commit(b.ctx()))
-	b.ends(rebuild.ID, operator.RebuildDone)
+	b.ends(rebuild.ID, projections.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
-	require.Equal(t, "retired", b.state("tally", 1))
+	require.Equal(t, "dropped", b.state("tally", 1))
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 	require.Equal(t, 100, read())
-	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
 	require.Eventually(t, func() bool {
 		return b.count("select count(*) from pg_locks where relation = 'lb_tally_g1.tally'::regclass and not granted") > 0
 	}, patience, tick, "the drop waits for readers of the tables")
@@ -118,42 +100,38 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
 	copying.open()
-	b.awaitRebuild(rebuild.ID, func(r operator.Rebuild) bool { return strings.Contains(r.Error, "behind the live ones") })
+	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "behind the live ones") })
 	require.Equal(t, 1, b.liveAt("tally"))
 	p.gate.open()
-	b.ends(rebuild.ID, operator.RebuildDone)
+	b.ends(rebuild.ID, projections.StateLive)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 }
 
-// Retired generations and earlier versions are kept for a day.
+// Earlier versions are kept for a day.
 func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
 	old := b.engine(tally{}.projector())
 	stop := b.follow(old)
-	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
-	list, err := projections.Generations(b.ctx(), b.db.Pool)
-	require.NoError(t, err)
-	require.Len(t, list, 2)
-	require.Equal(t, []operator.State{projections.StateRetired, projections.StateLive}, []operator.State{list[0].State, list[1].State})
-	require.Positive(t, list[0].Bytes)
-	require.Positive(t, list[1].Bytes)
 	exists := func(schema string) bool {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
-	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
 	newer := b.followEngine(version2{tally{}.projector()}.projector())
 	b.shows("tally", "lb_tally_v2")
-	require.True(t, exists("lb_tally_g1"))
-	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
-	require.Eventually(t, func() bool { return !exists("lb_tally_g1") }, patience, tick)
-
+	list, err := b.generations().List(b.ctx())
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1}, []int{list[0].Generation, list[1].Generation})
+	for _, g := range list {
+		require.Equal(t, projections.StateLive, g.State)
+		require.Positive(t, g.Bytes)
+		require.True(t, g.Folded)
+	}
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.appendReadings(10, 20)
 	b.caughtUp(newer)
 	require.True(t, exists("lb_tally_v1"), "a process still folds it")
 	stop()
-	require.Eventually(t, func() bool { return !exists("lb_tally_g2") && !exists("lb_tally_v1") }, patience, tick)
+	require.Eventually(t, func() bool { return !exists("lb_tally_g1") && !exists("lb_tally_v1") }, patience, tick)
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 

@@ -70,37 +70,46 @@ func boundLocks(ctx context.Context, tx pgx.Tx, idle string) error {
 		lockAtMost, idle)
 }
 
-// unpublished reports whether schema lb must be updated: this program's version is live, no process
-// folds a newer live version, and a view is missing or shows other tables. The view of posts
-// includes their texts once the view of the texts exists.
+// unpublished selects whether schema lb must be updated: this program's version is live, no process
+// folds a newer live version, and a view is missing or shows other tables. It also selects whether
+// to check again later: a process folds a newer version, which may end, or the view of posts lacks
+// their texts, because the view of the texts does not exist yet.
 const unpublished = `
-	select exists (select from generations where projection = $1 and version = $2 and state = 'live')
-	   and not exists (
-		select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
-	   and exists (
+	select not newer and exists (
 		select from unnest($3::text[]) name
 		cross join lateral unnest(array[to_regclass($4 || '.' || name)::oid,
 			case when name = 'tsposts' then to_regclass($5 || '.post_contents')::oid end]) shown
 		where shown is not null and not exists (
 			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
-			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
+			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown)),
+	  newer or 'tsposts' = any($3) and to_regclass($5 || '.post_contents') is null
+	from (
+		select exists (
+			select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `) as newer
+		from generations where projection = $1 and version = $2 and state = 'live') live`
 
-// publish updates the views of schema lb, which people read, to this version. It only logs an
-// error, because it runs again and the program does not read these views.
-func (w work) publish(ctx context.Context) {
-	if err := w.showPeople(ctx); err != nil && ctx.Err() == nil {
+// publish updates the views of schema lb, which people read, to this version. It reports whether it
+// must run again. It only logs an error, because the program does not read these views.
+func (w work) publish(ctx context.Context) (again bool) {
+	again, err := w.showPeople(ctx)
+	if err != nil && ctx.Err() == nil {
 		w.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
 	}
+	return again || err != nil
 }
 
-func (w work) showPeople(ctx context.Context) error {
+func (w work) showPeople(ctx context.Context) (again bool, err error) {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
-	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished,
-		w.projector.Name, w.projector.Version, names, schema, migrations.Views)
-	if err != nil || !due {
-		return err
+	due := false
+	err = w.pool.QueryRow(ctx, unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views).
+		Scan(&due, &again)
+	if errors.Is(err, pgx.ErrNoRows) { // no generation is live
+		return false, nil
 	}
-	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	if err != nil || !due {
+		return again, pg.Wrap("check the views of schema lb", err)
+	}
+	return again, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		if err := beginViews(ctx, tx); err != nil {
 			return err
 		}
@@ -128,9 +137,15 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	if err == nil {
 		return nil
 	}
-	dropped := name
-	if table == "post_contents" { // posts depend on it; the next check finds their view missing and recreates it
-		dropped += ", " + migrations.Views + ".tsposts"
+	const posts = migrations.Views + ".tsposts"
+	dropped, recreate := name, ""
+	if table == "post_contents" { // the view of posts depends on it
+		recreate, _, err = pg.Find(ctx, tx, "read view of posts", pgx.RowTo[string],
+			`select 'create view `+posts+` as ' || pg_get_viewdef(oid) from pg_class where oid = to_regclass($1)`, posts)
+		if err != nil {
+			return err
+		}
+		dropped += ", " + posts
 	}
 	_, err = tx.Exec(ctx, "drop view if exists "+dropped)
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Detail != "" {
@@ -139,7 +154,10 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	if err != nil {
 		return fmt.Errorf("drop view %s: %w", name, err)
 	}
-	return pg.Exec(ctx, tx, "create view "+name, "create "+create)
+	if err := pg.Exec(ctx, tx, "create view "+name, "create "+create); err != nil || recreate == "" {
+		return err
+	}
+	return pg.Exec(ctx, tx, "create view of posts", recreate)
 }
 
 func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string, error) {

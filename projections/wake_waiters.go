@@ -20,10 +20,12 @@ const maxPayload = 7500
 // queueProgress queues the notifications of a batch, which the server sends on commit. They wake
 // processes that wait for the projection or for one of its keys, and announce which figures
 // changed. A generation that is not live announces no figures, because no one reads its tables.
-func queueProgress(batch *pgx.Batch, projection string, g generation, state fold.Fold, events []fold.Event) error {
+func queueProgress(
+	batch *pgx.Batch, projection string, generation int, mayBeLive bool, state fold.Fold, events []fold.Event,
+) error {
 	channels := []string{pg.ProgressChannel}
 	payloads := []string{pg.ProgressPayload(projection, streamsOf(state, events))}
-	if g.State == StateLive {
+	if mayBeLive {
 		figures, err := figurePayloads(events)
 		if err != nil {
 			return err
@@ -37,7 +39,9 @@ func queueProgress(batch *pgx.Batch, projection string, g generation, state fold
 			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
 		}
 	}
-	batch.Queue(notifySQL, channels, payloads)
+	batch.Queue(notifySQL+` where channel = $3 or exists (
+		select from generations where projection = $4 and generation = $5 and state = 'live')`,
+		channels, payloads, pg.ProgressChannel, projection, generation)
 	return nil
 }
 

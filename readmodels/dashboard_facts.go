@@ -68,7 +68,7 @@ type factsLoad struct {
 // generation, for example by another version of the program, do not block it.
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
-		select not exists (select from dashboards_checkpoints where state <> 'live'),
+		select exists (select from dashboards_checkpoints),
 		       exists (select from kept.pauses where kind = 'projection' and name = $1),
 		       exists (select from dashboards_parked where stream_key = $2 and state = 'parked')`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
@@ -99,7 +99,7 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 		from generations g join checkpoints c using (projection, generation)
 		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition
 		  and p.log_offset = $3
-		where g.projection = $1 and g.state in ('building', 'live') and c.partition = $2 and c.next_offset > $3
+		where g.projection = $1 and g.state in ('catching_up', 'live') and c.partition = $2 and c.next_offset > $3
 		order by g.generation`,
 		dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
 		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
@@ -107,7 +107,7 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	})
 	batch.Queue(`
 		select partition, log_offset from parked join generations g using (projection, generation)
-		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked'
+		where projection = $1 and g.state in ('catching_up', 'live') and stream_key = $2 and parked.state = 'parked'
 		  and reason = 'chain_broken'
 		order by partition, log_offset limit 1`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {

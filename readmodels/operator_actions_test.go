@@ -25,9 +25,9 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		acted := domain.OperatorActed{Action: action, Target: on, Reason: domain.Reason{Code: domain.ReasonTest, Ticket: "T-1"}}
 		require.ErrorIs(t, records.Act(t.Context(), caller, acted, func(context.Context) (commands.Effect, error) { return effect, err }), err)
 	}
-	const projection, rebuild = "post_insights", "0191c2f0-0000-7000-8000-000000000001"
+	const projection, rebuild = "post_insights", "post_insights.g3"
 	act(domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, commands.Effect{Rebuild: rebuild}, nil)
-	act(domain.ActionRollbackRequested, domain.OperatorTarget{Projection: projection, Generation: 2}, commands.Effect{},
+	act(domain.ActionRebuildCanceled, domain.OperatorTarget{Projection: projection, Rebuild: rebuild, Generation: 3}, commands.Effect{},
 		domain.NewError(domain.CodeConflict, "readers use it"))
 	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Position: &domain.Position{Topic: "directory"}}, commands.Effect{Count: 3, Left: 1}, nil)
 	act(domain.ActionPlatformPaused, domain.OperatorTarget{Platform: domain.LinkedIn}, commands.Effect{}, errors.New("connection reset"))
@@ -82,7 +82,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
 		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
 		{Action: domain.ActionParkedRetried, Outcome: domain.OutcomeDone, Count: 3, Left: 1},
-		{Action: domain.ActionRollbackRequested, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict},
+		{Action: domain.ActionRebuildCanceled, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Rebuild: rebuild},
 		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})

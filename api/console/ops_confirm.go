@@ -20,7 +20,6 @@ const actPath = opsPath + "/do/"
 // API paths of the actions that do not return to a fixed page.
 const (
 	rebuildAction  = "projections/%s/rebuild"
-	rollbackAction = "projections/%s/back"
 	showAction     = "parked/%s/show"
 	skipAction     = "parked/%s/skip"
 )
@@ -44,11 +43,6 @@ var operatorActions = map[string]operatorAction{
 		does: "New tables are built from the log next to the current tables. When the new tables have caught up, " +
 			"they replace the current tables. The rebuild interrupts neither reads nor changes, and you can cancel it.",
 	},
-	"back": {
-		title: "Roll back %s", button: "Roll back", path: rollbackAction,
-		does: "The previous generation catches up with the log. Then readers use it again. " +
-			"The current generation is kept.",
-	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
 		idle: pausedAlready(domain.PauseProjection),
@@ -62,10 +56,9 @@ var operatorActions = map[string]operatorAction{
 		does: "The projection processes events again and catches up with the log.",
 	},
 	"cancel": {
-		title: "Cancel %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
-		names: rebuildNamed, idle: rebuildEnded,
-		does: "Canceling a rebuild removes the tables built so far. Canceling a rollback removes nothing. " +
-			"Readers keep using the current tables.",
+		title: "Cancel the build of %s", button: "Cancel it", path: "generations/%s/cancel", back: projectionsPath,
+		names: generationNamed, idle: buildEnded,
+		does: "The tables built so far are dropped. Readers keep using the current tables.",
 	},
 	"retry": {
 		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
@@ -124,7 +117,6 @@ type opsActView struct {
 	Here   string
 	Codes  []domain.ReasonCode
 	Back   string
-	Live   int // generation that readers use; 0: the action is not a rollback
 
 	Reason domain.Reason // as entered
 	Faults formFaults
@@ -138,17 +130,17 @@ func askedAct(v *visit) (action operatorAction, target string, err error) {
 	return action, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-// askToAct asks for the reason for an action. If a rebuild in progress blocks the action, it
-// redirects to the page of that rebuild, where the visitor can cancel the rebuild.
+// askToAct asks for the reason for an action. If a generation that is being built blocks the
+// action, it redirects to the page of that generation, where the visitor can cancel the build.
 func askToAct(v *visit) (view, error) {
-	if action, target, _ := askedAct(v); action.path == rebuildAction || action.path == rollbackAction {
-		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
+	if action, target, _ := askedAct(v); action.path == rebuildAction {
+		generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rebuilds {
-			if r.Projection == target && !r.Ended() {
-				return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
+		for _, g := range generations {
+			if g.Projection == target && g.Unfinished() {
+				return redirect(generationsPath + url.PathEscape(g.ID)), nil
 			}
 		}
 	}
@@ -183,12 +175,6 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 			return nil, err
 		}
 	}
-	if action.path == rollbackAction {
-		if shown.Live, err = liveGeneration(v, target); err != nil {
-			return nil, err
-		}
-		shown.More = fmt.Sprintf("Readers use generation %d now.", shown.Live)
-	}
 	if action.more != nil {
 		if shown.More, err = action.more(v, target); err != nil {
 			return nil, err
@@ -205,17 +191,6 @@ func doAct(v *visit) (view, error) {
 	reason := domain.Reason{
 		Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket")),
 	}
-	if action.path == rollbackAction {
-		live, err := liveGeneration(v, target)
-		if err != nil {
-			return nil, err
-		}
-		if v.form.Get("live") != strconv.Itoa(live) { // another operator may have rolled back already
-			said := fmt.Sprintf("Since you opened this page, readers have switched to generation %d. "+
-				"Nothing has been done yet. Roll back only if generation %d is the wrong one.", live, live)
-			return showAct(v, reason, formFaults{Said: said})
-		}
-	}
 	path := "/api/ops/" + strings.Replace(action.path, "%s", url.PathEscape(target), 1)
 	answered, err := post[json.RawMessage](v, path, map[string]string{"reason": reason.String()})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
@@ -225,10 +200,10 @@ func doAct(v *visit) (view, error) {
 		return nil, err
 	}
 	switch action.path {
-	case rebuildAction, rollbackAction:
-		var r operator.Rebuild
-		err = json.Unmarshal(answered, &r)
-		return redirect(rebuildsPath + url.PathEscape(r.ID)), err
+	case rebuildAction:
+		var g operator.Generation
+		err = json.Unmarshal(answered, &g)
+		return redirect(generationsPath + url.PathEscape(g.ID)), err
 	case showAction:
 		var record operator.ParkedRecord
 		err = json.Unmarshal(answered, &record)
@@ -262,9 +237,9 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 	return map[string]fieldWords{"reason": at}
 }
 
-func rebuildNamed(v *visit, id string) (string, error) {
-	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
-	return r.Name(), err
+func generationNamed(v *visit, id string) (string, error) {
+	g, err := get[operator.Generation](v, "/api/ops/generations/"+url.PathEscape(id), nil)
+	return fmt.Sprintf("generation %d of %s", g.Generation, g.Projection), err
 }
 
 func findProjection(v *visit, name string) (operator.Projection, error) {
@@ -287,11 +262,6 @@ func rebuildCosts(v *visit, projection string) (string, error) {
 		events += part.EndOffset
 	}
 	return "The rebuild reads up to " + chart.Number(events) + " events from the log.", err
-}
-
-func liveGeneration(v *visit, projection string) (int, error) {
-	p, err := findProjection(v, projection)
-	return p.Generation, err
 }
 
 // pauseRefusals describe the effects on users while a projection is paused.
@@ -347,12 +317,12 @@ func connectionNamed(v *visit, id string) (string, error) {
 	return withPages(id, pages), nil
 }
 
-func rebuildEnded(v *visit, id string) (string, error) {
-	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
-	if err != nil || !r.Ended() {
+func buildEnded(v *visit, id string) (string, error) {
+	g, err := get[operator.Generation](v, "/api/ops/generations/"+url.PathEscape(id), nil)
+	if err != nil || g.Unfinished() {
 		return "", err
 	}
-	return "It has already ended. Its state is " + plain(r.State) + ".", nil
+	return "It is not being built any more. Its state is " + plain(g.State) + ".", nil
 }
 
 func pausedAlready(kind domain.PauseKind) targetText {

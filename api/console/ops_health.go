@@ -15,7 +15,7 @@ import (
 const (
 	opsPath         = root + "/ops"
 	projectionsPath = opsPath + "/projections"
-	rebuildsPath    = projectionsPath + "/rebuilds/"
+	generationsPath = projectionsPath + "/generations/"
 	parkedPath      = opsPath + "/parked"
 	platformsPath   = opsPath + "/platforms"
 	logPath         = opsPath + "/log"
@@ -26,7 +26,7 @@ type opsHealthView struct {
 	Class    string // good, warn or bad
 	Sentence string
 	Concerns []concern
-	UnderWay []operator.Rebuild
+	UnderWay []operator.Generation
 	Checks   []api.CheckResult
 }
 
@@ -67,13 +67,13 @@ func openHealth(v *visit) (view, error) {
 		pauses, _ = allPauses(v) // optional: the page also works while the database is unavailable
 	}
 	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
-	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
+	generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range rebuilds {
-		if !r.Ended() {
-			shown.UnderWay = append(shown.UnderWay, r)
+	for _, g := range generations {
+		if g.Unfinished() {
+			shown.UnderWay = append(shown.UnderWay, g)
 		}
 	}
 	shown.Class, shown.Sentence = sentenceOf(h, writes.Status != "not_ready", len(shown.Concerns))

@@ -33,7 +33,7 @@ func operatorsStage(t *testing.T) (*stage, *browser) {
 	s.ready(http.StatusOK, map[string]any{
 		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
 	})
-	for _, list := range []string{"projections", "generations", "rebuilds", "parked", "connections", "pauses", "log", "actions"} {
+	for _, list := range []string{"projections", "generations", "parked", "connections", "pauses", "log", "actions"} {
 		s.answer("GET /api/ops/"+list, []any{}, nil)
 	}
 	return s, s.signedIn("operator")
@@ -77,8 +77,8 @@ func TestHealth(t *testing.T) {
 		{Kind: domain.PauseConnection, Name: "33", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}, nil)
-	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
-		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
+	s.answer("GET /api/ops/generations", []operator.Generation{
+		{ID: "directory.g2", Projection: "directory", State: "building"},
 	}, nil)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
@@ -89,8 +89,8 @@ func TestHealth(t *testing.T) {
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
-		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: operator.RebuildCanceled},
-		{Action: domain.ActionRollbackRequested, Outcome: "done", RebuildState: operator.RebuildDone},
+		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: "dropped"},
+		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: "catching_up"},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 		{
 			Action: domain.ActionPersonErased, Actor: "system:erase", Outcome: domain.OutcomeDone, Target: domain.OperatorTarget{User: "d1"},
@@ -102,12 +102,12 @@ func TestHealth(t *testing.T) {
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; a profile on LinkedIn, client Old Mill; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+strings.Replace(named, "(", "(today ", 1)+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
-		"Rebuild: canceled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
+		"Rebuild: canceled<", "Rebuild: catching up<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
-		`href="/console/ops/projections/rebuilds/r2"`)
+		`href="/console/ops/projections/generations/directory.g2"`)
 
 	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true, "parked": 1}}})
 	s.answer("GET /api/ops/pauses", []domain.Pause{
@@ -135,7 +135,6 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
-	b.get("/console/ops/do/back/post_insights").says(http.StatusOK, "Readers use generation 2 now.", `name="live" value="2"`)
 	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added, and no page connected or disconnected", "histories and exports until the projection is resumed")
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
@@ -162,18 +161,13 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-2", State: "skipped"}}, nil)
 	b.get("/console/ops/parked").lacks("Retry all")
 
-	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Rebuild{ID: "r9"})
-	s.take("POST /api/ops/projections/post_insights/back", operator.Rebuild{ID: "r10", Back: true})
+	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Generation{ID: "post_insights.g3"})
 	s.take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
 	s.take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
 	s.take("POST /api/ops/platforms/linkedin/pause", nil)
 	s.take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
-	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
-	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "live": {"3"}}).
-		says(http.StatusOK, "readers have switched to generation 2", `name="live" value="2"`, "Nothing has been done yet")
-	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}, "live": {"2"}}).
-		leadsTo("/console/ops/projections/rebuilds/r10")
+	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/generations/post_insights.g3")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
 	s.take("POST /api/ops/parked/x-1-2/skip", operator.SkipResult{Already: true})
 	b.post("/console/ops/do/skip/x-1-2", reason).says(http.StatusOK, "The event was already skipped", `href="/console/ops/actions"`).lacks("<button>Skip")
@@ -182,7 +176,6 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
 	require.Equal(t, []sentCall{
 		{by: "ops", call: "POST /api/ops/projections/post_insights/rebuild", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/projections/post_insights/back", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/x-1-2/skip", body: `{"reason":"incident:OPS-7"}`},
 		{by: "ops", call: "POST /api/ops/parked/retry", body: `{"reason":"test"}`},
@@ -202,91 +195,69 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	}
 	b.send(http.MethodPost, "/console/ops/do/pause-platform/linkedin", reason, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).
 		says(http.StatusForbidden, "another site")
-	require.Len(t, s.sent, 7)
+	require.Len(t, s.sent, 6)
 }
 
-func TestRebuildProgress(t *testing.T) {
+func TestBuildProgress(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	eta := 75.0
-	r := operator.Rebuild{
-		ID: "r1", Projection: "post_insights", Version: 6, State: operator.RebuildCopying, EventsDone: 2500, EventsTotal: 10000, Rate: 1250.4, ETASeconds: &eta,
-		Reason: "data_repair:T-1", RequestedBy: "ops", RequestedAt: s.now,
+	g := operator.Generation{
+		ID: "post_insights.g2", Projection: "post_insights", Generation: 2, Version: 6, State: "building", EventsDone: 2500, EventsTotal: 10000,
+		Rate: 1250.4, ETASeconds: &eta, Reason: "data_repair:T-1", RequestedBy: "ops", CreatedAt: s.now,
 	}
 	show := func(words ...string) string {
-		s.answer("GET /api/ops/rebuilds/r1", r, nil)
-		page := b.get("/console/ops/projections/rebuilds/r1")
+		s.answer("GET /api/ops/generations/post_insights.g2", g, nil)
+		page := b.get("/console/ops/projections/generations/post_insights.g2")
 		page.says(http.StatusOK, words...)
 		return page.Body.String()
 	}
-	r.State, r.StartedAt = operator.RebuildRequested, new(s.now)
-	require.NotContains(t, show("Waiting for a process to start it."), "<dt>Started", "a process has claimed it, but not started")
-	r.State = operator.RebuildCopying
-	show("<dt>Started")
-	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events per second", "Time left to read the log", "1 min 15 s", `data-refresh="1"`,
-		`<progress id="progress" max="10000" value="2500">`, "Cancel rebuild", ">data repair, T-1<"), "Roll back")
+	require.NotContains(t, show("Waiting for a process to start it.", "<dd>you</dd>"), "<dt>Started")
+	g.StartedAt = new(s.now)
+	show("<dt>Started", "Generation 2 of post_insights", "2,500 of 10,000", "1,250 events per second", "Time left to read the log", "1 min 15 s",
+		`data-refresh="1"`, `<progress id="progress" max="10000" value="2500">`, "Cancel build", ">data repair, T-1<", `aria-current="step">Log read and tables built`)
+	g.State, g.EventsDone, g.Error = "catching_up", 10000, "the projection is paused; the switch waits until it is resumed"
+	show(`aria-current="step">Caught up and readers switched`, "The projection is paused; the switch waits")
+	b.get("/console/ops/do/cancel/post_insights.g2").says(http.StatusOK, "<h1>Cancel the build of generation 2 of post_insights</h1>", "Readers keep using the current tables.")
 
-	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
-	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, State: "live"}}, nil)
-	r.FinishedAt = new(s.now.Add(time.Minute))
-	done := show("Done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
+	g.State, g.LiveAt, g.Error = "live", new(s.now.Add(time.Minute)), ""
+	done := show("Done. Readers use this generation.")
 	require.NotContains(t, done, "data-refresh", "the page is no longer refreshed")
-	require.NotContains(t, done, "Cancel rebuild")
-
-	s.answer("GET /api/ops/generations", []operator.Generation{
-		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
-	}, nil)
-	require.NotContains(t, show("Done. Readers were switched to generation 2, but they use another generation now."), "Roll back", "it was rolled back")
-	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
-}
-
-// A rollback reads and indexes nothing, so the page does not show these steps.
-func TestRollbackShowsItsOwnSteps(t *testing.T) {
-	t.Parallel()
-	s, b := operatorsStage(t)
-	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCatchingUp, Back: true, Generation: 1}
-	show := func() string {
-		s.answer("GET /api/ops/rebuilds/r1", r, nil)
-		page := b.get("/console/ops/projections/rebuilds/r1")
-		page.says(http.StatusOK, "Rollback of post_insights", "Requested", "Caught up", "Readers switched")
-		for _, not := range []string{"Log read<", "Indexes built", "Events read", "Rate", "Time left"} {
-			require.NotContains(t, page.Body.String(), not)
-		}
-		return page.Body.String()
-	}
-	r.RequestedBy = "ops"
-	require.Contains(t, show(), "<dd>you</dd>")
-	require.Contains(t, show(), `aria-current="step">Caught up`)
-	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel rollback of post_insights</h1>", "Canceling a rollback removes nothing.")
-	r.State = operator.RebuildDone
-	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
-	s.refuse("POST /api/ops/rebuilds/r1/cancel", http.StatusConflict, domain.CodeConflict, "Words of the API.")
-	b.post("/console/ops/do/cancel/r1", url.Values{"code": {"test"}}).says(http.StatusOK, "It has already ended. Its state is done.").
+	require.NotContains(t, done, "Cancel build")
+	require.Equal(t, 2, strings.Count(done, `<li class="done">`))
+	s.refuse("POST /api/ops/generations/post_insights.g2/cancel", http.StatusConflict, domain.CodeConflict, "Words of the API.")
+	b.post("/console/ops/do/cancel/post_insights.g2", url.Values{"code": {"test"}}).says(http.StatusOK, "It is not being built any more. Its state is live.").
 		lacks("Words of the API.", "<form class=\"row\"") // there is nothing to cancel
+	g.State = "dropped"
+	show("Done. Another generation has replaced this one.")
+	g.LiveAt = nil
+	show("Canceled. Readers use the same tables as before.")
+	g.State, g.Error = "failed", "the disk is full"
+	show("Failed. Readers do not use this generation.", "The disk is full")
+	b.get("/console/ops/projections/generations/none").says(http.StatusNotFound)
 }
 
-// During a rebuild, the projection's panel links to it and offers no actions that would be refused.
-func TestAProjectionLeadsToItsRebuild(t *testing.T) {
+// During a build, the projection's panel links to it and offers no actions that would be refused.
+func TestAProjectionLeadsToItsBuild(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCopying, Generation: 2}
+	g := operator.Generation{ID: "post_insights.g2", Projection: "post_insights", State: "building", Generation: 2}
+	live := operator.Generation{ID: "post_insights.g1", Projection: "post_insights", State: "live", Generation: 1}
 	s.answer("GET /api/ops/projections", []operator.Projection{
-		{Projection: "post_insights", Generation: 1, Lag: 1}, {Projection: "contents", Generation: 1, Paused: true, Problem: "projection is paused"},
+		{Projection: "post_insights", Generation: 1, Lag: 1, Building: []operator.Generation{g}},
+		{Projection: "contents", Generation: 1, Paused: true, Problem: "projection is paused"},
 	}, nil)
-	s.answer("GET /api/ops/generations", []operator.Generation{
-		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
-	}, nil)
-	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
+	s.answer("GET /api/ops/generations", []operator.Generation{g, live}, nil)
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections")
 	page.says(http.StatusOK, "<dd>1 event</dd>")
-	page.says(http.StatusOK, "View rebuild", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`).lacks(rebuild, "rojection is paused")
-	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/rebuilds/r1")
+	page.says(http.StatusOK, "View build", "Building generation 2", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`).lacks(rebuild, "rojection is paused")
+	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/generations/post_insights.g2")
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
 
-	r.State = operator.RebuildCanceled
-	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
-	b.get("/console/ops/projections").says(http.StatusOK, rebuild).lacks("View rebuild")
+	g.State = "dropped"
+	s.answer("GET /api/ops/generations", []operator.Generation{g, live}, nil)
+	b.get("/console/ops/projections").says(http.StatusOK, rebuild, "canceled", "in use").lacks("View build")
 }
 
 func TestPlatformsAreShownByState(t *testing.T) {

@@ -145,7 +145,7 @@ func (c *Console) allPages() []page {
 		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return forwarded("/api/audit/bundle"), nil }),
 		row("GET /ops", operators, openHealth, opsHealthView{}).inBar("Health", ""),
 		row("GET /ops/projections", operators, openProjections, opsProjectionsView{}).inBar("Projections", ""),
-		row("GET /ops/projections/rebuilds/{id}", operators, openRebuild, opsRebuildView{}),
+		row("GET /ops/projections/generations/{id}", operators, openGeneration, opsGenerationView{}),
 		row("GET /ops/parked", operators, openParked, opsParkedView{}).inBar("Parked", ""),
 		row("GET /ops/platforms", operators, openPlatforms, opsPlatformsView{}).inBar("Platforms", ""),
 		row("GET /ops/log", operators, openLog, opsLogView{}).inBar("Log", ""),

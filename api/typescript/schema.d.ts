@@ -669,8 +669,65 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the generations of tables, with their size, and whether they are in use and folded. */
+        /**
+         * Lists the generations of tables, newest first: state, progress of the build, size, who requested them.
+         * @description The newest 100 generations of a read model are listed.
+         */
         get: operations["getOpsGenerations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/generations/{generation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a generation with the progress and rate of its build. */
+        get: operations["getOpsGeneration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/generations/{generation}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels the build of a generation and drops its tables. The tables in use do not change. */
+        post: operations["postOpsGenerationCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/generations/{generation}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams the progress of a build, once a second, until it ends.
+         * @description The data of each `generation` event is a Generation object.
+         */
+        get: operations["getOpsGenerationEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -861,23 +918,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ops/projections/{projection}/back": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Switches readers back to the previous generation when it has caught up. */
-        post: operations["postOpsBack"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/ops/projections/{projection}/pause": {
         parameters: {
             query?: never;
@@ -929,7 +969,7 @@ export interface paths {
         put?: never;
         /**
          * Rebuilds a read model from the log while the current tables stay in use.
-         * @description The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. While a rebuild is in progress, another rebuild of the same read model is refused.
+         * @description The response contains the new generation; use its id to follow the progress. Readers switch to the new tables when those have caught up. While a generation is being built, another rebuild of the same read model is refused.
          */
         post: operations["postOpsRebuild"];
         delete?: never;
@@ -952,77 +992,6 @@ export interface paths {
          * @description If it is not paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsResume"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/rebuilds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists rebuilds, newest first. */
-        get: operations["getOpsRebuilds"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/rebuilds/{rebuild}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Returns a rebuild with its progress and rate. */
-        get: operations["getOpsRebuild"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/rebuilds/{rebuild}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Cancels a rebuild and drops its tables. The tables in use do not change. */
-        post: operations["postOpsRebuildCancel"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/rebuilds/{rebuild}/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Streams the progress of a rebuild, once a second, until the rebuild ends.
-         * @description The data of each `rebuild` event is a Rebuild object.
-         */
-        get: operations["getOpsRebuildEvents"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2334,10 +2303,10 @@ export interface components {
             outcome: components["schemas"]["OperatorOutcome"];
             /** @description Reason given by the operator; absent for an import. */
             reason?: components["schemas"]["Reason"];
-            /** @description Id of the requested rebuild. */
+            /** @description Id of the requested generation. */
             rebuild?: string;
-            /** @description The current state of that rebuild; absent if it is no longer known. */
-            rebuild_state?: components["schemas"]["RebuildState"];
+            /** @description The current state of that generation; absent if it was replaced or is no longer known. */
+            rebuild_state?: components["schemas"]["State"];
             /** @description Id of the request; null on the command line. */
             request_id: string | null;
             /** @description Role that allowed the action. */
@@ -2481,38 +2450,6 @@ export interface components {
             sub_account_ids: string[];
             /** @description User on the lists of the dashboards: 24 hex digits. */
             user_id: string;
-        };
-        /** @description A generation that is being built. */
-        Build: {
-            /**
-             * Format: double
-             * @description Time since the start of the build.
-             */
-            elapsed_seconds: number;
-            /**
-             * Format: int64
-             * @description Number of folded events.
-             */
-            events_done: number;
-            /**
-             * Format: int64
-             * @description Number of events to fold before it may be read.
-             */
-            events_total: number;
-            /**
-             * Format: int64
-             * @description Number of the generation.
-             */
-            generation: number;
-            /** @description State of the generation. */
-            state: components["schemas"]["State"];
-            /**
-             * Format: int64
-             * @description Version of the projector.
-             */
-            version: number;
-            /** @description What the rebuild waits for; absent while it makes progress. */
-            waits?: string;
         };
         /** @description A generation under construction. */
         BuildHealth: {
@@ -3562,7 +3499,7 @@ export interface components {
              */
             value: number | null;
         };
-        /** @description One set of tables of a projection, built by one version of its projector. */
+        /** @description One set of tables of a projection, built by one version of its projector. A rebuild is a generation that is being built. */
         Generation: {
             /**
              * Format: int64
@@ -3571,33 +3508,66 @@ export interface components {
             bytes: number;
             /**
              * Format: date-time
-             * @description Creation time, UTC.
+             * @description Time of the request, UTC.
              */
             created_at: string;
-            /** @description Whether a process is folding events into it. */
+            /**
+             * Format: date-time
+             * @description When it was dropped or failed; absent before.
+             */
+            ended_at?: string;
+            /** @description Why it ended, or what its build waits for. */
+            error?: string;
+            /**
+             * Format: double
+             * @description Remaining time to fold those records; absent if unknown.
+             */
+            eta_seconds?: number;
+            /**
+             * Format: int64
+             * @description Number of folded records of those.
+             */
+            events_done: number;
+            /**
+             * Format: double
+             * @description Recent rate; after the build, the average.
+             */
+            events_per_second: number;
+            /**
+             * Format: int64
+             * @description Number of records in the topic when the build began.
+             */
+            events_total: number;
+            /** @description Whether a process is following the log into it. */
             folded: boolean;
             /**
              * Format: int64
              * @description Number of the generation.
              */
             generation: number;
+            /** @description <projection>.g<number>. */
+            id: string;
             /**
              * Format: date-time
-             * @description When readers first used it.
+             * @description When readers first used it; absent before.
              */
             live_at?: string;
             /** @description Name of the projection. */
             projection: string;
+            /** @description CODE or CODE:TICKET; absent likewise. */
+            reason?: string;
+            /** @description Id of the operator; absent if its version had no tables. */
+            requested_by?: string;
             /**
              * Format: date-time
-             * @description When another generation replaced it.
+             * @description When a process began to build it; absent before.
              */
-            retired_at?: string;
-            /** @description "copying", "building", "live", "retired" or "dropped". */
+            started_at?: string;
+            /** @description State of the generation. */
             state: components["schemas"]["State"];
             /**
              * Format: int64
-             * @description Version of the projector that built it.
+             * @description Version of the projector that builds it.
              */
             version: number;
         };
@@ -4187,7 +4157,7 @@ export interface components {
          *     - `data.imported`: files were imported
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "rollback.requested" | "rollback.canceled" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *
@@ -4225,7 +4195,7 @@ export interface components {
             position?: components["schemas"]["Position"];
             /** @description Name of the projection. */
             projection?: string;
-            /** @description Id of the rebuild. */
+            /** @description Id of the generation whose build was canceled. */
             rebuild?: string;
             /**
              * Format: date-time
@@ -5260,22 +5230,10 @@ export interface components {
         };
         /** @description The result of preparing a generation of this program's version. */
         Prepared: {
-            /** @description Whether the generation already existed, so that nothing was done. */
+            /** @description Whether readers can already use it, so that nothing was done. */
             already: boolean;
-            /**
-             * Format: int64
-             * @description Generation that readers of this version use; 0 until it is built.
-             */
-            generation?: number;
-            /** @description Name of the projection. */
-            projection: string;
-            /** @description Builds the generation; absent if it already exists. */
-            rebuild?: components["schemas"]["Rebuild"];
-            /**
-             * Format: int64
-             * @description Version of this program's projector.
-             */
-            version: number;
+            /** @description Generation of this version. */
+            generation: components["schemas"]["Generation"];
         };
         /** @description The change to a user's access. If all lists are empty, the access does not change. */
         PreviewedAccess: {
@@ -5372,8 +5330,8 @@ export interface components {
         };
         /** @description The status of a projection. */
         Projection: {
-            /** @description Generations being built, of any version. */
-            building: components["schemas"]["Build"][];
+            /** @description Lists the generations that are being built, of any version, without their size. */
+            building: components["schemas"]["Generation"][];
             /**
              * Format: int64
              * @description Generation that readers use.
@@ -5689,79 +5647,6 @@ export interface components {
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
         /** @description Explain the status. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
         Reasons: components["schemas"]["StatusReason"][];
-        /** @description The build of a generation, or the rollback to an earlier one. */
-        Rebuild: {
-            /** @description Whether it is a rollback to an earlier generation. */
-            back?: boolean;
-            /** @description Why it failed, or what it waits for. */
-            error?: string;
-            /**
-             * Format: double
-             * @description Remaining time of the bulk fold; absent if unknown.
-             */
-            eta_seconds?: number;
-            /**
-             * Format: int64
-             * @description Number of records folded in bulk.
-             */
-            events_done: number;
-            /**
-             * Format: double
-             * @description Recent rate.
-             */
-            events_per_second: number;
-            /**
-             * Format: int64
-             * @description Number of records in the topic at the start.
-             */
-            events_total: number;
-            /**
-             * Format: date-time
-             * @description When it ended; absent before.
-             */
-            finished_at?: string;
-            /**
-             * Format: int64
-             * @description Number of the generation; absent until it is created.
-             */
-            generation?: number;
-            /** @description Id of the rebuild. */
-            id: string;
-            /** @description Name of the projection. */
-            projection: string;
-            /** @description CODE or CODE:TICKET. */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description Time of the request, UTC.
-             */
-            requested_at: string;
-            /** @description Id of the user or of the system actor. */
-            requested_by: string;
-            /**
-             * Format: date-time
-             * @description When a process started it; absent before.
-             */
-            started_at?: string;
-            /** @description State of the rebuild. */
-            state: components["schemas"]["RebuildState"];
-            /**
-             * Format: int64
-             * @description Version of the projector.
-             */
-            version: number;
-        };
-        /**
-         * @description The state of a rebuild.
-         *
-         *     - `requested`: no process has started it
-         *     - `copying`: folding the log in bulk
-         *     - `indexing`: building keys and indexes
-         *     - `catching_up`: folding events that arrived in the meantime
-         *     - `switching`: waiting to switch readers
-         * @enum {string}
-         */
-        RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "canceled" | "failed";
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
             /** @description Who made the change. */
@@ -6103,16 +5988,16 @@ export interface components {
             start_url: string;
         };
         /**
-         * @description The state of a generation: copying, building, live, retired or dropped.
+         * @description The state of a generation: building, catching_up, live, dropped or failed.
          *
-         *     - `copying`: being built in bulk
-         *     - `building`: processes fold the log into it; not read yet
-         *     - `live`: processes fold the log into it; readers of its version use it
-         *     - `retired`: no longer folded; kept for a rollback
-         *     - `dropped`: no longer usable; its tables are dropped
+         *     - `building`: one process folds the log into it in bulk
+         *     - `catching_up`: processes follow the log; not read yet
+         *     - `live`: processes follow the log; readers of its version use it
+         *     - `dropped`: replaced, superseded or canceled
+         *     - `failed`: could not be built, or became unusable
          * @enum {string}
          */
-        State: "copying" | "building" | "live" | "retired" | "dropped";
+        State: "building" | "catching_up" | "live" | "dropped" | "failed";
         /** @description A dashboard at a moment. */
         StateAnswer: {
             /** @description Position in the stream at the moment. */
@@ -7011,6 +6896,11 @@ export interface components {
          */
         From2: components["schemas"]["Moment"];
         /**
+         * @description The id of a generation: <projection>.g<number>.
+         * @example post_insights.g3
+         */
+        GenerationInPath: string;
+        /**
          * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
          * @example week
          */
@@ -7081,11 +6971,6 @@ export interface components {
         Q: string;
         /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
         Q2: string;
-        /**
-         * @description The id of a rebuild.
-         * @example 0191c2f0-0000-7000-8000-000000000001
-         */
-        RebuildInPath: string;
         /**
          * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
          * @example 2026-01-01
@@ -9807,13 +9692,20 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "bytes": 7299072,
-                     *           "created_at": "2026-11-26T01:42:30.97173Z",
+                     *           "created_at": "2026-11-26T01:43:27.432709Z",
+                     *           "events_done": 527,
+                     *           "events_per_second": 2522.042592437156,
+                     *           "events_total": 527,
                      *           "folded": true,
-                     *           "generation": 1,
-                     *           "live_at": "2026-11-26T01:42:32.434305Z",
-                     *           "projection": "account_insights",
+                     *           "generation": 2,
+                     *           "id": "dashboards.g2",
+                     *           "live_at": "2026-11-26T01:43:27.853668Z",
+                     *           "projection": "dashboards",
+                     *           "reason": "maintenance:OPS-17",
+                     *           "requested_by": "40d8a04a798871c4011268e5",
+                     *           "started_at": "2026-11-26T01:43:27.436314Z",
                      *           "state": "live",
-                     *           "version": 7
+                     *           "version": 3
                      *         }
                      *       ],
                      *       "message": "SUCCESS",
@@ -9824,6 +9716,143 @@ export interface operations {
                         data: components["schemas"]["Generation"][];
                         message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    getOpsGeneration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a generation: <projection>.g<number>.
+                 * @example post_insights.g3
+                 */
+                generation: components["parameters"]["GenerationInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "bytes": 7299072,
+                     *         "created_at": "2026-11-26T01:43:27.432709Z",
+                     *         "events_done": 527,
+                     *         "events_per_second": 2522.042592437156,
+                     *         "events_total": 527,
+                     *         "folded": true,
+                     *         "generation": 2,
+                     *         "id": "dashboards.g2",
+                     *         "live_at": "2026-11-26T01:43:27.853668Z",
+                     *         "projection": "dashboards",
+                     *         "reason": "maintenance:OPS-17",
+                     *         "requested_by": "40d8a04a798871c4011268e5",
+                     *         "started_at": "2026-11-26T01:43:27.436314Z",
+                     *         "state": "live",
+                     *         "version": 3
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Generation"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsGenerationCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a generation: <projection>.g<number>.
+                 * @example post_insights.g3
+                 */
+                generation: components["parameters"]["GenerationInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Done"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    getOpsGenerationEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a generation: <projection>.g<number>.
+                 * @example post_insights.g3
+                 */
+                generation: components["parameters"]["GenerationInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        data: string;
+                        /** @enum {string} */
+                        event: "generation";
                     };
                 };
             };
@@ -10406,69 +10435,6 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
-    postOpsBack: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The name of a projection, from GET /api/ops/projections.
-                 * @example post_insights
-                 */
-                projection: components["parameters"]["ProjectionInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "back": true,
-                     *         "events_done": 0,
-                     *         "events_per_second": 0,
-                     *         "events_total": 0,
-                     *         "generation": 1,
-                     *         "id": "d159e8a8-3629-48a6-94e8-e713b03d1141",
-                     *         "projection": "dashboards",
-                     *         "reason": "maintenance:OPS-17",
-                     *         "requested_at": "2026-11-26T01:43:28.095749Z",
-                     *         "requested_by": "40d8a04a798871c4011268e5",
-                     *         "state": "catching_up",
-                     *         "version": 3
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Rebuild"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
     postOpsPause: {
         parameters: {
             query?: never;
@@ -10555,9 +10521,23 @@ export interface operations {
                      * @example {
                      *       "data": {
                      *         "already": true,
-                     *         "generation": 1,
-                     *         "projection": "dashboards",
-                     *         "version": 3
+                     *         "generation": {
+                     *           "bytes": 7299072,
+                     *           "created_at": "2026-11-26T01:43:27.432709Z",
+                     *           "events_done": 527,
+                     *           "events_per_second": 2522.042592437156,
+                     *           "events_total": 527,
+                     *           "folded": true,
+                     *           "generation": 2,
+                     *           "id": "dashboards.g2",
+                     *           "live_at": "2026-11-26T01:43:27.853668Z",
+                     *           "projection": "dashboards",
+                     *           "reason": "maintenance:OPS-17",
+                     *           "requested_by": "40d8a04a798871c4011268e5",
+                     *           "started_at": "2026-11-26T01:43:27.436314Z",
+                     *           "state": "live",
+                     *           "version": 3
+                     *         }
                      *       },
                      *       "message": "SUCCESS",
                      *       "success": true
@@ -10609,15 +10589,18 @@ export interface operations {
                     /**
                      * @example {
                      *       "data": {
+                     *         "bytes": 0,
+                     *         "created_at": "2026-11-26T01:43:27.432709Z",
                      *         "events_done": 0,
                      *         "events_per_second": 0,
                      *         "events_total": 0,
-                     *         "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
+                     *         "folded": false,
+                     *         "generation": 2,
+                     *         "id": "dashboards.g2",
                      *         "projection": "dashboards",
                      *         "reason": "maintenance:OPS-17",
-                     *         "requested_at": "2026-11-26T01:43:27.432709Z",
                      *         "requested_by": "40d8a04a798871c4011268e5",
-                     *         "state": "requested",
+                     *         "state": "building",
                      *         "version": 3
                      *       },
                      *       "message": "SUCCESS",
@@ -10625,7 +10608,7 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
-                        data: components["schemas"]["Rebuild"];
+                        data: components["schemas"]["Generation"];
                         message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
                     };
@@ -10686,189 +10669,6 @@ export interface operations {
             409: components["responses"]["conflict"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    getOpsRebuilds: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "events_done": 527,
-                     *           "events_per_second": 2522.042592437156,
-                     *           "events_total": 527,
-                     *           "finished_at": "2026-11-26T01:43:27.853668Z",
-                     *           "generation": 2,
-                     *           "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
-                     *           "projection": "dashboards",
-                     *           "reason": "maintenance:OPS-17",
-                     *           "requested_at": "2026-11-26T01:43:27.432709Z",
-                     *           "requested_by": "40d8a04a798871c4011268e5",
-                     *           "started_at": "2026-11-26T01:43:27.436314Z",
-                     *           "state": "done",
-                     *           "version": 3
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Rebuild"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            default: components["responses"]["Refused"];
-        };
-    };
-    getOpsRebuild: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a rebuild.
-                 * @example 0191c2f0-0000-7000-8000-000000000001
-                 */
-                rebuild: components["parameters"]["RebuildInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "events_done": 527,
-                     *         "events_per_second": 2522.042592437156,
-                     *         "events_total": 527,
-                     *         "finished_at": "2026-11-26T01:43:27.853668Z",
-                     *         "generation": 2,
-                     *         "id": "31ef4d14-ab2a-4572-962d-03225e76f2f4",
-                     *         "projection": "dashboards",
-                     *         "reason": "maintenance:OPS-17",
-                     *         "requested_at": "2026-11-26T01:43:27.432709Z",
-                     *         "requested_by": "40d8a04a798871c4011268e5",
-                     *         "started_at": "2026-11-26T01:43:27.436314Z",
-                     *         "state": "done",
-                     *         "version": 3
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Rebuild"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsRebuildCancel: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a rebuild.
-                 * @example 0191c2f0-0000-7000-8000-000000000001
-                 */
-                rebuild: components["parameters"]["RebuildInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "done": true
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["Done"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    getOpsRebuildEvents: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a rebuild.
-                 * @example 0191c2f0-0000-7000-8000-000000000001
-                 */
-                rebuild: components["parameters"]["RebuildInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The stream. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": {
-                        data: string;
-                        /** @enum {string} */
-                        event: "rebuild";
-                    };
-                };
-            };
             default: components["responses"]["Refused"];
         };
     };

@@ -21,8 +21,7 @@ type rebuildCommand struct {
 	actionFlags
 	Names  []string `arg:"" optional:"" name:"name" help:"Read models: dashboards, account_insights, post_insights, directory, operations, contents."`
 	All    bool     `xor:"what" help:"Rebuild all read models, one after the other."`
-	Back   bool     `xor:"how" help:"Switch readers back to the previous generation once it has caught up."`
-	Cancel bool     `xor:"how" help:"Cancel the running rebuild and drop its tables."`
+	Cancel bool     `help:"Cancel the running rebuild and drop its tables."`
 	JSON   bool     `help:"Print one JSON object per rebuild."`
 }
 
@@ -63,9 +62,9 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 		}
 		r := rebuildRun{parts: parts, ops: ops, streams: s, cancel: c.Cancel, json: c.JSON, outcome: "serves"}
 		for _, name := range names {
-			rebuild, err := c.startOrCancel(ctx, r, name)
+			g, err := c.startOrCancel(ctx, r, name)
 			if err == nil {
-				err = r.follow(ctx, rebuild)
+				err = r.follow(ctx, g)
 			}
 			if err != nil {
 				return interruptedError(ctx, commandError(err), notChanged)
@@ -77,34 +76,29 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 
 func (c rebuildCommand) startOrCancel(
 	ctx context.Context, r rebuildRun, name string,
-) (rebuild operator.Rebuild, err error) {
-	rebuild, found, err := r.underWay(ctx, name)
+) (g operator.Generation, err error) {
+	g, found, err := r.underWay(ctx, name)
 	switch {
 	case err != nil:
-		return rebuild, err
+		return g, err
 	case c.Cancel && !found:
-		return rebuild, usageError{fmt.Errorf("there is no running rebuild of %s", name)}
+		return g, usageError{fmt.Errorf("there is no running rebuild of %s", name)}
 	case c.Cancel:
-		reason, err := c.confirm(r.streams, "cancel rebuild "+rebuild.ID+" of "+name+" and drop its tables")
+		reason, err := c.confirm(r.streams, fmt.Sprintf("cancel the build of %s and drop its tables", g.ID))
 		if err != nil {
-			return rebuild, err
+			return g, err
 		}
-		return rebuild, r.ops.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
+		return g, r.ops.CancelBuild(ctx, operatorCaller(), g.ID, reason)
 	}
-	if rebuild, found, err = r.resumable(ctx, name, c.Back); err != nil || found {
-		return rebuild, err
+	if g, found, err = r.resumable(ctx, name); err != nil || found {
+		return g, err
 	}
-	do := r.ops.RequestRebuild
-	what := "rebuild read model " + name +
-		" from the log, and switch readers to the new tables once they have caught up"
-	if c.Back {
-		what, do = "switch readers of "+name+" back to the previous generation", r.ops.SwitchBack
-	}
-	reason, err := c.confirm(r.streams, what)
+	reason, err := c.confirm(r.streams, "rebuild read model "+name+
+		" from the log, and switch readers to the new tables once they have caught up")
 	if err != nil {
-		return rebuild, err
+		return g, err
 	}
-	return do(ctx, operatorCaller(), name, reason)
+	return r.ops.RequestRebuild(ctx, operatorCaller(), name, reason)
 }
 
 func (c prepareCommand) Run(ctx context.Context, s streams) error {
@@ -132,7 +126,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 				return commandError(err)
 			case prepared.Already:
 				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n",
-					name, prepared.Generation, prepared.Version)
+					name, prepared.Generation.Generation, prepared.Generation.Version)
 			default:
 				remaining = append(remaining, name)
 			}
@@ -158,7 +152,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 }
 
 func (r rebuildRun) prepare(ctx context.Context, name string, reason domain.Reason) error {
-	rebuild, found, err := r.resumable(ctx, name, false)
+	g, found, err := r.resumable(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -167,9 +161,9 @@ func (r rebuildRun) prepare(ctx context.Context, name string, reason domain.Reas
 		if err != nil || prepared.Already { // a process of this version started in the meantime
 			return err
 		}
-		rebuild = *prepared.Rebuild
+		g = prepared.Generation
 	}
-	return r.follow(ctx, rebuild)
+	return r.follow(ctx, g)
 }
 
 func readModels(names []string, all bool) ([]string, error) {
@@ -214,37 +208,35 @@ type rebuildRun struct {
 	outcome string // describes the generation when the rebuild is done
 }
 
-func (r rebuildRun) underWay(ctx context.Context, name string) (rebuild operator.Rebuild, found bool, err error) {
-	all, err := r.ops.Rebuilds(ctx)
-	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == name && !r.Ended() })
+func (r rebuildRun) underWay(ctx context.Context, name string) (g operator.Generation, found bool, err error) {
+	all, err := r.ops.Generations(ctx)
+	i := slices.IndexFunc(all, func(g operator.Generation) bool { return g.Projection == name && g.Unfinished() })
 	if i < 0 {
-		return rebuild, false, err
+		return g, false, err
 	}
 	return all[i], true, err
 }
 
-// resumable returns an unfinished rebuild of this projector version that no service runs.
-func (r rebuildRun) resumable(
-	ctx context.Context, name string, back bool,
-) (rebuild operator.Rebuild, found bool, err error) {
-	rebuild, found, err = r.underWay(ctx, name)
-	if err != nil || !found || rebuild.Back != back || rebuild.Version != thisBuild().Projections[name] {
-		return rebuild, false, err
+// resumable returns an unfinished generation of this projector version that no service builds.
+func (r rebuildRun) resumable(ctx context.Context, name string) (g operator.Generation, found bool, err error) {
+	g, found, err = r.underWay(ctx, name)
+	if err != nil || !found || g.Version != thisBuild().Projections[name] {
+		return g, false, err
 	}
-	hasService, err := r.ops.Folded(ctx, name, rebuild.Version)
+	hasService, err := r.ops.Folded(ctx, name, g.Version)
 	if found = err == nil && !hasService; found {
-		fmt.Fprintf(r.Err, "continuing rebuild %s of %s\n", rebuild.ID, name)
+		fmt.Fprintf(r.Err, "continuing the build of %s\n", g.ID)
 	}
-	return rebuild, found, err
+	return g, found, err
 }
 
 // runs makes sure that a rebuild runs: here, until stop is called, if no service folds this version
 // of the read model. It sets what an interruption would leave, and returns where the rebuild runs,
 // or "" if it was said before.
 func (r rebuildRun) runs(
-	ctx context.Context, rebuild operator.Rebuild, remaining *string,
+	ctx context.Context, g operator.Generation, remaining *string,
 ) (where string, stop func(), err error) {
-	hasService, err := r.ops.Folded(ctx, rebuild.Projection, rebuild.Version)
+	hasService, err := r.ops.Folded(ctx, g.Projection, g.Version)
 	switch stop = func() {}; {
 	case err != nil:
 		return "", stop, err
@@ -254,7 +246,7 @@ func (r rebuildRun) runs(
 	case hasService:
 		return "", stop, nil
 	}
-	paused, err := r.ops.Paused(ctx, domain.PauseProjection, rebuild.Projection)
+	paused, err := r.ops.Paused(ctx, domain.PauseProjection, g.Projection)
 	if err != nil {
 		return "", stop, err
 	}
@@ -262,29 +254,29 @@ func (r rebuildRun) runs(
 	if paused { // a service may fold it after the pause
 		*remaining, where = pausedGoesOn, "waits: an operator has paused this read model"
 	}
-	stop, err = runHere(ctx, r.parts, rebuild.Projection)
+	stop, err = runHere(ctx, r.parts, g.Projection)
 	return where, stop, err
 }
 
-// follow prints progress until the rebuild ends. If no service folds this version of the read
-// model, or if that service stops, the rebuild runs in this process.
-func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error {
-	bar := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
+// follow prints progress until the build ends. If no service folds this version of the read model,
+// or if that service stops, the build runs in this process.
+func (r rebuildRun) follow(ctx context.Context, g operator.Generation) error {
+	bar := newProgress(r.Err, g.Projection, int(g.EventsTotal))
 	say := func(format string, args ...any) {
 		if !r.cancel {
 			bar.say(fmt.Sprintf(format, args...))
 		}
 	}
 	remaining := ""
-	for logged := rebuild.State; !rebuild.Ended(); {
+	for g.Unfinished() {
 		if remaining == "" || remaining == servedGoesOn {
-			where, stop, err := r.runs(ctx, rebuild, &remaining)
+			where, stop, err := r.runs(ctx, g, &remaining)
 			if err != nil {
 				return interruptedError(ctx, err, servedGoesOn)
 			}
 			defer stop()
 			if where != "" {
-				say("rebuild %s of %s %s", rebuild.ID, rebuild.Projection, where)
+				say("rebuild %s %s", g.ID, where)
 			}
 		}
 		select {
@@ -292,52 +284,42 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 			return interruptedError(ctx, ctx.Err(), remaining)
 		case <-time.After(500 * time.Millisecond):
 		}
-		next, err := r.ops.Rebuild(ctx, rebuild.ID)
+		next, err := r.ops.Generation(ctx, g.ID)
 		if err != nil {
 			return interruptedError(ctx, err, remaining)
 		}
-		copies := next.State == operator.RebuildCopying || logged == operator.RebuildCopying
-		if !r.cancel && next.EventsDone > 0 && copies {
+		if !r.cancel && next.EventsDone > 0 && g.State == projections.StateBuilding {
 			bar.total, bar.rate = int(next.EventsTotal), next.Rate
 			bar.add(int(next.EventsDone) - bar.done)
 		}
-		if next.State != logged {
-			logged = next.State
-			say("%s: %s", next.Projection, strings.ReplaceAll(string(logged), "_", " "))
+		if next.State != g.State {
+			say("%s: %s", next.Projection, strings.ReplaceAll(string(next.State), "_", " "))
 		}
-		if next.Error != rebuild.Error && next.Error != "" {
+		if next.Error != g.Error && next.Error != "" {
 			say("%s: %s", next.Projection, next.Error)
 		}
-		rebuild = next
+		g = next
 	}
-	return r.printResult(rebuild)
+	return r.printResult(g)
 }
 
-func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
+func (r rebuildRun) printResult(g operator.Generation) error {
 	if r.json {
-		if err := json.NewEncoder(r.Out).Encode(rebuild); err != nil {
+		if err := json.NewEncoder(r.Out).Encode(g); err != nil {
 			return err
 		}
 	}
-	var text string
+	text := ""
 	switch {
-	case rebuild.State == operator.RebuildDone:
-		text = fmt.Sprintf("%s: generation %d %s", rebuild.Projection, rebuild.Generation, r.outcome)
-		if !rebuild.Back { // otherwise nothing was folded
-			text += fmt.Sprintf("; %d records, %.0f per second", rebuild.EventsDone, rebuild.Rate)
-		}
-	case rebuild.State != operator.RebuildCanceled || !r.cancel:
-		return fmt.Errorf("%w: its state is %s. %s", errNotRebuilt, rebuild.State, rebuild.Error)
+	case g.LiveAt != nil:
+		text = fmt.Sprintf("%s: generation %d %s; %d records, %.0f per second",
+			g.Projection, g.Generation, r.outcome, g.EventsDone, g.Rate)
+	case g.Canceled() && r.cancel:
+		text = fmt.Sprintf("the build of %s was canceled; its tables are dropped", g.ID)
+	case g.Canceled():
+		return fmt.Errorf("%w: it was canceled. %s", errNotRebuilt, g.Error)
 	default:
-		text = fmt.Sprintf("rebuild %s of %s was canceled", rebuild.ID, rebuild.Projection)
-		switch {
-		case rebuild.Error != "":
-			text += ": " + rebuild.Error
-		case rebuild.Back:
-			text += "; the generation stays retired"
-		default:
-			text += "; its tables were dropped"
-		}
+		return fmt.Errorf("%w: its state is %s. %s", errNotRebuilt, g.State, g.Error)
 	}
 	if !r.json {
 		fmt.Fprintln(r.Out, text)
@@ -354,7 +336,7 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// The error is stored in the row of the rebuild.
+		// The error is stored in the row of the generation.
 		_ = foldWhile(running, engines, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	}()
 	return func() {

@@ -60,8 +60,7 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 	}
 	rows, _ := p.engine.value.Query(ctx, `
 		select g.topic, c.partition, max(c.next_offset)
-		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation)
-		where g.state in ('copying', 'building', 'live') group by 1, 2`)
+		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation) group by 1, 2`)
 	var topic string
 	var partition int32
 	var next int64
@@ -88,7 +87,7 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	// The record of the restore is appended later. If that record survives a crash, so must this
 	// change.
 	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error {
-		if _, err := projections.AbandonAll(ctx, tx); err != nil {
+		if _, err := projections.DropAll(ctx, tx); err != nil {
 			return err
 		}
 		return vault.ResetAfterRestore(ctx, tx, m.Cut, versions)

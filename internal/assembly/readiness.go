@@ -200,7 +200,7 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 		for j, b := range s.Building {
 			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
 			// The text after a colon is an error that may contain addresses.
-			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ")
+			all[i].Building[j].Waits, _, _ = strings.Cut(b.Error, ": ")
 			if left, known := b.Left(); known {
 				seconds := int64(left / time.Second)
 				all[i].Building[j].SecondsLeft = &seconds

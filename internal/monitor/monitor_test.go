@@ -172,7 +172,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: the build waits until an operator resumes the read model")
 		model.status.Paused = false
-		model.status.Building = []operator.Build{{Done: 3, Total: 6}}
+		model.status.Building = []operator.Generation{{EventsDone: 3, EventsTotal: 6}}
 		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50%")
 		model.status = liveModel("dashboards", 5, 5).status
@@ -301,7 +301,7 @@ func TestBuildingReportsProgress(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 61, 100)
 	model.status.State, model.status.Generation = projections.StateBuilding, 3
-	model.status.Building = []operator.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
+	model.status.Building = []operator.Generation{{Generation: 3, State: projections.StateBuilding, EventsDone: 61, EventsTotal: 100, ETASeconds: new(120.2)}}
 	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61%, 2 min left")
 	model.status.Building = nil
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")

@@ -2,7 +2,7 @@ package operations
 
 // For tests of skips and refusals.
 var (
-	AddWaiting              = addWaiting
-	RefuseConcurrentRebuild = refuseConcurrentRebuild
-	BlocksStream            = blocksStream
+	AddWaiting            = addWaiting
+	RefuseConcurrentBuild = refuseConcurrentBuild
+	BlocksStream          = blocksStream
 )

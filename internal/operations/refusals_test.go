@@ -10,22 +10,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// Canceling a rebuild that has ended is refused before it is recorded, so it needs no log.
-func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
+// Canceling a build that has ended is refused before it is recorded, so it needs no log.
+func TestAnEndedBuildIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	const id = "40943a44-0000-4000-8000-000000000000"
-	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at, back)
-		values ($1, 'contents', 2, 'done', 'ops', 'test', now(), true)`, id)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into generations (projection, generation, version, topic, state) values ('contents', 3, 2, 'contents', 'live')`)
 	require.NoError(t, err)
 	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
-	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
+	err = d.CancelBuild(t.Context(), commands.Caller{}, "contents.g3", domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
-	require.ErrorContains(t, err, "The rollback of contents has already ended (done). Nothing was canceled.")
+	require.ErrorContains(t, err, "Generation 3 of contents is not being built any more (live). Nothing was canceled.")
 }
 
 // Retrying names the first event that is not parked, and retries none of the others.
@@ -53,22 +53,22 @@ func TestOnlyParkedEventsAreRetried(t *testing.T) {
 func TestASecondRebuildIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		one     operator.Rebuild
+		one     operator.Generation
 		refused bool
 	}{
-		"in progress":        {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildCopying}, true},
-		"waiting":            {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildSwitching}, true},
-		"ended":              {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildDone}, false},
-		"another version":    {operator.Rebuild{ID: "r9", Projection: "contents", Version: 1, State: operator.RebuildCopying}, false},
-		"another projection": {operator.Rebuild{ID: "r9", Projection: "directory", Version: 2, State: operator.RebuildCopying}, false},
+		"in progress":        {operator.Generation{Projection: "contents", Version: 2, State: projections.StateBuilding}, true},
+		"waiting":            {operator.Generation{Projection: "contents", Version: 2, State: projections.StateCatchingUp}, true},
+		"ended":              {operator.Generation{Projection: "contents", Version: 2, State: projections.StateLive}, false},
+		"another version":    {operator.Generation{Projection: "contents", Version: 1, State: projections.StateBuilding}, false},
+		"another projection": {operator.Generation{Projection: "directory", Version: 2, State: projections.StateBuilding}, false},
 	} {
-		err := operations.RefuseConcurrentRebuild([]operator.Rebuild{c.one}, "contents", 2)
+		err := operations.RefuseConcurrentBuild([]operator.Generation{c.one}, "contents", 2)
 		if !c.refused {
 			require.NoError(t, err, name)
 			continue
 		}
 		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
-		require.ErrorContains(t, err, "A rebuild of contents has been in progress since", name)
+		require.ErrorContains(t, err, "Generation 0 of contents has been under construction since", name)
 	}
 }
 

@@ -97,13 +97,15 @@ func (d *Service) Actions(
 	if err != nil {
 		return nil, meta, err
 	}
-	rebuilds, err := d.rebuilds.List(ctx)
+	generations, err := d.generations.List(ctx)
 	if err != nil {
 		return nil, meta, err
 	}
-	states := map[string]operator.RebuildState{}
-	for _, r := range rebuilds {
-		states[r.ID] = r.State
+	states := map[string]operator.State{}
+	for _, g := range generations {
+		if g.State != projections.StateDropped || g.Canceled() {
+			states[g.ID] = g.State
+		}
 	}
 	for i := range actions {
 		actions[i].RebuildState = states[actions[i].Rebuild]
@@ -113,11 +115,11 @@ func (d *Service) Actions(
 
 // Views are the operator views that need only the database.
 type Views struct {
-	engine   *pgxpool.Pool
-	kept     *pgxpool.Pool
-	tables   func(context.Context) (*pgxpool.Pool, error)
-	rebuilds *projections.Rebuilds
-	pauses   vault.Pauses
+	engine      *pgxpool.Pool
+	kept        *pgxpool.Pool
+	tables      func(context.Context) (*pgxpool.Pool, error)
+	generations *projections.Generations
+	pauses      vault.Pauses
 }
 
 // NewViews returns views without connecting to the database. engine and kept are pools of schemas
@@ -126,13 +128,18 @@ type Views struct {
 func NewViews(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Views {
 	return &Views{
 		engine: engine, kept: kept, tables: tables,
-		rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept},
+		generations: projections.NewGenerations(engine), pauses: vault.Pauses{Pool: kept},
 	}
 }
 
-// Generations lists the generations that have tables.
+// Generations lists the generations of all projections, newest first.
 func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) {
-	return projections.Generations(ctx, d.engine)
+	return d.generations.List(ctx)
+}
+
+// Generation returns one generation.
+func (d *Views) Generation(ctx context.Context, id string) (operator.Generation, error) {
+	return d.generations.Get(ctx, id)
 }
 
 // Pauses lists the current pauses.
@@ -141,16 +148,6 @@ func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.p
 // Paused reports whether an operator has paused a target.
 func (d *Views) Paused(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
 	return d.pauses.Paused(ctx, kind, name)
-}
-
-// Rebuilds lists rebuilds, newest first.
-func (d *Views) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
-	return d.rebuilds.List(ctx)
-}
-
-// Rebuild returns one rebuild.
-func (d *Views) Rebuild(ctx context.Context, id string) (operator.Rebuild, error) {
-	return d.rebuilds.Get(ctx, id)
 }
 
 // Folded reports whether a process is folding a version of a projection.

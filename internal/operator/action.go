@@ -26,9 +26,10 @@ type Action struct {
 	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
 	Count      int                    `json:"count,omitempty"`       // number of parked events that were folded
 	Left       int                    `json:"left,omitempty"`        // number of parked events that failed again
-	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested rebuild
-	// RebuildState is the current state of that rebuild; absent if it is no longer known.
-	RebuildState RebuildState `json:"rebuild_state,omitempty"`
+	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested generation
+	// RebuildState is the current state of that generation; absent if it was replaced or is no
+	// longer known.
+	RebuildState State `json:"rebuild_state,omitempty"`
 	// Erasure is the order for the erasure; absent for other actions, and if the erasure was
 	// repeated after a restore.
 	Erasure *domain.ErasureOrder `json:"erasure,omitempty"`
@@ -91,13 +92,12 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 // the order of an erasure.
 func (a Action) Came() string {
 	var words []string
-	what := "rebuild: "
-	if a.Action == domain.ActionRollbackRequested {
-		what = "rollback: "
-	}
-	canceled := a.Action == domain.ActionRebuildCanceled || a.Action == domain.ActionRollbackCanceled
-	if a.RebuildState != "" && !canceled {
-		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
+	switch {
+	case a.RebuildState == "" || a.Action == domain.ActionRebuildCanceled:
+	case a.RebuildState == "dropped":
+		words = append(words, "rebuild: canceled")
+	default:
+		words = append(words, "rebuild: "+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
 	if a.Import != nil && a.Import.Refused > 0 {
 		words = append(words, fmt.Sprintf("rows left out: %d", a.Import.Refused))

@@ -16,7 +16,8 @@ type Projection struct {
 	Stale      int64   `json:"stale"`             // lost races and duplicates skipped since this process last began to fold
 	Problem    string  `json:"problem,omitempty"` // why the projection is stopped
 	Paused     bool    `json:"paused"`            // whether an operator has paused the projection
-	Building   []Build `json:"building"`          // generations being built, of any version
+	// Building lists the generations that are being built, of any version, without their size.
+	Building []Generation `json:"building"`
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
 	Partitions    []Partition    `json:"partitions"` // progress in each partition of its topic
@@ -51,33 +52,6 @@ type Partition struct {
 	Stopped      string     `json:"stopped,omitempty"`    // why the partition is not followed
 }
 
-// Build is a generation that is being built.
-type Build struct {
-	Generation int     `json:"generation"`      // number of the generation
-	Version    int     `json:"version"`         // version of the projector
-	State      State   `json:"state"`           // state of the generation
-	Done       int64   `json:"events_done"`     // number of folded events
-	Total      int64   `json:"events_total"`    // number of events to fold before it may be read
-	Seconds    float64 `json:"elapsed_seconds"` // time since the start of the build
-	Waits      string  `json:"waits,omitempty"` // what the rebuild waits for; absent while it makes progress
-}
-
-// Percent returns the progress, from 0 to 100.
-func (b Build) Percent() int {
-	if b.Total == 0 {
-		return 0
-	}
-	return int(100 * min(b.Done, b.Total) / b.Total)
-}
-
-// Left estimates the remaining time from the average rate; false: the rate is not known yet.
-func (b Build) Left() (time.Duration, bool) {
-	if b.Done == 0 {
-		return 0, false
-	}
-	return time.Duration(b.Seconds * float64(max(0, b.Total-b.Done)) / float64(b.Done) * float64(time.Second)), true
-}
-
 // Topic is a topic of the log as the brokers describe it.
 type Topic struct {
 	Name       string            `json:"name"`              // configured name
@@ -96,76 +70,56 @@ type TopicPartition struct {
 	End       int64 `json:"end_offset"`       // end offset, exclusive
 }
 
-// State is the state of a generation: copying, building, live, retired or dropped.
+// State is the state of a generation: building, catching_up, live, dropped or failed.
 type State string
 
 // Prepared is the result of preparing a generation of this program's version.
 type Prepared struct {
-	Projection string `json:"projection"`           // name of the projection
-	Version    int    `json:"version"`              // version of this program's projector
-	Generation int    `json:"generation,omitempty"` // generation that readers of this version use; 0 until it is built
-	Already    bool   `json:"already"`              // whether the generation already existed, so that nothing was done
-	// Rebuild builds the generation; absent if it already exists.
-	Rebuild *Rebuild `json:"rebuild,omitempty"`
+	Already    bool       `json:"already"`    // whether readers can already use it, so that nothing was done
+	Generation Generation `json:"generation"` // generation of this version
 }
 
-// Generation is one set of tables of a projection, built by one version of its projector.
+// Generation is one set of tables of a projection, built by one version of its projector. A rebuild
+// is a generation that is being built.
 type Generation struct {
-	Projection string     `json:"projection"`           // name of the projection
-	Generation int        `json:"generation"`           // number of the generation
-	Version    int        `json:"version"`              // version of the projector that built it
-	State      State      `json:"state"`                // "copying", "building", "live", "retired" or "dropped"
-	Bytes      int64      `json:"bytes"`                // size of tables and indexes
-	CreatedAt  time.Time  `json:"created_at"`           // creation time, UTC
-	LiveAt     *time.Time `json:"live_at,omitempty"`    // when readers first used it
-	RetiredAt  *time.Time `json:"retired_at,omitempty"` // when another generation replaced it
-	Folded     bool       `json:"folded"`               // whether a process is folding events into it
+	ID          string     `json:"id"`                     // <projection>.g<number>
+	Projection  string     `json:"projection"`             // name of the projection
+	Generation  int        `json:"generation"`             // number of the generation
+	Version     int        `json:"version"`                // version of the projector that builds it
+	State       State      `json:"state"`                  // state of the generation
+	RequestedBy string     `json:"requested_by,omitempty"` // id of the operator; absent if its version had no tables
+	Reason      string     `json:"reason,omitempty"`       // CODE or CODE:TICKET; absent likewise
+	CreatedAt   time.Time  `json:"created_at"`             // time of the request, UTC
+	StartedAt   *time.Time `json:"started_at,omitempty"`   // when a process began to build it; absent before
+	LiveAt      *time.Time `json:"live_at,omitempty"`      // when readers first used it; absent before
+	EndedAt     *time.Time `json:"ended_at,omitempty"`     // when it was dropped or failed; absent before
+	EventsDone  int64      `json:"events_done"`            // number of folded records of those
+	EventsTotal int64      `json:"events_total"`           // number of records in the topic when the build began
+	Rate        float64    `json:"events_per_second"`      // recent rate; after the build, the average
+	ETASeconds  *float64   `json:"eta_seconds,omitempty"`  // remaining time to fold those records; absent if unknown
+	Error       string     `json:"error,omitempty"`        // why it ended, or what its build waits for
+	Bytes       int64      `json:"bytes"`                  // size of tables and indexes
+	Folded      bool       `json:"folded"`                 // whether a process is following the log into it
 }
 
-// RebuildState is the state of a rebuild.
-type RebuildState string
+// Unfinished reports whether the generation is being built.
+func (g Generation) Unfinished() bool { return g.State == "building" || g.State == "catching_up" }
 
-// The states of a rebuild, in order. The last three are final.
-const (
-	RebuildRequested  RebuildState = "requested"   // no process has started it
-	RebuildCopying    RebuildState = "copying"     // folding the log in bulk
-	RebuildIndexing   RebuildState = "indexing"    // building keys and indexes
-	RebuildCatchingUp RebuildState = "catching_up" // folding events that arrived in the meantime
-	RebuildSwitching  RebuildState = "switching"   // waiting to switch readers
-	RebuildDone       RebuildState = "done"
-	RebuildCanceled   RebuildState = "canceled"
-	RebuildFailed     RebuildState = "failed"
-)
+// Canceled reports whether the build was canceled.
+func (g Generation) Canceled() bool { return g.State == "dropped" && g.LiveAt == nil }
 
-// Rebuild is the build of a generation, or the rollback to an earlier one.
-type Rebuild struct {
-	ID          string       `json:"id"`                    // id of the rebuild
-	Projection  string       `json:"projection"`            // name of the projection
-	Version     int          `json:"version"`               // version of the projector
-	Generation  int          `json:"generation,omitempty"`  // number of the generation; absent until it is created
-	Back        bool         `json:"back,omitempty"`        // whether it is a rollback to an earlier generation
-	State       RebuildState `json:"state"`                 // state of the rebuild
-	RequestedBy string       `json:"requested_by"`          // id of the user or of the system actor
-	Reason      string       `json:"reason"`                // CODE or CODE:TICKET
-	RequestedAt time.Time    `json:"requested_at"`          // time of the request, UTC
-	StartedAt   *time.Time   `json:"started_at,omitempty"`  // when a process started it; absent before
-	FinishedAt  *time.Time   `json:"finished_at,omitempty"` // when it ended; absent before
-	EventsDone  int64        `json:"events_done"`           // number of records folded in bulk
-	EventsTotal int64        `json:"events_total"`          // number of records in the topic at the start
-	Rate        float64      `json:"events_per_second"`     // recent rate
-	ETASeconds  *float64     `json:"eta_seconds,omitempty"` // remaining time of the bulk fold; absent if unknown
-	Error       string       `json:"error,omitempty"`       // why it failed, or what it waits for
-}
-
-// Name names the rebuild or rollback and its projection: "rebuild of contents".
-func (r Rebuild) Name() string {
-	if r.Back {
-		return "rollback of " + r.Projection
+// Percent returns the progress of the build, from 0 to 100.
+func (g Generation) Percent() int {
+	if g.EventsTotal == 0 {
+		return 0
 	}
-	return "rebuild of " + r.Projection
+	return int(100 * min(g.EventsDone, g.EventsTotal) / g.EventsTotal)
 }
 
-// Ended reports whether the rebuild is in a final state.
-func (r Rebuild) Ended() bool {
-	return r.State == RebuildDone || r.State == RebuildCanceled || r.State == RebuildFailed
+// Left estimates the remaining time of the build; false: it is not known.
+func (g Generation) Left() (time.Duration, bool) {
+	if g.ETASeconds == nil {
+		return 0, false
+	}
+	return time.Duration(*g.ETASeconds * float64(time.Second)), true
 }

@@ -23,18 +23,17 @@ const (
 var operatorsOperations = map[string]about{
 	"getOpsProjections": ops("Lists the read models, with lag per partition, parked events and generations under construction.", ""),
 	"postOpsRebuild": act("Rebuilds a read model from the log while the current tables stay in use.",
-		"The response contains the id of the rebuild; use it to follow the progress. Readers switch to the new tables when those have caught up. "+
-			"While a rebuild is in progress, another rebuild of the same read model is refused."),
-	"postOpsBack":   act("Switches readers back to the previous generation when it has caught up.", ""),
+		"The response contains the new generation; use its id to follow the progress. Readers switch to the new tables when those have caught up. "+
+			"While a generation is being built, another rebuild of the same read model is refused."),
 	"postOpsPause":  act("Pauses a read model: until it is resumed, no events are folded and no commands are accepted.", refusesPaused),
 	"postOpsResume": act("Resumes a read model.", refusesRunning),
 	"postOpsPrepare": act("Builds the tables of this program version before an upgrade, while the current tables stay in use.",
 		"Readers do not switch. A process of this version with the role projector builds the tables. If they exist already, "+
 			"nothing is done, and the response says so."),
-	"getOpsGenerations":     ops("Lists the generations of tables, with their size, and whether they are in use and folded.", ""),
-	"getOpsRebuilds":        ops("Lists rebuilds, newest first.", ""),
-	"getOpsRebuild":         ops("Returns a rebuild with its progress and rate.", ""),
-	"postOpsRebuildCancel":  act("Cancels a rebuild and drops its tables. The tables in use do not change.", ""),
+	"getOpsGenerations": ops("Lists the generations of tables, newest first: state, progress of the build, size, who requested them.",
+		"The newest 100 generations of a read model are listed."),
+	"getOpsGeneration":        ops("Returns a generation with the progress and rate of its build.", ""),
+	"postOpsGenerationCancel": act("Cancels the build of a generation and drops its tables. The tables in use do not change.", ""),
 	"getOpsParked":          ops("Lists the parked events: events in the log that could not be folded, with the reason.", ""),
 	"postOpsParkedRetryAll": act("Retries all parked events.", "Events that still cannot be folded stay parked and are listed in the response."),
 	"postOpsParkedShow":     act("Returns a parked event with its headers and payload. The access is recorded.", ""),
@@ -57,8 +56,8 @@ var operatorsOperations = map[string]about{
 	"getOpsActions": ops("Lists the actions of operators and their outcomes, newest first.",
 		"Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process has terminated."),
 	"getOpsLog": ops("Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.", ""),
-	"getOpsRebuildEvents": {
-		tag: tagOperators, summary: "Streams the progress of a rebuild, once a second, until the rebuild ends.", text: "The data of each `rebuild` event is a Rebuild object.",
+	"getOpsGenerationEvents": {
+		tag: tagOperators, summary: "Streams the progress of a build, once a second, until it ends.", text: "The data of each `generation` event is a Generation object.",
 		answers: streamAnswers, refuses: nil,
 	},
 }

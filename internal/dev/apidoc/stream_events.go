@@ -61,12 +61,12 @@ var (
 		},
 		{stream.FiguresCursorEvent, "The position of the stream, before the first change.", nil, nil},
 	}
-	rebuildEvents = []streamEvent{{"rebuild", "The progress of the rebuild.", reflect.TypeFor[operator.Rebuild](), nil}}
+	buildEvents = []streamEvent{{"generation", "The progress of the build.", reflect.TypeFor[operator.Generation](), nil}}
 )
 
 // eventsOf lists the events of each operation that returns a stream.
 var eventsOf = map[string][]streamEvent{
-	"getNotices": noticeEvents, "getLive": liveEvents, "getOpsRebuildEvents": rebuildEvents,
+	"getNotices": noticeEvents, "getLive": liveEvents, "getOpsGenerationEvents": buildEvents,
 }
 
 // sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if

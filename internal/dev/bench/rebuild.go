@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -44,7 +42,7 @@ type rebuilding struct {
 }
 
 // rebuilds measures a rebuild of post insights by the program as a process, next to COPY of the finished rows. A first
-// generation is made from an empty database while the projection is paused; the rebuild of the second one is measured.
+// generation is made from an empty database; the rebuild of the second one is measured.
 func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error) error {
 	return func(ctx context.Context, print func(result) error) error {
 		r, err := b.openRebuilding(ctx, max(int(rebuildPosts*scale), 2*crowded().posts))
@@ -66,7 +64,7 @@ func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error
 		if err != nil {
 			return err
 		}
-		at, err := r.await(ctx, asked, operator.RebuildDone)
+		at, err := r.await(ctx, asked)
 		if err != nil {
 			return err
 		}
@@ -74,20 +72,21 @@ func (b *bench) rebuilds(scale float64) func(context.Context, func(result) error
 		if err != nil {
 			return err
 		}
-		return r.report(asked.RequestedAt, at, limit, print)
+		return r.report(asked.CreatedAt, at, limit, print)
 	}
 }
 
-func (r *rebuilding) report(
-	began time.Time, at map[operator.RebuildState]time.Time, limit copyLimit, print func(result) error,
-) error {
+// built says when the rows of a generation were copied, and when its tables had their keys.
+type built struct{ copied, followed time.Time }
+
+func (r *rebuilding) report(began time.Time, at built, limit copyLimit, print func(result) error) error {
 	name := fmt.Sprintf("rebuild_post_insights_%d", r.records)
 	rate := func(d time.Duration) float64 { return float64(r.records) / d.Seconds() }
 	return errors.Join(
-		print(against(name+"_vs_copy", "events/s", rate(at[operator.RebuildSwitching].Sub(began)), rate(limit.all()))),
-		print(against(name+"_fold_and_copy", "s", at[operator.RebuildIndexing].Sub(began).Seconds(), limit.copy.Seconds())),
+		print(against(name+"_vs_copy", "events/s", rate(at.followed.Sub(began)), rate(limit.all()))),
+		print(against(name+"_fold_and_copy", "s", at.copied.Sub(began).Seconds(), limit.copy.Seconds())),
 		print(against(name+"_keys_and_vacuum", "s",
-			at[operator.RebuildCatchingUp].Sub(at[operator.RebuildIndexing]).Seconds(), (limit.keys+limit.vacuum).Seconds())),
+			at.followed.Sub(at.copied).Seconds(), (limit.keys+limit.vacuum).Seconds())),
 	)
 }
 
@@ -170,18 +169,6 @@ func appendAs(ctx context.Context, log *eventlog.Log, events []fold.Event) error
 
 // firstGeneration makes a generation by a rebuild: a process that finds none would fold millions of events batch by batch.
 func (r *rebuilding) firstGeneration(ctx context.Context) error {
-	kept, err := vault.Open(ctx, r.url)
-	if err != nil {
-		return err
-	}
-	defer kept.Close()
-	pauses := vault.Pauses{Pool: kept}
-	projection := projectors.PostInsights.Name
-	if _, err := pauses.Pause(ctx, domain.Pause{
-		Kind: domain.PauseProjection, Name: projection, Since: time.Now(), Actor: "bench", Reason: domain.Reason{Code: "maintenance"},
-	}); err != nil {
-		return err
-	}
 	asked, err := r.request(ctx)
 	if err != nil {
 		return err
@@ -189,63 +176,51 @@ func (r *rebuilding) firstGeneration(ctx context.Context) error {
 	if r.program, err = r.bench.startServe(ctx, r.brokers, r.url, os.Stderr); err != nil {
 		return err
 	}
-	if _, err = r.await(ctx, asked, operator.RebuildSwitching); err != nil {
+	if _, err := r.await(ctx, asked); err != nil {
 		return err
 	}
-	if _, err = pauses.Resume(ctx, domain.PauseProjection, projection); err != nil {
-		return err
-	}
-	if err := r.program.ready(ctx); err != nil {
-		return err
-	}
-	_, err = r.await(ctx, asked, operator.RebuildDone)
-	return err
+	return r.program.ready(ctx)
 }
 
-func (r *rebuilding) request(ctx context.Context) (operator.Rebuild, error) {
-	p := projectors.PostInsights
-	return projections.NewRebuilds(r.pool).Request(ctx, projections.RebuildRequest{
-		Projection: p.Name, Version: p.Version, By: "bench", Reason: "maintenance",
-	})
+func (r *rebuilding) request(ctx context.Context) (operator.Generation, error) {
+	return projections.NewGenerations(r.pool).Rebuild(ctx, projectors.PostInsights, "bench", "maintenance")
 }
 
-// rebuildStates are those of a rebuild that succeeds, in their order.
-var rebuildStates = []operator.RebuildState{
-	operator.RebuildCopying, operator.RebuildIndexing, operator.RebuildCatchingUp, operator.RebuildSwitching, operator.RebuildDone,
-}
-
-// await looks at a rebuild until it has reached a state and returns when it reached each one. A state that is passed between
-// two looks gets the time of the next.
-func (r *rebuilding) await(
-	ctx context.Context, asked operator.Rebuild, until operator.RebuildState,
-) (map[operator.RebuildState]time.Time, error) {
+// await looks at a generation until it is live.
+func (r *rebuilding) await(ctx context.Context, asked operator.Generation) (at built, err error) {
 	ctx, cancel := context.WithTimeout(ctx, rebuildWithin)
 	defer cancel()
-	at := map[operator.RebuildState]time.Time{}
 	for {
-		var state operator.RebuildState
+		var state operator.State
 		var why string
-		err := r.pool.QueryRow(ctx, `select state, coalesce(error, '') from rebuilds where id::text = $1`, asked.ID).Scan(&state, &why)
+		var copied bool
+		err := r.pool.QueryRow(ctx, `
+			select state, coalesce(error, ''), targets <> '{}' and not exists (
+				select from checkpoints c
+				where c.projection = g.projection and c.generation = g.generation
+				  and next_offset < (targets ->> partition::text)::bigint)
+			from generations g where projection = $1 and generation = $2`,
+			asked.Projection, asked.Generation).Scan(&state, &why, &copied)
 		if err != nil {
-			return nil, fmt.Errorf("look at rebuild: %w", err)
+			return at, fmt.Errorf("look at rebuild: %w", err)
 		}
-		reached := false
-		for _, passed := range slices.Backward(rebuildStates) {
-			if reached = reached || passed == state; reached && at[passed].IsZero() {
-				at[passed] = time.Now()
-			}
+		if copied && at.copied.IsZero() {
+			at.copied = time.Now()
 		}
-		if !at[until].IsZero() {
+		if state != projections.StateBuilding && at.followed.IsZero() {
+			at.followed = time.Now()
+		}
+		switch state {
+		case projections.StateLive:
 			return at, nil
-		}
-		if state == operator.RebuildFailed || state == operator.RebuildCanceled {
-			return nil, fmt.Errorf("the rebuild is %s: %s", state, why)
+		case projections.StateFailed, projections.StateDropped:
+			return at, fmt.Errorf("the rebuild is %s: %s", state, why)
 		}
 		select {
 		case <-r.program.ended:
-			return nil, errEnded
+			return at, errEnded
 		case <-ctx.Done():
-			return nil, fmt.Errorf("the rebuild is still %s: %w", state, ctx.Err())
+			return at, fmt.Errorf("the rebuild is still %s: %w", state, ctx.Err())
 		case <-time.After(rebuildLook):
 		}
 	}

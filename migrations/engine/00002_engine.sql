@@ -2,6 +2,23 @@
 -- The state of the projection engine. Like the tables of projections, it can be dropped and rebuilt
 -- from the log.
 
+-- The tables of version 1 of this schema. The service builds all read models again.
+-- +goose StatementBegin
+do $$
+declare
+  name text;
+begin
+  if to_regclass('rebuilds') is not null then
+    for name in select nspname from pg_namespace where nspname ~ '^lb_[a-z_]+_[gv][0-9]+$' loop
+      execute format('drop schema %I cascade', name);
+    end loop;
+  end if;
+end $$;
+-- +goose StatementEnd
+drop table if exists rebuild_shards, rebuilds, checkpoints, parked, table_checks, generations, identity;
+drop function if exists attach_months;
+drop aggregate if exists sum_bigint(bigint);
+
 -- The id of this database. The names of consumer groups contain it, so that two databases on one
 -- log do not share a group.
 create table identity (
@@ -12,31 +29,44 @@ insert into identity default values;
 
 -- A generation is one set of tables, built by one version of a projector from one log. The tables
 -- are in schema lb_<projection>_g<generation>; the views in schema lb_<projection>_v<version> show
--- the live generation.
+-- the live generation. A rebuild is a generation that is being built.
 create table generations (
   projection    text        not null,
   generation    int         not null,
   version       int         not null, -- of the projector's code
   topic         text        not null,
-  topic_id      uuid        not null,
-  -- copying: being built in bulk. building: processes fold the log into it; not read yet. live:
-  -- processes fold the log into it; readers of its version use it. retired: kept for a rollback.
-  -- dropped: no longer usable; its tables are dropped.
-  state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
-  targets       jsonb       not null, -- by partition: the end offset to reach before readers use it
+  topic_id      uuid,                 -- null until a process begins the build
+  -- building: one process folds the log into it in bulk. catching_up: processes follow the log; not
+  -- read yet. live: processes follow the log; readers of its version use it. dropped: replaced,
+  -- superseded or canceled. failed: could not be built, or became unusable.
+  state         text        not null check (state in ('building', 'catching_up', 'live', 'dropped', 'failed')),
+  targets       jsonb       not null default '{}', -- by partition: the end offset to reach before readers use it
+  requested_by  text,                 -- null: its version had no tables
+  reason        text,
   created_at    timestamptz not null default clock_timestamp(),
+  started_at    timestamptz,
   live_at       timestamptz,
-  retired_at    timestamptz,
+  ended_at      timestamptz,          -- when it was dropped or failed
+  -- One process at a time builds a generation, under a lease number that only increases.
+  lease         bigint      not null default 0,
+  lease_until   timestamptz not null default '-infinity',
+  events_done   bigint      not null default 0,
+  events_total  bigint      not null default 0,
+  rate          float8      not null default 0, -- events per second
+  error         text,                 -- why it ended, or what its build waits for
   primary key (projection, generation)
-);
+) with (fillfactor = 50);
 
 create unique index generations_one_live on generations (projection, version) where state = 'live';
+create unique index generations_one_build on generations (projection, version)
+  where state in ('building', 'catching_up');
 
+-- The progress of each generation until it ends. While it is being built, each partition is a
+-- shard: its checkpoint moves from the first offset to the target in one transaction.
 create table checkpoints (
   projection    text        not null,
   generation    int         not null,
   partition     int         not null,
-  state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
   next_offset   bigint      not null,
   -- The topic that next_offset belongs to. After a restore, a process that was frozen may have
   -- different records at matching offsets.
@@ -65,43 +95,6 @@ create table parked (
   primary key (projection, generation, partition, log_offset)
 );
 create index parked_stream on parked (projection, generation, stream_key, log_offset);
-
--- Each row is a rebuild. One process at a time runs it, under a lease number that only increases.
-create table rebuilds (
-  id            uuid        primary key,
-  projection    text        not null,
-  version       int         not null,
-  generation    int,                  -- null until it is created
-  back          boolean     not null default false, -- rollback to an existing generation
-  state         text        not null check (state in
-    ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'canceled', 'failed')),
-  cancel        boolean     not null default false,
-  requested_by  text        not null,
-  reason        text        not null,
-  requested_at  timestamptz not null default clock_timestamp(),
-  started_at    timestamptz,
-  finished_at   timestamptz,
-  lease         bigint      not null default 0,
-  lease_until   timestamptz not null default '-infinity',
-  events_done   bigint      not null default 0,
-  events_total  bigint      not null default 0,
-  rate          float8      not null default 0, -- events per second
-  error         text,
-  foreign key (projection, generation) references generations
-);
-create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null;
-
--- The shards of a rebuild: one for each partition of the topic, and one for the keys and indexes of
--- each table, with the numbers -1, -2 and so on.
-create table rebuild_shards (
-  rebuild    uuid    not null references rebuilds on delete cascade,
-  partition  int     not null,
-  first      bigint  not null, -- first offset
-  last       bigint  not null, -- end offset, exclusive
-  lease      bigint  not null default 0,
-  done       boolean not null default false,
-  primary key (rebuild, partition)
-);
 
 -- The latest comparison of the tables of each generation with the log. Reports name columns but
 -- contain none of their values.

@@ -1,0 +1,341 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// A build continues from the state of the tables, never from the memory of a process. If the
+// process that runs it dies, freezes, or is not the only one:
+//
+//   - Before the tables are created: nothing exists, and the next process creates the tables, the
+//     checkpoints and the targets in one transaction.
+//   - While a shard is folded: the transaction is rolled back with its rows and checkpoint, and the
+//     next process folds the shard again. A finished shard stays finished.
+//   - While keys are created: each table has a transaction of its own, which first looks for them.
+//   - Before the generation is followed: the next process vacuums the tables again, which is
+//     harmless.
+//   - While the generation catches up: any process of the projection follows it, and the next
+//     process waits until its targets are reached.
+//   - At the switch: views and states change in one transaction.
+//   - Frozen in a shard and resumed: the process that took over has ended the database sessions. Of
+//     two processes that fold a shard, one moves its checkpoint; the other rolls back its rows.
+//   - Frozen elsewhere and resumed: each short step begins by updating the generation under the
+//     lease of the process, and finds no row.
+//   - Two requests: the second one finds the first, because both take the lock of the projection's
+//     generations.
+//   - Canceled: the generation is dropped at once. The process that holds the lease stops at its
+//     next heartbeat, and the next process that looks for old tables ends its sessions and drops
+//     them.
+
+const (
+	leaseFor  = 10 * time.Second       // without a heartbeat, a process is considered dead
+	buildBeat = 500 * time.Millisecond // between heartbeats
+	stepAgain = 100 * time.Millisecond // before a step is checked or retried
+)
+
+var errLeaseLost = errors.New("another process has taken over the build, or it has ended")
+
+// build is a generation that this process builds and then makes live.
+type build struct {
+	*Engine
+	number int
+	lease  int64
+	done   atomic.Int64 // records folded in bulk
+	behind *atomic.Bool // the live generation is behind, so the build yields
+}
+
+// keepBuilding builds the generations of this projector version, one after the other.
+func (e *Engine) keepBuilding(ctx context.Context) {
+	for {
+		stepped := e.stepped()
+		b, err := e.takeBuild(ctx)
+		switch {
+		case err == nil:
+			b.run(ctx)
+			continue
+		case !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil:
+			e.logger.Debug("cannot look for generations to build", "error", err)
+		}
+		if await(ctx, stepped, e.every.look) != nil {
+			return
+		}
+	}
+}
+
+// takeBuild takes a generation that is not live yet and that no process builds. It returns
+// [pgx.ErrNoRows] if there is none.
+func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
+	b := &build{Engine: e, behind: &atomic.Bool{}}
+	var done int64
+	err := e.pool.QueryRow(ctx, `
+		update generations set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
+		       started_at = coalesce(started_at, clock_timestamp())
+		where projection = $1 and generation = (
+			select generation from generations
+			where projection = $1 and version = $2 and state in ('building', 'catching_up')
+			  and lease_until < clock_timestamp()
+			order by generation limit 1 for update skip locked)
+		returning generation, lease, events_done`, e.projector.Name, e.projector.Version, leaseFor).
+		Scan(&b.number, &b.lease, &done)
+	if err != nil {
+		return nil, fmt.Errorf("acquire build: %w", err)
+	}
+	b.done.Store(done)
+	e.logger.Info("this process builds the generation", "generation", b.number, "lease", b.lease)
+	return b, nil
+}
+
+// run builds the generation until it is live or has failed, another process takes it over, or ctx
+// is done.
+func (b *build) run(ctx context.Context) {
+	logger := b.logger.With("generation", b.number, "lease", b.lease)
+	for ctx.Err() == nil {
+		err := b.attempt(ctx)
+		if ctx.Err() == nil && err != nil && final(err) {
+			logger.Error("build failed", "error", err)
+			err = b.fail(ctx, sentence(err))
+		}
+		if err == nil || errors.Is(err, errLeaseLost) {
+			logger.Info("build ended in this process", "outcome", err)
+			return
+		}
+		if ctx.Err() == nil {
+			logger.Warn("retrying the build", "error", err)
+			b.waitsFor(ctx, "retrying after an error: "+err.Error())
+			_ = pause(ctx, b.every.look) // the loop checks ctx
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	// If this fails, the lease expires.
+	_, _ = b.pool.Exec(ctx, `
+		update generations set lease_until = '-infinity' where projection = $1 and generation = $2 and lease = $3`,
+		b.projector.Name, b.number, b.lease)
+}
+
+// attempt runs the steps that the tables show as unfinished.
+func (b *build) attempt(ctx context.Context) error {
+	if err := endBuilders(ctx, b.pool, b.projector.Name, b.number, b.lease); err != nil {
+		return err
+	}
+	holding, release := context.WithCancelCause(ctx)
+	var beating sync.WaitGroup
+	beating.Go(func() { b.beat(holding, release) })
+	err := b.steps(holding)
+	cause := context.Cause(holding)
+	release(nil)
+	beating.Wait()
+	if err != nil && cause != nil && ctx.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+func (b *build) steps(ctx context.Context) error {
+	g, err := b.open(ctx)
+	if err == nil && g.State == StateBuilding {
+		err = b.copy(ctx, g)
+	}
+	if err != nil {
+		return err
+	}
+	return b.switchWhenReady(ctx)
+}
+
+// endBuilders terminates the database sessions of processes that built a generation before, because
+// no server timeout ends a COPY whose client has stopped responding. It spares those of a lease.
+func endBuilders(ctx context.Context, q pg.Querier, projection string, number int, lease int64) error {
+	return pg.Exec(ctx, q, "end the sessions of the previous process", `
+		select pg_terminate_backend(pid) from pg_stat_activity
+		where datname = current_database() and usename = session_user
+		  and starts_with(application_name, $1) and application_name <> $2`,
+		"ledgerboard "+buildName(projection, number, ""), "ledgerboard "+buildName(projection, number, fmt.Sprint(lease)))
+}
+
+// buildName is the application name of the sessions that fold a generation in bulk, without its
+// prefix.
+func buildName(projection string, number int, lease string) string {
+	return "build " + generationName(projection, number) + " " + lease
+}
+
+// open returns the generation. Unless its tables exist, it creates them.
+func (b *build) open(ctx context.Context) (g generation, err error) {
+	g, _, err = readGeneration(ctx, b.pool, b.projector.Name, b.number)
+	if err != nil || len(g.Targets) > 0 {
+		return g, err
+	}
+	ranges, topicID, err := b.log.Ranges(ctx, b.projector.Topic)
+	if err != nil {
+		return g, fmt.Errorf("read ends of topic %s: %w", b.projector.Topic, err)
+	}
+	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) (err error) {
+		if g, err = b.owned(ctx, tx); err != nil || len(g.Targets) > 0 {
+			return err
+		}
+		g, err = b.createTables(ctx, tx, b.number, StateBuilding, ranges, topicID)
+		return err
+	})
+	if err != nil {
+		return g, fmt.Errorf("create generation of %s: %w", b.projector.Name, err)
+	}
+	return g, nil
+}
+
+// owned locks the row of the generation and returns it. It returns [errLeaseLost] if this process
+// no longer holds the lease, or if the build has ended.
+func (b *build) owned(ctx context.Context, tx pgx.Tx) (generation, error) {
+	g, found, err := pg.Find(ctx, tx, "lock generation", pgx.RowToStructByPos[generation], `
+		select `+generationColumns+` from generations
+		where projection = $1 and generation = $2 and lease = $3 and state in ('building', 'catching_up') for update`,
+		b.projector.Name, b.number, b.lease)
+	if err == nil && !found {
+		err = errLeaseLost
+	}
+	return g, err
+}
+
+// fail ends the generation and drops its tables.
+func (b *build) fail(ctx context.Context, reason string) error {
+	return lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) error {
+		g, err := b.owned(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := endGeneration(ctx, tx, b.projector.Name, b.number, StateFailed, reason); err != nil {
+			return err
+		}
+		return dropTables(ctx, tx, b.projector.Name, g)
+	})
+}
+
+// waitsFor records what the build waits for; "" if it makes progress.
+func (b *build) waitsFor(ctx context.Context, reason string) {
+	_, err := b.pool.Exec(ctx, `
+		update generations set error = nullif($4, '')
+		where projection = $1 and generation = $2 and lease = $3 and state in ('building', 'catching_up')
+		  and error is distinct from nullif($4, '')`, b.projector.Name, b.number, b.lease, storable(reason))
+	if err != nil && ctx.Err() == nil {
+		b.logger.Debug("cannot record what a build waits for", "error", err)
+	}
+}
+
+// beat renews the lease, writes the progress, and cancels the context when the build is canceled or
+// taken over. While the generation catches up, its checkpoints show the progress.
+func (b *build) beat(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(buildBeat)
+	defer tick.Stop()
+	for renewed := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var building bool
+		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
+			return b.pool.QueryRow(ctx, `
+				update generations g set lease_until = clock_timestamp() + $4::interval, events_done = p.done,
+				       rate = case when g.events_done = events_total then g.rate
+				         when g.rate = 0 then p.rate else g.rate * 0.8 + p.rate * 0.2 end
+				from (
+					select done, greatest(0, done - events_done) / $6::float8 as rate
+					from generations cross join lateral (
+						select case when state = 'building' then $5::bigint else events_total - (
+							select coalesce(sum(greatest(0, (targets ->> partition::text)::bigint - next_offset)), 0)
+							from checkpoints c where c.projection = $1 and c.generation = $2)::bigint end as done) d
+					where projection = $1 and generation = $2) p
+				where g.projection = $1 and g.generation = $2 and lease = $3 and state in ('building', 'catching_up')
+				returning state = 'building'`,
+				b.projector.Name, b.number, b.lease, leaseFor, b.done.Load(), time.Since(renewed).Seconds()).Scan(&building)
+		})
+		switch {
+		case err == nil:
+			renewed = time.Now()
+			if building {
+				b.throttle(ctx)
+			}
+		case errors.Is(err, pgx.ErrNoRows), time.Since(renewed) > leaseFor:
+			end(errLeaseLost)
+		case ctx.Err() == nil:
+			b.logger.Warn("cannot renew the lease of a build", "generation", b.number, "error", err)
+		}
+	}
+}
+
+const (
+	behindSeconds = 2 // lag above which the live generation has priority
+	// yieldAtMost limits each pause, because the build may be needed to replace a live generation
+	// that is stuck.
+	yieldAtMost = 5 * time.Second
+)
+
+// throttle slows the build down while the live generation is behind, and records why.
+func (b *build) throttle(ctx context.Context) {
+	behind := b.liveIsBehind(ctx)
+	if b.behind.Swap(behind) == behind {
+		return
+	}
+	reason := ""
+	if behind {
+		reason = "it is slowed down while the live generation is behind"
+	}
+	b.waitsFor(ctx, reason)
+}
+
+func (b *build) yield(ctx context.Context) error {
+	for began := time.Now(); b.behind.Load() && time.Since(began) < yieldAtMost; {
+		if err := pause(ctx, stepAgain); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (b *build) liveIsBehind(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	s, err := b.Status(ctx)
+	return err == nil && !s.Paused && s.Live() && s.Problem == "" && s.LagSeconds > behindSeconds
+}
+
+// final reports whether the step would fail again if it were repeated.
+func final(err error) bool {
+	if refused, ok := errors.AsType[*domain.Error](err); ok {
+		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
+	}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// The database refused a value, a table or privilege is missing, the disk is full, or a
+		// value could not be encoded for COPY.
+		return pg.IsDataError(err) || refused.Code[:2] == "42" || refused.Code == "53100" ||
+			refused.Code == "57014" && refused.Routine == "CopyGetData"
+	}
+	permanent := []error{
+		errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap,
+	}
+	return slices.ContainsFunc(permanent, func(target error) bool { return errors.Is(err, target) })
+}
+
+// sentence returns the text of an error for operators. For a database error, it includes the row.
+func sentence(err error) string {
+	if e, ok := errors.AsType[*domain.Error](err); ok {
+		return e.Message
+	}
+	parts := []string{err.Error()}
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		parts = append(parts, refused.Detail, refused.Where)
+	}
+	return storable(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; "))
+}

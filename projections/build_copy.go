@@ -1,0 +1,217 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/migrations"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// CopiesAtOnce returns how many partitions a build reads and folds at a time, while it copies the
+// rows of as many others. The limit bounds memory use and leaves processors to other work.
+func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// tablesAtOnce is higher than [CopiesAtOnce], because the database server does the work.
+func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
+
+// copy folds the records that the log contained when the build began, copies the rows into tables,
+// creates their keys, and lets sessions follow the generation.
+func (b *build) copy(ctx context.Context, g generation) error {
+	pool, err := pg.Open(ctx, pg.Config{
+		URL: b.databaseURL, SearchPath: []string{ddl.Schema(b.projector.Name, g.Number), migrations.Engine},
+		Name: buildName(b.projector.Name, g.Number, strconv.FormatInt(b.lease, 10)), MaxConns: int32(tablesAtOnce()) + 1,
+		AsyncCommit: true, Params: map[string]string{"lock_timeout": lockInFold},
+	})
+	if err != nil {
+		return fmt.Errorf("open tables of a build: %w", err)
+	}
+	defer pool.Close()
+	began := time.Now()
+	before, err := b.copyShards(ctx, pool, g)
+	if err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if err := b.finishTables(ctx, pool); err != nil {
+		return err
+	}
+	// From here on, the row contains the average rate in records per second. For a short build this
+	// is the only rate.
+	return b.follow(ctx, float64(b.done.Load()-before)/max(took.Seconds(), 0.001))
+}
+
+// copyShards folds the unfinished shards. It returns how many records were in shards that were
+// already finished.
+func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) (before int64, err error) {
+	unfinished, err := pg.List(ctx, b.pool, "read shards", pgx.RowToStructByPos[eventlog.PartitionRange], `
+		select partition, next_offset, (targets ->> partition::text)::bigint
+		from checkpoints join generations using (projection, generation)
+		where projection = $1 and generation = $2 and next_offset < (targets ->> partition::text)::bigint`,
+		b.projector.Name, g.Number)
+	if err != nil {
+		return 0, err
+	}
+	err = b.pool.QueryRow(ctx, `select events_total from generations where projection = $1 and generation = $2`,
+		b.projector.Name, g.Number).Scan(&before)
+	if err != nil {
+		return 0, fmt.Errorf("read size of build: %w", err)
+	}
+	for _, s := range unfinished {
+		before -= s.End - s.Start
+	}
+	b.done.Store(before)
+	// Only writing events one by one shows which of them the database refuses, so this is taken
+	// from the parked events of the live generation.
+	live, err := liveGeneration(ctx, b.pool, b.projector)
+	if err != nil {
+		return 0, err
+	}
+	refused, err := readRefused(ctx, b.pool, b.projector.Name, live)
+	if err != nil {
+		return 0, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * CopiesAtOnce())
+	for _, together := range b.together(unfinished) {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := b.copyTogether(ctx, pool, g, together, refused); err != nil {
+				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, b.projector.Topic, err)
+			}
+			return nil
+		})
+	}
+	return before, group.Wait()
+}
+
+// copyTogether folds shards in one transaction, whose last statements move their checkpoints.
+func (b *build) copyTogether(
+	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt,
+) error {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		folded := func(ctx context.Context, records int64) error {
+			b.done.Add(records)
+			return b.yield(ctx)
+		}
+		state, into := b.projector.Begin(0), write.CopyInto{Tx: tx}
+		folds, err := b.foldTogether(ctx, state, g.TopicID, ranges, into, refused, folded)
+		if err != nil {
+			return err
+		}
+		for i, f := range folds {
+			if err := b.finishShard(ctx, tx, g, ranges[i], f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// errShardMoved means that another process has finished the shard, or that the generation has
+// ended. The build looks again at what is left.
+var errShardMoved = errors.New("the checkpoint of the shard has moved")
+
+// finishShard stores the parked events of a shard and moves its checkpoint by compare-and-set: of
+// two processes that folded the shard, only one commits.
+func (b *build) finishShard(
+	ctx context.Context, tx pgx.Tx, g generation, s eventlog.PartitionRange, f *bulkFold,
+) error {
+	var batch pgx.Batch
+	b.queueParked(&batch, g, f.rows())
+	if err := write.Send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("insert parked events: %w", err)
+	}
+	tag, err := tx.Exec(ctx, `
+		update checkpoints set next_offset = $5, topic_id = $6, event_time = $7, progressed_at = clock_timestamp()
+		where projection = $1 and generation = $2 and partition = $3 and next_offset = $4
+		  and (topic_id is null or topic_id = $6)`,
+		b.projector.Name, g.Number, s.Partition, s.Start, s.End, storedID(g.TopicID), f.newest)
+	if err != nil {
+		return fmt.Errorf("move checkpoint: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		read := []step{{topic: g.TopicID, partition: s.Partition}}
+		return cmp.Or(otherTopic(ctx, tx, b.projector.Name, g.Number, read), errShardMoved)
+	}
+	return nil
+}
+
+// sortMemory is the memory in MB for sorting keys, for all concurrent tables together.
+const sortMemory = 256
+
+// finishTables creates the keys and indexes of each table and vacuums it. All rows must have been
+// copied. It processes several tables at a time, without parallel workers, because the live
+// generation needs the processors.
+func (b *build) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(tablesAtOnce())
+	keys := b.projector.Definition.KeysByTable()
+	for _, table := range b.projector.Tables {
+		group.Go(func() error {
+			at := slices.IndexFunc(keys, func(k ddl.TableKeys) bool { return k.Table == table })
+			if at >= 0 {
+				if err := b.makeKeys(ctx, pool, keys[at]); err != nil {
+					return err
+				}
+			}
+			// Vacuum enables index-only scans; analyze gives the planner statistics.
+			if _, err := pool.Exec(ctx, "vacuum (analyze) "+table); err != nil {
+				return fmt.Errorf("vacuum %s: %w", table, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// makeKeys creates the keys and indexes of a table, unless another process has created them.
+func (b *build) makeKeys(ctx context.Context, pool *pgxpool.Pool, keys ddl.TableKeys) error {
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if err := pg.Exec(ctx, tx, "lock table", "lock table "+keys.Table+" in access exclusive mode"); err != nil {
+			return err
+		}
+		made, err := pg.QueryBool(ctx, tx, "look for keys",
+			`select relhasindex from pg_class where oid = $1::regclass`, keys.Table)
+		if err != nil || made {
+			return err
+		}
+		limits := fmt.Sprintf("set local max_parallel_maintenance_workers = 0; "+
+			"set local maintenance_work_mem = '%dMB';", sortMemory/tablesAtOnce())
+		_, err = tx.Conn().PgConn().Exec(ctx, limits+keys.SQL).ReadAll()
+		return err
+	})
+	return pg.Wrap("create keys and indexes of "+keys.Table, err)
+}
+
+// follow lets sessions follow the generation, whose rows and keys are complete.
+func (b *build) follow(ctx context.Context, rate float64) error {
+	return pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		if _, err := b.owned(ctx, tx); err != nil {
+			return err
+		}
+		err := pg.Exec(ctx, tx, "let processes follow generation", `
+			update generations set state = 'catching_up', error = null, events_done = events_total,
+			       rate = case when $3::float8 > 0 then $3 else rate end
+			where projection = $1 and generation = $2`, b.projector.Name, b.number, rate)
+		if err != nil {
+			return err
+		}
+		return notifyStep(ctx, tx, b.projector.Name)
+	})
+}

@@ -1,0 +1,170 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+)
+
+// operatorColumns are the columns of [operator.Generation] but the last two, which need the catalogs.
+const operatorColumns = `g.projection || '.g' || g.generation, g.projection, g.generation, g.version, g.state,
+	coalesce(g.requested_by, ''), coalesce(g.reason, ''), g.created_at, g.started_at, g.live_at, g.ended_at,
+	g.events_done, g.events_total, g.rate,
+	case when g.state in ('building', 'catching_up') and g.rate > 0
+	  then greatest(g.events_total - g.events_done, 0) / g.rate end,
+	coalesce(g.error, '')`
+
+const sizeAndFolding = `coalesce((
+	select sum(pg_total_relation_size(c.oid))
+	from pg_class c join pg_namespace n on n.oid = c.relnamespace
+	where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint, ` + folding
+
+// Generations shows the generations of all projections and handles operators' requests for them. It
+// writes rows, and the engines act on them.
+type Generations struct {
+	pool *pgxpool.Pool
+}
+
+// NewGenerations returns a Generations that uses a pool of schema lb_engine.
+func NewGenerations(pool *pgxpool.Pool) *Generations { return &Generations{pool} }
+
+// Rebuild requests a generation of a projector version. If the build of another one is unfinished,
+// the error has code [domain.CodeConflict] and names it.
+func (s *Generations) Rebuild(ctx context.Context, p fold.Projector, by, reason string) (g operator.Generation, err error) {
+	err = lockGenerations(ctx, s.pool, p.Name, func(tx pgx.Tx) error {
+		first, found, err := findGeneration(ctx, tx,
+			`projection = $1 and version = $2 and state in ('building', 'catching_up')`, p.Name, p.Version)
+		if err != nil {
+			return err
+		}
+		if found {
+			return BeingBuilt(first)
+		}
+		number, err := insertGeneration(ctx, tx, p, by, reason)
+		if err != nil {
+			return err
+		}
+		g, _, err = findGeneration(ctx, tx, `projection = $1 and generation = $2`, p.Name, number)
+		return err
+	})
+	if err != nil {
+		return operator.Generation{}, fmt.Errorf("request rebuild of %s: %w", p.Name, err)
+	}
+	return g, nil
+}
+
+// BeingBuilt returns the error for a rebuild while a generation is being built. Its code is
+// [domain.CodeConflict].
+func BeingBuilt(g operator.Generation) error {
+	return domain.NewError(domain.CodeConflict,
+		"Generation %d of %s has been under construction since %s (%s). Wait until it is in use, or cancel it.",
+		g.Generation, g.Projection, g.CreatedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"), g.ID)
+}
+
+// Get returns a generation by its id, PROJECTION.gNUMBER. The error has code [domain.CodeNotFound]
+// if there is none.
+func (s *Generations) Get(ctx context.Context, id string) (operator.Generation, error) {
+	projection, number := splitGenerationID(id)
+	g, found, err := findGeneration(ctx, s.pool, `projection = $1 and generation = $2`, projection, number)
+	if err == nil && !found {
+		err = domain.NewError(domain.CodeNotFound, "There is no generation %s. Check the id.", id)
+	}
+	return g, err
+}
+
+func splitGenerationID(id string) (projection string, number int32) {
+	projection, after, _ := strings.Cut(id, ".g")
+	n, _ := strconv.ParseInt(after, 10, 32) // no generation has number 0
+	return projection, int32(n)
+}
+
+// List returns all generations, newest first. Generations that have ended are listed until newer
+// ones replace them in the list.
+func (s *Generations) List(ctx context.Context) ([]operator.Generation, error) {
+	return pg.List(ctx, s.pool, "list generations", pgx.RowToStructByPos[operator.Generation],
+		`select `+operatorColumns+`, `+sizeAndFolding+` from generations g order by created_at desc, projection, generation desc`)
+}
+
+func findGeneration(ctx context.Context, q pg.Querier, condition string, args ...any) (operator.Generation, bool, error) {
+	return pg.Find(ctx, q, "read generation", pgx.RowToStructByPos[operator.Generation],
+		`select `+operatorColumns+`, `+sizeAndFolding+` from generations g where `+condition+` limit 1`, args...)
+}
+
+// builds returns the generations of a projection that are being built, without size and folding.
+func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Generation, error) {
+	return pg.List(ctx, q, "read generations being built", pgx.RowToStructByPos[operator.Generation],
+		`select `+operatorColumns+`, 0::bigint, false from generations g
+		 where projection = $1 and state in ('building', 'catching_up') order by generation`, projection)
+}
+
+// Cancel cancels the build of a generation. The process that builds it stops within a second, and
+// its tables are dropped by the next process that folds the projection, in any version. The error
+// has code [domain.CodeConflict] if the build has ended.
+func (s *Generations) Cancel(ctx context.Context, id string) error {
+	projection, number := splitGenerationID(id)
+	canceled := false
+	err := pg.Durably(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			update generations set state = 'dropped', ended_at = clock_timestamp(), error = null
+			where projection = $1 and generation = $2 and state in ('building', 'catching_up')`, projection, number)
+		if canceled = tag.RowsAffected() > 0; err != nil || !canceled {
+			return err
+		}
+		return notifyStep(ctx, tx, projection)
+	})
+	if err != nil {
+		return fmt.Errorf("cancel build of %s: %w", id, err)
+	}
+	if canceled {
+		return nil
+	}
+	g, err := s.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	return NotBeingBuilt(g)
+}
+
+// NotBeingBuilt returns the error for canceling a build that has ended. Its code is
+// [domain.CodeConflict].
+func NotBeingBuilt(g operator.Generation) error {
+	return domain.NewError(domain.CodeConflict,
+		"Generation %d of %s is not being built any more (%s). Nothing was canceled.",
+		g.Generation, g.Projection, g.State)
+}
+
+// lockGenerations runs f in a transaction that holds the lock for creating, switching and dropping
+// generations of a projection. The commit is synchronous, because operators and commands rely on
+// its result.
+func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
+		if err := takeGenerations(ctx, tx, projection); err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// takeGenerations takes the lock of [lockGenerations]. It limits each wait for a lock in the
+// transaction, so that a step that waits for a frozen projector or a long query does not block all
+// other steps of the projection's generations. The caller retries the step.
+func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
+	_, err := tx.Exec(ctx, `
+		select set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
+		       pg_advisory_xact_lock(hashtext($1))`,
+		"ledgerboard generation "+projection)
+	if pg.IsLockTimeout(err) {
+		return domain.NewError(domain.CodeUnavailable,
+			"Another operation on the generations of %s is in progress. Try again.", projection)
+	}
+	return pg.Wrap("lock generations", err)
+}
