@@ -240,8 +240,8 @@ func TestRealRefusals(t *testing.T) {
 			`delete from kept.pauses`,
 		},
 		{
-			"rebuilding from zero", "rebuilt", `update checkpoints set state = 'building' where projection = 'dashboards'`,
-			`update checkpoints set state = 'live' where projection = 'dashboards'`,
+			"rebuilding from zero", "rebuilt", `update generations set state = 'catching_up' where projection = 'dashboards'`,
+			`update generations set state = 'live' where projection = 'dashboards'`,
 		},
 		{
 			"parked", "parked", `insert into parked values ('dashboards', 1, 0, 99, '` + agency + `', 't', 'e', null, 'undecodable', 'd', 'parked')`,

@@ -203,7 +203,7 @@ const (
 // operator requested it. It deletes old rows, so their number stays limited.
 func insertGeneration(ctx context.Context, tx pgx.Tx, p fold.Projector, by, reason string) (number int, err error) {
 	err = tx.QueryRow(ctx, `
-		insert into generations (projection, generation, version, topic, state, requested_by, reason)
+		insert into generations (projection, generation, version, topic, state, requested_by, request_reason)
 		select $1, coalesce(max(generation), 0) + 1, $2, $3, 'building', nullif($4, ''), nullif($5, '')
 		from generations where projection = $1
 		returning generation`, p.Name, p.Version, p.Topic, by, reason).Scan(&number)

@@ -17,7 +17,7 @@ import (
 
 // operatorColumns are the columns of [operator.Generation] but the last two, which need the catalogs.
 const operatorColumns = `g.projection || '.g' || g.generation, g.projection, g.generation, g.version, g.state,
-	coalesce(g.requested_by, ''), coalesce(g.reason, ''), g.created_at, g.started_at, g.live_at, g.ended_at,
+	coalesce(g.requested_by, ''), coalesce(g.request_reason, ''), g.created_at, g.started_at, g.live_at, g.ended_at,
 	g.events_done, g.events_total, g.rate,
 	case when g.state in ('building', 'catching_up') and g.rate > 0
 	  then greatest(g.events_total - g.events_done, 0) / g.rate end,

@@ -96,6 +96,39 @@ func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 	b.eachOnce(110)
 }
 
+// A process freezes in a shard, another one takes over, and the first resumes with an error that
+// would fail its build.
+func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 100)
+	b.run(b.engine(tally{}.projector()))
+	requested := b.request(tally{}.projector())
+	frozen, held := b.newGate(), b.newGate()
+	var copies atomic.Bool
+	stop := b.start(b.engine(tally{copying: func(context.Context, write.CopyTarget, bool) error {
+		copies.Store(true)
+		frozen.pass()
+		return domain.NewError(domain.CodeConflict, "a row is refused")
+	}}.projector(), func(c *projections.Config) {
+		c.Paused = func(context.Context) (bool, error) { // the heartbeat freezes too
+			if copies.Load() {
+				frozen.pass()
+			}
+			return false, nil
+		}
+	}))
+	<-frozen.reached
+	b.startEngine(tally{copying: held.copying}.projector(), b.ownLog)
+	b.takenOver(requested, 1)
+	<-held.reached
+	frozen.open()
+	stop()
+	require.Equal(t, "building", b.state("tally", 2))
+	held.open()
+	b.ends(requested.ID, projections.StateLive)
+	b.eachOnce(100)
+}
+
 // twoTables has an empty table in addition to tally.
 type twoTables struct{ tally }
 

@@ -68,7 +68,7 @@ type factsLoad struct {
 // generation, for example by another version of the program, do not block it.
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
-		select exists (select from dashboards_checkpoints),
+		select not exists (select from dashboards_generations where state <> 'live'),
 		       exists (select from kept.pauses where kind = 'projection' and name = $1),
 		       exists (select from dashboards_parked where stream_key = $2 and state = 'parked')`,
 		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {

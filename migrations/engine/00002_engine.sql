@@ -42,7 +42,7 @@ create table generations (
   state         text        not null check (state in ('building', 'catching_up', 'live', 'dropped', 'failed')),
   targets       jsonb       not null default '{}', -- by partition: the end offset to reach before readers use it
   requested_by  text,                 -- null: its version had no tables
-  reason        text,
+  request_reason text,                -- of that operator
   created_at    timestamptz not null default clock_timestamp(),
   started_at    timestamptz,
   live_at       timestamptz,

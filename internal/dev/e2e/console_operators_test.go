@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An operator pauses a platform, rebuilds a read model and rolls it back, by the keyboard alone.
+// An operator pauses a platform and rebuilds a read model, by the keyboard alone.
 func anOperator(p *program, browser *browserPage) {
 	for _, w := range []*consoleWindow{openConsole(p, browser, 1200, "light"), openConsole(p, browser, 320, "dark")} {
 		require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/console"))
@@ -28,13 +28,13 @@ func anOperator(p *program, browser *browserPage) {
 		}
 		w.follow("Actions")
 		p.await(patience, "the last action to be in the trail", func() bool {
-			if strings.Contains(w.text(), "rollback requested") {
+			if strings.Contains(w.text(), "rebuild requested") {
 				return true
 			}
 			w.open(w.at())
 			return false
 		})
-		w.says("platform paused", "platform resumed", "rebuild requested", "rollback requested", "post_insights, generation 1", "test", "you")
+		w.says("platform paused", "platform resumed", "rebuild requested", "post_insights", "test", "you")
 		require.NotContains(p.t, w.console.String(), "exception")
 		w.open(p.base + "/console/ops/projections")
 		for _, focused := range []string{"summary", "th a"} {
@@ -66,23 +66,18 @@ func (w *consoleWindow) leaveAlone(platform string) {
 	require.NotContains(w.t, w.text(), "Paused since")
 }
 
-// watchRebuild has the tables of a projection rebuilt, and takes them back. The page follows by itself: it is not loaded again.
+// watchRebuild has the tables of a projection rebuilt. The page follows by itself: it is not loaded again.
 func (w *consoleWindow) watchRebuild(projection string) {
 	w.follow("Projections")
 	w.follow("Rebuild " + projection)
 	w.says("events from the log")
 	w.forTest("Rebuild")
-	require.Contains(w.t, w.at(), "/console/ops/projections/rebuilds/")
-	w.follows("Done. Readers use generation")
+	require.Contains(w.t, w.at(), "/console/ops/projections/generations/")
+	w.follows("Done. Readers use this generation.")
 	w.says("events per second")
-
-	w.follow("Roll back")
-	w.forTest("Roll back")
-	w.says("Rollback of " + projection)
-	w.follows("Done. Readers use generation")
 }
 
-// follows waits until the page of a rebuild says how it ended, without being loaded again.
+// follows waits until the page of a build says how it ended, without being loaded again.
 func (w *consoleWindow) follows(end string) {
 	w.eval(`window.stayed = true`, nil)
 	w.await("the end", `window.stayed && !document.querySelector("[data-refresh]")`)

@@ -79,7 +79,7 @@ var consolePages = []struct {
 		{"/ops/actions", ""},
 	}, map[string]int{
 		"/ops/do/rebuild/nothing": http.StatusNotFound,
-		"/ops/projections/rebuilds/00000000-0000-0000-0000-000000000000": http.StatusNotFound,
+		"/ops/projections/generations/post_insights.g99": http.StatusNotFound,
 	}},
 }
 

@@ -139,7 +139,7 @@ func (b *byRole) act() {
 	}
 	owner := b.p.database()
 	b.p.await(patience, "the rebuild", func() (done bool) {
-		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select bool_and(state = 'done') from lb_engine.rebuilds").Scan(&done))
+		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select exists (select from lb_engine.generations where requested_by is not null and state = 'live')").Scan(&done))
 		return done
 	})
 }

@@ -36,7 +36,7 @@ func TestOperatorsHandbook(t *testing.T) {
 	}{
 		{"a parked agency", h.parkedAgency},
 		{"a pause", h.pause},
-		{"a rebuild and the way back", h.rebuild},
+		{"a rebuild", h.rebuild},
 		{"an upgrade and the way back", h.upgrade},
 	} {
 		require.True(t, t.Run(chapter.name, chapter.do), "what comes next would only show what this one left behind")
@@ -166,15 +166,10 @@ func (h *handbook) pause(t *testing.T) {
 func (h *handbook) rebuild(t *testing.T) {
 	stop := h.readers.hammer(h.service.api, false)
 	defer stop()
-	serves := func(generation string) {
-		h.service.api.await(patience, "a status that names the generation", func() bool {
-			return regexp.MustCompile("post_insights +" + generation + " ").MatchString(h.tried(t, "status").out)
-		})
-	}
 	require.Contains(t, h.run(t, done, "rebuild post_insights --reason").out, "post_insights: generation 2 serves")
-	serves("g2")
-	require.Contains(t, h.run(t, done, "rebuild post_insights --back").out, "post_insights: generation 1 serves")
-	serves("g1")
+	h.service.api.await(patience, "a status that names the generation", func() bool {
+		return regexp.MustCompile("post_insights +g2 ").MatchString(h.tried(t, "status").out)
+	})
 }
 
 // upgrade makes the tables of the next version beforehand, lets it take over while changes go on, and takes it back.

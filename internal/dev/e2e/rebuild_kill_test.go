@@ -28,20 +28,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// holdSQL holds a rebuild at the stages that table e2e_holds names, inside its transaction.
+// holdSQL holds a build at the stages that table e2e_holds names, inside its transaction.
 const holdSQL = `
 	create table public.e2e_holds (stage text primary key);
 	create function public.e2e_hold() returns trigger language plpgsql as $$
 	begin
-		while exists (select from public.e2e_holds where stage = case tg_argv[0] when 'state' then to_jsonb(new) ->> 'state' else tg_argv[0] end) loop
+		while exists (select from public.e2e_holds where stage = tg_argv[0]) loop
 			perform pg_sleep(0.01);
 		end loop;
 		return new;
 	end $$;
-	create trigger e2e_copy before update on lb_engine.checkpoints for each row
-		when (old.state = 'copying' and new.state = 'copying') execute function public.e2e_hold('copy');
-	create trigger e2e_state before update of state on lb_engine.rebuilds for each row
-		when (old.state <> new.state) execute function public.e2e_hold('state');
+	create trigger e2e_begin before update on lb_engine.generations for each row
+		when (old.topic_id is null and new.topic_id is not null) execute function public.e2e_hold('begin');
+	create function public.e2e_shard() returns trigger language plpgsql as $$
+	begin
+		if exists (select from lb_engine.generations g where g.projection = new.projection and g.generation = new.generation and g.state = 'building') then
+			while exists (select from public.e2e_holds where stage = 'copy') loop
+				perform pg_sleep(0.01);
+			end loop;
+		end if;
+		return new;
+	end $$;
+	create trigger e2e_copy before update on lb_engine.checkpoints for each row execute function public.e2e_shard();
+	create trigger e2e_follow before update on lb_engine.generations for each row
+		when (old.state = 'building' and new.state = 'catching_up') execute function public.e2e_hold('catching_up');
 	create trigger e2e_switch before update of state on lb_engine.generations for each row
 		when (old.state <> new.state and new.state = 'live') execute function public.e2e_hold('switch');
 	create constraint trigger e2e_commit after update on lb_engine.generations deferrable initially deferred for each row
@@ -56,9 +66,8 @@ func TestRebuildIsKilled(t *testing.T) {
 	defer stop()
 	for _, at := range []struct{ stage, projection string }{
 		{"copy", "post_insights"},
-		{"indexing", "account_insights"},
+		{"begin", "account_insights"},
 		{"catching_up", "directory"},
-		{"switching", "dashboards"},
 		{"switch", "operations"},
 		{"commit", "account_insights"},
 	} {
@@ -75,7 +84,7 @@ func TestRebuildIsKilled(t *testing.T) {
 		frozen := k.runner
 		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGSTOP))
 		k.runner = k.serve()
-		k.until("the takeover", "select exists (select from lb_engine.rebuilds where finished_at is null and lease > 1)")
+		k.until("the takeover", "select exists (select from lb_engine.generations where state in ('building', 'catching_up') and lease > 1)")
 		k.exec("delete from public.e2e_holds")
 		k.done(<-ended)
 		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGCONT))
@@ -84,7 +93,7 @@ func TestRebuildIsKilled(t *testing.T) {
 	})
 	stop()
 	u.before.same(t, u.answers(k.api))
-	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.rebuilds where state <> 'done'"))
+	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.generations where state = 'failed' or state = 'dropped' and live_at is null"))
 	succeeds(t, k.api.variables(), "verify", "--tables")
 	k.runner.Stop()
 }
@@ -155,8 +164,8 @@ func (k *killed) rebuildUntil(projection, stage string) (ended chan ran) {
 	k.exec("insert into public.e2e_holds values ($1)", stage)
 	ended = make(chan ran, 1)
 	go func() { ended <- k.rebuild(projection) }()
-	k.until("the rebuild at "+stage, "select exists (select from pg_stat_activity where wait_event = 'PgSleep') or exists (select from lb_engine.rebuilds where state = 'failed')")
-	require.Empty(k.t, k.api.column("select error from lb_engine.rebuilds where state = 'failed'"))
+	k.until("the rebuild at "+stage, "select exists (select from pg_stat_activity where wait_event = 'PgSleep') or exists (select from lb_engine.generations where state = 'failed')")
+	require.Empty(k.t, k.api.column("select error from lb_engine.generations where state = 'failed'"))
 	return ended
 }
 
