@@ -19,9 +19,9 @@ const actPath = opsPath + "/do/"
 
 // API paths of the actions that do not return to a fixed page.
 const (
-	rebuildAction  = "projections/%s/rebuild"
-	showAction     = "parked/%s/show"
-	skipAction     = "parked/%s/skip"
+	rebuildAction = "projections/%s/rebuild"
+	showAction    = "parked/%s/show"
+	skipAction    = "parked/%s/skip"
 )
 
 type operatorAction struct {

@@ -34,10 +34,10 @@ var operatorsOperations = map[string]about{
 		"The newest 100 generations of a read model are listed."),
 	"getOpsGeneration":        ops("Returns a generation with the progress and rate of its build.", ""),
 	"postOpsGenerationCancel": act("Cancels the build of a generation and drops its tables. The tables in use do not change.", ""),
-	"getOpsParked":          ops("Lists the parked events: events in the log that could not be folded, with the reason.", ""),
-	"postOpsParkedRetryAll": act("Retries all parked events.", "Events that still cannot be folded stay parked and are listed in the response."),
-	"postOpsParkedShow":     act("Returns a parked event with its headers and payload. The access is recorded.", ""),
-	"postOpsParkedRetry":    act("Retries a parked event. On dashboards, the events that wait for it are folded too.", ""),
+	"getOpsParked":            ops("Lists the parked events: events in the log that could not be folded, with the reason.", ""),
+	"postOpsParkedRetryAll":   act("Retries all parked events.", "Events that still cannot be folded stay parked and are listed in the response."),
+	"postOpsParkedShow":       act("Returns a parked event with its headers and payload. The access is recorded.", ""),
+	"postOpsParkedRetry":      act("Retries a parked event. On dashboards, the events that wait for it are folded too.", ""),
 	"postOpsParkedSkip": act("Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.",
 		"On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that "+
 			"is not part of the stream's chain, or that is only waiting for another event, is refused with 409. Skipping an event again does nothing, and the "+

@@ -78,7 +78,7 @@ var consolePages = []struct {
 		{"/ops/log", ""},
 		{"/ops/actions", ""},
 	}, map[string]int{
-		"/ops/do/rebuild/nothing": http.StatusNotFound,
+		"/ops/do/rebuild/nothing":                        http.StatusNotFound,
 		"/ops/projections/generations/post_insights.g99": http.StatusNotFound,
 	}},
 }
