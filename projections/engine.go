@@ -165,6 +165,29 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
+// keepTidy calls [Engine.tidy] until ctx is done.
+func (e *Engine) keepTidy(ctx context.Context) {
+	for {
+		e.tidy(ctx)
+		if pause(ctx, e.every.tidy) != nil {
+			return
+		}
+	}
+}
+
+// tidy drops generations that are no longer needed. After a start and after a switch, it also
+// updates the views of schema lb.
+func (e *Engine) tidy(ctx context.Context) {
+	if e.unpublished.Swap(false) && e.publish(ctx) {
+		e.unpublished.Store(true)
+	}
+	err := e.dropOld(ctx)
+	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
+		e.notDropped = err.Error()
+		e.logger.Warn("old tables are not dropped yet", "error", err)
+	}
+}
+
 func (e *Engine) begin(ctx context.Context) (fresh []*session) {
 	generations, err := e.unlessPaused(ctx)
 	generations = slices.DeleteFunc(generations, e.follows)

@@ -38,29 +38,6 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 		`select projection || '.g' || generation from generations g where state in ('catching_up', 'live') and `+folding)
 }
 
-// keepTidy calls [Engine.tidy] until ctx is done.
-func (e *Engine) keepTidy(ctx context.Context) {
-	for {
-		e.tidy(ctx)
-		if pause(ctx, e.every.tidy) != nil {
-			return
-		}
-	}
-}
-
-// tidy drops generations that are no longer needed. After a start and after a switch, it also
-// updates the views of schema lb.
-func (e *Engine) tidy(ctx context.Context) {
-	if e.unpublished.Swap(false) && e.publish(ctx) {
-		e.unpublished.Store(true)
-	}
-	err := e.dropOld(ctx)
-	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
-		e.notDropped = err.Error()
-		e.logger.Warn("old tables are not dropped yet", "error", err)
-	}
-}
-
 // superseded returns the generations that are no longer needed: those that have ended and still
 // have tables, and those of other versions that no process folds.
 func (w work) superseded(ctx context.Context, q pg.Querier) ([]int, error) {

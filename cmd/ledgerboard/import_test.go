@@ -163,7 +163,7 @@ func TestImportErasesPostTexts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, planned, report)
 	withService(t, c.storage, func(a *process, _ string) {
-		a.until(t, 2, "select sum(next_offset) from lb_engine.checkpoints where projection = 'contents'")
+		a.until(t, 2, "select sum(next_offset) from lb_engine.checkpoints join lb_engine.generations using (projection, generation) where projection = 'contents' and state = 'live'")
 		require.Zero(t, a.countsOf(t, "select count(*) from post_contents"))
 	})
 }

@@ -293,7 +293,7 @@ func (r rebuildRun) follow(ctx context.Context, g operator.Generation) error {
 			bar.add(int(next.EventsDone) - bar.done)
 		}
 		if next.State != g.State {
-			say("%s: %s", next.Projection, strings.ReplaceAll(string(next.State), "_", " "))
+			say("%s: %s", next.Projection, next.State)
 		}
 		if next.Error != g.Error && next.Error != "" {
 			say("%s: %s", next.Projection, next.Error)

@@ -59,7 +59,7 @@ func newAudited(t *testing.T, changes int) *audited {
 	go func() { done <- engines[0].Run(ctx) }()
 	require.Eventually(t, func() bool {
 		var folded int
-		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints")
+		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints join generations using (projection, generation) where state = 'live'")
 		return row.Scan(&folded) == nil && folded == changes
 	}, patience, 20*time.Millisecond)
 	cancel()

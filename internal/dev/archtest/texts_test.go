@@ -27,12 +27,11 @@ var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]ote
 
 // foreignTexts are the functions that read a text of someone else or a code with parts, and whose.
 var foreignTexts = map[string]string{
-	"internal/assembly/readiness.go projectionsHealth": "an error of PostgreSQL or Kafka, after what a build waits for",
-	"internal/embedded/postgres.go launch":             "messages of PostgreSQL's programs, which have no codes",
-	"internal/operator/action.go ReasonWords":          "an operator's reason, CODE:TICKET",
-	"internal/platforms/error_rules.go in":             "messages of Meta, which have a meaning that no code has",
-	"internal/platforms/linkedin_posts.go post":        "a state of LinkedIn",
-	"internal/stream/serve.go RetryLater":              "line ends, for a comment in a stream",
+	"internal/embedded/postgres.go launch":      "messages of PostgreSQL's programs, which have no codes",
+	"internal/operator/action.go ReasonWords":   "an operator's reason, CODE:TICKET",
+	"internal/platforms/error_rules.go in":      "messages of Meta, which have a meaning that no code has",
+	"internal/platforms/linkedin_posts.go post": "a state of LinkedIn",
+	"internal/stream/serve.go RetryLater":       "line ends, for a comment in a stream",
 }
 
 // textReaders lists the calls in a file that read a reason, a state, a note or a message, each with
