@@ -33,6 +33,30 @@ func TestUpOfManyProcessesAtOnce(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Tables of the engine's first version are dropped with the tables of all read models, which the
+// service builds again.
+func TestUpReplacesTheFirstVersionOfTheEngine(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	_, err := db.Pool.Exec(t.Context(), `
+		update lb_engine.schema_migrations set version_id = 1 where version_id = 2;
+		drop table lb_engine.checkpoints, lb_engine.generations cascade;
+		create table lb_engine.generations (projection text, generation int, primary key (projection, generation));
+		create table lb_engine.rebuilds (id uuid primary key);
+		create table lb_engine.rebuild_shards (rebuild uuid references lb_engine.rebuilds);
+		create schema lb_contents_g700; create table lb_contents_g700.post_contents (id int);
+		create schema lb_contents_others`)
+	require.NoError(t, err)
+	require.NoError(t, migrations.Up(t.Context(), db.URL))
+	var left []string
+	err = db.Pool.QueryRow(t.Context(), `
+		select array_agg(nspname::text) from pg_namespace where nspname like 'lb_contents_%'`).Scan(&left)
+	require.NoError(t, err)
+	require.Equal(t, []string{"lb_contents_others"}, left)
+	_, err = db.Pool.Exec(t.Context(), "select lease from lb_engine.generations")
+	require.NoError(t, err)
+}
+
 // Once an owner has migrated, a role that may only read and write rows can start the service.
 func TestUpWithNothingToDoNeedsNoRights(t *testing.T) {
 	t.Parallel()

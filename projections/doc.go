@@ -21,17 +21,16 @@
 //     one, the commit may have succeeded; the compare-and-set of the next attempt detects that.
 //   - The server ends sessions that are idle in a transaction, so a frozen process blocks neither a
 //     takeover nor a switch. No server timeout ends a COPY whose client has stopped responding, so
-//     a process that takes over a rebuild terminates the sessions of its predecessor.
+//     a process that takes over a build terminates the sessions of its predecessor.
 //   - Transactions commit asynchronously: a server crash loses rows and checkpoints together, and
 //     the records are folded again. The projection of `dashboards` commits synchronously: a command
 //     gets its answer once the tables show its record; if a crash then removed that record from the
 //     tables, the next command could wrongly find "nothing to change" (internal/dev/chaos,
 //     TestKills).
-//   - A rebuild has a lease, not an advisory lock as DESIGN says. Progress and cancellation need a
+//   - A build has a lease, not an advisory lock. Progress and cancellation need a
 //     heartbeat anyway, other connections do not notice when the session that holds a lock ends,
 //     and a machine that loses its network connection keeps its locks until TCP times out.
-//   - NOTIFY announces each step of a rebuild. If a notification is lost, the next poll finds the
-//     step.
+//   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
 //   - On a compacted topic, the next record of a key replaces the parked record of that key,
 //     because compaction may remove the parked record (explainCompacted).
 //   - An operator's skip is a record in the stream and is folded in a transaction of its own, so

@@ -53,7 +53,7 @@ func NeedsCreate(config *pgx.ConnConfig) error {
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
 // stopping, overloaded or now a read-only replica, or tables are missing, for example because a
-// generation was retired while the process was suspended. All connection errors are temporary,
+// generation was dropped while the process was suspended. All connection errors are temporary,
 // including those reported by a server. Otherwise the SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
 // starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
