@@ -58,21 +58,17 @@ type build struct {
 	behind *atomic.Bool // the live generation is behind, so the build yields
 }
 
-// keepBuilding builds the generations of this projector version, one after the other.
+// keepBuilding builds the unfinished generations of this projector version, one after the other.
 func (e *Engine) keepBuilding(ctx context.Context) {
-	for {
-		stepped := e.stepped()
+	for ctx.Err() == nil {
 		b, err := e.takeBuild(ctx)
-		switch {
-		case err == nil:
-			b.run(ctx)
-			continue
-		case !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil:
-			e.logger.Debug("cannot look for generations to build", "error", err)
-		}
-		if await(ctx, stepped, e.every.look) != nil {
+		if err != nil {
+			if !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
+				e.logger.Debug("cannot look for generations to build", "error", err)
+			}
 			return
 		}
+		b.run(ctx)
 	}
 }
 

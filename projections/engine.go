@@ -147,10 +147,9 @@ func (e *Engine) Name() string { return e.projector.Name }
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { e.keepBuilding(ctx) })
-	running.Go(func() { e.keepTidy(ctx) })
-	for {
-		stepped := e.stepped()
+	running.Go(func() { loop(ctx, e.every.look, e.stepped, e.keepBuilding) })
+	running.Go(func() { loop(ctx, e.every.tidy, nil, e.tidy) })
+	loop(ctx, e.every.look, e.stepped, func(ctx context.Context) {
 		for _, s := range e.begin(ctx) {
 			running.Go(func() {
 				s.run(ctx)
@@ -159,17 +158,21 @@ func (e *Engine) Run(ctx context.Context) error {
 				delete(e.sessions, s.gen.Number)
 			})
 		}
-		if await(ctx, stepped, e.every.look) != nil {
-			return nil
-		}
-	}
+	})
+	return nil
 }
 
-// keepTidy calls [Engine.tidy] until ctx is done.
-func (e *Engine) keepTidy(ctx context.Context) {
+// loop calls step at once, and again after each wait or when the channel of woken is closed, until
+// ctx is done. It takes the channel before each step, so that no wake-up is missed. It returns after
+// the step that is in progress.
+func loop(ctx context.Context, wait time.Duration, woken func() <-chan struct{}, step func(context.Context)) {
 	for {
-		e.tidy(ctx)
-		if pause(ctx, e.every.tidy) != nil {
+		var early <-chan struct{}
+		if woken != nil {
+			early = woken()
+		}
+		step(ctx)
+		if await(ctx, early, wait) != nil {
 			return
 		}
 	}
