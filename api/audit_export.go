@@ -215,7 +215,7 @@ var exportColumns = []string{
 	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",
 	"users_added", "users_removed", "scopes_added", "scopes_removed", "main_poc_added", "main_poc_removed",
 	"allow_client_dashboard", "access_gained", "access_lost", "scopes_changed_for", "before", "after",
-	"skipped_version", "skipped_position", "skip_reason",
+	"skipped_version", "skip_reason",
 }
 
 func historyCells(entry history.HistoryEntry) []any {
@@ -233,12 +233,9 @@ func historyCells(entry history.HistoryEntry) []any {
 		dashboard = *entry.Dashboard
 	}
 	var skipped *int64
-	var position, reason string
+	var reason string
 	if s := entry.Skip; s != nil {
-		if s.Version != 0 {
-			skipped = &s.Version
-		}
-		position, reason = s.Position.String(), s.Reason.String()
+		skipped, reason = &s.Version, s.Reason.String()
 	}
 	return []any{
 		entry.Version, entry.Time, entry.Type, dashboard.ID, dashboard.Name,
@@ -248,7 +245,7 @@ func historyCells(entry history.HistoryEntry) []any {
 		c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
 		allow, idsOf(entry.Access.Gained), idsOf(entry.Access.Lost), idsOf(entry.Access.ScopesChanged),
 		entry.Before, entry.After,
-		skipped, position, reason,
+		skipped, reason,
 	}
 }
 

@@ -94,20 +94,19 @@ func TestExportAsCSV(t *testing.T) {
 
 	// A skip has no dashboard; its row says which record was skipped and why.
 	skip := history.HistoryEntry{
-		Record: history.Record{Version: 5, Type: "operator.parked_skipped.v1", Actor: history.Named{ID: "system:operator"}},
-		Skip: &domain.ParkedSkipped{
-			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 9}, Version: 2,
-			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+		Record: history.Record{Version: 5, Type: "dashboard.event_skipped.v1", Actor: history.Named{ID: "system:operator"}},
+		Skip: &domain.EventSkipped{
+			Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 		},
 	}
 	f.entries = []history.HistoryEntry{exportedEntry(1, "a"), skip}
-	rows, at = table(t, b.get("/api/audit/export?format=csv&type=parked_skipped", b.auditorToken()))
-	require.Equal(t, []string{"operator.parked_skipped.v1"}, f.exports[1].Filter.Types)
+	rows, at = table(t, b.get("/api/audit/export?format=csv&type=event_skipped", b.auditorToken()))
+	require.Equal(t, []string{"dashboard.event_skipped.v1"}, f.exports[1].Filter.Types)
 	var got []string
-	for _, column := range []string{"version", "actor_id", "dashboard_id", "after", "skipped_version", "skipped_position", "skip_reason"} {
+	for _, column := range []string{"version", "actor_id", "dashboard_id", "after", "skipped_version", "skip_reason"} {
 		got = append(got, rows[2][at[column]])
 	}
-	require.Equal(t, []string{"5", "system:operator", "", "", "2", "dashboards-3-9", "incident:OPS-77"}, got)
+	require.Equal(t, []string{"5", "system:operator", "", "", "2", "incident:OPS-77"}, got)
 	require.Empty(t, rows[1][at["skipped_version"]])
 }
 
@@ -123,7 +122,7 @@ func TestTruncatedExports(t *testing.T) {
 		"by the limit":          {func(*auditFake) {}, 2, "at most 2 entries", true},
 		"exactly at the limit":  {func(*auditFake) {}, 3, "", false},
 		"by an error":           {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read completely", true},
-		"because of parked":     {func(f *auditFake) { f.meta.Incomplete = "2 records are parked" }, 10, "2 records are parked", false},
+		"because of a stop":     {func(f *auditFake) { f.meta.Incomplete = "2 records wait" }, 10, "2 records wait", false},
 		"by an error, at start": {func(f *auditFake) { f.sent, f.entries = errors.New("db-7 is away"), nil }, 10, "could not be read", false},
 	} {
 		for _, format := range []string{"jsonl", "csv"} {

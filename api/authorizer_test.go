@@ -429,7 +429,7 @@ func TestRightsAddUp(t *testing.T) {
 		"an operator has no tenant, whatever its token says")
 	token = b.token(agency, []string{"auditor", "agency", "something-new"})
 	require.Equal(t, http.StatusOK, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).status)
-	retried := b.ask(http.MethodPost, "/api/ops/parked/retry", `{"reason":"test"}`, "Authorization: Bearer "+token)
+	retried := b.ask(http.MethodPost, "/api/ops/dead-letters/dashboards-3-1/retry", `{"reason":"test"}`, "Authorization: Bearer "+token)
 	require.Equal(t, http.StatusForbidden, retried.status, "operators alone operate")
 	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "something-new")).status)
 }

@@ -48,8 +48,8 @@ const (
 	KindOrder       Kind = "order"
 	KindLimit       Kind = "limit"
 	KindCursor      Kind = "cursor"
-	KindDigest      Kind = "digest" // SHA-256, 64 hex digits
-	KindParked      Kind = "parked" // <projection>-<partition>-<offset>
+	KindDigest      Kind = "digest"      // SHA-256, 64 hex digits
+	KindDeadLetter  Kind = "dead_letter" // <projection>-<partition>-<offset>
 )
 
 // metaBrief selects a meta without sources.

@@ -52,15 +52,16 @@ type CheckResult struct {
 
 // ProjectionHealth is the state of a read model, as of this process's last check.
 type ProjectionHealth struct {
-	Name       string            `json:"name"`        // The name of the projection.
-	Generation int               `json:"generation"`  // The generation that this process reads; 0 before the first.
-	State      string            `json:"state"`       // "building" or "live"
-	Paused     bool              `json:"paused"`      // Whether an operator paused it.
-	Parked     int64             `json:"parked"`      // Number of parked events, which wait for an operator.
-	LagEvents  int64             `json:"lag_events"`  // Number of events not folded yet, in all partitions.
-	LagSeconds float64           `json:"lag_seconds"` // Time without progress of the partition that has waited longest.
-	Partitions []PartitionHealth `json:"partitions"`  // The partitions of the topic.
-	Building   []BuildHealth     `json:"building"`    // Generations under construction, of any version.
+	Name       string `json:"name"`       // The name of the projection.
+	Generation int    `json:"generation"` // The generation that this process reads; 0 before the first.
+	State      string `json:"state"`      // "building" or "live"
+	Paused     bool   `json:"paused"`     // Whether an operator paused it.
+	// DeadLetters is the number of events that could not be folded. Each of dashboards stops a stream.
+	DeadLetters int64             `json:"dead_letters"`
+	LagEvents   int64             `json:"lag_events"`  // Number of events not folded yet, in all partitions.
+	LagSeconds  float64           `json:"lag_seconds"` // Time without progress of the partition that has waited longest.
+	Partitions  []PartitionHealth `json:"partitions"`  // The partitions of the topic.
+	Building    []BuildHealth     `json:"building"`    // Generations under construction, of any version.
 }
 
 // PartitionHealth is the position of one partition.

@@ -31,8 +31,8 @@ var (
 		Name: "generation", Kind: KindText, Text: "The id of a generation: <projection>.g<number>.",
 		Example: "post_insights.g3",
 	}
-	paramParked = Param{
-		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.",
+	paramDeadLetter = Param{
+		Name: "letter", Kind: KindDeadLetter, Text: "The id of a dead letter: <projection>-<partition>-<offset>.",
 		Example: "dashboards-3-1204",
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
@@ -55,7 +55,6 @@ func (o *operators) routes() []Operation {
 	}
 	projection, generation, platform := textOf(paramProjection), textOf(paramGeneration), textOf(paramNetwork)
 	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
-	everything := func(*Params) string { return "" }
 	return []Operation{
 		row(http.MethodGet, "projections", "getOpsProjections", all(service.Projections)),
 		row(
@@ -81,11 +80,11 @@ func (o *operators) routes() []Operation {
 			http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel",
 			acting(generation, withoutResult(service.CancelBuild)),
 		),
-		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(everything, o.retryParked)),
-		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, service.InspectParked)),
-		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(parkedID, o.retryParked)),
-		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(parkedID, service.SkipParked)),
+		row(http.MethodGet, "dead-letters", "getOpsDeadLetters", listing(parseDeadLetters, o.deadLetters)),
+		row(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow",
+			acting(deadLetterID, service.ShowDeadLetter)),
+		row(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(deadLetterID, service.RetryStream)),
+		row(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(deadLetterID, service.SkipEvent)),
 		row(http.MethodGet, "pauses", "getOpsPauses", all(service.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
 			acting(platform, pausing(domain.PausePlatform, service.Pause))),
@@ -162,7 +161,7 @@ type OperatorService interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
 	Generation(ctx context.Context, id string) (operator.Generation, error)
-	Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error)
+	DeadLetters(ctx context.Context, f operator.DeadLetterFilter) ([]operator.DeadLetter, error)
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections returns the reading state of the connected accounts of all agencies.
@@ -185,60 +184,50 @@ type OperatorService interface {
 	PrepareGeneration(
 		ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 	) (operator.Prepared, error)
-	// RetryParked refolds parked events. Without ids, it refolds all of them.
-	RetryParked(
-		ctx context.Context, c commands.Caller, ids []string, reason domain.Reason,
-	) (operator.RetryResult, error)
-	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be
-	// skipped, the error has code [domain.CodeConflict].
-	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
-	// InspectParked returns a parked record. The access is recorded.
-	InspectParked(
+	// ShowDeadLetter returns the record of a dead letter. The access is recorded.
+	ShowDeadLetter(
 		ctx context.Context, c commands.Caller, id string, reason domain.Reason,
-	) (operator.ParkedRecord, error)
+	) (operator.DeadRecord, error)
+	// RetryStream folds the stream that a dead letter has stopped again. If it has stopped none, the
+	// error has code [domain.CodeConflict].
+	RetryStream(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
+	// SkipEvent skips the dead letter that has stopped a stream permanently. If the event cannot be
+	// skipped, the error has code [domain.CodeConflict].
+	SkipEvent(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
 }
 
-// ParkedForm is the pattern of the ids of parked events. The ids are also the cursors of the list.
-const ParkedForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
+// DeadLetterForm is the pattern of the ids of dead letters. The ids are also the cursors of the list.
+const DeadLetterForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
 
-var parkedForm = regexp.MustCompile("^" + ParkedForm + "$")
+var deadLetterForm = regexp.MustCompile("^" + DeadLetterForm + "$")
 
-func parkedID(p *Params) string {
-	id, _ := p.value(paramParked)
-	if !parkedForm.MatchString(id) {
-		p.bad.Addf(paramParked.Name, "is not the id of a parked event: use <projection>-<partition>-<offset>, from the list")
+func deadLetterID(p *Params) string {
+	id, _ := p.value(paramDeadLetter)
+	if !deadLetterForm.MatchString(id) {
+		p.bad.Addf(paramDeadLetter.Name, "is not the id of a dead letter: use <projection>-<partition>-<offset>, from the list")
 	}
 	return id
 }
 
-func parseParked(p *Params) operator.ParkedFilter {
-	filter := operator.ParkedFilter{After: p.cursor(paramCursor), Limit: p.limit()}
-	if filter.After != "" && !parkedForm.MatchString(filter.After) {
+func parseDeadLetters(p *Params) operator.DeadLetterFilter {
+	filter := operator.DeadLetterFilter{After: p.cursor(paramCursor), Limit: p.limit()}
+	if filter.After != "" && !deadLetterForm.MatchString(filter.After) {
 		p.bad.Addf(paramCursor.Name, "does not belong to this list: "+
 			"use the next_cursor of the previous page with the same parameters, or omit the cursor")
 	}
 	return filter
 }
 
-func (o *operators) parked(
-	r *http.Request, filter operator.ParkedFilter,
-) (events []operator.ParkedEvent, meta readmodels.ListMeta, err error) {
+func (o *operators) deadLetters(
+	r *http.Request, filter operator.DeadLetterFilter,
+) (letters []operator.DeadLetter, meta readmodels.ListMeta, err error) {
 	limit := filter.Limit
-	filter.Limit++ // one more event shows that there is another page
-	if events, err = o.service.Parked(r.Context(), filter); len(events) > limit {
-		events = events[:limit]
-		meta.NextCursor = events[limit-1].ID
+	filter.Limit++ // one more shows that there is another page
+	if letters, err = o.service.DeadLetters(r.Context(), filter); len(letters) > limit {
+		letters = letters[:limit]
+		meta.NextCursor = letters[limit-1].ID
 	}
-	return events, meta, err
-}
-
-func (o *operators) retryParked(
-	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
-) (operator.RetryResult, error) {
-	if id == "" {
-		return o.service.RetryParked(ctx, c, nil, reason)
-	}
-	return o.service.RetryParked(ctx, c, []string{id}, reason)
+	return letters, meta, err
 }
 
 func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, history.TrailMeta, error) {

@@ -75,7 +75,7 @@ func (f *fakeOperators) Generation(_ context.Context, id string) (operator.Gener
 	return g, nil
 }
 
-func (f *fakeOperators) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
+func (f *fakeOperators) DeadLetters(_ context.Context, filter operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
 	return nil, f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
 }
 
@@ -104,18 +104,18 @@ func (f *fakeOperators) ReadConnection(_ context.Context, c commands.Caller, id 
 	return f.did(c, reason, "read", id)
 }
 
-func (f *fakeOperators) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
-	return operator.RetryResult{Parked: []operator.StillParked{}}, f.did(c, reason, "retry", strings.Join(ids, ","))
+func (f *fakeOperators) RetryStream(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
+	return operator.StreamFolded{}, f.did(c, reason, "retry", id)
 }
 
-func (f *fakeOperators) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
-	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, f.did(c, reason, "skip", id)
+func (f *fakeOperators) SkipEvent(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error) {
+	return operator.StreamFolded{}, f.did(c, reason, "skip", id)
 }
 
-func (f *fakeOperators) InspectParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
+func (f *fakeOperators) ShowDeadLetter(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.DeadRecord, error) {
 	_ = f.did(c, reason, "show", id)
-	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}}
-	r.ID, r.Reason, r.State = id, "undecodable", "parked"
+	r := operator.DeadRecord{Headers: []operator.RecordHeader{}}
+	r.ID, r.Reason, r.Params = id, "undecodable", map[string]string{}
 	return r, nil
 }
 
@@ -137,10 +137,9 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/connections/31/read":                 "read 31",
 		"/api/ops/connections/4503599627370497/resume": "resume connection 4503599627370497",
 		"/api/ops/generations/x.g1/cancel":             "cancel x.g1",
-		"/api/ops/parked/dashboards-3-12/retry":        "retry dashboards-3-12",
-		"/api/ops/parked/dashboards-3-12/skip":         "skip dashboards-3-12",
-		"/api/ops/parked/retry":                        "retry ",
-		"/api/ops/parked/dashboards-3-12/show":         "show dashboards-3-12",
+		"/api/ops/dead-letters/dashboards-3-12/retry":  "retry dashboards-3-12",
+		"/api/ops/dead-letters/dashboards-3-12/skip":   "skip dashboards-3-12",
+		"/api/ops/dead-letters/dashboards-3-12/show":   "show dashboards-3-12",
 	} {
 		b, operators := operating(t)
 		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))

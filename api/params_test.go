@@ -77,7 +77,7 @@ var malformed = map[api.Kind][]string{
 	api.KindText:     {strings.Repeat("x", 201), "\x00", "\xff"},
 	api.KindWord:     {"nonsense", "\xff", "none'--"}, api.KindGranularity: {"hour", "DAY", "day,week", "\xff"}, api.KindActivity: {"70", "70:\x00"},
 	api.KindActor: {"\x01"}, api.KindChanges: {"nonsense"}, api.KindMoment: {"soon"}, api.KindVersion: {"0"}, api.KindOrder: {"sideways"},
-	api.KindDigest: {"abc"}, api.KindParked: {"none"},
+	api.KindDigest: {"abc"}, api.KindDeadLetter: {"none"},
 }
 
 // A malformed parameter is a 400 that names it, at every route that declares it.

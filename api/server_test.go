@@ -53,11 +53,11 @@ func TestHealthAndReadiness(t *testing.T) {
 // for writes.
 func TestDegraded(t *testing.T) {
 	t.Parallel()
-	fault := &api.DegradedError{Reason: "1 parked event", Writes: true}
+	fault := &api.DegradedError{Reason: "1 dead letter", Writes: true}
 	health := api.Health{
 		Checks: []api.Check{{Name: "read model dashboards", Probe: func(context.Context) error { return fault }}},
 		Seen: func(_ context.Context, body *api.HealthBody) {
-			body.Projections = []api.ProjectionHealth{{Name: "dashboards", Parked: 1}}
+			body.Projections = []api.ProjectionHealth{{Name: "dashboards", DeadLetters: 1}}
 		},
 	}
 	b := setup(t, func(d *api.Deps) { d.Health = health })
@@ -77,8 +77,8 @@ func TestDegraded(t *testing.T) {
 		answer := b.ask(http.MethodGet, c.path, "")
 		require.Equal(t, c.status, answer.status, c.path)
 		require.Contains(t, answer.body, `"status":"`+c.word+`"`)
-		require.Contains(t, answer.body, `"reason":"1 parked event"`)
-		require.Contains(t, answer.body, `"parked":1`)
+		require.Contains(t, answer.body, `"reason":"1 dead letter"`)
+		require.Contains(t, answer.body, `"dead_letters":1`)
 		w := httptest.NewRecorder()
 		alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 		require.Equal(t, c.status, w.Code, "a process without the role api says the same")

@@ -271,7 +271,7 @@ func filled(pattern, account, member, row, user string) string {
 	path := strings.NewReplacer(
 		"{userId}", user, "{platformId}", social, "{activityId}", social+":p",
 		"{kind}", "account", "{entityId}", account, "{sub_account_id}", account, "{account_id}", account, "{memberId}", member, "{accountId}", row, "{pId}", "all", "{cId}", "0",
-		"{projection}", "post_insights", "{rebuild}", "r1", "{parked}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
+		"{projection}", "post_insights", "{rebuild}", "r1", "{letter}", "dashboards-3-1204", "{platform}", "linkedin", "{connection}", "31", "{session}", "S1",
 		"{startTime}", "2026-01-01", "{endTime}", "2026-01-31", "{fromDate}", "2026-01-01", "{toDate}", "2026-01-31",
 	).Replace(pattern)
 	query := "?account=" + account

@@ -132,7 +132,7 @@ func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
 	down := errors.New("the database is away")
 	for name, set := range map[string]func(*stage){
 		"the record never comes":          func(s *stage) { s.late(-1) },
-		"its version was parked":          func(s *stage) { s.parked[1] = true },
+		"its version is not folded":       func(s *stage) { s.parked[1] = true },
 		"the tables cannot be asked":      func(s *stage) { s.onSettle = func() error { return down } },
 		"the acknowledged record is slow": func(s *stage) { s.onAppend = func(context.Context, int, domain.Draft) error { return nil } },
 		"the answer says canceled": func(s *stage) {

@@ -58,8 +58,7 @@ func (a *Audit) record(ctx context.Context, c Caller, draft domain.Draft, failed
 // Effect is the effect of an operator's action.
 type Effect struct {
 	Rebuild string // id of the accepted rebuild
-	Count   int    // number of parked records that were folded
-	Left    int    // number of parked records that could not be folded
+	Stopped bool   // whether the stream has stopped again
 }
 
 // Act records that the caller is about to perform an action, calls do, and records the outcome,
@@ -101,7 +100,7 @@ func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Ti
 
 func outcome(effect Effect, err error) domain.OperatorFinished {
 	f := domain.OperatorFinished{
-		Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Count: effect.Count, Left: effect.Left,
+		Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Stopped: effect.Stopped,
 	}
 	if err == nil {
 		return f

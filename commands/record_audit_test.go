@@ -159,7 +159,7 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 		err    error
 		want   domain.OperatorFinished
 	}{
-		"done":        {commands.Effect{Rebuild: "r1", Count: 2, Left: 1}, nil, domain.OperatorFinished{Outcome: "done", Rebuild: "r1", Count: 2, Left: 1}},
+		"done":        {commands.Effect{Rebuild: "r1", Stopped: true}, nil, domain.OperatorFinished{Outcome: "done", Rebuild: "r1", Stopped: true}},
 		"refused":     {err: domain.NewError(domain.CodeConflict, "it runs"), want: domain.OperatorFinished{Outcome: "refused", Code: "conflict"}},
 		"wrapped":     {err: fmt.Errorf("drop: %w", domain.NewError(domain.CodeNotFound, "none")), want: domain.OperatorFinished{Outcome: "refused", Code: "not_found"}},
 		"nobody told": {err: errors.New("row of ada@example.com"), want: domain.OperatorFinished{Outcome: "failed", Code: "internal"}},

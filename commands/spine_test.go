@@ -58,7 +58,7 @@ func newSpine(t *testing.T) *spine {
 		drafts = append(drafts, commands.EntityDraft(domain.DirectoryAccount{ID: numbered(i), ParentAccount: agency}, day0))
 	}
 	require.NoError(s.t, s.log.AppendBulk(s.t.Context(), drafts))
-	s.engine = s.projection(projectors.Dashboards(2))
+	s.engine = s.projection(projectors.Dashboards)
 	s.stop = s.follow(s.engine)
 	directory := s.projection(projectors.Directory)
 	s.follow(directory)
@@ -220,13 +220,13 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	require.Equal(t, int64(verdicts[eventlog.Effective]), head.Version, "versions are gapless")
 	require.Eventually(t, func() bool { // they are counted after the commit
 		status, err := s.engine.Status(context.Background())
-		return err == nil && status.Stale == int64(verdicts[eventlog.Stale]) && status.Parked == 0
+		return err == nil && status.Ignored == int64(verdicts[eventlog.Stale]) && status.DeadLetters == 0
 	}, patience, 10*time.Millisecond)
-	require.Equal(t, head.Version, ledgertest.Value[int64](t, s.db.Pool, "select version from dashboard_heads where parent_account = $1", agency))
+	require.Equal(t, head.Version, ledgertest.Value[int64](t, s.db.Pool, "select version from streams where stream_key = $1", agency))
 	t.Logf("%d effective, %d stale", verdicts[eventlog.Effective], verdicts[eventlog.Stale])
 }
 
-// Refused with a reason while the projection is paused or rebuilding, or the stream parked.
+// Refused with a reason while the projection is paused or rebuilding, or the stream stopped.
 func TestRealRefusals(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -244,8 +244,10 @@ func TestRealRefusals(t *testing.T) {
 			`update generations set state = 'live' where projection = 'dashboards'`,
 		},
 		{
-			"parked", "parked", `insert into parked values ('dashboards', 1, 0, 99, '` + agency + `', 't', 'e', null, 'undecodable', 'd', 'parked')`,
-			`update parked set state = 'skipped'`,
+			"stopped", "could not be folded", `update streams set stopped_at = 1`, `update streams set stopped_at = null`,
+		},
+		{
+			"folding again", "folded again", `update streams set stopped_at = 1, fold_again = true`, `update streams set stopped_at = null, fold_again = false`,
 		},
 	} {
 		s.exec(c.set)
@@ -299,7 +301,7 @@ func TestRealIdempotency(t *testing.T) {
 
 // tablesOfDashboards are set back together with their checkpoints.
 func tablesOfDashboards() []string {
-	return append(projectors.Dashboards(0).Tables, "checkpoints")
+	return append(slices.Clone(projectors.Dashboards.Tables), "checkpoints", "streams")
 }
 
 // While the tables lack records of the log, commands are not acknowledged, refused or replayed.

@@ -65,11 +65,11 @@ grant select (user_id) on kept.sessions, kept.sign_in_links, kept.identities to 
 grant select on kept.granted_connections, kept.notice_cursors, kept.post_notes, kept.platform_words to ledgerboard_process;
 grant select, update on kept.fetch_state to ledgerboard_process;
 
--- Processes of the API. Operators request rebuilds and skip parked events over HTTP.
+-- Processes of the API. Operators request rebuilds and retry stopped streams over HTTP.
 grant ledgerboard_process to ledgerboard_api;
 grant insert, delete on lb_engine.generations to ledgerboard_api;
 grant update (state, ended_at, error) on lb_engine.generations to ledgerboard_api;
-grant update (state) on lb_engine.parked to ledgerboard_api;
+grant update (fold_again) on lb_engine.streams to ledgerboard_api;
 grant insert, update, delete on kept.pauses to ledgerboard_api;
 grant insert, update on kept.notice_cursors to ledgerboard_api;
 grant select, insert on kept.ticket_key to ledgerboard_api;

@@ -254,9 +254,9 @@ type FactsNeed struct {
 	IdempotencyKey string   // in the form of [Audit].IdempotencyKey; "" to skip the lookup
 	Partition      int32    // of the agency's stream
 
-	// Skip is the parked record that an operator wants to skip; nil for other commands. A skip is
-	// the only command that a parked stream accepts. The view of a skip has [FactsView.Parked].
-	Skip *Position
+	// Skip is true for an operator's skip of an event. It is the only command that a stopped stream
+	// accepts.
+	Skip bool
 }
 
 // StreamHead is the end of an agency's stream, which the next record names as its predecessor.
@@ -272,11 +272,11 @@ type FactsView struct {
 	Head  StreamHead
 	// Earlier is the earlier command with the same idempotency key, if any.
 	Earlier *EarlierCommand
-	// Refusal says why the stream accepts no commands now (parked, paused, rebuilding); "" if it
+	// Refusal says why the stream accepts no commands now (stopped, paused, rebuilding); "" if it
 	// accepts them.
 	Refusal string
-	// Parked holds the facts for a skip; nil without [FactsNeed.Skip].
-	Parked *ParkedFacts
+	// Stop is where the stream has stopped; nil if it has not.
+	Stop *StreamStop
 	// Folded is the first offset of the stream's partition that is not included in these facts.
 	Folded int64
 }
@@ -284,7 +284,7 @@ type FactsView struct {
 // Settlement says whether a stream has reached a version, and which record has the version.
 type Settlement struct {
 	Passed    bool   // the head has reached the version
-	CommandID string // of the record with this version; "" if it was parked
+	CommandID string // of the record with this version; "" if it is not folded
 }
 
 // PointOfContactProducts returns the managed products whose orders make the assigned person a point

@@ -21,7 +21,7 @@
 //   - The lists of a dashboard are sorted sets, so lists with the same elements are equal, and a
 //     PUT that only reorders users appends nothing.
 //   - Decoding a payload includes calling its Validate method. A record with an invalid payload is
-//     parked as undecodable, both live and in a rebuild.
+//     an undecodable dead letter, both live and in a rebuild.
 //   - Events carry verdicts (who lost access, whether growth counts), because a replay cannot look
 //     up the configuration and the subscriptions at the time of the event.
 package domain

@@ -95,7 +95,7 @@ type Position struct {
 // String returns <topic>-<partition>-<offset>.
 func (p Position) String() string { return fmt.Sprintf("%s-%d-%d", p.Topic, p.Partition, p.Offset) }
 
-// ErrUnknownType means that this binary does not know the event type. The record is parked, and a
+// ErrUnknownType means that this binary does not know the event type. The record is not folded, and a
 // binary that knows the type retries it.
 var ErrUnknownType = errors.New("unknown event type")
 
@@ -131,7 +131,7 @@ func NewRegistry() *Registry {
 	register[DirectorySubscription](r)
 	register[DirectoryCategory](r)
 	register[PostContent](r)
-	register[ParkedSkipped](r)
+	register[EventSkipped](r)
 	register[ConnectionStateChanged](r)
 	register[ConnectLinkChanged](r)
 	register[DataImported](r)
@@ -216,7 +216,7 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 }
 
 // Decode decodes and validates a payload. It refuses text that PostgreSQL cannot store (invalid
-// UTF-8, NUL characters), so that such a record is parked. For an unknown type, the error wraps
+// UTF-8, NUL characters), so that such a record is a dead letter. For an unknown type, the error wraps
 // [ErrUnknownType].
 func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 	decode, ok := r.decoders[eventType]

@@ -25,9 +25,9 @@ const (
 	ActionRebuildCanceled    OperatorAction = "rebuild.canceled"
 	ActionGenerationPrepared OperatorAction = "generation.prepared"
 	ActionGenerationSwitched OperatorAction = "generation.switched"
-	ActionParkedInspected    OperatorAction = "parked.inspected" // the payload of a parked record was shown
-	ActionParkedRetried      OperatorAction = "parked.retried"
-	ActionParkedSkipped      OperatorAction = "parked.skipped"
+	ActionDeadLetterShown    OperatorAction = "dead_letter.shown" // the payload of a dead letter was shown
+	ActionStreamRetried      OperatorAction = "stream.retried"    // a stopped stream was folded again
+	ActionEventSkipped       OperatorAction = "event.skipped"     // the event that stopped a stream was skipped
 	ActionPersonExported     OperatorAction = "person.exported"   // a person's data was written to a file
 	ActionSignInLinkMade     OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
 	ActionSignInLinked       OperatorAction = "sign_in.linked"    // a user was linked to a subject of the identity provider
@@ -56,8 +56,7 @@ type OperatorTarget struct {
 	Until      *time.Time `json:"until,omitempty"`         // for a restore: instant up to which the backup has records
 	Platform   Platform   `json:"p_id,omitempty"`          // the platform that was paused or resumed
 	Connection int64      `json:"connection_id,omitempty"` // the connection that the action is about
-	Position   *Position  `json:"position,omitempty"`      // position of the parked record, or of the first of several
-	Count      int        `json:"count,omitempty"`         // number of parked records that the preview showed
+	Position   *Position  `json:"position,omitempty"`      // position of the dead letter
 	User       string     `json:"user,omitempty"`          // user id of the person
 	Member     int64      `json:"member_id,omitempty"`     // member id of the person, if the person is not a user
 }
@@ -96,8 +95,7 @@ type OperatorFinished struct {
 	Outcome OperatorOutcome `json:"outcome"`           // done, refused or failed
 	Code    Code            `json:"code,omitempty"`    // code of the error, if the action was refused or failed
 	Rebuild string          `json:"rebuild,omitempty"` // id of the generation that is built, which reports its own outcome
-	Count   int             `json:"count,omitempty"`   // number of parked records that were folded
-	Left    int             `json:"left,omitempty"`    // number of parked records that could not be folded
+	Stopped bool            `json:"stopped,omitempty"` // whether the stream has stopped again, at another event or the same
 }
 
 // EventType implements [Data].

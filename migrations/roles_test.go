@@ -52,8 +52,8 @@ func TestRolesOfTheDatabase(t *testing.T) {
 		secret   = "select sealed from kept.secrets"
 		engine   = "update lb_engine.checkpoints set next_offset = 0"
 		creation = "create schema lb_mine_g1"
-		derived  = "delete from lb_dashboards_g1.dashboard_heads"
-		read     = "select * from lb_dashboards_g1.dashboard_heads"
+		derived  = "delete from lb_dashboards_g1.dashboard_listed"
+		read     = "select * from lb_dashboards_g1.dashboard_listed"
 		rebuild  = "delete from lb_engine.generations where state = 'failed'"
 		dump     = `do $$ declare kept regclass; begin
 			for kept in select oid from pg_class where relnamespace = 'kept'::regnamespace and relkind in ('r', 'S') loop

@@ -98,7 +98,9 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 		for _, runs := range transactions {
 			steps := make([]step, 0, len(runs)) // from is set once the preceding records are folded
 			for _, r := range runs {
-				steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
+				events, unknown := f.eventsOf(r)
+				f.update(func() { f.unknown += int64(unknown) })
+				steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: events})
 			}
 			select {
 			case decoded <- steps:
@@ -110,30 +112,37 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	})
 	group.Go(func() error {
 		for steps := range decoded {
-			if f.passLater(steps) {
+			if !f.read(steps) {
 				continue
 			}
-			f.goOn(steps)
 			began := time.Now()
-			if err := f.foldInOrder(ctx, steps); err != nil {
+			if err := f.fold(ctx, steps); err != nil {
 				return err
 			}
 			f.trace(steps, began)
-			f.note(steps)
+			f.folded(steps)
 		}
 		return nil
 	})
 	return group.Wait()
 }
 
-func (w work) eventsOf(r eventlog.Run) []fold.Event {
-	events := make([]fold.Event, 0, len(r.Records))
+// eventsOf decodes a run. Without hash chains, it passes over the events of other projections and
+// of types that this program does not know, and returns the number of the latter.
+func (w work) eventsOf(r eventlog.Run) (events []fold.Event, unknown int) {
+	events = make([]fold.Event, 0, len(r.Records))
 	for _, raw := range r.Records {
-		if !w.passesOver(raw) {
-			events = append(events, w.decode(raw))
+		if !w.chained && w.passesOver(raw) {
+			continue
 		}
+		ev := w.decode(raw)
+		if bad, ok := ev.Err.(*fold.BadEventError); ok && bad.Reason == fold.ReasonUnknownType && !w.chained {
+			unknown++
+			continue
+		}
+		events = append(events, ev)
 	}
-	return events
+	return events, unknown
 }
 
 // passesOver reports whether a record belongs to another projection of the topic.
@@ -145,46 +154,52 @@ func (w work) passesOver(raw eventlog.Record) bool {
 	return !w.types[eventType] && w.registry.Knows(eventType)
 }
 
-// decode never fails: a record that cannot be decoded becomes an Event with Err, and is parked.
+// decode never fails: a record that cannot be decoded becomes an Event with Err.
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
 	ev := fold.Event{Raw: raw, Recorded: recorded}
-	if err == nil {
-		return ev
-	}
-	reason := fold.ReasonUndecodable
 	switch {
+	case err == nil:
 	case errors.Is(err, domain.ErrUnknownType):
-		reason = fold.ReasonUnknownType
+		ev.Err = &fold.BadEventError{Reason: fold.ReasonUnknownType}
 	case errors.Is(err, eventlog.ErrMalformed):
-		reason = fold.ReasonMalformed
 		ev.Key = storable(ev.Key) // it may be any bytes
+		ev.Err = &fold.BadEventError{Reason: fold.ReasonMalformed}
+	default:
+		ev.Err = &fold.BadEventError{Reason: fold.ReasonUndecodable}
 	}
-	ev.Err = &fold.ParkError{Reason: reason, Detail: fold.WithoutValues(err)}
 	return ev
 }
 
-// foldInOrder folds the steps in order. On a chained topic, it folds each skip in a transaction of
-// its own.
-func (f *session) foldInOrder(ctx context.Context, steps []step) error {
-	for i, s := range steps {
-		for j, ev := range s.events {
-			if _, ok := ev.Data.(domain.ParkedSkipped); !ok || !f.chained {
-				continue
-			}
-			at := ev.Raw.Offset
-			before := append(append([]step{}, steps[:i]...), s.part(s.from, at, s.events[:j]))
-			if err := f.fold(ctx, nonEmpty(before)); err != nil {
-				return err
-			}
-			if err := f.fold(ctx, []step{s.part(at, at+1, s.events[j:j+1])}); err != nil {
-				return err
-			}
-			after := append([]step{s.part(at+1, s.to, s.events[j+1:])}, steps[i+1:]...)
-			return f.foldInOrder(ctx, nonEmpty(after))
+// apply folds an event. It returns a dead letter if the event cannot be folded, and whether the
+// event is stale or invalid. refused is set if the database has refused the event.
+func (w work) apply(
+	state fold.Fold, s *streams, ev fold.Event, refused *fold.BadEventError,
+) (bad *deadLetter, ignored bool) {
+	var verdict eventlog.Verdict
+	folded := true
+	if w.chained {
+		if verdict, folded = s.judge(&ev); verdict == eventlog.Stale || verdict == eventlog.Invalid {
+			return nil, true
 		}
 	}
-	return f.fold(ctx, steps)
+	var err error
+	switch {
+	case verdict == eventlog.Broken:
+		err = &fold.BadEventError{Reason: fold.ReasonChainBroken}
+	case !folded || w.passesOver(ev.Raw):
+	case refused != nil:
+		err = refused
+	case ev.Err != nil:
+		err = ev.Err
+	default:
+		err = state.Apply(ev)
+	}
+	if err == nil || w.chained && !s.stop(ev, verdict) {
+		return nil, false
+	}
+	letter := newDeadLetter(ev, badEvent(err))
+	return &letter, false
 }
 
 func nonEmpty(steps []step) []step {

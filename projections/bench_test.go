@@ -158,10 +158,14 @@ func (b *bench) status(e *projections.Engine) operator.Projection {
 	return s
 }
 
-// caughtUp waits until the engine is live at the end of the log.
+// caughtUp waits until the engine is live at the end of the log, and has folded all streams again
+// that are due.
 func (b *bench) caughtUp(e *projections.Engine) operator.Projection {
 	b.t.Helper()
-	return ledgertest.CaughtUp(b.t, e)
+	return b.awaitStatus(e, func(s operator.Projection) bool {
+		return s.Live() && s.Lag == 0 && s.Problem == "" &&
+			b.count("select count(*) from streams where projection = $1 and generation = $2 and fold_again", s.Projection, s.Generation) == 0
+	})
 }
 
 func (b *bench) awaitStatus(e *projections.Engine, ok func(operator.Projection) bool) operator.Projection {
@@ -216,23 +220,22 @@ func (b *bench) put(r eventlog.Record) domain.Position {
 	return b.Produce(r, b.partitionOf(r.Topic, string(r.Key)))
 }
 
-// parkedEvent is the part of a parked row that tests compare.
-type parkedEvent struct {
+// deadEvent is the part of a dead letter that tests compare.
+type deadEvent struct {
 	Partition int32
 	Offset    int64
 	Reason    fold.Reason
-	State     string
 }
 
-func at(p domain.Position, reason fold.Reason) parkedEvent {
-	return parkedEvent{p.Partition, p.Offset, reason, "parked"}
+func at(p domain.Position, reason fold.Reason) deadEvent {
+	return deadEvent{p.Partition, p.Offset, reason}
 }
 
-// parked returns the parked rows of a projection, ordered by position.
-func (b *bench) parked(projection string) []parkedEvent {
+// letters returns the dead letters of a projection, ordered by position.
+func (b *bench) letters(projection string) []deadEvent {
 	b.t.Helper()
-	return ledgertest.Rows[parkedEvent](b.t, b.db.Pool, `
-		select partition, log_offset, reason, state from parked where projection = $1
+	return ledgertest.Rows[deadEvent](b.t, b.db.Pool, `
+		select partition, log_offset, reason from dead_letters where projection = $1
 		order by generation, partition, log_offset`, projection)
 }
 

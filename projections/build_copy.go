@@ -75,7 +75,7 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 	}
 	b.done.Store(before)
 	// Only writing events one by one shows which of them the database refuses, so this is taken
-	// from the parked events of the live generation.
+	// from the dead letters of the live generation.
 	live, err := liveGeneration(ctx, b.pool, b.projector)
 	if err != nil {
 		return 0, err
@@ -127,15 +127,16 @@ func (b *build) copyTogether(
 // ended. The build looks again at what is left.
 var errShardMoved = errors.New("the checkpoint of the shard has moved")
 
-// finishShard stores the parked events of a shard and moves its checkpoint by compare-and-set: of
+// finishShard stores the dead letters and streams of a shard and moves its checkpoint by compare-and-set: of
 // two processes that folded the shard, only one commits.
 func (b *build) finishShard(
 	ctx context.Context, tx pgx.Tx, g generation, s eventlog.PartitionRange, f *bulkFold,
 ) error {
 	var batch pgx.Batch
-	b.queueParked(&batch, g, f.rows())
+	b.queueDeadLetters(&batch, g, f.rows())
+	streamsTable.Queue(&batch, f.streams.rows(b.projector.Name, g.Number))
 	if err := write.Send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("insert parked events: %w", err)
+		return fmt.Errorf("insert dead letters and streams: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set next_offset = $5, topic_id = $6, event_time = $7, progressed_at = clock_timestamp()

@@ -1,140 +1,200 @@
 package projections
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// bulkFold folds one partition from its first record into an empty [fold.Fold], as sessions fold
-// batches into tables. It parks events and applies operators' skips in memory.
+// copyEvery is the number of records after which a fold copies the rows that are final. It limits
+// memory use.
+const copyEvery = 10_000
+
+// bulkFold folds one partition, or one stream of it, from its first record into an empty
+// [fold.Fold], with the result of sessions that fold batches into tables.
 type bulkFold struct {
 	work
 	partition int32
 	fold      fold.Fold
-	// refused returns why the database refused an event. Only the stored parked events show this,
-	// because a bulk fold does not write events individually.
+	streams   *streams
+	// refused returns why the database refused an event; nil if it did not. A bulk fold does not
+	// write events individually, so it cannot find out itself.
 	refused refusedAt
-	parked  map[int64]*parkedRow // by offset
-	streams map[string][]int64   // offsets of parked events that are not skipped, in order, by key
-	newest  *time.Time           // time of the newest readable event
+	letters map[string]deadLetter // by key on a compacted topic, otherwise by event
+	newest  *time.Time            // time of the newest readable event
 }
 
-// add folds the next event of the partition. It applies a skip only if the skip is effective.
-func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
+// newBulkFold returns a fold of a range of a topic with the skips that the range contains. If key
+// is set, it folds only this stream.
+func (w work) newBulkFold(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string, state fold.Fold, refused refusedAt,
+) (*bulkFold, error) {
+	f := &bulkFold{
+		work: w, partition: r.Partition, fold: state, streams: newStreams(w.partitions), refused: refused,
+		letters: map[string]deadLetter{},
+	}
+	var err error
+	if w.chained {
+		f.streams.skips, err = w.skipsIn(ctx, id, r, key)
+	}
+	return f, err
+}
+
+// skipsIn returns the versions that effective skips in a range name, by stream. It judges only
+// streams that contain the type of a skip, because judging hashes each record.
+func (w work) skipsIn(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string,
+) (skips map[string]map[int64]bool, err error) {
+	skips = map[string]map[int64]bool{}
+	err = w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
+		for _, raw := range run.Records {
+			if raw.Header("ce_type") == (domain.EventSkipped{}).EventType() {
+				skips[string(raw.Key)] = map[int64]bool{}
+			}
+		}
+		return nil
+	})
+	if err != nil || len(skips) == 0 {
+		return skips, err
+	}
+	chains := newStreams(w.partitions)
+	err = w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
+		for _, raw := range run.Records {
+			if skips[string(raw.Key)] == nil {
+				continue
+			}
+			ev := w.decode(raw)
+			verdict, _ := chains.judge(&ev)
+			skip, isSkip := ev.Data.(domain.EventSkipped)
+			if verdict == eventlog.Effective && isSkip && skip.Version < ev.Head.Version {
+				skips[string(raw.Key)][skip.Version] = true
+			}
+		}
+		return nil
+	})
+	return skips, err
+}
+
+func (w work) scan(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string,
+	handle func(context.Context, eventlog.Run) error,
+) error {
+	return w.log.Scan(ctx, eventlog.ScanConfig{
+		Topic: w.projector.Topic, TopicID: id, Key: key, Handle: handle,
+		From: map[int32]int64{r.Partition: r.Start}, To: map[int32]int64{r.Partition: r.End},
+	})
+}
+
+// read folds a range. It copies rows that are final, and calls folded after each run with its
+// number of records, if into is set.
+func (f *bulkFold) read(
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string, into write.CopyTarget,
+	folded func(ctx context.Context, records int64) error,
+) error {
+	at, uncopied := r.Start, 0
+	err := f.scan(ctx, id, r, key, func(ctx context.Context, run eventlog.Run) error {
+		events, _ := f.eventsOf(run)
+		for i := range events {
+			f.add(events[i])
+		}
+		if uncopied += len(events); into != nil && uncopied >= copyEvery {
+			uncopied = 0
+			if err := f.fold.Copy(ctx, into, false); err != nil {
+				return err
+			}
+		}
+		records := run.Next - at
+		at = run.Next
+		return folded(ctx, records)
+	})
+	if err != nil {
+		return err
+	}
+	return folded(ctx, r.End-at)
+}
+
+// add folds the next event.
+func (f *bulkFold) add(ev fold.Event) {
 	if at := &ev.Envelope.Time; ev.Err == nil && (f.newest == nil || at.After(*f.newest)) {
 		f.newest = at
 	}
-	effective := f.apply(ev)
-	skip, ok := ev.Data.(domain.ParkedSkipped)
-	if !ok || !effective {
-		return nil
-	}
-	if chained, ok := f.fold.(fold.Chained); ok {
-		return f.skip(ctx, chained, storable(string(ev.Raw.Key)), skip.Position)
-	}
-	return nil
-}
-
-// apply folds the next event of the partition and reports whether the event was effective.
-func (f *bulkFold) apply(ev fold.Event) (effective bool) {
-	var err error
-	if park := f.refused(ev); park != nil {
-		if chained, ok := f.fold.(fold.Chained); ok {
-			chained.Pass(ev)
-		}
-		err = park
-	} else {
-		err = f.fold.Apply(ev)
-	}
-	switch {
-	case errors.Is(err, fold.ErrStale):
-		return false
-	case err != nil:
-		f.park(ev, err)
-		return false
-	}
+	id := strconv.FormatInt(ev.Raw.Offset, 10)
 	if f.compacted {
-		f.overtake(storable(string(ev.Raw.Key)), ev.Raw.Offset)
+		id = string(ev.Raw.Key)
+		delete(f.letters, id) // a later record of the key replaces it
 	}
-	return true
+	if letter, _ := f.apply(f.fold, f.streams, ev, f.refused(ev)); letter != nil {
+		f.letters[id] = *letter
+	}
 }
 
-func (f *bulkFold) park(ev fold.Event, err error) {
-	row := newParkedRow(ev, err)
-	if f.compacted {
-		f.overtake(row.Key, row.Offset)
-	}
-	if f.parked[row.Offset] == nil {
-		f.streams[row.Key] = append(f.streams[row.Key], row.Offset)
-	}
-	f.parked[row.Offset] = &row
+// rows returns the dead letters, in order.
+func (f *bulkFold) rows() []deadLetter {
+	return slices.SortedFunc(maps.Values(f.letters), func(a, b deadLetter) int { return int(a.offset - b.offset) })
 }
 
-// overtake removes the parked events of a key that precede a later event: see
-// [work.queueOvertaken].
-func (f *bulkFold) overtake(key string, before int64) {
-	for _, offset := range slices.Clone(f.streams[key]) {
-		if offset < before {
-			f.take(key, offset)
-			delete(f.parked, offset)
+// refusedAt returns why the database refused the event at the position of ev; nil if it did not.
+type refusedAt func(ev fold.Event) *fold.BadEventError
+
+func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
+	type row struct {
+		Partition int32
+		Offset    int64
+		Params    map[string]string
+	}
+	rows, err := pg.List(ctx, q, "read refused events", pgx.RowToStructByPos[row], `
+		select partition, log_offset, params from dead_letters where projection = $1 and generation = $2 and reason = $3`,
+		projection, generation, string(fold.ReasonWrite))
+	refused := map[[2]int64]*fold.BadEventError{} // by partition and offset
+	for _, r := range rows {
+		refused[[2]int64{int64(r.Partition), r.Offset}] = &fold.BadEventError{Reason: fold.ReasonWrite, Params: r.Params}
+	}
+	return func(ev fold.Event) *fold.BadEventError {
+		return refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]
+	}, err
+}
+
+func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
+	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
+	if w.projector.SpansPartitions && len(ranges) > 0 {
+		return [][]eventlog.PartitionRange{ranges}
+	}
+	return slices.Collect(slices.Chunk(ranges, 1))
+}
+
+// foldTogether folds partitions, one after the other, into one state, which must be empty. After
+// each run of records, it calls folded with their number.
+func (w work) foldTogether(
+	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
+	refused refusedAt, folded func(ctx context.Context, records int64) error,
+) (folds []*bulkFold, err error) {
+	for _, r := range ranges {
+		f, err := w.newBulkFold(ctx, id, r, "", state, refused)
+		if err == nil {
+			err = f.read(ctx, id, r, "", into, folded)
 		}
-	}
-}
-
-func (f *bulkFold) take(key string, offset int64) {
-	rest := slices.DeleteFunc(f.streams[key], func(o int64) bool { return o == offset })
-	if f.streams[key] = rest; len(rest) > 0 {
-		return
-	}
-	delete(f.streams, key)
-	if chained, ok := f.fold.(fold.Chained); ok {
-		chained.Release(key)
-	}
-}
-
-// skip applies an effective skip, like [refolding.skip]: it marks the event that the skip names as
-// skipped and folds the events parked after it.
-func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
-	row := f.parked[at.Offset]
-	if at.Topic != f.projector.Topic || at.Partition != f.partition ||
-		row == nil || row.State == ParkedSkipped || row.Key != key || row.Reason == fold.ReasonChainBroken {
-		return nil
-	}
-	row.State = ParkedSkipped
-	f.take(key, at.Offset)
-	for _, offset := range slices.Clone(f.streams[key]) {
-		if f.parked[offset].Reason == fold.ReasonChainBroken {
-			return nil
-		}
-		raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: f.partition, Offset: offset})
 		if err != nil {
-			return fmt.Errorf("read parked event at offset %d: %w", offset, err)
+			return nil, fmt.Errorf("fold partition %d of %s in bulk: %w", r.Partition, w.projector.Topic, err)
 		}
-		ev := f.decode(raw)
-		if park := f.refused(ev); park != nil {
-			f.park(ev, park)
-			return nil
-		}
-		if err := chained.Resume(ev); err != nil && !errors.Is(err, fold.ErrStale) {
-			f.park(ev, err)
-			return nil
-		}
-		f.take(key, offset)
-		delete(f.parked, offset)
+		folds = append(folds, f)
 	}
-	return nil
-}
-
-func (f *bulkFold) rows() (rows []parkedRow) {
-	for _, offset := range slices.Sorted(maps.Keys(f.parked)) {
-		rows = append(rows, *f.parked[offset])
+	if err := state.Copy(ctx, into, true); err != nil {
+		return nil, fmt.Errorf("fold %s in bulk: %w", w.projector.Topic, err)
 	}
-	return rows
+	for _, f := range folds {
+		f.fold = nil // the rows are written
+	}
+	return folds, nil
 }

@@ -49,7 +49,7 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name, err)
 	}
-	r.Equal = r.Parked.Equal && !slices.ContainsFunc(r.Tables, func(t TableReport) bool { return !t.Equal })
+	r.Equal = !slices.ContainsFunc(r.Tables, func(t TableReport) bool { return !t.Equal })
 	r.Took = time.Since(began).Round(time.Millisecond).String()
 	return r, nil
 }
@@ -80,16 +80,11 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Generation, r.Version, r.Positions = c.gen.Number, c.gen.Version, c.to
-	parked, err := readParked(ctx, c.tx, c.projector.Name, c.gen.Number)
-	if err != nil {
-		return err
-	}
 	target := &hashTarget{tableCheck: c, digests: map[string]map[string]digest{}}
-	folded, err := c.foldInto(ctx, target)
+	letters, err := c.foldInto(ctx, target)
 	if err != nil {
 		return err
 	}
-	r.Parked = compareParked(parked, folded)
 	differing := map[string]string{} // one tenant per table
 	for _, table := range c.projector.Tables {
 		shape := c.shapes[inDatabase(table)]
@@ -109,7 +104,7 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	if err := c.locate(ctx, r, differing); err != nil {
 		return err
 	}
-	explainCompacted(r, c.projector, folded)
+	explainCompacted(r, c.projector, letters)
 	return nil
 }
 
@@ -149,9 +144,8 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// foldInto folds the topic up to the checkpoints and returns the parked events, ordered by
-// position.
-func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list []ParkedAt, err error) {
+// foldInto folds the topic up to the checkpoints and returns the dead letters.
+func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (letters []deadLetter, err error) {
 	var ranges []eventlog.PartitionRange
 	for partition, end := range c.to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
@@ -160,7 +154,6 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list 
 	folds := make([][]*bulkFold, len(groups))
 	group, folding := errgroup.WithContext(ctx)
 	group.SetLimit(checkWorkers)
-	unobserved := func(context.Context, int64) error { return nil }
 	for i, ranges := range groups {
 		group.Go(func() (err error) {
 			state := c.projector.Begin(0)
@@ -172,11 +165,9 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list 
 		return nil, err
 	}
 	for _, f := range slices.Concat(folds...) {
-		for _, row := range f.rows() {
-			list = append(list, ParkedAt{row.Partition, row.Offset, row.Key, row.Reason, row.State})
-		}
+		letters = append(letters, f.rows()...)
 	}
-	return list, nil
+	return letters, nil
 }
 
 // locate folds once more, keeps the rows of one differing tenant per table, and sets the first
@@ -265,10 +256,10 @@ func (t *keepTarget) CopyFrom(
 }
 
 // explainCompacted adds a note to each table whose first differing row is there only because
-// compaction removed its record. If the last record of a key is parked, the tables keep the row of
+// compaction removed its record. If the last record of a key is a dead letter, the tables keep the row of
 // the record before it. So does a rebuild, until compaction removes that record; the log then no
 // longer contains the state that the row shows.
-func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
+func explainCompacted(r *Report, p fold.Projector, letters []deadLetter) {
 	if p.LogKey == nil {
 		return
 	}
@@ -278,9 +269,9 @@ func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 			continue
 		}
 		key, ok := p.LogKey(t.Name, t.FirstDifference.Key)
-		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
+		if ok && slices.ContainsFunc(letters, func(d deadLetter) bool { return d.key == key }) {
 			t.Note = fmt.Sprintf(
-				"compaction removed the record that produced %s, and the remaining record is parked", key)
+				"compaction removed the record that produced %s, and the remaining record is a dead letter", key)
 		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 type tableShape struct {
@@ -158,7 +157,6 @@ type Report struct {
 	// Positions are the offsets, by partition, up to which the log was folded.
 	Positions map[int32]int64 `json:"positions"`
 	Tables    []TableReport   `json:"tables"`
-	Parked    ParkedReport    `json:"parked"`
 	Equal     bool            `json:"equal"`
 	Took      string          `json:"took"`
 	// Note says why nothing was compared; "" if the tables were compared.
@@ -192,25 +190,6 @@ type Difference struct {
 	Event   string   `json:"event,omitempty"` // id of the event that produced the row, if the row has it
 }
 
-// ParkedReport is the comparison of the parked events.
-type ParkedReport struct {
-	Rows            int       `json:"rows"`     // in the table of parked events
-	RowsLog         int       `json:"rows_log"` // in the fold of the log
-	Equal           bool      `json:"equal"`
-	FirstDifference *ParkedAt `json:"first_difference,omitempty"`
-	// In says where the first difference exists: table or log.
-	In string `json:"in,omitempty"`
-}
-
-// ParkedAt is a parked event with its reason.
-type ParkedAt struct {
-	Partition int32       `json:"partition"`
-	Offset    int64       `json:"offset"`
-	Key       string      `json:"key"`
-	Reason    fold.Reason `json:"reason"`
-	State     string      `json:"state"`
-}
-
 const (
 	inTable = "table"
 	inLog   = "log"
@@ -232,30 +211,4 @@ func (r *TableReport) compare(live, folded map[string]digest) []string {
 	})
 	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
 	return differing
-}
-
-// compareParked compares two lists that are sorted by position.
-func compareParked(live, folded []ParkedAt) ParkedReport {
-	r := ParkedReport{Rows: len(live), RowsLog: len(folded), Equal: true}
-	for i := range max(len(live), len(folded)) {
-		switch {
-		case i >= len(live):
-			r.FirstDifference, r.In = &folded[i], inLog
-		case i >= len(folded) || live[i] != folded[i]:
-			r.FirstDifference, r.In = &live[i], inTable
-		default:
-			continue
-		}
-		r.Equal = false
-		return r
-	}
-	return r
-}
-
-// readParked returns the parked events, ordered by position. It returns an event with state
-// 'left_out' as parked, because the log does not contain the operator's decision to skip it.
-func readParked(ctx context.Context, q pg.Querier, projection string, generation int) ([]ParkedAt, error) {
-	return pg.List(ctx, q, "read parked events", pgx.RowToStructByPos[ParkedAt], `
-		select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end
-		from parked where projection = $1 and generation = $2 order by partition, log_offset`, projection, generation)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
@@ -21,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -34,7 +36,7 @@ func TestConvergence(t *testing.T) {
 	reference, interrupted, bulk := pgtest.New(t), pgtest.New(t), pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom(every()).Draw(t, "projection")
-		d := &drawing{T: t, log: newMemLog(codec, p.Topic), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
+		d := &drawing{T: t, log: newMemLog(codec, p.Topic), projector: p, chains: map[string]*chain{}}
 		step := map[string]func(){ // draws the next record
 			domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
 			domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
@@ -59,7 +61,7 @@ func TestConvergence(t *testing.T) {
 		folds.Go(func() error { return parts.run(readers...) })
 		require.NoError(t, folds.Wait())
 		requireSame(t, p, whole.state(t), parts.state(t))
-		live := append(ledgertest.Dump(t, reference, p.Tables...), parkedLines(t, reference, p)...)
+		live := append(ledgertest.Dump(t, reference, p.Tables...), outcomes(t, reference, p)...)
 		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, refusedLike(t, reference, p)))
 	})
 }
@@ -91,8 +93,8 @@ func (f *folding) state(t require.TestingT) []string {
 
 // empty empties the tables of the generation of the previous log.
 func (f *folding) empty(t require.TestingT) {
-	f.db.Delete(t, append(f.projector.Tables, "parked")...)
-	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, epoch = 0, event_time = null")
+	f.db.Delete(t, append(f.projector.Tables, "dead_letters", "streams")...)
+	_, err := f.db.Pool.Exec(context.Background(), "update checkpoints set next_offset = 0, event_time = null")
 	require.NoError(t, err)
 }
 
@@ -114,7 +116,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	var last *projections.Engine
 	for _, r := range readers {
 		last, err = projections.New(projections.Config{
-			Projector: faulty{f.projector, f.write(crash)}.projector(), Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
+			Projector: copies(faulty{f.projector, f.write(crash)}.projector(), f.copy(crash)), Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
 			Registry: domain.NewRegistry(), Logger: quiet,
 		})
 		if err != nil {
@@ -131,8 +133,20 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 		case <-time.After(patience):
 			return false, errors.New("the end of the log was not reached")
 		}
-		if s, err := last.Status(context.Background()); err != nil || s.Live() && s.Lag == 0 {
+		s, err := last.Status(context.Background())
+		if err != nil {
 			return false, err
+		}
+		for s.Live() && s.Lag == 0 {
+			again, err := pg.QueryBool(context.Background(), f.db.Pool, "look for streams", "select exists (select from streams where fold_again)")
+			if err != nil || !again {
+				return false, err
+			}
+			select {
+			case <-ctx.Done():
+				return true, nil
+			case <-time.After(tick):
+			}
 		}
 	}
 }
@@ -146,20 +160,39 @@ func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event
 				return err
 			}
 		}
-		before, after := f.draw(), f.draw()
-		if before {
-			crash()
-			return context.Canceled
-		}
-		if err := next(); err != nil {
-			return err
-		}
-		if after {
-			crash()
-			return context.Canceled
-		}
-		return nil
+		return f.orCrash(crash, next)
 	}
+}
+
+// refusedValue is the error of the database with which [folding.write] and [folding.copy] refuse.
+var refusedValue = &pgconn.PgError{Code: "22012"}
+
+// copy refuses and crashes like write when a stream is folded again.
+func (f *folding) copy(crash func()) func(context.Context, []fold.Event, func() error) error {
+	return func(_ context.Context, events []fold.Event, next func() error) error {
+		for _, ev := range events {
+			if strings.HasSuffix(ev.Envelope.ID, "!") {
+				return refusedValue
+			}
+		}
+		return f.orCrash(crash, next)
+	}
+}
+
+func (f *folding) orCrash(crash func(), next func() error) error {
+	before, after := f.draw(), f.draw()
+	if before {
+		crash()
+		return context.Canceled
+	}
+	if err := next(); err != nil {
+		return err
+	}
+	if after {
+		crash()
+		return context.Canceled
+	}
+	return nil
 }
 
 func (f *folding) draw() bool {
@@ -172,51 +205,62 @@ func (f *folding) draw() bool {
 	return true
 }
 
-func parkedLines(t require.TestingT, db *pgtest.DB, p fold.Projector) []string {
-	return texts(t, db, `
-		select format('%s/%s %s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason, state)
-		from parked where projection = $1 order by partition, log_offset`, p.Name)
+// outcomes returns the dead letters and the streams of the tables.
+func outcomes(t require.TestingT, db *pgtest.DB, p fold.Projector) (lines []string) {
+	type letter struct {
+		Line   string
+		Params map[string]string
+	}
+	for _, d := range ledgertest.Rows[letter](t, db.Pool, `
+		select format('%s/%s %s %s %s %s', partition, log_offset, stream_key, event_type, event_id, reason), params
+		from dead_letters where projection = $1 order by partition, log_offset`, p.Name) {
+		lines = append(lines, fmt.Sprint(d.Line, " ", d.Params))
+	}
+	return append(lines, texts(t, db, `
+		select format('%s %s %s %s %s', stream_key, version, encode(hash, 'hex'), coalesce(stopped_at, 0),
+			case when fold_again then 'true' else 'false' end)
+		from streams where projection = $1 order by stream_key collate "C"`, p.Name)...)
 }
 
-// foldInBulk fills empty tables in bulk and returns them with the parked events.
+// foldInBulk fills empty tables in bulk and returns them with the dead letters and the streams.
 func foldInBulk(
 	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
-	refused func(fold.Event) *fold.ParkError,
+	refused func(fold.Event) *fold.BadEventError,
 ) []string {
 	ctx := context.Background()
 	db.Delete(t, p.Tables...)
-	var parked []string
+	var letters, streams []string
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
-		parked, err = projections.FoldInBulk(ctx, projections.Config{
+		letters, streams, err = projections.FoldInBulk(ctx, projections.Config{
 			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
 		}, log.ends(), tx, refused)
 		return err
 	})
 	require.NoError(t, err)
-	return append(ledgertest.Dump(t, db, p.Tables...), parked...)
+	return append(append(ledgertest.Dump(t, db, p.Tables...), letters...), streams...)
 }
 
 // refusedLike refuses the events that [folding.write] refused live; events that the fold itself
 // refuses do not get this far.
-func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.ParkError {
+func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fold.Event) *fold.BadEventError {
 	type place struct {
 		Partition int32
 		Offset    int64
 	}
-	type parked struct {
+	type letter struct {
 		place
 		Reason string
 	}
 	reasons := map[place]string{} // a record and its copy have the same id
-	for _, p := range ledgertest.Rows[parked](t, live.Pool, `select partition, log_offset, reason from parked where projection = $1`, p.Name) {
-		reasons[p.place] = p.Reason
+	for _, d := range ledgertest.Rows[letter](t, live.Pool, `select partition, log_offset, reason from dead_letters where projection = $1`, p.Name) {
+		reasons[d.place] = d.Reason
 	}
-	return func(ev fold.Event) *fold.ParkError {
-		reason, parked := reasons[place{ev.Raw.Partition, ev.Raw.Offset}]
-		if !strings.HasSuffix(ev.Envelope.ID, "!") || parked && reason != string(fold.ReasonWrite) {
+	return func(ev fold.Event) *fold.BadEventError {
+		reason, dead := reasons[place{ev.Raw.Partition, ev.Raw.Offset}]
+		if !strings.HasSuffix(ev.Envelope.ID, "!") || dead && reason != string(fold.ReasonWrite) {
 			return nil
 		}
-		return &fold.ParkError{Reason: fold.ReasonWrite}
+		return fold.RefusedByDatabase(refusedValue)
 	}
 }
 
@@ -225,7 +269,6 @@ type drawing struct {
 	*rapid.T
 	log       *memLog
 	projector fold.Projector
-	positions map[string][]domain.Position // by key
 	chains    map[string]*chain
 	n         int
 }
@@ -242,30 +285,18 @@ func (d *drawing) id() string {
 
 // put appends a record to the partition of its key, sometimes twice, like a retried append. A
 // record that the database refuses is appended once: its copy would be stale and write nothing.
-func (d *drawing) put(key string, r eventlog.Record) {
+func (d *drawing) put(r eventlog.Record) {
 	again := d.pick("again", 8) / 7
 	if slices.ContainsFunc(r.Headers, func(h eventlog.Header) bool { return h.Key == "ce_id" && strings.HasSuffix(string(h.Value), "!") }) {
 		again = 0
 	}
 	for range 1 + again {
-		d.positions[key] = append(d.positions[key], d.log.Put(r))
+		d.log.Put(r)
 	}
 }
 
-// operator draws a skip of an earlier record of the key, or of any other record.
-func (d *drawing) operator(key string) domain.Data {
-	from := d.positions[key]
-	if d.pick("elsewhere", 8) == 0 {
-		from = nil
-		for _, k := range []string{agencyA, agencyB, "1", "2", "category:1", "-"} {
-			from = append(from, d.positions[k]...)
-		}
-	}
-	if len(from) == 0 {
-		return skip(domain.Position{Topic: d.log.topic})
-	}
-	return skip(from[d.pick("position", len(from))])
-}
+// operator draws a skip of an earlier event, or of one that does not exist yet.
+func (d *drawing) operator() domain.Data { return skip(int64(d.pick("version", d.n+3) + 1)) }
 
 // record encodes a draft of an unchained topic and may corrupt it.
 func (d *drawing) record(key string, data domain.Data) {
@@ -273,7 +304,6 @@ func (d *drawing) record(key string, data domain.Data) {
 }
 
 func (d *drawing) draft(record domain.Draft) {
-	key := record.Key
 	r, err := d.log.Encode(record)
 	if err != nil {
 		panic(err)
@@ -284,7 +314,7 @@ func (d *drawing) draft(record domain.Draft) {
 	case 1:
 		r = withHeader(r, "ce_type", []byte("new.type.v1"))
 	}
-	d.put(key, r)
+	d.put(r)
 }
 
 // metrics draws readings that collide: two agencies read one page, some figures have many gaps,
@@ -307,7 +337,7 @@ func (d *drawing) metrics() {
 	post := []string{"p", "p", "q"}[d.pick("post", 3)]
 	switch d.pick("what", 7) {
 	case 0:
-		d.record(key, d.operator(key))
+		d.record(key, d.operator())
 	case 6:
 		d.record(key, domain.PostsMerged{
 			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", OtherID: "q", Code: "video", MergedAt: hour,
@@ -343,7 +373,7 @@ func (d *drawing) contents() {
 	drawn := draft(d.log.topic, key, d.id(), content)
 	switch d.pick("what", 7) {
 	case 0:
-		d.record(key, d.operator(key))
+		d.record(key, d.operator())
 		return
 	case 2:
 		drawn.Data, drawn.Envelope.Type = nil, content.EventType()
@@ -358,7 +388,7 @@ func (d *drawing) directory() {
 	at := day0.Add(time.Duration(d.pick("at", 6)) * time.Hour)
 	switch d.pick("what", 6) {
 	case 0:
-		d.record(key, d.operator(key))
+		d.record(key, d.operator())
 	case 1:
 		erased := categoryErased(id)
 		erased.Envelope.Time = at
@@ -375,7 +405,7 @@ func (d *drawing) directory() {
 func (d *drawing) operations() {
 	switch d.pick("what", 4) {
 	case 0:
-		d.record("-", d.operator("-"))
+		d.record("-", d.operator())
 	case 1:
 		d.record("-", domain.ProjectionPaused{Projection: "x"})
 	default:
@@ -411,25 +441,24 @@ func (d *drawing) dashboards() {
 	home := eventlog.PartitionOf([]byte(key), int32(len(d.log.partitions())))
 	switch d.pick("what", 12) {
 	case 0, 1:
-		d.put(key, c.next(d.operator(key), late))
+		d.put(c.next(d.operator(), late))
 	case 2:
-		d.put(key, c.spoilt(`{`))
+		d.put(c.spoilt(`{`))
 	case 3:
-		d.put(key, c.retyped("dashboard.new.v1"))
+		d.put(c.retyped("dashboard.new.v1"))
 	case 4: // a lost race
 		loser := c.clone()
-		d.put(key, c.next(changed, named, late))
-		d.put(key, loser.next(changed, late))
+		d.put(c.next(changed, named, late))
+		d.put(loser.next(changed, late))
 	case 5: // forged
 		forger := c.clone()
 		forger.head.Hash[3] ^= 1
-		d.put(key, forger.next(changed, late))
+		d.put(forger.next(changed, late))
 	case 6: // in a wrong partition
-		elsewhere := d.log.Add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions())))
-		d.positions[key] = append(d.positions[key], elsewhere)
+		d.log.Add(c.clone().next(changed, late), (home+1)%int32(len(d.log.partitions())))
 	case 7: // of another topic, but in order
-		d.put(key, c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late))
+		d.put(c.next(domain.DirectoryCategory{ID: 1, Name: "x"}, late))
 	default:
-		d.put(key, c.next(changed, named, late))
+		d.put(c.next(changed, named, late))
 	}
 }

@@ -16,7 +16,7 @@ import (
 // headIs asserts that the tables have the chain's own head.
 func (b *bench) headIs(c *chain) {
 	b.t.Helper()
-	head := b.text("select format('%s %s', version, encode(hash, 'hex')) from dashboard_heads where parent_account = $1", c.key)
+	head := b.text("select format('%s %s', version, encode(hash, 'hex')) from streams where stream_key = $1 order by generation desc limit 1", c.key)
 	require.Equal(b.t, fmt.Sprintf("%d %x", c.head.Version, c.head.Hash), head)
 }
 
@@ -29,9 +29,9 @@ func (b *bench) users(agency, account string) []string {
 	return users
 }
 
-// Valid records move the head, other well-formed records break the chain, and malformed records
-// park nothing, even with a valid key.
-func TestParkingNeverStopsTheHead(t *testing.T) {
+// Valid records move the head of a stopped stream, other well-formed records break the chain, and
+// malformed records stop nothing, even with a valid key.
+func TestStoppedStreamMovesItsHead(t *testing.T) {
 	t.Parallel()
 	forged := func(c *chain) eventlog.Record {
 		forger := c.clone()
@@ -40,7 +40,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	cases := []struct {
 		name   string
 		poison func(*chain) eventlog.Record
-		reason fold.Reason // "": nothing is parked
+		reason fold.Reason // "": the stream does not stop
 	}{
 		{"undecodable", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":`) }, fold.ReasonUndecodable},
 		{"NUL", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":"\u0000"}`) }, fold.ReasonUndecodable},
@@ -88,15 +88,15 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	keys := agenciesIn(1, len(cases)+1)
 	other := b.chain(keys[len(cases)])
 	b.put(other.next(other.usersSet(client2, "v1")))
-	var want []parkedEvent
+	var want []deadEvent
 	foreign := int64(0)
 	for i, c := range cases {
 		stream := b.chain(keys[i])
 		b.put(stream.next(stream.usersSet(client1, "u1")))
 		bad := b.put(c.poison(stream))
-		next := b.put(stream.next(stream.usersSet(client1, "u2")))
+		b.put(stream.next(stream.usersSet(client1, "u2")))
 		if c.reason != "" {
-			want = append(want, at(bad, c.reason), at(next, fold.ReasonBehind))
+			want = append(want, at(bad, c.reason))
 		} else {
 			foreign++
 		}
@@ -104,16 +104,14 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	b.put(other.next(other.usersSet(client2, "v2")))
 	var tries atomic.Int32
 	e := b.followEngine(refusing(dashboards, "select 1/0", &tries, "refuse me"))
-	for i, c := range cases {
+	for i := range cases {
 		stream := b.chain(keys[i])
-		if later := b.put(stream.next(stream.usersSet(client1, "u3"))); c.reason != "" {
-			want = append(want, at(later, fold.ReasonBehind))
-		}
+		b.put(stream.next(stream.usersSet(client1, "u3")))
 	}
 	b.put(other.next(other.usersSet(client2, "v3")))
 	// Foreign records are counted after the commit.
-	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 0 && s.Stale == foreign })
-	require.Equal(t, want, b.parked("dashboards"))
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 0 && s.Ignored == foreign })
+	require.Equal(t, want, b.letters("dashboards"))
 	for i, c := range cases {
 		users := []string{"u1"}
 		if c.reason == "" {
@@ -138,16 +136,16 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	b.put(first)
 	b.put(loser.next(loser.usersSet(client1, "on the wrong branch"))) // version 3 on a head that lost
 	// Stale records are counted after the commit.
-	s := b.awaitStatus(b.startEngine(dashboards), func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
-	require.Equal(t, int64(2), s.Stale)
+	s := b.awaitStatus(b.startEngine(dashboards), func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Ignored > 0 })
+	require.Equal(t, int64(2), s.Ignored)
 	require.Equal(t, []string{"winner"}, b.users(agencyA, client1))
 	b.headIs(winner)
-	require.Len(t, b.parked("dashboards"), 1, "the last one is broken: its predecessor was never the head")
+	require.Len(t, b.letters("dashboards"), 1, "the last one is broken: its predecessor was never the head")
 }
 
-// A record in the wrong partition is foreign: it parks nothing, whether or not its own partition
+// A record in the wrong partition is foreign: it stops no stream, whether or not its own partition
 // was read already.
-func TestWrongPartitionParksNothing(t *testing.T) {
+func TestWrongPartitionStopsNoStream(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 100} {
 		t.Run(fmt.Sprint("in batches of ", size), func(t *testing.T) {
@@ -159,13 +157,12 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 			b.put(a.next(a.usersSet(client1, "u1")))
 			b.put(elsewhere.next(elsewhere.usersSet(client2, "v2")))
 			b.put(a.next(a.usersSet(client1, "u2")))
-			// And the reverse: a stream that is parked in its own partition stays parked,
-			// regardless of records elsewhere.
-			parkedThere := b.put(elsewhere.spoilt(`{`))
+			// And the reverse: a stream that has stopped stays so, regardless of records elsewhere.
+			bad := b.put(elsewhere.spoilt(`{`))
 			b.Produce(elsewhere.clone().next(elsewhere.usersSet(client2, "forged too")), 2)
-			behind := b.put(elsewhere.next(elsewhere.usersSet(client2, "v4")))
+			b.put(elsewhere.next(elsewhere.usersSet(client2, "v4")))
 			b.run(b.engine(dashboards).InBatchesOf(size))
-			require.Equal(t, []parkedEvent{at(parkedThere, fold.ReasonUndecodable), at(behind, fold.ReasonBehind)}, b.parked("dashboards"))
+			require.Equal(t, []deadEvent{at(bad, fold.ReasonUndecodable)}, b.letters("dashboards"))
 			require.Equal(t, []string{"u2"}, b.users(a.key, client1))
 			require.Equal(t, []string{"v2"}, b.users(elsewhere.key, client2))
 			b.headIs(a)
@@ -174,15 +171,14 @@ func TestWrongPartitionParksNothing(t *testing.T) {
 	}
 }
 
-// A key that is not an agency id has no stream: its record is parked alone.
+// A key that is not an agency id has no stream: its records are ignored.
 func TestKeyThatIsNotAnAgency(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bad := &chain{codec: b.log.Codec(), key: "somebody", opened: map[string]bool{}}
-	first := b.put(bad.next(bad.usersSet(client1, "u1")))
-	second := b.put(bad.next(bad.usersSet(client1, "u2")))
-	b.run(b.engine(dashboards))
-	want := []parkedEvent{at(first, fold.ReasonMalformed), at(second, fold.ReasonMalformed)}
-	require.Equal(t, want, b.parked("dashboards"))
-	require.Zero(t, b.count("select count(*) from dashboard_heads"))
+	b.put(bad.next(bad.usersSet(client1, "u1")))
+	b.put(bad.next(bad.usersSet(client1, "u2")))
+	b.awaitStatus(b.startEngine(dashboards), func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Ignored == 2 })
+	require.Empty(t, b.letters("dashboards"))
+	require.Zero(t, b.count("select count(*) from streams"))
 }

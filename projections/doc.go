@@ -8,9 +8,9 @@
 //     its partition.
 //   - Projectors send nothing to people. The NOTIFY statements of a batch only announce that tables
 //     advanced and whose figures changed.
-//   - An event is parked if it cannot be decoded, if Apply returns an error, or if the database
-//     refuses its values. It is parked in the transaction that moves the checkpoint past it, both
-//     live and in a rebuild.
+//   - An event that cannot be decoded, that Apply refuses, or whose values the database refuses is a
+//     dead letter, recorded in the transaction that moves the checkpoint past it, both live and in a
+//     rebuild. On a topic with hash chains, it stops its stream (streams, fold_again.go).
 //
 // The package must not import watermill, commands, readmodels, api or projections/projectors.
 //
@@ -31,12 +31,11 @@
 //     heartbeat anyway, other connections do not notice when the session that holds a lock ends,
 //     and a machine that loses its network connection keeps its locks until TCP times out.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
-//   - On a compacted topic, the next record of a key replaces the parked record of that key,
-//     because compaction may remove the parked record (explainCompacted).
-//   - An operator's skip is a record in the stream and is folded in a transaction of its own, so
-//     the live fold and a rebuild apply it at the same position. A retry appends no record: its
-//     result equals that of a rebuild by the same binary. If the skipped event blocks no stream,
-//     the skip is stored only in the row of the event.
-//   - Rebuilds, switches and checks share sessions, checkpoints, parked rows and generations with
+//   - On a compacted topic, the next record of a key removes the dead letter of that key, because
+//     compaction may remove its record (explainCompacted).
+//   - An operator's skip is a record in the stream. Every fold of a stream from its start first looks
+//     for skips, so the live fold and a rebuild leave out the same events. A live fold that meets a
+//     skip stops the stream until it is folded again.
+//   - Rebuilds, switches and checks share sessions, checkpoints, dead letters and generations with
 //     the live fold. A separate package, as in DESIGN, would need about fifty exported names.
 package projections

@@ -159,7 +159,7 @@ func (c *chain) lost(account string, lost []string, users ...string) domain.Dash
 }
 
 // dashboards is the projector of the tests' topic.
-var dashboards = projectors.Dashboards(partitions[domain.TopicDashboards])
+var dashboards = projectors.Dashboards
 
 // agenciesIn returns n agencies with streams in a partition.
 func agenciesIn(partition int32, n int) []string {
@@ -173,8 +173,8 @@ func agenciesIn(partition int32, n int) []string {
 	return keys
 }
 
-func skip(p domain.Position) domain.ParkedSkipped {
-	return domain.ParkedSkipped{Position: p, Reason: domain.Reason{Code: domain.ReasonTest}}
+func skip(version int64) domain.EventSkipped {
+	return domain.EventSkipped{Version: version, Reason: domain.Reason{Code: domain.ReasonTest}}
 }
 
 // withHeader returns the record with a changed header; a nil value removes it.

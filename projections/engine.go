@@ -48,8 +48,8 @@ type Config struct {
 }
 
 // foldConns is the maximum number of connections per followed generation: one for each concurrent
-// transaction, and one for checks.
-const foldConns = foldWorkers + 1
+// transaction, one for checks, and one for a stream that is folded again.
+const foldConns = foldWorkers + 2
 
 // intervals are the wait times of an engine and its sessions.
 type intervals struct {
@@ -95,6 +95,7 @@ type work struct {
 	types           map[string]bool // event types to fold; empty: all
 	compacted       bool
 	chained         bool // the topic has hash chains
+	partitions      int32
 	deleteRetention time.Duration
 }
 
@@ -118,9 +119,9 @@ func New(c Config) (*Engine, error) {
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name), progress: cmp.Or(c.Progress, pg.NewProgress()),
 		paused: c.Paused, maxRecords: maxRecords, every: defaultIntervals, types: map[string]bool{},
-		compacted: topic.Compacted, deleteRetention: deleteRetention(topic),
+		compacted: topic.Compacted, chained: topic.Chained, partitions: topic.Partitions,
+		deleteRetention: deleteRetention(topic),
 	}
-	_, w.chained = c.Projector.Begin(0).(fold.Chained)
 	for _, t := range c.Projector.Types {
 		w.types[t] = true
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -21,8 +23,9 @@ func (e *Engine) Problem() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.sessions {
-		if problem, _, _ := s.status(); problem != "" {
-			return problem
+		var status operator.Projection
+		if s.status(&status); status.Problem != "" {
+			return status.Problem
 		}
 	}
 	return e.problem
@@ -37,8 +40,7 @@ func (e *Engine) NotFollowed() map[int32]string {
 	defer e.mu.Unlock()
 	all := map[int32]string{}
 	for _, s := range e.sessions {
-		_, _, stopped := s.status()
-		maps.Copy(all, stopped)
+		maps.Copy(all, s.status(&operator.Projection{}))
 	}
 	return all
 }
@@ -52,7 +54,7 @@ func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions 
 		return err
 	}
 	defer s.pool.Close()
-	_, err = s.positions(ctx, partitions)
+	_, err = s.assigned(ctx, partitions)
 	return err
 }
 
@@ -60,7 +62,7 @@ func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions 
 // generations.
 func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
 
-// InBatchesOf sets the maximum number of records per transaction, and per page of parked records.
+// InBatchesOf sets the maximum number of records per transaction.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n
 	return e
@@ -79,13 +81,13 @@ func (e *Engine) Waiting(atMost time.Duration) *Engine {
 }
 
 // FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns the
-// parked events.
+// dead letters and the streams.
 func FoldInBulk(
-	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.ParkError,
-) (parked []string, err error) {
+	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.BadEventError,
+) (letters, streams []string, err error) {
 	e, err := New(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var ranges []eventlog.PartitionRange
 	for partition, end := range to {
@@ -94,19 +96,20 @@ func FoldInBulk(
 	for _, group := range e.together(ranges) {
 		folds, err := e.foldTogether(ctx, e.projector.Begin(0), [16]byte{}, group, into, refused, func(context.Context, int64) error { return nil })
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, f := range folds {
-			for _, r := range f.rows() {
-				parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, r.State))
+			for _, d := range f.rows() {
+				letters = append(letters, fmt.Sprintf("%d/%d %s %s %s %s %v", d.partition, d.offset, d.key, d.eventType, d.eventID, d.reason, d.params))
+			}
+			for _, s := range f.streams.rows(e.projector.Name, 0) {
+				streams = append(streams, fmt.Sprintf("%s %d %x %d %v", s.key, s.head.Version, s.head.Hash, s.stoppedAt, s.foldAgain))
 			}
 		}
 	}
-	return parked, nil
+	slices.Sort(streams)
+	return letters, streams, nil
 }
-
-// ParkedID returns the id of a parked event.
-var ParkedID = parkedID
 
 // Another creates another generation next to the existing ones; engines follow it, but it never
 // reaches its targets.

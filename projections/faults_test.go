@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // faulty is a projector whose writes a test can delay or fail: next writes the batch.
@@ -29,11 +30,7 @@ func (f faulty) projector() fold.Projector {
 	p := f.Projector
 	p.Begin = func(generation int) fold.Fold {
 		inner := f.Begin(generation)
-		wrapped := &faultyFold{Fold: inner, faulty: f}
-		if chained, ok := inner.(fold.Chained); ok {
-			return &faultyChained{faultyFold: wrapped, chained: chained}
-		}
-		return wrapped
+		return &faultyFold{Fold: inner, faulty: f}
 	}
 	return p
 }
@@ -61,18 +58,27 @@ func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) erro
 	})
 }
 
-type faultyChained struct {
-	*faultyFold
-	chained fold.Chained
+// copies returns a projector whose copies, of a rebuild or of a stream that is folded again, a test can
+// delay or fail: next copies the rows.
+func copies(p fold.Projector, do func(ctx context.Context, events []fold.Event, next func() error) error) fold.Projector {
+	begin := p.Begin
+	p.Begin = func(generation int) fold.Fold { return &copyingFold{Fold: begin(generation), do: do} }
+	return p
 }
 
-func (f *faultyChained) Pass(ev fold.Event) { f.chained.Pass(ev) }
+type copyingFold struct {
+	fold.Fold
+	do     func(ctx context.Context, events []fold.Event, next func() error) error
+	events []fold.Event // passed to Apply
+}
 
-func (f *faultyChained) Release(key string) { f.chained.Release(key) }
-
-func (f *faultyChained) Resume(ev fold.Event) error {
+func (f *copyingFold) Apply(ev fold.Event) error {
 	f.events = append(f.events, ev)
-	return f.chained.Resume(ev)
+	return f.Fold.Apply(ev)
+}
+
+func (f *copyingFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	return f.do(ctx, f.events, func() error { return f.Fold.Copy(ctx, into, last) })
 }
 
 // eachOnce asserts that the given number of events were folded, each exactly once.
@@ -86,7 +92,7 @@ func (b *bench) eachOnce(events int) {
 // skipped.
 type hookedLog struct {
 	projections.Log
-	beforeFollow, beforeScan, afterRanges, afterRecords func()
+	beforeFollow, beforeScan, beforeStream, afterRanges, afterRecords func() // a stream is read when it is folded again
 }
 
 func call(hook func()) {
@@ -96,7 +102,11 @@ func call(hook func()) {
 }
 
 func (l hookedLog) Scan(ctx context.Context, c eventlog.ScanConfig) error {
-	call(l.beforeScan)
+	if c.Key == "" {
+		call(l.beforeScan)
+	} else {
+		call(l.beforeStream)
+	}
 	return l.Log.Scan(ctx, c)
 }
 

@@ -182,7 +182,7 @@ func endGeneration(
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"checkpoints", "parked"} {
+	for _, table := range []string{"checkpoints", "dead_letters", "streams"} {
 		err := pg.Exec(ctx, tx, "delete "+table+" of generation",
 			`delete from `+table+` where projection = $1 and generation = $2`, projection, number)
 		if err != nil {

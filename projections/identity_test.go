@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // recreate deletes a topic and creates it again, as a careless operator might.
@@ -238,23 +237,4 @@ func TestRecordsReadBeforeARestoreAreNotFolded(t *testing.T) {
 	}
 	b.eachOnce(1)
 	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
-}
-
-// A parked event is folded again only from the topic in which it was parked: in another one its
-// offset has another record.
-func TestAParkedEventOfAnotherTopicIsNotFolded(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	b.append(postRead(1, 1))
-	b.run(b.engine(projectors.PostInsights, b.olderBinary(domain.PostRead{})))
-	before := b.parked("post_insights")
-	require.Len(t, before, 1)
-	b.moveTables(restored)
-	e := b.engine(projectors.PostInsights)
-	_, err := e.RetryParked(b.ctx(), operator.ParkedFilter{})
-	require.ErrorIs(t, err, projections.ErrOtherTopic)
-	stop := b.start(e) // otherwise it would fold what it knows now
-	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	stop()
-	require.Equal(t, before, b.parked("post_insights"))
 }

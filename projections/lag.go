@@ -33,7 +33,7 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	if err := lookForTables(ctx, e.pool, e.projector, &s); err != nil {
 		return s, err
 	}
-	if s.Partitions, s.Parked, err = progress(ctx, e.pool, s.Projection, g.Number); err != nil {
+	if s.Partitions, s.DeadLetters, err = progress(ctx, e.pool, s.Projection, g.Number); err != nil {
 		return s, err
 	}
 	if s.Paused, err = e.paused(ctx); err != nil {
@@ -61,7 +61,7 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	}
 	var stopped map[int32]string
 	if session := e.sessions[g.Number]; session != nil {
-		s.Problem, s.Stale, stopped = session.status()
+		stopped = session.status(&s)
 	}
 	now := time.Now()
 	for i := range s.Partitions {
@@ -112,7 +112,7 @@ func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g g
 
 func progress(
 	ctx context.Context, q pg.Querier, projection string, number int,
-) (partitions []operator.Partition, parked int64, err error) {
+) (partitions []operator.Partition, letters int64, err error) {
 	scan := func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 	}
@@ -123,12 +123,12 @@ func progress(
 		return nil, 0, err
 	}
 	err = q.QueryRow(ctx, `
-		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`,
-		projection, number).Scan(&parked)
+		select count(*) from dead_letters where projection = $1 and generation = $2`,
+		projection, number).Scan(&letters)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count parked events: %w", err)
+		return nil, 0, fmt.Errorf("count dead letters: %w", err)
 	}
-	return partitions, parked, nil
+	return partitions, letters, nil
 }
 
 // notThisLog returns why a checkpoint does not match the log; "" if it does. A log that is shorter

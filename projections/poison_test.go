@@ -18,7 +18,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -30,8 +29,8 @@ func withValue(r eventlog.Record, value string) eventlog.Record {
 	return r
 }
 
-// Parked events have a reason and a position, but no payload.
-func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
+// Dead letters have a reason and a position, but no payload.
+func TestPoisonIsADeadLetterAndTheRestIsFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good := b.encode(postRead(1, 1))
@@ -47,7 +46,6 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		{"an escaped NUL", withValue(good, strings.Replace(value, `"external_id":"p"`, `"external_id":"p\u0000"`, 1)), fold.ReasonUndecodable},
 		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), fold.ReasonUndecodable},
 		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), fold.ReasonUndecodable},
-		{"an unknown type", withHeader(good, "ce_type", []byte("metrics.post_read.v99")), fold.ReasonUnknownType},
 		{"no id", withHeader(good, "ce_id", nil), fold.ReasonMalformed},
 		{"no time", withHeader(good, "ce_time", nil), fold.ReasonMalformed},
 		{"an invalid time", withHeader(good, "ce_time", []byte("noon")), fold.ReasonMalformed},
@@ -57,7 +55,7 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		{"no value", withValue(good, ""), fold.ReasonMalformed},
 		{"no type", withHeader(good, "ce_type", nil), fold.ReasonMalformed},
 	}
-	var want []parkedEvent
+	var want []deadEvent
 	for i, p := range poison {
 		b.put(b.encode(postRead(1, i)))
 		if p.name == "a header twice" {
@@ -66,22 +64,21 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		want = append(want, at(b.put(p.record), p.reason))
 	}
 	s := b.caughtUp(b.startEngine(projectors.PostInsights))
-	require.Equal(t, want, b.parked("post_insights"))
-	require.Equal(t, int64(len(want)), s.Parked)
+	require.Equal(t, want, b.letters("post_insights"))
+	require.Equal(t, int64(len(want)), s.DeadLetters)
 	require.Equal(t, len(poison), b.count("select count(*) from tSPostInsights"))
 	require.Equal(t, len(poison)-1, b.count("select count(*) from tSPostGrowth where glikes = 1"))
-	require.Zero(t, b.count("select count(*) from parked where length(detail) > 500"))
-	require.Zero(t, b.count("select count(*) from parked where stream_key <> '1'"))
+	require.Zero(t, b.count("select count(*) from dead_letters where stream_key <> '1'"))
 }
 
-// The table and the process's log describe errors without values of the record: both remain after a
-// person is erased.
-func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
+// The table and the process's log hold no values of the record: both remain after a person is
+// erased.
+func TestDeadLettersHoldNoValues(t *testing.T) {
 	t.Parallel()
 	const name, phone = "Maria Muster", "4917612345"
 	b := setup(t)
 	users := 0
-	user := func() domain.Draft { // each has its own key: a later record of a key drops its parked one
+	user := func() domain.Draft { // each has its own key: a later record of a key removes its dead letter
 		users++
 		id := fmt.Sprintf("a11ce%019d", users)
 		return commands.EntityDraft(domain.DirectoryUser{ID: id, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Name: name, Active: true}, time.Now())
@@ -91,54 +88,42 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		require.Contains(t, string(good.Value), from)
 		return withValue(good, strings.Replace(string(good.Value), from, to, 1))
 	}
-	details := map[string]string{}
-	for _, bad := range []struct {
-		record  eventlog.Record
-		details string
-	}{
-		{spoilt(`"`+name+`"`, phone), "unmarshal JSON number into Go string"},
-		{spoilt(`"active":true`, `"active":"`+name+`"`), "unmarshal JSON string into Go bool"},
-		{spoilt(`"active":true`, `"active":true,"updated_at":"`+name+`"`), `cannot parse "…"`},
-		{spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`), "has 1012 bytes; at most 255 are allowed"},
-		{withHeader(b.encode(user()), "ce_type", []byte("directory.user.v99")), `unknown event type "directory.user.v99"`},
+	for _, bad := range []eventlog.Record{
+		spoilt(`"`+name+`"`, phone), spoilt(`"active":true`, `"active":"`+name+`"`),
+		spoilt(`"active":true`, `"active":true,"updated_at":"`+name+`"`),
+		spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`),
 	} {
-		position := b.put(bad.record)
-		details[fmt.Sprint(position.Partition, "/", position.Offset)] = bad.details
+		b.put(bad)
 	}
 	refused := user()
-	position := b.put(b.encode(refused))
-	details[fmt.Sprint(position.Partition, "/", position.Offset)] = "the database refused a value: SQLSTATE 22P02"
+	b.put(b.encode(refused))
 	var tries atomic.Int32
 	var logged bytes.Buffer
 	b.run(b.engine(refusing(projectors.Directory, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
-	type parked struct{ At, Detail string }
-	for _, p := range ledgertest.Rows[parked](t, b.db.Pool, "select partition || '/' || log_offset, detail from parked") {
-		require.Contains(t, p.Detail, details[p.At])
-		require.NotContains(t, p.Detail, "Maria")
-		require.NotContains(t, p.Detail, phone)
-		delete(details, p.At)
+	rows := texts(t, b.db, "select dead_letters::text from dead_letters")
+	require.Len(t, rows, 5)
+	require.Contains(t, strings.Join(rows, "\n"), "22P02")
+	require.Contains(t, logged.String(), "event is a dead letter")
+	for _, text := range append(rows, logged.String()) {
+		require.NotContains(t, text, "Maria")
+		require.NotContains(t, text, phone)
 	}
-	require.Empty(t, details)
-	require.Contains(t, logged.String(), "event parked")
-	require.NotContains(t, logged.String(), "Maria")
-	require.NotContains(t, logged.String(), phone)
 }
 
-// A projection ignores known types of other projections; every projection parks unknown types.
-func TestProjectionsOfOneTopicParkTheirOwn(t *testing.T) {
+// A projection passes over the types of other projections, whatever is wrong with their events.
+func TestProjectionsOfOneTopicHaveTheirOwnDeadLetters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	read := b.encode(postRead(1, 1))
 	undecodable := at(b.put(withValue(read, `{}`)), fold.ReasonUndecodable)
-	unknown := at(b.put(withHeader(read, "ce_type", []byte("metrics.new.v1"))), fold.ReasonUnknownType)
 	account := b.encode(accountRead(1, 1))
 	otherUndecodable := at(b.put(withValue(account, `{}`)), fold.ReasonUndecodable)
 	b.run(b.engine(projectors.PostInsights))
 	b.run(b.engine(projectors.AccountInsights))
-	require.Equal(t, []parkedEvent{undecodable, unknown}, b.parked("post_insights"))
-	require.Equal(t, []parkedEvent{unknown, otherUndecodable}, b.parked("account_insights"))
+	require.Equal(t, []deadEvent{undecodable}, b.letters("post_insights"))
+	require.Equal(t, []deadEvent{otherUndecodable}, b.letters("account_insights"))
 }
 
 // refusing fails the transaction, like a refused value, if one of the events is in the batch.
@@ -155,7 +140,7 @@ func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) 
 	}}.projector()
 }
 
-// A value that PostgreSQL refuses is found by halving the batch and parked alone. It is sent with
+// A value that PostgreSQL refuses is found by halving the batch, and its event alone is a dead letter. It is sent with
 // the commit, which then does nothing.
 func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 	t.Parallel()
@@ -168,7 +153,7 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 		299: "select 1/0",
 	}
 	bad := map[string]string{}
-	var want []parkedEvent
+	var want []deadEvent
 	for i := range 300 {
 		d := postRead(int64(i%7+1), i)
 		position := b.put(b.encode(d))
@@ -187,13 +172,13 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 		}
 		return nil
 	}}.projector()))
-	require.ElementsMatch(t, want, b.parked("tally"))
+	require.ElementsMatch(t, want, b.letters("tally"))
 	b.eachOnce(300 - len(bad))
 	require.Less(t, int(tries.Load()), 120, "it halves instead of trying one by one")
 }
 
 // PostgreSQL's error for them (54000) is not bisected: it would stop the partition forever.
-func TestTextsTooLongForAnIndexAreParked(t *testing.T) {
+func TestTextsTooLongForAnIndexAreDeadLetters(t *testing.T) {
 	t.Parallel()
 	raw := make([]byte, 3000) // no index can compress it
 	_, _ = rand.Read(raw)
@@ -205,7 +190,7 @@ func TestTextsTooLongForAnIndexAreParked(t *testing.T) {
 			return c.next(c.usersSet(client1, "u"), change)
 		}
 	}
-	want := map[string][]parkedEvent{}
+	want := map[string][]deadEvent{}
 	for _, c := range []struct {
 		name      string
 		projector fold.Projector
@@ -245,6 +230,6 @@ func TestTextsTooLongForAnIndexAreParked(t *testing.T) {
 	}
 	for _, p := range []fold.Projector{projectors.AccountInsights, projectors.Directory, projectors.Operations, dashboards} {
 		b.run(b.engine(p))
-		require.ElementsMatch(t, want[p.Name], b.parked(p.Name), p.Name)
+		require.ElementsMatch(t, want[p.Name], b.letters(p.Name), p.Name)
 	}
 }

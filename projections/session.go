@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	// noteWithin limits noteCaughtUp, during which nothing is folded.
-	noteWithin = 2 * time.Second
+	// stampWithin limits stampCaughtUp, during which nothing is folded.
+	stampWithin = 2 * time.Second
 	// reachedWithin limits the check of the database before a session joins its consumer group.
 	reachedWithin = 2 * time.Second
 )
@@ -28,30 +29,32 @@ const (
 // checkpoints of each batch in one transaction.
 type session struct {
 	work
-	pool *pgxpool.Pool // of the generation's schema
+	pool    *pgxpool.Pool // of the generation's schema
+	group   string        // consumer group
+	skipMet chan struct{} // wakes keepFoldingAgain
 
-	group string // consumer group
-
-	mu      sync.Mutex
-	gen     generation
-	next    map[int32]int64  // the checkpoint of each partition, as last known to this process
-	passed  map[int32]step   // records passed over after the checkpoints; see [session.passLater]
-	passAt  time.Time        // when the checkpoints must move past them
-	stopped map[int32]string // partitions that must not be followed, with the reason
-	problem string           // why the session cannot continue; "" if it can
-	stale   int64            // stale records since the session began
+	mu          sync.Mutex
+	gen         generation
+	checkpoints map[int32]int64  // of each partition, as last stored by this process
+	positions   map[int32]step   // read up to here, without events, and not stored; see [session.read]
+	storeAt     time.Time        // when the positions are to be stored
+	stopped     map[int32]string // partitions that must not be followed, with the reason
+	problem     string           // why the session cannot continue; "" if it can
+	ignored     int64            // stale and invalid records since the session began
+	unknown     int64            // events of unknown types since the session began
 }
 
 func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
-		gen: g, stopped: map[int32]string{}, next: map[int32]int64{}, passed: map[int32]step{},
+		gen: g, skipMet: make(chan struct{}, 1),
+		stopped: map[int32]string{}, checkpoints: map[int32]int64{}, positions: map[int32]step{},
 	}
 }
 
 // run follows the generation until ctx is done, the generation has ended, or the projection is
-// paused.
+// paused. After other errors, it follows again from the stored checkpoints.
 func (f *session) run(ctx context.Context) {
 	backoff := databaseBackoffMin
 	defer func() {
@@ -77,105 +80,109 @@ func (f *session) run(ctx context.Context) {
 
 var errPaused = errors.New("projection is paused")
 
-// follow polls the log and folds each poll until an error occurs. A process that cannot reach the
-// database does not join the consumer group, because it would take partitions from processes that
-// can fold.
+// follow joins the consumer group and then repeats: check, poll, fold, store the positions. It ends
+// at the first error.
 func (f *session) follow(ctx context.Context) error {
-	if f.pool == nil {
-		var err error
-		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number); err != nil {
-			return err
-		}
-	}
-	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	f.update(func() { // all partitions are checked again
-		clear(f.stopped)
-		clear(f.next)
-		clear(f.passed)
-	})
-	attachAt := f.keepMonths(ctx)
-	follower, err := f.log.Follow(eventlog.FollowConfig{
-		Topic: f.projector.Topic, Group: f.group,
-		MaxRecords: foldWorkers * f.maxRecords, Positions: f.positions,
-	})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	follower, err := f.join(ctx)
 	if err != nil {
 		return err
 	}
 	defer follower.Close()
-	var looked time.Time
-	noted := time.Now()
+	if f.chained {
+		var again sync.WaitGroup
+		defer again.Wait()
+		defer cancel() // before it waits
+		again.Go(func() { f.keepFoldingAgain(ctx) })
+	}
+	checks := []*periodic{
+		{do: f.checkGeneration}, {do: f.keepMonths}, {do: f.stampCaughtUp, due: time.Now().Add(f.every.caughtUp)},
+	}
 	for {
-		if err := f.lookAround(ctx, &looked, &noted); err != nil {
-			return err
+		for _, check := range checks {
+			if err := check.runIfDue(ctx); err != nil {
+				return err
+			}
 		}
-		if time.Now().After(attachAt) {
-			attachAt = f.keepMonths(ctx)
-		}
-		batch, err := follower.Poll(ctx, f.passIn(f.every.look))
+		batch, err := follower.Poll(ctx, f.storeIn())
 		if err != nil {
 			return err
 		}
-		f.update(func() {
-			f.problem = ""
-			for partition, reason := range batch.Stopped {
-				f.stopped[partition] = reason.Error()
-				f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
-			}
-		})
+		f.noteStopped(batch)
 		if err := f.handle(ctx, batch); err != nil {
 			return err
 		}
 		follower.Done(batch)
-		if f.passIn(f.every.look) == 0 {
-			if err := f.passOver(ctx); err != nil {
-				return err
-			}
+		if f.storeIn() > 0 {
+			continue
 		}
-	}
-}
-
-func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) error {
-	if time.Since(*looked) >= f.every.look {
-		if err := f.look(ctx); err != nil {
+		if err := f.storePositions(ctx); err != nil {
 			return err
 		}
-		*looked = time.Now()
 	}
-	if time.Since(*noted) < f.every.caughtUp {
-		return nil
-	}
-	*noted = time.Now()
-	if err := f.passOver(ctx); err != nil {
-		return err
-	}
-	return f.noteCaughtUp(ctx)
 }
 
-// look returns an error, which ends the session, if the generation is live and the projection is
-// paused, or if the generation has ended. An idle session would not notice otherwise. look ignores
-// read errors, because it is called again.
-func (f *session) look(ctx context.Context) error {
+// periodic is a check of a session. do returns the time until the next one.
+type periodic struct {
+	do  func(ctx context.Context) (next time.Duration, err error)
+	due time.Time
+}
+
+func (p *periodic) runIfDue(ctx context.Context) error {
+	if time.Now().Before(p.due) {
+		return nil
+	}
+	next, err := p.do(ctx)
+	p.due = time.Now().Add(next)
+	return err
+}
+
+// join joins the consumer group. A process that cannot reach the database does not, because it would
+// take partitions from processes that can fold.
+func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
+	if f.pool == nil {
+		var err error
+		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number); err != nil {
+			return nil, err
+		}
+	}
+	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	f.update(func() { // all partitions are checked again
+		clear(f.stopped)
+		clear(f.checkpoints)
+		clear(f.positions)
+	})
+	return f.log.Follow(eventlog.FollowConfig{
+		Topic: f.projector.Topic, Group: f.group, MaxRecords: foldWorkers * f.maxRecords, Positions: f.assigned,
+	})
+}
+
+// checkGeneration returns an error, which ends the session, if the generation is live and the
+// projection is paused, or if the generation has ended. An idle session would not notice otherwise.
+// It ignores read errors, because it is called again.
+func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
-		return errPaused
+		return 0, errPaused
 	}
 	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.current().Number); err == nil {
 		if !found || !g.followed() {
-			return errRetired
+			return 0, errRetired
 		}
 		f.update(func() { f.gen = g }) // state and targets may have changed
 	}
-	return f.lookBack(ctx)
+	return f.every.look, f.checkCheckpoints(ctx)
 }
 
-// mayBeLive reports whether the generation is live or may have been made live since the last look,
+// mayBeLive reports whether the generation is live or may have been made live since the last check,
 // because the checkpoints of this process have reached its targets.
 func (f *session) mayBeLive() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.gen.State != StateLive {
-		for partition, next := range f.next {
+		for partition, next := range f.checkpoints {
 			if next < f.gen.Targets[partition] {
 				return false
 			}
@@ -184,12 +191,12 @@ func (f *session) mayBeLive() bool {
 	return true
 }
 
-// lookBack returns [errRetired] if a checkpoint is behind the records that this process has folded:
-// the database was restored to an earlier state, or failed over to a server that lacked the last
-// commits. The next session folds again from that checkpoint.
-func (f *session) lookBack(ctx context.Context) error {
+// checkCheckpoints returns [errRetired] if a checkpoint is behind the records that this process has
+// folded: the database was restored to an earlier state, or failed over to a server that lacked the
+// last commits. The next session folds again from that checkpoint.
+func (f *session) checkCheckpoints(ctx context.Context) error {
 	var known map[int32]int64
-	f.update(func() { known = maps.Clone(f.next) })
+	f.update(func() { known = maps.Clone(f.checkpoints) })
 	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
 		return nil //nolint:nilerr // the next check reads it again
@@ -208,17 +215,20 @@ func (f *session) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// noteCaughtUp stamps the checkpoints that are at the end of the log. It returns [errRetired] if
+// stampCaughtUp stores the positions and stamps the checkpoints that are at the end of the log. It returns [errRetired] if
 // the last stamp is older than the time for which a compacted topic keeps tombstones: erasures may
 // be missing, so the tables must be rebuilt.
-func (f *session) noteCaughtUp(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, noteWithin)
+func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
+	if err := f.storePositions(ctx); err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stampWithin)
 	defer cancel()
 	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err == nil {
 		var outlived bool
 		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
-			return errRetired
+			return 0, errRetired
 		}
 	}
 	if err == nil {
@@ -237,7 +247,7 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
 	}
-	return nil
+	return f.every.caughtUp, nil
 }
 
 const (
@@ -245,18 +255,17 @@ const (
 	attachAgain = time.Minute    // after a failure
 )
 
-// keepMonths creates the monthly partitions of the coming months. It returns the time of the next
-// check.
-func (f *session) keepMonths(ctx context.Context) time.Time {
+// keepMonths creates the monthly partitions of the coming months.
+func (f *session) keepMonths(ctx context.Context) (time.Duration, error) {
 	err := attachMonths(ctx, f.pool, f.projector.Tables)
 	if err == nil {
-		return time.Now().Add(attachEvery)
+		return attachEvery, nil
 	}
 	if ctx.Err() == nil {
 		f.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition",
 			"error", err)
 	}
-	return time.Now().Add(attachAgain)
+	return attachAgain, nil
 }
 
 // errAddedPartition is the reason for not following a partition that was added to the topic after
@@ -266,15 +275,9 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 	"ledgerboard assigns keys by the original partition count, so it did not write the records of this partition; " +
 	"run 'ledgerboard log'")
 
-// positions returns the checkpoints of newly assigned partitions. It also folds parked records
-// whose type this binary now knows.
-func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
-	g := f.current()
-	err := refolding{f.work, f.pool, g}.retryNowKnown(ctx, partitions)
-	if err != nil && !errors.Is(err, errOtherTopic) { // the follower reports the other topic
-		return nil, err
-	}
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, g.Number)
+// assigned returns the checkpoints of newly assigned partitions.
+func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
 		return nil, err
 	}
@@ -292,10 +295,82 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 			continue
 		}
 		out[p] = at
-		f.next[p] = at.NextOffset
-		delete(f.passed, p)
+		f.checkpoints[p] = at.NextOffset
+		delete(f.positions, p)
 	}
 	return out, nil
+}
+
+func (f *session) noteStopped(batch eventlog.Batch) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.problem = ""
+	for partition, reason := range batch.Stopped {
+		f.stopped[partition] = reason.Error()
+		f.logger.Warn("partition is not followed", "partition", partition, "reason", reason)
+	}
+}
+
+// storeWithin is how long a checkpoint may lag behind records of the topic's other projections.
+// These records change no row; if each poll of them had a transaction, half of all transactions
+// would write only a checkpoint.
+const storeWithin = 100 * time.Millisecond
+
+// read sets the start of steps to their checkpoints. It returns false if they have no events and
+// their positions can be stored later. A generation that is not live stores them at once, because a
+// switch waits for its checkpoints.
+func (f *session) read(steps []step) (fold bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range steps {
+		steps[i].from = f.checkpoints[steps[i].partition]
+	}
+	if count(steps) > 0 || f.gen.State != StateLive {
+		return true
+	}
+	if len(f.positions) == 0 {
+		f.storeAt = time.Now().Add(storeWithin)
+	}
+	for _, s := range steps {
+		f.positions[s.partition] = s
+	}
+	return false
+}
+
+// storeIn returns how long a poll may wait until positions must be stored or a check is due.
+func (f *session) storeIn() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.positions) == 0 {
+		return f.every.look
+	}
+	return max(0, min(f.every.look, time.Until(f.storeAt)))
+}
+
+// storePositions moves the checkpoints to the positions. If a partition is reassigned before that,
+// nothing is lost: the next process reads the records again.
+func (f *session) storePositions(ctx context.Context) error {
+	var steps []step
+	f.update(func() {
+		for partition, s := range f.positions {
+			steps = append(steps, s.part(f.checkpoints[partition], s.to, nil))
+		}
+	})
+	if err := f.fold(ctx, steps); err != nil {
+		return err
+	}
+	f.folded(steps)
+	return nil
+}
+
+func (f *session) folded(steps []step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.problem = ""
+	for _, s := range steps {
+		f.checkpoints[s.partition] = s.to
+		delete(f.positions, s.partition)
+	}
 }
 
 func (f *session) update(change func()) {
@@ -304,25 +379,17 @@ func (f *session) update(change func()) {
 	change()
 }
 
-func (f *session) note(steps []step) {
-	f.update(func() {
-		f.problem = ""
-		for _, s := range steps {
-			f.next[s.partition] = s.to
-			delete(f.passed, s.partition)
-		}
-	})
-}
-
 func (f *session) current() (g generation) {
 	f.update(func() { g = f.gen })
 	return g
 }
 
-func (f *session) status() (problem string, stale int64, stopped map[int32]string) {
+// status adds what the session knows to the status of its projection.
+func (f *session) status(s *operator.Projection) (stopped map[int32]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.problem, f.stale, maps.Clone(f.stopped)
+	s.Problem, s.Ignored, s.Unknown = f.problem, f.ignored, f.unknown
+	return maps.Clone(f.stopped)
 }
 
 // Server-side limits for database sessions that fold or change generations. A session that is idle

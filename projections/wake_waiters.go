@@ -21,10 +21,10 @@ const maxPayload = 7500
 // processes that wait for the projection or for one of its keys, and announce which figures
 // changed. A generation that is not live announces no figures, because no one reads its tables.
 func queueProgress(
-	batch *pgx.Batch, projection string, generation int, mayBeLive bool, state fold.Fold, events []fold.Event,
+	batch *pgx.Batch, projection string, generation int, mayBeLive, chained bool, events []fold.Event,
 ) error {
 	channels := []string{pg.ProgressChannel}
-	payloads := []string{pg.ProgressPayload(projection, streamsOf(state, events))}
+	payloads := []string{pg.ProgressPayload(projection, streamsOf(chained, events))}
 	if mayBeLive {
 		figures, err := figurePayloads(events)
 		if err != nil {
@@ -62,8 +62,8 @@ func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
 
 // streamsOf returns the streams that a batch has advanced. It returns nil, which means any stream,
 // if the topic is not chained, or if a key is not a hex id and might be too long for a payload.
-func streamsOf(state fold.Fold, events []fold.Event) []string {
-	if _, chained := state.(fold.Chained); !chained {
+func streamsOf(chained bool, events []fold.Event) []string {
+	if !chained {
 		return nil
 	}
 	keys := make([]string, 0, len(events))
@@ -79,7 +79,7 @@ func streamsOf(state fold.Fold, events []fold.Event) []string {
 }
 
 // figurePayloads returns the figures that the events change as JSON lists, each short enough for
-// one NOTIFY. It includes parked events, which change nothing but cost a listener at most one extra
+// one NOTIFY. It includes dead letters, which change nothing but cost a listener at most one extra
 // read.
 func figurePayloads(events []fold.Event) (payloads []string, err error) {
 	var changes domain.FigureChanges

@@ -42,10 +42,9 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
-		f.queueRefusal(&batch)
-		f.queueParked(&batch)
-		f.queueFolded(&batch)
 		f.queueHead(&batch)
+		f.queueRefusal(&batch)
+		f.queueFolded(&batch)
 		f.queueEarlier(&batch)
 		f.queueDashboards(&batch)
 		f.queueDirectory(&batch)
@@ -64,16 +63,15 @@ type factsLoad struct {
 	view     domain.FactsView
 }
 
-// queueRefusal reads why the stream accepts no commands. Records that are parked in another
-// generation, for example by another version of the program, do not block it.
+// queueRefusal reads why the stream accepts no commands. It needs the result of
+// [factsLoad.queueHead].
 func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	batch.Queue(`
 		select not exists (select from dashboards_generations where state <> 'live'),
-		       exists (select from kept.pauses where kind = 'projection' and name = $1),
-		       exists (select from dashboards_parked where stream_key = $2 and state = 'parked')`,
-		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
-		var live, paused, parked bool
-		if err := row.Scan(&live, &paused, &parked); err != nil {
+		       exists (select from kept.pauses where kind = 'projection' and name = $1)`,
+		dashboardsProjection).QueryRow(func(row pgx.Row) error {
+		var live, paused bool
+		if err := row.Scan(&live, &paused); err != nil {
 			return fmt.Errorf("read state of projection: %w", err)
 		}
 		switch {
@@ -81,42 +79,12 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
 			f.view.Refusal = "an operator has paused them"
-		case parked && f.need.Skip == nil: // a skip resolves the parked record
-			f.view.Refusal = "a record of its stream is parked and waits for an operator"
+		case f.view.Stop != nil && f.view.Stop.FoldAgain && !f.need.Skip:
+			f.view.Refusal = "its history is being folded again"
+		case f.view.Stop != nil && !f.need.Skip: // a skip resolves it
+			f.view.Refusal = "an event of its stream could not be folded and waits for an operator"
 		}
 		return nil
-	})
-}
-
-func (f *factsLoad) queueParked(batch *pgx.Batch) {
-	skip := f.need.Skip
-	if skip == nil {
-		return
-	}
-	f.view.Parked = &domain.ParkedFacts{}
-	batch.Queue(`
-		select g.generation, coalesce(p.state, ''), coalesce(p.reason, ''), coalesce(p.stream_key, '')
-		from generations g join checkpoints c using (projection, generation)
-		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition
-		  and p.log_offset = $3
-		where g.projection = $1 and g.state in ('catching_up', 'live') and c.partition = $2 and c.next_offset > $3
-		order by g.generation`,
-		dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
-		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
-		return pg.Wrap("read parked record", err)
-	})
-	batch.Queue(`
-		select partition, log_offset from parked join generations g using (projection, generation)
-		where projection = $1 and g.state in ('catching_up', 'live') and stream_key = $2 and parked.state = 'parked'
-		  and reason = 'chain_broken'
-		order by partition, log_offset limit 1`,
-		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
-		broken := domain.Position{Topic: domain.TopicDashboards}
-		known, err := pg.ScanOptional(row, "read broken chain", &broken.Partition, &broken.Offset)
-		if known {
-			f.view.Parked.Broken = &broken
-		}
-		return err
 	})
 }
 
@@ -130,14 +98,20 @@ func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 }
 
 func (f *factsLoad) queueHead(batch *pgx.Batch) {
-	head := batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`,
-		f.need.ParentAccount)
-	head.QueryRow(func(row pgx.Row) error {
+	batch.Queue(`
+		select version, hash, time, coalesce(stopped_at, 0), fold_again, exists (
+				select from dashboards_dead_letters d where d.stream_key = s.stream_key and d.reason = 'chain_broken')
+		from dashboards_streams s where stream_key = $1`, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
-		known, err := pg.ScanOptional(row, "read head", &h.Version, &hash, &h.Time)
+		var stop domain.StreamStop
+		known, err := pg.ScanOptional(row, "read head",
+			&h.Version, &hash, &h.Time, &stop.Version, &stop.FoldAgain, &stop.Broken)
 		if copy(h.Hash[:], hash); !known {
 			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
+		}
+		if stop.Version > 0 {
+			f.view.Stop = &stop
 		}
 		return err
 	})
@@ -212,10 +186,10 @@ func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, ar
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement
 	_, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
-		select h.version >= $2, coalesce(c.command_id, '')
-		from dashboard_heads h
-		left join dashboard_commands c on c.parent_account = h.parent_account and c.version = $2
-		where h.parent_account = $1`, parent, version),
+		select s.version >= $2, coalesce(c.command_id, '')
+		from dashboards_streams s
+		left join dashboard_commands c on c.parent_account = s.stream_key and c.version = $2
+		where s.stream_key = $1`, parent, version),
 		fmt.Sprintf("settle version %d of agency %s", version, parent), &s.Passed, &s.CommandID)
 	return s, err
 }

@@ -122,13 +122,15 @@ func (p *past) wander(random *rand.Rand) {
 // foldAgain folds the stream of agency A again, from its start, as after a skip.
 func (p *past) foldAgain() {
 	p.t.Helper()
-	projector := projectors.Dashboards(p.Partitions(domain.TopicDashboards))
+	projector := projectors.Dashboards
 	state := projector.Begin(1)
 	for _, record := range p.Records(domain.TopicDashboards) {
 		recorded, err := p.Decode(record)
 		require.NoError(p.t, err)
 		if recorded.Key == agencyA {
-			require.NoError(p.t, state.Apply(fold.Event{Raw: record, Recorded: recorded}))
+			link := recorded.Envelope.Chain
+			head := domain.StreamHead{Version: link.Version, Hash: eventlog.RecordHash(link.Prev, record), Time: recorded.Envelope.Time}
+			require.NoError(p.t, state.Apply(fold.Event{Raw: record, Recorded: recorded, Head: head}))
 		}
 	}
 	require.NoError(p.t, pgx.BeginFunc(p.t.Context(), p.DB.Pool, func(tx pgx.Tx) error {
@@ -141,19 +143,17 @@ func (p *past) foldAgain() {
 	}))
 }
 
-// skip adds a record of agency A that was parked, and an operator's skip of it.
-func (p *past) skip() (skip domain.ParkedSkipped, draft domain.Draft) {
+// skip adds a record of agency A that could not be folded, and an operator's skip of it.
+func (p *past) skip() (skip domain.EventSkipped, draft domain.Draft) {
 	p.t.Helper()
 	var head domain.ChainLink
 	var hash []byte
 	require.NoError(p.t, p.DB.Pool.QueryRow(p.t.Context(), `
-		update dashboard_heads set version = version + 1 where parent_account = $1 returning version + 1, hash`, agencyA).
+		update streams set version = version + 1 where stream_key = $1 returning version + 1, hash`, agencyA).
 		Scan(&head.Version, &hash))
-	exec(p.t, p.DB, `insert into parked values ('dashboards', 1, 0, $2, $1, '', '', null, 'undecodable', '', 'skipped')`, agencyA, head.Version)
 	copy(head.Prev[:], hash)
-	skip = domain.ParkedSkipped{
-		Position: domain.Position{Topic: domain.TopicDashboards, Offset: head.Version}, Version: head.Version - 1,
-		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+	skip = domain.EventSkipped{
+		Version: head.Version - 1, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 	}
 	draft = commands.NewDraft(domain.TopicDashboards, agencyA, skip, p.tick())
 	draft.Envelope.Subject, draft.Envelope.Chain = agencyA, &head

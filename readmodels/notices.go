@@ -15,10 +15,12 @@ import (
 // Notices reads access notices: the part of stream.Store that can be rebuilt from the log.
 type Notices struct{ Pool *pgxpool.Pool }
 
-// Head returns the version of the agency's newest record, or 0 if the agency has no records.
+// Head returns the version up to which the agency's notices are complete, or 0 if the agency has no
+// records. While its stream is stopped, this is the last version before the stop.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	var version int64
-	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`,
+	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `
+		select coalesce(stopped_at - 1, version) from dashboards_streams where stream_key = $1`,
 		parent), "read head of agency "+parent, &version)
 	return version, err
 }

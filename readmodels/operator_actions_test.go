@@ -29,7 +29,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	act(domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, commands.Effect{Rebuild: rebuild}, nil)
 	act(domain.ActionRebuildCanceled, domain.OperatorTarget{Projection: projection, Rebuild: rebuild, Generation: 3}, commands.Effect{},
 		domain.NewError(domain.CodeConflict, "readers use it"))
-	act(domain.ActionParkedRetried, domain.OperatorTarget{Projection: "directory", Position: &domain.Position{Topic: "directory"}}, commands.Effect{Count: 3, Left: 1}, nil)
+	act(domain.ActionStreamRetried, domain.OperatorTarget{Projection: "dashboards", Position: &domain.Position{Topic: "dashboards"}}, commands.Effect{Stopped: true}, nil)
 	act(domain.ActionPlatformPaused, domain.OperatorTarget{Platform: domain.LinkedIn}, commands.Effect{}, errors.New("connection reset"))
 	cut := domain.OperatorActed{
 		Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
@@ -74,22 +74,22 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	var got []operator.Action
 	for _, a := range all {
 		got = append(got, operator.Action{
-			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Rebuild: a.Rebuild, Count: a.Count, Left: a.Left,
+			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Rebuild: a.Rebuild, Stopped: a.Stopped,
 		})
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
 	require.Equal(t, []operator.Action{
 		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
 		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
-		{Action: domain.ActionParkedRetried, Outcome: domain.OutcomeDone, Count: 3, Left: 1},
+		{Action: domain.ActionStreamRetried, Outcome: domain.OutcomeDone, Stopped: true},
 		{Action: domain.ActionRebuildCanceled, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Rebuild: rebuild},
 		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
 	pause(t, p.Log, domain.PauseProjection, "operations")
-	exec(t, p.DB, `insert into parked select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v9'
-		else 'operations.operator_finished.v9' end, '', null, 'unknown_type', '', 'left_out' from generate_series(1, 3) n`)
+	exec(t, p.DB, `insert into dead_letters select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v1'
+		else 'operations.operator_finished.v1' end, '', null, 'undecodable', '{}' from generate_series(1, 3) n`)
 	_, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
 	require.NoError(t, err)
 	require.Equal(t, "An operator has paused the list, so the newest actions may be missing. "+

@@ -79,17 +79,16 @@ func TestHistoryShowsASkip(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	skip := history.HistoryEntry{
-		Record: history.Record{Version: 9, Time: s.now, Type: "operator.parked_skipped.v1", Actor: history.Named{ID: "system:operator"}, Role: "operator"},
-		Skip: &domain.ParkedSkipped{
-			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 12}, Version: 6,
-			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+		Record: history.Record{Version: 9, Time: s.now, Type: "dashboard.event_skipped.v1", Actor: history.Named{ID: "system:operator"}, Role: "operator"},
+		Skip: &domain.EventSkipped{
+			Version: 6, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 		},
 	}
 	s.answer("GET /api/audit/history", []history.HistoryEntry{skip, changed(8, "2026-09-30T10:00:00Z", named(bakery, "Bakery"))},
 		history.EntriesMeta{HistoryMeta: history.HistoryMeta{AsOf: history.StreamPosition{Version: 9}, LeftOut: 1}})
-	s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 9: unreadable record skipped", "<code>system:operator</code> (operator)",
-		"Change 6 could not be read", "dashboards-3-12", "Reason: incident, OPS-77", "skipped: change 6",
-		"An operator skipped 1 unreadable record.", "action:%22unreadable+record+skipped%22", "The agency's history ends with change 9")
+	s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 9: event skipped", "<code>system:operator</code> (operator)",
+		"Change 6 was skipped", "Reason: incident, OPS-77", "skipped: change 6",
+		"An operator skipped 1 event.", "action:%22event+skipped%22", "The agency's history ends with change 9")
 }
 
 func TestHistorySearches(t *testing.T) {
@@ -114,7 +113,7 @@ func TestHistorySearches(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
 
-	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board created": "opened", "unreadable record skipped": "parked_skipped", "users_changed": "users_changed"} {
+	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board created": "opened", "event skipped": "event_skipped", "users_changed": "users_changed"} {
 		b.get("/console/history?q=" + url.QueryEscape(`action:"`+words+`"`)).says(http.StatusOK)
 		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&type="+kind)
 	}
@@ -259,7 +258,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	elsewhere.LinkedToday = false
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
-	page.says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 unreadable record.")
+	page.says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 event.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	staff := span(cateringBoard, named("5", "Stella"))
 	staff.Role = new(history.DirectoryStaff)

@@ -39,7 +39,7 @@ type historyView struct {
 	List       []change // the record and those before it
 	AsOf       history.StreamPosition
 	Incomplete string
-	LeftOut    int64 // number of unreadable records that were skipped
+	LeftOut    int64 // number of events that were skipped
 	Further    bool  // nothing has been found so far, but older history was not searched
 }
 
@@ -49,7 +49,7 @@ type change struct {
 	Does    string
 	Address string
 	Entries []history.HistoryEntry // empty for a skip
-	Skip    *domain.ParkedSkipped
+	Skip    *domain.EventSkipped
 	Cut     bool // the search may have filtered out entries
 }
 
@@ -265,8 +265,8 @@ func inWords(eventType string) string {
 		return "people on the list changed"
 	case domain.DashboardOpened{}.EventType():
 		return "board created"
-	case domain.ParkedSkipped{}.EventType():
-		return "unreadable record skipped"
+	case domain.EventSkipped{}.EventType():
+		return "event skipped"
 	}
 	if parts := strings.Split(eventType, "."); len(parts) == 3 {
 		return strings.ReplaceAll(parts[1], "_", " ")

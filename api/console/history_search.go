@@ -64,8 +64,6 @@ func parseSearch(text string) (s search, hint, fault string) {
 		s.action = "users_changed"
 	case "board_created":
 		s.action = "opened"
-	case "unreadable_record_skipped":
-		s.action = "parked_skipped"
 	}
 	return s, hint, ""
 }

@@ -20,8 +20,7 @@ const actPath = opsPath + "/do/"
 // API paths of the actions that do not return to a fixed page.
 const (
 	rebuildAction = "projections/%s/rebuild"
-	showAction    = "parked/%s/show"
-	skipAction    = "parked/%s/skip"
+	showAction    = "dead-letters/%s/show"
 )
 
 type operatorAction struct {
@@ -61,18 +60,14 @@ var operatorActions = map[string]operatorAction{
 		does: "The tables built so far are dropped. Readers keep using the current tables.",
 	},
 	"retry": {
-		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
-		does: "The event and the events that wait for it are folded again. Events that still fail stay parked.",
-	},
-	"retry-all": {
-		title: "Retry all %s events", button: "Retry all", path: "parked/retry", back: actionsPath,
-		does: "All parked events are folded again, in order. Events that still fail stay parked.",
+		title: "Retry %s", button: "Retry", path: "dead-letters/%s/retry", back: deadLettersPath,
+		does: "All changes of the agency are processed again from the first one. If an event still cannot be " +
+			"processed, the agency's changes wait for it as before.",
 	},
 	"skip": {
-		title: "Skip %s", button: "Skip", path: skipAction, back: actionsPath,
-		does: "The event stays in the log and is not folded. For an agency's dashboards, skipping an event " +
-			"cannot be undone and is recorded in the agency's history. " +
-			"Events that wait for the skipped event are then folded.",
+		title: "Skip %s", button: "Skip", path: "dead-letters/%s/skip", back: deadLettersPath,
+		does: "The event stays in the log but has no effect. All changes of the agency are processed again from the " +
+			"first one, without this event. Skipping cannot be undone and is recorded in the agency's history.",
 	},
 	"show": {
 		title: "Show %s", button: "Show", path: showAction,
@@ -163,8 +158,8 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 		Codes: domain.ReasonCodes(), Reason: entered, Faults: faults,
 	}
 	switch kind, _, _ := strings.Cut(action.path, "/"); kind {
-	case "parked":
-		shown.Back = parkedPath
+	case "dead-letters":
+		shown.Back = deadLettersPath
 	case "connections", "platforms":
 		shown.Back = platformsPath
 	default:
@@ -205,23 +200,14 @@ func doAct(v *visit) (view, error) {
 		err = json.Unmarshal(answered, &g)
 		return redirect(generationsPath + url.PathEscape(g.ID)), err
 	case showAction:
-		var record operator.ParkedRecord
+		var record operator.DeadRecord
 		err = json.Unmarshal(answered, &record)
-		shown := opsParkedEventView{Record: record, Payload: string(record.Payload)}
+		shown := opsDeadLetterView{Record: record, Payload: string(record.Payload)}
 		var pretty bytes.Buffer
 		if json.Indent(&pretty, record.Payload, "", "  ") == nil {
 			shown.Payload = pretty.String()
 		}
 		return shown, err
-	case skipAction:
-		var done operator.SkipResult
-		if err = json.Unmarshal(answered, &done); done.Already {
-			return opsActView{
-				Title: fmt.Sprintf(action.title, target), Does: action.does, Back: action.back,
-				Idle: "The event was already skipped, so nothing was done now. Go back to the operator actions, " +
-					"which say who skipped it, when and why.",
-			}, nil
-		}
 	}
 	return redirect(action.back), err
 }

@@ -16,7 +16,7 @@ const (
 	opsPath         = root + "/ops"
 	projectionsPath = opsPath + "/projections"
 	generationsPath = projectionsPath + "/generations/"
-	parkedPath      = opsPath + "/parked"
+	deadLettersPath = opsPath + "/dead-letters"
 	platformsPath   = opsPath + "/platforms"
 	logPath         = opsPath + "/log"
 	actionsPath     = opsPath + "/actions"
@@ -109,12 +109,12 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 				says += " " + refused
 			}
 			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
-		case p.Parked == 0:
+		case p.DeadLetters == 0:
 			continue
 		}
-		if p.Parked > 0 {
-			what := operator.ParkedEvents(p.Parked) + " of " + p.Name
-			all = append(all, concern{what, parkedMeans(p.Name), parkedPath})
+		if p.DeadLetters > 0 {
+			what := operator.DeadLetters(p.DeadLetters) + " of " + p.Name
+			all = append(all, concern{what, deadLettersMean(p.Name), deadLettersPath})
 		}
 		listed["read model "+p.Name] = true
 	}
@@ -138,10 +138,10 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 	return all
 }
 
-func parkedMeans(projection string) string {
-	means := "Parked events are in the log but not in the tables."
+func deadLettersMean(projection string) string {
+	means := "These events are in the log but could not be processed."
 	if projection == "dashboards" {
-		means += " While they are parked, changes to their agencies' boards are refused."
+		means += " Until each is retried or skipped, changes to its agency's boards are refused."
 	}
 	return means
 }

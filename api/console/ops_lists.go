@@ -88,16 +88,15 @@ func openLog(v *visit) (view, error) {
 	return shown, nil
 }
 
-type opsParkedView struct {
-	Events []operator.ParkedEvent
-	More   string
-	Retry  bool // at least one event is parked and not skipped
+type opsDeadLettersView struct {
+	Letters []operator.DeadLetter
+	More    string
 
 	names map[string]string // of agencies, accounts and pages, by id
 }
 
 // Name returns the name of the agency, account or page that a stream belongs to; "": unknown.
-func (v opsParkedView) Name(stream string) string {
+func (v opsDeadLettersView) Name(stream string) string {
 	kind, id, _ := strings.Cut(stream, ":") // not a directory key: the id of an agency or a page comes first
 	if kind == domain.KindAccount || kind == domain.KindSocialAccount {
 		return v.names[id]
@@ -105,15 +104,15 @@ func (v opsParkedView) Name(stream string) string {
 	return v.names[kind]
 }
 
-func openParked(v *visit) (view, error) {
+func openDeadLetters(v *visit) (view, error) {
 	asked := url.Values{}
 	copyParameters(v, asked, "cursor")
-	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](v, "/api/ops/parked", asked)
+	letters, meta, err := getMeta[[]operator.DeadLetter, readmodels.ListMeta](v, "/api/ops/dead-letters", asked)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]string{}
-	if len(events) > 0 {
+	if len(letters) > 0 {
 		connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 		if err != nil {
 			return nil, err
@@ -123,14 +122,10 @@ func openParked(v *visit) (view, error) {
 			names[strconv.FormatInt(c.SocialAccount, 10)] = string(c.Name) // empty for profiles of people
 		}
 	}
-	parked := func(e operator.ParkedEvent) bool { return e.State == "parked" }
-	return opsParkedView{
-		Events: events, names: names, More: nextPage(parkedPath, asked, meta.NextCursor),
-		Retry: slices.ContainsFunc(events, parked),
-	}, nil
+	return opsDeadLettersView{Letters: letters, names: names, More: nextPage(deadLettersPath, asked, meta.NextCursor)}, nil
 }
 
-type opsParkedEventView struct {
-	Record  operator.ParkedRecord
+type opsDeadLetterView struct {
+	Record  operator.DeadRecord
 	Payload string // indented; "": none
 }

@@ -33,7 +33,7 @@ func operatorsStage(t *testing.T) (*stage, *browser) {
 	s.ready(http.StatusOK, map[string]any{
 		"status": "ready", "checks": []any{map[string]any{"name": "log", "ok": true}}, "projections": []any{map[string]any{"name": "dashboards"}},
 	})
-	for _, list := range []string{"projections", "generations", "parked", "connections", "pauses", "log", "actions"} {
+	for _, list := range []string{"projections", "generations", "dead-letters", "connections", "pauses", "log", "actions"} {
 		s.answer("GET /api/ops/"+list, []any{}, nil)
 	}
 	return s, s.signedIn("operator")
@@ -43,14 +43,14 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 	t.Parallel()
 	s, operator := operatorsStage(t)
 	staff := s.signedIn("agency")
-	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions", "/do/rebuild/post_insights"} {
+	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions", "/do/rebuild/post_insights"} {
 		staff.get("/console/ops"+path).says(http.StatusForbidden, "does not have access to this page")
 		s.browser().get("/console/ops" + path).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/ops"+path))
 	}
 	asked := len(s.asked)
 	staff.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {"test"}}).says(http.StatusForbidden)
 	require.Len(t, s.asked, asked+1, "only /api/me was called")
-	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions"} {
+	for _, path := range []string{"", "/projections", "/dead-letters", "/platforms", "/log", "/actions"} {
 		operator.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
 	}
 	operator.get("/console/ops/do/burn/it").says(http.StatusNotFound)
@@ -65,10 +65,10 @@ func TestHealth(t *testing.T) {
 	s.ready(http.StatusOK, map[string]any{
 		"status": "degraded",
 		"checks": []any{
-			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 parked events"},
+			map[string]any{"name": "read model post_insights", "degraded": true, "reason": "2 dead letters"},
 			map[string]any{"name": "log", "degraded": true, "reason": "a broker is away"},
 		},
-		"projections":        []any{map[string]any{"name": "post_insights", "parked": 2}},
+		"projections":        []any{map[string]any{"name": "post_insights", "dead_letters": 2}},
 		"paused_connections": 2,
 		"paused_platforms":   []any{map[string]any{"name": "linkedin", "since": s.now}},
 	})
@@ -104,17 +104,17 @@ func TestHealth(t *testing.T) {
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"Rebuild: canceled<", "Rebuild: catching up<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line", `<td data-label="Who">at the platform’s request</td>`,
 		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
-	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
+	b.get("/console/ops").says(http.StatusOK, "The service serves reads and changes to boards, but has 5 problems.", "a broker is away", "2 dead letters of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
-		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
+		`href="/console/ops/dead-letters"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/generations/directory.g2"`)
 
-	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true, "parked": 1}}})
+	s.ready(http.StatusOK, map[string]any{"status": "degraded", "writes": "not_ready", "projections": []any{map[string]any{"name": "dashboards", "paused": true, "dead_letters": 1}}})
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}, nil)
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but refuses changes to boards. It has 2 problems.", "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.",
-		"not in the tables. While they are parked, changes") // a broken chain cannot be skipped
+		"Until each is retried or skipped, changes")
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
 	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", "away")
@@ -126,12 +126,11 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.answer("GET /api/ops/projections", []operator.Projection{
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
 	}, nil)
-	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked", Stream: "a"}, {ID: "x-1-2", State: "skipped", Stream: "account:c"}}, nil)
+	s.answer("GET /api/ops/dead-letters", []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Stream: "a"}, {ID: "x-1-2", Stream: "account:c"}}, nil)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a", AgencyName: "North", AccountID: "c", AccountName: "Old Mill"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", `href="/console/ops/projections">Go back`, "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
-	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone", `href="/console/ops/parked">Go back`)
-	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Retry all parked events")
+	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone", `href="/console/ops/dead-letters">Go back`)
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
@@ -151,36 +150,29 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	}
 	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
 	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
-	parked := b.get("/console/ops/parked")
-	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2", "North<br><code>a</code>", "Old Mill<br><code>account:c</code>").
-		lacks("/console/ops/do/skip/x-1-2") // it is skipped
-	s.answer("GET /api/ops/parked", []operator.ParkedEvent{
-		{ID: "dashboards-1-5", State: "parked", Reason: "chain_broken"}, {ID: "dashboards-1-6", State: "parked", Reason: "behind"},
-	}, nil)
-	b.get("/console/ops/parked").says(http.StatusOK, "/console/ops/do/retry/dashboards-1-6").lacks("/console/ops/do/skip")
-	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-2", State: "skipped"}}, nil)
-	b.get("/console/ops/parked").lacks("Retry all")
+	b.get("/console/ops/dead-letters").
+		says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2", "North<br><code>a</code>", "Old Mill<br><code>account:c</code>").
+		lacks("/console/ops/do/skip/x-1-2", "/console/ops/do/retry/x-1-2") // it stops no stream
+	s.answer("GET /api/ops/dead-letters", []operator.DeadLetter{{ID: "dashboards-1-5", StoppedAt: 3, Reason: "chain_broken"}}, nil)
+	b.get("/console/ops/dead-letters").says(http.StatusOK, "/console/ops/do/retry/dashboards-1-5").lacks("/console/ops/do/skip")
 
 	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Generation{ID: "post_insights.g3"})
-	s.take("POST /api/ops/parked/dashboards-1-5/skip", operator.SkipResult{Folded: 3})
-	s.take("POST /api/ops/parked/retry", operator.RetryResult{Folded: 2})
+	s.take("POST /api/ops/dead-letters/dashboards-1-5/skip", operator.StreamFolded{})
+	s.take("POST /api/ops/dead-letters/dashboards-1-5/retry", operator.StreamFolded{})
 	s.take("POST /api/ops/platforms/linkedin/pause", nil)
-	s.take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
+	s.take("POST /api/ops/dead-letters/dashboards-1-5/show", operator.DeadRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/generations/post_insights.g3")
-	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
-	s.take("POST /api/ops/parked/x-1-2/skip", operator.SkipResult{Already: true})
-	b.post("/console/ops/do/skip/x-1-2", reason).says(http.StatusOK, "The event was already skipped", `href="/console/ops/actions"`).lacks("<button>Skip")
-	b.post("/console/ops/do/retry-all/parked", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
+	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/dead-letters")
+	b.post("/console/ops/do/retry/dashboards-1-5", url.Values{"code": {"test"}}).leadsTo("/console/ops/dead-letters")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")
 	b.post("/console/ops/do/show/dashboards-1-5", reason).says(http.StatusOK, "Jonas")
 	require.Equal(t, []sentCall{
 		{by: "ops", call: "POST /api/ops/projections/post_insights/rebuild", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/parked/x-1-2/skip", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/parked/retry", body: `{"reason":"test"}`},
+		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/skip", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/retry", body: `{"reason":"test"}`},
 		{by: "ops", call: "POST /api/ops/platforms/linkedin/pause", body: `{"reason":"incident:OPS-7"}`},
-		{by: "ops", call: "POST /api/ops/parked/dashboards-1-5/show", body: `{"reason":"incident:OPS-7"}`},
+		{by: "ops", call: "POST /api/ops/dead-letters/dashboards-1-5/show", body: `{"reason":"incident:OPS-7"}`},
 	}, s.sent)
 
 	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")

@@ -146,12 +146,12 @@ func (c *Console) allPages() []page {
 		row("GET /ops", operators, openHealth, opsHealthView{}).inBar("Health", ""),
 		row("GET /ops/projections", operators, openProjections, opsProjectionsView{}).inBar("Projections", ""),
 		row("GET /ops/projections/generations/{id}", operators, openGeneration, opsGenerationView{}),
-		row("GET /ops/parked", operators, openParked, opsParkedView{}).inBar("Parked", ""),
+		row("GET /ops/dead-letters", operators, openDeadLetters, opsDeadLettersView{}).inBar("Dead letters", ""),
 		row("GET /ops/platforms", operators, openPlatforms, opsPlatformsView{}).inBar("Platforms", ""),
 		row("GET /ops/log", operators, openLog, opsLogView{}).inBar("Log", ""),
 		row("GET /ops/actions", operators, openActions, opsActionsView{}).inBar("Actions", ""),
 		row("GET /ops/do/{act}/{of...}", operators, askToAct, opsActView{}),
-		row("POST /ops/do/{act}/{of...}", operators, doAct, opsParkedEventView{}, opsActView{}),
+		row("POST /ops/do/{act}/{of...}", operators, doAct, opsDeadLetterView{}, opsActView{}),
 	}
 	if c.deps.Application != nil {
 		return all

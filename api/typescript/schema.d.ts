@@ -662,6 +662,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the dead letters: events in the log that could not be folded, with the reason.
+         * @description On dashboards, each stops the stream of its agency.
+         */
+        get: operations["getOpsDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/dead-letters/{letter}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Folds the stream that an event has stopped again from its start.
+         * @description The response has the event at which the stream has stopped again, if it has. An event that stops no stream is refused with 409.
+         */
+        post: operations["postOpsStreamRetry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/dead-letters/{letter}/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Returns a dead letter with its headers and payload. The access is recorded. */
+        post: operations["postOpsDeadLetterShow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/dead-letters/{letter}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skips the event that has stopped a stream permanently, and folds the stream again from its start.
+         * @description The skip is a record of the agency's own stream, so that the tables of every version leave the event out. An event that stops no stream, or that does not fit its hash chain, is refused with 409.
+         */
+        post: operations["postOpsEventSkip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/generations": {
         parameters: {
             query?: never;
@@ -753,97 +830,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/ops/parked": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the parked events: events in the log that could not be folded, with the reason. */
-        get: operations["getOpsParked"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Retries all parked events.
-         * @description Events that still cannot be folded stay parked and are listed in the response.
-         */
-        post: operations["postOpsParkedRetryAll"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Retries a parked event. On dashboards, the events that wait for it are folded too. */
-        post: operations["postOpsParkedRetry"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}/show": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Returns a parked event with its headers and payload. The access is recorded. */
-        post: operations["postOpsParkedShow"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/ops/parked/{parked}/skip": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.
-         * @description On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that is not part of the stream's chain, or that is only waiting for another event, is refused with 409. Skipping an event again does nothing, and the response says so.
-         */
-        post: operations["postOpsParkedSkip"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/ops/pauses": {
         parameters: {
             query?: never;
@@ -908,7 +894,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the read models, with lag per partition, parked events and generations under construction. */
+        /** Lists the read models, with lag per partition, dead letters and generations under construction. */
         get: operations["getOpsProjections"];
         put?: never;
         post?: never;
@@ -2278,11 +2264,6 @@ export interface components {
             actor: string;
             /** @description Error code, if refused or failed. */
             code?: components["schemas"]["Code"];
-            /**
-             * Format: int64
-             * @description Number of parked events that were folded.
-             */
-            count?: number;
             /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
             erasure?: components["schemas"]["ErasureOrder"];
             /**
@@ -2294,11 +2275,6 @@ export interface components {
             id: string;
             /** @description What an import was about to append; absent for other actions. */
             import?: components["schemas"]["DataImported"];
-            /**
-             * Format: int64
-             * @description Number of parked events that failed again.
-             */
-            left?: number;
             /** @description "done", "refused" (nothing was done), "failed" (the action ended with an error and may have been done in part or completely) or "unknown" (in progress, or its process exited before recording the outcome). */
             outcome: components["schemas"]["OperatorOutcome"];
             /** @description Reason given by the operator; absent for an import. */
@@ -2311,6 +2287,8 @@ export interface components {
             request_id: string | null;
             /** @description Role that allowed the action. */
             role: string;
+            /** @description Whether the stream has stopped again. */
+            stopped?: boolean;
             /** @description What the action changes. */
             target: components["schemas"]["OperatorTarget"];
             /**
@@ -3105,6 +3083,132 @@ export interface components {
          * @description First day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range.
          */
         DayOfFollowerDay: string;
+        /** @description An event in the log that a projection could not fold. On dashboards, it stops the stream of its agency. */
+        DeadLetter: {
+            /** @description Event id in the envelope. */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description Time of the event; null if the envelope cannot be read.
+             */
+            event_time: string | null;
+            /** @description Whether the stream is about to be folded again from its start. */
+            fold_again: boolean;
+            /** @description <projection>-<partition>-<offset>. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Offset of the record.
+             */
+            offset: number;
+            /** @description Details of the reason, such as rule, sqlstate or column. */
+            params: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Partition of the topic.
+             */
+            partition: number;
+            /** @description Projection that could not fold the event. */
+            projection: string;
+            /** @description Kind of reason. */
+            reason: components["schemas"]["DeadLetterReason"];
+            /**
+             * Format: int64
+             * @description Version of the event, at which its stream has stopped; 0 if no stream has.
+             */
+            stopped_at: number;
+            /** @description Key of the record. */
+            stream: string;
+            /** @description Topic of the record. */
+            topic: string;
+            /** @description Full name of the event type. */
+            type: string;
+            /**
+             * Format: int64
+             * @description Number of later events of the stream, which wait for this one.
+             */
+            waiting: number;
+        };
+        /**
+         * @description The kind of reason for which an event could not be folded.
+         *
+         *     - `malformed`: the envelope of the event is invalid
+         *     - `unknown_type`: this program does not know the type of the event
+         *     - `undecodable`: the payload of the event cannot be decoded or is invalid
+         *     - `refused`: the projector cannot fold the event
+         *     - `write`: the database refused a value of the event
+         *     - `chain_broken`: the event does not fit the hash chain of its stream
+         * @enum {string}
+         */
+        DeadLetterReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken";
+        /**
+         * Format: int64
+         * @description The number of events that could not be folded. Each of dashboards stops a stream.
+         */
+        DeadLetters: number;
+        /** @description A dead letter with its record in the log. */
+        DeadRecord: {
+            /**
+             * Format: int64
+             * @description Size of the value.
+             */
+            bytes: number;
+            /** @description Why the record cannot be decoded, with its values; empty if it can be. */
+            error: string;
+            /** @description Event id in the envelope. */
+            event_id: string;
+            /**
+             * Format: date-time
+             * @description Time of the event; null if the envelope cannot be read.
+             */
+            event_time: string | null;
+            /** @description Whether the stream is about to be folded again from its start. */
+            fold_again: boolean;
+            /** @description True if compaction has removed the record because a later record has the same key. */
+            gone: boolean;
+            /** @description Headers of the record. */
+            headers: components["schemas"]["RecordHeader"][];
+            /** @description <projection>-<partition>-<offset>. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Offset of the record.
+             */
+            offset: number;
+            /** @description Details of the reason, such as rule, sqlstate or column. */
+            params: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Partition of the topic.
+             */
+            partition: number;
+            /** @description The value of the record: JSON unchanged, anything else as a string; absent without a value. */
+            payload?: unknown;
+            /** @description Projection that could not fold the event. */
+            projection: string;
+            /** @description Kind of reason. */
+            reason: components["schemas"]["DeadLetterReason"];
+            /**
+             * Format: int64
+             * @description Version of the event, at which its stream has stopped; 0 if no stream has.
+             */
+            stopped_at: number;
+            /** @description Key of the record. */
+            stream: string;
+            /** @description Topic of the record. */
+            topic: string;
+            /** @description Full name of the event type. */
+            type: string;
+            /**
+             * Format: int64
+             * @description Number of later events of the stream, which wait for this one.
+             */
+            waiting: number;
+        };
         /** @description A flag with the record that last changed it. */
         DecidedFlag: {
             /** @description The record that set the value. */
@@ -3340,6 +3444,16 @@ export interface components {
             all: boolean;
             /** @description Accounts whose figures changed; empty with `all`. */
             changes: components["schemas"]["Change"][];
+        };
+        /** @description Tells the dashboards projection to leave out an earlier event of the same stream permanently, in every version of the tables. It is the only event that an operator may append to a stream that has stopped. */
+        EventSkipped: {
+            /** @description The operator's reason. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: int64
+             * @description Version of the skipped event in the stream.
+             */
+            version: number;
         };
         /** @description The result of one line. */
         FeedLine: {
@@ -3680,8 +3794,8 @@ export interface components {
             request_id: string;
             /** @description The role that permitted it. */
             role: string;
-            /** @description Says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type operator.parked_skipped.v1. */
-            skip?: components["schemas"]["ParkedSkipped"];
+            /** @description Says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type dashboard.event_skipped.v1. */
+            skip?: components["schemas"]["EventSkipped"];
             /**
              * Format: date-time
              * @description UTC; strictly increases with `version`.
@@ -3744,7 +3858,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description The number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
+         * @description The number of records of the stream that could not be folded and were skipped by an operator. They have versions but no entries. An entry of type dashboard.event_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
          */
         LeftOut: number;
         /** @description Likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
@@ -4146,7 +4260,9 @@ export interface components {
          *     - `platform.paused`: the fetching of a platform was paused
          *     - `connection.paused`: reading a connection's accounts was paused
          *     - `connection.read`: a connection's accounts were made due
-         *     - `parked.inspected`: the payload of a parked record was shown
+         *     - `dead_letter.shown`: the payload of a dead letter was shown
+         *     - `stream.retried`: a stopped stream was folded again
+         *     - `event.skipped`: the event that stopped a stream was skipped
          *     - `person.exported`: a person's data was written to a file
          *     - `sign_in_link.made`: a one-time link was created, maybe by an agency
          *     - `sign_in.linked`: a user was linked to a subject of the identity provider
@@ -4157,7 +4273,7 @@ export interface components {
          *     - `data.imported`: files were imported
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "dead_letter.shown" | "stream.retried" | "event.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *
@@ -4176,11 +4292,6 @@ export interface components {
             connection_id?: number;
             /**
              * Format: int64
-             * @description Number of parked records that the preview showed.
-             */
-            count?: number;
-            /**
-             * Format: int64
              * @description Number of the generation, from 1.
              */
             generation?: number;
@@ -4191,7 +4302,7 @@ export interface components {
             member_id?: number;
             /** @description The platform that was paused or resumed. */
             p_id?: components["schemas"]["Platform"];
-            /** @description Position of the parked record, or of the first of several. */
+            /** @description Position of the dead letter. */
             position?: components["schemas"]["Position"];
             /** @description Name of the projection. */
             projection?: string;
@@ -4236,130 +4347,6 @@ export interface components {
          * @enum {string}
          */
         PageStatus: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
-        /** @description An event in the log that a projection has not folded. */
-        ParkedEvent: {
-            /**
-             * Format: int64
-             * @description Number of later events of the stream that wait for this event.
-             */
-            behind: number;
-            /** @description Description of the problem. */
-            detail: string;
-            /** @description Event id in the envelope. */
-            event_id: string;
-            /**
-             * Format: date-time
-             * @description Time of the event; null if the envelope cannot be read.
-             */
-            event_time: string | null;
-            /** @description <projection>-<partition>-<offset>. */
-            id: string;
-            /**
-             * Format: int64
-             * @description Offset of the record.
-             */
-            offset: number;
-            /**
-             * Format: int64
-             * @description Partition of the topic.
-             */
-            partition: number;
-            /** @description Projection that has not folded the event. */
-            projection: string;
-            /** @description Class of the problem. */
-            reason: components["schemas"]["ParkedReason"];
-            /**
-             * @description "parked" or "skipped".
-             * @enum {string}
-             */
-            state: "parked" | "skipped";
-            /** @description Key of the record. */
-            stream: string;
-            /** @description Topic of the record. */
-            topic: string;
-            /** @description Full name of the event type. */
-            type: string;
-        };
-        /**
-         * @description The class of the problem of a parked event.
-         *
-         *     - `malformed`: the envelope of the event is invalid
-         *     - `unknown_type`: this program does not know the type of the event
-         *     - `undecodable`: the payload of the event cannot be decoded or is invalid
-         *     - `refused`: the projector cannot fold the event
-         *     - `write`: the database refused a value of the event
-         *     - `chain_broken`: the event does not fit the hash chain of its stream
-         *     - `behind`: the event follows a parked event of its stream
-         * @enum {string}
-         */
-        ParkedReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
-        /** @description A parked event with its record in the log. */
-        ParkedRecord: {
-            /**
-             * Format: int64
-             * @description Number of later events of the stream that wait for this event.
-             */
-            behind: number;
-            /**
-             * Format: int64
-             * @description Size of the value.
-             */
-            bytes: number;
-            /** @description Description of the problem. */
-            detail: string;
-            /** @description Event id in the envelope. */
-            event_id: string;
-            /**
-             * Format: date-time
-             * @description Time of the event; null if the envelope cannot be read.
-             */
-            event_time: string | null;
-            /** @description True if compaction has removed the record because a later record has the same key. */
-            gone: boolean;
-            /** @description Headers of the record. */
-            headers: components["schemas"]["RecordHeader"][];
-            /** @description <projection>-<partition>-<offset>. */
-            id: string;
-            /**
-             * Format: int64
-             * @description Offset of the record.
-             */
-            offset: number;
-            /**
-             * Format: int64
-             * @description Partition of the topic.
-             */
-            partition: number;
-            /** @description The value of the record: JSON unchanged, anything else as a string; absent without a value. */
-            payload?: unknown;
-            /** @description Projection that has not folded the event. */
-            projection: string;
-            /** @description Class of the problem. */
-            reason: components["schemas"]["ParkedReason"];
-            /**
-             * @description "parked" or "skipped".
-             * @enum {string}
-             */
-            state: "parked" | "skipped";
-            /** @description Key of the record. */
-            stream: string;
-            /** @description Topic of the record. */
-            topic: string;
-            /** @description Full name of the event type. */
-            type: string;
-        };
-        /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, and the only one that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
-        ParkedSkipped: {
-            /** @description Position of the skipped record. */
-            position: components["schemas"]["Position"];
-            /** @description The operator's reason. */
-            reason: components["schemas"]["Reason"];
-            /**
-             * Format: int64
-             * @description Version of that record in the stream; absent in old records.
-             */
-            version?: number;
-        };
         /** @description The progress of a projection in one partition of its topic. */
         Partition: {
             /**
@@ -5332,11 +5319,17 @@ export interface components {
         Projection: {
             /** @description Lists the generations that are being built, of any version, without their size. */
             building: components["schemas"]["Generation"][];
+            dead_letters: components["schemas"]["DeadLetters"];
             /**
              * Format: int64
              * @description Generation that readers use.
              */
             generation: number;
+            /**
+             * Format: int64
+             * @description The number of stale and invalid records of hash chains since this process last began to fold.
+             */
+            ignored: number;
             /**
              * Format: int64
              * @description Exact number of events not yet folded, all partitions.
@@ -5347,11 +5340,6 @@ export interface components {
              * @description Longest time that a partition has been behind without progress; 0 without lag.
              */
             lag_seconds: number;
-            /**
-             * Format: int64
-             * @description Number of events that wait for an operator.
-             */
-            parked: number;
             /** @description Progress in each partition of its topic. */
             partitions: components["schemas"]["Partition"][];
             /** @description Whether an operator has paused the projection. */
@@ -5360,20 +5348,21 @@ export interface components {
             problem?: string;
             /** @description Name of the projection. */
             projection: string;
-            /**
-             * Format: int64
-             * @description Lost races and duplicates skipped since this process last began to fold.
-             */
-            stale: number;
             /** @description State of that generation. */
             state: components["schemas"]["State"];
             /** @description The latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
+            /**
+             * Format: int64
+             * @description The number of events of types that this program does not know, since then.
+             */
+            unknown: number;
         };
         /** @description The state of a read model, as of this process's last check. */
         ProjectionHealth: {
             /** @description Generations under construction, of any version. */
             building: components["schemas"]["BuildHealth"][];
+            dead_letters: components["schemas"]["DeadLetters"];
             /**
              * Format: int64
              * @description The generation that this process reads; 0 before the first.
@@ -5391,11 +5380,6 @@ export interface components {
             lag_seconds: number;
             /** @description The name of the projection. */
             name: string;
-            /**
-             * Format: int64
-             * @description Number of parked events, which wait for an operator.
-             */
-            parked: number;
             /** @description The partitions of the topic. */
             partitions: components["schemas"]["PartitionHealth"][];
             /** @description Whether an operator paused it. */
@@ -5728,16 +5712,6 @@ export interface components {
          * @description From 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
          */
         Regularity: number | null;
-        /** @description The result of retrying parked events. An event that is folded in one generation but not in another stays parked. */
-        RetryResult: {
-            /**
-             * Format: int64
-             * @description Number of folded events.
-             */
-            folded: number;
-            /** @description Events that failed again; events that wait for them were not tried. */
-            parked: components["schemas"]["StillParked"][];
-        };
         /** @description Compares page views with the cost of subscriptions. Platforms count page views per account. Video views of posts are counted separately, see ViewsSeries. */
         Roi: {
             cost_minor: components["schemas"]["CostMinor"];
@@ -5885,22 +5859,6 @@ export interface components {
          * @description When it was disconnected or paused, or since when it waits for a sign-in. Null for other statuses and if unknown.
          */
         Since: string | null;
-        /** @description The result of skipping a parked event. */
-        SkipResult: {
-            /** @description Whether the event had already been skipped, so that nothing was done. */
-            already: boolean;
-            /**
-             * Format: int64
-             * @description Number of waiting events that were folded.
-             */
-            folded: number;
-            /** @description Id of the skipped event. */
-            id: string;
-            /** @description Events of the stream that are still parked; the first one blocks the others. */
-            parked: components["schemas"]["StillParked"][];
-            /** @description True if the event was skipped but the waiting events could not be read: list the parked events. */
-            unknown?: boolean;
-        };
         /**
          * Format: int64
          * @description The number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
@@ -6245,14 +6203,12 @@ export interface components {
              */
             since?: string;
         };
-        /** @description An event that still cannot be folded. */
-        StillParked: {
-            /** @description Description of the problem. */
-            detail: string;
-            /** @description Id of the parked event. */
-            id: string;
-            /** @description Class of the problem. */
-            reason: components["schemas"]["ParkedReason"];
+        /** @description The result of folding a stopped stream again. */
+        StreamFolded: {
+            /** @description The event at which the stream has stopped again; null if all its events are in the tables. */
+            stopped: components["schemas"]["DeadLetter"] | null;
+            /** @description Id of the agency. */
+            stream: string;
         };
         /** @description The position of a response: it includes everything in the agency's stream up to a version. */
         StreamPosition: {
@@ -6916,6 +6872,11 @@ export interface components {
         /** @description Same as the Last-Event-ID header, which takes precedence. */
         LastEventId: string;
         /**
+         * @description The id of a dead letter: <projection>-<partition>-<offset>.
+         * @example dashboards-3-1204
+         */
+        LetterInPath: string;
+        /**
          * @description Maximum number of entries per page, or per ranking: 1 to 500.
          * @example 50
          */
@@ -6947,11 +6908,6 @@ export interface components {
          * @example all
          */
         PIdInPath: "all" | "0" | "1" | "3" | "4" | "6";
-        /**
-         * @description The id of a parked event: <projection>-<partition>-<offset>.
-         * @example dashboards-3-1204
-         */
-        ParkedInPath: string;
         /**
          * @description The connected profile or page, by its id: a positive integer.
          * @example 70
@@ -9672,6 +9628,261 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    getOpsDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
+                     *           "event_time": "2026-11-26T01:42:39Z",
+                     *           "fold_again": false,
+                     *           "id": "account_insights-19-2771",
+                     *           "offset": 2771,
+                     *           "params": {},
+                     *           "partition": 19,
+                     *           "projection": "account_insights",
+                     *           "reason": "undecodable",
+                     *           "stopped_at": 0,
+                     *           "stream": "10003",
+                     *           "topic": "metrics",
+                     *           "type": "metrics.account_read.v1",
+                     *           "waiting": 0
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "meta": {},
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["DeadLetter"][];
+                        message: components["schemas"]["SuccessMessage"];
+                        meta: components["schemas"]["ListMeta"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsStreamRetry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a dead letter: <projection>-<partition>-<offset>.
+                 * @example dashboards-3-1204
+                 */
+                letter: components["parameters"]["LetterInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "stopped": null,
+                     *         "stream": "0e92c1b99bbc3514964b1e45"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["StreamFolded"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsDeadLetterShow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a dead letter: <projection>-<partition>-<offset>.
+                 * @example dashboards-3-1204
+                 */
+                letter: components["parameters"]["LetterInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "bytes": 268,
+                     *         "error": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
+                     *         "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
+                     *         "event_time": "2026-11-26T01:42:39Z",
+                     *         "fold_again": false,
+                     *         "gone": false,
+                     *         "headers": [
+                     *           {
+                     *             "key": "ce_id",
+                     *             "value": "01a21584-df4d-753a-927b-32c1545bd184"
+                     *           }
+                     *         ],
+                     *         "id": "account_insights-19-2771",
+                     *         "offset": 2771,
+                     *         "params": {},
+                     *         "partition": 19,
+                     *         "payload": {
+                     *           "account_id": "cac4cd436831fe1038e74fde",
+                     *           "captured_at": "2026-11-26T01:42:38Z",
+                     *           "figures": [
+                     *             {
+                     *               "kind": "stock",
+                     *               "name": "followers",
+                     *               "source": "memberFollowersCount",
+                     *               "value": 43921
+                     *             }
+                     *           ],
+                     *           "member_id": 1002,
+                     *           "p_id": 9,
+                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *           "social_account_id": 10003
+                     *         },
+                     *         "projection": "account_insights",
+                     *         "reason": "undecodable",
+                     *         "stopped_at": 0,
+                     *         "stream": "10003",
+                     *         "topic": "metrics",
+                     *         "type": "metrics.account_read.v1",
+                     *         "waiting": 0
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["DeadRecord"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsEventSkip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a dead letter: <projection>-<partition>-<offset>.
+                 * @example dashboards-3-1204
+                 */
+                letter: components["parameters"]["LetterInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "stopped": null,
+                     *         "stream": "0e92c1b99bbc3514964b1e45"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["StreamFolded"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
     getOpsGenerations: {
         parameters: {
             query?: never;
@@ -9922,319 +10133,6 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
-    getOpsParked: {
-        parameters: {
-            query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": [
-                     *         {
-                     *           "behind": 0,
-                     *           "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
-                     *           "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
-                     *           "event_time": "2026-11-26T01:42:39Z",
-                     *           "id": "account_insights-19-2771",
-                     *           "offset": 2771,
-                     *           "partition": 19,
-                     *           "projection": "account_insights",
-                     *           "reason": "undecodable",
-                     *           "state": "parked",
-                     *           "stream": "10003",
-                     *           "topic": "metrics",
-                     *           "type": "metrics.account_read.v1"
-                     *         }
-                     *       ],
-                     *       "message": "SUCCESS",
-                     *       "meta": {},
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["ParkedEvent"][];
-                        message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsParkedRetryAll: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "folded": 0,
-                     *         "parked": [
-                     *           {
-                     *             "detail": "malformed record: header ce_specversion is \"…\", must be \"…\"",
-                     *             "id": "account_insights-19-2763",
-                     *             "reason": "malformed"
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["RetryResult"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsParkedRetry: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: components["parameters"]["ParkedInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "folded": 0,
-                     *         "parked": [
-                     *           {
-                     *             "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
-                     *             "id": "account_insights-19-2772",
-                     *             "reason": "undecodable"
-                     *           }
-                     *         ]
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["RetryResult"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsParkedShow: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: components["parameters"]["ParkedInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "behind": 0,
-                     *         "bytes": 268,
-                     *         "detail": "payload cannot be decoded: decode metrics.account_read.v1: p_id 9 is not one of 1, 3, 4, 6",
-                     *         "event_id": "01a21584-df4d-753a-927b-32c1545bd184",
-                     *         "event_time": "2026-11-26T01:42:39Z",
-                     *         "gone": false,
-                     *         "headers": [
-                     *           {
-                     *             "key": "ce_id",
-                     *             "value": "01a21584-df4d-753a-927b-32c1545bd184"
-                     *           }
-                     *         ],
-                     *         "id": "account_insights-19-2771",
-                     *         "offset": 2771,
-                     *         "partition": 19,
-                     *         "payload": {
-                     *           "account_id": "cac4cd436831fe1038e74fde",
-                     *           "captured_at": "2026-11-26T01:42:38Z",
-                     *           "figures": [
-                     *             {
-                     *               "kind": "stock",
-                     *               "name": "followers",
-                     *               "source": "memberFollowersCount",
-                     *               "value": 43921
-                     *             }
-                     *           ],
-                     *           "member_id": 1002,
-                     *           "p_id": 9,
-                     *           "parent_account": "0e92c1b99bbc3514964b1e45",
-                     *           "social_account_id": 10003
-                     *         },
-                     *         "projection": "account_insights",
-                     *         "reason": "undecodable",
-                     *         "state": "parked",
-                     *         "stream": "10003",
-                     *         "topic": "metrics",
-                     *         "type": "metrics.account_read.v1"
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["ParkedRecord"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
-    postOpsParkedSkip: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The id of a parked event: <projection>-<partition>-<offset>.
-                 * @example dashboards-3-1204
-                 */
-                parked: components["parameters"]["ParkedInPath"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "reason": "maintenance:OPS-17"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ActionBody"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "data": {
-                     *         "already": false,
-                     *         "folded": 0,
-                     *         "id": "account_insights-19-2771",
-                     *         "parked": []
-                     *       },
-                     *       "message": "SUCCESS",
-                     *       "success": true
-                     *     }
-                     */
-                    "application/json": {
-                        data: components["schemas"]["SkipResult"];
-                        message: components["schemas"]["SuccessMessage"];
-                        success: components["schemas"]["Success"];
-                    };
-                };
-            };
-            409: components["responses"]["conflict"];
-            413: components["responses"]["too_large"];
-            415: components["responses"]["unsupported_media_type"];
-            default: components["responses"]["Refused"];
-        };
-    };
     getOpsPauses: {
         parameters: {
             query?: never;
@@ -10402,10 +10300,11 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "building": [],
+                     *           "dead_letters": 0,
                      *           "generation": 1,
+                     *           "ignored": 0,
                      *           "lag_events": 0,
                      *           "lag_seconds": 0,
-                     *           "parked": 0,
                      *           "partitions": [
                      *             {
                      *               "end_offset": 0,
@@ -10417,8 +10316,8 @@ export interface operations {
                      *           ],
                      *           "paused": false,
                      *           "projection": "dashboards",
-                     *           "stale": 0,
-                     *           "state": "live"
+                     *           "state": "live",
+                     *           "unknown": 0
                      *         }
                      *       ],
                      *       "message": "SUCCESS",
@@ -18013,11 +17912,11 @@ export interface operations {
                      *       "projections": [
                      *         {
                      *           "building": [],
+                     *           "dead_letters": 0,
                      *           "generation": 1,
                      *           "lag_events": 0,
                      *           "lag_seconds": 0,
                      *           "name": "dashboards",
-                     *           "parked": 0,
                      *           "partitions": [
                      *             {
                      *               "end_offset": 0,

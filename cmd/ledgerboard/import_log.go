@@ -79,7 +79,7 @@ func (i *importRun) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	live, err := projections.Live(ctx, tables, projectors.All(0))
+	live, err := projections.Live(ctx, tables, projectors.All())
 	if err != nil {
 		return err
 	}

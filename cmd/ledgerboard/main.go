@@ -36,7 +36,7 @@ type cli struct {
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log (--parent) or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the live ones, then switch readers to them."`
 	Prepare      prepareCommand      `cmd:"" help:"Before an upgrade, build the tables of this version next to the live ones. Readers are not switched."`
-	Parked       parkedCommand       `cmd:"" help:"List the events that could not be folded; show, retry or skip them."`
+	DeadLetters  deadLettersCommand  `cmd:"" help:"List the events that could not be folded; show, retry or skip them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms or connections."`
 	Resume       resumeCommand       `cmd:"" help:"Resume paused read models, platforms or connections."`
 	Connections  connectionsCommand  `cmd:"" help:"List the connected accounts with their readings, or make some of them due now."`

@@ -162,11 +162,7 @@ func inWords(c proof.Change) string {
 		return "CANNOT BE FOLDED: " + c.Problem
 	}
 	if s := c.Skip; s != nil {
-		what := fmt.Sprintf("the record at %s was skipped", s.Position)
-		if s.Version != 0 {
-			what = fmt.Sprintf("version %d, %s", s.Version, what)
-		}
-		return what + ", reason " + s.Reason.String()
+		return fmt.Sprintf("version %d was skipped, reason %s", s.Version, s.Reason)
 	}
 	var parts []string
 	add := func(what string, list []string) {

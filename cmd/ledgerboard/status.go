@@ -146,8 +146,8 @@ func (r readiness) printNotes(out io.Writer) {
 		if p.Paused {
 			fmt.Fprintf(out, "%s is paused\n", p.Name)
 		}
-		if p.Parked > 0 {
-			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.ParkedEvents(p.Parked))
+		if p.DeadLetters > 0 {
+			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.DeadLetters(p.DeadLetters))
 		}
 		for _, b := range p.Building {
 			status := "time left unknown"

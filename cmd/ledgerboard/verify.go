@@ -251,8 +251,8 @@ func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 	if !r.Equal {
 		verdict = "DIFFERENT from the log"
 	}
-	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables, %s; events parked or skipped: %d; %s\n",
-		r.Projection, r.Generation, rows, len(r.Tables), verdict, r.Parked.Rows, r.Took)
+	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables, %s; %s\n",
+		r.Projection, r.Generation, rows, len(r.Tables), verdict, r.Took)
 	if r.Behind != "" {
 		fmt.Fprintf(out, "  lag: %s\n", r.Behind)
 	}
@@ -269,12 +269,6 @@ func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 			}[d.In]
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, what)
 		}
-	}
-	if p := r.Parked.FirstDifference; p != nil {
-		fmt.Fprintf(out, "  parked events: %d, %d expected from the log; ", r.Parked.Rows, r.Parked.RowsLog)
-		fmt.Fprintf(out, "first: partition %d, offset %d, reason %s, only in %s\n",
-			p.Partition, p.Offset, plain(string(p.Reason)),
-			map[string]string{"table": "the tables", "log": "the log"}[r.Parked.In])
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func newAudited(t *testing.T, changes int) *audited {
 		drafts = append(drafts, a.change(t, auditedAgencies[n%len(auditedAgencies)]))
 	}
 	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
-	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards(0).Name)
+	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards.Name)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

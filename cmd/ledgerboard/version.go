@@ -44,7 +44,7 @@ func thisBuild() buildInfo {
 	}
 	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
 	var versions []string
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		b.Projections[p.Name] = p.Version
 		versions = append(versions, fmt.Sprintf("%s %d", p.Name, p.Version))
 	}

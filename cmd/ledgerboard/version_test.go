@@ -26,7 +26,7 @@ func TestVersion(t *testing.T) {
 	require.NotEmpty(t, said.Version)
 	require.NotEmpty(t, said.Commit)
 	want := map[string]int{}
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		want[p.Name] = p.Version
 	}
 	require.Equal(t, want, said.Projections)

@@ -44,7 +44,7 @@ func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 			return nil, err
 		}
 		pauses, topics := vault.Pauses{Pool: kept}, p.brokers.value.topics
-		for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
+		for _, projector := range projectors.All() {
 			engine, err := projections.New(projections.Config{
 				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
 				Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,

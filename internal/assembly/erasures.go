@@ -70,7 +70,7 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	if err != nil {
 		return nil, err
 	}
-	if live, err := projections.Live(ctx, tables, projectors.All(0)); err != nil || !live {
+	if live, err := projections.Live(ctx, tables, projectors.All()); err != nil || !live {
 		return map[domain.PostRef]time.Time{}, err
 	}
 	return directory.FiguresErased(ctx, tables)

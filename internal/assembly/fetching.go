@@ -135,7 +135,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 func (s *Service) fetchable() bool {
 	var names []string
 	for _, engine := range s.engines {
-		if name := engine.Name(); name != projectors.Dashboards(0).Name {
+		if name := engine.Name(); name != projectors.Dashboards.Name {
 			names = append(names, name)
 		}
 	}

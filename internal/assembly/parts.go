@@ -247,7 +247,7 @@ func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 		if p.settings.NoSubscriptions {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
 		}
-		return projections.OpenTables(ctx, url, projectors.All(0), cmp.Or(p.settings.ReadConns, 24), params)
+		return projections.OpenTables(ctx, url, projectors.All(), cmp.Or(p.settings.ReadConns, 24), params)
 	})
 }
 

@@ -169,7 +169,7 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	writes := name != projectors.Dashboards(0).Name || s.Monitor.MayWrite(name) == nil
+	writes := name != projectors.Dashboards.Name || s.Monitor.MayWrite(name) == nil
 	return &api.DegradedError{Reason: reason, Writes: writes}
 }
 
@@ -186,7 +186,7 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 	all := make([]api.ProjectionHealth, len(statuses))
 	for i, s := range statuses {
 		all[i] = api.ProjectionHealth{
-			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, Parked: s.Parked,
+			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, DeadLetters: s.DeadLetters,
 			LagEvents: s.Lag, LagSeconds: s.LagSeconds,
 			Partitions: make([]api.PartitionHealth, len(s.Partitions)),
 			Building:   make([]api.BuildHealth, len(s.Building)),

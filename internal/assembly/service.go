@@ -98,7 +98,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	}
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
-	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards(0).Name) }
+	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards.Name) }
 	s.Updates = commands.NewDashboards(config)
 	s.openStreams()
 	if c.Platforms != nil {

@@ -37,7 +37,7 @@ func (s *Service) openStreams() {
 		Ready: func() bool {
 			select {
 			case <-s.Monitor.Readable():
-				return s.Monitor.MayRead(projectors.Dashboards(0).Name, projectors.Directory.Name) == nil
+				return s.Monitor.MayRead(projectors.Dashboards.Name, projectors.Directory.Name) == nil
 			default:
 				return false
 			}

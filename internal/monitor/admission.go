@@ -59,7 +59,7 @@ func (b backlog) waits(now time.Time) (longest time.Duration) {
 }
 
 // PeopleKnown returns nil if it is known which users have left, and otherwise an error with code
-// [domain.CodeUnavailable]. Parked records do not count as waiting. While no broker answers, no
+// [domain.CodeUnavailable]. Dead letters do not count as waiting. While no broker answers, no
 // record can be appended, so no one can leave.
 func (m *Monitor) PeopleKnown() error {
 	m.mu.Lock()

@@ -31,14 +31,14 @@ const (
 	classStandsStill class = "stands_still" // lag beyond maxLag without progress
 	classLagging     class = "lagging"      // smaller lag without progress
 	classPaused      class = "paused"       // an operator has paused the projection
-	classParked      class = "parked"       // events wait for an operator
+	classDeadLetters class = "dead_letters" // events could not be folded
 	classProblem     class = "problem"      // a session of this process cannot run
 )
 
 func classes() []class {
 	return []class{
 		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
-		classStandsStill, classLagging, classPaused, classParked, classProblem,
+		classStandsStill, classLagging, classPaused, classDeadLetters, classProblem,
 	}
 }
 
@@ -99,8 +99,8 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(), behind+". Try again shortly")},
 		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() && !resumed, behind)},
-		{classParked, textIf(s.Parked > 0,
-			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
+		{classDeadLetters, textIf(s.DeadLetters > 0,
+			"has "+operator.DeadLetters(s.DeadLetters)+" that an operator must review: 'ledgerboard dead-letters' lists them")},
 		{classProblem, textIf(s.Problem != "" && !s.Paused,
 			"cannot be folded by this process. The log output of the process says why")},
 	} {

@@ -245,9 +245,12 @@ var (
 	lagEvents  = desc("projection_lag_events", "Number of records not folded yet.", "projection", "partition")
 	lagSeconds = desc("projection_lag_seconds",
 		"Longest time that a partition has been behind without progress; 0 without lag.", "projection")
-	parkedCount = desc("projection_parked_events", "Number of parked events that require an operator.", "projection")
-	staleCount  = desc("projection_stale_total",
-		"Number of stale records (lost races and duplicates) skipped since this process last began to fold.", "projection")
+	letterCount = desc("projection_dead_letters",
+		"Number of events that could not be folded. Each of dashboards stops the changes of an agency.", "projection")
+	ignoredCount = desc("projection_ignored_total",
+		"Number of stale and invalid records of hash chains since this process last began to fold.", "projection")
+	unknownCount = desc("projection_unknown_total",
+		"Number of events of types that this program does not know, since this process last began to fold.", "projection")
 	degraded = desc("degraded",
 		"Number of affected read models by kind of fault; 1 for a fault that affects all of them.", "reason")
 	differGauge = desc("projection_tables_differ",
@@ -260,7 +263,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagEvents, lagSeconds, parkedCount, staleCount, differGauge, checkedAt, liveGauge, degraded,
+		lagEvents, lagSeconds, letterCount, ignoredCount, unknownCount, differGauge, checkedAt, liveGauge, degraded,
 	} {
 		descs <- d
 	}
@@ -283,8 +286,9 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 			gauge(lagEvents, float64(max(0, p.EndOffset-p.NextOffset)), s.Projection, strconv.Itoa(int(p.Partition)))
 		}
 		gauge(lagSeconds, s.LagSeconds, s.Projection)
-		gauge(parkedCount, float64(s.Parked), s.Projection)
-		metrics <- prometheus.MustNewConstMetric(staleCount, prometheus.CounterValue, float64(s.Stale), s.Projection)
+		gauge(letterCount, float64(s.DeadLetters), s.Projection)
+		metrics <- prometheus.MustNewConstMetric(ignoredCount, prometheus.CounterValue, float64(s.Ignored), s.Projection)
+		metrics <- prometheus.MustNewConstMetric(unknownCount, prometheus.CounterValue, float64(s.Unknown), s.Projection)
 		live := 0.0
 		if s.Live() {
 			live = 1

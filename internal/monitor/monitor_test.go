@@ -155,11 +155,11 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
 		m := look(t, model, other)
-		model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
+		model.status.TablesGone = []string{"access_notices", "dashboard_listed"}
 		m.Check(t.Context())
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite("dashboards")} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_heads)")
+			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_listed)")
 			require.ErrorContains(t, err, "They are rebuilt from the log. If that does not begin within seconds")
 		}
 		require.Contains(t, m.Reason("dashboards"), "missing from the database")
@@ -273,18 +273,18 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			return n
 		}
 		require.Zero(t, told())
-		model.status.Parked = 1
+		model.status.DeadLetters = 1
 		require.Equal(t, 1, told())
-		model.status.Parked = 2
+		model.status.DeadLetters = 2
 		require.Zero(t, told(), "the same faults")
 		require.NoError(t, m.MayCommand(), "only its stream accepts no commands")
 		require.NoError(t, m.MayWrite("dashboards"))
-		require.Contains(t, m.Reason("dashboards"), "has 2 parked events that an operator must review")
+		require.Contains(t, m.Reason("dashboards"), "has 2 dead letters that an operator must review")
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
 		require.ErrorContains(t, m.MayWrite("dashboards"), "Changes are not accepted now, because an operator has paused them. Nothing was changed.")
-		model.status.Paused, model.status.Parked = false, 0
+		model.status.Paused, model.status.DeadLetters = false, 0
 		require.Equal(t, 1, told())
 		require.Empty(t, m.Reason("dashboards"))
 		model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)

@@ -1,8 +1,3 @@
 package operations
 
-// For tests of skips and refusals.
-var (
-	AddWaiting            = addWaiting
-	RefuseConcurrentBuild = refuseConcurrentBuild
-	BlocksStream          = blocksStream
-)
+var RefuseConcurrentBuild = refuseConcurrentBuild

@@ -66,7 +66,7 @@ func refuseConcurrentBuild(all []operator.Generation, projection string, version
 }
 
 func projectorNamed(name string) (fold.Projector, bool) {
-	all := projectors.All(0)
+	all := projectors.All()
 	i := slices.IndexFunc(all, func(p fold.Projector) bool { return p.Name == name })
 	if i < 0 {
 		return fold.Projector{}, false

@@ -1,16 +1,20 @@
 package operations_test
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -28,23 +32,25 @@ func TestAnEndedBuildIsNotCanceled(t *testing.T) {
 	require.ErrorContains(t, err, "Generation 3 of contents is not being built any more (live). Nothing was canceled.")
 }
 
-// Retrying names the first event that is not parked, and retries none of the others.
-func TestOnlyParkedEventsAreRetried(t *testing.T) {
+// An event that stops no stream is neither retried nor skipped: its projection goes on without it.
+func TestOnlyStoppedStreamsAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets) values ('contents', 1, 6, '', gen_random_uuid(), 'live', '{}');
-		insert into parked values ('contents', 1, 1, 45, 'a', 't', 'e', null, 'undecodable', 'd', 'skipped'),
-			('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', 'd', 'parked'), ('contents', 1, 1, 47, 'a', 't', 'e', null, 'behind', 'd', 'parked')`)
+		insert into dead_letters values ('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', '{}')`)
 	require.NoError(t, err)
-	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
-	_, err = d.RetryParked(t.Context(), commands.Caller{}, []string{"contents-1-46", "contents-1-48"}, domain.Reason{Code: domain.ReasonCodes()[0]})
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-	require.ErrorContains(t, err, "contents-1-48")
-	listed, err := d.Parked(t.Context(), operator.ParkedFilter{})
+	engine, err := projections.New(projections.Config{
+		Projector: projectors.Contents, Topics: []eventlog.TopicSpec{{Name: domain.TopicContents}}, Logger: slog.New(slog.DiscardHandler),
+	})
 	require.NoError(t, err)
-	for n, waiting := range []int64{0, 1, 0} {
-		require.Equal(t, waiting, listed[n].Behind, "nothing waits for what was skipped")
+	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil), Engines: []*projections.Engine{engine}}
+	for _, act := range []func(context.Context, commands.Caller, string, domain.Reason) (operator.StreamFolded, error){d.RetryStream, d.SkipEvent} {
+		_, err = act(t.Context(), commands.Caller{}, "contents-1-46", domain.Reason{Code: domain.ReasonCodes()[0]})
+		require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
+		require.ErrorContains(t, err, "stops no stream")
+		_, err = act(t.Context(), commands.Caller{}, "contents-1-48", domain.Reason{Code: domain.ReasonCodes()[0]})
+		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 	}
 }
 
@@ -70,13 +76,4 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
 		require.ErrorContains(t, err, "Generation 0 of contents has been under construction since", name)
 	}
-}
-
-// A parked event blocks others only in the stream of an agency's dashboards.
-func TestBlockingEvents(t *testing.T) {
-	t.Parallel()
-	const agency = "5f1d7f3b8c9d440001a1b2c3"
-	require.True(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))
-	require.False(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicMetrics, Stream: agency}))
-	require.False(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: "x"}))
 }

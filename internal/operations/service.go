@@ -158,17 +158,9 @@ func (d *Views) Folded(ctx context.Context, projection string, version int) (boo
 	}), err
 }
 
-// Parked lists parked events.
-func (d *Views) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
-	if f.Projection != "" && !slices.Contains(ProjectionNames(), f.Projection) {
-		return nil, noProjection(f.Projection)
-	}
-	return projections.ListParked(ctx, d.engine, f)
-}
-
 // ProjectionNames returns the names of all projections.
 func ProjectionNames() (names []string) {
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		names = append(names, p.Name)
 	}
 	return names

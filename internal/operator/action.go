@@ -24,8 +24,7 @@ type Action struct {
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
 	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
-	Count      int                    `json:"count,omitempty"`       // number of parked events that were folded
-	Left       int                    `json:"left,omitempty"`        // number of parked events that failed again
+	Stopped    bool                   `json:"stopped,omitempty"`     // whether the stream has stopped again
 	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested generation
 	// RebuildState is the current state of that generation; absent if it was replaced or is no
 	// longer known.
@@ -69,7 +68,6 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 		say(t.Projection != "", "%s", t.Projection)
 	}
 	say(t.Generation != 0, "generation %d", t.Generation)
-	say(t.Count > 1, "%d events", t.Count)
 	if t.Connection != 0 {
 		say(true, "connection %s", connection(t.Connection))
 	} else if t.Platform != 0 {
@@ -105,15 +103,8 @@ func (a Action) Came() string {
 	if e := a.Erasure; e != nil {
 		words = append(words, "ordered by "+e.By, strings.ReplaceAll(e.Ground, "_", " "), "due "+e.Due)
 	}
-	if a.Count+a.Left > 0 {
-		words = append(words, ParkedEvents(a.Count)+" folded")
-	}
-	if a.Left > 0 {
-		left := "still parked"
-		if a.Action == domain.ActionParkedRetried {
-			left = "failed again" // events that wait for them were not tried
-		}
-		words = append(words, fmt.Sprintf("%d %s", a.Left, left))
+	if a.Stopped {
+		words = append(words, "the stream has stopped again")
 	}
 	return strings.Join(words, ", ")
 }

@@ -4,7 +4,7 @@
 // # Invariants
 //
 //   - The JSON of these types is the response of /api/ops and the output of --json.
-//   - They contain no personal data, except in a record that is shown on demand ([ParkedRecord]).
+//   - They contain no personal data, except in a record that is shown on demand ([DeadRecord]).
 //
 // The package may import only package domain.
 package operator

@@ -7,15 +7,20 @@ import (
 
 // Projection is the status of a projection.
 type Projection struct {
-	Projection string  `json:"projection"`        // name of the projection
-	Generation int     `json:"generation"`        // generation that readers use
-	State      State   `json:"state"`             // state of that generation
-	Lag        int64   `json:"lag_events"`        // exact number of events not yet folded, all partitions
-	LagSeconds float64 `json:"lag_seconds"`       // longest time that a partition has been behind without progress; 0 without lag
-	Parked     int64   `json:"parked"`            // number of events that wait for an operator
-	Stale      int64   `json:"stale"`             // lost races and duplicates skipped since this process last began to fold
-	Problem    string  `json:"problem,omitempty"` // why the projection is stopped
-	Paused     bool    `json:"paused"`            // whether an operator has paused the projection
+	Projection string  `json:"projection"`  // name of the projection
+	Generation int     `json:"generation"`  // generation that readers use
+	State      State   `json:"state"`       // state of that generation
+	Lag        int64   `json:"lag_events"`  // exact number of events not yet folded, all partitions
+	LagSeconds float64 `json:"lag_seconds"` // longest time that a partition has been behind without progress; 0 without lag
+	// DeadLetters is the number of events that could not be folded. Each of dashboards stops a stream.
+	DeadLetters int64 `json:"dead_letters"`
+	// Ignored is the number of stale and invalid records of hash chains since this process last began
+	// to fold.
+	Ignored int64 `json:"ignored"`
+	// Unknown is the number of events of types that this program does not know, since then.
+	Unknown int64  `json:"unknown"`
+	Problem string `json:"problem,omitempty"` // why the projection is stopped
+	Paused  bool   `json:"paused"`            // whether an operator has paused the projection
 	// Building lists the generations that are being built, of any version, without their size.
 	Building []Generation `json:"building"`
 	// TablesChecked is the latest comparison with the log; absent before the first one.

@@ -54,7 +54,7 @@ type Change struct {
 
 	// Skip is the decision of an operator to leave out a record; only it and the envelope fields are
 	// set then.
-	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
+	Skip *domain.EventSkipped `json:"skip,omitempty"`
 	// Problem says why the record cannot be folded; only the envelope fields are set then.
 	Problem string `json:"problem,omitempty"`
 }
@@ -179,7 +179,7 @@ func (p *replayer) take(r eventlog.Record) error {
 		p.done.Changes++
 		return p.Yield(base)
 	}
-	if skip, ok := recorded.Data.(domain.ParkedSkipped); ok {
+	if skip, ok := recorded.Data.(domain.EventSkipped); ok {
 		base.Skip = &skip
 		return p.Yield(base)
 	}
@@ -197,7 +197,7 @@ func (p *replayer) take(r eventlog.Record) error {
 
 // fold folds a record's payload by the domain's rules and returns the changed dashboards.
 func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
-	if _, ok := data.(domain.ParkedSkipped); ok {
+	if _, ok := data.(domain.EventSkipped); ok {
 		return nil, nil
 	}
 	event, ok := data.(domain.DashboardEvent)

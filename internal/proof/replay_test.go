@@ -131,9 +131,8 @@ func TestReplayNamesEachVersion(t *testing.T) {
 	t.Parallel()
 	w, a := newWorld(t), agencies[0]
 	w.change(t, a)
-	skip := domain.ParkedSkipped{
-		Position: domain.Position{Topic: domain.TopicDashboards, Offset: 1}, Version: 2,
-		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+	skip := domain.EventSkipped{
+		Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 	}
 	for i, data := range []domain.Data{domain.AuditRead{What: domain.AuditState}, skip} {
 		head := w.heads[a]

@@ -71,7 +71,6 @@ create table checkpoints (
   -- The topic that next_offset belongs to. After a restore, a process that was frozen may have
   -- different records at matching offsets.
   topic_id      uuid,                           -- null: not known yet, or brokers report no ids
-  epoch         bigint      not null default 0, -- counts changes of rows at the same offset
   event_time    timestamptz,                    -- of the newest event folded
   progressed_at timestamptz not null,           -- time of the last batch; only for health
   caught_up_at  timestamptz not null,           -- when the end of the log was last reached
@@ -79,22 +78,38 @@ create table checkpoints (
   foreign key (projection, generation) references generations
 ) with (fillfactor = 50);
 
-create table parked (
-  projection text        not null,
-  generation int         not null,
-  partition  int         not null,
-  log_offset bigint      not null,
-  stream_key text        not null,
-  event_type text        not null,
-  event_id   text        not null,
+-- The events that a projection could not fold. On a topic with hash chains, a dead letter is the
+-- event at which its stream stopped. A row contains a position and a reason, but never a payload.
+create table dead_letters (
+  projection text   not null,
+  generation int    not null,
+  partition  int    not null,
+  log_offset bigint not null,
+  stream_key text   not null,
+  event_type text   not null,
+  event_id   text   not null,
   event_time timestamptz,
-  reason     text        not null check (reason in
-    ('malformed', 'unknown_type', 'undecodable', 'refused', 'write', 'chain_broken', 'behind')),
-  detail     text        not null,
-  state      text        not null check (state in ('parked', 'skipped', 'left_out')),
+  reason     text   not null check (reason in
+    ('malformed', 'unknown_type', 'undecodable', 'refused', 'write', 'chain_broken')),
+  params     jsonb  not null, -- what a text about the reason names
   primary key (projection, generation, partition, log_offset)
 );
-create index parked_stream on parked (projection, generation, stream_key, log_offset);
+create index dead_letters_stream on dead_letters (projection, generation, stream_key);
+
+-- The streams of a topic with hash chains: an agency's dashboards.
+create table streams (
+  projection text   not null,
+  generation int    not null,
+  stream_key text   collate "C" not null,
+  partition  int    not null,
+  version    bigint not null, -- of the head, which is the last effective record, folded or not
+  hash       bytea  not null, -- of the head
+  time       timestamptz not null, -- of the head
+  stopped_at bigint,               -- the first version that is not in the tables; null: all are
+  fold_again boolean not null,     -- the stream is to be folded again from its start
+  primary key (projection, generation, stream_key)
+) with (fillfactor = 70);
+create index streams_fold_again on streams (projection, generation, partition) where fold_again;
 
 -- The latest comparison of the tables of each generation with the log. Reports name columns but
 -- contain none of their values.

@@ -1,12 +1,4 @@
--- Projection "dashboards". All tables share one checkpoint, because a command loads state and head
--- together.
-
-create table dashboard_heads (
-  parent_account text not null,
-  version        bigint      not null,
-  hash           bytea       not null,
-  time           timestamptz not null
-) with (fillfactor = 70);
+-- Projection "dashboards". All tables share one checkpoint.
 
 create table dashboard_preferences (
   parent_account         text        collate "C" not null,
@@ -23,7 +15,7 @@ create table dashboard_preferences (
 ) with (fillfactor = 50); -- room for the next version of each row, so that its users are not indexed again
 
 -- One row for each dashboard that a record changed, and one row without a dashboard each time an
--- operator skipped a parked record.
+-- operator skipped an event.
 create table dashboard_history (
   parent_account         text        collate "C" not null,
   sub_account_id         text        collate "C" not null, -- empty for a skip
@@ -93,8 +85,6 @@ create table access_notices (
 );
 
 -- +keys
-
-alter table dashboard_heads add primary key (parent_account);
 
 alter table dashboard_preferences add primary key (parent_account, sub_account_id);
 create index dashboard_preferences_users on dashboard_preferences using gin (users);

@@ -92,9 +92,10 @@ func (d Definition) Relations() (names []string) {
 var relation = regexp.MustCompile(`(?m)^create (?:table|view) (\w+)(?: \(| as)`)
 
 // Views returns the statements that make the views of a projector version show a generation. The
-// views <projection>_generations, <projection>_checkpoints and <projection>_parked show its state
-// and progress; their names contain the projection because a search path finds only the first of
-// equal names. The search path of the connection must be schema lb_engine.
+// views <projection>_generations, <projection>_checkpoints, <projection>_dead_letters and
+// <projection>_streams show its state and progress; their names contain the projection because a
+// search path finds only the first of equal names. The search path of the connection must be schema
+// lb_engine.
 func (d Definition) Views(projection string, version, generation int) string {
 	schema, tables := ViewSchema(projection, version), Schema(projection, generation)
 	var sql strings.Builder
@@ -102,7 +103,7 @@ func (d Definition) Views(projection string, version, generation int) string {
 	for _, name := range d.Relations() {
 		fmt.Fprintf(&sql, "create or replace view %s.%s as select * from %s.%[2]s;", schema, name, tables)
 	}
-	for _, name := range []string{"generations", "checkpoints", "parked"} {
+	for _, name := range []string{"generations", "checkpoints", "dead_letters", "streams"} {
 		fmt.Fprintf(&sql, "create or replace view %s.%s_%s as "+
 			"select * from %[3]s where projection = '%[2]s' and generation = %[4]d;",
 			schema, projection, name, generation)

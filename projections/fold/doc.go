@@ -4,7 +4,7 @@
 // # Invariants
 //
 //   - The name, version, topic and tables of a projector do not depend on the process that runs it.
-//   - Apply decides whether an event is folded, parked with a reason, or stale. Load and Write
+//   - Apply decides whether an event is folded or a dead letter. Load and Write
 //     return an error only if the database does.
 //   - If only some projectors need a capability, it is an optional field. The package contains no
 //     projection names.

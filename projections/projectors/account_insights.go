@@ -94,9 +94,6 @@ func (n newestRow) merge(row accountRow) newestRow {
 }
 
 func (f *accountFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
 	switch data := ev.Data.(type) {
 	case domain.AccountRead:
 		data.CapturedAt = instant(data.CapturedAt)
@@ -108,7 +105,7 @@ func (f *accountFold) Apply(ev fold.Event) error {
 		f.erased.applied.note(data)
 		return nil
 	default:
-		return errMisplaced(ev)
+		return errMisplaced
 	}
 }
 

@@ -145,7 +145,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	if !icu {
 		t.Skip("this server has no ICU collation")
 	}
-	for _, p := range projectors.All(0) { // columns in views keep their types
+	for _, p := range projectors.All() { // columns in views keep their types
 		_, err := db.Pool.Exec(ctx, "drop schema "+ddl.ViewSchema(p.Name, p.Version)+" cascade")
 		require.NoError(t, err)
 	}

@@ -57,7 +57,7 @@ func TestEveryProjectionOfMetricsIsTriedWithErasures(t *testing.T) {
 	for _, c := range ofMetrics {
 		tried = append(tried, c.projector.Name)
 	}
-	for _, p := range projectors.All(1) {
+	for _, p := range projectors.All() {
 		if p.Topic == domain.TopicMetrics {
 			all = append(all, p.Name)
 			if types := p.Types; types != nil { // the engine skips other types, these tests do not

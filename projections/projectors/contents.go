@@ -54,16 +54,13 @@ type contentFold struct {
 }
 
 func (f *contentFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
 	post, origin, err := domain.SplitContentKey(ev.Key)
 	if err != nil {
-		return refuse("%v", err)
+		return errWrongKey
 	}
 	content, ok := ev.Data.(domain.PostContent)
 	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
-		return refuse("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)
+		return errWrongKey
 	}
 	key := contentKey{post, origin}
 	f.last[key] = contentState{

@@ -53,14 +53,14 @@ type commandRow struct {
 // newCommandRow returns the row of the command that appended a record. The process that appended
 // the record recognizes it by the command id. Without an idempotency key, the key is the command id
 // or, if that is missing too, the event id.
-func newCommandRow(ev fold.Event, head domain.StreamHead, primary string) commandRow {
+func newCommandRow(ev fold.Event, primary string) commandRow {
 	audit := ev.Envelope.Audit
 	// The strings are cloned because a rebuild keeps the row, and substrings would keep all headers
 	// of the record in memory.
 	row := commandRow{
 		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey),
 		commandID: strings.Clone(audit.CommandID), digest: strings.Clone(audit.RequestDigest),
-		sub: primary, version: head.Version, time: ev.Envelope.Time,
+		sub: primary, version: ev.Head.Version, time: ev.Envelope.Time,
 	}
 	row.key = cmp.Or(row.key, row.commandID, ev.Envelope.ID)
 	return row
@@ -76,16 +76,6 @@ type noticeRow struct {
 	time    time.Time
 	notice  domain.Notice
 }
-
-type headRow struct {
-	parent string
-	head   domain.StreamHead
-}
-
-var headsTable = write.NewTable("dashboard_heads",
-	`parent_account text, version bigint, hash bytea, time timestamptz`,
-	write.ReplaceRow("parent_account", ""),
-	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
 
 const preferencesColumns = `parent_account text, sub_account_id text, document_id text, sub_account_ids text[],
 	users text[], main_poc text[], allow_client_dashboard boolean, scopes text[], created_at timestamptz,
@@ -161,16 +151,12 @@ var noticesTable = write.NewTable("access_notices",
 	})
 
 func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	var heads []headRow
 	var created, changed []domain.Dashboard
 	var parents []string
 	var forget []time.Time
 	for _, parent := range slices.Sorted(maps.Keys(f.streams)) {
 		s := f.streams[parent]
-		if s.moved {
-			heads = append(heads, headRow{parent, s.head})
-		}
-		if s.head.Version > 0 { // also if parked records are folded much later
+		if !s.time.IsZero() {
 			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
@@ -181,11 +167,6 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 			}
 		}
 	}
-	// Even after a crash of PostgreSQL, the next decision must see the rows that a command has
-	// waited for: an update without changes appends no record, so a decision based on older rows
-	// would go unnoticed.
-	last.Queue(`set local synchronous_commit to on`)
-	headsTable.Queue(last, heads)
 	preferencesTable.Queue(last, created)
 	preferencesUpdate.Queue(last, changed)
 	historyTable.Queue(last, f.history)
@@ -202,7 +183,7 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 
 // forgets returns the time before which the stream's commands are forgotten. It depends on the
 // times of records, so a rebuild forgets the same commands.
-func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMemory) }
+func (s *stream) forgets() time.Time { return s.time.Add(-domain.CommandMemory) }
 
 // Copy implements [fold.Fold]. It copies history, notices and ended spans immediately and the rows
 // of the other tables, which any record may change, at the end.
@@ -221,18 +202,11 @@ func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last b
 	if err != nil || !last {
 		return err
 	}
-	var heads []headRow
 	var dashboards []domain.Dashboard
-	for parent, s := range f.streams {
-		if s.moved {
-			heads = append(heads, headRow{parent, s.head})
-		}
+	for _, s := range f.streams {
 		dashboards = slices.AppendSeq(dashboards, maps.Values(s.dashboards))
 	}
 	if err := commandsTable.Copy(ctx, into, maps.Values(f.commands)); err != nil {
-		return err
-	}
-	if err := headsTable.Copy(ctx, into, slices.Values(heads)); err != nil {
 		return err
 	}
 	return preferencesTable.Copy(ctx, into, slices.Values(dashboards))

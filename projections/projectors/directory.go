@@ -47,25 +47,22 @@ type directoryFold struct {
 }
 
 func (f *directoryFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
 	kind, id, err := domain.SplitDirectoryKey(ev.Key)
 	if err != nil {
-		return refuse("%v", err)
+		return errWrongKey
 	}
 	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == kind })
 	if at < 0 {
-		return refuse("unknown kind of entity %q", kind)
+		return errWrongKey
 	}
 	if !entityKinds[at].valid(id) {
-		return refuse("id %q of a %s is not a positive decimal number", id, kind)
+		return errWrongKey
 	}
 	state := entityState{kind: kind, id: id, at: instant(ev.Envelope.Time)}
 	if ev.Data != nil {
 		entity, ok := ev.Data.(domain.DirectoryEntity)
 		if !ok || domain.EntityKey(entity) != ev.Key {
-			return refuse("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)
+			return errWrongKey
 		}
 		state.entity = entity
 	}

@@ -107,9 +107,9 @@ func TestDirectoryRefuses(t *testing.T) {
 		"a tombstone of an unknown kind":                   tombstone("invoice:7"),
 		"an event of another topic":                        {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
 	} {
-		var park *fold.ParkError
-		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &park, name)
-		require.Equal(t, fold.ReasonRefused, park.Reason, name)
+		var bad *fold.BadEventError
+		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &bad, name)
+		require.Equal(t, &fold.BadEventError{Reason: fold.ReasonRefused, Params: map[string]string{"rule": "wrong_key"}}, bad, name)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	t.Parallel()
 	var all []string
 	names := map[string]bool{}
-	for _, p := range projectors.All(1) {
+	for _, p := range projectors.All() {
 		all = append(all, p.Tables...)
 		names[p.Name] = true
 		require.Positive(t, p.Version)
@@ -126,7 +126,7 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 			require.True(t, domain.NewRegistry().Knows(eventType))
 		}
 	}
-	require.Len(t, names, len(projectors.All(1)))
+	require.Len(t, names, len(projectors.All()))
 	slices.Sort(all)
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
 }
@@ -135,7 +135,7 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
 	t.Parallel()
 	names := func(ok func(fold.Projector) bool) (names []string) {
-		for _, p := range projectors.All(1) {
+		for _, p := range projectors.All() {
 			if ok(p) {
 				names = append(names, p.Name)
 			}
@@ -144,8 +144,6 @@ func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
 	}
 	require.Equal(t, []string{"contents", "directory"}, names(func(p fold.Projector) bool { return p.LogKey != nil }))
 	require.Equal(t, []string{"operations"}, names(func(p fold.Projector) bool { return p.SpansPartitions }))
-	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { return p.Blocks != nil }))
-	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { _, ok := p.Begin(1).(fold.Chained); return ok }))
 }
 
 // The state of a connection is the one of its latest change; the trail has every record once.

@@ -7,8 +7,6 @@
 //   - Folds depend only on the events, not on a clock, configuration or Kafka timestamps. Two folds
 //     of the same log produce equal tables. For the projections of `metrics`, this holds for any
 //     order of the events.
-//   - Heads of hash chains are loaded and stored in the transaction that moves the checkpoint,
-//     never cached. A record that cannot be decoded is still the head.
 //   - A rebuild and a batch produce their rows with the same functions.
 //
 // The projectors share code but no state. The package must not import projections, watermill,
@@ -30,10 +28,8 @@
 //   - If a first import is killed and restarted, the log contains most readings twice, and the
 //     second copies arrive late, in large batches. If the stored reading of the same instant stays,
 //     the days after it are not read.
-//   - A record in the wrong partition is parked there and does not block its stream in the right
-//     partition: otherwise the tables would depend on which partition is read first.
 //   - Directory and contents: the last record of a key counts, and commands do not append records
-//     that are older than the stored row. If the last record is parked, the tables keep the row of
+//     that are older than the stored row. If the last record is a dead letter, the tables keep the row of
 //     the previous one. Once compaction has removed that record, `verify --tables` reports the key.
 //   - An erasure of figures also applies to later records, so each projection of `metrics` stores
 //     it. For an account with an erasure, rows must follow from the stored rows alone:

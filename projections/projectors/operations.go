@@ -49,9 +49,6 @@ type operationsFold struct {
 type trailKey [16]byte
 
 func (f *operationsFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
 	if err := indexable(ev.Key, ev.Envelope.ID); err != nil {
 		return err
 	}
@@ -62,7 +59,7 @@ func (f *operationsFold) Apply(ev fold.Event) error {
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
-		return refuse("%s", fold.WithoutValues(err))
+		return fold.Refuse("not_encodable")
 	}
 	f.known[row] = true
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})

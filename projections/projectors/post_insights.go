@@ -52,9 +52,6 @@ type wantedRead struct {
 }
 
 func (f *postFold) Apply(ev fold.Event) error {
-	if ev.Err != nil {
-		return ev.Err
-	}
 	switch data := ev.Data.(type) {
 	case domain.PostRead:
 		if r := newReading(&data, ev.Envelope.ID); !f.erased.covers(r.Tenant, r.at) {
@@ -73,7 +70,7 @@ func (f *postFold) Apply(ev fold.Event) error {
 		}
 		return nil
 	default:
-		return errMisplaced(ev)
+		return errMisplaced
 	}
 }
 

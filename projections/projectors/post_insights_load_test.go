@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -30,7 +31,7 @@ func TestReadingsInOrderQueryNoMonths(t *testing.T) {
 	ledgertest.Fold(t, db, projectors.PostInsights, []fold.Event{at(30)})
 	locked := func(events ...fold.Event) (locks int) {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-			if err := fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events); err != nil {
+			if err := tables.Load(t.Context(), tx, projectors.PostInsights.Begin(1), events); err != nil {
 				return err
 			}
 			return tx.QueryRow(context.Background(), `
@@ -102,7 +103,7 @@ func lookUps(t *testing.T, db *pgtest.DB, events []fold.Event) (found []pgx.Trac
 	require.NoError(t, err)
 	defer pool.Close()
 	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		return fold.LoadAll(t.Context(), tx, projectors.PostInsights.Begin(1), events)
+		return tables.Load(t.Context(), tx, projectors.PostInsights.Begin(1), events)
 	})
 	require.NoError(t, err)
 	for _, s := range noted.statements {

@@ -21,7 +21,7 @@ func TestTablesUnderAPublicationForAllTables(t *testing.T) {
 	defer admin.Close(t.Context())
 	_, err = admin.Exec(t.Context(), "drop publication if exists everything; create publication everything for all tables")
 	require.NoError(t, err)
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		schema := "lb_" + p.Name + "_g7"
 		_, err := admin.Exec(t.Context(), "create schema "+schema+"; set search_path = "+schema+", "+migrations.Engine+";"+p.Definition.Tables())
 		require.NoError(t, err)

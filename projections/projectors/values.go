@@ -3,6 +3,7 @@ package projectors
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,21 +34,17 @@ const maxIndexed = 1000
 func indexable(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return refuse("a text in the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)
+			return fold.Refuse("too_long", "bytes", strconv.Itoa(len(text)), "maximum", strconv.Itoa(maxIndexed))
 		}
 	}
 	return nil
 }
 
-// errMisplaced parks an event of a known type on a topic where it does not belong.
-func errMisplaced(ev fold.Event) error {
-	return refuse("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)
-}
+// errMisplaced refuses an event of a known type on a topic where it does not belong.
+var errMisplaced = fold.Refuse("misplaced")
 
-// refuse parks an event that the projector cannot fold.
-func refuse(format string, args ...any) error {
-	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf(format, args...)}
-}
+// errWrongKey refuses an event whose key is not that of its payload.
+var errWrongKey = fold.Refuse("wrong_key")
 
 // loadsNothing is embedded in folds that need no stored rows, or that load all of them in Load.
 type loadsNothing struct{}
@@ -56,11 +53,9 @@ func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
 func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
-// All returns the projectors of this program. dashboardPartitions is passed to [Dashboards].
-func All(dashboardPartitions int32) []fold.Projector {
-	return []fold.Projector{
-		Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations,
-	}
+// All returns the projectors of this program.
+func All() []fold.Projector {
+	return []fold.Projector{Dashboards, AccountInsights, PostInsights, Contents, Directory, Operations}
 }
 
 // later reports whether a reading replaces the present one. The later capture time wins and, at the

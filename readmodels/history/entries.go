@@ -27,8 +27,8 @@ type HistoryEntry struct {
 	// users who gained or lost access to the dashboard or to scopes of it because of the record
 	Access AccessEffect `json:"access"`
 	// Skip says which record of the stream an operator skipped because it was unreadable, and why.
-	// The skipped record has no entry. Only in entries of type operator.parked_skipped.v1.
-	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
+	// The skipped record has no entry. Only in entries of type dashboard.event_skipped.v1.
+	Skip *domain.EventSkipped `json:"skip,omitempty"`
 }
 
 // AccessEffect says for which users a record changed the access to a dashboard. The records do not
@@ -312,7 +312,7 @@ type entryRow struct {
 
 	dashboard     string
 	before, after *domain.Dashboard
-	skip          *domain.ParkedSkipped
+	skip          *domain.EventSkipped
 }
 
 // readEntries returns the first of the found entries, as many as fit into PageIDs, and the number of

@@ -56,8 +56,8 @@ type HistoryMeta struct {
 	AsOf StreamPosition `json:"as_of"`
 	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
-	// LeftOut is the number of records of the stream that are unreadable and were skipped by an
-	// operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in
+	// LeftOut is the number of records of the stream that could not be folded and were skipped by an
+	// operator. They have versions but no entries. An entry of type dashboard.event_skipped.v1 in
 	// the agency's history says who skipped each record, and why. Absent instead of 0.
 	LeftOut int64 `json:"left_out,omitempty"`
 	// NamesProven is always false: the log contains only ids, and their names come from the current
@@ -97,19 +97,22 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, e
 	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
 		return m, err
 	}
-	var parked int64
+	var waiting int64
 	err = tx.QueryRow(ctx, `
-		select count(*) filter (where state = 'parked'), count(*) filter (where state <> 'parked')
-		from dashboards_parked where stream_key = $1`, parent).Scan(&parked, &m.LeftOut)
+		select coalesce((
+		         select greatest(version - stopped_at + 1, 1) from dashboards_streams
+		         where stream_key = $1 and stopped_at is not null), 0),
+		       (select count(distinct skip ->> 'version') from dashboard_history
+		        where parent_account = $1 and sub_account_id = '')`, parent).Scan(&waiting, &m.LeftOut)
 	switch {
-	case parked == 1:
-		m.Incomplete = "1 record of this stream is parked and waits for an operator; " +
+	case waiting == 1:
+		m.Incomplete = "1 record of this stream could not be processed and waits for an operator; " +
 			"it is in the log but not shown here"
-	case parked > 1:
-		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; "+
-			"they are in the log but not shown here", parked)
+	case waiting > 1:
+		m.Incomplete = fmt.Sprintf("%d records of this stream are in the log but not shown here: "+
+			"the first could not be processed and waits for an operator, the others wait for it", waiting)
 	}
-	return m, pg.Wrap("read parked records", err)
+	return m, pg.Wrap("look for records that are not shown", err)
 }
 
 // checkDashboard returns [domain.ErrDashboardNotFound] for a dashboard without history in the

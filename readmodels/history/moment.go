@@ -50,9 +50,9 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	if err != nil || m.Version <= p.Version {
 		return p, err
 	}
-	// Records that are parked or were skipped have no entry. Only the head includes them.
+	// Records that wait or were skipped have no entry. Only the head includes them.
 	var head int64
-	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
+	row := tx.QueryRow(ctx, `select version from dashboards_streams where stream_key = $1`, parent)
 	if _, err = pg.ScanOptional(row, "read head", &head); err != nil {
 		return p, err
 	}

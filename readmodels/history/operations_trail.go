@@ -101,7 +101,7 @@ func (h *History) Reads(
 }
 
 // incompleteTrail says why the trail may lack entries of an agency, or of all for "", with one of
-// the prefixes of types; "" if it lacks none. A record that an operator left out is lacking too.
+// the prefixes of types; "" if it lacks none.
 func incompleteTrail(
 	ctx context.Context, pool *pgxpool.Pool, entries, parent string, prefixes ...string,
 ) (string, error) {
@@ -109,7 +109,7 @@ func incompleteTrail(
 	var unreadable int64
 	err := pool.QueryRow(ctx, `
 		select exists (select from kept.pauses where kind = $1 and name = 'operations'),
-		       (select count(*) from operations_parked where $2 in ('', stream_key)
+		       (select count(*) from operations_dead_letters where $2 in ('', stream_key)
 		        and exists (select from unnest($3::text[]) prefix where starts_with(event_type, prefix)))`,
 		domain.PauseProjection, parent, prefixes).Scan(&paused, &unreadable)
 	var reasons []string
@@ -204,7 +204,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 		return a, fmt.Errorf("read outcome of action %s: %w", a.ID, err)
 	}
 	a.FinishedAt = new(finishedAt.UTC())
-	a.Outcome, a.Code, a.Count, a.Left = f.Outcome, f.Code, f.Count, f.Left
+	a.Outcome, a.Code, a.Stopped = f.Outcome, f.Code, f.Stopped
 	a.Rebuild = cmp.Or(f.Rebuild, act.Target.Rebuild)
 	return a, nil
 }

@@ -36,8 +36,8 @@ const modulePath = "github.com/ledgerboard/ledgerboard/"
 // constantsOf lists types with constants in another package: the package, and the name of the type
 // there.
 var constantsOf = map[string]struct{ dir, name string }{
-	"internal/operator.State":        {"projections", "internal/operator.State"},
-	"internal/operator.ParkedReason": {"projections/fold", "projections/fold.Reason"},
+	"internal/operator.State":            {"projections", "internal/operator.State"},
+	"internal/operator.DeadLetterReason": {"projections/fold", "projections/fold.Reason"},
 }
 
 // of returns the declaration of a type. For types of other modules, it is empty.

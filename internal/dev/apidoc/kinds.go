@@ -27,7 +27,7 @@ const (
 	timeForm    = dayForm + "|" + instantForm + "|" + unixForm
 	momentForm  = "v" + numberForm + "|[1-9][0-9]{0,7}|" + timeForm
 
-	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|" + api.ParkedForm // {"k":… in base64; a parked event
+	cursorForm = "eyJrIj[o-r][A-Za-z0-9_-]{20,}|" + api.DeadLetterForm // {"k":… in base64; a dead letter
 
 	accountForm = "(" + hexForm + "|" + numberForm + ")"
 )
@@ -35,11 +35,11 @@ const (
 // kinds sets the schema of each kind of parameter. Kinds that are missing are described by their
 // words alone.
 var kinds = map[api.Kind]func(*openapi3.Schema){
-	api.KindText:    func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
-	api.KindHexID:   form(hexForm),
-	api.KindDigest:  form("[0-9a-f]{64}"),
-	api.KindParked:  form(api.ParkedForm),
-	api.KindAccount: form(accountForm),
+	api.KindText:       func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	api.KindHexID:      form(hexForm),
+	api.KindDigest:     form("[0-9a-f]{64}"),
+	api.KindDeadLetter: form(api.DeadLetterForm),
+	api.KindAccount:    form(accountForm),
 	api.KindAccounts: func(s *openapi3.Schema) { // at most 100 ids; repetition in Go's patterns is limited to 1,000
 		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))
 	},

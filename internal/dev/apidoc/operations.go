@@ -48,7 +48,7 @@ var tags = []struct{ name, text string }{
 	{tagStreams, "Events that are pushed to open pages."},
 	{tagAnalytics, "Metrics of the social accounts and posts that the caller may see."},
 	{tagConnecting, "Connects pages and profiles in a browser: the person signs in at the platform, then chooses what to connect."},
-	{tagOperators, "Read models, rebuilds, parked events and the log. Each action requires a reason and is recorded before it runs."},
+	{tagOperators, "Read models, rebuilds, dead letters and the log. Each action requires a reason and is recorded before it runs."},
 }
 
 const (

@@ -21,7 +21,7 @@ const (
 
 // operatorsOperations describes every operation for operators, by id.
 var operatorsOperations = map[string]about{
-	"getOpsProjections": ops("Lists the read models, with lag per partition, parked events and generations under construction.", ""),
+	"getOpsProjections": ops("Lists the read models, with lag per partition, dead letters and generations under construction.", ""),
 	"postOpsRebuild": act("Rebuilds a read model from the log while the current tables stay in use.",
 		"The response contains the new generation; use its id to follow the progress. Readers switch to the new tables when those have caught up. "+
 			"While a generation is being built, another rebuild of the same read model is refused."),
@@ -34,14 +34,13 @@ var operatorsOperations = map[string]about{
 		"The newest 100 generations of a read model are listed."),
 	"getOpsGeneration":        ops("Returns a generation with the progress and rate of its build.", ""),
 	"postOpsGenerationCancel": act("Cancels the build of a generation and drops its tables. The tables in use do not change.", ""),
-	"getOpsParked":            ops("Lists the parked events: events in the log that could not be folded, with the reason.", ""),
-	"postOpsParkedRetryAll":   act("Retries all parked events.", "Events that still cannot be folded stay parked and are listed in the response."),
-	"postOpsParkedShow":       act("Returns a parked event with its headers and payload. The access is recorded.", ""),
-	"postOpsParkedRetry":      act("Retries a parked event. On dashboards, the events that wait for it are folded too.", ""),
-	"postOpsParkedSkip": act("Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.",
-		"On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that "+
-			"is not part of the stream's chain, or that is only waiting for another event, is refused with 409. Skipping an event again does nothing, and the "+
-			"response says so."),
+	"getOpsDeadLetters":       ops("Lists the dead letters: events in the log that could not be folded, with the reason.", "On dashboards, each stops the stream of its agency."),
+	"postOpsDeadLetterShow":   act("Returns a dead letter with its headers and payload. The access is recorded.", ""),
+	"postOpsStreamRetry": act("Folds the stream that an event has stopped again from its start.",
+		"The response has the event at which the stream has stopped again, if it has. An event that stops no stream is refused with 409."),
+	"postOpsEventSkip": act("Skips the event that has stopped a stream permanently, and folds the stream again from its start.",
+		"The skip is a record of the agency's own stream, so that the tables of every version leave the event out. An event that stops no stream, or "+
+			"that does not fit its hash chain, is refused with 409."),
 	"getOpsPauses":          ops("Lists what is paused, since when, by whom and why.", ""),
 	"postOpsPlatformPause":  act("Pauses the reading of a platform, including the renewal of its tokens.", refusesPaused),
 	"postOpsPlatformResume": act("Resumes the reading of a platform.", refusesRunning),

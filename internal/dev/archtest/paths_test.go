@@ -35,9 +35,9 @@ var paths = []path{
 		"readmodels.Dashboards.Settle", "commands.Dashboards.document", "readmodels.Dashboards.Document",
 	}},
 	{"its record, from the log to the rows", []string{
-		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
-		"projections/projectors.dashboardsFold.Apply", "projections/projectors.dashboardsFold.content", "domain.DashboardChange.Fold",
+		"projections.session.follow", "projections.session.handle", "projections.session.foldShare",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.work.apply",
+		"projections/projectors.dashboardsFold.Apply", "projections/projectors.dashboardsFold.change", "domain.DashboardChange.Fold",
 		"projections/projectors.dashboardsFold.Write",
 	}},
 	{"its notice, from the log to the browser", []string{
@@ -57,8 +57,8 @@ var paths = []path{
 		"internal/eventlog.Log.produce", "internal/eventlog.openAppends.begin",
 	}},
 	{"a reading, from the log to the rows", []string{
-		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
+		"projections.session.follow", "projections.session.handle", "projections.session.foldShare",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.work.apply",
 		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.accountRow.setFigures",
 		"projections.queueProgress",
 	}},

@@ -185,6 +185,5 @@ func Boundaries() map[string]string {
 		"internal/quota.Store":             "commands/collect uses quota and may not import pgx, which internal/vault is made of",
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",
 		"projections.database":             pgxs,
-		"projections/fold.Chained":         asked,
 	}
 }

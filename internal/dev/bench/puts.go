@@ -88,14 +88,8 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	if err := fillAgencies(ctx, pool, agencies); err != nil {
 		return served{}, nil, err
 	}
-	var partitions int32
-	for _, topic := range topics {
-		if topic.Name == domain.TopicDashboards {
-			partitions = topic.Partitions
-		}
-	}
 	engine, err := projections.New(projections.Config{
-		Projector: projectors.Dashboards(partitions), Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
+		Projector: projectors.Dashboards, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
 		Registry: domain.NewRegistry(), Logger: b.logger,
 	})
 	if err != nil {

@@ -54,10 +54,10 @@ func (p *program) record(ranges []string) answers {
 	}
 	for what, query := range map[string]string{
 		"notices": `select parent_account || '.' || version || ' ' || user_id || ' ' || time from access_notices order by time, parent_account, version, user_id`,
-		"heads":   `select parent_account || ' ' || version || ' ' || encode(hash, 'hex') from dashboard_heads order by parent_account`,
+		"heads":   `select stream_key || ' ' || version || ' ' || encode(hash, 'hex') from streams order by stream_key`,
 		"history": `select parent_account || '.' || version || ' ' || sub_account_id || ' ' || event_id || ' ' || document_id || sub_account_ids::text || users_count || main_poc::text || allow_client_dashboard || scopes::text || changed::text from dashboard_history order by parent_account, version, sub_account_id`,
 		"keys":    `select parent_account || ' ' || subject || ' ' || idempotency_key || ' ' || command_id || ' ' || version from dashboard_commands order by parent_account, version`,
-		"parked":  `select projection || ' ' || log_offset || ' ' || reason from parked order by projection, partition, log_offset`,
+		"letters": `select projection || ' ' || log_offset || ' ' || reason from dead_letters order by projection, partition, log_offset`,
 	} {
 		found[what] = strings.Join(p.column(query), "\n")
 	}

@@ -23,7 +23,7 @@ func anOperator(p *program, browser *browserPage) {
 		w.says("Checks", "Read model post_insights")
 		w.leaveAlone("LinkedIn")
 		w.watchRebuild("post_insights")
-		for _, page := range []string{"Parked", "Log"} {
+		for _, page := range []string{"Dead letters", "Log"} {
 			require.EqualValues(p.t, http.StatusOK, w.follow(page))
 		}
 		w.follow("Actions")

@@ -74,7 +74,7 @@ var consolePages = []struct {
 		{"/ops", "health"},
 		{"/ops/projections", "projections"},
 		{"/ops/platforms", "platforms"},
-		{"/ops/parked", ""},
+		{"/ops/dead-letters", ""},
 		{"/ops/log", ""},
 		{"/ops/actions", ""},
 	}, map[string]int{

@@ -134,7 +134,7 @@ func (b *byRole) act() {
 		require.Equal(b.t, http.StatusConflict, post(of+"pause").status, "it is paused already")
 		post(of+"resume").ok(b.t, http.StatusOK)
 	}
-	for _, path := range []string{"projections", "generations", "parked", "pauses", "connections", "actions", "log"} {
+	for _, path := range []string{"projections", "generations", "dead-letters", "pauses", "connections", "actions", "log"} {
 		b.p.get(b.operator, "/api/ops/"+path).ok(b.t, http.StatusOK)
 	}
 	owner := b.p.database()

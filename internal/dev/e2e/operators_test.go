@@ -34,7 +34,7 @@ func TestOperatorsHandbook(t *testing.T) {
 		name string
 		do   func(*testing.T)
 	}{
-		{"a parked agency", h.parkedAgency},
+		{"a stopped stream", h.stoppedStream},
 		{"a pause", h.pause},
 		{"a rebuild", h.rebuild},
 		{"an upgrade and the way back", h.upgrade},
@@ -84,55 +84,52 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 	return command(t, h.binary, variables, args...)
 }
 
-// parkedAgency resolves an event of an agency that this program does not know: it looks, tries again, and skips.
-func (h *handbook) parkedAgency(t *testing.T) {
+// stoppedStream resolves an event of an agency that this program does not know: it looks, tries again, and skips.
+func (h *handbook) stoppedStream(t *testing.T) {
 	p := h.service.api
 	foreign := p.info.IDs.Foreign
 	token := sign(t, demoSecret(t, p.dir), goodClaims(foreign.Users[0].ID, foreign.ParentAccount, "agency"))
 	change := func() response { return p.put(token, dashboardPath(foreign.SubAccounts[0]), `{"users":[]}`) }
 	change().ok(t, http.StatusOK)
 	id := h.park(t, foreign.ParentAccount)
-	h.service.until("the event to be parked", "select exists (select from lb_engine.parked)")
+	h.service.until("the stream to stop", "select exists (select from lb_engine.dead_letters)")
 	p.await(patience, "a status that tells of it", func() bool {
-		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard parked' lists")
+		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard dead-letters' lists")
 	})
-	h.awaitStatus(t, notReady, "dashboards has 1 parked event\n")
+	h.awaitStatus(t, notReady, "dashboards has 1 dead letter\n")
 	change().ok(t, http.StatusServiceUnavailable)
 
-	list := h.run(t, done, "parked ").out
-	require.Regexp(t, id+` +parked +`+foreign.ParentAccount+` +dashboard\.archived\.v9 +unknown_type`, list)
-	record := h.run(t, done, "parked show", "dashboards-3-1204", id, "ID", id).out
+	list := h.run(t, done, "dead-letters ").out
+	require.Regexp(t, id+` +`+foreign.ParentAccount+` +dashboard\.archived\.v9 +unknown_type`, list)
+	record := h.run(t, done, "dead-letters show", "contents-3-1204", id, "ID", id).out
 	require.Contains(t, record, `"ce_type"`)
 	require.Contains(t, record, "for the shelf")
-	tried := h.run(t, failed, "parked retry --reason")
-	require.Contains(t, tried.out, "0 folded, 1 failed again")
-	require.Contains(t, tried.err, "parked show")
-	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" was skipped")
+	tried := h.run(t, failed, "dead-letters retry", "dashboards-3-1204", id)
+	require.Contains(t, tried.out, "has stopped at "+id)
+	require.Contains(t, tried.err, "dead-letters show")
+	require.Contains(t, h.run(t, done, "dead-letters skip dashboards-3-1204", "dashboards-3-1204", id).out, "is folded")
 	change().ok(t, http.StatusOK)
-	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was already skipped")
 	var history struct{ Data []history.HistoryEntry }
-	p.get(token, "/api/audit/history?type=parked_skipped").ok(t, http.StatusOK).into(t, &history)
+	p.get(token, "/api/audit/history?type=event_skipped").ok(t, http.StatusOK).into(t, &history)
 	require.Len(t, history.Data, 1)
 	skip := history.Data[0]
-	require.Equal(t, []string{id, "incident:OPS-20", "system:operator"}, []string{
-		fmt.Sprintf("%s-%d-%d", skip.Skip.Position.Topic, skip.Skip.Position.Partition, skip.Skip.Position.Offset), skip.Skip.Reason.String(), skip.Actor.ID,
-	})
+	require.Equal(t, []string{"incident:OPS-20", "system:operator"}, []string{skip.Skip.Reason.String(), skip.Actor.ID})
 	require.Equal(t, skip.Version-1, skip.Skip.Version, "the skip follows the record that it skips")
 	replayed := succeeds(t, p.variables(), "replay", "--parent", foreign.ParentAccount).out
-	require.Contains(t, replayed, fmt.Sprintf("version %d, the record at %s was skipped, reason incident:OPS-20", skip.Skip.Version, id))
+	require.Contains(t, replayed, fmt.Sprintf("version %d was skipped, reason incident:OPS-20", skip.Skip.Version))
 	require.Regexp(t, fmt.Sprintf(`(?m)^ *%d .*CANNOT BE FOLDED`, skip.Skip.Version), replayed)
-	skipped := regexp.MustCompile(`parked\.skipped +` + id + ` +incident, OPS-20 +done`)
+	skipped := regexp.MustCompile(`event\.skipped +` + id + ` +incident, OPS-20 +done`)
 	p.await(patience, "the trail to have what was done", func() bool { return skipped.MatchString(h.run(t, done, "actions").out) })
 	h.awaitStatus(t, done, "")
 }
 
-// park appends an effective record of a type that only a newer program knows, and returns the id that it is parked under.
+// park appends an effective record of a type that only a newer program knows, and returns the id of its dead letter.
 func (h *handbook) park(t *testing.T, agency string) string {
 	t.Helper()
 	var version int64
 	var head []byte
 	require.NoError(t, h.service.conn.QueryRow(context.Background(),
-		"select version, hash from lb.dashboard_heads where parent_account = $1", agency).Scan(&version, &head))
+		"select version, hash from lb_engine.streams where stream_key = $1", agency).Scan(&version, &head))
 	record := &kgo.Record{Topic: "dashboards", Key: []byte(agency), Value: []byte(`{"why":"for the shelf"}`)}
 	for _, header := range [][2]string{
 		{"ce_specversion", "1.0"},

@@ -217,9 +217,9 @@ func TestKilledFetchersLoseTheirReadingsInFlight(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, ledger.Wrong)
 	require.Empty(t, ledger.Reconnects)
-	var parked int
-	require.NoError(t, f.stack.Pool.QueryRow(t.Context(), `select count(*) from parked`).Scan(&parked))
-	require.Zero(t, parked)
+	var letters int
+	require.NoError(t, f.stack.Pool.QueryRow(t.Context(), `select count(*) from dead_letters`).Scan(&letters))
+	require.Zero(t, letters)
 	// A reading of a TikTok account is one call: whose the tokens are was asked before.
 	answered, read := int(f.sim.Stats().Calls["tiktok/user_info"]), 0
 	for _, a := range f.world.Of(domain.TikTok) {

@@ -51,7 +51,7 @@ func (w *World) Say(content domain.PostContent, at time.Time) {
 
 // Fold empties the tables and folds the facts into them with the projections' own folds.
 func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
-	all := slices.DeleteFunc(projectors.All(1), func(p fold.Projector) bool { return p.Topic == domain.TopicDashboards })
+	all := slices.DeleteFunc(projectors.All(), func(p fold.Projector) bool { return p.Topic == domain.TopicDashboards })
 	tables := []string{"kept.secrets"}
 	for _, p := range all {
 		tables = append(tables, p.Tables...)

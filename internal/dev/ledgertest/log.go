@@ -47,7 +47,7 @@ func New(tb testing.TB) *Log {
 	for _, topic := range topics {
 		l.counts[topic.Name] = topic.Partitions
 	}
-	l.projectors = projectors.All(l.counts[domain.TopicDashboards])
+	l.projectors = projectors.All()
 	for _, p := range l.projectors {
 		Exec(tb, l.DB.Pool, `
 			insert into generations (projection, generation, version, topic, topic_id, state, targets)

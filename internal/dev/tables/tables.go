@@ -15,7 +15,7 @@ import (
 // Schemas are the search path of the tables that [Create] makes, then of their views, and the engine's last.
 func Schemas() []string {
 	var schemas []string
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		schemas = append(schemas, ddl.Schema(p.Name, 1))
 	}
 	return append(schemas, Views()...)
@@ -24,7 +24,7 @@ func Schemas() []string {
 // Views are the search path of readers.
 func Views() []string {
 	var schemas []string
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		schemas = append(schemas, ddl.ViewSchema(p.Name, p.Version))
 	}
 	return append(schemas, migrations.Engine)
@@ -40,7 +40,7 @@ func Create(ctx context.Context, databaseURL string) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	for _, p := range projectors.All(0) {
+	for _, p := range projectors.All() {
 		definition, schema := p.Definition, pg.SearchPath(ddl.Schema(p.Name, 1))
 		if _, err := conn.Exec(ctx, "create schema "+schema+"; set search_path = "+schema+";"+definition.Tables()+definition.Keys()+
 			"; set search_path = "+migrations.Engine+";"+definition.Views(p.Name, p.Version, 1)); err != nil {

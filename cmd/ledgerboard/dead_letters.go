@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+type deadLettersCommand struct {
+	List  deadLettersListCommand `cmd:"" default:"withargs" help:"List dead letters: events that could not be folded, and why."`
+	Show  deadLetterShowCommand  `cmd:"" help:"Show one event as it is in the log. The access is recorded."`
+	Retry streamRetryCommand     `cmd:"" help:"Fold the stream that an event has stopped again from its start."`
+	Skip  eventSkipCommand       `cmd:"" help:"Skip the event that has stopped a stream permanently, and fold the stream again."`
+}
+
+type deadLettersListCommand struct {
+	installation
+	JSON bool `help:"Print a JSON array."`
+}
+
+func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
+	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
+		letters, err := ops.DeadLetters(ctx, operator.DeadLetterFilter{})
+		if err != nil {
+			return commandError(err)
+		}
+		if len(letters) == 0 && !c.JSON {
+			fmt.Fprintln(s.Out, "there are no dead letters")
+			return nil
+		}
+		const head = "ID\tSTREAM\tTYPE\tREASON\tSTOPPED\tWAITING\tDETAIL"
+		return printList(s.Out, c.JSON, letters, head, func(d operator.DeadLetter) string {
+			stopped := "-"
+			if d.StopsStream() {
+				stopped = fmt.Sprintf("version %d", d.StoppedAt)
+			}
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, d.Waiting, d.Text())
+		})
+	})
+}
+
+type deadLetterAction struct {
+	installation
+	actionFlags
+	ID string `arg:"" help:"Id of a dead letter, as shown by 'dead-letters list'."`
+}
+
+type deadLetterShowCommand struct{ deadLetterAction }
+
+func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
+		reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
+		if err != nil {
+			return err
+		}
+		record, err := ops.ShowDeadLetter(ctx, operatorCaller(), c.ID, reason)
+		if err != nil {
+			return commandError(err)
+		}
+		out := json.NewEncoder(s.Out)
+		out.SetIndent("", "  ")
+		return out.Encode(record)
+	})
+}
+
+type streamRetryCommand struct {
+	deadLetterAction
+	JSON bool `help:"Print a JSON object."`
+}
+
+func (c streamRetryCommand) Run(ctx context.Context, s streams) error {
+	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", (*operations.Service).RetryStream)
+}
+
+type eventSkipCommand struct {
+	deadLetterAction
+	JSON bool `help:"Print a JSON object."`
+}
+
+func (c eventSkipCommand) Run(ctx context.Context, s streams) error {
+	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start",
+		(*operations.Service).SkipEvent)
+}
+
+var errStoppedAgain = errors.New("the stream has stopped again: 'ledgerboard dead-letters show ID' shows the event. " +
+	"If a newer program version supports its type, upgrade and retry. 'ledgerboard dead-letters skip ID' skips the event, " +
+	"but not one that breaks the chain of its stream: then restore the log")
+
+func (c deadLetterAction) foldStream(
+	ctx context.Context, s streams, asJSON bool, what string,
+	do func(*operations.Service, context.Context, commands.Caller, string, domain.Reason) (operator.StreamFolded, error),
+) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
+		letter, err := ops.DeadLetter(ctx, c.ID)
+		if err != nil {
+			return commandError(err)
+		}
+		fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
+		reason, err := c.confirm(s, what)
+		if err != nil {
+			return err
+		}
+		result, err := do(ops, ctx, operatorCaller(), c.ID, reason)
+		if err != nil {
+			return commandError(err)
+		}
+		switch stopped := result.Stopped; {
+		case asJSON:
+			err = json.NewEncoder(s.Out).Encode(result)
+		case stopped == nil:
+			fmt.Fprintf(s.Out, "stream %s is folded; nothing waits any more\n", result.Stream)
+		default:
+			fmt.Fprintf(s.Out, "stream %s has stopped at %s: %s: %s\n", result.Stream, stopped.ID, stopped.Reason, stopped.Text())
+		}
+		if err == nil && result.Stopped != nil {
+			err = errStoppedAgain
+		}
+		return err
+	})
+}

@@ -1,0 +1,201 @@
+package commands_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// follows appends the next record of the agency's chain: undecodable, or valid. Commands would
+// refuse it.
+func (s *spine) follows(value string, names ...string) {
+	s.t.Helper()
+	head, _ := s.judged()
+	if head.Version == 0 {
+		head.Hash = eventlog.Genesis(domain.TopicDashboards, agency)
+	}
+	d := commands.NewDraft(domain.TopicDashboards, agency, domain.DashboardUsersChanged{DashboardChange: domain.DashboardChange{
+		Primary: north, Linked: []string{north}, Users: names, Scopes: []string{"posts"}, MainPOC: map[string][]string{north: {}},
+	}}, head.Time.Add(time.Second))
+	d.Envelope.Chain = &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
+	d.Envelope.Audit = domain.Audit{Actor: nina, Role: "agency", CommandID: fmt.Sprint("raw", head.Version), RequestDigest: "00ff"}
+	r, err := s.log.Codec().Encode(d)
+	require.NoError(s.t, err)
+	if value != "" {
+		r.Value = []byte(value)
+	}
+	s.Produce(r, eventlog.PartitionOf(r.Key, 2))
+	s.settle(s.engine)
+}
+
+// opened creates the dashboard that the tests change.
+func (s *spine) opened() {
+	s.t.Helper()
+	_, err := s.process().Update(s.t.Context(), put(north, users(nina)))
+	require.NoError(s.t, err)
+}
+
+var skipSecond = commands.SkipEvent{
+	Caller:  commands.Caller{ParentAccount: agency, UserID: "0e0000000000000000000000", Role: "operator", RequestID: "r"},
+	Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+}
+
+// stopped returns the version at which the agency's stream has stopped; 0: it has not.
+func (s *spine) stopped() int64 {
+	s.t.Helper()
+	return ledgertest.Value[int64](s.t, s.db.Pool, `select coalesce(stopped_at, 0) from streams where stream_key = $1`, agency)
+}
+
+func (s *spine) usersOf(account string) []string {
+	s.t.Helper()
+	return ledgertest.Value[[]string](s.t, s.db.Pool, `select users from dashboard_preferences where sub_account_id = $1`, account)
+}
+
+// A stopped stream accepts only the skip of the event at which it has stopped. Then the waiting events
+// are folded.
+func TestSkipSetsAnAgencyFree(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	var last domain.Draft
+	d := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			last = d
+			return s.log.Append(ctx, d)
+		})
+	})
+	s.opened()
+	s.follows(`{`)
+	s.follows("", sam)
+	_, err := d.Update(t.Context(), put(north, users()))
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
+	require.Equal(t, []string{nina}, s.usersOf(north))
+
+	s.exec(`insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'dashboards', now(), 'op', 'test', '')`)
+	appended := s.appended()
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(d.Skip(t.Context(), skipSecond)), "while the projection is paused, a skip would have no effect")
+	require.Equal(t, appended, s.appended())
+	s.exec(`delete from kept.pauses`)
+	for name, version := range map[string]int64{"what only waits": 3, "what is folded": 1, "what is not there": 1000} {
+		wrong := skipSecond
+		wrong.Version = version
+		require.Equal(t, domain.CodeConflict, domain.CodeOf(d.Skip(t.Context(), wrong)), name)
+		require.Equal(t, appended, s.appended(), name)
+	}
+
+	require.NoError(t, d.Skip(t.Context(), skipSecond))
+	require.Equal(t, domain.EventSkipped{Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, last.Data)
+	audit := last.Envelope.Audit
+	require.Equal(t, []string{agency, agency, "0e0000000000000000000000", "operator", "r"},
+		[]string{last.Key, last.Envelope.Subject, audit.Actor, audit.Role, audit.RequestID})
+	require.NotEmpty(t, audit.CommandID)
+	require.Equal(t, []string{sam}, s.usersOf(north))
+	require.Zero(t, s.stopped())
+	result := update(t, d, put(north, users(nina, sam)))
+	require.Equal(t, int64(5), result.Dashboard.Version, "the skip is a record of the chain")
+
+	appended = s.appended()
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(d.Skip(t.Context(), skipSecond)))
+	require.Equal(t, appended, s.appended(), "to skip it again appends nothing")
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 5}, verdicts)
+}
+
+// The stream stops again at the next bad event. The skip has succeeded nevertheless.
+func TestSkipUpToTheNextBadEvent(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	s.follows(`{`)
+	s.follows(`[`)
+	require.NoError(t, s.process().Skip(t.Context(), skipSecond))
+	require.Equal(t, int64(3), s.stopped())
+}
+
+// Two operators of two processes skip at the same time: one skip is in the log, and the other one
+// finds that the stream has not stopped there any more.
+func TestTwoOperatorsSkipAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	s.follows(`{`)
+	s.follows("", sam)
+	loaded, bothLoaded := make(chan struct{}, 2), make(chan struct{})
+	var once sync.Once
+	both := func(ctx context.Context, d domain.Draft) error {
+		loaded <- struct{}{}
+		if len(loaded) == cap(loaded) {
+			once.Do(func() { close(bothLoaded) })
+		}
+		<-bothLoaded // each has decided before either appends
+		return s.log.Append(ctx, d)
+	}
+	errs := make(chan error, 2)
+	for range 2 {
+		d := s.process(func(c *commands.DashboardsConfig) { c.Log = appender(both) })
+		go func() { errs <- d.Skip(context.Background(), skipSecond) }()
+	}
+	won, lost := <-errs, <-errs
+	if won != nil {
+		won, lost = lost, won
+	}
+	require.NoError(t, won)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(lost))
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
+	require.Equal(t, []string{sam}, s.usersOf(north))
+}
+
+// A change takes the skip's version: the skip is stale and is appended again.
+func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	s.follows(`{`)
+	d := s.process(func(c *commands.DashboardsConfig) {
+		raced := false
+		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+			if !raced {
+				raced = true
+				s.follows("", sam)
+			}
+			return s.log.Append(ctx, d)
+		})
+	})
+	require.NoError(t, d.Skip(t.Context(), skipSecond))
+	require.Zero(t, s.stopped())
+	_, verdicts := s.judged()
+	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
+}
+
+// If the answer is lost, or the process ends after the append, the outcome is open, and no command
+// waits for ever.
+func TestSkipWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := newSpine(t)
+	s.opened()
+	s.follows(`{`)
+	s.follows("", sam)
+	s.stop()
+	ctx, hangUp := context.WithCancel(t.Context())
+	d := s.process(func(c *commands.DashboardsConfig) {
+		c.Log = appender(func(_ context.Context, d domain.Draft) error {
+			defer hangUp()
+			return s.log.Append(t.Context(), d)
+		})
+	})
+	err := d.Skip(ctx, skipSecond)
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "neither a success nor a refusal is known: %v", err)
+	require.ErrorContains(t, err, "not yet known")
+	s.stop = s.follow(s.engine)
+	require.Eventually(t, func() bool { return s.stopped() == 0 }, patience, 10*time.Millisecond)
+	require.Equal(t, []string{sam}, s.usersOf(north))
+}

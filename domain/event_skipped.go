@@ -1,0 +1,50 @@
+package domain
+
+// EventSkipped tells the dashboards projection to leave out an earlier event of the same stream
+// permanently, in every version of the tables. It is the only event that an operator may append to
+// a stream that has stopped.
+type EventSkipped struct {
+	Version int64  `json:"version"` // version of the skipped event in the stream
+	Reason  Reason `json:"reason"`  // the operator's reason
+}
+
+// EventType implements [Data].
+func (EventSkipped) EventType() string { return "dashboard.event_skipped.v1" }
+
+// Validate requires a version and a valid reason.
+func (e EventSkipped) Validate() error {
+	if e.Version < 1 {
+		return NewError(CodeInvalid, "version %d is not the version of an event", e.Version)
+	}
+	return e.Reason.Validate()
+}
+
+// StreamStop is where a stream has stopped: its first version that the tables do not contain.
+type StreamStop struct {
+	Version   int64
+	Broken    bool // the chain is broken there
+	FoldAgain bool // the stream is about to be folded again from its start
+}
+
+// DecideSkip decides whether an event of a stream may be left out permanently. stop is where the
+// stream has stopped; nil if it has not:
+//
+//  1. Only the event at which the stream has stopped is skipped.
+//  2. While the stream is folded again, no event is skipped: where it stops next is not known yet.
+//  3. If the chain is broken, no event is skipped: only a restore repairs a chain.
+func DecideSkip(stop *StreamStop, skip EventSkipped) (Data, error) {
+	switch {
+	case stop == nil || stop.Version != skip.Version:
+		return nil, NewError(CodeConflict,
+			"The stream has not stopped at version %d, or not any more. Nothing was skipped. "+
+				"List the dead letters and check again.", skip.Version)
+	case stop.FoldAgain:
+		return nil, NewError(CodeConflict,
+			"The stream is being folded again. Nothing was skipped. List the dead letters and check again.")
+	case stop.Broken:
+		return nil, NewError(CodeConflict,
+			"The event does not fit its chain, and a skip cannot repair the chain. Nothing was skipped. "+
+				"Restore the log.")
+	}
+	return skip, nil
+}

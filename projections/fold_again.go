@@ -1,0 +1,197 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
+)
+
+// A stream that has stopped is folded again from its start, with the skips that it contains, when an
+// operator asks for it or a session meets a skip. Column streams.fold_again says so, and a process
+// that holds the partition does it. If that process dies, freezes, or is not the only one:
+//
+//   - Asked for, or the skip met: the row is committed, the skip's with the move of the head. The
+//     next process finds it.
+//   - While the log is read and folded in memory: no row has changed, and the next process begins
+//     again.
+//   - From the lock of the checkpoint to the commit: the transaction is rolled back, with the
+//     deletion of the old rows. The server ends the session of a frozen process.
+//   - After the commit: the stream is no longer due.
+//   - Two processes: the second waits for the checkpoint, and finds that the stream is not due.
+
+// keepFoldingAgain folds the streams of this process's partitions again that are due.
+func (f *session) keepFoldingAgain(ctx context.Context) {
+	for {
+		stepped := f.progress.Changed(generationsOf(f.projector.Name), pg.AnyKey)
+		due, err := f.dueStreams(ctx)
+		for _, s := range due {
+			err = errors.Join(err, f.foldAgain(ctx, s))
+		}
+		if errors.Is(err, errRetired) || ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			f.logger.Warn("cannot fold a stream again", "error", err)
+		}
+		select {
+		case <-f.skipMet:
+		case <-stepped:
+		case <-time.After(f.every.look):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+type dueStream struct {
+	Key       string
+	Partition int32
+}
+
+func (f *session) dueStreams(ctx context.Context) ([]dueStream, error) {
+	var partitions []int32
+	f.update(func() {
+		for partition := range f.checkpoints {
+			partitions = append(partitions, partition)
+		}
+	})
+	return pg.List(ctx, f.pool, "read streams to fold again", pgx.RowToStructByPos[dueStream], `
+		select stream_key, partition from streams
+		where projection = $1 and generation = $2 and fold_again and partition = any($3)`,
+		f.projector.Name, f.current().Number, partitions)
+}
+
+// foldAgain folds a stream again from its start. If the database refuses its rows, it finds the
+// first version whose rows are refused, at which the stream then stops.
+func (f *session) foldAgain(ctx context.Context, s dueStream) error {
+	head, err := f.replaceStream(ctx, s, math.MaxInt64, nil, false)
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !pg.IsDataError(err) {
+		return err
+	}
+	bad, failed := fold.RefusedByDatabase(refused), error(nil)
+	accepted := sort.Search(int(head), func(n int) bool {
+		_, err := f.replaceStream(ctx, s, int64(n)+1, bad, true)
+		if !pg.IsDataError(err) {
+			failed = cmp.Or(failed, err)
+		}
+		return pg.IsDataError(err)
+	})
+	if failed == nil {
+		_, failed = f.replaceStream(ctx, s, int64(accepted), bad, false)
+	}
+	return failed
+}
+
+// replaceStream folds a stream in memory, and then replaces its rows in one transaction, which holds
+// the checkpoint of the partition, so that no other process folds it. It refuses the events after
+// version last. A trial is rolled back. It returns the version of the head that was read.
+func (f *session) replaceStream(
+	ctx context.Context, s dueStream, last int64, bad *fold.BadEventError, trial bool,
+) (head int64, err error) {
+	g := f.current()
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, g.Number)
+	at, ok := stored[s.Partition]
+	if err != nil || !ok {
+		return 0, cmp.Or(err, errRetired)
+	}
+	refused := func(ev fold.Event) *fold.BadEventError {
+		if link := ev.Envelope.Chain; link != nil && link.Version > last {
+			return bad
+		}
+		return nil
+	}
+	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
+	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, f.projector.Begin(g.Number), refused)
+	if err == nil {
+		err = again.read(ctx, at.TopicID, read, s.Key, nil, unobserved)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
+	}
+	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		since := eventlog.PartitionRange{Partition: s.Partition, Start: read.End}
+		since.End, err = f.lockStream(ctx, tx, g, s)
+		if err != nil || since.End == 0 {
+			return err
+		}
+		if since.Start < since.End {
+			if err := again.read(ctx, at.TopicID, since, s.Key, nil, unobserved); err != nil {
+				return err
+			}
+		}
+		head = again.streams.known[s.Key].head.Version
+		if err := f.writeStream(ctx, tx, g, s.Key, again); err != nil || !trial {
+			return err
+		}
+		return errTrial
+	})
+	if errors.Is(err, errTrial) {
+		err = nil
+	}
+	return head, pg.Wrap("fold stream "+s.Key+" again", err)
+}
+
+var errTrial = errors.New("rolled back after a trial")
+
+func unobserved(context.Context, int64) error { return nil }
+
+// lockStream locks the checkpoint of a stream's partition and returns it. It returns 0 if the stream
+// need not be folded again any more.
+func (f *session) lockStream(ctx context.Context, tx pgx.Tx, g generation, s dueStream) (next int64, err error) {
+	next, found, err := pg.Find(ctx, tx, "lock checkpoint", pgx.RowTo[int64], `
+		select next_offset from checkpoints
+		where projection = $1 and generation = $2 and partition = $3 for update`,
+		f.projector.Name, g.Number, s.Partition)
+	if err != nil || !found {
+		return 0, cmp.Or(err, errRetired)
+	}
+	due, err := pg.QueryBool(ctx, tx, "look whether a stream is due", `
+		select exists (
+			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again)`,
+		f.projector.Name, g.Number, s.Key)
+	if err != nil || !due {
+		return 0, err
+	}
+	return next, nil
+}
+
+// writeStream replaces all rows of a stream.
+func (f *session) writeStream(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
+	var first, last pgx.Batch
+	first.Queue(commitSynchronously)
+	for _, table := range f.projector.Tables {
+		first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
+	}
+	first.Queue(`delete from dead_letters where projection = $1 and generation = $2 and stream_key = $3`,
+		f.projector.Name, g.Number, key)
+	first.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
+		f.projector.Name, g.Number, key)
+	if err := write.Send(ctx, tx, &first); err != nil {
+		return fmt.Errorf("delete rows: %w", err)
+	}
+	if err := again.fold.Copy(ctx, write.CopyInto{Tx: tx}, true); err != nil {
+		return err
+	}
+	streamsTable.Queue(&last, again.streams.rows(f.projector.Name, g.Number))
+	f.queueDeadLetters(&last, g, again.rows())
+	last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, []string{key})})
+	return pg.Wrap("insert rows", write.Send(ctx, tx, &last))
+}
+
+// commitSynchronously is for rows that a command waits for. Even after a crash of PostgreSQL, the
+// next decision must see them: an update without changes appends no record, so a decision based on
+// older rows would go unnoticed.
+const commitSynchronously = `set local synchronous_commit to on`

@@ -1,0 +1,119 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+)
+
+const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
+
+// fold writes the steps and moves their checkpoints, in one transaction if possible. If the
+// database refuses values, fold halves the batch until a single event remains, which becomes a dead
+// letter. After most other errors it retries, up to the session's retry limit. It returns
+// immediately if the generation has ended, the topic was replaced or ctx is done.
+func (f *session) fold(ctx context.Context, steps []step) error {
+	backoff := databaseBackoffMin
+	giveUpAt := time.Now().Add(f.every.retry)
+	for len(steps) > 0 {
+		err := f.transact(ctx, steps, nil)
+		if errors.Is(err, errMoved) {
+			var rest []step
+			if rest, err = f.remaining(ctx, steps); err == nil {
+				steps = rest
+				continue
+			}
+		}
+		refused, _ := errors.AsType[*pgconn.PgError](err)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errRetired) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
+			return err
+		case pg.IsDataError(err) && count(steps) == 1:
+			return f.transact(ctx, steps, fold.RefusedByDatabase(refused))
+		case pg.IsDataError(err):
+			first, second := halves(steps)
+			if err := f.fold(ctx, nonEmpty(first)); err != nil {
+				return err
+			}
+			steps = nonEmpty(second)
+			continue
+		case time.Now().After(giveUpAt):
+			return err
+		}
+		f.update(func() { f.problem = err.Error() })
+		f.logger.Warn("retrying a batch", "error", err, "in", backoff.String())
+		if err := pause(ctx, backoff); err != nil {
+			return err
+		}
+		backoff = min(backoff*2, databaseBackoffMax)
+	}
+	return nil
+}
+
+// transact folds the steps in one transaction. If refused is set, the database has refused the only
+// event, which becomes a dead letter.
+func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadEventError) error {
+	g := f.current()
+	var events, decoded []fold.Event
+	for _, s := range steps {
+		events = append(events, s.events...)
+	}
+	for _, ev := range events {
+		if ev.Err == nil {
+			decoded = append(decoded, ev)
+		}
+	}
+	ignored := 0
+	state, chains := f.projector.Begin(g.Number), newStreams(f.partitions)
+	load := func(first *pgx.Batch) {
+		if f.chained {
+			chains.queueLoad(first, f.projector.Name, g.Number, events)
+		}
+		state.Load(first, decoded)
+	}
+	err := f.transaction(ctx, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
+		if err := state.LoadMore(ctx, tx); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+		var letters []deadLetter
+		for _, ev := range events {
+			letter, ignore := f.apply(state, chains, ev, refused)
+			if letter != nil {
+				letters = append(letters, *letter)
+			}
+			if ignore {
+				ignored++
+			}
+		}
+		if f.chained {
+			last.Queue(commitSynchronously)
+		}
+		if err := state.Write(ctx, tx, last); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		streamsTable.Queue(last, chains.rows(f.projector.Name, g.Number))
+		f.queueDeadLetters(last, g, letters)
+		f.queueReplaced(last, g.Number, events)
+		return queueProgress(last, f.projector.Name, g.Number, f.mayBeLive(), f.chained, events)
+	})
+	if err != nil {
+		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)
+	}
+	f.update(func() { f.ignored += int64(ignored) })
+	if chains.due() {
+		select {
+		case f.skipMet <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
