@@ -77,7 +77,8 @@ func TestBoardsAreReadForTheCaller(t *testing.T) {
 	}
 	require.Equal(t, []readmodels.DashboardRequest{
 		{ParentAccount: agency, SubAccount: client2, ClientAccount: client1, ClientUser: alice},
-		{ParentAccount: agency, SubAccount: client2}, {ParentAccount: agency, SubAccount: client2},
+		{ParentAccount: agency, SubAccount: client2},
+		{ParentAccount: agency, SubAccount: client2},
 	}, b.reads)
 	const foreign = "f00000000000000000000000"
 	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).status, "an account without an agency")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +74,7 @@ func (e *Engine) keepBuilding(ctx context.Context) {
 }
 
 // takeBuild takes a generation that is not live yet and that no process builds. It returns
-// [pgx.ErrNoRows] if there is none.
+// [pgx.ErrNoRows] if no build is waiting.
 func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
 	b := &build{Engine: e, behind: &atomic.Bool{}}
 	var done int64
@@ -159,7 +160,7 @@ func endBuilders(ctx context.Context, q pg.Querier, projection string, number in
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and usename = session_user
 		  and starts_with(application_name, $1) and application_name <> $2`,
-		"ledgerboard "+buildName(projection, number, ""), "ledgerboard "+buildName(projection, number, fmt.Sprint(lease)))
+		"ledgerboard "+buildName(projection, number, ""), "ledgerboard "+buildName(projection, number, strconv.FormatInt(lease, 10)))
 }
 
 // buildName is the application name of the sessions that fold a generation in bulk, without its

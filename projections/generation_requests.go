@@ -71,7 +71,7 @@ func BeingBuilt(g operator.Generation) error {
 }
 
 // Get returns a generation by its id, PROJECTION.gNUMBER. The error has code [domain.CodeNotFound]
-// if there is none.
+// if no generation has the id.
 func (s *Generations) Get(ctx context.Context, id string) (operator.Generation, error) {
 	projection, number := splitGenerationID(id)
 	g, found, err := findGeneration(ctx, s.pool, `projection = $1 and generation = $2`, projection, number)

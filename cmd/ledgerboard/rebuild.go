@@ -309,7 +309,7 @@ func (r rebuildRun) printResult(g operator.Generation) error {
 			return err
 		}
 	}
-	text := ""
+	var text string
 	switch {
 	case g.LiveAt != nil:
 		text = fmt.Sprintf("%s: generation %d %s; %d records, %.0f per second",

@@ -63,7 +63,7 @@ func TestEveryFaceAgreesOnWhoOpensABoard(t *testing.T) {
 	}
 	withAddress(t, settings, func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
-		f := faces{t: t, a: a, sign: settings.tokens.sign, browsers: map[string]*personsBrowser{}, staff: sight()}
+		f := faces{t: t, a: a, sign: settings.sign, browsers: map[string]*personsBrowser{}, staff: sight()}
 		signsIn := func(b *personsBrowser, user, account string) {
 			at.Knows(user, map[string]any{"email": user + "@example.com", "email_verified": true})
 			a.appendEntities(t, person(user, account))

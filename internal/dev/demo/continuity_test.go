@@ -72,7 +72,7 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
 		require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
-		require.Equal(t, states[0].Reason(), &domain.StatusReason{Code: platforms.StatusCodeOf(err), Answer: platforms.AnswerOf(err)})
+		require.Equal(t, &domain.StatusReason{Code: platforms.StatusCodeOf(err), Answer: platforms.AnswerOf(err)}, states[0].Reason())
 		again := simulator.New(simulator.Config{Seed: seed}).Tokens(a.Platform, a.ExternalID)
 		_, err = client.Account(t.Context(), platforms.Target{AccessToken: again.Access, ExternalID: a.ExternalID}, platforms.AccountRequest{})
 		require.NoError(t, err)
