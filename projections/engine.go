@@ -179,13 +179,17 @@ func loop(ctx context.Context, wait time.Duration, woken func() <-chan struct{},
 	}
 }
 
-// tidy drops generations that are no longer needed. After a start and after a switch, it also
-// updates the views of schema lb.
+// tidy drops generations that are no longer needed. After a start until it succeeds, and while a
+// newer version has tables, it also updates the views of schema lb: processes of the newer version
+// may have ended.
 func (e *Engine) tidy(ctx context.Context) {
-	if e.unpublished.Swap(false) && e.publish(ctx) {
-		e.unpublished.Store(true)
+	newer, err := pg.QueryBool(ctx, e.pool, "look for a newer version",
+		`select exists (select from generations where projection = $1 and version > $2 and state = 'live')`,
+		e.projector.Name, e.projector.Version)
+	if e.unpublished.Swap(false) || newer || err != nil {
+		e.unpublished.Store(e.publish(ctx))
 	}
-	err := e.dropOld(ctx)
+	err = e.dropOld(ctx)
 	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
 		e.notDropped = err.Error()
 		e.logger.Warn("old tables are not dropped yet", "error", err)

@@ -82,7 +82,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor string, err error) {
 		return "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}
 	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live)
-	b.unpublished.Store(true)
+	b.unpublished.Store(b.publish(ctx))
 	return "", nil
 }
 

@@ -241,12 +241,19 @@ type refusal struct {
 	at     time.Time
 }
 
-func newFailures() *failures {
-	return &failures{refused: map[string]refusal{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newFailures(topics []TopicSpec) *failures {
+	f := &failures{refused: map[string]refusal{}, count: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_append_failures_total",
 		Help: "Records that the log did not acknowledge, by topic and reason: the code of the brokers, or UNANSWERED.",
 	}, []string{"topic", "reason"})}
+	for _, topic := range topics { // an increase is seen only from a value
+		f.count.WithLabelValues(topic.Name, unanswered)
+	}
+	return f
 }
+
+// unanswered is the reason if the brokers gave none.
+const unanswered = "UNANSWERED"
 
 // note records the outcome of an append. A caller that disconnected says nothing about the log.
 func (f *failures) note(topic string, err error) {
@@ -260,7 +267,7 @@ func (f *failures) note(topic string, err error) {
 		f.count.WithLabelValues(topic, code.Message).Inc()
 		f.refused[topic] = refusal{code.Message, time.Now()}
 	case !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed):
-		f.count.WithLabelValues(topic, "UNANSWERED").Inc()
+		f.count.WithLabelValues(topic, unanswered).Inc()
 	}
 }
 

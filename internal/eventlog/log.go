@@ -63,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
 	others.client = cl.client
-	l := &Log{cluster: cl, dashboards: dashboards, otherTopics: others, failures: newFailures()}
+	l := &Log{cluster: cl, dashboards: dashboards, otherTopics: others, failures: newFailures(cfg.Topics)}
 	if err := l.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open event log at %v: %w", cfg.Brokers, err), l.Close())
 	}

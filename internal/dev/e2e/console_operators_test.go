@@ -148,5 +148,5 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	_, err = p.database().Exec(t.Context(), "delete from public.e2e_holds")
 	require.NoError(t, err)
 	w.await("the end", `window.stayed && !document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
-	w.says("Done. Readers use generation")
+	w.says("Done. Readers use this generation")
 }
