@@ -75,12 +75,13 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 	if end := strings.IndexAny(rest, "`\n#"); end >= 0 {
 		rest = rest[:end]
 	}
-	args := strings.Fields(strings.NewReplacer(replace...).Replace(begins + rest))
+	addr := strings.TrimPrefix(h.service.api.base, "http://")
+	args := strings.Fields(strings.NewReplacer(append(replace, "HOST:PORT", addr)...).Replace(begins + rest))
 	if slices.Contains(args, "--reason") {
 		args = append(args, "--yes")
 	}
 	variables := maps.Clone(h.service.api.variables())
-	variables["ADDR"] = strings.TrimPrefix(h.service.api.base, "http://")
+	variables["ADDR"] = addr
 	return command(t, h.binary, variables, args...)
 }
 
