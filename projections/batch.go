@@ -136,7 +136,7 @@ func (w work) eventsOf(r eventlog.Run) (events []fold.Event, unknown int) {
 			continue
 		}
 		ev := w.decode(raw)
-		if bad, ok := ev.Err.(*fold.BadEventError); ok && bad.Reason == fold.ReasonUnknownType && !w.chained {
+		if bad, ok := errors.AsType[*fold.BadEventError](ev.Err); ok && bad.Reason == fold.ReasonUnknownType && !w.chained {
 			unknown++
 			continue
 		}

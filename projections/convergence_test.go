@@ -164,15 +164,15 @@ func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event
 	}
 }
 
-// refusedValue is the error of the database with which [folding.write] and [folding.copy] refuse.
-var refusedValue = &pgconn.PgError{Code: "22012"}
+// errRefusedValue is the error of the database with which [folding.write] and [folding.copy] refuse.
+var errRefusedValue = &pgconn.PgError{Code: "22012"}
 
 // copy refuses and crashes like write when a stream is folded again.
 func (f *folding) copy(crash func()) func(context.Context, []fold.Event, func() error) error {
 	return func(_ context.Context, events []fold.Event, next func() error) error {
 		for _, ev := range events {
 			if strings.HasSuffix(ev.Envelope.ID, "!") {
-				return refusedValue
+				return errRefusedValue
 			}
 		}
 		return f.orCrash(crash, next)
@@ -260,7 +260,7 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 		if !strings.HasSuffix(ev.Envelope.ID, "!") || dead && reason != string(fold.ReasonWrite) {
 			return nil
 		}
-		return fold.RefusedByDatabase(refusedValue)
+		return fold.RefusedByDatabase(errRefusedValue)
 	}
 }
 

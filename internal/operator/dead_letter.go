@@ -53,13 +53,13 @@ func (d DeadLetter) Text() string {
 	case "undecodable":
 		return "The payload cannot be decoded or is invalid. Show the record to see what is wrong."
 	case "write":
-		text := "The database refused a value: SQLSTATE " + p["sqlstate"]
+		parts := []string{"The database refused a value: SQLSTATE " + p["sqlstate"]}
 		for _, name := range []string{"table", "column", "constraint"} {
 			if p[name] != "" {
-				text += ", " + name + " " + p[name]
+				parts = append(parts, name+" "+p[name])
 			}
 		}
-		return text + "."
+		return strings.Join(parts, ", ") + "."
 	case "chain_broken":
 		return "The record does not fit the hash chain of its stream: the log was damaged or changed."
 	}

@@ -1,9 +1,9 @@
 package fold
 
 import (
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -32,11 +32,11 @@ type BadEventError struct {
 }
 
 func (e *BadEventError) Error() string {
-	text := string(e.Reason)
+	parts := []string{string(e.Reason)}
 	for _, name := range slices.Sorted(maps.Keys(e.Params)) {
-		text += fmt.Sprintf(" %s=%s", name, e.Params[name])
+		parts = append(parts, name+"="+e.Params[name])
 	}
-	return text
+	return strings.Join(parts, " ")
 }
 
 // Refuse returns the error for an event that breaks a rule of the projector. params are names and
