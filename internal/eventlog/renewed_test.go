@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -67,28 +66,40 @@ func (f credentialFiles) use(cfg *eventlog.Config, mechanism string) {
 	}}
 }
 
-// usesEachClient appends one record with each producer and waits until a reactor has received one of
-// this call. A reactor misses what is appended while it is disconnected.
-func usesEachClient(t *testing.T, b *eventlog.Log, s *stream, messages <-chan *message.Message) {
+// openClients opens a log and subscribes a reactor. use appends one record with each producer and
+// waits until the reactor has received one of this call: it misses what is appended while it is
+// disconnected.
+func openClients(t *testing.T, cfg eventlog.Config) (log *eventlog.Log, written *stream, use func()) {
 	t.Helper()
-	d, _ := s.next()
-	require.NoError(t, b.Append(testContext(t), d))
-	require.NotEmpty(t, scanAll(t, b, eventlog.ScanConfig{Topic: domain.TopicDashboards}))
-	reading := postRead(1, int(s.head.Version))
-	require.Eventually(t, func() bool {
-		require.NoError(t, b.Append(testContext(t), reading))
-		for {
-			select {
-			case m := <-messages:
-				m.Ack()
-				if m.UUID == reading.Envelope.ID {
-					return true
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	subscriber := log.NewSubscriber()
+	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
+	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
+	require.NoError(t, err)
+	written = &stream{codec: log.Codec(), key: agency}
+	return log, written, func() {
+		t.Helper()
+		d, _ := written.next()
+		require.NoError(t, log.Append(testContext(t), d))
+		require.NotEmpty(t, scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicDashboards}))
+		reading := postRead(1, int(written.head.Version))
+		require.Eventually(t, func() bool {
+			require.NoError(t, log.Append(testContext(t), reading))
+			for {
+				select {
+				case m := <-messages:
+					m.Ack()
+					if m.UUID == reading.Envelope.ID {
+						return true
+					}
+				case <-time.After(awaitTick):
+					return false
 				}
-			case <-time.After(awaitTick):
-				return false
 			}
-		}
-	}, awaitTime, awaitTick)
+		}, awaitTime, awaitTick)
+	}
 }
 
 // listener lets a test close all connections, as a restart of the brokers does.
@@ -170,28 +181,21 @@ func TestRenewedCertificatesAreUsedForNewConnections(t *testing.T) {
 	cfg := newConfig(t, brokers)
 	files.use(&cfg, eventlog.SASLPlain)
 	cfg.SASL = nil
-	log, err := eventlog.Open(testContext(t), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	subscriber := log.NewSubscriber()
-	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
-	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
-	require.NoError(t, err)
-	s := stream{codec: log.Codec(), key: agency}
-	usesEachClient(t, log, &s, messages)
+	log, written, useEachClient := openClients(t, cfg)
+	useEachClient()
 
 	serve(first, time.Now().Add(2*time.Hour)) // the certificate of the client has expired
 	connections.cut()
-	d, _ := s.next()
+	d, _ := written.next()
 	reason := errors.New("three connections were refused")
 	require.ErrorIs(t, log.Append(endsWhen(t, connections.accepted(3), reason), d), reason)
 	files.write(t, first, first.Issue(t, "client", time.Now().Add(20*time.Hour)), "unused")
-	usesEachClient(t, log, &s, messages)
+	useEachClient()
 
 	serve(second, time.Now().Add(2*time.Hour)) // a renewed authority
 	files.write(t, second, second.Issue(t, "client", time.Now().Add(20*time.Hour)), "unused")
 	connections.cut()
-	usesEachClient(t, log, &s, messages)
+	useEachClient()
 }
 
 // A password is replaced at the brokers and in its file, then the brokers restart: each client
@@ -223,21 +227,14 @@ func TestAReplacedPasswordIsUsedForNewConnections(t *testing.T) {
 	files.write(t, authority, client, securedPassword)
 	cfg := newConfig(t, brokers)
 	files.use(&cfg, eventlog.SASLPlain)
-	log, err := eventlog.Open(testContext(t), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	subscriber := log.NewSubscriber()
-	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
-	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
-	require.NoError(t, err)
-	s := stream{codec: log.Codec(), key: agency}
-	usesEachClient(t, log, &s, messages)
+	_, _, useEachClient := openClients(t, cfg)
+	useEachClient()
 
 	const renewed = "another-f4ke-password"
 	accepted.Store(new(renewed))
 	files.write(t, authority, client, renewed)
 	connections.cut()
-	usesEachClient(t, log, &s, messages)
+	useEachClient()
 }
 
 // While brokers are unreachable, clients repeat the same warnings several times a second: each is

@@ -118,15 +118,8 @@ func (s *secured) replaceCredentials(t *testing.T, broker *apacheKafka) {
 	files.write(t, s.authority, s.trusted, securedPassword)
 	cfg := newConfig(t, []string{s.asking})
 	files.use(&cfg, eventlog.SASLScramSHA256)
-	log, err := eventlog.Open(testContext(t), cfg)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, log.Close()) })
-	subscriber := log.NewSubscriber()
-	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
-	messages, err := subscriber.Subscribe(t.Context(), domain.TopicMetrics)
-	require.NoError(t, err)
-	written := stream{codec: log.Codec(), key: agency}
-	usesEachClient(t, log, &written, messages)
+	_, _, useEachClient := openClients(t, cfg)
+	useEachClient()
 
 	_, admin := ledgertest.NewAdmin(t, []string{broker.admin})
 	altered, err := admin.AlterUserSCRAMs(testContext(t), nil, []kadm.UpsertSCRAM{
@@ -139,7 +132,7 @@ func (s *secured) replaceCredentials(t *testing.T, broker *apacheKafka) {
 	files.write(t, second, second.Issue(t, "client", time.Now().Add(time.Hour)), renewed)
 	broker.stop()
 	broker.start(t)
-	usesEachClient(t, log, &written, messages)
+	useEachClient()
 }
 
 // startApacheKafka starts one broker with its own properties and stops it at the end of the test.
