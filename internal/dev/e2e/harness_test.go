@@ -173,6 +173,17 @@ func awayFromMidnight(t *testing.T, lasts time.Duration) {
 	}
 }
 
+// awayFromQuarterHours lets the end of a quarter hour pass that would come while the test compares answers: those of a range
+// that includes today are compared with the earlier period until the same quarter hour.
+func awayFromQuarterHours(t *testing.T, lasts time.Duration) {
+	t.Helper()
+	const quarter = 15 * time.Minute
+	if left := time.Until(time.Now().Truncate(quarter).Add(quarter)); left < lasts {
+		t.Logf("the quarter hour ends: the test waits until it has")
+		time.Sleep(left + time.Second)
+	}
+}
+
 // freeAddress has a port below those that the kernel gives, which stays free between two starts.
 func freeAddress(t *testing.T) string {
 	t.Helper()
