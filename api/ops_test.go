@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -66,7 +65,7 @@ func (f *fakeOperators) Generation(_ context.Context, id string) (operator.Gener
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.builds) == 0 {
-		return operator.Generation{ID: id, Projection: "post_insights", State: projections.StateLive}, nil
+		return operator.Generation{ID: id, Projection: "post_insights", State: operator.StateLive}, nil
 	}
 	g := f.builds[0]
 	if len(f.builds) > 1 {
@@ -88,7 +87,7 @@ func (f *fakeOperators) Resume(_ context.Context, c commands.Caller, kind domain
 }
 
 func (f *fakeOperators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Generation, error) {
-	return operator.Generation{ID: "x.g1", Projection: projection, State: projections.StateBuilding}, f.did(c, reason, "rebuild", projection)
+	return operator.Generation{ID: "x.g1", Projection: projection, State: operator.StateBuilding}, f.did(c, reason, "rebuild", projection)
 }
 
 func (f *fakeOperators) CancelBuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
@@ -97,7 +96,7 @@ func (f *fakeOperators) CancelBuild(_ context.Context, c commands.Caller, id str
 
 func (f *fakeOperators) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	_ = f.did(c, reason, "prepare", projection)
-	return operator.Prepared{Generation: operator.Generation{ID: "x.g1", Projection: projection, State: projections.StateBuilding}}, nil
+	return operator.Prepared{Generation: operator.Generation{ID: "x.g1", Projection: projection, State: operator.StateBuilding}}, nil
 }
 
 func (f *fakeOperators) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
@@ -180,7 +179,7 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	t.Parallel()
 	b, operators := operating(t)
 	operators.builds = []operator.Generation{
-		{ID: "x.g1", State: projections.StateBuilding, EventsDone: 10, EventsTotal: 20}, {ID: "x.g1", State: projections.StateLive},
+		{ID: "x.g1", State: operator.StateBuilding, EventsDone: 10, EventsTotal: 20}, {ID: "x.g1", State: operator.StateLive},
 	}
 	server := b.serve()
 	s := b.listen(server.URL+"/api/ops/generations/x.g1/events", b.token(agency, "operator"))
@@ -192,7 +191,7 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 		states = append(states, told.State)
 	}
 	require.NoError(t, s.lines.Err())
-	require.Equal(t, []operator.State{projections.StateBuilding, projections.StateLive}, states)
+	require.Equal(t, []operator.State{operator.StateBuilding, operator.StateLive}, states)
 
 	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
 	require.Equal(t, http.StatusOK, answer.status, answer.body)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
@@ -136,7 +137,7 @@ func (w work) eventsOf(r eventlog.Run) (events []fold.Event, unknown int) {
 			continue
 		}
 		ev := w.decode(raw)
-		if bad, ok := errors.AsType[*fold.BadEventError](ev.Err); ok && bad.Reason == fold.ReasonUnknownType && !w.chained {
+		if bad, ok := errors.AsType[*fold.BadEventError](ev.Err); ok && bad.Reason == operator.ReasonUnknownType && !w.chained {
 			unknown++
 			continue
 		}
@@ -161,12 +162,12 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 	switch {
 	case err == nil:
 	case errors.Is(err, domain.ErrUnknownType):
-		ev.Err = &fold.BadEventError{Reason: fold.ReasonUnknownType}
+		ev.Err = &fold.BadEventError{Reason: operator.ReasonUnknownType}
 	case errors.Is(err, eventlog.ErrMalformed):
 		ev.Key = storable(ev.Key) // it may be any bytes
-		ev.Err = &fold.BadEventError{Reason: fold.ReasonMalformed}
+		ev.Err = &fold.BadEventError{Reason: operator.ReasonMalformed}
 	default:
-		ev.Err = &fold.BadEventError{Reason: fold.ReasonUndecodable}
+		ev.Err = &fold.BadEventError{Reason: operator.ReasonUndecodable}
 	}
 	return ev
 }
@@ -186,7 +187,7 @@ func (w work) apply(
 	var err error
 	switch {
 	case verdict == eventlog.Broken:
-		err = &fold.BadEventError{Reason: fold.ReasonChainBroken}
+		err = &fold.BadEventError{Reason: operator.ReasonChainBroken}
 	case !folded || w.passesOver(ev.Raw):
 	case refused != nil:
 		err = refused

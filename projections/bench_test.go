@@ -224,10 +224,10 @@ func (b *bench) put(r eventlog.Record) domain.Position {
 type deadEvent struct {
 	Partition int32
 	Offset    int64
-	Reason    fold.Reason
+	Reason    operator.DeadLetterReason
 }
 
-func at(p domain.Position, reason fold.Reason) deadEvent {
+func at(p domain.Position, reason operator.DeadLetterReason) deadEvent {
 	return deadEvent{p.Partition, p.Offset, reason}
 }
 

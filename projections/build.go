@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
@@ -144,7 +145,7 @@ func (b *build) attempt(ctx context.Context) error {
 
 func (b *build) steps(ctx context.Context) error {
 	g, err := b.open(ctx)
-	if err == nil && g.State == StateBuilding {
+	if err == nil && g.State == operator.StateBuilding {
 		err = b.copy(ctx, g)
 	}
 	if err != nil {
@@ -183,7 +184,7 @@ func (b *build) open(ctx context.Context) (g generation, err error) {
 		if g, err = b.owned(ctx, tx); err != nil || len(g.Targets) > 0 {
 			return err
 		}
-		g, err = b.createTables(ctx, tx, b.number, StateBuilding, ranges, topicID)
+		g, err = b.createTables(ctx, tx, b.number, operator.StateBuilding, ranges, topicID)
 		return err
 	})
 	if err != nil {
@@ -212,7 +213,7 @@ func (b *build) fail(ctx context.Context, reason string) error {
 		if err != nil {
 			return err
 		}
-		if err := endGeneration(ctx, tx, b.projector.Name, b.number, StateFailed, reason); err != nil {
+		if err := endGeneration(ctx, tx, b.projector.Name, b.number, operator.StateFailed, reason); err != nil {
 			return err
 		}
 		return dropTables(ctx, tx, b.projector.Name, g)

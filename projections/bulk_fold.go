@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -156,10 +158,10 @@ func readRefused(ctx context.Context, q pg.Querier, projection string, generatio
 	}
 	rows, err := pg.List(ctx, q, "read refused events", pgx.RowToStructByPos[row], `
 		select partition, log_offset, params from dead_letters where projection = $1 and generation = $2 and reason = $3`,
-		projection, generation, string(fold.ReasonWrite))
+		projection, generation, string(operator.ReasonWrite))
 	refused := map[[2]int64]*fold.BadEventError{} // by partition and offset
 	for _, r := range rows {
-		refused[[2]int64{int64(r.Partition), r.Offset}] = &fold.BadEventError{Reason: fold.ReasonWrite, Params: r.Params}
+		refused[[2]int64{int64(r.Partition), r.Offset}] = &fold.BadEventError{Reason: operator.ReasonWrite, Params: r.Params}
 	}
 	return func(ev fold.Event) *fold.BadEventError {
 		return refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]

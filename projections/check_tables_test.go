@@ -197,7 +197,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.Len(t, b.letters("directory"), 2, "the last records of keys that cannot be folded")
 	require.Equal(t, 4, b.count("select count(*) from tDefaultCategories"))
 
-	b.ends(b.request(p).ID, projections.StateLive)
+	b.ends(b.request(p).ID, operator.StateLive)
 	require.True(t, b.check(p).Equal)
 
 	// The last batch of a partition is never removed: append one more to each partition, with its
@@ -221,7 +221,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	// The next records of these keys correct the rows everywhere.
 	b.append(category(1, "again"), category(3, "again"))
 	b.caughtUp(e)
-	b.ends(b.request(p).ID, projections.StateLive)
+	b.ends(b.request(p).ID, operator.StateLive)
 	require.True(t, b.check(p).Equal)
 	require.Zero(t, b.count("select count(*) from dead_letters join generations g using (projection, generation) where g.state = 'live'"))
 }
@@ -233,7 +233,7 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 	b := setupReadings(t, 50)
 	e := b.engine(tally{}.projector())
 	stop := b.follow(e)
-	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
+	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	b.awaitDropped("tally", 1)
 	stop()
@@ -248,7 +248,7 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 	b.appendReadings(50, 60)
 	b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
-	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, projections.StateLive).Generation)
+	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, operator.StateLive).Generation)
 	b.eachOnce(60)
 }
 

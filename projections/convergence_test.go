@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
@@ -257,7 +259,7 @@ func refusedLike(t require.TestingT, live *pgtest.DB, p fold.Projector) func(fol
 	}
 	return func(ev fold.Event) *fold.BadEventError {
 		reason, dead := reasons[place{ev.Raw.Partition, ev.Raw.Offset}]
-		if !strings.HasSuffix(ev.Envelope.ID, "!") || dead && reason != string(fold.ReasonWrite) {
+		if !strings.HasSuffix(ev.Envelope.ID, "!") || dead && reason != string(operator.ReasonWrite) {
 			return nil
 		}
 		return fold.RefusedByDatabase(errRefusedValue)

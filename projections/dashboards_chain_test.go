@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // headIs asserts that the tables have the chain's own head.
@@ -40,36 +39,36 @@ func TestStoppedStreamMovesItsHead(t *testing.T) {
 	cases := []struct {
 		name   string
 		poison func(*chain) eventlog.Record
-		reason fold.Reason // "": the stream does not stop
+		reason operator.DeadLetterReason // "": the stream does not stop
 	}{
-		{"undecodable", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":`) }, fold.ReasonUndecodable},
-		{"NUL", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":"\u0000"}`) }, fold.ReasonUndecodable},
-		{"unknown type", func(c *chain) eventlog.Record { return c.retyped("dashboard.merged.v1") }, fold.ReasonUnknownType},
+		{"undecodable", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":`) }, operator.ReasonUndecodable},
+		{"NUL", func(c *chain) eventlog.Record { return c.spoilt(`{"primary":"\u0000"}`) }, operator.ReasonUndecodable},
+		{"unknown type", func(c *chain) eventlog.Record { return c.retyped("dashboard.merged.v1") }, operator.ReasonUnknownType},
 		{"of another topic", func(c *chain) eventlog.Record {
 			return c.next(domain.DirectoryCategory{ID: 1, Name: "x"})
-		}, fold.ReasonRefused},
+		}, operator.ReasonRefused},
 		{"a dashboard that is nowhere", func(c *chain) eventlog.Record {
 			e := c.usersSet(client1, "u")
 			e.Linked = append(e.Linked, client2)
 			return c.next(e)
-		}, fold.ReasonRefused},
+		}, operator.ReasonRefused},
 		{"refused by the database", func(c *chain) eventlog.Record {
 			return c.next(c.usersSet(client1, "u"), func(d *domain.Draft) { d.Envelope.ID = "refuse me" })
-		}, fold.ReasonWrite},
+		}, operator.ReasonWrite},
 
 		{"a record is missing before it", func(c *chain) eventlog.Record {
 			forger := c.clone()
 			forger.next(forger.usersSet(client1, "lost"))
 			return forger.next(forger.usersSet(client1, "after it"))
-		}, fold.ReasonChainBroken},
+		}, operator.ReasonChainBroken},
 		{"another predecessor", func(c *chain) eventlog.Record {
 			forger := c.clone()
 			forger.head.Hash[0] ^= 1
 			return forger.next(forger.usersSet(client1, "x"))
-		}, fold.ReasonChainBroken},
+		}, operator.ReasonChainBroken},
 		{"not later than its predecessor", func(c *chain) eventlog.Record {
 			return c.clone().next(c.usersSet(client1, "x"), func(d *domain.Draft) { d.Envelope.Time = c.head.Time })
-		}, fold.ReasonChainBroken},
+		}, operator.ReasonChainBroken},
 
 		{"no id", func(c *chain) eventlog.Record { return withHeader(forged(c), "ce_id", nil) }, ""},
 		{"no version", func(c *chain) eventlog.Record { return withHeader(forged(c), "ce_chainversion", nil) }, ""},
@@ -162,7 +161,7 @@ func TestWrongPartitionStopsNoStream(t *testing.T) {
 			b.Produce(elsewhere.clone().next(elsewhere.usersSet(client2, "forged too")), 2)
 			b.put(elsewhere.next(elsewhere.usersSet(client2, "v4")))
 			b.run(b.engine(dashboards).InBatchesOf(size))
-			require.Equal(t, []deadEvent{at(bad, fold.ReasonUndecodable)}, b.letters("dashboards"))
+			require.Equal(t, []deadEvent{at(bad, operator.ReasonUndecodable)}, b.letters("dashboards"))
 			require.Equal(t, []string{"u2"}, b.users(a.key, client1))
 			require.Equal(t, []string{"v2"}, b.users(elsewhere.key, client2))
 			b.headIs(a)

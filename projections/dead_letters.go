@@ -31,7 +31,7 @@ type deadLetter struct {
 	eventType  string
 	eventID    string
 	time       *time.Time
-	reason     fold.Reason
+	reason     operator.DeadLetterReason
 	params     map[string]string
 }
 
@@ -59,7 +59,7 @@ func badEvent(err error) *fold.BadEventError {
 	if bad, ok := errors.AsType[*fold.BadEventError](err); ok {
 		return bad
 	}
-	return &fold.BadEventError{Reason: fold.ReasonRefused}
+	return &fold.BadEventError{Reason: operator.ReasonRefused}
 }
 
 var deadLettersTable = write.NewTable("dead_letters",
@@ -80,7 +80,7 @@ var deadLettersTable = write.NewTable("dead_letters",
 // queueDeadLetters stores dead letters and logs them.
 func (w work) queueDeadLetters(batch *pgx.Batch, g generation, letters []deadLetter) {
 	level := slog.LevelError
-	if g.Number > 1 && g.State != StateLive { // already logged by the previous generation
+	if g.Number > 1 && g.State != operator.StateLive { // already logged by the previous generation
 		level = slog.LevelDebug
 	}
 	for i, d := range letters {

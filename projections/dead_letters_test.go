@@ -34,7 +34,7 @@ func TestListOfDeadLetters(t *testing.T) {
 	require.Len(t, all, 2)
 	first, second := all[0], all[1]
 	require.Equal(t, bad, first.Position())
-	require.Equal(t, []any{agencyA, int64(2), int64(2), fold.ReasonUndecodable}, []any{first.Stream, first.StoppedAt, first.Waiting, first.Reason})
+	require.Equal(t, []any{agencyA, int64(2), int64(2), operator.ReasonUndecodable}, []any{first.Stream, first.StoppedAt, first.Waiting, first.Reason})
 	require.Equal(t, domain.DashboardUsersChanged{}.EventType(), first.Type)
 	require.NotEmpty(t, first.EventID)
 	require.NotNil(t, first.EventTime, "from the headers, regardless of the payload")
@@ -61,7 +61,7 @@ func TestShowDeadLetter(t *testing.T) {
 		r, err := e.ShowDeadLetter(t.Context(), letter)
 		require.NoError(t, err)
 		require.Contains(t, r.Headers, operator.RecordHeader{Key: "ce_type", Value: domain.DirectoryCategory{}.EventType()})
-		require.Equal(t, fold.ReasonUndecodable, r.Reason)
+		require.Equal(t, operator.ReasonUndecodable, r.Reason)
 		require.Contains(t, r.Error, "decode directory.category.v1")
 		if r.Stream == "category:2" {
 			require.JSONEq(t, `{"id":"not a number","name":["x",{"n":7}]}`, string(r.Payload))
@@ -110,7 +110,7 @@ func TestNextRecordOfAKeyRemovesItsDeadLetter(t *testing.T) {
 	require.Len(t, b.letters("directory"), 1)
 	last := b.put(withValue(b.encode(category(1, "x")), `"`))
 	b.caughtUp(e)
-	require.Equal(t, []deadEvent{at(last, fold.ReasonUndecodable)}, b.letters("directory"))
+	require.Equal(t, []deadEvent{at(last, operator.ReasonUndecodable)}, b.letters("directory"))
 	b.append(category(1, "corrected"))
 	b.caughtUp(e)
 	require.Empty(t, b.letters("directory"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -239,7 +240,7 @@ func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 		return e.toFollow(ctx)
 	}
 	found, err := e.followable(ctx, e.pool)
-	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), err
+	return slices.DeleteFunc(found, func(g generation) bool { return g.State == operator.StateLive }), err
 }
 
 func generationName(projection string, number int) string {

@@ -122,7 +122,7 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 		if number, err = insertGeneration(ctx, tx, e.projector, "", ""); err != nil {
 			return err
 		}
-		if _, err = e.createTables(ctx, tx, number, StateCatchingUp, ranges, topicID); err != nil {
+		if _, err = e.createTables(ctx, tx, number, operator.StateCatchingUp, ranges, topicID); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `

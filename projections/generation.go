@@ -17,16 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// The states of a generation, in order. A generation that cannot be built, or becomes unusable, ends
-// as failed.
-const (
-	StateBuilding   operator.State = "building"    // one process folds the log into it in bulk
-	StateCatchingUp operator.State = "catching_up" // processes follow the log; not read yet
-	StateLive       operator.State = "live"        // processes follow the log; readers of its version use it
-	StateDropped    operator.State = "dropped"     // replaced, superseded or canceled
-	StateFailed     operator.State = "failed"      // could not be built, or became unusable
-)
-
 // generation is one set of tables, built by one version of a projector from one log.
 type generation struct {
 	Number  int
@@ -36,7 +26,9 @@ type generation struct {
 	Targets map[int32]int64 // end offsets by partition, to be reached before readers use it
 }
 
-func (g generation) followed() bool { return g.State == StateCatchingUp || g.State == StateLive }
+func (g generation) followed() bool {
+	return g.State == operator.StateCatchingUp || g.State == operator.StateLive
+}
 
 const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets`
 
@@ -70,7 +62,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		if err != nil {
 			return err
 		}
-		g, err := e.createTables(ctx, tx, number, StateCatchingUp, ranges, topicID)
+		g, err := e.createTables(ctx, tx, number, operator.StateCatchingUp, ranges, topicID)
 		found = []generation{g}
 		return err
 	})
@@ -101,7 +93,7 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 		}
 		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", reason)
 		err = lockGenerations(ctx, q, e.projector.Name, func(tx pgx.Tx) error {
-			return endGeneration(ctx, tx, e.projector.Name, g.Number, StateFailed, reason)
+			return endGeneration(ctx, tx, e.projector.Name, g.Number, operator.StateFailed, reason)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("leave generation %d of %s: %w", g.Number, e.projector.Name, err)
@@ -277,7 +269,7 @@ func (w work) createSchema(ctx context.Context, tx pgx.Tx, g generation) error {
 	}
 	sql := "drop schema if exists " + name + " cascade; create schema " + name +
 		"; set local search_path = " + pg.SearchPath(schema, migrations.Engine) + ";" + w.projector.Definition.Tables()
-	if g.State != StateBuilding {
+	if g.State != operator.StateBuilding {
 		sql += w.projector.Definition.Keys()
 	}
 	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {

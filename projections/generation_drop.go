@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -87,7 +88,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	if err := endBuilders(ctx, tx, projection, g.Number, 0); err != nil {
 		return err
 	}
-	if err := endGeneration(ctx, tx, projection, g.Number, StateDropped, ""); err != nil {
+	if err := endGeneration(ctx, tx, projection, g.Number, operator.StateDropped, ""); err != nil {
 		return err
 	}
 	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version", `

@@ -42,7 +42,7 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	}
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 3 })
 	require.False(t, s.Live())
-	require.Equal(t, projections.StateCatchingUp, s.State)
+	require.Equal(t, operator.StateCatchingUp, s.State)
 	permits <- struct{}{}
 	s = b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() })
 	require.Equal(t, int64(2), s.Lag, "live at the ends that were read at its start")

@@ -22,7 +22,7 @@ var ErrNoLog = errors.New("the brokers do not answer")
 // every process, even one that does not follow the partition, it detects a log that does not match
 // the checkpoints. The error wraps [ErrNoLog] if the brokers did not report the ends.
 func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
-	s := operator.Projection{Projection: e.projector.Name, State: StateBuilding}
+	s := operator.Projection{Projection: e.projector.Name, State: operator.StateBuilding}
 	g, found, err := readersGeneration(ctx, e.pool, e.projector)
 	if err != nil {
 		return s, err

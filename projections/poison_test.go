@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -38,22 +40,22 @@ func TestPoisonIsADeadLetterAndTheRestIsFolded(t *testing.T) {
 	poison := []struct {
 		name   string
 		record eventlog.Record
-		reason fold.Reason
+		reason operator.DeadLetterReason
 	}{
-		{"half a payload", withValue(good, value[:len(value)/2]), fold.ReasonUndecodable},
-		{"a payload against its rules", withValue(good, strings.Replace(value, `"p_id":1`, `"p_id":2`, 1)), fold.ReasonUndecodable},
-		{"a number that no column takes", withValue(good, strings.Replace(value, `"likes":1`, `"likes":9223372036854775807`, 1)), fold.ReasonUndecodable},
-		{"an escaped NUL", withValue(good, strings.Replace(value, `"external_id":"p"`, `"external_id":"p\u0000"`, 1)), fold.ReasonUndecodable},
-		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), fold.ReasonUndecodable},
-		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), fold.ReasonUndecodable},
-		{"no id", withHeader(good, "ce_id", nil), fold.ReasonMalformed},
-		{"no time", withHeader(good, "ce_time", nil), fold.ReasonMalformed},
-		{"an invalid time", withHeader(good, "ce_time", []byte("noon")), fold.ReasonMalformed},
-		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), fold.ReasonMalformed},
-		{"a header twice", withHeader(good, "ce_id", []byte("x")), fold.ReasonMalformed},
-		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), fold.ReasonMalformed},
-		{"no value", withValue(good, ""), fold.ReasonMalformed},
-		{"no type", withHeader(good, "ce_type", nil), fold.ReasonMalformed},
+		{"half a payload", withValue(good, value[:len(value)/2]), operator.ReasonUndecodable},
+		{"a payload against its rules", withValue(good, strings.Replace(value, `"p_id":1`, `"p_id":2`, 1)), operator.ReasonUndecodable},
+		{"a number that no column takes", withValue(good, strings.Replace(value, `"likes":1`, `"likes":9223372036854775807`, 1)), operator.ReasonUndecodable},
+		{"an escaped NUL", withValue(good, strings.Replace(value, `"external_id":"p"`, `"external_id":"p\u0000"`, 1)), operator.ReasonUndecodable},
+		{"no UTF-8", withValue(good, strings.Replace(value, `"external_id":"p"`, "\"external_id\":\"p\xff\"", 1)), operator.ReasonUndecodable},
+		{"a huge payload", withValue(good, `{"external_id":"`+strings.Repeat("x", 100_000)+`"}`), operator.ReasonUndecodable},
+		{"no id", withHeader(good, "ce_id", nil), operator.ReasonMalformed},
+		{"no time", withHeader(good, "ce_time", nil), operator.ReasonMalformed},
+		{"an invalid time", withHeader(good, "ce_time", []byte("noon")), operator.ReasonMalformed},
+		{"a NUL in a header", withHeader(good, "ce_subject", []byte("a\x00b")), operator.ReasonMalformed},
+		{"a header twice", withHeader(good, "ce_id", []byte("x")), operator.ReasonMalformed},
+		{"chain headers where no chain is", withHeader(good, "ce_chainversion", []byte("1")), operator.ReasonMalformed},
+		{"no value", withValue(good, ""), operator.ReasonMalformed},
+		{"no type", withHeader(good, "ce_type", nil), operator.ReasonMalformed},
 	}
 	var want []deadEvent
 	for i, p := range poison {
@@ -117,9 +119,9 @@ func TestProjectionsOfOneTopicHaveTheirOwnDeadLetters(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	read := b.encode(postRead(1, 1))
-	undecodable := at(b.put(withValue(read, `{}`)), fold.ReasonUndecodable)
+	undecodable := at(b.put(withValue(read, `{}`)), operator.ReasonUndecodable)
 	account := b.encode(accountRead(1, 1))
-	otherUndecodable := at(b.put(withValue(account, `{}`)), fold.ReasonUndecodable)
+	otherUndecodable := at(b.put(withValue(account, `{}`)), operator.ReasonUndecodable)
 	b.run(b.engine(projectors.PostInsights))
 	b.run(b.engine(projectors.AccountInsights))
 	require.Equal(t, []deadEvent{undecodable}, b.letters("post_insights"))
@@ -159,7 +161,7 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 		position := b.put(b.encode(d))
 		if sql := refused[i]; sql != "" {
 			bad[d.Envelope.ID] = sql
-			want = append(want, at(position, fold.ReasonWrite))
+			want = append(want, at(position, operator.ReasonWrite))
 		}
 	}
 	var tries atomic.Int32
@@ -195,35 +197,35 @@ func TestTextsTooLongForAnIndexAreDeadLetters(t *testing.T) {
 		name      string
 		projector fold.Projector
 		record    func() eventlog.Record
-		reason    fold.Reason
+		reason    operator.DeadLetterReason
 	}{
 		{"a figure's name", projectors.AccountInsights, func() eventlog.Record {
 			return b.encodeAny(accountRead(1, 1), "followers", long)
-		}, fold.ReasonUndecodable},
+		}, operator.ReasonUndecodable},
 		{"a figure's source", projectors.AccountInsights, func() eventlog.Record {
 			return b.encodeAny(accountRead(1, 1), "fan_count", long)
-		}, fold.ReasonUndecodable},
+		}, operator.ReasonUndecodable},
 		{"a user's id", projectors.Directory, func() eventlog.Record {
 			r := withHeader(b.encode(category(1, "x")), "ce_type", []byte(domain.DirectoryUser{}.EventType()))
 			r.Key = []byte("user:" + long)
 			return withValue(r, `{"id":"`+long+`"}`)
-		}, fold.ReasonUndecodable},
+		}, operator.ReasonUndecodable},
 		{"an account's agency", projectors.Directory, func() eventlog.Record {
 			account := domain.DirectoryAccount{ID: client1, ParentAccount: "PARENT"}
 			return b.encodeAny(draft(domain.TopicDirectory, "account:"+client1, "a", account), "PARENT", long)
-		}, fold.ReasonUndecodable},
+		}, operator.ReasonUndecodable},
 		{"the key of an operator's record", projectors.Operations, func() eventlog.Record {
 			r := b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
 			r.Key = []byte(long)
 			return r
-		}, fold.ReasonRefused},
-		{"an actor", dashboards, chained(func(d *domain.Draft) { d.Envelope.Audit.Actor = long }), fold.ReasonRefused},
+		}, operator.ReasonRefused},
+		{"an actor", dashboards, chained(func(d *domain.Draft) { d.Envelope.Audit.Actor = long }), operator.ReasonRefused},
 		{"an idempotency key", dashboards, chained(func(d *domain.Draft) {
 			d.Envelope.Audit.IdempotencyKey = long
-		}), fold.ReasonRefused},
+		}), operator.ReasonRefused},
 		{"a user on a list", dashboards, func() eventlog.Record {
 			return withValue(chained(func(*domain.Draft) {})(), `{"primary":"`+client1+`","linked":["`+client1+`"],"users":["`+long+`"]}`)
-		}, fold.ReasonUndecodable},
+		}, operator.ReasonUndecodable},
 	} {
 		name := c.projector.Name
 		want[name] = append(want[name], at(b.put(c.record()), c.reason))

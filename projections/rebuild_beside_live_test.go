@@ -45,7 +45,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			const usersIn = "select count(*) from lb_dashboards_g%d.dashboard_preferences where users = '{%s}'"
 			require.Equal(t, 1, l.count(fmt.Sprintf(usersIn, 1, "u3")), "live projection goes on")
 			g.open()
-			l.ends(r.ID, projections.StateLive)
+			l.ends(r.ID, operator.StateLive)
 			require.Equal(t, 2, l.caughtUp(l.engine).Generation)
 			l.sameTables(dashboards, 2, l.another(l.engine))
 			require.Zero(t, l.count("select count(*) from dead_letters where generation = 2"))
@@ -64,7 +64,7 @@ func TestSwitchOnAnotherLog(t *testing.T) {
 	b.appendReadings(500, 520)
 	e := b.startEngine(tally{}.projector())
 	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
+	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
 }
@@ -79,7 +79,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			b.mixture()
 			e := b.followEngine(p)
 			stop := b.traffic()
-			done := b.ends(b.request(p).ID, projections.StateLive)
+			done := b.ends(b.request(p).ID, operator.StateLive)
 			stop()
 			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
 			require.Equal(t, 2, b.caughtUp(e).Generation)
@@ -95,7 +95,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			b.awaitBuild(r.ID, func(g operator.Generation) bool { return g.StartedAt != nil })
 			if err := b.generations().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
 				done = b.awaitBuild(r.ID, func(g operator.Generation) bool { return !g.Unfinished() })
-				require.Equal(t, projections.StateDropped, done.State, "%s", done.Error)
+				require.Equal(t, operator.StateDropped, done.State, "%s", done.Error)
 				require.Equal(t, 2, b.caughtUp(e).Generation, "the live generation stays")
 			}
 		})
@@ -116,14 +116,14 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	requested := b.request(tally{}.projector())
 	<-g.reached
 	slow := b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Error != "" })
-	require.Equal(t, projections.StateBuilding, slow.State)
+	require.Equal(t, operator.StateBuilding, slow.State)
 	require.Contains(t, slow.Error, "slowed down while the live generation is behind")
 	// A slow rebuild keeps its lease.
 	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and lease = 1 and lease_until > started_at + interval '10 seconds'"))
 	p.gate.open()
 	b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Error == "" })
 	g.open()
-	b.ends(requested.ID, projections.StateLive)
+	b.ends(requested.ID, operator.StateLive)
 	b.eachOnce(110)
 }
 
@@ -155,7 +155,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	r := b.request(version2{tally{}.projector()}.projector())
 	stop := b.start(b.engine(version2{tally{}.projector()}.projector(), b.ownLog))
-	done := b.ends(r.ID, projections.StateLive)
+	done := b.ends(r.ID, operator.StateLive)
 	stop()
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "no other one is followed from the beginning")
@@ -188,9 +188,9 @@ func TestFirstCopyIsNotRead(t *testing.T) {
 	require.True(t, pg.IsMissing(err), "%v", err)
 	s := b.status(e)
 	require.Equal(t, 1, s.Generation)
-	require.Equal(t, projections.StateBuilding, s.State)
+	require.Equal(t, operator.StateBuilding, s.State)
 	g.open()
-	b.ends(r.ID, projections.StateLive)
+	b.ends(r.ID, operator.StateLive)
 	live, err = projections.Live(b.ctx(), readers, versions)
 	require.NoError(t, err)
 	require.True(t, live)

@@ -49,7 +49,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 			}
 		}
 	})
-	done := b.ends(b.request(p).ID, projections.StateLive)
+	done := b.ends(b.request(p).ID, operator.StateLive)
 	stop()
 	traffic.Wait()
 	require.Nil(t, wrong.Load())
@@ -88,7 +88,7 @@ func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 	<-g.reached
 	second := b.startEngine(tally{}.projector(), b.ownLog)
 	b.takenOver(requested, 1)
-	b.ends(requested.ID, projections.StateLive)
+	b.ends(requested.ID, operator.StateLive)
 	g.open()
 	stop()
 	b.appendReadings(100, 110)
@@ -125,7 +125,7 @@ func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
 	stop()
 	require.Equal(t, "building", b.state("tally", 2))
 	held.open()
-	b.ends(requested.ID, projections.StateLive)
+	b.ends(requested.ID, operator.StateLive)
 	b.eachOnce(100)
 }
 
@@ -160,7 +160,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	b.takenOver(requested, 1)
 	stop()
 	require.NoError(t, tx.Commit(b.ctx()))
-	b.ends(requested.ID, projections.StateLive)
+	b.ends(requested.ID, operator.StateLive)
 	b.caughtUp(second)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
 	require.Equal(t, 2, b.count(indexes))
@@ -188,7 +188,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	<-g.reached
 	second := b.startEngine(tally{}.projector(), b.ownLog)
 	b.takenOver(requested, 1)
-	b.ends(requested.ID, projections.StateLive)
+	b.ends(requested.ID, operator.StateLive)
 	g.open()
 	stop()
 	require.Equal(t, 2, b.liveAt("tally"))
@@ -209,11 +209,11 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
 	require.NoError(t, b.generations().Cancel(b.ctx(), first.ID))
-	b.ends(first.ID, projections.StateDropped)
+	b.ends(first.ID, operator.StateDropped)
 	b.awaitDropped("tally", 2)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.generations().Cancel(b.ctx(), first.ID)))
 	g.open()
-	b.ends(b.request(tally{}.projector()).ID, projections.StateLive)
+	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
 	require.Equal(t, 3, b.liveAt("tally"))
 	b.eachOnce(50)
 }
@@ -238,7 +238,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}}.projector())
-	failed := b.ends(b.request(tally{}.projector()).ID, projections.StateFailed)
+	failed := b.ends(b.request(tally{}.projector()).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")
@@ -247,7 +247,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	b.eachOnce(50)
 
 	restores.Store(true)
-	failed = b.ends(b.request(tally{}.projector()).ID, projections.StateFailed)
+	failed = b.ends(b.request(tally{}.projector()).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, "the tables were built from another log")
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.caughtUp(e)
@@ -273,7 +273,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	inSync("request")
 	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
-	b.ends(request.ID, projections.StateDropped)
+	b.ends(request.ID, operator.StateDropped)
 	_, err := b.generations().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 }
@@ -307,7 +307,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	e = b.startEngine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
 	<-hold.reached
 	reports("the new generation", hold.open)
-	b.ends(request.ID, projections.StateLive)
+	b.ends(request.ID, operator.StateLive)
 }
 
 // No process runs the version of a waiting rebuild any more: processes of the new version cancel
@@ -324,7 +324,7 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	stop()
 	b.followEngine(version2{tally{}.projector()}.projector())
 	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID))
-	b.ends(request.ID, projections.StateDropped)
+	b.ends(request.ID, operator.StateDropped)
 	require.Equal(t, "dropped", b.state("tally", 2))
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.awaitDropped("tally", 1)
@@ -366,7 +366,7 @@ func TestRebuildWithALostCommitAnswer(t *testing.T) {
 		c.Pool = pool
 		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})
-	done := b.ends(request.ID, projections.StateLive)
+	done := b.ends(request.ID, operator.StateLive)
 	require.Equal(t, int32(1), proxy.lost.Load())
 	require.Equal(t, 2, done.Generation)
 	require.Equal(t, 2, b.count("select count(*) from generations"), "none is left over")

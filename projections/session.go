@@ -164,7 +164,7 @@ func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
 // projection is paused, or if the generation has ended. An idle session would not notice otherwise.
 // It ignores read errors, because it is called again.
 func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
-	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
+	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == operator.StateLive {
 		return 0, errPaused
 	}
 	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.current().Number); err == nil {
@@ -181,7 +181,7 @@ func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
 func (f *session) mayBeLive() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gen.State != StateLive {
+	if f.gen.State != operator.StateLive {
 		for partition, next := range f.checkpoints {
 			if next < f.gen.Targets[partition] {
 				return false
@@ -325,7 +325,7 @@ func (f *session) read(steps []step) (fold bool) {
 	for i := range steps {
 		steps[i].from = f.checkpoints[steps[i].partition]
 	}
-	if count(steps) > 0 || f.gen.State != StateLive {
+	if count(steps) > 0 || f.gen.State != operator.StateLive {
 		return true
 	}
 	if len(f.positions) == 0 {

@@ -216,7 +216,7 @@ func TestRetryByABinaryThatKnowsTheType(t *testing.T) {
 	b.put(c.next(c.usersSet(client1, "u2")))
 	b.put(c.next(c.lost(client1, []string{"u2"}, "u3")))
 	b.run(b.engine(dashboards, b.olderBinary(domain.DashboardUsersChanged{})))
-	require.Equal(t, []fold.Reason{fold.ReasonUnknownType}, []fold.Reason{b.letters("dashboards")[0].Reason})
+	require.Equal(t, []operator.DeadLetterReason{operator.ReasonUnknownType}, []operator.DeadLetterReason{b.letters("dashboards")[0].Reason})
 	e := b.startEngine(dashboards)
 	require.NoError(t, e.FoldAgain(b.ctx(), agencyA))
 	require.Equal(t, []string{"u3"}, b.users(agencyA, client1))

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
@@ -30,7 +31,7 @@ func (b *build) switchWhenReady(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !found || g.State != StateCatchingUp {
+		if !found || g.State != operator.StateCatchingUp {
 			return errLeaseLost
 		}
 		reached, err := reachedTargets(ctx, b.pool, b.projector.Name, g)
@@ -112,7 +113,7 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 		if err := awaitPassed(ctx, tx, p.Name, live, g.Number); err != nil {
 			return err
 		}
-		if err := endGeneration(ctx, tx, p.Name, live, StateDropped, ""); err != nil {
+		if err := endGeneration(ctx, tx, p.Name, live, operator.StateDropped, ""); err != nil {
 			return err
 		}
 	}

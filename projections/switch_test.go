@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -34,7 +33,7 @@ func TestSwitchDropsTheReplacedTables(t *testing.T) {
 	require.Contains(t, waits.Error, "the projection is paused")
 	require.Equal(t, 1, b.liveAt("tally"))
 	paused.Store(false)
-	b.ends(request.ID, projections.StateLive)
+	b.ends(request.ID, operator.StateLive)
 	require.Equal(t, "dropped", b.state("tally", 1))
 	require.ErrorContains(t, e.ReassignPartitions(t.Context(), 1, 0), "has ended")
 	require.NoError(t, e.ReassignPartitions(t.Context(), 2, 0))
@@ -73,7 +72,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "other readers continue")
 	require.Equal(t, 100, viewed())
 	require.NoError(t, view.Commit(b.ctx()))
-	b.ends(rebuild.ID, projections.StateLive)
+	b.ends(rebuild.ID, operator.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	require.Equal(t, "dropped", b.state("tally", 1))
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
@@ -103,7 +102,7 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "behind the live ones") })
 	require.Equal(t, 1, b.liveAt("tally"))
 	p.gate.open()
-	b.ends(rebuild.ID, projections.StateLive)
+	b.ends(rebuild.ID, operator.StateLive)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 }
 
@@ -122,7 +121,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 1}, []int{list[0].Generation, list[1].Generation})
 	for _, g := range list {
-		require.Equal(t, projections.StateLive, g.State)
+		require.Equal(t, operator.StateLive, g.State)
 		require.Positive(t, g.Bytes)
 		require.True(t, g.Folded)
 	}

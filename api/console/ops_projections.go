@@ -78,7 +78,7 @@ func openGeneration(v *visit) (view, error) {
 
 // stepsOf returns the steps of a build, in order.
 func stepsOf(g operator.Generation) []buildStep {
-	states := []operator.State{"building", "catching_up"}
+	states := []operator.State{operator.StateBuilding, operator.StateCatchingUp}
 	at := slices.Index(states, g.State)
 	if g.LiveAt != nil {
 		at = len(states)
@@ -92,15 +92,15 @@ func stepsOf(g operator.Generation) []buildStep {
 
 func buildStatus(g operator.Generation) (class, sentence string) {
 	switch {
-	case g.State == "building" && g.StartedAt == nil:
+	case g.State == operator.StateBuilding && g.StartedAt == nil:
 		return "warn", "Requested. Waiting for a process to start it."
-	case g.State == "building":
+	case g.State == operator.StateBuilding:
 		return "warn", "Building new tables from the log. Readers use the current tables."
-	case g.State == "catching_up":
+	case g.State == operator.StateCatchingUp:
 		return "warn", "Catching up with new events."
-	case g.State == "live":
+	case g.State == operator.StateLive:
 		return "good", "Done. Readers use this generation."
-	case g.State == "failed":
+	case g.State == operator.StateFailed:
 		return "bad", "Failed. Readers do not use this generation."
 	case g.Canceled():
 		return "warn", "Canceled. Readers use the same tables as before."

@@ -288,7 +288,7 @@ func (r rebuildRun) follow(ctx context.Context, g operator.Generation) error {
 		if err != nil {
 			return interruptedError(ctx, err, remaining)
 		}
-		if !r.cancel && next.EventsDone > 0 && g.State == projections.StateBuilding {
+		if !r.cancel && next.EventsDone > 0 && g.State == operator.StateBuilding {
 			bar.total, bar.rate = int(next.EventsTotal), next.Rate
 			bar.add(int(next.EventsDone) - bar.done)
 		}

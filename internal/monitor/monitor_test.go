@@ -37,7 +37,7 @@ func (f *fakeModel) Status(context.Context) (operator.Projection, error) { retur
 
 func liveModel(name string, next, end int64) *fakeModel {
 	return &fakeModel{status: operator.Projection{
-		Projection: name, State: projections.StateLive, Lag: end - next,
+		Projection: name, State: operator.StateLive, Lag: end - next,
 		Partitions: []operator.Partition{{NextOffset: next, EndOffset: end}},
 	}}
 }
@@ -168,7 +168,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
 
-		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Rebuilding: true, Paused: true}
+		model.status = operator.Projection{Projection: "dashboards", State: operator.StateBuilding, Rebuilding: true, Paused: true}
 		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: the build waits until an operator resumes the read model")
 		model.status.Paused = false
@@ -300,8 +300,8 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 func TestBuildingReportsProgress(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 61, 100)
-	model.status.State, model.status.Generation = projections.StateBuilding, 3
-	model.status.Building = []operator.Generation{{Generation: 3, State: projections.StateBuilding, EventsDone: 61, EventsTotal: 100, ETASeconds: new(120.2)}}
+	model.status.State, model.status.Generation = operator.StateBuilding, 3
+	model.status.Building = []operator.Generation{{Generation: 3, State: operator.StateBuilding, EventsDone: 61, EventsTotal: 100, ETASeconds: new(120.2)}}
 	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61%, 2 min left")
 	model.status.Building = nil
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")

@@ -88,7 +88,7 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 	for _, g := range generations {
 		switch {
 		case g.Projection != projection || g.Version != projector.Version:
-		case g.State == projections.StateLive:
+		case g.State == operator.StateLive:
 			return operator.Prepared{Generation: g, Already: true}, nil
 		case g.Unfinished() && g.Folded:
 			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. "+

@@ -62,11 +62,11 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		one     operator.Generation
 		refused bool
 	}{
-		"in progress":        {operator.Generation{Projection: "contents", Version: 2, State: projections.StateBuilding}, true},
-		"waiting":            {operator.Generation{Projection: "contents", Version: 2, State: projections.StateCatchingUp}, true},
-		"ended":              {operator.Generation{Projection: "contents", Version: 2, State: projections.StateLive}, false},
-		"another version":    {operator.Generation{Projection: "contents", Version: 1, State: projections.StateBuilding}, false},
-		"another projection": {operator.Generation{Projection: "directory", Version: 2, State: projections.StateBuilding}, false},
+		"in progress":        {operator.Generation{Projection: "contents", Version: 2, State: operator.StateBuilding}, true},
+		"waiting":            {operator.Generation{Projection: "contents", Version: 2, State: operator.StateCatchingUp}, true},
+		"ended":              {operator.Generation{Projection: "contents", Version: 2, State: operator.StateLive}, false},
+		"another version":    {operator.Generation{Projection: "contents", Version: 1, State: operator.StateBuilding}, false},
+		"another projection": {operator.Generation{Projection: "directory", Version: 2, State: operator.StateBuilding}, false},
 	} {
 		err := operations.RefuseConcurrentBuild([]operator.Generation{c.one}, "contents", 2)
 		if !c.refused {

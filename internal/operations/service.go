@@ -103,7 +103,7 @@ func (d *Service) Actions(
 	}
 	states := map[string]operator.State{}
 	for _, g := range generations {
-		if g.State != projections.StateDropped || g.Canceled() {
+		if g.State != operator.StateDropped || g.Canceled() {
 			states[g.ID] = g.State
 		}
 	}

@@ -92,7 +92,7 @@ func (a Action) Came() string {
 	var words []string
 	switch {
 	case a.RebuildState == "" || a.Action == domain.ActionRebuildCanceled:
-	case a.RebuildState == "dropped":
+	case a.RebuildState == StateDropped:
 		words = append(words, "rebuild: canceled")
 	default:
 		words = append(words, "rebuild: "+strings.ReplaceAll(string(a.RebuildState), "_", " "))

@@ -12,6 +12,16 @@ import (
 // DeadLetterReason is the kind of reason for which an event could not be folded.
 type DeadLetterReason string
 
+// The reasons.
+const (
+	ReasonMalformed   DeadLetterReason = "malformed"    // the envelope of the event is invalid
+	ReasonUnknownType DeadLetterReason = "unknown_type" // this program does not know the type of the event
+	ReasonUndecodable DeadLetterReason = "undecodable"  // the payload of the event cannot be decoded or is invalid
+	ReasonRefused     DeadLetterReason = "refused"      // the projector cannot fold the event
+	ReasonWrite       DeadLetterReason = "write"        // the database refused a value of the event
+	ReasonChainBroken DeadLetterReason = "chain_broken" // the event does not fit the hash chain of its stream
+)
+
 // DeadLetter is an event in the log that a projection could not fold. On dashboards, it stops the
 // stream of its agency.
 type DeadLetter struct {
@@ -40,19 +50,19 @@ func (d DeadLetter) Position() domain.Position {
 func (d DeadLetter) StopsStream() bool { return d.StoppedAt > 0 }
 
 // Skippable reports whether the event can be skipped. A skip cannot repair a broken chain.
-func (d DeadLetter) Skippable() bool { return d.StopsStream() && d.Reason != "chain_broken" }
+func (d DeadLetter) Skippable() bool { return d.StopsStream() && d.Reason != ReasonChainBroken }
 
 // Text describes the reason for operators.
 func (d DeadLetter) Text() string {
 	p := d.Params
 	switch d.Reason {
-	case "malformed":
+	case ReasonMalformed:
 		return "The envelope of the record is invalid. Show the record to see what is wrong."
-	case "unknown_type":
+	case ReasonUnknownType:
 		return "This version of the program does not know the type of the event."
-	case "undecodable":
+	case ReasonUndecodable:
 		return "The payload cannot be decoded or is invalid. Show the record to see what is wrong."
-	case "write":
+	case ReasonWrite:
 		parts := []string{"The database refused a value: SQLSTATE " + p["sqlstate"]}
 		for _, name := range []string{"table", "column", "constraint"} {
 			if p[name] != "" {
@@ -60,7 +70,7 @@ func (d DeadLetter) Text() string {
 			}
 		}
 		return strings.Join(parts, ", ") + "."
-	case "chain_broken":
+	case ReasonChainBroken:
 		return "The record does not fit the hash chain of its stream: the log was damaged or changed."
 	}
 	switch p["rule"] {

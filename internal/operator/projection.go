@@ -41,7 +41,7 @@ type TablesChecked struct {
 }
 
 // Live reports whether the projection has once reached the end of the log and may be read.
-func (p Projection) Live() bool { return p.State == "live" }
+func (p Projection) Live() bool { return p.State == StateLive }
 
 // GenerationName returns projection.g<number>.
 func (p Projection) GenerationName() string { return fmt.Sprintf("%s.g%d", p.Projection, p.Generation) }
@@ -78,6 +78,16 @@ type TopicPartition struct {
 // State is the state of a generation: building, catching_up, live, dropped or failed.
 type State string
 
+// The states of a generation, in order. A generation that cannot be built, or becomes unusable, ends
+// as failed.
+const (
+	StateBuilding   State = "building"    // one process folds the log into it in bulk
+	StateCatchingUp State = "catching_up" // processes follow the log; not read yet
+	StateLive       State = "live"        // processes follow the log; readers of its version use it
+	StateDropped    State = "dropped"     // replaced, superseded or canceled
+	StateFailed     State = "failed"      // could not be built, or became unusable
+)
+
 // Prepared is the result of preparing a generation of this program's version.
 type Prepared struct {
 	Already    bool       `json:"already"`    // whether readers can already use it, so that nothing was done
@@ -108,10 +118,10 @@ type Generation struct {
 }
 
 // Unfinished reports whether the generation is being built.
-func (g Generation) Unfinished() bool { return g.State == "building" || g.State == "catching_up" }
+func (g Generation) Unfinished() bool { return g.State == StateBuilding || g.State == StateCatchingUp }
 
 // Canceled reports whether the build was canceled.
-func (g Generation) Canceled() bool { return g.State == "dropped" && g.LiveAt == nil }
+func (g Generation) Canceled() bool { return g.State == StateDropped && g.LiveAt == nil }
 
 // Percent returns the progress of the build, from 0 to 100.
 func (g Generation) Percent() int {

@@ -10,24 +10,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// Reason is the kind of reason for which an event is a dead letter.
-type Reason = operator.DeadLetterReason
-
-// The reasons; each is a value of column dead_letters.reason.
-const (
-	ReasonMalformed   Reason = "malformed"    // the envelope of the event is invalid
-	ReasonUnknownType Reason = "unknown_type" // this program does not know the type of the event
-	ReasonUndecodable Reason = "undecodable"  // the payload of the event cannot be decoded or is invalid
-	ReasonRefused     Reason = "refused"      // the projector cannot fold the event
-	ReasonWrite       Reason = "write"        // the database refused a value of the event
-	ReasonChainBroken Reason = "chain_broken" // the event does not fit the hash chain of its stream
-)
-
 // BadEventError makes an event a dead letter. Params are what a text about the reason names; they
 // contain no values of the event, which may be personal data, because dead letters and log files
 // are kept when a person is erased.
 type BadEventError struct {
-	Reason Reason
+	Reason operator.DeadLetterReason
 	Params map[string]string
 }
 
@@ -42,7 +29,7 @@ func (e *BadEventError) Error() string {
 // Refuse returns the error for an event that breaks a rule of the projector. params are names and
 // values in turn.
 func Refuse(rule string, params ...string) error {
-	e := &BadEventError{Reason: ReasonRefused, Params: map[string]string{"rule": rule}}
+	e := &BadEventError{Reason: operator.ReasonRefused, Params: map[string]string{"rule": rule}}
 	for pair := range slices.Chunk(params, 2) {
 		e.Params[pair[0]] = pair[1]
 	}
@@ -52,7 +39,7 @@ func Refuse(rule string, params ...string) error {
 // RefusedByDatabase returns the error for an event with a value that the database refused. The
 // message of the database may repeat the value, so it is left out.
 func RefusedByDatabase(err *pgconn.PgError) *BadEventError {
-	e := &BadEventError{Reason: ReasonWrite, Params: map[string]string{
+	e := &BadEventError{Reason: operator.ReasonWrite, Params: map[string]string{
 		"sqlstate": err.Code, "table": err.TableName, "column": err.ColumnName, "constraint": err.ConstraintName,
 	}}
 	maps.DeleteFunc(e.Params, func(_, value string) bool { return value == "" })

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -109,7 +111,7 @@ func TestDirectoryRefuses(t *testing.T) {
 	} {
 		var bad *fold.BadEventError
 		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &bad, name)
-		require.Equal(t, &fold.BadEventError{Reason: fold.ReasonRefused, Params: map[string]string{"rule": "wrong_key"}}, bad, name)
+		require.Equal(t, &fold.BadEventError{Reason: operator.ReasonRefused, Params: map[string]string{"rule": "wrong_key"}}, bad, name)
 	}
 }
 

@@ -33,13 +33,6 @@ type declared struct {
 
 const modulePath = "github.com/ledgerboard/ledgerboard/"
 
-// constantsOf lists types with constants in another package: the package, and the name of the type
-// there.
-var constantsOf = map[string]struct{ dir, name string }{
-	"internal/operator.State":            {"projections", "internal/operator.State"},
-	"internal/operator.DeadLetterReason": {"projections/fold", "projections/fold.Reason"},
-}
-
 // of returns the declaration of a type. For types of other modules, it is empty.
 func (s source) of(t reflect.Type) (declared, error) {
 	dir, ours := strings.CutPrefix(t.PkgPath(), modulePath)
@@ -49,15 +42,7 @@ func (s source) of(t reflect.Type) (declared, error) {
 	if err := s.readPackage(dir); err != nil {
 		return declared{}, err
 	}
-	d := s.types[dir+"."+t.Name()]
-	if other, ok := constantsOf[dir+"."+t.Name()]; ok {
-		if err := s.readPackage(other.dir); err != nil {
-			return declared{}, err
-		}
-		constants := s.types[other.name]
-		d.values, d.listed = constants.values, constants.listed
-	}
-	return d, nil
+	return s.types[dir+"."+t.Name()], nil
 }
 
 func (s source) readPackage(dir string) error {

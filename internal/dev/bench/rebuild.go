@@ -207,13 +207,13 @@ func (r *rebuilding) await(ctx context.Context, asked operator.Generation) (at b
 		if copied && at.copied.IsZero() {
 			at.copied = time.Now()
 		}
-		if state != projections.StateBuilding && at.followed.IsZero() {
+		if state != operator.StateBuilding && at.followed.IsZero() {
 			at.followed = time.Now()
 		}
 		switch state {
-		case projections.StateLive:
+		case operator.StateLive:
 			return at, nil
-		case projections.StateFailed, projections.StateDropped:
+		case operator.StateFailed, operator.StateDropped:
 			return at, fmt.Errorf("the rebuild is %s: %s", state, why)
 		}
 		select {
