@@ -52,7 +52,7 @@ generate: ## regenerate the generated files; CI fails if that changes a file
 size: ## print the size of each package, and the numbers of tests, settings, commands and API operations
 	@go run ./internal/dev/size
 
-# internal/pg/pgtest/environments.go explains the properties.
+# internal/dev/pgtest/environments.go explains the properties.
 environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer
 environments: ## test tables, rebuilds and searches with a database of another locale, owner and pooler
 	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...

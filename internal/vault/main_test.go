@@ -11,7 +11,7 @@ import (
 
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
 
 var day0 = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)

@@ -14,6 +14,6 @@
 //   - A package of the module is distinguished from the standard library by the module's name, never by its
 //     first folder: "internal/pg" has no dot either.
 //   - Whether a type implements an interface is decided by the names of their methods: the types are not checked, so the test is fast.
-//   - Packages for tests (internal/pg/pgtest and the like) are exempt by name, and nothing but tests
+//   - Packages for tests (internal/dev/pgtest and the like) are exempt by name, and nothing but tests
 //     may import them.
 package archtest

@@ -109,7 +109,7 @@ func TestABreachIsFound(t *testing.T) {
 			map[string]string{"commands/x.go": "./internal/a", "internal/a/x.go": "./internal/b", "internal/b/x.go": "./internal/a " + pgx},
 			"and commands reaches it by way of internal/b",
 		},
-		"what is for tests": {map[string]string{"api/x.go": "./internal/pg/pgtest"}, "api/x.go imports internal/pg/pgtest, which is for tests"},
+		"what is for tests": {map[string]string{"api/x.go": "./internal/dev/pgtest"}, "api/x.go imports internal/dev/pgtest, which is for tests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -143,7 +143,7 @@ func Rules() []Rule {
 // TestSupport are the packages that only tests import; the rules do not hold for them.
 func TestSupport() []string {
 	return []string{
-		"internal/pg/pgtest", "internal/dev/ledgertest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench",
+		"internal/dev/pgtest", "internal/dev/ledgertest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench",
 		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer", "internal/dev/leaks",
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
-	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
 // counted stands before the simulator and counts LinkedIn's calls that are under way. It holds the first one until TikTok was asked
