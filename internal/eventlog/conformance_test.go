@@ -44,6 +44,7 @@ func conformance(t *testing.T, brokers []string) {
 		"follow resumes exactly at the checkpoint":           testResume,
 		"rebalance between two followers loses nothing":      testRebalance,
 		"a batch in flight delays the rebalance":             testRebalanceWaits,
+		"a follower stops during a rebalance":                testCloseInARebalance,
 		"fetched records are dropped with their partition":   testAheadGoes,
 		"stopped: positions outside of this log":             testStoppedElsewhere,
 		"stopped: the topic is created again while followed": testStoppedRecreated,

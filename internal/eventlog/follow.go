@@ -75,11 +75,14 @@ func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	}
 	f.lock() // the client joins the group at once: adjust must not see a follower without its client
 	defer f.free.Release(1)
-	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
+	ctx, abandon := context.WithCancel(context.Background())
+	options := append(f.options(), kgo.WithContext(ctx))
+	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), options...)...); err != nil {
+		abandon()
 		return nil, fmt.Errorf("follow %s: create consumer: %w", cfg.Topic, err)
 	}
-	fetching, end := context.WithCancel(context.Background())
-	f.endFetching = end
+	fetching, end := context.WithCancel(ctx)
+	f.abandon, f.endFetching = abandon, end
 	f.fetching.Go(func() { f.fetchAhead(fetching) })
 	return f, nil
 }
@@ -94,6 +97,7 @@ type follower struct {
 	client *kgo.Client
 	ahead  *ahead
 
+	abandon     context.CancelFunc // ends all requests of the client
 	endFetching context.CancelFunc
 	fetching    sync.WaitGroup
 
@@ -155,6 +159,9 @@ func (f *follower) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	_ = f.client.LeaveGroupContext(ctx) // otherwise, the other members wait for groupSession
+	// While the client joins, it does not leave before it has joined, and that may wait for the batch
+	// of another member, up to groupRebalance.
+	f.abandon()
 	f.client.CloseAllowingRebalance()
 	f.fetching.Wait()
 }

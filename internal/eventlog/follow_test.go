@@ -147,6 +147,42 @@ func testRebalanceWaits(t *testing.T, brokers []string) {
 	require.Equal(t, []string{"folded", "assigned"}, events[:2])
 }
 
+// A process that stops does not wait for the batch of another member, although its request to join
+// the group does.
+func testCloseInARebalance(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	for p := range int32(6) {
+		require.NoError(t, b.Append(testContext(t), postRead(b.keyOf(t, p), 1)))
+	}
+	cfg := eventlog.FollowConfig{
+		Topic: domain.TopicMetrics, Group: domain.TopicMetrics + "closes", MaxRecords: 100, Positions: fromStart,
+	}
+	first, err := b.Follow(cfg)
+	require.NoError(t, err)
+	defer first.Close()
+	for batch := (eventlog.Batch{}); len(batch.Runs) == 0; {
+		batch, err = first.Poll(testContext(t), awaitTick)
+		require.NoError(t, err)
+	}
+	second, err := b.Follow(cfg) // takes partitions from the first one
+	require.NoError(t, err)
+	b.awaitGroup(t, b.wire(cfg.Group), func(g kadm.DescribedGroup) bool { return g.State == "Stable" && len(g.Members) == 2 })
+	third, err := b.Follow(cfg)
+	require.NoError(t, err)
+	b.awaitGroup(t, b.wire(cfg.Group), func(g kadm.DescribedGroup) bool { return len(g.Members) == 3 })
+	closed := make(chan struct{})
+	go func() {
+		third.Close()
+		second.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-testContext(t).Done():
+		require.Fail(t, "a follower waits for another member's batch")
+	}
+}
+
 // A follower loses partitions with fetched records and gets them back before it polls. In between
 // another follower has folded some, and then the database was set back. The fetched records are
 // neither folded nor taken for the next records, and do not block fetching.
