@@ -71,5 +71,8 @@ func TestTextsOfAReadingThatRunsDuringAnErasureAreErased(t *testing.T) {
 	require.NoError(t, work.Wait())
 	require.Len(t, s.log.Records(domain.TopicContents), 2, "the text, and its tombstone")
 	require.Zero(t, s.number(`select count(*) from post_contents`))
+	record := logged[domain.PersonErased](s, domain.TopicOperations)
+	require.Len(t, record, 1)
+	require.Equal(t, 1, record[0].Contents, "the record counts it")
 	require.Zero(t, s.number(`select count(*) from kept.fetch_state where social_account_id = $1`, profile.ID))
 }
