@@ -90,6 +90,14 @@ func (b *Broker) open(cfg BrokerConfig) error {
 		listener.Close()
 		return fmt.Errorf("open log: %w", err)
 	}
+	// kfake has no session timeout for a member whose connection is closed before the answer to its
+	// request to join: a killed process would keep its group waiting for the whole rebalance timeout.
+	b.cluster.ControlKey(int16(kmsg.JoinGroup), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if join, ok := request.(*kmsg.JoinGroupRequest); ok {
+			join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, maxRebalanceMillis)
+		}
+		return nil, nil, false
+	})
 	b.addr = listener.Addr().String()
 	return nil
 }
@@ -135,6 +143,8 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 const (
 	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
 	listenTries     = 50        // 10 ms apart
+
+	maxRebalanceMillis = 30_000
 )
 
 // listenBroker listens on the port of the last run, so that clients can reconnect to a restarted

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
@@ -72,6 +73,91 @@ func produce(t *testing.T, cl *kgo.Client, topic, value string) {
 	t.Helper()
 	r := &kgo.Record{Topic: topic, Key: []byte(value), Value: []byte(value)}
 	require.NoError(t, cl.ProduceSync(testContext(t), r).FirstErr())
+}
+
+// joinGroup sends one request to join a group, as a process does whose batches may take 15 minutes.
+func joinGroup(t *testing.T, cl *kgo.Client, group, member string) (*kmsg.JoinGroupResponse, error) {
+	t.Helper()
+	request := kmsg.NewPtrJoinGroupRequest()
+	request.Group, request.MemberID, request.ProtocolType = group, member, "consumer"
+	request.SessionTimeoutMillis, request.RebalanceTimeoutMillis = 8_000, int32((15 * time.Minute).Milliseconds())
+	metadata := kmsg.NewConsumerMemberMetadata()
+	metadata.Topics = []string{"events"}
+	request.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: metadata.AppendTo(nil)}}
+	return request.RequestWith(testContext(t), cl)
+}
+
+// memberOf returns the ID under which a client may join a group.
+func memberOf(t *testing.T, cl *kgo.Client, group string) string {
+	t.Helper()
+	answer, err := joinGroup(t, cl, group, "")
+	require.NoError(t, err)
+	require.ErrorIs(t, kerr.ErrorForCode(answer.ErrorCode), kerr.MemberIDRequired)
+	return answer.MemberID
+}
+
+// killedWhileJoining leaves a group with one member: a process that was killed before the broker
+// answered its request to join, because another member went on with its batch.
+func killedWhileJoining(t *testing.T, b *embedded.Broker, group string) {
+	t.Helper()
+	ctx := testContext(t)
+	live, killed := kafkaClient(t, b), kafkaClient(t, b)
+	leader := memberOf(t, live, group)
+	answer, err := joinGroup(t, live, group, leader)
+	require.NoError(t, err)
+	syncing := kmsg.NewPtrSyncGroupRequest()
+	syncing.Group, syncing.MemberID, syncing.Generation = group, leader, answer.Generation
+	_, err = syncing.RequestWith(ctx, live)
+	require.NoError(t, err)
+
+	waits := memberOf(t, killed, group)
+	joining := make(chan error, 1)
+	go func() {
+		_, err := joinGroup(t, killed, group, waits)
+		joining <- err
+	}()
+	require.Eventually(t, func() bool {
+		groups, err := kadm.NewClient(live).DescribeGroups(ctx, group)
+		require.NoError(t, err)
+		return groups[group].State == "PreparingRebalance" && len(groups[group].Members) == 2
+	}, time.Minute, 10*time.Millisecond)
+	killed.Close()
+	require.Error(t, <-joining)
+	_, err = joinGroup(t, live, group, leader) // all have joined: the broker answers
+	require.NoError(t, err)
+	leaving := kmsg.NewPtrLeaveGroupRequest()
+	leaving.Group, leaving.MemberID = group, leader
+	leaving.Members = []kmsg.LeaveGroupRequestMember{{MemberID: leader}}
+	_, err = leaving.RequestWith(ctx, live)
+	require.NoError(t, err)
+}
+
+// kfake forgets the session timeout of a member whose connection is closed before its answer, but
+// not always: so there are ten groups.
+func TestProcessKilledWhileItJoinsIsExcluded(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, t.TempDir())
+	ctx := testContext(t)
+	require.NoError(t, createTopic(ctx, kafkaClient(t, b), b, "events", nil))
+	assigned := make(chan string)
+	groups := map[string]bool{}
+	for i := range 10 {
+		group := fmt.Sprint("readers-", i)
+		groups[group] = true
+		killedWhileJoining(t, b, group)
+		next := kafkaClient(t, b, kgo.ConsumeTopics("events"), kgo.ConsumerGroup(group), kgo.Balancers(kgo.RangeBalancer()),
+			kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { assigned <- group }))
+		go next.PollFetches(ctx)
+	}
+	deadline := time.After(time.Minute)
+	for len(groups) > 0 {
+		select {
+		case group := <-assigned:
+			delete(groups, group)
+		case <-deadline:
+			require.Empty(t, groups, "the next process waits for the killed one")
+		}
+	}
 }
 
 func TestBrokerKeepsLogAddressAndIdentity(t *testing.T) {
