@@ -19,6 +19,28 @@ func (e EventSkipped) Validate() error {
 	return e.Reason.Validate()
 }
 
+// Skips are the versions of a stream that its skips leave out. Everything that folds a stream asks
+// them, so tables, replays and imports agree. A skip leaves out an earlier event, wherever the fold
+// ends, and no skip leaves out a skip.
+type Skips map[int64]bool
+
+// Add adds the version that an effective event leaves out. It returns false if the event is not a
+// skip of an earlier version, or if the version was left out before.
+func (s Skips) Add(version int64, data Data) bool {
+	skip, ok := data.(EventSkipped)
+	if !ok || skip.Version >= version || s[skip.Version] {
+		return false
+	}
+	s[skip.Version] = true
+	return true
+}
+
+// LeaveOut reports whether an effective event has no effect.
+func (s Skips) LeaveOut(version int64, data Data) bool {
+	_, isSkip := data.(EventSkipped)
+	return s[version] && !isSkip
+}
+
 // StreamStop is where a stream has stopped: its first version that the tables do not contain.
 type StreamStop struct {
 	Version   int64

@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -49,44 +48,18 @@ func (w work) newBulkFold(
 	}
 	var err error
 	if w.chained {
-		f.streams.skips, err = w.skipsIn(ctx, id, r, key)
+		f.streams.skips, err = eventlog.FindSkips(func(handle func(eventlog.Record) error) error {
+			return w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
+				for _, raw := range run.Records {
+					if err := handle(raw); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}, w.log.Decode, w.partitions)
 	}
 	return f, err
-}
-
-// skipsIn returns the versions that effective skips in a range name, by stream. It judges only
-// streams that contain the type of a skip, because judging hashes each record.
-func (w work) skipsIn(
-	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string,
-) (skips map[string]map[int64]bool, err error) {
-	skips = map[string]map[int64]bool{}
-	err = w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
-		for _, raw := range run.Records {
-			if raw.Header("ce_type") == (domain.EventSkipped{}).EventType() {
-				skips[string(raw.Key)] = map[int64]bool{}
-			}
-		}
-		return nil
-	})
-	if err != nil || len(skips) == 0 {
-		return skips, err
-	}
-	chains := newStreams(w.partitions)
-	err = w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
-		for _, raw := range run.Records {
-			if skips[string(raw.Key)] == nil {
-				continue
-			}
-			ev := w.decode(raw)
-			verdict, _ := chains.judge(&ev)
-			skip, isSkip := ev.Data.(domain.EventSkipped)
-			if verdict == eventlog.Effective && isSkip && skip.Version < ev.Head.Version {
-				skips[string(raw.Key)][skip.Version] = true
-			}
-		}
-		return nil
-	})
-	return skips, err
 }
 
 func (w work) scan(

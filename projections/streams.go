@@ -23,7 +23,7 @@ type streams struct {
 	known      map[string]*stream // by key
 	// skips are the versions that operators have skipped, by key, as far as they are known before
 	// the events are folded: they have no effect.
-	skips map[string]map[int64]bool
+	skips map[string]domain.Skips
 }
 
 type stream struct {
@@ -35,7 +35,7 @@ type stream struct {
 }
 
 func newStreams(partitions int32) *streams {
-	return &streams{partitions: partitions, known: map[string]*stream{}, skips: map[string]map[int64]bool{}}
+	return &streams{partitions: partitions, known: map[string]*stream{}, skips: map[string]domain.Skips{}}
 }
 
 // of returns the stream of a record, or nil if the key is not the id of an agency.
@@ -65,13 +65,15 @@ func (s *streams) judge(ev *fold.Event) (verdict eventlog.Verdict, folded bool) 
 		return verdict, false
 	}
 	st.head, st.changed = head, true
-	skip, isSkip := ev.Data.(domain.EventSkipped)
-	skips := s.skips[string(ev.Raw.Key)]
+	key := string(ev.Raw.Key)
+	if s.skips[key] == nil {
+		s.skips[key] = domain.Skips{}
+	}
 	switch {
-	case isSkip && skip.Version < head.Version && !skips[skip.Version]:
+	case s.skips[key].Add(head.Version, ev.Data):
 		st.stoppedAt, st.foldAgain = cmp.Or(st.stoppedAt, head.Version), true
 		return verdict, false
-	case !isSkip && skips[head.Version]:
+	case s.skips[key].LeaveOut(head.Version, ev.Data):
 		return verdict, false
 	}
 	return verdict, st.stoppedAt == 0

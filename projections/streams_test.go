@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -202,6 +203,11 @@ func TestStreamsAreFoldedAgain(t *testing.T) {
 			l.set("u1")
 			play(t, l)
 			l.headIs(l.chain)
+			if l.stop() == "" {
+				done, err := proof.Replay(t.Context(), b.log, proof.ReplayConfig{Parent: l.key, Yield: func(proof.Change) error { return nil }})
+				require.NoError(t, err)
+				require.Equal(t, done.State[0].Users, l.users(), "a replay leaves out what the tables leave out")
+			}
 		})
 	}
 	shared.sameFromZero(dashboards)

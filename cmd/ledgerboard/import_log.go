@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -182,14 +181,11 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	if i.log == nil {
 		return stream, nil
 	}
-	changed, problems := map[string]bool{}, map[int64]string{} // by version
+	changed, problems := map[string]bool{}, []string{}
 	opened := domain.DashboardOpened{}.EventType()
 	done, err := proof.Replay(ctx, i.log, proof.ReplayConfig{Parent: parent, Yield: func(c proof.Change) error {
 		if c.Problem != "" {
-			problems[c.Version] = fmt.Sprintf("version %d: %s", c.Version, c.Problem)
-		}
-		if c.Skip != nil {
-			delete(problems, c.Skip.Version)
+			problems = append(problems, fmt.Sprintf("version %d: %s", c.Version, c.Problem))
 		}
 		if c.Event != opened {
 			changed[c.Dashboard] = true
@@ -201,7 +197,7 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	}
 	if len(problems) > 0 || done.Broken != "" {
 		return stream, fmt.Errorf("the stream must be repaired first (%s%s); see 'ledgerboard verify --all'",
-			done.Broken, strings.Join(slices.Sorted(maps.Values(problems)), "; "))
+			done.Broken, strings.Join(problems, "; "))
 	}
 	for _, d := range done.State {
 		stream.Present[d.SubAccountID] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[d.SubAccountID]}

@@ -161,6 +161,9 @@ func inWords(c proof.Change) string {
 	if c.Problem != "" {
 		return "CANNOT BE FOLDED: " + c.Problem
 	}
+	if c.Skipped {
+		return "has no effect: a later record skips it"
+	}
 	if s := c.Skip; s != nil {
 		return fmt.Sprintf("version %d was skipped, reason %s", s.Version, s.Reason)
 	}

@@ -143,3 +143,36 @@ func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.
 	}
 	return Effective, domain.StreamHead{Version: e.Chain.Version, Hash: RecordHash(prev, r), Time: e.Time}, ""
 }
+
+// FindSkips returns the versions that the effective skips of streams leave out, by key. scan calls
+// its argument for each record in the order of the log. It is called a second time if there is a
+// skip, to judge only streams that have one, because judging hashes each record.
+func FindSkips(
+	scan func(func(Record) error) error, decode func(Record) (domain.Recorded, error), partitions int32,
+) (map[string]domain.Skips, error) {
+	skips, heads := map[string]domain.Skips{}, map[string]domain.StreamHead{}
+	isSkip := func(r Record) bool { return r.Header("ce_type") == (domain.EventSkipped{}).EventType() }
+	err := scan(func(r Record) error {
+		if isSkip(r) {
+			skips[string(r.Key)] = domain.Skips{}
+		}
+		return nil
+	})
+	if err != nil || len(skips) == 0 {
+		return skips, err
+	}
+	return skips, scan(func(r Record) error {
+		key := string(r.Key)
+		if skips[key] == nil {
+			return nil
+		}
+		verdict, head, _ := Judge(heads[key], r, partitions)
+		heads[key] = head
+		if verdict == Effective && isSkip(r) {
+			if recorded, err := decode(r); err == nil { // one that cannot be decoded skips nothing
+				skips[key].Add(head.Version, recorded.Data)
+			}
+		}
+		return nil
+	})
+}

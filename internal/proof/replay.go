@@ -22,13 +22,13 @@ type ReplayConfig struct {
 	Dashboard string    // sub-account; "" for all of the agency
 	Until     time.Time // the last instant to include; zero: no bound
 	Version   int64     // the last version to include; 0: no bound
-	// Yield receives each change in log order, and every skip and every record that cannot be folded,
-	// of any dashboard. Its error ends the replay.
+	// Yield receives each change in log order, and every skip, every record that a skip leaves out and
+	// every record that cannot be folded, of any dashboard. Its error ends the replay.
 	Yield func(Change) error
 }
 
 // Change is the effect of a record on a dashboard, or a record that changed none: an operator's
-// skip, or a record that cannot be folded. Its lists are sorted.
+// skip, a record that a skip leaves out, or a record that cannot be folded. Its lists are sorted.
 type Change struct {
 	Version    int64     `json:"version"`
 	Time       time.Time `json:"time"`
@@ -55,6 +55,8 @@ type Change struct {
 	// Skip is the decision of an operator to leave out a record; only it and the envelope fields are
 	// set then.
 	Skip *domain.EventSkipped `json:"skip,omitempty"`
+	// Skipped means that a later skip leaves out the record; only the envelope fields are set then.
+	Skipped bool `json:"skipped,omitempty"`
 	// Problem says why the record cannot be folded; only the envelope fields are set then.
 	Problem string `json:"problem,omitempty"`
 }
@@ -83,62 +85,80 @@ type replayer struct {
 
 	partitions int32
 	decode     decoder
+	skips      domain.Skips
 	head       domain.StreamHead           // of the last effective record
 	dashboards map[string]domain.Dashboard // by sub-account
 	done       Replayed
 }
 
-// Replay folds one agency's stream directly from the log. It ends at a broken chain, which
-// [Replayed] reports; an error means that the log could not be read.
-func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error) {
+// Replay folds one agency's stream directly from the log, without the records that skips leave out,
+// also skips after the bounds. It ends at a broken chain, which [Replayed] reports; an error means
+// that the log could not be read.
+func Replay(ctx context.Context, src Source, cfg ReplayConfig) (done Replayed, err error) {
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
-	p := newReplayer(cfg, len(ranges), src.Decode)
 	if err == nil {
-		handle := func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if err := p.take(r); err != nil {
-					return err
+		done, err = replay(cfg, len(ranges), src.Decode, func(take func(eventlog.Record) error) error {
+			handle := func(_ context.Context, run eventlog.Run) error {
+				for _, r := range run.Records {
+					if err := take(r); err != nil {
+						return err
+					}
 				}
+				return nil
 			}
-			return nil
-		}
-		err = src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: handle})
+			return src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: handle})
+		})
 	}
-	if err != nil && !errors.Is(err, errEnough) {
-		return p.done, fmt.Errorf("replay: %w", err)
+	if err != nil {
+		return done, fmt.Errorf("replay: %w", err)
 	}
-	return p.end(), nil
+	return done, nil
 }
 
 type decoder = func(eventlog.Record) (domain.Recorded, error)
 
 // ReplayBundle folds a bundle instead of the log. It proves nothing; use [VerifyBundle] for that.
-func ReplayBundle(in io.Reader, verifiers note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
+func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
 	c, err := beginBundle(in, verifiers)
 	if err != nil {
 		return Replayed{}, err
 	}
 	cfg.Parent = c.in.head.Key
-	p := newReplayer(cfg, int(c.partitions), decode)
-	for {
-		line, err := c.in.record()
-		if err == nil {
-			err = p.take(line.record(cfg.Parent, p.partitions))
+	return replay(cfg, int(c.partitions), decode, func(take func(eventlog.Record) error) error {
+		if _, err := in.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("read bundle again: %w", err)
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, errEnough):
-			return p.end(), nil
-		case err != nil:
-			return p.end(), err
+		c, err := beginBundle(in, verifiers)
+		for err == nil {
+			var line bundleRecord
+			if line, err = c.in.record(); err == nil {
+				err = take(line.record(cfg.Parent, c.partitions))
+			}
 		}
-	}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
 }
 
-func newReplayer(cfg ReplayConfig, partitions int, decode decoder) *replayer {
-	return &replayer{
+// replay folds the records that scan passes to its argument, in each of its calls.
+func replay(
+	cfg ReplayConfig, partitions int, decode decoder, scan func(take func(eventlog.Record) error) error,
+) (Replayed, error) {
+	p := &replayer{
 		ReplayConfig: cfg, partitions: int32(partitions), decode: decode,
 		dashboards: map[string]domain.Dashboard{}, done: Replayed{Agency: cfg.Parent},
 	}
+	skips, err := eventlog.FindSkips(scan, decode, p.partitions)
+	if err == nil {
+		p.skips = skips[cfg.Parent]
+		err = scan(p.take)
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return p.done, err
+	}
+	return p.end(), nil
 }
 
 // take folds a record, if it is within the bounds, and yields its changes. errEnough means that
@@ -169,6 +189,9 @@ func (p *replayer) take(r eventlog.Record) error {
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
 		CommandID: e.Audit.CommandID, RequestID: e.Audit.RequestID, Hash: hex.EncodeToString(p.head.Hash[:]),
+	}
+	if base.Skipped = p.skips.LeaveOut(next.Version, recorded.Data); base.Skipped {
+		return p.Yield(base)
 	}
 	var revisions []domain.DashboardRevision
 	if err == nil {

@@ -126,25 +126,33 @@ func TestReplayOfATamperedLog(t *testing.T) {
 	require.Empty(t, done.Broken)
 }
 
+// follows appends the next record of an agency's chain with any data.
+func (w *world) follows(t *testing.T, agency string, data domain.Data) {
+	t.Helper()
+	head := w.heads[agency]
+	at := head.Time.Add(time.Second)
+	r := w.encode(t, agency, head, "u", at)
+	value, err := json.Marshal(data)
+	require.NoError(t, err)
+	setHeader(&r, "ce_type", data.EventType())
+	setHeader(&r, "ce_actor", "system:operator")
+	r.Value = value
+	w.Put(r)
+	w.heads[agency] = domain.StreamHead{Version: head.Version + 1, Hash: eventlog.RecordHash(head.Hash, r), Time: at}
+}
+
+func skip(version int64) domain.EventSkipped {
+	return domain.EventSkipped{Version: version, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"}}
+}
+
 // Every version is printed: records that change no dashboard, and an operator's skip of one.
 func TestReplayNamesEachVersion(t *testing.T) {
 	t.Parallel()
 	w, a := newWorld(t), agencies[0]
 	w.change(t, a)
-	skip := domain.EventSkipped{
-		Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
-	}
-	for i, data := range []domain.Data{domain.AuditRead{What: domain.AuditState}, skip} {
-		head := w.heads[a]
-		r := w.encode(t, a, head, "u", head.Time.Add(time.Second))
-		value, err := json.Marshal(data)
-		require.NoError(t, err)
-		setHeader(&r, "ce_type", data.EventType())
-		setHeader(&r, "ce_actor", "system:operator")
-		r.Value = value
-		w.Put(r)
-		w.heads[a] = domain.StreamHead{Version: int64(i + 2), Hash: eventlog.RecordHash(head.Hash, r), Time: head.Time.Add(time.Second)}
-	}
+	w.follows(t, a, domain.AuditRead{What: domain.AuditState})
+	w.follows(t, a, domain.AuditRead{What: domain.AuditState})
+	w.follows(t, a, skip(2))
 	w.change(t, a)
 	var changes []proof.Change
 	cfg := proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { changes = append(changes, c); return nil }}
@@ -155,8 +163,43 @@ func TestReplayNamesEachVersion(t *testing.T) {
 	for _, c := range changes {
 		versions = append(versions, c.Version)
 	}
-	require.Equal(t, []int64{1, 2, 3, 4}, versions)
-	require.Contains(t, changes[1].Problem, "does not belong to topic dashboards")
-	require.Equal(t, []any{&skip, "system:operator", ""}, []any{changes[2].Skip, changes[2].Actor, changes[2].Problem})
+	require.Equal(t, []int64{1, 2, 3, 4, 5}, versions)
+	require.Equal(t, []any{true, ""}, []any{changes[1].Skipped, changes[1].Problem})
+	require.Contains(t, changes[2].Problem, "does not belong to topic dashboards")
+	skipped := skip(2)
+	require.Equal(t, []any{&skipped, "system:operator", ""}, []any{changes[3].Skip, changes[3].Actor, changes[3].Problem})
 	require.EqualValues(t, 3, done.Changes, "a skip changes no dashboard")
+}
+
+// A record that a skip leaves out has no effect, also if it could be folded and if the replay ends
+// before the skip. Skips of a skip, of a later record, and skips that lost their race skip nothing.
+func TestReplayLeavesOutSkippedRecords(t *testing.T) {
+	t.Parallel()
+	w, a := newWorld(t), agencies[0]
+	w.change(t, a)
+	w.change(t, a)
+	w.change(t, a)
+	loser := w.heads[a]
+	w.follows(t, a, skip(3))
+	skips := w.heads[a]
+	w.heads[a] = loser
+	w.follows(t, a, skip(1))
+	w.heads[a] = skips
+	w.follows(t, a, skip(4))
+	w.follows(t, a, skip(7))
+	users := func(replay func(proof.ReplayConfig) (proof.Replayed, error), version int64) []string {
+		done, err := replay(proof.ReplayConfig{Parent: a, Version: version, Yield: func(proof.Change) error { return nil }})
+		require.NoError(t, err)
+		return done.State[0].Users
+	}
+	inLog := func(cfg proof.ReplayConfig) (proof.Replayed, error) { return proof.Replay(t.Context(), w, cfg) }
+	require.Equal(t, []string{userOf(a, 2)}, users(inLog, 0))
+	require.Equal(t, []string{userOf(a, 2)}, users(inLog, 3), "the skip comes later")
+	w.change(t, a)
+	require.Equal(t, []string{userOf(a, 7)}, users(inLog, 0), "a skip of a later record skips nothing")
+	w.sign(t, w.signer(t))
+	bundle := bytes.NewReader(w.export(t, a))
+	require.Equal(t, []string{userOf(a, 2)}, users(func(cfg proof.ReplayConfig) (proof.Replayed, error) {
+		return proof.ReplayBundle(bundle, w.verifiers, w.Decode, cfg)
+	}, 3))
 }
