@@ -32,8 +32,7 @@ func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
 	const path = "/getAccountInsights/2026-01-01/2026-01-31/3"
 	b := setup(t)
 	for _, prefix := range []string{"", "/auth"} {
-		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken())
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken()).says(t, http.StatusOK)
 		body := answer.object(t)
 		require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
 		require.NotNil(t, body["data"])
@@ -52,8 +51,7 @@ func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
 func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	answer := b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00%2B02%3A00/2026-01-01T02:00:00+02:00/0", b.agencyToken())
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00%2B02%3A00/2026-01-01T02:00:00+02:00/0", b.agencyToken()).says(t, http.StatusOK)
 	require.Equal(t, time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC), b.queries[0].Range.From)
 	require.Equal(t, 2*time.Hour, b.queries[0].Range.To.Sub(b.queries[0].Range.From))
 	require.Equal(t, http.StatusBadRequest, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/%2531", b.agencyToken()).status,
@@ -85,8 +83,7 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	b.meta = analytics.Meta{NextCursor: "x y"}
 	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 	for _, accept := range []string{"text/csv", "text/csv, application/json;q=0.5"} {
-		answer := b.get(path, b.agencyToken(), "Accept: "+accept)
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
+		answer := b.get(path, b.agencyToken(), "Accept: "+accept).says(t, http.StatusOK)
 		require.Equal(t, "text/csv; charset=utf-8; header=present", answer.header.Get("Content-Type"))
 		require.Equal(t, `attachment; filename="getAccountInsights.csv"`, answer.header.Get("Content-Disposition"))
 		require.Equal(t, `<?cursor=x+y>; rel="next"`, answer.header.Get("Link"))
@@ -140,8 +137,7 @@ func TestFilesForSpreadsheets(t *testing.T) {
 		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""+strings.ReplaceAll(columns, ",", `","`)+"\"\n"))
 	}
 	sources := b.get(path+"?for=spreadsheet&table=meta.sources", b.agencyToken())
-	require.Contains(t, sources.body, `"'7301234567890123457"`)
-	require.Contains(t, sources.body, `"'=1;'=2"`)
+	sources.has(t, `"'7301234567890123457"`, `"'=1;'=2"`)
 	b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: application/json").requireNamed(t, "for")
 	b.get(path+"?for=excel", b.agencyToken(), "Accept: text/csv").requireNamed(t, "for")
 }
@@ -155,8 +151,7 @@ func TestGoldenAnswers(t *testing.T) {
 	b, token, paths := goldenQuestions(t)
 	for name, path := range paths {
 		t.Run(name, func(t *testing.T) {
-			answer := b.get("/auth"+path, token)
-			require.Equal(t, http.StatusOK, answer.status, answer.body)
+			answer := b.get("/auth"+path, token).says(t, http.StatusOK)
 			requireGolden(t, name, answer.body)
 			separator := "?"
 			if strings.Contains(path, "?") {

@@ -128,13 +128,11 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		},
 	} {
 		b, f := setupAudit(t)
-		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9")
-		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9").says(t, http.StatusOK)
 		require.Equal(t, []any{test.query}, f.queries, path)
 		require.Equal(t, []domain.AuditRead{test.read}, f.reads, path)
 		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: answer.header.Get("X-Request-Id")}}, f.callers)
-		require.Contains(t, answer.body, `"as_of":{"version":41`)
-		require.Contains(t, answer.body, `"names_proven":false`)
+		answer.has(t, `"as_of":{"version":41`, `"names_proven":false`)
 	}
 }
 
@@ -173,8 +171,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/access?at=" + to:                                 {"at"},
 		"/api/audit/diff?from=v1&to=" + tomorrow:                     {"to"},
 	} {
-		answer := b.get(path, b.auditorToken())
-		require.Equal(t, http.StatusBadRequest, answer.status, path)
+		answer := b.get(path, b.auditorToken()).says(t, http.StatusBadRequest)
 		require.Equal(t, fields, answer.failure(t).fields(), path)
 	}
 	require.Empty(t, f.queries)
@@ -196,9 +193,7 @@ func TestNoDataWithoutARecord(t *testing.T) {
 		"/api/audit/access", "/api/audit/access/export?format=csv", "/api/audit/diff?from=1",
 	} {
 		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
-			answer := b.get(path, token)
-			require.Equal(t, http.StatusServiceUnavailable, answer.status, path)
-			require.NotContains(t, answer.body, "a-secret-of-the-history")
+			answer := b.get(path, token).says(t, http.StatusServiceUnavailable).lacks(t, "a-secret-of-the-history")
 			require.Empty(t, answer.header.Get("Content-Disposition"))
 		}
 	}
@@ -226,8 +221,7 @@ func TestErrorsAreNotRecorded(t *testing.T) {
 func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.status)
+	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken()).says(t, http.StatusOK)
 	body := answer.object(t)
 	require.Equal(t, []any{}, body["data"])
 	require.Equal(t, "1.2.3", body["meta"].(map[string]any)["next_cursor"])

@@ -50,8 +50,7 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 func TestServedClientEqualsNpmPack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "")
-	require.Equal(t, http.StatusOK, served.status)
+	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").says(t, http.StatusOK)
 	require.Equal(t, "application/gzip", served.header.Get("Content-Type"))
 	require.Equal(t, served.body, setup(t).ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").body)
 	files := unpack(t, strings.NewReader(served.body))
@@ -218,11 +217,9 @@ func TestMethodsOfEveryRoute(t *testing.T) {
 	b.views[agency+"/"+client1] = view(client1, 3)
 	for _, route := range b.server.Routes() {
 		path, token := pathOf(route.Pattern), "Authorization: Bearer "+b.agencyToken()
-		options := b.ask(http.MethodOptions, path, "")
-		require.Equal(t, http.StatusNoContent, options.status)
+		options := b.ask(http.MethodOptions, path, "").says(t, http.StatusNoContent)
 		require.Contains(t, strings.Split(options.header.Get("Allow"), ", "), route.Method)
-		refused := b.ask(http.MethodPatch, path, "", token)
-		require.Equal(t, http.StatusMethodNotAllowed, refused.status)
+		refused := b.ask(http.MethodPatch, path, "", token).says(t, http.StatusMethodNotAllowed)
 		require.Equal(t, options.header.Get("Allow"), refused.header.Get("Allow"))
 		require.Equal(t, "method_not_allowed", refused.failure(t).Code)
 		if route.Method != http.MethodGet || strings.HasPrefix(route.Pattern, "/socket.io") {
@@ -255,12 +252,10 @@ func TestLetterCaseAndSlashesAtTheEnd(t *testing.T) {
 		"/api/activities/70:P": http.StatusNotFound, // another post
 		"/Api/Nothing":         http.StatusNotFound,
 	} {
-		answer := b.get(path, b.agencyToken())
-		require.Equal(t, want, answer.status, "%s: %s", path, answer.body)
+		answer := b.get(path, b.agencyToken()).says(t, want)
 		require.Empty(t, answer.header.Get("Location"))
 	}
-	wrong := b.ask(http.MethodDelete, "/API/Projects/DashBoard/"+client1, "", "Authorization: Bearer "+b.agencyToken())
-	require.Equal(t, http.StatusMethodNotAllowed, wrong.status)
+	wrong := b.ask(http.MethodDelete, "/API/Projects/DashBoard/"+client1, "", "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusMethodNotAllowed)
 	require.Equal(t, "GET, HEAD, PUT, OPTIONS", wrong.header.Get("Allow"))
 }
 

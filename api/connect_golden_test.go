@@ -85,8 +85,7 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	})
 	golden := func(name, method, path, role, body string) map[string]any {
 		t.Helper()
-		got := b.ask(method, path, body, "Authorization: Bearer "+b.tokenOf(role))
-		require.Equal(t, http.StatusOK, got.status, got.body)
+		got := b.ask(method, path, body, "Authorization: Bearer "+b.tokenOf(role)).says(t, http.StatusOK)
 		requireGolden(t, name, chance.ReplaceAllString(got.body, "CHANCE"))
 		data, _ := got.object(t)["data"].(map[string]any)
 		return data
@@ -97,8 +96,7 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	browser := &visitor{b: b}
 	choose := browser.visit(atPlatform(t, browser.visit(begun["start_url"].(string), nil)), nil).header.Get("Location")
 	golden("connect_status_choosing", http.MethodGet, status, "agency", "")
-	chosen := browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001"))
-	require.Equal(t, http.StatusSeeOther, chosen.status, chosen.body)
+	browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).says(t, http.StatusSeeOther)
 	golden("connect_status_done", http.MethodGet, status, "agency", "")
 	page := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	golden("connect_disconnected", http.MethodPost, fmt.Sprintf("/api/platforms/%d/disconnect", page), "agency", "")
@@ -141,19 +139,13 @@ func TestMetaCallbacks(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.status, got.body)
 		told := got.object(t)
 		require.Len(t, told, 2, "Meta's members alone")
-		state := browser.visit(told["url"].(string), nil)
-		require.Equal(t, http.StatusOK, state.status, state.body)
-		require.Contains(t, state.body, "is being deleted")
+		browser.visit(told["url"].(string), nil).says(t, http.StatusOK, "is being deleted")
 		require.True(t, strings.HasSuffix(told["url"].(string), told["confirmation_code"].(string)))
 	}
 	require.Equal(t, known.body, call("/connect/meta/delete", said("77", issued)).body)
-	nothing := browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil)
-	require.Equal(t, http.StatusNotFound, nothing.status)
-	require.Contains(t, nothing.body, "<h1>Unknown deletion request</h1>")
-	require.Contains(t, nothing.body, "A code has 32 characters")
+	nothing := browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil).says(t, http.StatusNotFound, "<h1>Unknown deletion request</h1>", "A code has 32 characters")
 	for _, path := range []string{"/connect/meta/deauthorize", "/connect/meta/delete"} {
-		forged := call(path, "signed_request=e30.e30")
-		require.Equal(t, http.StatusBadRequest, forged.status)
+		forged := call(path, "signed_request=e30.e30").says(t, http.StatusBadRequest)
 		require.Equal(t, forged.failure(t).Message, call(path, "").failure(t).Message)
 		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).status)
 	}

@@ -53,8 +53,7 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 		policy := got.header.Get("Content-Security-Policy")
 		require.Contains(v.b.t, policy, "default-src 'none'")
 		require.NotContains(v.b.t, policy, "unsafe")
-		require.NotContains(v.b.t, got.body, "<script")
-		require.NotContains(v.b.t, got.body, "TOKEN")
+		got.lacks(v.b.t, "<script", "TOKEN")
 		require.Equal(v.b.t, "no-store", got.header.Get("Cache-Control"))
 	}
 	require.Empty(v.b.t, got.header.Get("Access-Control-Allow-Origin"))
@@ -65,8 +64,7 @@ func (v *visitor) visit(address string, form url.Values, headers ...string) answ
 // callback's parameters.
 func (v *visitor) refusedBack(address string) answer {
 	v.b.t.Helper()
-	led := v.visit(address, nil)
-	require.Equal(v.b.t, http.StatusSeeOther, led.status, led.body)
+	led := v.visit(address, nil).says(v.b.t, http.StatusSeeOther)
 	at := led.header.Get("Location")
 	require.Regexp(v.b.t, "^"+connectAt+`/connect/1\?refused=[a-z]+$`, at)
 	return v.visit(at, nil)
@@ -75,8 +73,7 @@ func (v *visitor) refusedBack(address string) answer {
 // begun starts a sign-in and returns its URL and its id.
 func (b *bundle) begun(role, body string) (start, id string) {
 	b.t.Helper()
-	got := b.ask(http.MethodPost, "/api/connect", body, "Authorization: Bearer "+b.tokenOf(role))
-	require.Equal(b.t, http.StatusOK, got.status, got.body)
+	got := b.ask(http.MethodPost, "/api/connect", body, "Authorization: Bearer "+b.tokenOf(role)).says(b.t, http.StatusOK)
 	data := got.object(b.t)["data"].(map[string]any)
 	return data["start_url"].(string), data["id"].(string)
 }
@@ -175,8 +172,7 @@ func TestResultOfASignInShowsLaterChanges(t *testing.T) {
 	ended(first, "Client 1")
 
 	number := strconv.FormatInt(domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), 10)
-	off := b.ask(http.MethodPost, "/api/platforms/"+number+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
-	require.Equal(t, http.StatusOK, off.status, off.body)
+	b.ask(http.MethodPost, "/api/platforms/"+number+"/disconnect", "", "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusOK)
 	ended(moved, "Client 2")
 	reads(connected(client2, ""), "Client 2")
 }
@@ -188,23 +184,17 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	start, id := b.begun("agency", forClient1)
 	mine, other := &visitor{b: b}, &visitor{b: b}
 	page := mine.visit(start, nil)
-	require.Contains(t, page.body, "Our agency")
-	require.Contains(t, page.body, "Client 1")
+	page.has(t, "Our agency", "Client 1")
 	back := atPlatform(t, page)
 	require.Equal(t, back, atPlatform(t, mine.visit(start, nil)), "loaded again, it leads to the same dialog")
 	require.Equal(t, http.StatusForbidden, other.visit(start, nil).status, "another browser")
-	elsewhere := other.refusedBack(back)
-	require.Equal(t, http.StatusForbidden, elsewhere.status, "a sign-in that is finished in another browser")
-	require.Contains(t, elsewhere.body, "Go back to that browser")
-	without := (&visitor{b: b}).refusedBack(back)
-	require.Equal(t, http.StatusForbidden, without.status, "a browser without a cookie")
-	require.Contains(t, without.body, "with cookies allowed")
+	other.refusedBack(back).says(t, http.StatusForbidden, "Go back to that browser")         // a sign-in that is finished in another browser
+	(&visitor{b: b}).refusedBack(back).says(t, http.StatusForbidden, "with cookies allowed") // a browser without a cookie
 	for _, forged := range []string{"code=SECRETCODE&state=forged", "state=%zz", ""} {
 		require.Equal(t, http.StatusNotFound, mine.refusedBack("/connect/1?"+forged).status, forged)
 	}
 
-	came := mine.visit(back, nil)
-	require.Equal(t, http.StatusSeeOther, came.status, came.body)
+	came := mine.visit(back, nil).says(t, http.StatusSeeOther)
 	choose := came.header.Get("Location")
 	require.Equal(t, connectAt+"/connect/choose/"+id, choose, "an address without the code")
 	again := mine.visit(back, nil)
@@ -212,24 +202,16 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 
 	page = mine.visit(choose, nil, "Origin: https://app.example")
 	require.Empty(t, page.header.Get("Access-Control-Allow-Credentials"), "other origins cannot read it, even if the server allows them")
-	require.Contains(t, page.body, "Paula")
-	require.Contains(t, page.body, "Bakery")
-	require.Contains(t, page.body, "&lt;script&gt;")
-	require.Contains(t, page.body, "<strong>Facebook page 103</strong>: Facebook does not show it to this service.")
+	page.has(t, "Paula", "Bakery", "&lt;script&gt;", "<strong>Facebook page 103</strong>: Facebook does not show it to this service.")
 	require.Contains(t, page.body, "insights of pages and posts (read_insights)", "what was not agreed to")
 	require.Equal(t, http.StatusForbidden, other.visit(choose, nil).status)
 	require.Equal(t, http.StatusForbidden, other.visit(choose, ticked(page, "1.0.1001")).status)
-	evil := mine.visit(choose, ticked(page, "1.0.1001"), "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")
-	require.Equal(t, http.StatusForbidden, evil.status)
+	mine.visit(choose, ticked(page, "1.0.1001"), "Sec-Fetch-Site: cross-site", "Origin: https://evil.example").says(t, http.StatusForbidden)
 	require.Contains(t, mine.visit(choose, ticked(page)).body, "Select at least one")
 
-	done := mine.visit(choose, ticked(page, "1.0.1001"))
-	require.Equal(t, http.StatusSeeOther, done.status, done.body)
+	done := mine.visit(choose, ticked(page, "1.0.1001")).says(t, http.StatusSeeOther)
 	result := mine.visit(done.header.Get("Location"), nil)
-	require.Contains(t, result.body, "Bakery")
-	require.Contains(t, result.body, "waiting to be read")
-	require.Contains(t, result.body, `http-equiv="refresh"`)
-	require.Contains(t, result.body, `href="/console/clients"`)
+	result.has(t, "Bakery", "waiting to be read", `http-equiv="refresh"`, `href="/console/clients"`)
 
 	status := b.get("/api/connect/"+id, b.agencyToken())
 	data := status.object(t)["data"].(map[string]any)
@@ -238,11 +220,8 @@ func TestPageIsConnectedInABrowser(t *testing.T) {
 	require.Contains(t, status.body, strconv.FormatInt(number, 10))
 	require.Equal(t, http.StatusNotFound, b.get("/api/connect/"+id, b.token(otherAgency, "agency")).status)
 
-	connected := b.get("/api/platforms/"+strconv.FormatInt(number, 10), b.agencyToken())
-	require.Equal(t, http.StatusOK, connected.status, connected.body)
-	require.NotContains(t, connected.body, "TOKEN")
-	off := b.ask(http.MethodPost, "/api/platforms/"+strconv.FormatInt(number, 10)+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
-	require.Equal(t, http.StatusOK, off.status, off.body)
+	b.get("/api/platforms/"+strconv.FormatInt(number, 10), b.agencyToken()).says(t, http.StatusOK).lacks(t, "TOKEN")
+	off := b.ask(http.MethodPost, "/api/platforms/"+strconv.FormatInt(number, 10)+"/disconnect", "", "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusOK)
 	require.Equal(t, true, off.object(t)["data"].(map[string]any)["given_back"])
 
 	word := start[strings.LastIndex(start, "/")+1:]
@@ -266,9 +245,7 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	at := choose(client1)
 	require.Equal(t, http.StatusSeeOther, mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001")).status)
 	at = choose(client2)
-	page := mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001", "1.0.1002"))
-	require.Equal(t, http.StatusUnprocessableEntity, page.status)
-	require.Contains(t, page.body, "Nothing was connected. Correct the marked errors")
+	page := mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001", "1.0.1002")).says(t, http.StatusUnprocessableEntity, "Nothing was connected. Correct the marked errors")
 	require.Regexp(t, `(?s)value="1.0.1001"[^>]* checked>.*&#34;Bakery&#34; on Facebook is connected for Client 1. Confirm that it moves.*value="1.0.1002"[^>]* checked>`, page.body)
 	form := ticked(page, "1.0.1001")
 	form.Set("move", "1.0.1001")
@@ -305,17 +282,13 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 		require.Equal(t, address == back, strings.Contains(page.body, "This sign-in has ended"))
 	}
 	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).visit(at, url.Values{"again": {"1"}}).status, "another browser")
-	again := mine.visit(at, url.Values{"again": {"1"}})
-	require.Equal(t, http.StatusSeeOther, again.status, again.body)
+	again := mine.visit(at, url.Values{"again": {"1"}}).says(t, http.StatusSeeOther)
 	choose := mine.visit(atPlatform(t, mine.visit(again.header.Get("Location"), nil)), nil).header.Get("Location")
 	page := mine.visit(choose, nil)
-	require.Contains(t, page.body, "Bakery")
-	require.Contains(t, page.body, `name="again"`)
+	page.has(t, "Bakery", `name="again"`)
 	require.Equal(t, http.StatusSeeOther, mine.visit(choose, url.Values{"again": {"1"}}).status, "before the choice")
 	require.Equal(t, http.StatusSeeOther, mine.visit(choose, ticked(page, "1.0.1001")).status)
-	connected := mine.visit(choose, url.Values{"again": {"1"}})
-	require.Equal(t, http.StatusConflict, connected.status, "it was not refused")
-	require.Contains(t, connected.body, "open the link that you received again")
+	mine.visit(choose, url.Values{"again": {"1"}}).says(t, http.StatusConflict, "open the link that you received again") // it was not refused
 	inConsole := mine.visit(choose, url.Values{"again": {"1"}}, "Cookie: "+api.ConsoleCookie+"=x; __Host-lb_connect="+mine.cookie)
 	require.Contains(t, inConsole.body, `href="`+connectAt+`/console/connect"`)
 }
@@ -336,17 +309,12 @@ func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).refusedBack(back).status, "a browser without a cookie")
 	require.Equal(t, http.StatusForbidden, other.refusedBack(back).status, "another browser")
 	require.Equal(t, http.StatusNotFound, mine.refusedBack("/connect/1?code=SECRETCODE&state=forged").status)
-	held := mine.visit(back, nil)
-	require.Equal(t, http.StatusServiceUnavailable, held.status, held.body)
-	require.Contains(t, held.body, stale.Message)
+	mine.visit(back, nil).says(t, http.StatusServiceUnavailable, stale.Message)
 	known = nil
 	require.Equal(t, connectAt+"/connect/choose/"+id, mine.visit(back, nil).header.Get("Location"), "the same address works later")
 	choose := mine.visit("/connect/choose/"+id, nil)
 	known = stale
-	held = mine.visit("/connect/choose/"+id, nil)
-	require.Equal(t, http.StatusServiceUnavailable, held.status)
-	require.Contains(t, held.body, `http-equiv="refresh"`)
-	require.NotContains(t, held.body, "start again")
+	mine.visit("/connect/choose/"+id, nil).says(t, http.StatusServiceUnavailable, `http-equiv="refresh"`).lacks(t, "start again")
 	require.Equal(t, http.StatusServiceUnavailable, mine.visit("/connect/choose/"+id, ticked(choose, "1.0.1001")).status)
 	known = nil
 	require.Equal(t, http.StatusSeeOther, mine.visit("/connect/choose/"+id, ticked(choose, "1.0.1001")).status)
@@ -355,8 +323,7 @@ func TestCallbackWaitsWhilePeopleAreUnknown(t *testing.T) {
 	connected := mine.visit("/connect/choose/"+id, nil)
 	require.Contains(t, connected.body, `content="5; url=`+connectAt+"/connect/choose/"+id+`"`, "without the fragment that a platform appended")
 	require.Equal(t, http.StatusOK, connected.status, "it is connected, whatever happened since")
-	require.Contains(t, connected.body, "The first figures are delayed")
-	require.NotContains(t, connected.body, "within a minute")
+	connected.has(t, "The first figures are delayed").lacks(t, "within a minute")
 }
 
 func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {
@@ -401,22 +368,17 @@ func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {
 func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
-	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4.0,1.0,1],"days":14.0,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
-	require.Equal(t, http.StatusOK, made.status, made.body)
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[4.0,1.0,1],"days":14.0,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusOK)
 	data := made.object(t)["data"].(map[string]any)
 	address := data["url"].(string)
 	scanner, browser, late := &visitor{b: b}, &visitor{b: b}, &visitor{b: b}
 	require.Equal(t, http.StatusOK, scanner.visit(address, nil).status)
 	require.Empty(t, scanner.cookie, "opening it binds nothing")
 	page := browser.visit(address, nil)
-	require.Contains(t, page.body, "Sign in at LinkedIn")
-	require.NotContains(t, page.body, "Sign in at TikTok")
-	require.Contains(t, page.body, "close this page. Nothing has been connected.")
-	followed := browser.visit(address, url.Values{"platform": {"1"}})
-	require.Equal(t, http.StatusSeeOther, followed.status, followed.body)
+	page.has(t, "Sign in at LinkedIn").lacks(t, "Sign in at TikTok").has(t, "close this page. Nothing has been connected.")
+	followed := browser.visit(address, url.Values{"platform": {"1"}}).says(t, http.StatusSeeOther)
 	require.Equal(t, http.StatusForbidden, late.visit(address, url.Values{"platform": {"1"}}).status)
-	elsewhere := scanner.visit(address, nil)
-	require.Equal(t, http.StatusForbidden, elsewhere.status)
+	elsewhere := scanner.visit(address, nil).says(t, http.StatusForbidden)
 	require.NotContains(t, elsewhere.body, "open the link", "that is what did not work")
 	const fortnight = 14 * 24 * 60 * 60
 	require.Equal(t, fortnight, browser.maxAge, "the link works in this browser to its last day")
@@ -426,9 +388,7 @@ func TestLinkIsFollowedInOneBrowser(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1002")).status)
 	require.NotContains(t, browser.visit(address, nil).body, "nothing was connected", "a page is connected")
 
-	listed := b.get("/api/connect/links", b.agencyToken())
-	require.Equal(t, http.StatusOK, listed.status, listed.body)
-	require.NotContains(t, listed.body, address[strings.LastIndex(address, "/")+1:])
+	b.get("/api/connect/links", b.agencyToken()).says(t, http.StatusOK).lacks(t, address[strings.LastIndex(address, "/")+1:])
 	require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/connect/links/"+data["id"].(string)+"/revoke", "", "Authorization: Bearer "+b.token(otherAgency, "agency")).status)
 	require.Equal(t, http.StatusOK, b.ask(http.MethodPost, "/api/connect/links/"+data["id"].(string)+"/revoke", "", "Authorization: Bearer "+b.agencyToken()).status)
 	require.Equal(t, http.StatusNotFound, browser.visit(address, nil).status)

@@ -24,8 +24,7 @@ func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 	large := view(client1, 42)
 	large.Users = slices.Repeat([]readmodels.DashboardUser{{ID: alice, Name: "Alice"}}, 100)
 	b.views[agency+"/"+client1] = large
-	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken(), "Accept-Encoding: gzip, zstd")
-	require.Equal(t, http.StatusOK, answer.status)
+	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken(), "Accept-Encoding: gzip, zstd").says(t, http.StatusOK)
 	require.Equal(t, `"42"`, answer.header.Get("ETag"))
 	require.Empty(t, answer.header.Get("Content-Encoding"))
 	require.Equal(t, "no-store", answer.header.Get("Cache-Control"))
@@ -90,8 +89,7 @@ func TestPutPassesTheWholeChange(t *testing.T) {
 	b.result = commands.Result{Dashboard: domain.Dashboard{DocumentID: "d", ID: "d", SubAccountID: client1, Version: 43}}
 	body := `{"allow_client_dashboard":true,"sub_account_ids":["` + strings.ToUpper(client2) + `"],"users":["` + alice + `"],
 		"scopes":["analytics"],"unlink":true,"user_role":"old frontends send this","nested":{"x":[1]}}`
-	answer := b.put(client1, body, "Idempotency-Key: key 1", `If-Match: "42", W/"7", "abc"`, "X-Request-Id: r-2", "Traceparent: bad")
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	answer := b.put(client1, body, "Idempotency-Key: key 1", `If-Match: "42", W/"7", "abc"`, "X-Request-Id: r-2", "Traceparent: bad").says(t, http.StatusOK)
 	require.Equal(t, `"43"`, answer.header.Get("ETag"))
 	require.Empty(t, answer.header.Get("Idempotency-Replayed"))
 	require.JSONEq(t, `{"success":true,"message":"SUCCESS","data":{"_id":"d","id":"d","sub_account_id":"`+client1+`","parent_account":"",
@@ -166,15 +164,13 @@ func TestPutReportsReplaysAndUnknownOutcomes(t *testing.T) {
 	b.result.Replayed = true
 	require.Equal(t, "true", b.put(client1, `{}`).header.Get("Idempotency-Replayed"))
 	b.updateErr = &domain.Error{Code: domain.CodeUnavailable, Message: "The outcome is open.", CommandID: "c-9", RetryAfter: 3}
-	answer := b.put(client1, `{}`)
-	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	answer := b.put(client1, `{}`).says(t, http.StatusServiceUnavailable)
 	require.Equal(t, "3", answer.header.Get("Retry-After"))
 	require.Equal(t, "c-9", answer.header.Get("Command-Id"))
 	require.Equal(t, "c-9", answer.failure(t).CommandID)
 	require.Empty(t, answer.header.Get("ETag"))
 	b.updateErr = domain.ErrMainAccount
-	answer = b.put(agency, `{}`)
-	require.Equal(t, http.StatusForbidden, answer.status)
+	answer = b.put(agency, `{}`).says(t, http.StatusForbidden)
 	require.Equal(t, "You cannot update dashboard settings of main account", answer.failure(t).Message)
 }
 
@@ -335,18 +331,14 @@ func TestPreviewGoldenAnswers(t *testing.T) {
 	b := setupTenants(t)
 	body := `{"sub_account_ids":["` + client2 + `"]}`
 	before := b.get(dashboardPath+client1, b.agencyToken()).body
-	linking := b.preview(body)
-	require.Equal(t, http.StatusOK, linking.status, linking.body)
+	linking := b.preview(body).says(t, http.StatusOK)
 	require.Equal(t, before, b.get(dashboardPath+client1, b.agencyToken()).body)
 	requireGolden(t, "dashboard_preview", decisions.ReplaceAllString(linking.body, `"preview":"DECISION"`))
 
 	decision := linking.object(t)["data"].(map[string]any)["preview"].(string)
 	require.Equal(t, http.StatusPreconditionFailed, b.put(client1, `{"users":[]}`, "If-Preview: "+decision).status, "another change than was shown")
 	require.Equal(t, http.StatusOK, b.put(client1, body, "If-Preview: "+decision).status)
-	nothing := b.preview(body)
-	require.Equal(t, http.StatusOK, nothing.status, nothing.body)
+	nothing := b.preview(body).says(t, http.StatusOK)
 	requireGolden(t, "dashboard_preview_of_nothing", nothing.body)
-	foreign := b.preview(`{"sub_account_ids":["` + otherClient + `"],"users":["` + otherUser + `"]}`)
-	require.Equal(t, http.StatusUnprocessableEntity, foreign.status, foreign.body)
-	require.NotContains(t, foreign.body, "Other")
+	b.preview(`{"sub_account_ids":["`+otherClient+`"],"users":["`+otherUser+`"]}`).says(t, http.StatusUnprocessableEntity).lacks(t, "Other")
 }

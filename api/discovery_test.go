@@ -54,8 +54,7 @@ func (b *bundle) entries(path, token, by string) (named []any) {
 		if next != "" {
 			address += "&cursor=" + next
 		}
-		answer := b.get(address, token)
-		require.Equal(b.t, http.StatusOK, answer.status, "%s: %s", address, answer.body)
+		answer := b.get(address, token).says(b.t, http.StatusOK)
 		body := answer.object(b.t)
 		for _, entry := range body["data"].([]any) {
 			named = append(named, entry.(map[string]any)[by])
@@ -131,8 +130,7 @@ func TestDashboardsThatAreLinked(t *testing.T) {
 
 func (b *bundle) me(token string) map[string]any {
 	b.t.Helper()
-	answer := b.get("/api/me", token)
-	require.Equal(b.t, http.StatusOK, answer.status, answer.body)
+	answer := b.get("/api/me", token).says(b.t, http.StatusOK)
 	return answer.object(b.t)["data"].(map[string]any)
 }
 
@@ -312,8 +310,7 @@ func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 	require.Equal(t, "image/jpeg", answer.header.Get("Content-Type"))
 	require.Equal(t, "nosniff", answer.header.Get("X-Content-Type-Options"))
 	require.Equal(t, "private, no-cache", answer.header.Get("Cache-Control"))
-	again := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+b.agencyToken(), "If-None-Match: "+answer.header.Get("ETag"))
-	require.Equal(t, http.StatusNotModified, again.status)
+	again := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+b.agencyToken(), "If-None-Match: "+answer.header.Get("ETag")).says(t, http.StatusNotModified)
 	require.Empty(t, again.body)
 
 	require.NoError(t, b.facts.Append(t.Context(), commands.EraseContentDraft(contents[70].Key(), said.Add(time.Hour))))

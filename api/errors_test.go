@@ -109,8 +109,7 @@ func TestProblemJSONOnRequest(t *testing.T) {
 		"":                                                 false,
 		"nonsense;;;, application/problem+json; charset=utf": true,
 	} {
-		answer := b.ask(http.MethodGet, "/nowhere", "", "Accept: "+accept)
-		require.Equal(t, http.StatusNotFound, answer.status)
+		answer := b.ask(http.MethodGet, "/nowhere", "", "Accept: "+accept).says(t, http.StatusNotFound)
 		if !problem {
 			require.Equal(t, "application/json; charset=utf-8", answer.header.Get("Content-Type"), accept)
 			answer.failure(t)

@@ -23,8 +23,7 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, accept := range []string{"application/json", "text/csv"} {
-		first := b.get(insightsPath, b.agencyToken(), "Accept: "+accept)
-		require.Equal(t, http.StatusOK, first.status)
+		first := b.get(insightsPath, b.agencyToken(), "Accept: "+accept).says(t, http.StatusOK)
 		tag := first.header.Get("ETag")
 		require.Regexp(t, `^"[0-9a-f]{32}"$`, tag, "strong")
 		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
@@ -85,8 +84,7 @@ func TestTagIsGivenOnlyToThoseWhoMaySee(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, b.get(insightsPath, b.token(agency, "auditor"), "If-None-Match: "+tag).status)
 	require.Equal(t, http.StatusUnauthorized, b.ask(http.MethodGet, insightsPath, "", "If-None-Match: "+tag).status)
 	b.scopeErr = readmodels.ErrAccountNotFound
-	refused := b.get(insightsPath, b.agencyToken(), "If-None-Match: *")
-	require.Equal(t, http.StatusNotFound, refused.status)
+	refused := b.get(insightsPath, b.agencyToken(), "If-None-Match: *").says(t, http.StatusNotFound)
 	require.Empty(t, refused.header.Get("ETag"))
 	require.Equal(t, "no-store", refused.header.Get("Cache-Control"))
 }
@@ -113,8 +111,7 @@ func TestTagLastsWhileOthersAreRead(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).status)
 	require.Equal(t, http.StatusNotFound, b.get("/auth/member-followers-graph/8", b.agencyToken(), "If-None-Match: *").status, "what does not exist did not stay the same")
 	read(ours)
-	fresh := b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag)
-	require.Equal(t, http.StatusOK, fresh.status)
+	fresh := b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).says(t, http.StatusOK)
 	require.NotEqual(t, tag, fresh.header.Get("ETag"))
 }
 

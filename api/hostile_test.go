@@ -80,8 +80,7 @@ func TestHostileRequests(t *testing.T) {
 		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth//getRoiViews",
 		"/auth/getAccountInsights/2026-01-01/2026-01-31", "/auth/%2e%2e/healthz/x", "/auth/getRoiViews%2F..", "/auth/getRoiViews%00",
 	} {
-		answer := b.get(path, token)
-		require.Equal(t, http.StatusNotFound, answer.status, "%s: %s", path, answer.body)
+		answer := b.get(path, token).says(t, http.StatusNotFound)
 		answer.failure(t)
 	}
 	for path, field := range map[string]string{
@@ -105,8 +104,7 @@ func TestHostileRequests(t *testing.T) {
 		}
 		require.Equal(t, http.StatusBadRequest, b.get("/api/connect/"+text, token).status)
 	}
-	wrong := b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv, application/problem+json")
-	require.Equal(t, http.StatusBadRequest, wrong.status)
+	wrong := b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv, application/problem+json").says(t, http.StatusBadRequest)
 	require.Equal(t, "application/problem+json", wrong.header.Get("Content-Type"))
 	require.Contains(t, b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv").header.Get("Content-Type"), "application/json", "an error is no table")
 }

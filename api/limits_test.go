@@ -24,15 +24,13 @@ func TestRequestsOfACallerAreBounded(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 3, Window: time.Minute} })
 	token, other := b.agencyToken(), b.token(client1, "client", map[string]any{"sub": client2})
 	for left := 2; left >= 0; left-- {
-		answer := b.get(insightsPath, token)
-		require.Equal(t, http.StatusOK, answer.status)
+		answer := b.get(insightsPath, token).says(t, http.StatusOK)
 		require.Equal(t, `"user";q=3;w=60`, answer.header.Get("RateLimit-Policy"))
 		require.Equal(t, `"user";r=`+strconv.Itoa(left)+`;t=60`, answer.header.Get("RateLimit"))
 	}
 	b.now = b.now.Add(20*time.Second + time.Millisecond)
 	for range 3 {
-		refused := b.get(insightsPath, token)
-		require.Equal(t, http.StatusTooManyRequests, refused.status)
+		refused := b.get(insightsPath, token).says(t, http.StatusTooManyRequests)
 		require.Equal(t, "40", refused.header.Get("Retry-After"))
 		require.Equal(t, `"user";r=0;t=40`, refused.header.Get("RateLimit"))
 		require.Equal(t, "rate_limited", refused.failure(t).Code)
@@ -62,8 +60,7 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	sid := openSession(t, server.URL)
 	poll(t, server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	for told := ""; !strings.Contains(told, "notice_cursor"); {
-		heard := poll(t, server.URL, http.MethodGet, sid, "")
-		require.Equal(t, http.StatusOK, heard.status, heard.body)
+		heard := poll(t, server.URL, http.MethodGet, sid, "").says(t, http.StatusOK)
 		told = heard.body
 	}
 	made := 0

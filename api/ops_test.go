@@ -141,8 +141,7 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/dead-letters/dashboards-3-12/show":   "show dashboards-3-12",
 	} {
 		b, operators := operating(t)
-		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))
-		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
+		b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator")).says(t, http.StatusOK)
 		require.Equal(t, []string{want}, operators.acts)
 		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, operators.reason)
 		require.Equal(t, "operator", operators.caller.Role)
@@ -193,9 +192,7 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	require.NoError(t, s.lines.Err())
 	require.Equal(t, []operator.State{operator.StateBuilding, operator.StateLive}, states)
 
-	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator")).says(t, http.StatusOK)
 	require.Equal(t, []string{"actions 3 abc"}, operators.acts)
-	require.Contains(t, answer.body, `"outcome":"refused"`)
-	require.Contains(t, answer.body, `"meta":{"next_cursor":"next","incomplete":"It is paused"}`)
+	answer.has(t, `"outcome":"refused"`, `"meta":{"next_cursor":"next","incomplete":"It is paused"}`)
 }

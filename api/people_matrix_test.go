@@ -210,8 +210,7 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 // comeBack follows a callback to the next page.
 func (m *matrixCase) comeBack(back string) (page string) {
 	m.t.Helper()
-	came := m.browser.visit(back, nil)
-	require.Equal(m.t, http.StatusSeeOther, came.status, came.body)
+	came := m.browser.visit(back, nil).says(m.t, http.StatusSeeOther)
 	return came.header.Get("Location")
 }
 
@@ -224,8 +223,7 @@ func (m *matrixCase) begin() string {
 // made creates something and returns its URL.
 func (m *matrixCase) made(path, body, address string) string {
 	m.t.Helper()
-	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token)
-	require.Equal(m.t, http.StatusOK, made.status, made.body)
+	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token).says(m.t, http.StatusOK)
 	return made.object(m.t)["data"].(map[string]any)[address].(string)
 }
 

@@ -36,14 +36,12 @@ func TestHealthAndReadiness(t *testing.T) {
 		{"name":"log","ok":true},{"name":"projector_lag","ok":true},{"name":"ended access","ok":true}]}`,
 		b.ask(http.MethodGet, "/readyz", "").body)
 	fault = domain.NewError(domain.CodeUnavailable, "1,200 events behind")
-	answer := b.ask(http.MethodGet, "/readyz", "")
-	require.Equal(t, http.StatusServiceUnavailable, answer.status)
+	answer := b.ask(http.MethodGet, "/readyz", "").says(t, http.StatusServiceUnavailable)
 	require.NotEmpty(t, answer.header.Get("Retry-After"))
 	require.JSONEq(t, `{"status":"not_ready","checks":[{"name":"log","ok":true},
 		{"name":"projector_lag","ok":false,"reason":"1,200 events behind"},{"name":"ended access","ok":true}]}`, answer.body)
 	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").status, "the process is alive all the same")
-	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken())
-	require.Equal(t, http.StatusServiceUnavailable, answer.status, "half-made figures are no figures")
+	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken()).says(t, http.StatusServiceUnavailable) // half-made figures are no figures
 	require.Equal(t, "1,200 events behind", answer.failure(t).Message)
 	require.Equal(t, http.StatusServiceUnavailable, b.put(client1, `{}`).status)
 	require.Empty(t, b.updates)
@@ -76,9 +74,7 @@ func TestDegraded(t *testing.T) {
 		fault.Writes = c.writes
 		answer := b.ask(http.MethodGet, c.path, "")
 		require.Equal(t, c.status, answer.status, c.path)
-		require.Contains(t, answer.body, `"status":"`+c.word+`"`)
-		require.Contains(t, answer.body, `"reason":"1 dead letter"`)
-		require.Contains(t, answer.body, `"dead_letters":1`)
+		answer.has(t, `"status":"`+c.word+`"`, `"reason":"1 dead letter"`, `"dead_letters":1`)
 		w := httptest.NewRecorder()
 		alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 		require.Equal(t, c.status, w.Code, "a process without the role api says the same")
@@ -99,9 +95,7 @@ func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 			d.Health.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
 		})
 		start := time.Now()
-		answer := b.ask(http.MethodGet, "/readyz", "")
-		require.Equal(t, http.StatusServiceUnavailable, answer.status)
-		require.Contains(t, answer.body, "did not answer in time")
+		b.ask(http.MethodGet, "/readyz", "").says(t, http.StatusServiceUnavailable, "did not answer in time")
 		require.Equal(t, 2*time.Second, time.Since(start))
 		close(stuck)
 	})

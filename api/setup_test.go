@@ -225,9 +225,33 @@ func (b *bundle) agencyToken() string { return b.token(agency, "agency") }
 
 // answer is a response with its body.
 type answer struct {
-	status int
-	header http.Header
-	body   string
+	request string // method and address
+	status  int
+	header  http.Header
+	body    string
+}
+
+// says requires a status, and texts in the body.
+func (a answer) says(t *testing.T, status int, texts ...string) answer {
+	t.Helper()
+	require.Equal(t, status, a.status, "%.500s: %s", a.request, a.body)
+	return a.has(t, texts...)
+}
+
+func (a answer) has(t *testing.T, texts ...string) answer {
+	t.Helper()
+	for _, text := range texts {
+		require.Contains(t, a.body, text, "%.500s", a.request)
+	}
+	return a
+}
+
+func (a answer) lacks(t *testing.T, texts ...string) answer {
+	t.Helper()
+	for _, text := range texts {
+		require.NotContains(t, a.body, text, "%.500s", a.request)
+	}
+	return a
 }
 
 type failure struct {
@@ -295,7 +319,7 @@ func ask(t *testing.T, handler http.Handler, method, path, body string, headers 
 	}
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, request)
-	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+	return answer{method + " " + path, recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
 // serve serves until the test ends.

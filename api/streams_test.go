@@ -144,8 +144,7 @@ func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
 	if origin != "" {
 		headers = append(headers, "Origin: "+origin)
 	}
-	answer := b.ask(http.MethodPost, "/api/notices/ticket?path="+path, "", headers...)
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
+	answer := b.ask(http.MethodPost, "/api/notices/ticket?path="+path, "", headers...).says(t, http.StatusOK)
 	var body struct {
 		Data issuedTicket `json:"data"`
 	}
@@ -204,14 +203,13 @@ func poll(t *testing.T, url, method, sid, body string) answer {
 	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return answer{response.StatusCode, response.Header, string(raw)}
+	return answer{method + " " + address, response.StatusCode, response.Header, string(raw)}
 }
 
 // openSession opens a polling session.
 func openSession(t *testing.T, url string) (sid string) {
 	t.Helper()
-	opened := poll(t, url, http.MethodGet, "", "")
-	require.Equal(t, http.StatusOK, opened.status, opened.body)
+	opened := poll(t, url, http.MethodGet, "", "").says(t, http.StatusOK)
 	_, rest, found := strings.Cut(opened.body, `"sid":"`)
 	require.True(t, found, opened.body)
 	sid, _, _ = strings.Cut(rest, `"`)
@@ -222,8 +220,7 @@ func TestSocketIOIsServed(t *testing.T) {
 	t.Parallel()
 	b, _, live := setupLive(t)
 	url := strings.TrimSuffix(live, "/api/live")
-	opened := poll(t, url, http.MethodGet, "", "")
-	require.Equal(t, http.StatusOK, opened.status)
+	opened := poll(t, url, http.MethodGet, "", "").says(t, http.StatusOK)
 	require.NotEmpty(t, opened.header.Get("X-Request-Id"))
 	b.server.Close()
 	require.Equal(t, http.StatusServiceUnavailable, poll(t, url, http.MethodGet, "", "").status)
@@ -338,8 +335,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 	// checked again.
 	b.now = time.Now().Add(-5 * time.Minute) // five minutes have passed when the stream begins
 	for _, path := range []string{"/api/live", "/api/notices"} {
-		answer := b.ask(http.MethodGet, path, "")
-		require.Equal(t, http.StatusOK, answer.status)
+		answer := b.ask(http.MethodGet, path, "").says(t, http.StatusOK)
 		require.True(t, strings.HasSuffix(answer.body, ": "+stream.ErrExpired.Message+"\n\n"), answer.body)
 	}
 }
