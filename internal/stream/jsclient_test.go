@@ -1,19 +1,15 @@
 package stream_test
 
 import (
-	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
 // heard is a line printed by testdata/js/client.js.
@@ -39,81 +35,10 @@ type jsConfig struct {
 	Headers    map[string]string `json:"headers,omitempty"`
 }
 
-// installed installs the pinned client into a cache directory, once per lock file.
-var installed = sync.OnceValues(func() (string, error) {
-	lock, err := os.ReadFile(filepath.Join("testdata", "js", "package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	sum := sha256.Sum256(lock)
-	home := filepath.Join(cache, "ledgerboard-test", "socket.io-client-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Stat(filepath.Join(home, "node_modules", "socket.io-client")); err == nil {
-		return home, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return "", err
-	}
-	building, err := os.MkdirTemp(filepath.Dir(home), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(building) }()
-	if err := os.CopyFS(building, os.DirFS(filepath.Join("testdata", "js"))); err != nil {
-		return "", err
-	}
-	npm := exec.Command("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	npm.Dir, npm.Stderr = building, os.Stderr
-	if err := npm.Run(); err != nil {
-		return "", err
-	}
-	if err := os.Rename(building, home); err != nil {
-		if _, other := os.Stat(home); other != nil { // another test run was faster
-			return "", err
-		}
-	}
-	return home, nil
-})
-
 func startJS(t *testing.T, cfg jsConfig) *jsClient {
 	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("skipped: the stock Socket.IO client needs Node and npm")
-	}
-	home, err := installed()
-	require.NoError(t, err, "these tests need Node and npm to run the stock Socket.IO client")
-	raw, err := json.Marshal(cfg)
-	require.NoError(t, err)
-	script, err := os.ReadFile(filepath.Join("testdata", "js", "client.js"))
-	require.NoError(t, err)
-	node := exec.Command("node", "-e", string(script), "client", string(raw))
-	node.Args = []string{"node", "-e", string(script), "--", "client", string(raw)}
-	node.Dir = home
-	node.Stderr = os.Stderr
-	stdin, err := node.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := node.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, node.Start())
-	c := &jsClient{t: t, stdin: stdin, lines: make(chan heard, 1000)}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
-			var line heard
-			if json.Unmarshal(scanner.Bytes(), &line) == nil {
-				c.lines <- line
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		<-read
-		_ = node.Wait()
-	})
+	c := &jsClient{t: t, lines: make(chan heard, 1000)}
+	c.stdin = needs.Node(t, filepath.Join("testdata", "js"), "client.js", cfg, func(line heard) { c.lines <- line })
 	return c
 }
 

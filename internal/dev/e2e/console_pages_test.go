@@ -202,16 +202,6 @@ func (w *consoleWindow) picture(file string) {
 	require.NoError(w.t, os.WriteFile(file, raw, 0o600))
 }
 
-// axeSource is axe-core, at the version that testdata/axe pins.
-var axeSource = sync.OnceValues(func() (string, error) {
-	home, err := installNode("axe")
-	if err != nil {
-		return "", err
-	}
-	raw, err := os.ReadFile(filepath.Join(home, "node_modules", "axe-core", "axe.min.js"))
-	return string(raw), err
-})
-
 // axeRun asks for what is serious or critical. [ours] judges the contrast, which is slow in axe.
 const axeRun = `;
 axe.run(document, { preload: false, resultTypes: ["violations"], rules: { "target-size": { enabled: true }, "color-contrast": { enabled: false } } }).then((found) => found.violations
@@ -250,12 +240,12 @@ func (w *consoleWindow) judgedNow(byAxe bool) {
 	var wrong []string
 	w.eval(ours, &wrong)
 	if byAxe {
-		needs.Programs(w.t, "node", "npm")
-		source, err := axeSource()
-		require.NoError(w.t, err, "axe-core is installed by npm")
+		axe := needs.Modules(w.t, filepath.Join("testdata", "axe")) // its lock file pins axe-core
+		source, err := os.ReadFile(filepath.Join(axe, "node_modules", "axe-core", "axe.min.js"))
+		require.NoError(w.t, err)
 		var found []string
 		for deadline := time.Now().Add(patience); ; time.Sleep(pollEvery) {
-			if err = w.try(source+axeRun, &found); err == nil {
+			if err = w.try(string(source)+axeRun, &found); err == nil {
 				break
 			}
 			require.True(w.t, time.Now().Before(deadline), "axe did not finish: %v", err)

@@ -3,12 +3,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -113,80 +108,11 @@ func (l *listener) transcript() string {
 	return text.String()
 }
 
-var installed = sync.OnceValues(func() (string, error) { return installNode("js") })
-
-// installNode installs the packages of a folder of testdata once for each lock file.
-func installNode(folder string) (string, error) {
-	lock, err := os.ReadFile(filepath.Join("testdata", folder, "package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	sum := sha256.Sum256(lock)
-	home := filepath.Join(cache, "ledgerboard-test", folder+"-"+hex.EncodeToString(sum[:8]))
-	if _, err := os.Stat(filepath.Join(home, "node_modules")); err == nil {
-		return home, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return "", err
-	}
-	building, err := os.MkdirTemp(filepath.Dir(home), "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(building) }()
-	if err := os.CopyFS(building, os.DirFS(filepath.Join("testdata", folder))); err != nil {
-		return "", err
-	}
-	npm := exec.Command("npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	npm.Dir, npm.Stderr = building, os.Stderr
-	if err := npm.Run(); err != nil {
-		return "", err
-	}
-	if err := os.Rename(building, home); err != nil {
-		if _, other := os.Stat(home); other != nil { // else another test run was quicker
-			return "", err
-		}
-	}
-	return home, nil
-}
-
 // listenJS runs a script of testdata/js in Node until the end of the test.
 func listenJS(t *testing.T, name, script, user string, config map[string]any) *listener {
 	t.Helper()
-	needs.Programs(t, "node", "npm")
-	home, err := installed()
-	require.NoError(t, err, "these tests need Node and npm, to run the stock clients")
-	raw, err := json.Marshal(config)
-	require.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join("testdata", "js", script))
-	require.NoError(t, err)
-	node := exec.Command("node", "-e", string(text), "--", string(raw))
-	node.Dir, node.Stderr = home, os.Stderr
-	stdin, err := node.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := node.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, node.Start())
 	l := &listener{t: t, name: name, user: user}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for scanner := bufio.NewScanner(stdout); scanner.Scan(); {
-			var line heard
-			if json.Unmarshal(scanner.Bytes(), &line) == nil {
-				l.hear(line)
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = stdin.Close() // the script ends with its input
-		<-read
-		_ = node.Wait()
-	})
+	needs.Node(t, filepath.Join("testdata", "js"), script, config, l.hear)
 	return l
 }
 

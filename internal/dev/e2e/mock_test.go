@@ -119,10 +119,7 @@ func walk(value any, visit func(name string, value any)) {
 
 // What a frontend developer does: lint the API documents, compile against the client, run it.
 func developFrontend(t *testing.T, p *program) {
-	needs.Programs(t, "node", "npm")
-	home, err := installNode("frontend")
-	require.NoError(t, err, "this test needs Node and npm, to run the stock tools")
-	work := t.TempDir()
+	home, work := needs.Modules(t, filepath.Join("testdata", "frontend")), t.TempDir()
 	require.NoError(t, os.CopyFS(work, os.DirFS(filepath.Join("testdata", "frontend"))))
 	modules := filepath.Join(work, "node_modules")
 	require.NoError(t, os.Mkdir(modules, 0o755))
