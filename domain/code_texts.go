@@ -152,13 +152,13 @@ var statusTexts = map[StatusCode]StatusText{
 			"{platform}. For a page, you must be an administrator of the page.",
 	},
 	StatusTwoFactor: {
-		Seen: SeenByAgency, Says: "The platform requires two-factor authentication for this page.",
+		Seen: SeenByAll, Says: "The platform requires two-factor authentication for this page.",
 		Helps: "The person who signed in must turn it on at the platform. Reading then resumes automatically.",
 		SignIn: "not read: {platform} requires two-factor authentication for this page. Turn it on there for your " +
 			"account. Reading then resumes automatically.",
 	},
 	StatusOtherApp: {
-		Seen: SeenByAgency, Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
+		Seen: SeenByAll, Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
 		Operator: "Check that the app secret is that of the app that issued the token. If it is, the token is another " +
 			"app's: connect the account again.",
 		SignIn: "not read: the access belongs to another app at {platform}. " + noFix,

@@ -5,7 +5,8 @@ import (
 )
 
 // ConnectionStatus joins one row `status`: how social account s is connected and read at t.now. All
-// answers about connected accounts use it. Its columns:
+// answers about connected accounts use it, except the sources of figures (see package analytics).
+// Its columns:
 //
 //   - status, reasons, since: see [domain.ConnectionStatus];
 //   - pause: an operator's reason for a pause, for operators; empty without a pause;
@@ -26,17 +27,16 @@ var ConnectionStatus = `
 			     when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 			     when f.failures > 0 then 'failing'
 			     when n.captured_at is null then 'waiting' else 'ok' end as status,
-			coalesce((select jsonb_agg(r.reason order by r.place) from (values
-				(1, case when not s.connected
-				      then jsonb_build_object('code', coalesce(nullif(s.ended, ''), '` + string(domain.StatusEndedInMainApp) + `')) end),
-				(2, case when s.connected and b.waits then st.reason end),
-				(3, case when s.connected and b.paused then '{"code": "` + string(domain.StatusConnectionPaused) + `"}'::jsonb end),
-				(4, case when s.connected and not b.paid then '{"code": "` + string(domain.StatusUnsubscribed) + `"}'::jsonb end),
-				(5, case when s.connected and b.held then '{"code": "` + string(domain.StatusPlatformPaused) + `"}'::jsonb end),
-				(6, case when d.is_read then coalesce(f.reason, g.reason) end),
-				(7, case when d.is_read and n.captured_at is null and f.reason is null and g.reason is null
-				      then '{"code": "` + string(domain.StatusNotReadYet) + `"}'::jsonb end)
-			) r(place, reason) where r.reason is not null), '[]') as reasons,
+			to_jsonb(array_remove(array[
+				case when not s.connected
+				     then jsonb_build_object('code', coalesce(nullif(s.ended, ''), '` + string(domain.StatusEndedInMainApp) + `')) end,
+				case when s.connected and b.waits then st.reason end,
+				case when s.connected and b.paused then '{"code": "` + string(domain.StatusConnectionPaused) + `"}'::jsonb end,
+				case when s.connected and not b.paid then '{"code": "` + string(domain.StatusUnsubscribed) + `"}'::jsonb end,
+				case when s.connected and b.held then '{"code": "` + string(domain.StatusPlatformPaused) + `"}'::jsonb end,
+				case when d.is_read then coalesce(f.reason, g.reason) end,
+				case when d.is_read and n.captured_at is null and f.reason is null and g.reason is null
+				     then '{"code": "` + string(domain.StatusNotReadYet) + `"}'::jsonb end], null)) as reasons,
 			case when not s.connected then s.updated_at when b.waits then st.at
 			     when b.paused then u.since when b.held and b.paid then w.since end as since,
 			case when s.connected and b.paused then concat_ws(':', u.code, nullif(u.ticket, ''))
@@ -63,7 +63,8 @@ var ConnectionStatus = `
 			  and n.account_id = s.account_id) n on true
 		cross join lateral (
 			select ` + AwaitsSignIn + ` as waits, ` + Subscribed + ` as paid,
-			       u.name is not null as paused, w.name is not null as held) b
+			       u.name is not null as paused, w.name is not null as held
+			offset 0) b -- evaluated once: otherwise each use of a column would repeat its expression
 		cross join lateral (
 			select s.connected and b.paid and not b.waits and not b.paused and not b.held as is_read) d
 	) status`

@@ -34,6 +34,9 @@
 //   - Statements that group thousands of rows are planned for each run (queryGrouped) and have no
 //     predicate if there is nothing to filter (withinAccounts): for "$2 is null or column =
 //     any($2)", a generic plan expects almost no rows.
+//   - The sources of figures have their own conditions for pauses and sign-ins, instead of
+//     [readmodels.ConnectionStatus]: every response has sources, and their statement took 1.40 ms for
+//     100 accounts, but 1.76 ms with it.
 //   - sum_bigint adds gains: sum returns numeric, and the conversion took a sixth of a ranking's
 //     time.
 package analytics

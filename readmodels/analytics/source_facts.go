@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,9 +18,9 @@ type sourceFacts struct {
 	// time of the next reading unless paused; nil if unknown or not scheduled
 	dueAt     *time.Time
 	ungranted []domain.UngrantedFigure
-	ended     domain.StatusCode    // why it is not connected; "" if it is
-	signIn    *domain.StatusReason // why a person must sign in; nil if no one must
-	stopped   domain.StatusCode    // why no new readings are expected; "" if they are
+	ended     domain.StatusCode // why it is not connected; "" if it is
+	signIn    domain.StatusCode // why a person must sign in; "" if no one must
+	stopped   domain.StatusCode // why no new readings are expected; "" if they are
 	// a permission is missing, but only for the account or only for its posts: the other is read
 	readsOther bool
 	// a subscription was active in the range, or none is required
@@ -84,7 +85,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
 		       case when not s.connected then coalesce(nullif(s.ended, ''), '`+string(domain.StatusEndedInMainApp)+`') else '' end,
-		       case when `+readmodels.AwaitsSignIn+` then jsonb_build_object('code', st.reason -> 'code') end,
+		       case when `+readmodels.AwaitsSignIn+` then st.reason ->> 'code' else '' end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
@@ -117,13 +118,11 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 					&f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
 					&f.connectedLater, &class, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				for _, code := range notReadable {
-					if f.stopped == "" && (failedWith == code || class == code) {
-						f.stopped = code
-					}
+				if f.stopped == "" && slices.Contains(notReadable, failedWith) {
+					f.stopped = failedWith
 				}
-				if f.signIn == nil && class == domain.StatusPermission && !f.readsOther && f.stopped == "" {
-					f.signIn = &domain.StatusReason{Code: domain.StatusPermission}
+				if f.signIn == "" && class == domain.StatusPermission && !f.readsOther && f.stopped == "" {
+					f.signIn = failedWith
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)

@@ -227,9 +227,10 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 		status = SourceDisconnected
 		add(f.ended)
 		reasons = slices.Concat(reasons, missing, gaps)
-	case f.signIn != nil:
+	case f.signIn != "":
 		status = SourceReconnect
-		reasons = slices.Concat(append(reasons, *f.signIn), missing, gaps)
+		add(f.signIn)
+		reasons = slices.Concat(reasons, missing, gaps)
 	case len(missing) > 0 && (neverRead || nothingOfPosts):
 		reasons = append(reasons, missing...)
 		if len(missing) < len(qc.metrics) {

@@ -344,25 +344,27 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures)
 		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
 	const ok, reconnect = analytics.SourceOK, analytics.SourceReconnect
-	for class, want := range map[string]struct {
+	for code, want := range map[domain.StatusCode]struct {
+		class   string
 		status  analytics.SourceStatus
 		reasons []domain.StatusReason
 	}{
-		"permission": {reconnect, because(domain.StatusPermission)},
-		"blocked":    {ok, because(domain.StatusBlocked)},
-		"not_found":  {ok, because(domain.StatusNotFound)},
-		"retry":      {ok, []domain.StatusReason{}},
+		domain.StatusPermission: {"permission", reconnect, because(domain.StatusPermission)},
+		domain.StatusTwoFactor:  {"permission", reconnect, because(domain.StatusTwoFactor)},
+		domain.StatusBlocked:    {"blocked", ok, because(domain.StatusBlocked)},
+		domain.StatusNotFound:   {"not_found", ok, because(domain.StatusNotFound)},
+		domain.StatusRetry:      {"retry", ok, []domain.StatusReason{}},
 	} {
-		exec(t, db, `update kept.fetch_state set class = $1`, class)
+		exec(t, db, `update kept.fetch_state set class = $1, reason = jsonb_build_object('code', $2::text)`, want.class, string(code))
 		_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		got := meta.Sources[0]
-		require.Equal(t, want.status, got.Status, class)
-		require.Equal(t, want.reasons, got.Reasons, class)
+		require.Equal(t, want.status, got.Status, code)
+		require.Equal(t, want.reasons, got.Reasons, code)
 		_, meta = ask(t, db, endpoints["PostsViews"], wholeAgency, everywhere(june))
-		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", class) // the last reading of them did not fail
+		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", code) // the last reading of them did not fail
 	}
 	// A permission is missing for one of the two only.
-	exec(t, db, `update kept.fetch_state set class = 'permission'`)
+	exec(t, db, `update kept.fetch_state set class = 'permission', reason = '{"code": "permission"}'`)
 	for kind, c := range map[string]struct {
 		endpoint string
 		code     domain.StatusCode
@@ -375,7 +377,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
 		require.True(t, meta.Sources[0].Has(c.code))
 	}
-	exec(t, db, `update kept.fetch_state set failures = 1, reason = '{"code": "permission"}'`)
+	exec(t, db, `update kept.fetch_state set failures = 1`)
 	needs := func() (bool, domain.OptionalText, int) {
 		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActiveMembers(t.Context(), wholeAgency, everywhere(june))
 		require.NoError(t, err)
