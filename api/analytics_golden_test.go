@@ -200,10 +200,9 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 		}
 		ledgertest.Fold(t, db, p, events)
 	}
-	_, err := db.Pool.Exec(t.Context(), `
+	ledgertest.Exec(t, db.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select kind, p_id, id, $2, $2 from tSAccounts, unnest($1::text[]) kind`, []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens}, anchor.Add(12*time.Hour))
-	require.NoError(t, err)
 	b = setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
 		d.People, d.Scope = directory.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}.Scope

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -495,10 +494,7 @@ func TestOutdatedAccessListsAreShown(t *testing.T) {
 			ready := b.get("/readyz?for=writes", "").says(t, http.StatusOK)
 			require.Equal(t, why != "", strings.Contains(ready.body, `"status":"degraded"`), ready.body)
 			require.Contains(t, ready.body, why)
-			metrics, err := registry.Gather()
-			require.NoError(t, err)
-			gauge := slices.IndexFunc(metrics, func(m *dto.MetricFamily) bool { return m.GetName() == "ledgerboard_access_lists_outdated" })
-			require.InDelta(t, map[bool]float64{true: 1}[why != ""], metrics[gauge].GetMetric()[0].GetGauge().GetValue(), 0)
+			require.InDelta(t, map[bool]float64{true: 1}[why != ""], ledgertest.Metrics(t, registry)["ledgerboard_access_lists_outdated"], 0)
 		}
 		asks := func() {
 			t.Helper()

@@ -294,19 +294,16 @@ func TestPostsAndConnectionsAreImported(t *testing.T) {
 		`"social_account_id":70,"p_id":1,"external_id":"70_1","origin":"main_app","registered_at":"2026-02-01T08:00:00Z","content":"We bake at night."}}`
 	require.Equal(t, 1, b.feed("", post).Taken)
 	require.Equal(t, 1, b.feed("", post).Taken)
-	var posts, texts int
-	count := func() {
-		require.NoError(t, b.facts.DB.Pool.QueryRow(t.Context(), `
-			select (select count(*) from tSPosts where external_id = '70_1'), (select count(*) from post_contents where external_id = '70_1')`).Scan(&posts, &texts))
+	postsAndTexts := func() []int {
+		return ledgertest.Column[int](t, b.facts.DB.Pool, `select unnest(array[
+			(select count(*) from tSPosts where external_id = '70_1'), (select count(*) from post_contents where external_id = '70_1')])`)
 	}
-	count()
-	require.Equal(t, []int{1, 1}, []int{posts, texts})
+	require.Equal(t, []int{1, 1}, postsAndTexts())
 	refused := b.feed("", strings.Replace(post, `"main_app"`, `"listing"`, 1))
 	require.Equal(t, commands.FeedRefused, refused.Lines[0].Outcome)
 	require.Contains(t, refused.Lines[0].Reason, "main_app")
 	require.Equal(t, 1, b.feed("", `{"type":"directory.social_account.v1","id":"70","erase":true}`).Taken)
-	count()
-	require.Equal(t, []int{1, 0}, []int{posts, texts}, "figures stay, texts go")
+	require.Equal(t, []int{1, 0}, postsAndTexts(), "figures stay, texts go")
 
 	b.facts.Put(t, domain.DirectoryUser{ID: bob, AccountID: client2, Name: "Bob", Active: true})
 	fed := b.feed("",

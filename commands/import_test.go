@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,7 +167,7 @@ func TestImportConnections(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
 	member := domain.DirectoryMember{ID: 7, AccountID: movedAccount(1)}
-	require.True(t, world.Put(domain.EntityKey(member), member, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(member), member, ledgertest.Later()))
 	secrets := importSecrets{}
 	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
 	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
@@ -286,7 +288,7 @@ func TestImportWorld(t *testing.T) {
 	t.Parallel()
 	w := commands.NewImportWorld()
 	put := func(e domain.DirectoryEntity) bool {
-		return w.Put(domain.EntityKey(e), e, toldAt())
+		return w.Put(domain.EntityKey(e), e, ledgertest.Later())
 	}
 	agency := domain.DirectoryAccount{ID: movedAgency, RowID: 1}
 	client := domain.DirectoryAccount{ID: movedAccount(1), RowID: 11, ParentAccount: movedAgency}
@@ -319,10 +321,10 @@ func TestImportWorld(t *testing.T) {
 	require.True(t, put(second))
 	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}})
 	require.ErrorContains(t, err, "row id 11 belongs to 2 accounts")
-	require.True(t, w.Put("account:"+second.ID, nil, toldAt()))
-	require.False(t, w.Put("account:"+second.ID, nil, toldAt()), "there is nothing left to erase")
+	require.True(t, w.Put("account:"+second.ID, nil, ledgertest.Later()))
+	require.False(t, w.Put("account:"+second.ID, nil, ledgertest.Later()), "there is nothing left to erase")
 	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
-		require.True(t, w.Put(key, nil, toldAt()))
+		require.True(t, w.Put(key, nil, ledgertest.Later()))
 	}
 	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
 	require.ErrorContains(t, err, "the directory does not know the social account")
@@ -331,11 +333,43 @@ func TestImportWorld(t *testing.T) {
 	require.Empty(t, w.Facts(movedAgency, time.Now()).Accounts)
 }
 
-var toldSoFar atomic.Int64
-
-// toldAt returns a time after all earlier ones, because the latest state of an entity counts.
-func toldAt() time.Time {
-	return time.Unix(0, 0).Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond)
+// Every text of every kind of entity is checked when it is sent, also in kinds and fields that are
+// added later: the samples of the events have every field.
+func TestTextsOfEntitiesThatMisleadAreRefused(t *testing.T) {
+	t.Parallel()
+	names, err := filepath.Glob("../domain/testdata/directory.*.json")
+	require.NoError(t, err)
+	checked := 0
+	for _, name := range names {
+		raw, err := os.ReadFile(name)
+		require.NoError(t, err)
+		fields := map[string]any{}
+		require.NoError(t, json.Unmarshal(raw, &fields))
+		eventType := strings.Join(strings.Split(filepath.Base(name), ".")[:3], ".")
+		read := func(field, text string) error {
+			before := fields[field]
+			fields[field] = text
+			line, err := json.Marshal(map[string]any{"type": eventType, "data": fields})
+			require.NoError(t, err)
+			fields[field] = before
+			_, err = commands.EntityLine(line, domain.NewRegistry(), time.Now())
+			return err
+		}
+		for field, value := range fields {
+			if text, ok := value.(string); !ok || strings.HasSuffix(field, "_at") || read(field, text+"x") != nil {
+				continue // an id, a time, a color or a currency has a stricter form
+			}
+			checked++
+			require.ErrorContains(t, read(field, "x\u202ey"), field+" contains", name)
+			require.ErrorContains(t, read(field, "\u2067y"), field+" contains", name)
+			require.NoError(t, read(field, "\u200fמאפייה"), name)
+			if field == "name" {
+				require.ErrorContains(t, read(field, "\u200b"), "name has no visible character", name)
+				require.NoError(t, read(field, ""), "an unknown name")
+			}
+		}
+	}
+	require.Greater(t, checked, 20)
 }
 
 // line returns a line of a file of entities.
@@ -383,8 +417,8 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	}
 	taken := ours
 	taken.ID, taken.ExternalID = 7, "1002"
-	require.True(t, world.Put(domain.EntityKey(ours), ours, toldAt()))
-	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(ours), ours, ledgertest.Later()))
+	require.True(t, world.Put(domain.EntityKey(taken), taken, ledgertest.Later()))
 	use := commands.Import{World: world, Now: time.Now()}
 	theirs := func(id int64, external string) error {
 		e := domain.DirectorySocialAccount{ID: id, ParentAccount: movedAgency, AccountID: movedAccount(1), ConnectionID: 70, Platform: domain.Facebook, ExternalID: external, Connected: true}
@@ -397,7 +431,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	page := ours
 	page.Platform, page.AccountType, page.ExternalID = domain.LinkedIn, domain.LinkedInCompanyPage, "5501"
 	page.ID = domain.ComputedSocialAccount(movedAgency, domain.LinkedIn, domain.LinkedInCompanyPage, "5501")
-	require.True(t, world.Put(domain.EntityKey(page), page, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(page), page, ledgertest.Later()))
 	page.ID, page.ConnectionID, page.ExternalID = 5, 70, "urn:li:organization:5501"
 	_, err := use.Entity(commands.EntityDraft(page, time.Now()))
 	require.ErrorContains(t, err, "is connected in ledgerboard", "LinkedIn's page is one, with and without what makes a URN of it")
@@ -407,11 +441,11 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	}
 	require.ErrorContains(t, erase(), `social account 7: facebook "1002" is connected in ledgerboard and cannot be erased; disconnect it in ledgerboard first`)
 	taken.Connected = false
-	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(taken), taken, ledgertest.Later()))
 	require.NoError(t, erase())
 
 	ours.Connected = false
-	require.True(t, world.Put(domain.EntityKey(ours), ours, toldAt()))
+	require.True(t, world.Put(domain.EntityKey(ours), ours, ledgertest.Later()))
 	require.NoError(t, theirs(5, "1001"), "disconnected here")
 }
 

@@ -68,16 +68,13 @@ func TestSignerOnlyProcess(t *testing.T) {
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
 	signer, err := signing.open(t.Context(), slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- signer.run(ctx, "127.0.0.1:0", nil) }()
+	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, "127.0.0.1:0", nil) })
 	prover := proof.NewProver(a.log, other.checkpointKeys)
 	require.Eventually(t, func() bool {
 		list, err := prover.Checkpoints(t.Context())
 		return err == nil && len(list) == 1 && list[0].Records() == 3
 	}, patience, 20*time.Millisecond)
 	stop()
-	require.NoError(t, <-ended)
 	require.NoError(t, signer.Close())
 }
 

@@ -225,7 +225,7 @@ func seedErasure(t *testing.T, a *process) {
 	t.Helper()
 	ctx := t.Context()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	secrets := secretsOf(t, a.KeptPool, importKey)
+	secrets := ledgertest.Secrets(t, a.KeptPool, importKey)
 	for _, ref := range []string{"connection:70", "connection:71", "connection:72"} {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
@@ -259,7 +259,7 @@ func seedErasure(t *testing.T, a *process) {
 	a.until(t, 17, `select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from members)
 		+ (select count(*) from tMemberAuth) + (select count(*) from tDefaultAccount) + (select count(*) from tSAccounts)
 		+ (select count(*) from post_contents)`)
-	require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
+	a.awaitCommands(t)
 	updateDashboard(t, a, erased, stays)
 	updateDashboard(t, a, stays)
 	updateDashboard(t, a, erased, stays)

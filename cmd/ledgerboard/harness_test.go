@@ -13,14 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // patience is the time limit of waits; only failing tests reach it.
@@ -115,12 +113,18 @@ func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *proce
 	require.NoError(t, err)
 	err = a.run(ctx, "127.0.0.1:0", func(_ context.Context, base string) error {
 		defer stop()
-		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
+		a.awaitCommands(t)
 		use(a, base)
 		return nil
 	})
 	require.NoError(t, err)
 	require.NoError(t, a.Close())
+}
+
+// awaitCommands waits until changes are taken: their tables are up to date with the log.
+func (p *process) awaitCommands(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return p.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 }
 
 func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntity) {
@@ -133,12 +137,6 @@ func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntit
 func (p *process) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	ledgertest.Exec(t, p.KeptPool, sql, args...)
-}
-
-// secretsOf returns the tokens in a database that a key seals.
-func secretsOf(t *testing.T, kept *pgxpool.Pool, key string) *vault.Secrets {
-	t.Helper()
-	return ledgertest.Secrets(t, kept, key)
 }
 
 // readFile returns the text of a file.

@@ -196,7 +196,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		"engagement rolling", "followers stock", "impressions rolling", "likes cumulative", "posts stock", "views rolling",
 	}, got)
 
-	raw, err := secretsOf(t, a.KeptPool, importKey).Get(t.Context(), "connection/72")
+	raw, err := ledgertest.Secrets(t, a.KeptPool, importKey).Get(t.Context(), "connection/72")
 	require.NoError(t, err)
 	var stored commands.StoredTokens
 	require.NoError(t, json.Unmarshal(raw, &stored))

@@ -230,7 +230,7 @@ func seedFetching(t *testing.T, a *process) {
 		domain.DirectoryAccount{ID: eraseAgency, Active: true},
 		domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)})
-	secrets := secretsOf(t, a.KeptPool, fetchKey)
+	secrets := ledgertest.Secrets(t, a.KeptPool, fetchKey)
 	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: "a token"})
 	require.NoError(t, err)
 	for id := fetchGood; id <= fetchNoToken; id++ {
@@ -326,8 +326,7 @@ func TestPrepareCommand(t *testing.T) {
 
 	// A generation of another version is live: prepare builds one for this version and keeps the
 	// other one for its readers.
-	_, err = a.db.Pool.Exec(t.Context(), `update generations set version = 999 where projection = 'directory'`)
-	require.NoError(t, err)
+	ledgertest.Exec(t, a.db.Pool, `update generations set version = 999 where projection = 'directory'`)
 	_, _, err = prepare("directory")
 	require.NoError(t, err)
 	requireGenerations("dashboards live of f", "directory live of t", "directory live of f")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -28,7 +29,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	kept, err := a.parts.Vault(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, secretsOf(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
+	require.NoError(t, ledgertest.Secrets(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
 	s := addressedSettings(a.storage())
 	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{roleAPI}
 	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,7 +88,7 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored'")
 		// the erasure was repeated
 		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users")
-		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
+		a.awaitCommands(t)
 		require.Equal(t, before, chainOf(t, a))
 		version, _, err := vault.Cursors{Pool: a.KeptPool}.Cursor(t.Context(), eraseAgency, stays)
 		require.NoError(t, err)

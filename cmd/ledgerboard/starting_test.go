@@ -53,17 +53,6 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	require.NoError(t, err)
 	defer s.front.close()
 	main, admin := baseURL(s.front.main.Addr()), baseURL(s.front.admin.Addr())
-	get := func(url string) (int, string, api.HealthBody) {
-		r, err := http.Get(url) //nolint:noctx // in a test
-		require.NoError(t, err)
-		defer r.Body.Close()
-		var raw bytes.Buffer
-		_, err = raw.ReadFrom(r.Body)
-		require.NoError(t, err)
-		var body api.HealthBody
-		_ = json.Unmarshal(raw.Bytes(), &body) // not every response is one
-		return r.StatusCode, raw.String(), body
-	}
 	var log bytes.Buffer
 	type opened struct {
 		p   *process
@@ -75,17 +64,19 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 		done <- opened{p, err}
 	}()
 	for _, base := range []string{main, admin} {
-		status, _, _ := get(base + "/healthz")
+		status, _ := get(t, base+"/healthz", "")
 		require.Equal(t, http.StatusOK, status)
 		require.Eventually(t, func() bool {
-			status, _, body := get(base + "/readyz")
+			status, text := get(t, base+"/readyz", "")
 			require.Equal(t, http.StatusServiceUnavailable, status)
+			var body api.HealthBody
+			require.NoError(t, json.Unmarshal([]byte(text), &body))
 			require.Equal(t, "not_ready", body.Status)
 			return strings.Contains(body.Checks[0].Reason, `session "ledgerboard migrate" waits for a lock held by process`) &&
 				strings.Contains(body.Checks[0].Reason, "another program")
 		}, patience, 10*time.Millisecond)
 	}
-	status, text, _ := get(main + "/api/me")
+	status, text := get(t, main+"/api/me", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.Contains(t, text, `"code":"unavailable"`)
 
@@ -97,7 +88,7 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	require.NoError(t, result.p.run(ctx, "", func(context.Context, string) error {
 		defer stop()
-		status, text, _ := get(main + "/readyz")
+		status, text := get(t, main+"/readyz", "")
 		require.Equal(t, http.StatusOK, status, text)
 		return nil
 	}))

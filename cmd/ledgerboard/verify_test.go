@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -54,16 +55,9 @@ func newAudited(t *testing.T, changes int) *audited {
 	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
 	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards.Name)
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- engines[0].Run(ctx) }()
-	require.Eventually(t, func() bool {
-		var folded int
-		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints join generations using (projection, generation) where state = 'live'")
-		return row.Scan(&folded) == nil && folded == changes
-	}, patience, 20*time.Millisecond)
-	cancel()
-	require.NoError(t, <-done)
+	stop := ledgertest.Run(t, engines[0].Run)
+	ledgertest.CaughtUp(t, engines[0])
+	stop()
 	a.signer = a.newSigner(t)
 	a.sign(t)
 	return a
@@ -299,8 +293,7 @@ func TestVerifyTablesCommand(t *testing.T) {
 	require.Empty(t, reports["dashboards"].Behind)
 	require.NotContains(t, reports, "operations")
 
-	_, err = a.db.Pool.Exec(t.Context(), "update dashboard_history set role = 'x' where parent_account = $1 and version = 7", auditedAgencies[1])
-	require.NoError(t, err)
+	ledgertest.Exec(t, a.db.Pool, "update dashboard_history set role = 'x' where parent_account = $1 and version = 7", auditedAgencies[1])
 	command.JSON = false
 	said, err = runCommand(t, command)
 	require.ErrorIs(t, err, errTableFindings)

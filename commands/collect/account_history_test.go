@@ -53,7 +53,7 @@ func (s *fetchStage) accountRounds(n int, p domain.Platform) {
 	s.t.Helper()
 	for range n {
 		require.Empty(s.t, s.round(domain.FetchAccounts, p))
-		s.clock.advance(tick)
+		s.clock.Advance(tick)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	require.Equal(t, s.clock.Now(), st.DueAt.UTC(), "nor do they wait")
 
 	refused = false
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	s.accountRounds(3, domain.Facebook)
 	st = s.state(domain.FetchAccounts, page)
 	require.Equal(t, state{ReadAt: st.ReadAt, DueAt: st.DueAt, Backfilled: true}, st, "a success forgets")
@@ -99,7 +99,7 @@ func TestDayThatAlwaysFailsDoesNotEndTheHistory(t *testing.T) {
 	page := s.connect(domain.Facebook, 0)
 	for range 3 * 24 {
 		s.accountRounds(1, domain.Facebook)
-		s.clock.advance(time.Hour)
+		s.clock.Advance(time.Hour)
 	}
 	days := s.appendedHistory()
 	require.Len(t, days, 26, "the oldest day has become too old meanwhile")
@@ -139,7 +139,7 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	require.Equal(t, domain.StatusInternal, s.state(domain.FetchAccounts, page).Reason.Code)
 	s.accountRounds(6, domain.Facebook)
 	refused = false
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	s.accountRounds(3, domain.Facebook)
 	require.True(t, s.state(domain.FetchAccounts, page).Backfilled)
 	days := s.appendedHistory()
@@ -224,7 +224,7 @@ func TestFinalValuesOfADayAreRequested(t *testing.T) {
 	s.connect(domain.Instagram, 0)
 	for range 20 { // five days
 		s.round(domain.FetchAccounts, domain.Instagram)
-		s.clock.advance(6 * time.Hour)
+		s.clock.Advance(6 * time.Hour)
 	}
 	for day := range 2 {
 		midnight := time.Date(2026, 11, 19+day, 8, 0, 0, 0, time.UTC).Unix() // in California

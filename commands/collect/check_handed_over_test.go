@@ -181,7 +181,7 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	done, err := s.checked().HandOver(t.Context(), 401, given)
 	require.NoError(t, err)
 	require.False(t, done.Unchanged)
-	s.clock.advance(first.ExpiresAt.Sub(s.clock.Now()) - 10*time.Minute)
+	s.clock.Advance(first.ExpiresAt.Sub(s.clock.Now()) - 10*time.Minute)
 	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user))
 	renewed := s.tokens(user)
 	require.NotEqual(t, first.RefreshToken, renewed.RefreshToken)
@@ -192,7 +192,7 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 		require.True(t, done.Unchanged)
 		require.Equal(t, renewed.AccessToken, s.tokens(user).AccessToken)
 	}
-	s.clock.advance(110 * time.Minute)
+	s.clock.Advance(110 * time.Minute)
 	second := s.signIn(domain.TikTok).Tokens
 	newer := collect.NewTokens{AccessToken: second.AccessToken, RefreshToken: second.RefreshToken, ExpiresAt: second.ExpiresAt}
 	var both sync.WaitGroup
@@ -202,7 +202,7 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, renewed.RefreshToken, s.tokens(user).RefreshToken)
 	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchAccounts, user), "what is stored reads")
-	s.clock.advance(110 * time.Minute)
+	s.clock.Advance(110 * time.Minute)
 	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
 }
 

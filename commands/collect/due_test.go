@@ -44,13 +44,13 @@ func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	s.roundAfter(7*24*time.Hour, domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(-7 * 24 * time.Hour)
+	s.clock.Advance(-7 * 24 * time.Hour)
 	for n := range 3 {
 		s.round(domain.FetchAccounts, domain.Facebook)
 		require.Len(t, s.readings(page), 2+n)
 		s.round(domain.FetchAccounts, domain.Facebook)
 		require.Len(t, s.readings(page), 2+n, "the right due time counts again")
-		s.clock.advance(tick)
+		s.clock.Advance(tick)
 	}
 }
 
@@ -79,10 +79,10 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	require.Equal(t, []int64{1, 2, 3}, read())
 	require.Equal(t, 8, s.metric("due_connections", ""))
 	require.Equal(t, 5, s.metric("left_connections", ""), "what the quota has no room for is counted")
-	s.clock.advance(tick) // three calls more
+	s.clock.Advance(tick) // three calls more
 	round()
 	require.Equal(t, []int64{4, 5, 6}, read(), "those never read come first")
-	s.clock.advance(tick)
+	s.clock.Advance(tick)
 	round()
 	require.Equal(t, []int64{1, 7, 8}, read(), "then those that were read longest ago")
 	require.Equal(t, int(tick.Seconds()), s.metric("lag_seconds", ""), "read 60 s ago, due after 30")
@@ -106,7 +106,7 @@ func TestWhatIsNotWorthReadingIsNotPlanned(t *testing.T) {
 	disconnected.Connected = false
 	s.log.Put(t, lapsing.DirectorySocialAccount, disconnected.DirectorySocialAccount)
 	s.round(domain.FetchAccounts, domain.Facebook)
-	s.clock.advance(time.Minute) // the subscription has ended
+	s.clock.Advance(time.Minute) // the subscription has ended
 	s.round(domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(fine), 2)
 	require.Len(t, s.readings(lapsing), 1)
@@ -186,7 +186,7 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	require.Empty(t, s.readings(paused))
 	require.Len(t, s.readings(other), 1)
 
-	s.clock.advance(halfDay)
+	s.clock.Advance(halfDay)
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 		require.Empty(t, s.round(kind, domain.TikTok))
 	}
@@ -206,7 +206,7 @@ func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
 	s := newFetchStage(t)
 	old := s.connect(domain.TikTok, 0)
 	s.round(domain.FetchAccounts, domain.TikTok)
-	s.clock.advance(3 * time.Hour)
+	s.clock.Advance(3 * time.Hour)
 	added := s.connect(domain.TikTok, 0)
 	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
 	due, err := s.collect.Due(t.Context(), queueOf(domain.FetchAccounts, domain.TikTok), tick)

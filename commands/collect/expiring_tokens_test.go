@@ -127,7 +127,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 			s.round(domain.FetchAccounts, domain.Facebook)
 			s.trap(page, simulator.Traps{TokenError: 467})
 			for changes := 2; changes <= 3; changes++ {
-				s.clock.advance(time.Hour)
+				s.clock.Advance(time.Hour)
 				sealed, err := commands.EncodeTokens(good)
 				require.NoError(t, err)
 				require.NoError(t, s.secrets.Put(t.Context(), page.ref, sealed, domain.SecretTimes{Taken: s.clock.Now().Add(ahead)}))
@@ -143,7 +143,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 				require.Equal(t, calls+1, s.calls("facebook/node"))
 			}
 			s.trap(page, simulator.Traps{})
-			s.clock.advance(time.Hour)
+			s.clock.Advance(time.Hour)
 			use := s.handOver()
 			use.Now = func() time.Time { return fetchDay.Add(-10 * time.Minute) }
 			_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: good.AccessToken})
@@ -167,9 +167,9 @@ func TestSignInDuringAFailingReadIsNotMissed(t *testing.T) {
 	s.collect = s.process(func(c *collect.Config) {
 		c.Secrets = interrupted{Secrets: s.secrets, get: func() {
 			if looks++; looks == 2 {
-				s.clock.advance(time.Second)
+				s.clock.Advance(time.Second)
 				s.store(page, good)
-				s.clock.advance(time.Second)
+				s.clock.Advance(time.Second)
 			}
 		}}
 	})
@@ -186,7 +186,7 @@ func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
 	user := s.connect(domain.TikTok, 0)
 	s.store(user, commands.StoredTokens{AccessToken: "dead"})
 	s.round(domain.FetchAccounts, domain.TikTok)
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	s.store(user, commands.StoredTokens{AccessToken: "dead too"})
 	s.round(domain.FetchTokens, domain.TikTok)
 	require.Len(t, s.changes(user), 1, "it is not said to work")
@@ -224,7 +224,7 @@ func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 	for range 3 {
 		s.round(domain.FetchAccounts, domain.LinkedIn)
 		s.round(domain.FetchPosts, domain.LinkedIn)
-		s.clock.advance(3 * time.Minute)
+		s.clock.Advance(3 * time.Minute)
 	}
 	renewals := s.calls("linkedin/token")
 	require.Greater(t, renewals, 1, "it is renewed while the tables say nothing")
@@ -234,7 +234,7 @@ func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 			s.round(kind, domain.LinkedIn)
 		}
 		slow.release(t)
-		s.clock.advance(time.Hour)
+		s.clock.Advance(time.Hour)
 	}
 	require.Len(t, s.changes(profile), 1)
 	require.Equal(t, renewals, s.calls("linkedin/token"), "it waits for a person")
@@ -318,7 +318,7 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 	member := s.connect(domain.LinkedIn, domain.LinkedInProfile, expiresIn(3*time.Minute))
 	s.trap(member, simulator.Traps{FailEvery: 4}) // every fourth call, the renewal included
 	for range 4 {
-		s.clock.advance(time.Second)
+		s.clock.Advance(time.Second)
 		s.trap(member, simulator.Traps{HTML: 502})
 		require.Error(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, member))
 		s.trap(member, simulator.Traps{})
@@ -373,7 +373,7 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	s.store(member, stored)
 	require.Equal(t, fetchDay.Add(life), s.renewableUntil(member), "sign_in_before of the connection's answer")
 	days := 0
-	for ; s.clock.Now().Before(fetchDay.Add(life)); s.clock.advance(24 * time.Hour) {
+	for ; s.clock.Now().Before(fetchDay.Add(life)); s.clock.Advance(24 * time.Hour) {
 		s.round(domain.FetchTokens, domain.LinkedIn)
 		require.Equal(t, s.clock.Now().After(fetchDay.Add(life-14*24*time.Hour)), s.metric("sign_ins_due", "") == 1, s.clock.Now())
 		s.round(domain.FetchAccounts, domain.LinkedIn)

@@ -71,7 +71,7 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 			}
 			for range 5 { // attempts of the same round
 				s.round(domain.FetchPosts, domain.Instagram)
-				s.clock.advance(2 * time.Minute)
+				s.clock.Advance(2 * time.Minute)
 			}
 			read := func() int {
 				return s.number(`select count(distinct external_id) from tSPostInsights where social_account_id = $1`, account.ID)
@@ -125,7 +125,7 @@ func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
 	page := s.connect(domain.Facebook, 0, withPosts)
 	for range 3 {
 		s.round(domain.FetchPosts, domain.Facebook)
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	some := s.registered(page)
 	require.Positive(t, some)
@@ -134,7 +134,7 @@ func TestListThatAlwaysFailsStopsNoOther(t *testing.T) {
 	failing.on = false
 	for range 2 {
 		s.round(domain.FetchPosts, domain.Facebook)
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	require.Greater(t, s.registered(page), some)
 	require.Empty(t, s.state(domain.FetchPosts, page).Reason)
@@ -171,7 +171,7 @@ func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {
 			round := func() {
 				likes += 10
 				require.Empty(t, s.round(domain.FetchPosts, domain.Facebook))
-				s.clock.advance(halfDay)
+				s.clock.Advance(halfDay)
 			}
 			round()
 			round()

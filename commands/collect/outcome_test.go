@@ -66,7 +66,7 @@ func TestEveryClassOfFailure(t *testing.T) {
 				require.Empty(t, s.changes(bad))
 			}
 
-			s.clock.advance(test.pause - time.Second)
+			s.clock.Advance(test.pause - time.Second)
 			calls := s.calls("facebook/node")
 			s.round(domain.FetchAccounts, domain.Facebook)
 			require.Len(t, s.readings(good), 2)
@@ -96,7 +96,7 @@ func TestPausesAfterHiccupsDouble(t *testing.T) {
 		st := s.state(domain.FetchAccounts, page)
 		require.Equal(t, failures+1, st.Failures)
 		require.Equal(t, s.clock.Now().Add(pause), st.DueAt.UTC())
-		s.clock.advance(pause)
+		s.clock.Advance(pause)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 		for _, p := range domain.Platforms() {
 			s.round(kind, p)
 		}
-		s.clock.advance(2 * time.Hour)
+		s.clock.Advance(2 * time.Hour)
 	}
 	for _, c := range failing { // the error that the log shows
 		err := s.readOne(t.Context(), s.collect, domain.FetchAccounts, c)

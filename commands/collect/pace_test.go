@@ -58,7 +58,7 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 		s.connectWithPosts(test.platform, test.account)
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
 			require.Empty(t, s.round(kind, test.platform)) // the first one looks whose the token is, and for old posts
-			s.clock.advance(halfDay)
+			s.clock.Advance(halfDay)
 			before := s.calls("")
 			require.Empty(t, s.round(kind, test.platform))
 			what := fmt.Sprintf("%s of %s, type %d", kind, test.platform, test.account)
@@ -192,7 +192,7 @@ func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 			for range 12 {
 				accounts = append(accounts, s.connect(domain.LinkedIn, domain.LinkedInProfile))
 			}
-			s.clock.advance(time.Second)
+			s.clock.Advance(time.Second)
 			due, err := finds.Due(t.Context(), queue, tick)
 			require.NoError(t, err)
 			require.Len(t, due, len(accounts))
@@ -233,7 +233,7 @@ func (s *fetchStage) passes(d time.Duration) {
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 			s.roundWithin(tick, kind, domain.LinkedIn)
 		}
-		s.clock.advance(step)
+		s.clock.Advance(step)
 	}
 }
 
@@ -243,7 +243,7 @@ func (s *fetchStage) passes(d time.Duration) {
 func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 	t.Parallel()
 	s := inDevelopment(t)
-	s.clock.advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
+	s.clock.Advance(12 * time.Hour) // to midnight, when LinkedIn begins to count
 	var all []connected
 	for range 5 {
 		all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInProfile),
@@ -308,7 +308,7 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	}, accounts[0].ref}
 	s.log.Put(t, profile.DirectorySocialAccount)
 	s.store(profile, commands.StoredTokens{AccessToken: given.AccessToken, ExpiresAt: given.ExpiresAt})
-	s.clock.advance(12 * time.Hour)                                                                          // to midnight: what the sign-in cost is of the day before
+	s.clock.Advance(12 * time.Hour)                                                                          // to midnight: what the sign-in cost is of the day before
 	s.collect = s.processWithin(limits(t), func(c *collect.Config) { c.Backfill = collect.DefaultBackfill }) // nobody has set a quota
 
 	const days = 3
@@ -345,7 +345,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 				if before := len(made) - 1 - int(24*time.Hour/step); before >= 0 {
 					require.LessOrEqual(t, made[len(made)-1]-made[before], limit.Calls, "in a day")
 				}
-				s.clock.advance(step)
+				s.clock.Advance(step)
 			}
 			readings, posts := len(s.readings(profile)), 0
 			for _, post := range fivePosts() {
@@ -371,7 +371,7 @@ func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	page := s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	due := s.state(domain.FetchPosts, page).DueAt
-	s.clock.advance(due.Sub(s.clock.Now()))
+	s.clock.Advance(due.Sub(s.clock.Now()))
 	before := s.calls("")
 	s.called = func(*http.Request) { s.exec(`update fetch_budgets set calls = 0`) }
 	require.Equal(t, []int64{page.ID}, s.round(domain.FetchPosts, domain.LinkedIn))

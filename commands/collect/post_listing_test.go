@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -141,14 +142,14 @@ func TestSectionThatFailsStopsNoOther(t *testing.T) {
 			page := s.connect(domain.Facebook, 0)
 			for range 3 {
 				s.round(domain.FetchPosts, domain.Facebook)
-				s.clock.advance(halfDay)
+				s.clock.Advance(halfDay)
 			}
 			require.Equal(t, map[string]int{"": 3, "v2": 4, "posts": 3}[bad], s.registered(page))
 			require.NotContains(t, s.operatorReads(domain.FetchPosts, page), "No action")
 			failing = false
 			for range 2 {
 				s.round(domain.FetchPosts, domain.Facebook)
-				s.clock.advance(halfDay)
+				s.clock.Advance(halfDay)
 			}
 			require.Equal(t, 5, s.registered(page))
 		})
@@ -211,7 +212,7 @@ func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
 	for range 3 {
 		s.round(domain.FetchPosts, domain.Facebook)
 		failing = false
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	ids := column[string](s, `select external_id from tSPosts where social_account_id = $1 order by 1`, page.ID)
 	require.Equal(t, []string{"100_4", "777"}, ids)
@@ -260,7 +261,7 @@ func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
 		require.Len(t, records, appended+want, why)
 		appended = len(records)
 		require.Equal(t, 1, s.number(`select count(*) from post_contents where social_account_id = $1 and content = '`+post.Content+`'`, user.ID))
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	post.Content, post.MediaURL = "a", "https://one.example/x.jpg?signed=1"
 	round(1, "it is new")
@@ -269,8 +270,7 @@ func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
 	round(0, "the address has a new signature")
 	post.Content = "b"
 	round(1, "its author changed it")
-	_, err := s.log.DB.Pool.Exec(t.Context(), `delete from post_contents`)
-	require.NoError(t, err)
+	ledgertest.Exec(t, s.log.DB.Pool, `delete from post_contents`)
 	round(1, "the append was lost")
 	for _, r := range s.log.Records(domain.TopicMetrics) {
 		require.NotContains(t, string(r.Value), "example", "no text is on metrics")

@@ -47,7 +47,7 @@ func TestOlderPostsAreReadEverLessOften(t *testing.T) {
 			require.Equal(t, 4, s.number(`select count(*) from tSPostInsights`))
 			require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where growth_eligible`), "within the window")
 		}
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	require.Len(t, s.postReadings(page, "1001"), 2*6+8, "each round within the window, then daily")
 	require.InDelta(t, days, len(s.postReadings(page, "1020")), 4, "daily, weekly from 30 days on")
@@ -80,7 +80,7 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	s.round(domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 50, s.number(`select count(*) from tSPostInsights`))
 	throttled = false
-	s.clock.advance(s.state(domain.FetchPosts, page).DueAt.Sub(s.clock.Now()))
+	s.clock.Advance(s.state(domain.FetchPosts, page).DueAt.Sub(s.clock.Now()))
 	s.round(domain.FetchPosts, domain.Facebook)
 	require.Equal(t, 60, s.number(`select count(distinct external_id) from tSPostInsights`))
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
@@ -117,14 +117,14 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	s := newFetchStage(t, client.use)
 	s.connect(domain.TikTok, 0)
 	s.round(domain.FetchPosts, domain.TikTok)
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	s.exec(`update fetch_state set due_at = $1`, s.clock.Now()) // as if the result had not been stored
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, map[string]int{"old": 1, "new": 1, "live": 1, "undated": 1}, client.asked, "once in a round")
-	s.clock.advance(halfDay)
+	s.clock.Advance(halfDay)
 	for range 2*60 - 1 {
 		s.round(domain.FetchPosts, domain.TikTok)
-		s.clock.advance(halfDay)
+		s.clock.Advance(halfDay)
 	}
 	require.Equal(t, client.asked["live"], client.asked["old"])
 	require.Equal(t, 2, client.asked["old"])
@@ -163,7 +163,7 @@ func TestOddPostCostsNoOther(t *testing.T) {
 			for round := range 3 {
 				require.Empty(t, s.round(domain.FetchPosts, domain.TikTok))
 				require.Equal(t, 3*(round+1), s.number(`select count(*) from tSPostInsights where social_account_id = $1 and external_id in ('1', '3', '4')`, user.ID))
-				s.clock.advance(halfDay)
+				s.clock.Advance(halfDay)
 			}
 			require.NotZero(t, s.metric("posts_skipped_total", string(platforms.ClassInvalid)))
 			require.Empty(t, s.state(domain.FetchPosts, user).Reason)

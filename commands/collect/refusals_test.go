@@ -47,7 +47,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 	off.part = "/facebook"
 	for range 24 * 6 {
 		s.round(domain.FetchAccounts, domain.Facebook)
-		s.clock.advance(10 * time.Minute)
+		s.clock.Advance(10 * time.Minute)
 	}
 	require.LessOrEqual(t, off.calls, 2*pages+24, "not 720 a day")
 	require.GreaterOrEqual(t, off.calls, 20, "once an hour; the first round may end early")
@@ -64,7 +64,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 	off.on = false
 	for range 8 {
 		s.round(domain.FetchAccounts, domain.Facebook)
-		s.clock.advance(10 * time.Minute)
+		s.clock.Advance(10 * time.Minute)
 	}
 	for _, page := range all {
 		require.NotEmpty(t, s.readings(page))
@@ -204,7 +204,7 @@ func TestDaysAreRequestedAgainWhenTheyAreFinal(t *testing.T) {
 	s.connect(domain.Instagram, 0)
 	for range 4 * 8 {
 		s.round(domain.FetchAccounts, domain.Instagram)
-		s.clock.advance(6 * time.Hour)
+		s.clock.Advance(6 * time.Hour)
 	}
 	for _, day := range []string{"2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"} {
 		require.GreaterOrEqual(t, last[day], 48*time.Hour, day)

@@ -42,16 +42,11 @@ var fetchDay = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
 
 const fetchSeed = 7
 
-// testClock stands still until it is moved.
-type testClock struct{ *ledgertest.Clock }
-
-func (c testClock) advance(d time.Duration) { c.Advance(d) }
-
 // fetchStage is the real clients, stores, folds and queries around [collect.Collector], before the
 // simulator over HTTP. Only the clock is a test's.
 type fetchStage struct {
 	t       testing.TB
-	clock   testClock
+	clock   *ledgertest.Clock
 	log     *ledgertest.Log
 	sim     *simulator.Server
 	called  func(*http.Request) // with each call that reaches the simulator; nil: nothing
@@ -70,7 +65,7 @@ type fetchStage struct {
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
-	s := &fetchStage{t: t, clock: testClock{ledgertest.NewClock(fetchDay)}, log: ledgertest.New(t), logger: quiet}
+	s := &fetchStage{t: t, clock: ledgertest.NewClock(fetchDay), log: ledgertest.New(t), logger: quiet}
 	s.wire = func(transport http.RoundTripper) http.RoundTripper { return transport }
 	s.simulate(simulator.Config{})
 	s.pool = ledgertest.OpenFetching(t, s.log.DB.URL)
@@ -184,7 +179,7 @@ func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Plat
 // roundAfter is a round of a later time.
 func (s *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform) (failed []int64) {
 	s.t.Helper()
-	s.clock.advance(d)
+	s.clock.Advance(d)
 	return s.round(kind, p)
 }
 

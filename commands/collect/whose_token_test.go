@@ -36,7 +36,7 @@ func TestTokenOfAnotherAccountGivesNoPosts(t *testing.T) {
 	require.Zero(t, s.calls("tiktok/token"), "the other account's refresh token is not used up")
 	require.Equal(t, stranger.RefreshToken, s.tokens(user).RefreshToken)
 
-	s.clock.advance(time.Hour)
+	s.clock.Advance(time.Hour)
 	s.store(user, good)
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Positive(t, s.registered(user))
@@ -166,7 +166,7 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	require.True(t, ends.Equal(*shown().SignInBefore))
 	require.Nil(t, shown().ExpiresAt)
 	require.Equal(t, fetchDay.Add(24*time.Hour), s.state(domain.FetchTokens, page).DueAt)
-	s.clock.advance(24 * time.Hour)
+	s.clock.Advance(24 * time.Hour)
 	meta.facts.DataAccessUntil = ends.AddDate(0, 0, 60) // the person used the app meanwhile
 	s.round(domain.FetchTokens, domain.Facebook)
 	require.Equal(t, 1, s.metric("sign_ins_due", ""), "told at the beginning of the look")
@@ -186,11 +186,11 @@ func TestOnlyTheTokensOwnEndKillsTheConnection(t *testing.T) {
 	page := s.connect(domain.Facebook, 0)
 	require.Empty(t, s.round(domain.FetchTokens, domain.Facebook))
 	require.Empty(t, s.changes(page))
-	s.clock.advance(24 * time.Hour)
+	s.clock.Advance(24 * time.Hour)
 	meta.err = &platforms.Error{Class: platforms.ClassReconnect, Message: "the platform says that the token is not valid"}
 	require.Equal(t, []int64{page.ID}, s.round(domain.FetchTokens, domain.Facebook))
 	require.Len(t, s.changes(page), 1)
-	s.clock.advance(time.Minute)
+	s.clock.Advance(time.Minute)
 	s.store(page, commands.StoredTokens{AccessToken: "n3w"})
 	meta.err = nil
 	require.Empty(t, s.round(domain.FetchTokens, domain.Facebook))

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -71,8 +72,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	})
 	require.NoError(t, err)
 	shows(nil, domain.PagePaused, domain.StatusPlatformPaused)
-	_, err = s.kept.Pool.Exec(t.Context(), `delete from kept.pauses`)
-	require.NoError(t, err)
+	ledgertest.Exec(t, s.kept.Pool, `delete from kept.pauses`)
 	became(domain.FetchResult{Read: true})
 	read = s.now
 	shows(&read, domain.PageOK)
@@ -85,12 +85,10 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, paused, first().Has(domain.StatusFiguresPaused))
-		_, err = s.log.DB.Pool.Exec(t.Context(), `insert into account_newest (social_account_id, parent_account, account_id, member_id,
+		ledgertest.Exec(t, s.log.DB.Pool, `insert into account_newest (social_account_id, parent_account, account_id, member_id,
 			captured_at, event_id, metrics, missing, first_at) values ($1, $2, $3, 1, $4, 'e', '{}', '[]', $4)`, page1001, agency, north, s.now)
-		require.NoError(t, err)
 		shows(&read, domain.PageOK)
-		_, err = s.log.DB.Pool.Exec(t.Context(), `delete from account_newest`)
-		require.NoError(t, err)
+		ledgertest.Exec(t, s.log.DB.Pool, `delete from account_newest`)
 	}
 
 	// Later changes prevail over the reading, also for the new owner.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -28,11 +29,10 @@ func TestUnsafeTopicsShow(t *testing.T) {
 	topics, err := assembly.ObserveTopics(registry, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	shows := func() float64 {
-		families, err := registry.Gather()
-		require.NoError(t, err)
-		require.Len(t, families, 1)
-		require.Equal(t, "ledgerboard_topics_unsafe", families[0].GetName())
-		return families[0].GetMetric()[0].GetGauge().GetValue()
+		shown := ledgertest.Metrics(t, registry)
+		require.Len(t, shown, 1)
+		require.Contains(t, shown, "ledgerboard_topics_unsafe")
+		return shown["ledgerboard_topics_unsafe"]
 	}
 	require.Zero(t, shows())
 	topics.Checked(errors.Join(fmt.Errorf("%w: retention.ms is 7", eventlog.ErrUnsafeTopic), errors.New("another")))

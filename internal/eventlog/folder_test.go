@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -161,13 +162,7 @@ func (f *folder) await(n int) []eventlog.Record {
 
 func (f *folder) awaitStop() stopped {
 	f.t.Helper()
-	select {
-	case s := <-f.stops:
-		return s
-	case <-time.After(awaitTime):
-		require.FailNow(f.t, "no partition was stopped")
-		return stopped{}
-	}
+	return ledgertest.Receive(f.t, f.stops)
 }
 
 // fill appends readings [from, to) to each of the given number of partitions.

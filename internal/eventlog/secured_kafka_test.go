@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -201,9 +200,10 @@ func (k *apacheKafka) use(t *testing.T, own certs.Pair, authority *certs.Authori
 func (k *apacheKafka) start(t *testing.T) {
 	t.Helper()
 	k.process = k.java("kafka.Kafka", k.properties)
-	k.process.SysProcAttr = endsWithUs()
 	k.process.Stdout, k.process.Stderr = &k.output, &k.output
-	k.ended = startOnItsThread(t, k.process)
+	var err error
+	k.ended, err = ledgertest.Start(k.process)
+	require.NoError(t, err)
 	for _, listener := range k.listeners {
 		awaitPort(t, listener, k.ended, func() string { <-k.ended; return k.output.String() })
 	}
@@ -217,25 +217,6 @@ func (k *apacheKafka) stop() {
 		_ = k.process.Process.Kill()
 		<-k.ended
 	}
-}
-
-// startOnItsThread starts a program and reports when it has ended. It reserves a thread for the
-// program: the kernel ends the program with the thread that started it, and Go may end any thread.
-func startOnItsThread(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
-	t.Helper()
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait() // ended by a signal
-			close(ended)
-		}
-	}()
-	require.NoError(t, <-started)
-	return ended
 }
 
 // freePorts returns loopback addresses that were free a moment ago, below the range that the kernel

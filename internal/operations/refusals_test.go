@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
@@ -23,11 +24,10 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func TestAnEndedBuildIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool.Exec(t.Context(), `
+	ledgertest.Exec(t, db.Pool, `
 		insert into generations (projection, generation, version, topic, state) values ('contents', 3, 2, 'contents', 'live')`)
-	require.NoError(t, err)
 	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
-	err = d.CancelBuild(t.Context(), commands.Caller{}, "contents.g3", domain.Reason{Code: domain.ReasonCodes()[0]})
+	err := d.CancelBuild(t.Context(), commands.Caller{}, "contents.g3", domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, "Generation 3 of contents is not being built any more (live). Nothing was canceled.")
 }
@@ -36,10 +36,9 @@ func TestAnEndedBuildIsNotCanceled(t *testing.T) {
 func TestOnlyStoppedStreamsAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	_, err := db.Pool.Exec(t.Context(), `
+	ledgertest.Exec(t, db.Pool, `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets) values ('contents', 1, 6, '', gen_random_uuid(), 'live', '{}');
 		insert into dead_letters values ('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', '{}')`)
-	require.NoError(t, err)
 	engine, err := projections.New(projections.Config{
 		Projector: projectors.Contents, Topics: []eventlog.TopicSpec{{Name: domain.TopicContents}}, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -165,7 +165,7 @@ func TestFacebookRetiredMetric(t *testing.T) {
 
 	// The refusal expires, and the metric is found again.
 	b.sim.SetTraps(domain.Facebook, page.ID, simulator.Traps{})
-	b.advance(25 * time.Hour)
+	b.Advance(25 * time.Hour)
 	back := client.account(target(page))
 	require.Empty(t, back.Missing)
 	require.True(t, hasFigure(back, "engagement"))

@@ -54,7 +54,7 @@ func TestMetaQuotaExhaustedMidway(t *testing.T) {
 		require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
 		require.Equal(t, map[string]int64{name + "/insights": 1}, b.sim.Stats().Throttled)
 
-		b.advance(26 * time.Hour)
+		b.Advance(26 * time.Hour)
 		client.posts(target(account), "") // the quota is available again after a day
 	}
 }
@@ -104,7 +104,7 @@ func TestInvalidRanges(t *testing.T) {
 	require.Empty(t, b.ops())
 
 	account, page := addInstagram(b, simulator.Traps{}), addPage(b, simulator.Traps{})
-	b.advance(20 * time.Hour) // midnight in California
+	b.Advance(20 * time.Hour) // midnight in California
 	b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Since: b.Now()})
 	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.Now()})
 }

@@ -88,7 +88,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 		require.Len(t, b.ops(), calls)
 	}
 	b.sim.SetTraps(domain.LinkedIn, me.ID, simulator.Traps{})
-	b.advance(2 * time.Hour)
+	b.Advance(2 * time.Hour)
 	snap = client.account(profileTarget(me))
 	require.Empty(t, snap.Missing)
 }
@@ -139,7 +139,7 @@ func TestLinkedInErrors(t *testing.T) {
 	// 429 without Retry-After: the quota is daily, and noon is twelve hours before midnight UTC.
 	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
 	require.NoError(t, try(simulator.Traps{}))
-	b.advance(time.Hour)
+	b.Advance(time.Hour)
 	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, try(simulator.Traps{})).Code)
 
 	for _, tgt := range []platforms.Target{
@@ -172,12 +172,12 @@ func TestLinkedInClockBehindOurs(t *testing.T) {
 	ahead = 20 * time.Second
 	client.account(pageTarget(page))
 	require.Equal(t, 12*time.Hour-ahead, refused())
-	b.advance(12*time.Hour - ahead)
+	b.Advance(12*time.Hour - ahead)
 	wait := refused()
 	require.Equal(t, 10*time.Minute, wait, "midnight by our clock only")
-	b.advance(wait)
+	b.Advance(wait)
 	client.account(pageTarget(page)) // midnight by LinkedIn's clock too
-	b.advance(50 * time.Minute)
+	b.Advance(50 * time.Minute)
 	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
 }
 
@@ -295,7 +295,7 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 		}
 	}
 	b.sim.SetTraps(domain.LinkedIn, pages[0].ExternalID, simulator.Traps{})
-	b.advance(platforms.RefusedFor)
+	b.Advance(platforms.RefusedFor)
 	snap := client.account(pages[0], withPlaces)
 	require.Equal(t, simulator.GeoNames(), namesOf(snap))
 	snap = client.account(pages[4], withPlaces)
@@ -373,7 +373,7 @@ func TestLinkedInManyPlaces(t *testing.T) {
 		require.Equal(t, strconv.Itoa(step.first), requested[0])
 		require.Len(t, namesOf(snap), step.names)
 	}
-	b.advance(platforms.RefusedFor)
+	b.Advance(platforms.RefusedFor)
 	client.account(companyPage("4242"), withPlaces)
 	require.Equal(t, []string{"249"}, requested)
 }

@@ -476,10 +476,10 @@ func TestNewLinkedInToken(t *testing.T) {
 	require.Equal(t, 4*time.Minute, e.RetryAfter)
 	require.Equal(t, domain.StatusNewToken, e.Problem, "no one is advised to report it")
 	slow = false
-	b.advance(4 * time.Minute)
+	b.Advance(4 * time.Minute)
 	assert.True(t, hasFigure(client.account(tgt), "reach"))
 	slow = true
-	b.advance(time.Minute)
+	b.Advance(time.Minute)
 	requireClass(t, platforms.ClassPermission, client.accountErr(tgt))
 }
 

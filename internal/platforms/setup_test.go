@@ -45,8 +45,6 @@ type bundle struct {
 	texts []string // every error text
 }
 
-func (b *bundle) advance(d time.Duration) { b.Advance(d) }
-
 // Write implements io.Writer for the logger.
 func (b *bundle) Write(p []byte) (int, error) {
 	b.mu.Lock()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -244,8 +245,7 @@ func TestReserve(t *testing.T) {
 	require.NoError(t, reserve("another address", "1"))
 	require.NoError(t, reserve("another address", "1"), "the same request again")
 	require.ErrorIs(t, reserve("another address", "2"), errTaken)
-	_, err := pool.Exec(t.Context(), `update reservations set until = now() - interval '1 s'`)
-	require.NoError(t, err)
+	ledgertest.Exec(t, pool, `update reservations set until = now() - interval '1 s'`)
 	require.NoError(t, reserve("another address", "2"), "it has expired")
 	require.Equal(t, 1, scan[int](t, pool, `select count(*) from reservations`), "expired ones are deleted")
 }

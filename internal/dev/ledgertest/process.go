@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 )
 
-// Start starts a command in a process group of its own. The kernel kills it with this process. ended is
-// closed after its end, and the command then has its state.
+// Start starts a command in a process group of its own. On Linux the kernel kills it with this
+// process. ended is closed after its end, and the command then has its state.
 func Start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = ofItsOwn()
 	started, done := make(chan error), make(chan struct{})
 	go func() { // the parent-death signal is sent when the forking thread ends, and Go ends threads at any time
 		runtime.LockOSThread()

@@ -10,14 +10,12 @@ import (
 
 // Exec runs a statement as an operator would by hand.
 func Exec(t require.TestingT, db *pgxpool.Pool, sql string, args ...any) {
-	help(t)
 	_, err := db.Exec(context.Background(), sql, args...)
 	require.NoError(t, err)
 }
 
 // Value is the only column of a query's only row.
 func Value[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) T {
-	help(t)
 	values := Column[T](t, db, sql, args...)
 	require.Len(t, values, 1, "rows of %s", sql)
 	return values[0]
@@ -25,28 +23,18 @@ func Value[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any)
 
 // Column is the only column of a query's rows.
 func Column[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
-	help(t)
 	return query(t, db, pgx.RowTo[T], sql, args...)
 }
 
 // Rows are a query's rows as structs with a field for each column.
 func Rows[T any](t require.TestingT, db *pgxpool.Pool, sql string, args ...any) []T {
-	help(t)
 	return query(t, db, pgx.RowToStructByPos[T], sql, args...)
 }
 
 func query[T any](t require.TestingT, db *pgxpool.Pool, to pgx.RowToFunc[T], sql string, args ...any) []T {
-	help(t)
 	rows, err := db.Query(context.Background(), sql, args...)
 	require.NoError(t, err)
 	list, err := pgx.CollectRows(rows, to)
 	require.NoError(t, err)
 	return list
-}
-
-// help names the caller's caller in a failure, where the test can do that.
-func help(t require.TestingT) {
-	if t, ok := t.(interface{ Helper() }); ok {
-		t.Helper()
-	}
 }
