@@ -66,8 +66,7 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	page.says(http.StatusOK, "Change 8: accounts linked", "Bakery", "Catering", "Added to the list", "REQ", "Alice",
 		`rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`, `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z"`)
 	page.says(http.StatusOK, `href="/console/history/difference?dashboard=&amp;from=2026-10-01T23%3A59%3A59.999999Z"`)
-	now := b.get("/console/history")
-	now.says(http.StatusOK, "Change 8", `rel="prev"`).lacks(`rel="next"`) // nothing comes after now
+	b.get("/console/history").says(http.StatusOK, "Change 8", `rel="prev"`).lacks(`rel="next"`) // nothing comes after now
 	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is not a valid date or time.", `value="yesterday"`)
 	b.asks("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This time is in the future.`, `value="2026-10-03"`)
 	b.get("/console/history?at=2026-10-02").says(http.StatusOK, "Change 8")
@@ -143,8 +142,7 @@ func TestHistorySearches(t *testing.T) {
 		`colour:"dark red" x`: "colour:dark red x",
 	} {
 		s.asked = nil
-		page := b.get("/console/history?q=" + url.QueryEscape(text))
-		page.says(http.StatusOK).lacks(`class="fault"`)
+		page := b.get("/console/history?q=" + url.QueryEscape(text)).says(http.StatusOK).lacks(`class="fault"`)
 		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&q="+url.QueryEscape(name))
 		if text[0] == 'c' {
 			page.says(http.StatusOK, "“colour:” is not a key, so it is searched as part of a name.")
@@ -156,8 +154,7 @@ func TestHistorySearches(t *testing.T) {
 	s.refuse("GET /api/audit/history", http.StatusBadRequest, domain.CodeInvalid, "from: is not a time.")
 	b.get("/console/history").says(http.StatusBadRequest, "from: is not a time.", "R1")
 	s.refuseFields("GET /api/audit/history", "from")
-	wrong := b.get("/console/history?q=since:once")
-	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.").lacks("Nothing was done")
+	b.get("/console/history?q=since:once").says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.").lacks("Nothing was done")
 	s.answer("GET /api/audit/history", []history.HistoryEntry{}, history.HistoryMeta{})
 	b.get("/console/history").says(http.StatusOK, "No\nboard has been opened or changed yet")
 	b.get("/console/history?at=2020-01-01").says(http.StatusOK, "Nothing had been recorded by then")
@@ -182,8 +179,7 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	}
 	b := s.signedIn("auditor")
 	s.asked = nil
-	page := b.get("/console/history?at=2026-10-01&q=actor:" + alice)
-	page.says(http.StatusOK, "Change 3", "Older", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
+	b.get("/console/history?at=2026-10-01&q=actor:"+alice).says(http.StatusOK, "Change 3", "Older", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
 		`rel="prev" href="/console/history?at=2026-10-01T09%3A59%3A59.999999Z&amp;q=actor`)
 	require.Len(t, s.asked, 1+2, s.asked) // and /api/me
 	b.get("/console/history?after=2026-10-01T09:00:00Z&q=actor:" + alice).leadsTo("/console/history?at=2026-10-01T10%3A00%3A00Z&q=actor%3A" + alice)
@@ -211,8 +207,7 @@ func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 		require.Empty(t, r.URL.Query().Get("cursor"))
 		return http.StatusOK, map[string]any{"data": all[:min(limit, 62)], "meta": history.HistoryMeta{NextCursor: "NEXT"}}
 	}
-	page := s.signedIn("auditor").get("/console/history")
-	page.says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`)
+	page := s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`)
 	require.Equal(t, 60, strings.Count(page.Body.String(), "<h3>"))
 	require.NotContains(t, page.Body.String(), "Catering", "not all of the record before is known")
 }
@@ -238,8 +233,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	}, history.SpansMeta{Staff: history.AccessStaff{Users: []history.Named{named("5", "Stella")}, UsersCount: 1}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
-	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "2 Oct 2026</time></a> by Alice",
+	page := b.get("/console/access?at=2026-10-01T11:00&person="+adam).says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "2 Oct 2026</time></a> by Alice",
 		"/console/history?at=2026-10-01T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T11%3A00%3A59.999999Z&limit=500&user_id="+adam)
 	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This time is in the future.", "No results yet.")
@@ -257,8 +251,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	elsewhere := span(bakeryBoard, named("6", "Hugo"))
 	elsewhere.LinkedToday = false
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
-	page = b.get("/console/access")
-	page.says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 event.")
+	page = b.get("/console/access").says(http.StatusOK, "2 people are on the list of an open board that they cannot open", "Clara", "Hugo", "An operator skipped 1 event.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
 	staff := span(cateringBoard, named("5", "Stella"))
 	staff.Role = new(history.DirectoryStaff)
@@ -271,8 +264,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 		require.Equal(t, shown, strings.Contains(body, "Open, but no client user on its list can open it"))
 	}
 	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep, elsewhere}, history.SpansMeta{})
-	page = b.get("/console/access?at=2026-10-01")
-	page.says(http.StatusOK, "The records do not say who was active at that time.")
+	page = b.get("/console/access?at=2026-10-01").says(http.StatusOK, "The records do not say who was active at that time.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts ( changed 2 Oct 2026"}, {"Clara inactive today", "since 1 Oct 2026"}, {"Hugo", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
 }

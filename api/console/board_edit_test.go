@@ -112,8 +112,7 @@ func fields(t *testing.T, body string) url.Values {
 func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	page := b.get(edits)
-	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber",
+	page := b.get(edits).says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber",
 		"staff of your agency; can open every board", "Preview changes").
 		lacks("North Star</label>") // an agency cannot be linked
 	form := fields(t, page.Body.String())
@@ -134,8 +133,7 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 			},
 		}
 	}
-	preview := b.post(edits, form)
-	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Whose access does not change", "Jonas Weber", "Linked with",
+	preview := b.post(edits, form).says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Whose access does not change", "Jonas Weber", "Linked with",
 		"2 people gain access:")
 	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth now sees"), strings.Index(preview.Body.String(), "Clara Holm now sees"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
@@ -198,8 +196,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
-	changes := b.get("/console/history")
-	changes.says(http.StatusOK, "Not counted, because they are inactive or not in the directory today, or their client was not linked:")
+	changes := b.get("/console/history").says(http.StatusOK, "Not counted, because they are inactive or not in the directory today, or their client was not linked:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, changes.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
 	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients
@@ -233,8 +230,7 @@ func TestListChangesApplyAfterLinks(t *testing.T) {
 		}
 		return p
 	}
-	page := b.post(edits, form)
-	page.says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified: Clara Holm, Jonas Weber.")
+	page := b.post(edits, form).says(http.StatusOK, "1 person loses access", "Clara Holm no longer sees Harbour Bakery", "are notified: Clara Holm, Jonas Weber.")
 	require.Regexp(t, `(?s)<h3>Harbour Bakery</h3>.*<h3>Old Mill</h3>`, page.Body.String(), "by name, not by id")
 	require.Len(t, b.bodies, 2)
 	var sent struct{ Users []string }
@@ -261,8 +257,7 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	form.Set("do", "back")
 	for _, version := range []string{"7", "8"} {
 		b.version = version
-		page := b.post(edits, form)
-		page.says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">will be added",
+		page := b.post(edits, form).says(http.StatusOK, "Edda Quill <span class=\"quiet\">will be added", "Jonas Weber <span class=\"quiet\">will be added",
 			"because a selected client is linked with them: Brick Yard.", "Old Mill <span class=\"quiet\">will be linked")
 		again := fields(t, page.Body.String())
 		require.Equal(t, []string{mill}, again["account"], "only what was selected is submitted again")
@@ -284,8 +279,7 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	b.view.SubAccountIDs = append(b.view.SubAccountIDs, readmodels.LinkedAccount{ID: yard, Name: "Brick Yard"})
 	form["was_account"], form["version"] = []string{yard}, []string{b.version}
 	form.Set("do", "preview")
-	page = b.post(edits, form)
-	page.says(http.StatusOK, "Linking and unlinking are separate changes", "Brick Yard <span class=\"quiet\">will be unlinked")
+	page = b.post(edits, form).says(http.StatusOK, "Linking and unlinking are separate changes", "Brick Yard <span class=\"quiet\">will be unlinked")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 	require.ElementsMatch(t, []string{alice, clara, jonas, edda}, fields(t, page.Body.String())["user"])
 
@@ -315,8 +309,7 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 		}},
 		{Record: history.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: history.Differences{Created: true}},
 	}, nil)
-	page := b.post(edits, form)
-	page.says(http.StatusOK, "This board was changed while you were editing it.", "Adam Nowak", "Added to the list").
+	page := b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "Adam Nowak", "Added to the list").
 		lacks("Alice Long") // that was known
 	again := fields(t, page.Body.String())
 	require.Equal(t, "8", again.Get("version"))
@@ -345,8 +338,7 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	}
 	b.answer("GET /api/projects/dashboard/"+mill+"/history", []history.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
 	form.Add("user", jonas)
-	page := b.post(edits, form)
-	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list",
+	b.post(edits, form).says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list",
 		"inactive; cannot open the board, will be added").
 		lacks("Alice Long") // the preview showed that
 }
@@ -384,8 +376,7 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 	b.refuse("POST "+board+"/preview", http.StatusUnprocessableEntity, domain.CodeUnprocessable,
 		"The change names something that it may not name.",
 		domain.FieldError{Field: "sub_account_ids[0]", Detail: "is not a sub-account of your agency"})
-	page := b.post(edits, form)
-	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below",
+	page := b.post(edits, form).says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below",
 		"will be linked</span><strong class=\"fault\">Is not a sub-account of your agency.")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
@@ -396,8 +387,7 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 	b.post(edits, saving).says(http.StatusOK, "clara@bakery.example.com</span><strong class=\"fault\">Is unknown.", "list</legend><strong class=\"fault\">One of these people")
 
 	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
-	page = b.post(edits, form)
-	page.says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below").
+	page = b.post(edits, form).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below").
 		lacks("Nothing was changed") // the API says what was changed
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 }

@@ -49,15 +49,18 @@ func reasons(codes ...domain.StatusCode) (all []domain.StatusReason) {
 func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
+	data := analytics.AccountFollowers{}
+	home := func(sources ...analytics.Source) page {
+		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: sources})
+		return b.get("/console")
+	}
 	refused := analytics.Source{
 		AccountID: agency, SocialAccount: 4, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect,
 		Reasons: reasons(domain.StatusRefused),
 	}
-	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{Sources: []analytics.Source{refused}})
-	b.get("/console").says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
+	home(refused).says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
 	refused.Status, refused.Reasons = analytics.SourcePartial, reasons(domain.StatusOnlyPostsRead)
-	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{Sources: []analytics.Source{refused}})
-	b.get("/console").says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
+	home(refused).says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
 
 	mill := "b00000000000000000000002"
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
@@ -82,7 +85,7 @@ func TestClientsAreListed(t *testing.T) {
 			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{NextCursor: "more"}}
 		}
 	}
-	data := followers(1000, nil, 1234)
+	data = followers(1000, nil, 1234)
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.ChangePct, f.Note = new(int64(-56)), new(int64(1290)), new(-4.34), analytics.NotePart
 	f.Accounts, data.Total.SocialAccounts = 2, 3
@@ -124,53 +127,37 @@ func TestClientsAreListed(t *testing.T) {
 		"All of its pages and profiles are disconnected.": {source(bakery, analytics.SourceDisconnected, disconnected)},
 		"": {source(bakery, analytics.SourceDisconnected, disconnected), source(bakery, analytics.SourceOK)},
 	} {
-		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: append(sources, source(mill, analytics.SourceOK))})
-		home := b.get("/console")
-		home.says(http.StatusOK, why)
-		require.Equal(t, why != "", strings.Contains(home.Body.String(), "Harbour Bakery: no account is read"), why)
-		require.NotContains(t, home.Body.String(), "figures are missing")
-		require.NotContains(t, home.Body.String(), "Old Mill: ")
+		shown := home(append(sources, source(mill, analytics.SourceOK))...).says(http.StatusOK, why).lacks("figures are missing", "Old Mill: ")
+		require.Equal(t, why != "", strings.Contains(shown.Body.String(), "Harbour Bakery: no account is read"), why)
 	}
 
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK), source(bakery, analytics.SourceNeverRead, paused, domain.StatusNotReadYet)}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", domain.APIText(paused))
+	home(source(bakery, analytics.SourceOK), source(bakery, analytics.SourceNeverRead, paused, domain.StatusNotReadYet)).says(http.StatusOK, "Harbour Bakery: figures are missing", domain.APIText(paused))
 
 	// A page that its platform does not let us read needs attention, even if earlier figures are complete.
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{source(bakery, analytics.SourceOK), source(bakery, analytics.SourceOK, domain.StatusBlocked)}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
+	home(source(bakery, analytics.SourceOK), source(bakery, analytics.SourceOK, domain.StatusBlocked)).says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
 
 	// The main application manages subscriptions, so a missing subscription is not listed.
-	unpaid := []analytics.Source{
-		source(bakery, analytics.SourceNeverRead, domain.StatusUnsubscribed), source(bakery, analytics.SourcePartial, domain.StatusUnsubscribed),
-	}
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: unpaid})
-	unread := b.get("/console").Body.String()
-	require.Contains(t, unread, "Harbour Bakery: no one can open the board")
-	require.NotContains(t, unread, "Harbour Bakery: no account is read")
-	require.NotContains(t, unread, "figures are missing")
+	home(source(bakery, analytics.SourceNeverRead, domain.StatusUnsubscribed), source(bakery, analytics.SourcePartial, domain.StatusUnsubscribed)).
+		says(http.StatusOK, "Harbour Bakery: no one can open the board").lacks("Harbour Bakery: no account is read", "figures are missing")
 
 	// A sign-in is needed if a person removed our app at the platform, but not if someone
 	// disconnected the page.
 	removed := source(bakery, analytics.SourceDisconnected, domain.StatusDeauthorized)
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK)}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
+	home(removed, source(bakery, analytics.SourceOK)).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
 
 	// An operator's pause of another platform does not hide it.
 	held := source(bakery, analytics.SourceOK, domain.StatusPlatformPaused)
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, held}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
+	home(removed, held).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
 	more := held
 	more.PlatformRef = removed.PlatformRef
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{more, held, held}})
-	b.get("/console").says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
+	home(more, held, held).says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
 
 	// No one can bring erased readings back. Declined permissions can be granted.
 	erased := source(bakery, analytics.SourcePartial, domain.StatusReadingsErased)
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{erased, source(bakery, analytics.SourceOK)}})
 	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
+	home(erased, source(bakery, analytics.SourceOK)).says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
@@ -219,8 +206,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getPostsTotalEngagements/"+ahead+"/all", analytics.PostsTotalEngagements{}, analytics.Meta{From: s.now.Add(time.Hour)})
 	s.answer("GET /auth/getPostsViews/"+ahead+"/all", analytics.PostsViews{}, analytics.Meta{})
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
-	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
-	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
+	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range includes today, which has not ended. Its figures may still change.", "until the same time of day",
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
 	require.NotContains(t, page.Body.String(), "has not ended", "it ended yesterday")
@@ -288,8 +274,7 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 		require.Equal(t, names+"2026-09-04,7,\n\n", got.Body.String(), "cells are the API's, for a spreadsheet")
 		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-30.csv", got.Header().Get("Content-Disposition"))
 	}
-	refused := b.get("/console/clients/" + bakery + "/figures/followers.csv?from=2026-09-09&to=2026-09-07")
-	refused.says(http.StatusNotFound, "There is nothing at this address.")
+	refused := b.get("/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-09&to=2026-09-07").says(http.StatusNotFound, "There is nothing at this address.")
 	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
 }
 
@@ -335,9 +320,7 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	none := meta
 	none.Sources = []analytics.Source{{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported}}
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
-	unsupported := b.get(figures)
-	unsupported.says(http.StatusOK, "TikTok does not report impressions.")
-	require.NotContains(t, unsupported.Body.String(), "may still add")
+	b.get(figures).says(http.StatusOK, "TikTok does not report impressions.").lacks("may still add")
 	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
 	s.now = s.now.Add(10 * time.Hour)
 	b.get(figures).says(http.StatusOK, "<title>30 September 2026: 40 impressions</title>").lacks("may still add")
@@ -365,8 +348,7 @@ func TestTopPostsLeadToTheirPlatform(t *testing.T) {
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{
 		Members: []analytics.RankedMember{{Name: "Mara", AccountName: "Bakery", Posts: 14}, {Name: "Mara", AccountName: "Garage"}}, Posts: []analytics.RankedPost{there, hostile},
 	}, nil)
-	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `<a href="https://www.linkedin.com/feed/update/7" rel="noreferrer">Rolls</a>`,
 		`data-label="Impressions">1,881<`, `data-label="Clicks">69<`, `data-label="Saves">11<`, "Cakes", ">Posts compared<",
 		`Mara<br><small class="quiet">Garage</small>`).lacks("javascript:")
 }
@@ -391,9 +373,7 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">1.95\u00a0%<", ">followers<", "AT\u00a01,500; DE\u00a0400", "25-34\u00a07; 18-24\u00a05", ">1 of 2 accounts<", `data-label="Cities">–<`)
 
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
-	page = b.get("/console/clients/" + bakery + "/figures")
-	require.NotContains(t, page.Body.String(), "Engagement rate")
-	require.NotContains(t, page.Body.String(), "Audience")
+	page = b.get("/console/clients/" + bakery + "/figures").lacks("Engagement rate").lacks("Audience")
 }
 
 // The table of sources shows what is missing for all figures of the page, not only for followers.
@@ -490,8 +470,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
 	s.answer("GET "+fourCompleteWeeks, day, analytics.Meta{TimeZone: "UTC"})
-	page = b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
+	page = b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
 
 	// The axis of a long range names years.
 	s.answer("GET "+fourCompleteWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
@@ -565,15 +544,13 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	s.answer("GET /auth/getRoiViews", analytics.RoiViews{}, nil)
 	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	const badge, live = `<span class="badge warn">not read</span>`, "When newer figures for this range are read, they appear here automatically."
-	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
+	page := b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
 	meta.Sources[0].Status = analytics.SourcePartial
 	meta.Sources[0].Reasons = append(meta.Sources[0].Reasons, domain.StatusReason{Code: domain.StatusDayMissing, Metric: "followers", Day: "2026-09-30"})
 	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
-	both := b.get("/console/clients/" + bakery + "/figures")
-	both.says(http.StatusOK, badge, ">An operator has paused it. Ask the operator of this service. For followers, 2026-09-30 was not read.<").
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, ">An operator has paused it. Ask the operator of this service. For followers, 2026-09-30 was not read.<").
 		lacks(">partial<") // one badge shows the status, the text explains it
 
 	meta.Sources = meta.Sources[:1]
@@ -626,8 +603,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
 	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: "b00000000000000000000009", SubAccountName: "bread & Co"})
 	s.answer("GET /api/me", me, nil)
-	start := b.get("/console")
-	start.says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
+	start := b.get("/console").says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)
 	requireInOrder(t, start.Body.String(), "bread &amp; Co", "Harbour Bakery", "Old Mill")
 
 	view := readmodels.DashboardView{
@@ -636,8 +612,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	}
 	board := "GET /api/projects/dashboard/" + bakery
 	s.answer(board, []readmodels.DashboardView{view}, nil)
-	page := b.get("/console/board/" + bakery)
-	page.says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv").lacks("/console/clients/")
+	page := b.get("/console/board/"+bakery).says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv").lacks("/console/clients/")
 	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
 	// A board with several clients does not have the title of a single client's figures.
@@ -697,8 +672,7 @@ func TestNamesOfLinkedClients(t *testing.T) {
 		summary.Linked = append(summary.Linked, directory.AccountName{ID: unnamed, Name: domain.OptionalText(name)})
 	}
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{summary}, readmodels.ListMeta{})
-	page := b.get("/console")
-	page.says(http.StatusOK, unnamed+", Äpfel, apple pie, Ärzte, zebra crossing, Zoo, פרחים (Tel Aviv)<", ">Maraoo gnp.exe</a>")
+	page := b.get("/console").says(http.StatusOK, unnamed+", Äpfel, apple pie, Ärzte, zebra crossing, Zoo, פרחים (Tel Aviv)<", ">Maraoo gnp.exe</a>")
 	require.Contains(t, page.raw, "<bdi>פרחים (Tel Aviv)</bdi>")
 	require.NotContains(t, page.raw, "\u2068")
 }

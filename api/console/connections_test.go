@@ -32,13 +32,6 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 	return s, s.signedIn(role)
 }
 
-func because(codes ...domain.StatusCode) (reasons []domain.StatusReason) {
-	for _, code := range codes {
-		reasons = append(reasons, domain.StatusReason{Code: code})
-	}
-	return reasons
-}
-
 func TestConnectionStatus(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
@@ -46,10 +39,10 @@ func TestConnectionStatus(t *testing.T) {
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
 	all := []directory.ConnectedPlatform{}
 	for i, p := range []domain.ConnectionStatus{
-		{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused)},
-		{Status: domain.PagePermission, Reasons: because(domain.StatusPermission)},
-		{Status: domain.PagePaused, Reasons: because(domain.StatusPlatformPaused)},
-		{Status: domain.PageWaiting, Reasons: because(domain.StatusNotReadYet)},
+		{Status: domain.PageReconnect, Reasons: reasons(domain.StatusRefused)},
+		{Status: domain.PagePermission, Reasons: reasons(domain.StatusPermission)},
+		{Status: domain.PagePaused, Reasons: reasons(domain.StatusPlatformPaused)},
+		{Status: domain.PageWaiting, Reasons: reasons(domain.StatusNotReadYet)},
 		{Status: domain.PageOK},
 	} {
 		all = append(all, directory.ConnectedPlatform{
@@ -65,13 +58,12 @@ func TestConnectionStatus(t *testing.T) {
 	}}}}
 	s.answer("GET /api/platforms", all, nil)
 	b.get(linked).says(http.StatusOK, `"badge good">`, "It is read regularly. 1 of 8 posts could not be read.", "<summary>Details</summary>HTTP 500, code 2<")
-	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PagePaused, Reasons: because(domain.StatusConnectionPaused)}}}
+	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PagePaused, Reasons: reasons(domain.StatusConnectionPaused)}}}
 	s.answer("GET /api/platforms", all, nil)
 	b.get(linked).says(http.StatusOK, "has paused reading this page or profile.").lacks("paused reading from")
-	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageDisconnected, Reasons: because(domain.StatusErased)}}}
+	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageDisconnected, Reasons: reasons(domain.StatusErased)}}}
 	s.answer("GET /api/platforms", all, nil)
-	gone := b.get(linked)
-	gone.says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<", "</span> The person who connected it was erased.")
+	gone := b.get(linked).says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<", "</span> The person who connected it was erased.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "was erased"))
 	twice := directory.ConnectedPlatform{PlatformRef: all[0].PlatformRef, ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK}}
 	s.answer("GET /api/platforms", append(all, twice), nil)
@@ -86,7 +78,7 @@ func TestConnectionStatus(t *testing.T) {
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
 	refused := directory.ConnectedPlatform{
 		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, ID: 1, ProfileName: "zoo",
-		ConnectionStatus: domain.ConnectionStatus{Status: domain.PageReconnect, Reasons: because(domain.StatusRefused, domain.StatusConnectionPaused)},
+		ConnectionStatus: domain.ConnectionStatus{Status: domain.PageReconnect, Reasons: reasons(domain.StatusRefused, domain.StatusConnectionPaused)},
 	}
 	first := refused
 	first.ID, first.ProfileName = 2, "Ark"

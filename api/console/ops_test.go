@@ -145,8 +145,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	for act, says := range map[string]string{
 		"pause-platform/linkedin": "It is already paused. Since ", "resume-platform/tiktok": "It is not paused.", "resume-projection/post_insights": "It is not paused.",
 	} {
-		page := b.get("/console/ops/do/" + act)
-		page.says(http.StatusOK, says).lacks("<button>") // there is nothing to do
+		b.get("/console/ops/do/"+act).says(http.StatusOK, says).lacks("<button>") // there is nothing to do
 	}
 	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
 	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
@@ -200,8 +199,7 @@ func TestBuildProgress(t *testing.T) {
 	}
 	show := func(words ...string) string {
 		s.answer("GET /api/ops/generations/post_insights.g2", g, nil)
-		page := b.get("/console/ops/projections/generations/post_insights.g2")
-		page.says(http.StatusOK, words...)
+		page := b.get("/console/ops/projections/generations/post_insights.g2").says(http.StatusOK, words...)
 		return page.Body.String()
 	}
 	require.NotContains(t, show("Waiting for a process to start it.", "<dd>you</dd>"), "<dt>Started")
@@ -241,8 +239,7 @@ func TestAProjectionLeadsToItsBuild(t *testing.T) {
 	}, nil)
 	s.answer("GET /api/ops/generations", []operator.Generation{g, live}, nil)
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
-	page := b.get("/console/ops/projections")
-	page.says(http.StatusOK, "<dd>1 event</dd>")
+	page := b.get("/console/ops/projections").says(http.StatusOK, "<dd>1 event</dd>")
 	page.says(http.StatusOK, "View build", "Building generation 2", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`).lacks(rebuild, "rojection is paused")
 	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/generations/post_insights.g2")
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
@@ -291,13 +288,11 @@ func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused}, nil)
 	s.answer("GET /api/ops/pauses", pauses, nil)
-	page := b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.").
+	b.get("/console/ops/platforms").says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.").
 		lacks("resume-connection")
 
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused, alone}, nil)
 	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
-	page = b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).
+	b.get("/console/ops/platforms").says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).
 		lacks("resume-connection/31")
 }

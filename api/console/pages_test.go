@@ -291,8 +291,7 @@ func TestApplicationAuthenticates(t *testing.T) {
 	b.sendAs("away", http.MethodGet, "/boards/console/colleagues", nil).says(http.StatusServiceUnavailable, "Our sign-in is away.")
 	b.sendAs("unknown", http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
 	b.sendAs("lost", http.MethodGet, "/boards/console", nil).says(http.StatusServiceUnavailable, "Try again shortly")
-	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil)
-	home.says(http.StatusOK, "Name of "+alice)
+	home := b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusOK, "Name of "+alice)
 	for _, ours := range []string{"Sign out", "/console/sessions"} {
 		require.NotContains(t, home.Body.String(), ours)
 	}

@@ -71,13 +71,11 @@ func TestAPersonIsAdded(t *testing.T) {
 
 	b.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "See GET /api/users.",
 		domain.FieldError{Field: "email", Detail: "is taken"})
-	again := b.post(folk+"?added="+jonas, form)
-	again.says(http.StatusOK, "already has this address", `value="Jonas Weber"`).lacks("was added")
+	again := b.post(folk+"?added="+jonas, form).says(http.StatusOK, "already has this address", `value="Jonas Weber"`).lacks("was added")
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "a corrected form is another request")
 
 	b.refuse("POST /api/users", http.StatusServiceUnavailable, domain.CodeUnavailable, "Read model directory is paused.")
-	again = b.post(folk, form)
-	again.says(http.StatusOK, "Read model directory is paused.", `value="Jonas Weber"`)
+	again = b.post(folk, form).says(http.StatusOK, "Read model directory is paused.", `value="Jonas Weber"`)
 	require.Equal(t, key, fields(t, again.Body.String()).Get("key"), "the person may have been added")
 
 	b.refuseFields("POST /api/users", "name", "email", "phone")
@@ -117,8 +115,7 @@ func TestViewAsClientUser(t *testing.T) {
 	b := s.signedIn("agency")
 	sees := folk + "/" + clara + "/sees"
 	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You are viewing this page as <strong>Clara Holm</strong>", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
-	page := b.get(sees + "/" + bakery)
-	page.says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Name of "+alice).
+	b.get(sees+"/"+bakery).says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Name of "+alice).
 		lacks("data-board") // only the client user is notified of the closing
 	for _, p := range asked {
 		require.Equal(t, api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
@@ -139,8 +136,7 @@ func TestViewAsClientUser(t *testing.T) {
 	// A board that is not open to the person is shown as the person sees it.
 	opened := s.answers["GET "+board]
 	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard.")
-	closed := b.get(sees + "/" + bakery)
-	closed.says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "has closed this dashboard",
+	b.get(sees+"/"+bakery).says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "has closed this dashboard",
 		`href="`+sees+"/"+mill+`">Old Mill`, `href="`+sees+`">Go to the start page`).lacks("Harbour Bakery</a>")
 	s.refuse("GET "+board, http.StatusNotFound, domain.CodeNotFound, "There is no such client.")
 	b.get(sees+"/"+bakery).says(http.StatusNotFound, "This board is not open to you", "There is no such board, or you do not have access to it.").
@@ -240,8 +236,7 @@ func TestAnAgencyMakesALink(t *testing.T) {
 	s.take("POST /api/users/"+clara+"/sign-in-link", api.SignInLink{
 		UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
 	})
-	page := b.get(signsIn)
-	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has the link can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
+	b.get(signsIn).says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has the link can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
 		"Operators can see that you created the link", "a one-time link", "1 Oct 2026, 11:00:00 UTC").lacks("first invitation")
 	require.Empty(t, s.sent)
 	made := b.post(signsIn, url.Values{"valid_for": {"168h"}})
@@ -352,8 +347,7 @@ func TestColleaguesAreInvited(t *testing.T) {
 	s.answer("GET /api/users/"+stella, of, nil)
 	s.answer("GET /api/users/"+stella+"/sessions", []any{}, nil)
 	b := s.signedIn("agency")
-	page := b.get("/console/colleagues")
-	page.says(http.StatusOK, "Stella Berg", alice, "inactive", `href="/console/people/`+stella+`/sign-in"`)
+	page := b.get("/console/colleagues").says(http.StatusOK, "Stella Berg", alice, "inactive", `href="/console/people/`+stella+`/sign-in"`)
 	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
 	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only before the colleague", `href="/console/colleagues"`)
 
@@ -368,8 +362,7 @@ func TestColleaguesAreInvited(t *testing.T) {
 	b.get("/console/colleagues?added="+stella).says(http.StatusOK, "Stella Berg was added.", "create a sign-in link for Stella Berg")
 	b.get("/console/colleagues").says(http.StatusOK).lacks("was added")
 	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "A user of the agency already has this email address.")
-	again := b.post("/console/colleagues", form)
-	again.says(http.StatusOK, "already has this email address", `value="Stella Berg"`)
+	again := b.post("/console/colleagues", form).says(http.StatusOK, "already has this email address", `value="Stella Berg"`)
 	require.NotEqual(t, form.Get("key"), fields(t, again.Body.String()).Get("key"))
 	s.answer("GET /api/users", []any{}, nil)
 	b.get("/console/colleagues").says(http.StatusOK, "contains no staff of your agency")

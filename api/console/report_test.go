@@ -171,8 +171,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
 		"67,441 of these followers belong to 1 account that moved to another client in this %s. Also counted there."
 	for path, in := range map[string]string{"figures": "range", "report": "month"} {
-		page := b.get("/console/clients/" + bakery + "/" + path)
-		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+fmt.Sprintf(apart, in)+" "+compared).
+		b.get("/console/clients/"+bakery+"/"+path).says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+fmt.Sprintf(apart, in)+" "+compared).
 			lacks("with 259,499", "2,572")
 	}
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
@@ -245,8 +244,7 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	require.NotContains(t, b.get(report).Body.String(), stripe, "of no agency")
 	of := &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}
 	s.answer("GET /api/me", directory.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
-	page := b.get(report)
-	page.says(http.StatusOK, "By North Star.").lacks(stripe) // no color
+	b.get(report).says(http.StatusOK, "By North Star.").lacks(stripe) // no color
 
 	of.Color = "#17587f"
 	b.get(report).says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it

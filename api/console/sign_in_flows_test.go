@@ -122,8 +122,7 @@ func TestErrorsOfTheProvider(t *testing.T) {
 		var lines bytes.Buffer
 		s.deps.Logger = slog.New(slog.NewJSONHandler(&lines, nil))
 		b := s.open().browser()
-		shown := b.get(withError(t, b.begins(p, ""), code, want.describe))
-		shown.says(want.status, want.says)
+		shown := b.get(withError(t, b.begins(p, ""), code, want.describe)).says(want.status, want.says)
 		if code != "access_denied" {
 			shown.lacks("canceled")
 		}
@@ -263,8 +262,7 @@ func TestAFormBelongsToThePersonWhoOpenedIt(t *testing.T) {
 	other := s.signedIn("auditor") // in another tab of the same browser
 	mine := b.cookie
 	b.cookie = other.cookie
-	kept := b.post("/console/colleagues", drawn)
-	kept.says(http.StatusConflict, "You are now signed in as", "Name of "+adam, "nothing was saved", `value="stella@agency.example"`, "Submit the form again")
+	kept := b.post("/console/colleagues", drawn).says(http.StatusConflict, "You are now signed in as", "Name of "+adam, "nothing was saved", `value="stella@agency.example"`, "Submit the form again")
 	_, offered, _ := strings.Cut(kept.Body.String(), " data-refilled ")
 	require.Equal(t, drawn, fields(t, offered), "the form stays as it was, and stays the first person's")
 	require.Contains(t, kept.Body.String(), `action="/console/sign-out"><input type="hidden" name="drawn_for" value="`+console.OwnerOf(adam, agency))
@@ -275,8 +273,7 @@ func TestAFormBelongsToThePersonWhoOpenedIt(t *testing.T) {
 	b.cookie = mine
 	b.post("/console/colleagues", drawn).leadsTo("/console/colleagues?added=" + clara)
 	b.post("/console/sign-out", url.Values{}).leadsTo("/console/sign-in")
-	signedOut := b.post("/console/colleagues", drawn)
-	signedOut.says(http.StatusUnauthorized, "no longer signed in")
+	signedOut := b.post("/console/colleagues", drawn).says(http.StatusUnauthorized, "no longer signed in")
 	require.Equal(t, drawn, fields(t, signedOut.Body.String()))
 	b.cookie = s.signedIn("agency").cookie // the same person signs in again
 	b.post("/console/colleagues", drawn).leadsTo("/console/colleagues?added=" + clara)

@@ -216,8 +216,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	first := s.signedIn("agency")
 	s.now = s.now.Add(time.Hour)
 	second, other := s.signedIn("agency"), s.signedIn("auditor")
-	list := second.get("/console/sessions")
-	list.says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this session")
+	list := second.get("/console/sessions").says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this session")
 	require.Equal(t, 2, strings.Count(list.Body.String(), `name="id"`), "only own sessions")
 
 	id := s.sessions.sessions[string(console.Digest(first.cookie))].ID
