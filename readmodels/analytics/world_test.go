@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -330,3 +331,20 @@ func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
 	require.Nil(t, analytics.Percent(1, 0))
 	require.Nil(t, analytics.Percent(1, -5))
 }
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
+	t.Helper()
+	ledgertest.Exec(t, db.Pool, sql, args...)
+}
+
+const (
+	agencyA = ledgertest.AgencyA
+	agencyB = ledgertest.AgencyB
+	clientA = ledgertest.ClientA
+	clientB = ledgertest.ClientB
+	clientC = ledgertest.ClientC
+)
+
+type world = ledgertest.World
