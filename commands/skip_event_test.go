@@ -103,7 +103,9 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	require.Equal(t, int64(5), result.Dashboard.Version, "the skip is a record of the chain")
 
 	appended = s.appended()
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(d.Skip(t.Context(), skipSecond)))
+	again := d.Skip(t.Context(), skipSecond)
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(again))
+	require.ErrorContains(t, again, "may have been skipped already")
 	require.Equal(t, appended, s.appended(), "to skip it again appends nothing")
 	_, verdicts := s.judged()
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 5}, verdicts)

@@ -51,15 +51,16 @@ type StreamStop struct {
 // DecideSkip decides whether an event of a stream may be left out permanently. stop is where the
 // stream has stopped; nil if it has not:
 //
-//  1. Only the event at which the stream has stopped is skipped.
+//  1. Only the event at which the stream has stopped is skipped. A repeated skip is a conflict, as
+//     all repeated actions of operators are: its reason is not recorded in the stream.
 //  2. While the stream is folded again, no event is skipped: where it stops next is not known yet.
 //  3. If the chain is broken, no event is skipped: only a restore repairs a chain.
 func DecideSkip(stop *StreamStop, skip EventSkipped) (Data, error) {
 	switch {
 	case stop == nil || stop.Version != skip.Version:
 		return nil, NewError(CodeConflict,
-			"The stream has not stopped at version %d, or not any more. Nothing was skipped. "+
-				"List the dead letters and check again.", skip.Version)
+			"The stream has not stopped at version %d, or not any more: the event may have been skipped already. "+
+				"This request changed nothing. List the dead letters and check again.", skip.Version)
 	case stop.FoldAgain:
 		return nil, NewError(CodeConflict,
 			"The stream is being folded again. Nothing was skipped. List the dead letters and check again.")
