@@ -173,10 +173,8 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 }
 
 // apply folds an event. It returns a dead letter if the event cannot be folded, and whether the
-// event is stale or invalid. refused is set if the database has refused the event.
-func (w work) apply(
-	state fold.Fold, s *streams, ev fold.Event, refused *fold.BadEventError,
-) (bad *deadLetter, ignored bool) {
+// event is stale or invalid.
+func (w work) apply(state fold.Fold, s *streams, ev fold.Event) (bad *deadLetter, ignored bool) {
 	var verdict eventlog.Verdict
 	folded := true
 	if w.chained {
@@ -189,8 +187,6 @@ func (w work) apply(
 	case verdict == eventlog.Broken:
 		err = &fold.BadEventError{Reason: operator.ReasonChainBroken}
 	case !folded || w.passesOver(ev.Raw):
-	case refused != nil:
-		err = refused
 	case ev.Err != nil:
 		err = ev.Err
 	default:
@@ -201,6 +197,20 @@ func (w work) apply(
 	}
 	letter := newDeadLetter(ev, badEvent(err))
 	return &letter, false
+}
+
+// refusing refuses the events after a version of a stream, because the database refuses their rows.
+type refusing struct {
+	fold.Fold
+	after int64
+	bad   *fold.BadEventError
+}
+
+func (f refusing) Apply(ev fold.Event) error {
+	if ev.Head.Version > f.after {
+		return f.bad
+	}
+	return f.Fold.Apply(ev)
 }
 
 func nonEmpty(steps []step) []step {

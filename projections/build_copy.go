@@ -74,16 +74,6 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 		before -= s.End - s.Start
 	}
 	b.done.Store(before)
-	// Only writing events one by one shows which of them the database refuses, so this is taken
-	// from the dead letters of the live generation.
-	live, err := liveGeneration(ctx, b.pool, b.projector)
-	if err != nil {
-		return 0, err
-	}
-	refused, err := readRefused(ctx, b.pool, b.projector.Name, live)
-	if err != nil {
-		return 0, err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
 	for _, together := range b.together(unfinished) {
@@ -91,7 +81,7 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := b.copyTogether(ctx, pool, g, together, refused); err != nil {
+			if err := b.copyTogether(ctx, pool, g, together); err != nil {
 				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, b.projector.Topic, err)
 			}
 			return nil
@@ -102,7 +92,7 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 
 // copyTogether folds shards in one transaction, whose last statements move their checkpoints.
 func (b *build) copyTogether(
-	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt,
+	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange,
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		folded := func(ctx context.Context, records int64) error {
@@ -110,7 +100,7 @@ func (b *build) copyTogether(
 			return b.yield(ctx)
 		}
 		state, into := b.projector.Begin(0), write.CopyInto{Tx: tx}
-		folds, err := b.foldTogether(ctx, state, g.TopicID, ranges, into, refused, folded)
+		folds, err := b.foldTogether(ctx, state, g.TopicID, ranges, into, folded)
 		if err != nil {
 			return err
 		}

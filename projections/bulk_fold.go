@@ -9,12 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/operator"
-
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -30,21 +25,17 @@ type bulkFold struct {
 	partition int32
 	fold      fold.Fold
 	streams   *streams
-	// refused returns why the database refused an event; nil if it did not. A bulk fold does not
-	// write events individually, so it cannot find out itself.
-	refused refusedAt
-	letters map[string]deadLetter // by key on a compacted topic, otherwise by event
-	newest  *time.Time            // time of the newest readable event
+	letters   map[string]deadLetter // by key on a compacted topic, otherwise by event
+	newest    *time.Time            // time of the newest readable event
 }
 
 // newBulkFold returns a fold of a range of a topic with the skips that the range contains. If key
 // is set, it folds only this stream.
 func (w work) newBulkFold(
-	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string, state fold.Fold, refused refusedAt,
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string, state fold.Fold,
 ) (*bulkFold, error) {
 	f := &bulkFold{
-		work: w, partition: r.Partition, fold: state, streams: newStreams(w.partitions), refused: refused,
-		letters: map[string]deadLetter{},
+		work: w, partition: r.Partition, fold: state, streams: newStreams(w.partitions), letters: map[string]deadLetter{},
 	}
 	var err error
 	if w.chained {
@@ -110,7 +101,7 @@ func (f *bulkFold) add(ev fold.Event) {
 		id = string(ev.Raw.Key)
 		delete(f.letters, id) // a later record of the key replaces it
 	}
-	if letter, _ := f.apply(f.fold, f.streams, ev, f.refused(ev)); letter != nil {
+	if letter, _ := f.apply(f.fold, f.streams, ev); letter != nil {
 		f.letters[id] = *letter
 	}
 }
@@ -118,27 +109,6 @@ func (f *bulkFold) add(ev fold.Event) {
 // rows returns the dead letters, in order.
 func (f *bulkFold) rows() []deadLetter {
 	return slices.SortedFunc(maps.Values(f.letters), func(a, b deadLetter) int { return int(a.offset - b.offset) })
-}
-
-// refusedAt returns why the database refused the event at the position of ev; nil if it did not.
-type refusedAt func(ev fold.Event) *fold.BadEventError
-
-func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
-	type row struct {
-		Partition int32
-		Offset    int64
-		Params    map[string]string
-	}
-	rows, err := pg.List(ctx, q, "read refused events", pgx.RowToStructByPos[row], `
-		select partition, log_offset, params from dead_letters where projection = $1 and generation = $2 and reason = $3`,
-		projection, generation, string(operator.ReasonWrite))
-	refused := map[[2]int64]*fold.BadEventError{} // by partition and offset
-	for _, r := range rows {
-		refused[[2]int64{int64(r.Partition), r.Offset}] = &fold.BadEventError{Reason: operator.ReasonWrite, Params: r.Params}
-	}
-	return func(ev fold.Event) *fold.BadEventError {
-		return refused[[2]int64{int64(ev.Raw.Partition), ev.Raw.Offset}]
-	}, err
 }
 
 func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
@@ -153,10 +123,10 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 // each run of records, it calls folded with their number.
 func (w work) foldTogether(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
-	refused refusedAt, folded func(ctx context.Context, records int64) error,
+	folded func(ctx context.Context, records int64) error,
 ) (folds []*bulkFold, err error) {
 	for _, r := range ranges {
-		f, err := w.newBulkFold(ctx, id, r, "", state, refused)
+		f, err := w.newBulkFold(ctx, id, r, "", state)
 		if err == nil {
 			err = f.read(ctx, id, r, "", into, folded)
 		}

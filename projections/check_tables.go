@@ -68,11 +68,10 @@ type tableCheck struct {
 	tx   pgx.Tx
 	seed int64
 
-	gen     generation
-	to      map[int32]int64
-	refused refusedAt
-	schema  string
-	shapes  map[string]tableShape // by name in the database
+	gen    generation
+	to     map[int32]int64
+	schema string
+	shapes map[string]tableShape // by name in the database
 }
 
 func (c *tableCheck) run(ctx context.Context, r *Report) error {
@@ -125,9 +124,6 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 	for partition, at := range checkpoints {
 		c.to[partition] = at.NextOffset
 	}
-	if c.refused, err = readRefused(ctx, c.tx, name, number); err != nil {
-		return err
-	}
 	c.schema = ddl.Schema(name, number)
 	for _, table := range c.projector.Tables {
 		shape, err := readShape(ctx, c.tx, c.schema, table)
@@ -157,7 +153,7 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (lette
 	for i, ranges := range groups {
 		group.Go(func() (err error) {
 			state := c.projector.Begin(0)
-			folds[i], err = c.foldTogether(folding, state, c.gen.TopicID, ranges, into, c.refused, unobserved)
+			folds[i], err = c.foldTogether(folding, state, c.gen.TopicID, ranges, into, unobserved)
 			return err
 		})
 	}

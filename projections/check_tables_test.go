@@ -59,7 +59,7 @@ func (b *bench) sameTables(p fold.Projector, first, second int) {
 	}
 }
 
-// The check compares the tables with the log, including skips and values that the database refused.
+// The check compares the tables with the log, including skips.
 func TestCheckTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -224,22 +224,37 @@ func outcomes(t require.TestingT, db *pgtest.DB, p fold.Projector) (lines []stri
 		from streams where projection = $1 order by stream_key collate "C"`, p.Name)...)
 }
 
-// foldInBulk fills empty tables in bulk and returns them with the dead letters and the streams.
+// foldInBulk fills empty tables in bulk and returns them with the dead letters and the streams. The
+// projector refuses what the database refused live.
 func foldInBulk(
 	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
 	refused func(fold.Event) *fold.BadEventError,
 ) []string {
 	ctx := context.Background()
 	db.Delete(t, p.Tables...)
+	begin := p.Begin
+	p.Begin = func(generation int) fold.Fold { return refusingFold{begin(generation), refused} }
 	var letters, streams []string
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
 		letters, streams, err = projections.FoldInBulk(ctx, projections.Config{
 			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
-		}, log.ends(), tx, refused)
+		}, log.ends(), tx)
 		return err
 	})
 	require.NoError(t, err)
 	return append(append(ledgertest.Dump(t, db, p.Tables...), letters...), streams...)
+}
+
+type refusingFold struct {
+	fold.Fold
+	refused func(fold.Event) *fold.BadEventError
+}
+
+func (f refusingFold) Apply(ev fold.Event) error {
+	if bad := f.refused(ev); bad != nil {
+		return bad
+	}
+	return f.Fold.Apply(ev)
 }
 
 // refusedLike refuses the events that [folding.write] refused live; events that the fold itself

@@ -8,9 +8,11 @@
 //     its partition.
 //   - Projectors send nothing to people. The NOTIFY statements of a batch only announce that tables
 //     advanced and whose figures changed.
-//   - An event that cannot be decoded, that Apply refuses, or whose values the database refuses is a
-//     dead letter, recorded in the transaction that moves the checkpoint past it, both live and in a
-//     rebuild. On a topic with hash chains, it stops its stream (streams, fold_again.go).
+//   - An event that cannot be decoded or that Apply refuses is a dead letter, recorded in the
+//     transaction that moves the checkpoint past it, both live and in a rebuild. On a topic with hash
+//     chains, it stops its stream (streams, fold_again.go). A value that the database refuses makes
+//     its event a dead letter live, and fails a rebuild or a check: only writing events one by one
+//     shows which event it is.
 //
 // The package must not import watermill, commands, readmodels, api or projections/projectors.
 //

@@ -83,7 +83,7 @@ func (e *Engine) Waiting(atMost time.Duration) *Engine {
 // FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns the
 // dead letters and the streams.
 func FoldInBulk(
-	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.BadEventError,
+	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget,
 ) (letters, streams []string, err error) {
 	e, err := New(c)
 	if err != nil {
@@ -94,7 +94,7 @@ func FoldInBulk(
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
 	for _, group := range e.together(ranges) {
-		folds, err := e.foldTogether(ctx, e.projector.Begin(0), [16]byte{}, group, into, refused, func(context.Context, int64) error { return nil })
+		folds, err := e.foldTogether(ctx, e.projector.Begin(0), [16]byte{}, group, into, func(context.Context, int64) error { return nil })
 		if err != nil {
 			return nil, nil, err
 		}

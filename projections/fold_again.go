@@ -107,14 +107,8 @@ func (f *session) replaceStream(
 	if err != nil || !ok {
 		return 0, cmp.Or(err, errRetired)
 	}
-	refused := func(ev fold.Event) *fold.BadEventError {
-		if link := ev.Envelope.Chain; link != nil && link.Version > last {
-			return bad
-		}
-		return nil
-	}
 	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
-	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, f.projector.Begin(g.Number), refused)
+	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, refusing{f.projector.Begin(g.Number), last, bad})
 	if err == nil {
 		err = again.read(ctx, at.TopicID, read, s.Key, nil, unobserved)
 	}

@@ -74,6 +74,9 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 	}
 	ignored := 0
 	state, chains := f.projector.Begin(g.Number), newStreams(f.partitions)
+	if refused != nil {
+		state = refusing{state, -1, refused}
+	}
 	load := func(first *pgx.Batch) {
 		if f.chained {
 			chains.queueLoad(first, f.projector.Name, g.Number, events)
@@ -86,7 +89,7 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		}
 		var letters []deadLetter
 		for _, ev := range events {
-			letter, ignore := f.apply(state, chains, ev, refused)
+			letter, ignore := f.apply(state, chains, ev)
 			if letter != nil {
 				letters = append(letters, *letter)
 			}

@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -252,6 +254,27 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.caughtUp(e)
 	b.eachOnce(50)
+}
+
+// A rebuild copies no dead letters: it fails at the row that the database refused live too.
+func TestRebuildFailsAtARowThatIsADeadLetter(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 50)
+	bad := postRead(1, 1000)
+	b.append(bad)
+	var tries atomic.Int32
+	p := copies(refusing(tally{}.projector(), "select 1/0", &tries, bad.Envelope.ID), func(_ context.Context, events []fold.Event, next func() error) error {
+		if slices.ContainsFunc(events, func(ev fold.Event) bool { return ev.Envelope.ID == bad.Envelope.ID }) {
+			return &pgconn.PgError{Code: "22012", Message: "division by zero", Where: "COPY tally, line 51"}
+		}
+		return next()
+	})
+	b.followEngine(p)
+	require.Equal(t, operator.ReasonWrite, b.letters("tally")[0].Reason)
+	failed := b.ends(b.request(p).ID, operator.StateFailed)
+	require.Contains(t, failed.Error, "COPY tally, line 51")
+	require.Equal(t, 1, b.liveAt("tally"))
+	require.Len(t, b.letters("tally"), 1)
 }
 
 // Confirmed operators' requests survive a crash of the server: they commit synchronously, unlike
