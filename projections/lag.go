@@ -42,6 +42,13 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	if s.TablesChecked, err = tablesChecked(ctx, e.pool, s.Projection, g.Number); err != nil {
 		return s, err
 	}
+	s.BuildFailed, err = pg.QueryBool(ctx, e.pool, "read result of the newest build", `
+		select exists (
+			select from generations where projection = $1 and state = 'failed' and ended_at > clock_timestamp() - interval '1 day'
+			  and generation = (select max(generation) from generations where projection = $1))`, s.Projection)
+	if err != nil {
+		return s, err
+	}
 	if s.Building, err = builds(ctx, e.pool, s.Projection); err != nil {
 		return s, err
 	}

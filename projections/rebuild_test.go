@@ -252,6 +252,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	failed = b.ends(b.request(tally{}.projector()).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, "the tables were built from another log")
 	require.Equal(t, 1, b.liveAt("tally"))
+	b.awaitStatus(e, func(s operator.Projection) bool { return s.BuildFailed })
 	b.caughtUp(e)
 	b.eachOnce(50)
 }

@@ -253,6 +253,8 @@ var (
 		"Number of events of types that this program does not know, since this process last began to fold.", "projection")
 	degraded = desc("degraded",
 		"Number of affected read models by kind of fault; 1 for a fault that affects all of them.", "reason")
+	buildFailed = desc("projection_build_failed",
+		"1 if the newest build of tables has failed within a day.", "projection")
 	differGauge = desc("projection_tables_differ",
 		"1 if the latest daily check found that the tables differ from the log.", "projection")
 	checkedAt = desc("projection_tables_checked_timestamp_seconds",
@@ -263,7 +265,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		lagEvents, lagSeconds, letterCount, ignoredCount, unknownCount, differGauge, checkedAt, liveGauge, degraded,
+		lagEvents, lagSeconds, letterCount, ignoredCount, unknownCount, buildFailed, differGauge, checkedAt, liveGauge, degraded,
 	} {
 		descs <- d
 	}
@@ -273,6 +275,13 @@ func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
 func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	flag := func(desc *prometheus.Desc, is bool, projection string) {
+		value := 0.0
+		if is {
+			value = 1
+		}
+		gauge(desc, value, projection)
 	}
 	wrong := map[class]int{}
 	for _, fault := range m.allFaults() {
@@ -289,18 +298,13 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 		gauge(letterCount, float64(s.DeadLetters), s.Projection)
 		metrics <- prometheus.MustNewConstMetric(ignoredCount, prometheus.CounterValue, float64(s.Ignored), s.Projection)
 		metrics <- prometheus.MustNewConstMetric(unknownCount, prometheus.CounterValue, float64(s.Unknown), s.Projection)
-		live := 0.0
-		if s.Live() {
-			live = 1
-		}
-		gauge(liveGauge, live, s.Projection)
-		differ, checked := 0.0, 0.0
+		flag(liveGauge, s.Live(), s.Projection)
+		flag(buildFailed, s.BuildFailed, s.Projection)
+		flag(differGauge, s.TablesChecked != nil && !s.TablesChecked.Equal, s.Projection)
+		checked := 0.0
 		if s.TablesChecked != nil {
-			if checked = float64(s.TablesChecked.At.Unix()); !s.TablesChecked.Equal {
-				differ = 1
-			}
+			checked = float64(s.TablesChecked.At.Unix())
 		}
-		gauge(differGauge, differ, s.Projection)
 		gauge(checkedAt, checked, s.Projection)
 	}
 }

@@ -307,9 +307,9 @@ func TestBuildingReportsProgress(t *testing.T) {
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
 }
 
-// The metrics of the daily check exist before the first check, because alerts need a series from
-// the start.
-func TestTheDailyCheckIsAMetricFromTheStart(t *testing.T) {
+// The metrics of the daily check and of builds exist before the first one, because alerts need a
+// series from the start.
+func TestAlertsHaveASeriesFromTheStart(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 100, 100)
 	series := func() map[string]float64 {
@@ -319,13 +319,15 @@ func TestTheDailyCheckIsAMetricFromTheStart(t *testing.T) {
 		require.NoError(t, err)
 		values := map[string]float64{}
 		for _, f := range families {
-			if name, found := strings.CutPrefix(f.GetName(), "ledgerboard_projection_tables_"); found {
+			name := strings.TrimPrefix(f.GetName(), "ledgerboard_projection_")
+			if strings.HasPrefix(name, "tables_") || name == "build_failed" {
 				values[name] = f.GetMetric()[0].GetGauge().GetValue()
 			}
 		}
 		return values
 	}
-	require.Equal(t, map[string]float64{"differ": 0, "checked_timestamp_seconds": 0}, series())
+	require.Equal(t, map[string]float64{"tables_differ": 0, "tables_checked_timestamp_seconds": 0, "build_failed": 0}, series())
 	model.status.TablesChecked = &operator.TablesChecked{At: time.Unix(1_700_000_000, 0)}
-	require.Equal(t, map[string]float64{"differ": 1, "checked_timestamp_seconds": 1_700_000_000}, series())
+	model.status.BuildFailed = true
+	require.Equal(t, map[string]float64{"tables_differ": 1, "tables_checked_timestamp_seconds": 1_700_000_000, "build_failed": 1}, series())
 }

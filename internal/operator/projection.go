@@ -31,6 +31,8 @@ type Projection struct {
 	// unusable.
 	TablesGone []string `json:"-"`
 	Rebuilding bool     `json:"-"`
+	// BuildFailed is true for a day if the newest generation, of any version, has failed.
+	BuildFailed bool `json:"-"`
 }
 
 // TablesChecked is the latest check of the tables that readers use.
