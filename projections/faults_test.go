@@ -69,7 +69,8 @@ func copies(p fold.Projector, do func(ctx context.Context, events []fold.Event, 
 type copyingFold struct {
 	fold.Fold
 	do     func(ctx context.Context, events []fold.Event, next func() error) error
-	events []fold.Event // passed to Apply
+	into   func(ctx context.Context, into write.CopyTarget) error // instead of do: before the copy
+	events []fold.Event                                           // passed to Apply
 }
 
 func (f *copyingFold) Apply(ev fold.Event) error {
@@ -78,6 +79,12 @@ func (f *copyingFold) Apply(ev fold.Event) error {
 }
 
 func (f *copyingFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	if f.into != nil {
+		if err := f.into(ctx, into); err != nil {
+			return err
+		}
+		return f.Fold.Copy(ctx, into, last)
+	}
 	return f.do(ctx, f.events, func() error { return f.Fold.Copy(ctx, into, last) })
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -336,6 +337,59 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 				l.sameFromZero(dashboards)
 			})
 		}
+	}
+}
+
+// A process freezes, as by SIGSTOP, while it folds a stream again: it blocks no other process, and
+// when it resumes, it finds that the stream is folded, also with what came since.
+func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
+	t.Parallel()
+	const reading, deleted = "while it reads the stream", "with the old rows deleted and the checkpoint locked"
+	for _, step := range []string{reading, deleted} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			c := b.chain(agencyA)
+			b.put(c.next(c.lost(client1, []string{"u0"}, "u1")))
+			b.put(c.spoilt(`{`))
+			b.put(c.next(c.lost(client1, []string{"u1"}, "u3")))
+			b.run(b.engine(dashboards))
+			g := b.newGate()
+			p := dashboards
+			p.Begin = func(generation int) fold.Fold {
+				return &copyingFold{Fold: dashboards.Begin(generation), into: func(ctx context.Context, into write.CopyTarget) error {
+					if step == reading {
+						return nil
+					}
+					err := endSoon(ctx, into.(write.CopyInto).Tx)
+					g.first()
+					return err
+				}}
+			}
+			frozen := b.startEngine(p, func(config *projections.Config) {
+				config.Log = hookedLog{Log: b.log, beforeStream: func() {
+					if step == reading {
+						g.first()
+					}
+				}}
+			})
+			b.put(c.next(skip(2)))
+			<-g.reached
+			other := b.zombie(dashboards)
+			stop := b.start(other)
+			l := live{b, c, other}
+			require.Eventually(t, func() bool { return l.stop() == "" }, patience, tick)
+			l.put(c.next(c.lost(client1, []string{"u3"}, "u5")))
+			l.put(c.spoilt(`[`))
+			g.open()
+			b.caughtUp(frozen)
+			l.skip(c.head.Version)
+			b.caughtUp(frozen)
+			require.Equal(t, []string{"u5"}, l.users())
+			l.headIs(c)
+			stop()
+			l.sameFromZero(dashboards)
+		})
 	}
 }
 
