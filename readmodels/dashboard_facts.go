@@ -198,32 +198,32 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 // [domain.ErrDashboardNotFound] if it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
 	var document *domain.Dashboard
+	var users []string
 	var last *int64
 	err := d.Pool.QueryRow(ctx, `
-		select `+DashboardAt("$1", "$2", "$3")+`, (
+		select `+DashboardAt("$1", "$2", "$3")+`, array(
+			select user_id from dashboard_listed
+			where parent_account = $1 and sub_account_id = $2 and from_version <= $3 and to_version > $3
+			order by user_id), (
 			select max(version) from dashboard_history
 			where parent_account = $1 and sub_account_id = $2 and version <= $3)`, parent, subAccount, version).
-		Scan(&document, &last)
+		Scan(&document, &users, &last)
 	switch {
 	case err != nil:
 		return domain.Dashboard{}, fmt.Errorf("read dashboard %s as of version %d: %w", subAccount, version, err)
 	case document == nil:
 		return domain.Dashboard{}, domain.ErrDashboardNotFound
 	}
-	document.Version = *last
+	document.Users, document.Version = users, *last
 	return *document, nil
 }
 
 // DashboardAt returns an expression for the JSON of a [domain.Dashboard] as of a version of its
-// agency's stream; null if it did not exist.
+// agency's stream, without its users; null if it did not exist.
 func DashboardAt(parent, subAccount, version string) string {
 	return fmt.Sprintf(`(
 		select to_jsonb(d) from (
 			select s.document_id as _id, s.document_id as id, s.sub_account_id, s.parent_account, s.sub_account_ids,
-			       array(select l.user_id from dashboard_listed l
-			             where l.parent_account = %[1]s and l.sub_account_id = %[2]s and l.from_version <= %[3]s
-			               and l.to_version > %[3]s
-			             order by l.user_id) as users,
 			       s.main_poc, s.allow_client_dashboard, s.scopes, s.created_at, s.updated_at
 			from dashboard_history s
 			where s.parent_account = %[1]s and s.sub_account_id = %[2]s and s.version <= %[3]s and s.skip is null

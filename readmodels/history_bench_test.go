@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,7 +71,12 @@ func spansPast(b *testing.B, users int) *history.History {
 			ID: fmt.Sprintf("d%023x", 1+i), AccountID: fmt.Sprintf("c%023x", 1+i%200), Name: fmt.Sprint("User ", 1+i), Active: true,
 		})
 	}
+	conn, err := log.DB.Pool.Acquire(b.Context())
+	require.NoError(b, err)
+	defer conn.Release()
 	for _, sql := range []string{
+		// VACUUM does not mark rows as visible to all, which index-only scans need, before their commit is on disk.
+		"set synchronous_commit = on",
 		`insert into dashboard_history (parent_account, sub_account_id, version, event_id, event_type, time, actor, role,
 		   on_behalf_of, command_id, request_id, hash, document_id, sub_account_ids, users_count, main_poc,
 		   allow_client_dashboard, scopes, created_at, updated_at, changed)
@@ -80,7 +86,8 @@ func spansPast(b *testing.B, users int) *history.History {
 		   array['analytics', 'posts'], '2016-01-01', '2016-01-01',
 		   case when v % 10 = 0 then array['users', 'allow_client_dashboard', 'scopes'] else array['users'] end
 		 from generate_series(1, 200) b, generate_series(0, 120) v`,
-		`insert into dashboard_heads select $1, 24200, '', now() where $2 > 0`,
+		`insert into streams (projection, generation, stream_key, partition, version, hash, time, fold_again)
+		 select 'dashboards', 1, $1, 0, 24200, '', now(), false where $2 > 0`,
 		`insert into dashboard_listed
 		 select $1, 'c' || lpad(to_hex(b), 23, '0'), 'd' || lpad(to_hex(u), 23, '0'), (s * 12 + u % 3) * 200 + b,
 		   case when s < 9 or u % 2 = 0 then (s * 12 + 6 + u % 5) * 200 + b else 9223372036854775807 end
@@ -89,12 +96,14 @@ func spansPast(b *testing.B, users int) *history.History {
 		 select $1, 'c' || lpad(to_hex(b), 23, '0'), s * 2000 + b, case when s < 12 then (s + 1) * 2000 + b else 9223372036854775807 end, s % 4 <> 3, s * 2000 + b,
 		   array['analytics', 'posts'], array[b, s * 2000 + b]
 		 from generate_series(1, 200) b, generate_series(0, 12) s where $2 > 0`,
+		"vacuum analyze dashboard_listed, dashboard_allowed, dashboard_history, users, accounts",
+		"set synchronous_commit = off",
 	} {
-		_, err := log.DB.Pool.Exec(b.Context(), sql, agencyA, users)
-		require.NoError(b, err)
-	}
-	for _, table := range []string{"dashboard_listed", "dashboard_allowed", "dashboard_history", "users", "accounts"} {
-		_, err := log.DB.Pool.Exec(b.Context(), "vacuum analyze "+table)
+		var args []any
+		if strings.Contains(sql, "$1") {
+			args = []any{agencyA, users}
+		}
+		_, err := conn.Exec(b.Context(), sql, args...)
 		require.NoError(b, err)
 	}
 	return &history.History{Pool: log.DB.ReadOnly}
@@ -136,11 +145,20 @@ func BenchmarkAuditorsQueries(b *testing.B) {
 	day := func(year int) *time.Time { return new(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)) }
 	ask := func(name string, query func(context.Context) error) {
 		b.Run(name, func(b *testing.B) {
+			fastest := time.Hour // depends less on what else the machine does than the mean
 			for b.Loop() {
+				began := time.Now()
 				require.NoError(b, query(b.Context()))
+				fastest = min(fastest, time.Since(began))
 			}
+			b.ReportMetric(fastest.Seconds()*1e3, "fastest-ms")
 		})
 	}
+	ask("one-row", func(ctx context.Context) error { // to compare with
+		var version int64
+		return h.Pool.QueryRow(ctx, "select version from dashboard_history where parent_account = $1 and sub_account_id = $2 and version = 77",
+			agencyA, board).Scan(&version)
+	})
 	changes := func(name string, q history.HistoryQuery) {
 		q.ParentAccount, q.Limit = agencyA, 50
 		ask("history/"+name, func(ctx context.Context) error { _, _, err := h.Entries(ctx, q); return err })
@@ -150,6 +168,7 @@ func BenchmarkAuditorsQueries(b *testing.B) {
 	changes("user", history.HistoryQuery{User: user})
 	changes("account", history.HistoryQuery{Account: board})
 	changes("name", history.HistoryQuery{Named: "user 77"})
+	changes("common-name", history.HistoryQuery{Named: "user"})
 	changes("no-match", history.HistoryQuery{Named: "zoe"})
 	changes("no-type", history.HistoryQuery{Types: []string{"dashboard.opened.v1"}})
 	ask("state", func(ctx context.Context) error {

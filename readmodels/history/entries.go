@@ -127,20 +127,22 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		if err != nil {
 			return nil, err
 		}
-		rows, all, err := h.readEntries(ctx, tx, found)
+		changes, names, more, err := readChanges(ctx, tx, found, q.Limit, h.PageIDs)
 		if err != nil {
 			return nil, err
 		}
-		if all > len(rows) || len(rows) > q.Limit {
-			rows = rows[:min(len(rows), q.Limit)]
-			end = &entryKey{rows[len(rows)-1].Version, rows[len(rows)-1].dashboard}
+		if more {
+			last := changes[len(changes)-1]
+			end = &entryKey{last.Version, last.dashboard}
 		}
 		if end != nil {
-			if meta.NextCursor, err = readmodels.EncodeCursor(historyCursors(), *end); err != nil {
-				return nil, err
-			}
+			meta.NextCursor, err = readmodels.EncodeCursor(historyCursors(), *end)
 		}
-		return nameEntries(ctx, tx, q.ParentAccount, rows)
+		entries = make([]HistoryEntry, len(changes))
+		for i, c := range changes {
+			entries[i] = names.entry(c)
+		}
+		return entries, err
 	}
 	entries, meta, err := answer(ctx, h, "history", q.ParentAccount, q.Dashboard, read)
 	if err != nil {
@@ -173,13 +175,6 @@ func readNext(ctx context.Context, tx pgx.Tx, q HistoryQuery) (next *time.Time, 
 // matches must not read years of an agency's history at once. The page then ends early, with a
 // cursor.
 const maxScanned = 20_000
-
-// statement is a statement with its named arguments.
-type statement struct {
-	sql   string
-	args  pgx.NamedArgs
-	order string
-}
 
 // findEntries returns a statement that selects the rows of a page and one more. end is the last
 // examined entry if more may follow.
@@ -236,7 +231,7 @@ func findEntries(
 		}
 		where += filters
 	}
-	found.sql = "select * from dashboard_history" + where + " order by " + found.order + " limit @limit"
+	found.sql = eachChange + where + " order by " + found.order + " limit @limit"
 	return found, end, nil
 }
 
@@ -306,71 +301,22 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	return nil
 }
 
-// entryRow is an entry without the names of users and accounts.
-type entryRow struct {
-	Record
-
-	dashboard     string
-	before, after *domain.Dashboard
-	skip          *domain.EventSkipped
+func (n names) entry(c change) HistoryEntry {
+	entry := HistoryEntry{Record: c.Record, Before: n.state(c.before), After: n.state(c.after), Skip: c.skip}
+	if c.skip != nil { // no dashboard was changed
+		c.before, c.after = &domain.Dashboard{}, &domain.Dashboard{}
+	} else {
+		entry.Dashboard = new(n.account(c.dashboard))
+	}
+	entry.Changes = n.differences(c.before, *c.after)
+	entry.Access = n.effect(c, entry.Changes)
+	return entry
 }
 
-// readEntries returns the first of the found entries, as many as fit into PageIDs, and the number of
-// all.
-func (h *History) readEntries(ctx context.Context, tx pgx.Tx, found statement) (rows []entryRow, all int, err error) {
-	scan := func(row pgx.CollectableRow) (e entryRow, err error) {
-		e.Record, err = scanRecord(row, &e.dashboard, &e.skip, &e.before, &e.after, &all)
-		return e, err
-	}
-	rows, err = pg.List(ctx, tx, "read entries", scan, `
-		select `+recordColumns+`, h.sub_account_id, h.skip,
-		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "(h.version - 1)")+`,
-		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "h.version")+`, h.found
-		from (`+h.fitting("users_count + cardinality(sub_account_ids)", &found)+`) h order by `+found.order, found.args)
-	return rows, all, err
-}
-
-// fitting returns a statement that selects the first of the found rows, as many as fit into PageIDs
-// and at least one, with the number of all found rows. ids is an expression for the number of ids in
-// a row.
-func (h *History) fitting(ids string, found *statement) string {
-	found.args["ids"] = cmp.Or(h.PageIDs, 150_000)
-	return `
-		select * from (
-			select *, count(*) over () as found, sum(1 + ` + ids + `) over (
-				order by ` + found.order + ` rows between unbounded preceding and 1 preceding) as ids
-			from (` + found.sql + `) f) f
-		where ids is null or ids < @ids`
-}
-
-func nameEntries(ctx context.Context, tx pgx.Tx, parent string, rows []entryRow) ([]HistoryEntry, error) {
-	var m mentioned
-	for _, e := range rows {
-		m.accounts = append(m.accounts, e.dashboard)
-		m.dashboards(e.before, e.after)
-	}
-	n, err := m.read(ctx, tx, parent)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]HistoryEntry, len(rows))
-	for i, e := range rows {
-		entries[i] = HistoryEntry{Record: e.Record, Before: n.state(e.before), After: n.state(e.after), Skip: e.skip}
-		if e.skip != nil { // no dashboard was changed
-			e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
-		} else {
-			entries[i].Dashboard = new(n.account(e.dashboard))
-		}
-		entries[i].Changes = n.differences(e.before, *e.after)
-		entries[i].Access = n.effect(e, entries[i].Changes)
-	}
-	return entries, nil
-}
-
-func (n names) effect(e entryRow, changes Differences) AccessEffect {
-	gained, lost, kept := domain.AccessBetween(e.before, *e.after)
+func (n names) effect(c change, changes Differences) AccessEffect {
+	gained, lost, kept := domain.AccessBetween(c.before, *c.after)
 	kept = slices.DeleteFunc(kept, func(id string) bool { // a listed user whose account was linked or unlinked
-		was, is := n.linked(id, e.before), n.linked(id, e.after)
+		was, is := n.linked(id, c.before), n.linked(id, c.after)
 		switch {
 		case is && !was:
 			gained = append(gained, id)
@@ -387,16 +333,16 @@ func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	var cannotOpen []string
 	note := func(users []string, d *domain.Dashboard) {
 		for _, id := range users {
-			if !n.active[id] || !n.linked(id, d) {
+			if !n.users[id].active || !n.linked(id, d) {
 				cannotOpen = append(cannotOpen, id)
 			}
 		}
 	}
-	note(gained, e.after)
-	note(lost, e.before)
-	note(kept, e.after)
+	note(gained, c.after)
+	note(lost, c.before)
+	note(kept, c.after)
 	clients := func(users []string) []Named {
-		return named(slices.DeleteFunc(users, func(id string) bool { return n.staff[id] && n.active[id] }), n.user)
+		return named(slices.DeleteFunc(users, func(id string) bool { return n.users[id].staff && n.users[id].active }), n.user)
 	}
 	return AccessEffect{clients(gained), clients(lost), clients(kept), clients(cannotOpen)}
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -10,55 +11,69 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// mentioned collects the ids of a response.
-type mentioned struct{ users, accounts []string }
+// names contains what the directory says today about the people and accounts that a response
+// mentions; nothing about those who do not belong to the agency.
+type names struct {
+	users    map[string]person
+	accounts map[string]*string
+}
 
-func (m *mentioned) dashboards(all ...*domain.Dashboard) {
+type person struct {
+	name    *string
+	account string // "" if unknown
+	active  bool   // so is the account
+	staff   bool   // of the agency
+}
+
+func newNames() names { return names{map[string]person{}, map[string]*string{}} }
+
+func (n names) mention(users, accounts []string) {
+	for _, id := range users {
+		n.users[id] = person{}
+	}
+	for _, id := range accounts {
+		n.accounts[id] = nil
+	}
+}
+
+func (n names) mentionDashboards(all ...*domain.Dashboard) {
 	for _, d := range all {
 		if d != nil {
-			m.users, m.accounts = append(append(m.users, d.Users...), d.MainPOC...), append(m.accounts, d.SubAccountIDs...)
+			n.mention(d.Users, d.SubAccountIDs)
+			n.mention(d.MainPOC, []string{d.SubAccountID})
 		}
 	}
 }
 
-// names contains what the directory says today about the people and accounts of a response that
-// belong to the agency.
-type names struct {
-	users, accounts map[string]*string
-	// staff contains the agency's own users; active, the currently active users in active accounts.
-	staff, active map[string]bool
-	accountOf     map[string]string // the current accounts of users
-}
-
-func (m *mentioned) read(ctx context.Context, tx pgx.Tx, parent string) (names, error) {
-	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
+// read reads what the directory of an agency says about those who were mentioned.
+func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	rows, _ := tx.Query(ctx, `
-		select true, u.id, u.name, a.id = $1, u.active and a.active, a.id
+		select u.id, u.name, a.id, u.active and a.active, a.id = $1
 		from users u join accounts a on a.id = u.account_id
 		where u.id = any($2) and (a.id = $1 or a.parent_account = $1)
 		union all
-		select false, id, name, false, active, id from accounts
-		where id = any($3) and (id = $1 or parent_account = $1)`, parent, m.users, m.accounts)
-	var isUser, staff, active bool
-	var id, name, account string
-	_, err := pgx.ForEachRow(rows, []any{&isUser, &id, &name, &staff, &active, &account}, func() error {
-		if isUser {
-			n.users[id], n.staff[id], n.active[id], n.accountOf[id] = new(name), staff, active, account
+		select id, name, '', false, false from accounts where id = any($3) and (id = $1 or parent_account = $1)`,
+		parent, slices.Collect(maps.Keys(n.users)), slices.Collect(maps.Keys(n.accounts)))
+	var id, name string
+	var p person
+	_, err := pgx.ForEachRow(rows, []any{&id, &name, &p.account, &p.active, &p.staff}, func() error {
+		if p.name = new(name); p.account == "" {
+			n.accounts[id] = p.name
 		} else {
-			n.accounts[id] = new(name)
+			n.users[id] = p
 		}
 		return nil
 	})
-	return n, pg.Wrap("read names", err)
+	return pg.Wrap("read names", err)
 }
 
 // linked reports whether a user's current account is one of a dashboard's accounts, or unknown.
 func (n names) linked(user string, d *domain.Dashboard) bool {
-	account, known := n.accountOf[user]
-	return !known || slices.Contains(d.SubAccountIDs, account)
+	account := n.users[user].account
+	return account == "" || slices.Contains(d.SubAccountIDs, account)
 }
 
-func (n names) user(id string) Named    { return Named{id, n.users[id]} }
+func (n names) user(id string) Named    { return Named{id, n.users[id].name} }
 func (n names) account(id string) Named { return Named{id, n.accounts[id]} }
 
 func named(ids []string, name func(string) Named) []Named {
@@ -152,24 +167,19 @@ type PreviewedScope struct {
 
 // NamedPreview adds current names from the directory to a preview.
 func (h *History) NamedPreview(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
-	var preview DashboardPreview
-	m := mentioned{users: p.LostAccess}
+	n := newNames()
+	n.mention(p.LostAccess, nil)
 	for _, r := range p.Revisions {
-		m.accounts = append(m.accounts, r.After.SubAccountID)
-		m.dashboards(r.Before, &r.After)
+		n.mentionDashboards(r.Before, &r.After)
 	}
 	for _, a := range p.Access {
-		m.users, m.accounts = append(m.users, a.User), append(append(m.accounts, a.Gains...), a.Loses...)
+		n.mention([]string{a.User}, slices.Concat(a.Gains, a.Loses))
 		for _, s := range slices.Concat(a.GainsScopes, a.LosesScopes) {
-			m.accounts = append(m.accounts, s.Accounts...)
+			n.mention(nil, s.Accounts)
 		}
 	}
-	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
-		n, err := m.read(ctx, tx, p.ParentAccount)
-		preview = n.preview(p)
-		return err
-	})
-	return preview, pg.Wrap("add names to preview", err)
+	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, p.ParentAccount) })
+	return n.preview(p), pg.Wrap("add names to preview", err)
 }
 
 func (n names) preview(p domain.DashboardPreview) DashboardPreview {
@@ -178,7 +188,7 @@ func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 		Preview: domain.OptionalText(p.Decision), Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{},
 		LostAccess: named(p.LostAccess, n.user),
 	}
-	preview.LostAccess = slices.DeleteFunc(preview.LostAccess, func(u Named) bool { return !n.active[u.ID] })
+	preview.LostAccess = slices.DeleteFunc(preview.LostAccess, func(u Named) bool { return !n.users[u.ID].active })
 	for _, r := range p.Revisions {
 		state := n.state(&r.After)
 		preview.Dashboards = append(preview.Dashboards, PreviewedDashboard{
@@ -193,7 +203,7 @@ func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 			Gains: named(a.Gains, n.account), Loses: named(a.Loses, n.account),
 			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
 		}
-		if n.active[a.User] {
+		if n.users[a.User].active {
 			preview.Access = append(preview.Access, access)
 		}
 	}

@@ -129,23 +129,22 @@ func incompleteTrail(
 // nameWhatWasRead sets the names of the ids in the requests.
 func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []AuditReadEntry) error {
 	nonEmpty := func(ids ...string) []string { return slices.DeleteFunc(ids, func(id string) bool { return id == "" }) }
-	asked, all := make([]mentioned, len(entries)), mentioned{}
+	type mentioned struct{ users, accounts []string }
+	requests, n := make([]mentioned, len(entries)), newNames()
 	for i, e := range entries {
 		var request domain.AuditRead // an export has the same fields and a format
 		if err := json.Unmarshal(e.Read, &request); err != nil {
 			return fmt.Errorf("read audit record %s: %w", e.EventID, err)
 		}
 		filter := request.Filter
-		asked[i] = mentioned{nonEmpty(filter.Actor, filter.User), nonEmpty(request.Dashboard, filter.Account)}
-		all.users, all.accounts = append(all.users, asked[i].users...), append(all.accounts, asked[i].accounts...)
+		requests[i] = mentioned{nonEmpty(filter.Actor, filter.User), nonEmpty(request.Dashboard, filter.Account)}
+		n.mention(requests[i].users, requests[i].accounts)
 	}
-	return pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error {
-		n, err := all.read(ctx, tx, parent)
-		for i, m := range asked {
-			entries[i].Names = append(named(m.accounts, n.account), named(m.users, n.user)...)
-		}
-		return err
-	})
+	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) error { return n.read(ctx, tx, parent) })
+	for i, m := range requests {
+		entries[i].Names = append(named(m.accounts, n.account), named(m.users, n.user)...)
+	}
+	return err
 }
 
 // OperatorActions returns a page of operators' actions, erasures and imports with their outcomes,

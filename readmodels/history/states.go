@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -70,22 +69,20 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
-		var state *domain.Dashboard
-		scan := func(row pgx.CollectableRow) (Record, error) { return scanRecord(row, &state) }
-		record, exists, err := pg.Find(ctx, tx, "read state", scan, `
-			select `+recordColumns+", "+readmodels.DashboardAt("$1", "$2", "$3")+` from dashboard_history h
-			where parent_account = $1 and sub_account_id = $2 and version <= $3
-			order by version desc limit 1`, q.ParentAccount, q.Dashboard, meta.AsOf.Version)
-		if err == nil && !exists {
+		changes, names, _, err := readChanges(ctx, tx, statement{
+			order: "version desc",
+			sql: eachChange + ` where parent_account = @parent and sub_account_id = @dashboard and version <= @at
+				order by version desc limit 1`,
+			args: pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": meta.AsOf.Version},
+		}, 1, h.PageIDs)
+		if err == nil && len(changes) == 0 {
 			err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
 		}
 		if err != nil {
 			return a, err
 		}
-		m := mentioned{accounts: []string{q.Dashboard}}
-		m.dashboards(state)
-		n, err := m.read(ctx, tx, q.ParentAccount)
-		return StateAnswer{n.account(q.Dashboard), meta.AsOf, *n.state(state), record}, err
+		last := changes[0]
+		return StateAnswer{names.account(q.Dashboard), meta.AsOf, *names.state(last.after), last.Record}, nil
 	})
 }
 
@@ -117,24 +114,25 @@ func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMet
 			return a, err
 		}
 		meta.AsOf = to
-		found := statement{order: "dashboard", args: pgx.NamedArgs{
-			"parent": q.ParentAccount, "dashboard": q.Dashboard, "from": from.Version, "to": to.Version,
-		}, sql: `
-			select 0::bigint as last, @dashboard::text as dashboard, count(*) as records, 0::bigint as size
-			from dashboard_history where parent_account = @parent and sub_account_id = @dashboard
-			  and version > @from and version <= @to`}
-		rows, _, err := h.readDiffs(ctx, tx, found)
+		changes, names, _, err := readChanges(ctx, tx, statement{
+			order: "version desc",
+			sql: `
+				select h.*, @from::bigint as since, 0 as size, (
+					select count(*) from dashboard_history where parent_account = @parent and sub_account_id = @dashboard
+					  and version > @from and version <= @to) as records
+				from dashboard_history h where parent_account = @parent and sub_account_id = @dashboard and version <= @to
+				order by version desc limit 1`,
+			args: pgx.NamedArgs{
+				"parent": q.ParentAccount, "dashboard": q.Dashboard, "from": from.Version, "to": to.Version,
+			},
+		}, 1, h.PageIDs)
+		if err == nil && len(changes) == 0 {
+			err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.To)
+		}
 		if err != nil {
 			return a, err
 		}
-		if rows[0].After == nil {
-			return a, notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.To)
-		}
-		answers, err := nameDiffs(ctx, tx, q.ParentAccount, rows, from, to)
-		if err != nil {
-			return a, err
-		}
-		return answers[0], nil
+		return names.difference(changes[0], from, to), nil
 	})
 }
 
@@ -193,67 +191,41 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 			return nil, err
 		}
 		meta.AsOf = to
-		found := statement{order: "last desc, dashboard desc", args: pgx.NamedArgs{
-			"parent": q.ParentAccount, "from": from.Version, "to": to.Version,
-			"version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
-		}, sql: `
-			select max(version) as last, sub_account_id as dashboard, count(*) as records,
-			       max(users_count + cardinality(sub_account_ids)) as size
-			from dashboard_history
-			where parent_account = @parent and version > @from and version <= @to and skip is null
-			group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
-			order by 1 desc, 2 desc limit @limit`}
-		rows, all, err := h.readDiffs(ctx, tx, found)
+		changes, names, more, err := readChanges(ctx, tx, statement{
+			order: "version desc, sub_account_id desc",
+			sql: `
+				select h.*, @from::bigint as since, size, records from (
+					select max(version) as last, sub_account_id, count(*) as records,
+					       max(users_count + cardinality(sub_account_ids)) as size
+					from dashboard_history
+					where parent_account = @parent and version > @from and version <= @to and skip is null
+					group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
+					order by last desc, sub_account_id desc limit @limit) d
+				join dashboard_history h on h.parent_account = @parent and h.sub_account_id = d.sub_account_id
+				  and h.version = d.last`,
+			args: pgx.NamedArgs{
+				"parent": q.ParentAccount, "from": from.Version, "to": to.Version,
+				"version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
+			},
+		}, q.Limit, h.PageIDs)
 		if err != nil {
 			return nil, err
 		}
-		if all > len(rows) || len(rows) > q.Limit {
-			rows = rows[:min(len(rows), q.Limit)]
-			last := rows[len(rows)-1]
-			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Last, last.Dashboard})
-			if err != nil {
-				return nil, err
-			}
+		if more {
+			last := changes[len(changes)-1]
+			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.dashboard})
 		}
-		return nameDiffs(ctx, tx, q.ParentAccount, rows, from, to)
+		answers := make([]DiffAnswer, len(changes))
+		for i, c := range changes {
+			answers[i] = names.difference(c, from, to)
+		}
+		return answers, err
 	})
 }
 
-// diffRow is a dashboard at two moments, without names.
-type diffRow struct {
-	Last          int64 // version of the last change
-	Dashboard     string
-	Records       int64
-	Before, After *domain.Dashboard
-}
-
-// readDiffs returns the first of the found rows, as many as fit into PageIDs, and the number of all.
-func (h *History) readDiffs(ctx context.Context, tx pgx.Tx, found statement) (rows []diffRow, all int, err error) {
-	scan := func(row pgx.CollectableRow) (d diffRow, err error) {
-		return d, row.Scan(&d.Last, &d.Dashboard, &d.Records, &d.Before, &d.After, &all)
+func (n names) difference(c change, from, to StreamPosition) DiffAnswer {
+	return DiffAnswer{
+		Dashboard: n.account(c.dashboard), From: from, To: to, Before: n.state(c.before), After: *n.state(c.after),
+		Changes: n.differences(c.before, *c.after), Records: c.records,
 	}
-	rows, err = pg.List(ctx, tx, "read dashboards at two moments", scan, `
-		select last, dashboard, records, `+readmodels.DashboardAt("@parent", "h.dashboard", "@from")+",\n"+
-		readmodels.DashboardAt("@parent", "h.dashboard", "@to")+", found from ("+h.fitting("size", &found)+`) h
-		order by `+found.order, found.args)
-	return rows, all, err
-}
-
-func nameDiffs(
-	ctx context.Context, tx pgx.Tx, parent string, rows []diffRow, from, to StreamPosition,
-) ([]DiffAnswer, error) {
-	var m mentioned
-	for _, d := range rows {
-		m.accounts = append(m.accounts, d.Dashboard)
-		m.dashboards(d.Before, d.After)
-	}
-	n, err := m.read(ctx, tx, parent)
-	answers := make([]DiffAnswer, len(rows))
-	for i, d := range rows {
-		answers[i] = DiffAnswer{
-			Dashboard: n.account(d.Dashboard), From: from, To: to, Before: n.state(d.Before),
-			After: *n.state(d.After), Changes: n.differences(d.Before, *d.After), Records: d.Records,
-		}
-	}
-	return answers, err
 }
