@@ -26,10 +26,10 @@ import (
 //     next process finds it.
 //   - While the log is read and folded in memory: no row has changed, and the next process begins
 //     again.
-//   - From the lock of the checkpoint to the commit: the transaction is rolled back, with the
-//     deletion of the old rows. The server ends the session of a frozen process.
+//   - From the deletion of the old rows to the commit: the transaction is rolled back. The server
+//     ends the session of a frozen process.
 //   - After the commit: the stream is no longer due.
-//   - Two processes: the second waits for the checkpoint, and finds that the stream is not due.
+//   - Two processes: the second waits for the lock of the stream, and finds that it is not due.
 
 // keepFoldingAgain folds the streams of this process's partitions again that are due.
 func (f *session) keepFoldingAgain(ctx context.Context) {
@@ -95,9 +95,11 @@ func (f *session) foldAgain(ctx context.Context, s dueStream) error {
 	return failed
 }
 
-// replaceStream folds a stream in memory, and then replaces its rows in one transaction, which holds
-// the checkpoint of the partition, so that no other process folds it. It refuses the events after
-// version last. A trial is rolled back. It returns the version of the head that was read.
+// replaceStream folds a stream in memory, and then replaces its rows in one transaction. The rows
+// that are final are written first, because no other fold writes rows of a stopped stream. For the
+// rest, the transaction holds the checkpoint of the partition, for whose streams no event can be
+// folded meanwhile. It refuses the events after version last. A trial is rolled back. It returns the
+// version of the head that was read.
 func (f *session) replaceStream(
 	ctx context.Context, s dueStream, last int64, bad *fold.BadEventError, trial bool,
 ) (head int64, err error) {
@@ -116,9 +118,15 @@ func (f *session) replaceStream(
 		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
+		due, err := f.lockStream(ctx, tx, g, s.Key)
+		if err == nil && due {
+			err = f.replaceFinalRows(ctx, tx, g, s.Key, again)
+		}
+		if err != nil || !due {
+			return err
+		}
 		since := eventlog.PartitionRange{Partition: s.Partition, Start: read.End}
-		since.End, err = f.lockStream(ctx, tx, g, s)
-		if err != nil || since.End == 0 {
+		if since.End, err = f.lockCheckpoint(ctx, tx, g, s.Partition); err != nil {
 			return err
 		}
 		if since.Start < since.End {
@@ -126,8 +134,7 @@ func (f *session) replaceStream(
 				return err
 			}
 		}
-		head = again.streams.known[s.Key].head.Version
-		if err := f.writeStream(ctx, tx, g, s.Key, again); err != nil || !trial {
+		if err := f.writeRest(ctx, tx, g, s.Key, again); err != nil || !trial {
 			return err
 		}
 		return errTrial
@@ -135,50 +142,61 @@ func (f *session) replaceStream(
 	if errors.Is(err, errTrial) {
 		err = nil
 	}
-	return head, pg.Wrap("fold stream "+s.Key+" again", err)
+	return again.streams.known[s.Key].head.Version, pg.Wrap("fold stream "+s.Key+" again", err)
 }
 
 var errTrial = errors.New("rolled back after a trial")
 
 func unobserved(context.Context, int64) error { return nil }
 
-// lockStream locks the checkpoint of a stream's partition and returns it. It returns 0 if the stream
-// need not be folded again any more.
-func (f *session) lockStream(ctx context.Context, tx pgx.Tx, g generation, s dueStream) (next int64, err error) {
-	next, found, err := pg.Find(ctx, tx, "lock checkpoint", pgx.RowTo[int64], `
-		select next_offset from checkpoints
-		where projection = $1 and generation = $2 and partition = $3 for update`,
-		f.projector.Name, g.Number, s.Partition)
-	if err != nil || !found {
-		return 0, cmp.Or(err, errRetired)
+// lockStream waits for other processes that fold a stream again, and reports whether it must still
+// be.
+func (f *session) lockStream(ctx context.Context, tx pgx.Tx, g generation, key string) (due bool, err error) {
+	err = pg.Exec(ctx, tx, "lock stream", `select pg_advisory_xact_lock(hashtext($1))`,
+		"ledgerboard stream "+generationName(f.projector.Name, g.Number)+" "+key)
+	if err != nil {
+		return false, err
 	}
-	due, err := pg.QueryBool(ctx, tx, "look whether a stream is due", `
+	return pg.QueryBool(ctx, tx, "look whether a stream is due", `
 		select exists (
 			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again)`,
-		f.projector.Name, g.Number, s.Key)
-	if err != nil || !due {
-		return 0, err
-	}
-	return next, nil
+		f.projector.Name, g.Number, key)
 }
 
-// writeStream replaces all rows of a stream.
-func (f *session) writeStream(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
-	var first, last pgx.Batch
-	first.Queue(commitSynchronously)
+// replaceFinalRows deletes all rows of a stream and writes those that no later event changes.
+func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
+	var first pgx.Batch
 	for _, table := range f.projector.Tables {
 		first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
 	}
 	first.Queue(`delete from dead_letters where projection = $1 and generation = $2 and stream_key = $3`,
 		f.projector.Name, g.Number, key)
-	first.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
-		f.projector.Name, g.Number, key)
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
+	return again.fold.Copy(ctx, write.CopyInto{Tx: tx}, false)
+}
+
+// lockCheckpoint locks the checkpoint of a partition and returns it.
+func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, g generation, partition int32) (int64, error) {
+	next, found, err := pg.Find(ctx, tx, "lock checkpoint", pgx.RowTo[int64], `
+		select next_offset from checkpoints
+		where projection = $1 and generation = $2 and partition = $3 for update`,
+		f.projector.Name, g.Number, partition)
+	if err == nil && !found {
+		err = errRetired
+	}
+	return next, err
+}
+
+func (f *session) writeRest(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
+	var last pgx.Batch
 	if err := again.fold.Copy(ctx, write.CopyInto{Tx: tx}, true); err != nil {
 		return err
 	}
+	last.Queue(commitSynchronously)
+	last.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
+		f.projector.Name, g.Number, key)
 	streamsTable.Queue(&last, again.streams.rows(f.projector.Name, g.Number))
 	f.queueDeadLetters(&last, g, again.rows())
 	last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, []string{key})})
