@@ -15,6 +15,10 @@
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
 //     connections as the rebuild uses, then the same keys, indexes and VACUUM ANALYZE.
 //     -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
+//   - live projection: the rows that it copies and the batched upserts that it sends, prepared
+//     beforehand and sent again on a connection for each partition.
+//   - a stream that is folded again: a plain consumer of its records. The time for which its
+//     partition is locked has no limit.
 //
 // All writers, ours and the limits', commit asynchronously, as the projections do. Garbage is collected
 // as often as in the program, unless GOGC is set. The broker fsyncs every append, as in demo.

@@ -75,6 +75,9 @@ func run(ctx context.Context) (err error) {
 		{name: "verify_records", run: b.verifying},
 		{name: "replay_records", run: b.replaying},
 		{name: "rebuild_post_insights", run: b.rebuilds(*scale)},
+		{name: "live_post_insights_1p", run: b.live(1)},
+		{name: "live_post_insights_4p", run: b.live(4)},
+		{name: "fold_again", run: b.foldingAgain},
 	}
 	for _, w := range figureWorlds() {
 		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }

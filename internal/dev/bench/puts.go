@@ -88,10 +88,7 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 	if err := fillAgencies(ctx, pool, agencies); err != nil {
 		return served{}, nil, err
 	}
-	engine, err := projections.New(projections.Config{
-		Projector: projectors.Dashboards, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
-		Registry: domain.NewRegistry(), Logger: b.logger,
-	})
+	engine, err := b.engine(projectors.Dashboards, log, topics, pool, nil)
 	if err != nil {
 		return served{}, nil, err
 	}

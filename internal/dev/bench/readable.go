@@ -15,7 +15,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -46,10 +45,7 @@ func (b *bench) readable(ctx context.Context, print func(result) error) error {
 	defer cancel()
 	running, ctx := errgroup.WithContext(ctx)
 	for _, projector := range []fold.Projector{projectors.PostInsights, projectors.AccountInsights} {
-		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
-			Registry: domain.NewRegistry(), Logger: b.logger,
-		})
+		engine, err := b.engine(projector, log, topics, pool, nil)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // bench holds the broker and the database server that the measurements share.
@@ -97,6 +99,16 @@ func (b *bench) eventLog(ctx context.Context) (*eventlog.Log, []eventlog.TopicSp
 		return nil, nil, nil, errors.Join(err, stop())
 	}
 	return log, topics, func() error { return errors.Join(log.Close(), stop()) }, nil
+}
+
+// engine returns an engine over the tables of a database. progress may be nil.
+func (b *bench) engine(
+	p fold.Projector, log projections.Log, topics []eventlog.TopicSpec, pool *pgxpool.Pool, progress *pg.Progress,
+) (*projections.Engine, error) {
+	return projections.New(projections.Config{
+		Projector: p, Log: log, DatabaseURL: pool.Config().ConnString(), Pool: pool, Topics: topics,
+		Registry: domain.NewRegistry(), Logger: b.logger, Progress: progress,
+	})
 }
 
 func deleteTopics(ctx context.Context, brokers []string, topics []eventlog.TopicSpec) error {
