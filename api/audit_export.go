@@ -58,7 +58,7 @@ type export[E any] struct {
 	cursor      func(E) (string, error)
 }
 
-func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[history.HistoryQuery]) error {
+func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery) error {
 	meta, entries, err := a.History.Export(r.Context(), e.query)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQu
 	return sendExport(a, w, r, export[history.HistoryEntry]{
 		format: e.format, spreadsheet: e.spreadsheet, name: "link-history", meta: meta, entries: entries,
 		record: domain.AuditExported{
-			What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query),
+			What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(domain.AuditHistory, e.query),
 		},
 		columns: exportColumns, cells: historyCells, cursor: history.HistoryEntry.Cursor,
 	})

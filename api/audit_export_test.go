@@ -222,7 +222,7 @@ func TestAccessAsAFile(t *testing.T) {
 		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
 	}
 	require.Equal(t, "# complete=true entries=2 as_of_version=30 names_proven=false at="+end, rows[3][0])
-	require.Equal(t, []any{history.SpansQuery{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true}}, f.queries)
+	require.Equal(t, []any{history.Query{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true}}, f.queries)
 	require.Equal(t, []domain.AuditExported{
 		{Format: "csv", What: "access", AsOf: 30, Filter: domain.AuditFilter{User: alice, At: end, Order: "user"}},
 	}, f.exports)
@@ -322,32 +322,32 @@ func (f *auditFake) ask(query any) error {
 	return f.err
 }
 
-func (f *auditFake) Entries(_ context.Context, q history.HistoryQuery) ([]history.HistoryEntry, history.EntriesMeta, error) {
+func (f *auditFake) Entries(_ context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error) {
 	return f.entries, history.EntriesMeta{HistoryMeta: f.meta}, f.ask(q)
 }
 
-func (f *auditFake) State(_ context.Context, q history.StateQuery) (history.StateAnswer, history.HistoryMeta, error) {
+func (f *auditFake) State(_ context.Context, q history.Query) (history.StateAnswer, history.HistoryMeta, error) {
 	return history.StateAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Diff(_ context.Context, q history.DiffQuery) (history.DiffAnswer, history.HistoryMeta, error) {
+func (f *auditFake) Diff(_ context.Context, q history.Query) (history.DiffAnswer, history.HistoryMeta, error) {
 	return history.DiffAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Diffs(_ context.Context, q history.DiffsQuery) ([]history.DiffAnswer, history.HistoryMeta, error) {
+func (f *auditFake) Diffs(_ context.Context, q history.Query) ([]history.DiffAnswer, history.HistoryMeta, error) {
 	return []history.DiffAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Access(_ context.Context, q history.AccessQuery) (history.AccessAnswer, history.HistoryMeta, error) {
+func (f *auditFake) Access(_ context.Context, q history.Query) (history.AccessAnswer, history.HistoryMeta, error) {
 	return history.AccessAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Reads(_ context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
+func (f *auditFake) Reads(_ context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
 	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
 }
 
 func (f *auditFake) Export(
-	ctx context.Context, q history.HistoryQuery,
+	ctx context.Context, q history.Query,
 ) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error) {
 	return f.meta, func(yield func(history.HistoryEntry, error) bool) {
 		for _, e := range f.entries {
@@ -366,12 +366,12 @@ func (f *auditFake) Export(
 	}, f.ask(q)
 }
 
-func (f *auditFake) Spans(_ context.Context, q history.SpansQuery) ([]history.AccessSpan, history.SpansMeta, error) {
+func (f *auditFake) Spans(_ context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error) {
 	return f.spans, history.SpansMeta{HistoryMeta: f.meta}, f.ask(q)
 }
 
 func (f *auditFake) ExportSpans(
-	_ context.Context, q history.SpansQuery,
+	_ context.Context, q history.Query,
 ) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error) {
 	return history.SpansMeta{HistoryMeta: f.meta, To: history.StreamPosition{Version: 30}}, func(yield func(history.AccessSpan, error) bool) {
 		for _, span := range f.spans {

@@ -19,32 +19,32 @@ const maxVersionNumber = 100_000_000
 // maxActor is the maximum length of an actor in bytes, as in the log.
 const maxActor = 255
 
-func parseHistory(p *Params) history.HistoryQuery {
+func parseHistory(p *Params) history.Query {
 	cursor, limit := p.cursor(paramHistoryCursor), p.limit()
 	q := p.changes()
 	q.Cursor, q.Limit, q.Ascending = cursor, limit, p.word(paramOrder) == "asc"
 	return q
 }
 
-func parseDashboardHistory(p *Params) history.HistoryQuery {
+func parseDashboardHistory(p *Params) history.Query {
 	dashboard := p.dashboard()
 	q := parseHistory(p)
 	q.Dashboard = dashboard
 	return q
 }
 
-type exportQuery[Q any] struct {
+type exportQuery struct {
 	format      string
 	spreadsheet bool
-	query       Q
+	query       history.Query
 }
 
 // parseExport reads the filters of an export, which has no pages and starts with the oldest change.
-func parseExport(p *Params) exportQuery[history.HistoryQuery] {
+func parseExport(p *Params) exportQuery {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
 	q.Dashboard, q.Cursor, q.Ascending = dashboard, cursor, true
-	return exportQuery[history.HistoryQuery]{format, p.spreadsheet(format), q}
+	return exportQuery{format, p.spreadsheet(format), q}
 }
 
 // spreadsheet reads whether a file of the format is for a spreadsheet.
@@ -56,8 +56,8 @@ func (p *Params) spreadsheet(format string) bool {
 	return asked
 }
 
-func (p *Params) changes() history.HistoryQuery {
-	q := history.HistoryQuery{
+func (p *Params) changes() history.Query {
+	q := history.Query{
 		ParentAccount: p.caller.AccountID, Types: p.eventTypes(),
 		Actor: p.person(paramActor), User: p.person(paramChangedUser),
 		Account: p.hex(paramChangedAccount), Named: strings.TrimSpace(p.text(paramNamed)),
@@ -66,39 +66,39 @@ func (p *Params) changes() history.HistoryQuery {
 	return q
 }
 
-func parseState(p *Params) history.StateQuery {
-	return history.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
+func parseState(p *Params) history.Query {
+	return history.Query{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
-func parseDiff(p *Params) history.DiffQuery {
+func parseDiff(p *Params) history.Query {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
-	return history.DiffQuery{
+	return history.Query{
 		ParentAccount: p.caller.AccountID, Dashboard: dashboard,
 		From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 	}
 }
 
-func parseDiffs(p *Params) history.DiffsQuery {
+func parseDiffs(p *Params) history.Query {
 	page := p.Page()
 	p.required(paramFromMoment)
-	return history.DiffsQuery{
+	return history.Query{
 		ParentAccount: p.caller.AccountID, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
 }
 
-func parseAccess(p *Params) history.AccessQuery {
+func parseAccess(p *Params) history.Query {
 	dashboard := p.dashboard()
 	p.required(paramAccessUser)
-	return history.AccessQuery{
+	return history.Query{
 		ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment(),
 	}
 }
 
-func parseAuditReads(p *Params) history.AuditReadsQuery {
+func parseAuditReads(p *Params) history.Query {
 	page := p.Page()
-	q := history.AuditReadsQuery{
+	q := history.Query{
 		ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor,
 	}
 	q.From, q.To = p.edges()
@@ -164,25 +164,24 @@ func (p *Params) person(declared Param) string {
 	return value
 }
 
-func (p *Params) edges() (from, to *time.Time) {
+func (p *Params) edges() (from, to history.Moment) {
 	before := p.bad.Count
 	from, to = p.edge(paramFrom, 0), p.edge(paramTo, 1)
-	if p.bad.Count == before && from != nil && to != nil && from.After(*to) {
+	if p.bad.Count == before && !to.IsZero() && from.Time.After(to.Time) {
 		p.bad.Addf(paramFrom.Name, "must not be after to")
 	}
 	return from, to
 }
 
 // edge reads an optional end of a range in the formats of [Params.Range]. A day is its start,
-// shifted by dayOffset days. Nil means that the range has no such end.
-func (p *Params) edge(declared Param, dayOffset int) *time.Time {
+// shifted by dayOffset days. Zero means that the range has no such end.
+func (p *Params) edge(declared Param, dayOffset int) history.Moment {
 	text, present := p.value(declared)
 	zone := p.Zone() // also validated if there is no day
 	if !present {
-		return nil
+		return history.Moment{}
 	}
-	at := p.instant(declared, text, zone, dayOffset)
-	return &at
+	return history.Moment{Time: p.instant(declared, text, zone, dayOffset)}
 }
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an
@@ -241,14 +240,20 @@ func (p *Params) required(declared Param) {
 	}
 }
 
-func filterOf(q history.HistoryQuery) domain.AuditFilter {
+// filterOf returns the filters of a query for the record of a view or export.
+func filterOf(what string, q history.Query) domain.AuditFilter {
 	f := domain.AuditFilter{
 		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account,
-		From: instantText(q.From), To: instantText(q.To), Order: "desc", Limit: q.Limit, Cursor: q.Cursor,
+		At: q.At.String(), From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor,
 	}
 	f.ByName = q.Named != "" || f.Actor != q.Actor || f.User != q.User
-	if q.Ascending {
+	switch {
+	case q.ByUser:
+		f.Order = spansByUser
+	case what == domain.AuditHistory && q.Ascending:
 		f.Order = "asc"
+	case what == domain.AuditHistory:
+		f.Order = "desc"
 	}
 	return f
 }
@@ -260,11 +265,4 @@ func idOnly(actor string) string {
 		return actor
 	}
 	return ""
-}
-
-func instantText(at *time.Time) string {
-	if at == nil {
-		return ""
-	}
-	return at.UTC().Format(time.RFC3339Nano)
 }

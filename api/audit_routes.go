@@ -37,14 +37,14 @@ func (a *audit) routes() []Operation {
 	const dashboard = patternDashboard
 	return []Operation{
 		get(dashboard+"/history", "getDashboardHistory",
-			showing(a, parseDashboardHistory, a.History.Entries, readOfHistory)),
-		get(dashboard+"/state", "getDashboardState", showing(a, parseState, a.History.State, readOfState)),
-		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, a.History.Diff, readOfDiff)),
-		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, a.History.Access, readOfAccess)),
-		get("/api/audit/history", "getAuditHistory", showing(a, parseHistory, a.History.Entries, readOfHistory)),
-		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, a.History.Diffs, readOfDiffs)),
+			showing(a, domain.AuditHistory, parseDashboardHistory, a.History.Entries)),
+		get(dashboard+"/state", "getDashboardState", showing(a, domain.AuditState, parseState, a.History.State)),
+		get(dashboard+"/diff", "getDashboardDiff", showing(a, domain.AuditDiff, parseDiff, a.History.Diff)),
+		get(dashboard+"/access", "getDashboardAccess", showing(a, domain.AuditAccess, parseAccess, a.History.Access)),
+		get("/api/audit/history", "getAuditHistory", showing(a, domain.AuditHistory, parseHistory, a.History.Entries)),
+		get("/api/audit/diff", "getAuditDiff", showing(a, domain.AuditDiff, parseDiffs, a.History.Diffs)),
 		get(patternExport, "getAuditExport", reading(parseExport, a.exportHistory)),
-		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, a.History.Spans, readOfSpans)),
+		get("/api/audit/access", "getAuditAccess", showing(a, domain.AuditAccess, parseSpans, a.History.Spans)),
 		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
 		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, a.checkpoints)),
 		get(patternBundle, "getAuditBundle", reading(nothing, a.exportBundle)),
@@ -63,16 +63,18 @@ func auditor(r *http.Request) commands.Caller {
 
 // showing returns the operation of an audit query. If the read cannot be recorded, it returns no
 // data.
-func showing[Q, R any, M interface{ IncludedVersion() int64 }](
-	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recordOf func(Q) domain.AuditRead,
+func showing[R any, M interface{ IncludedVersion() int64 }](
+	a *audit, what string, parse func(*Params) history.Query,
+	query func(context.Context, history.Query) (R, M, error),
 ) operation {
-	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
+	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q history.Query) error {
 		data, meta, err := query(r.Context(), q)
 		if err != nil {
 			return err
 		}
-		record := recordOf(q)
-		record.AsOf, record.Filter = meta.IncludedVersion(), a.upToNow(record.Filter)
+		record := domain.AuditRead{
+			What: what, Dashboard: q.Dashboard, AsOf: meta.IncludedVersion(), Filter: a.upToNow(filterOf(what, q)),
+		}
 		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
 			return err
 		}
@@ -94,38 +96,10 @@ func (a *audit) upToNow(f domain.AuditFilter) domain.AuditFilter {
 	return f
 }
 
-func readOfHistory(q history.HistoryQuery) domain.AuditRead {
-	return domain.AuditRead{What: domain.AuditHistory, Dashboard: q.Dashboard, Filter: filterOf(q)}
-}
-
-func readOfState(q history.StateQuery) domain.AuditRead {
-	filter := domain.AuditFilter{At: q.At.String()}
-	return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: filter}
-}
-
-func readOfDiff(q history.DiffQuery) domain.AuditRead {
-	filter := domain.AuditFilter{From: q.From.String(), To: q.To.String()}
-	return domain.AuditRead{What: domain.AuditDiff, Dashboard: q.Dashboard, Filter: filter}
-}
-
-func readOfDiffs(q history.DiffsQuery) domain.AuditRead {
-	filter := domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor}
-	return domain.AuditRead{What: domain.AuditDiff, Filter: filter}
-}
-
-func readOfAccess(q history.AccessQuery) domain.AuditRead {
-	filter := domain.AuditFilter{User: q.User, At: q.At.String()}
-	return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: filter}
-}
-
-func readOfSpans(q history.SpansQuery) domain.AuditRead {
-	return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)}
-}
-
 // auditReads returns who read or exported the audit trail, newest first. Reading this list is not
 // recorded: every read would make it longer, and it contains nothing about a dashboard.
 func (a *audit) auditReads(
-	r *http.Request, q history.AuditReadsQuery,
+	r *http.Request, q history.Query,
 ) (entries []history.AuditReadEntry, meta history.AuditReadsMeta, err error) {
 	return a.History.Reads(r.Context(), q)
 }
@@ -143,65 +117,54 @@ type AuditDeps struct {
 // no history in the agency, methods return [domain.ErrDashboardNotFound], even if another agency
 // owns it.
 type HistoryReader interface {
-	Entries(ctx context.Context, q history.HistoryQuery) ([]history.HistoryEntry, history.EntriesMeta, error)
-	State(ctx context.Context, q history.StateQuery) (history.StateAnswer, history.HistoryMeta, error)
-	Diff(ctx context.Context, q history.DiffQuery) (history.DiffAnswer, history.HistoryMeta, error)
+	Entries(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error)
+	State(ctx context.Context, q history.Query) (history.StateAnswer, history.HistoryMeta, error)
+	Diff(ctx context.Context, q history.Query) (history.DiffAnswer, history.HistoryMeta, error)
 	// Diffs returns the differences between two moments, for all dashboards of an agency that
 	// changed.
-	Diffs(ctx context.Context, q history.DiffsQuery) ([]history.DiffAnswer, history.HistoryMeta, error)
-	Access(ctx context.Context, q history.AccessQuery) (history.AccessAnswer, history.HistoryMeta, error)
+	Diffs(ctx context.Context, q history.Query) ([]history.DiffAnswer, history.HistoryMeta, error)
+	Access(ctx context.Context, q history.Query) (history.AccessAnswer, history.HistoryMeta, error)
 	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all
 	// of it, in constant memory.
-	Spans(ctx context.Context, q history.SpansQuery) ([]history.AccessSpan, history.SpansMeta, error)
+	Spans(ctx context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error)
 	ExportSpans(
-		ctx context.Context, q history.SpansQuery,
+		ctx context.Context, q history.Query,
 	) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error)
 	// Export returns the whole history in the order of the stream, in constant memory.
 	Export(
-		ctx context.Context, q history.HistoryQuery,
+		ctx context.Context, q history.Query,
 	) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error)
 	// Reads returns a page of the reads of the audit trail.
-	Reads(ctx context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
+	Reads(ctx context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
 }
 
 const spansByDashboard, spansByUser = "dashboard", "user"
 
-func parseSpans(p *Params) history.SpansQuery {
+func parseSpans(p *Params) history.Query {
 	page := p.Page()
 	q := spansOf(p)
 	q.Limit, q.Cursor = page.Limit, page.Cursor
 	return q
 }
 
-func parseSpansExport(p *Params) exportQuery[history.SpansQuery] {
+func parseSpansExport(p *Params) exportQuery {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
 	q := spansOf(p)
 	q.Cursor = cursor
-	return exportQuery[history.SpansQuery]{format, p.spreadsheet(format), q}
+	return exportQuery{format, p.spreadsheet(format), q}
 }
 
-func spansOf(p *Params) history.SpansQuery {
-	q := history.SpansQuery{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
+func spansOf(p *Params) history.Query {
+	q := history.Query{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
 	q.From, q.To = p.edges()
 	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
-	if q.At != (history.Moment{}) && (q.From != nil || q.To != nil) {
+	if q.At != (history.Moment{}) && (!q.From.IsZero() || !q.To.IsZero()) {
 		p.bad.Addf(paramSpanAt.Name, "cannot be combined with from or to: send the instant or the range")
 	}
 	return q
 }
 
-func spansFilter(q history.SpansQuery) domain.AuditFilter {
-	f := domain.AuditFilter{
-		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit,
-		Cursor: q.Cursor,
-	}
-	if q.ByUser {
-		f.Order = spansByUser
-	}
-	return f
-}
-
-func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[history.SpansQuery]) error {
+func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery) error {
 	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
 		return err
@@ -210,7 +173,7 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	return sendExport(a, w, r, export[history.AccessSpan]{
 		format: e.format, spreadsheet: e.spreadsheet, name: "access", meta: meta.HistoryMeta, entries: spans,
 		record: domain.AuditExported{
-			What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query),
+			What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: filterOf(domain.AuditAccess, e.query),
 		},
 		columns: spanColumns, cells: spanCells,
 		cursor: func(span history.AccessSpan) (string, error) { return span.Cursor(e.query) },

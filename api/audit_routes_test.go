@@ -22,9 +22,9 @@ const auditedPath = "/api/projects/dashboard/" + client1
 func TestAuditQueriesAndTheirRecords(t *testing.T) {
 	t.Parallel()
 	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	filtered := history.HistoryQuery{
+	filtered := history.Query{
 		ParentAccount: agency, Types: []string{"dashboard.accounts_linked.v1", "dashboard.opened.v1"},
-		Actor: alice, User: alice, Account: client2, From: &from, To: &to, Ascending: true, Limit: 7, Cursor: "3." + client1,
+		Actor: alice, User: alice, Account: client2, From: history.Moment{Time: from}, To: history.Moment{Time: to}, Ascending: true, Limit: 7, Cursor: "3." + client1,
 	}
 	ofOne := filtered
 	ofOne.Dashboard = client1
@@ -42,34 +42,34 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		auditedPath + "/history" + filters: {ofOne, domain.AuditRead{What: "history", Dashboard: client1, AsOf: 41, Filter: recorded}},
 		"/api/audit/history" + filters:     {filtered, domain.AuditRead{What: "history", AsOf: 41, Filter: recorded}},
 		"/api/audit/history?actor=Nina&user=Park": {
-			history.HistoryQuery{ParentAccount: agency, Actor: "Nina", User: "Park", Limit: 50},
+			history.Query{ParentAccount: agency, Actor: "Nina", User: "Park", Limit: 50},
 			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{ByName: true, Order: "desc", Limit: 50}},
 		},
 		"/api/audit/history?actor=system:import&q=Nina": {
-			history.HistoryQuery{ParentAccount: agency, Actor: "system:import", Named: "Nina", Limit: 50},
+			history.Query{ParentAccount: agency, Actor: "system:import", Named: "Nina", Limit: 50},
 			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{Actor: "system:import", ByName: true, Order: "desc", Limit: 50}},
 		},
 		"/api/audit/history?from=2026-02-01&to=2026-02-01&tz=Europe/Berlin": { // a day of the caller's zone
-			history.HistoryQuery{ParentAccount: agency, From: new(to.Add(-time.Hour)), To: new(to.Add(23 * time.Hour)), Limit: 50},
+			history.Query{ParentAccount: agency, From: history.Moment{Time: to.Add(-time.Hour)}, To: history.Moment{Time: to.Add(23 * time.Hour)}, Limit: 50},
 			domain.AuditRead{
 				What: "history", AsOf: 41,
 				Filter: domain.AuditFilter{From: "2026-01-31T23:00:00Z", To: "2026-02-01T23:00:00Z", Order: "desc", Limit: 50},
 			},
 		},
 		auditedPath + "/state": {
-			history.StateQuery{ParentAccount: agency, Dashboard: client1},
+			history.Query{ParentAccount: agency, Dashboard: client1},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41},
 		},
 		auditedPath + "/state?version=12": {
-			history.StateQuery{ParentAccount: agency, Dashboard: client1, At: history.Moment{Version: 12}},
+			history.Query{ParentAccount: agency, Dashboard: client1, At: history.Moment{Version: 12}},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "v12"}},
 		},
 		auditedPath + "/state?at=2026-01-31": {
-			history.StateQuery{ParentAccount: agency, Dashboard: client1, At: history.Moment{Time: endOfJanuary}},
+			history.Query{ParentAccount: agency, Dashboard: client1, At: history.Moment{Time: endOfJanuary}},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"}},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-07-15": { // today: the view contains nothing later than now
-			history.DiffQuery{
+			history.Query{
 				ParentAccount: agency, Dashboard: client1,
 				From: history.Moment{Time: from.Add(-time.Microsecond)}, To: history.Moment{Time: endOfToday},
 			},
@@ -79,7 +79,7 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-01-31": {
-			history.DiffQuery{
+			history.Query{
 				ParentAccount: agency, Dashboard: client1,
 				From: history.Moment{Time: from.Add(-time.Microsecond)}, To: history.Moment{Time: endOfJanuary},
 			},
@@ -89,18 +89,18 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			},
 		},
 		auditedPath + "/diff?from=3&to=v1700000000": {
-			history.DiffQuery{
+			history.Query{
 				ParentAccount: agency, Dashboard: client1,
 				From: history.Moment{Version: 3}, To: history.Moment{Version: 1_700_000_000},
 			},
 			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "v3", To: "v1700000000"}},
 		},
 		auditedPath + "/diff?from=v0": {
-			history.DiffQuery{ParentAccount: agency, Dashboard: client1, From: history.Moment{Time: time.Unix(0, 0).UTC()}},
+			history.Query{ParentAccount: agency, Dashboard: client1, From: history.Moment{Time: time.Unix(0, 0).UTC()}},
 			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "1970-01-01T00:00:00Z"}},
 		},
 		"/api/audit/diff?from=v3&to=2026-01-31&limit=7&cursor=x": {
-			history.DiffsQuery{
+			history.Query{
 				ParentAccount: agency, From: history.Moment{Version: 3}, To: history.Moment{Time: endOfJanuary}, Limit: 7, Cursor: "x",
 			},
 			domain.AuditRead{
@@ -108,19 +108,19 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			},
 		},
 		auditedPath + "/access?user_id=" + alice + "&at=1767225600": {
-			history.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: history.Moment{Time: from}},
+			history.Query{ParentAccount: agency, Dashboard: client1, User: alice, At: history.Moment{Time: from}},
 			domain.AuditRead{What: "access", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"}},
 		},
 		"/api/audit/access": {
-			history.SpansQuery{ParentAccount: agency, Limit: 50},
+			history.Query{ParentAccount: agency, Limit: 50},
 			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{Limit: 50}},
 		},
 		"/api/audit/access?at=v12&by=user&limit=7&cursor=x": {
-			history.SpansQuery{ParentAccount: agency, At: history.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
+			history.Query{ParentAccount: agency, At: history.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
 			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{At: "v12", Order: "user", Limit: 7, Cursor: "x"}},
 		},
 		"/api/audit/access?dashboard=" + client1 + "&user_id=" + alice + "&from=2026-01-01&to=2026-01-31&by=dashboard": {
-			history.SpansQuery{ParentAccount: agency, Dashboard: client1, User: alice, From: &from, To: &to, Limit: 50},
+			history.Query{ParentAccount: agency, Dashboard: client1, User: alice, From: history.Moment{Time: from}, To: history.Moment{Time: to}, Limit: 50},
 			domain.AuditRead{
 				What: "access", Dashboard: client1, AsOf: 41,
 				Filter: domain.AuditFilter{User: alice, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z", Limit: 50},
@@ -226,7 +226,7 @@ func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	require.Equal(t, []any{}, body["data"])
 	require.Equal(t, "1.2.3", body["meta"].(map[string]any)["next_cursor"])
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	require.Equal(t, []any{history.AuditReadsQuery{ParentAccount: agency, Actor: alice, From: &from, Limit: 2, Cursor: "9.9.9"}}, f.queries)
+	require.Equal(t, []any{history.Query{ParentAccount: agency, Actor: alice, From: history.Moment{Time: from}, Limit: 2, Cursor: "9.9.9"}}, f.queries)
 	require.Empty(t, f.callers)
 
 	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.token(agency, []string{"agency", "auditor"})).status)

@@ -17,7 +17,7 @@ import (
 )
 
 // allSpans returns all spans of a query, page by page; all pages use the same prefix of the stream.
-func (p *past) allSpans(t require.TestingT, q history.SpansQuery) (spans []history.AccessSpan, meta history.SpansMeta) {
+func (p *past) allSpans(t require.TestingT, q history.Query) (spans []history.AccessSpan, meta history.SpansMeta) {
 	for q.Cursor = ""; ; q.Cursor = meta.NextCursor {
 		page, next, err := p.history.Spans(context.Background(), q)
 		require.NoError(t, err)
@@ -49,8 +49,8 @@ func holders(entries []known, version int64, dashboard, user string) (pairs []st
 	return pairs
 }
 
-func drawSpansQuery(t *rapid.T) history.SpansQuery {
-	q := history.SpansQuery{ParentAccount: agencyA, ByUser: rapid.Bool().Draw(t, "by user"), Limit: rapid.IntRange(1, 40).Draw(t, "limit")}
+func drawSpansQuery(t *rapid.T) history.Query {
+	q := history.Query{ParentAccount: agencyA, ByUser: rapid.Bool().Draw(t, "by user"), Limit: rapid.IntRange(1, 40).Draw(t, "limit")}
 	q.Dashboard = rapid.SampledFrom([]string{"", "", north, south, east}).Draw(t, "dashboard")
 	q.User = rapid.SampledFrom([]string{"", "", nina, sam, eva, stella}).Draw(t, "user")
 	return q
@@ -60,9 +60,9 @@ func drawSpansQuery(t *rapid.T) history.SpansQuery {
 func TestSpansAgreeWithTheRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
-	whole, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
+	whole, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: historyBegin}})
 	require.Greater(t, len(whole), 50)
-	since, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: new(time.Time{})})
+	since, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: time.Unix(0, 0)}})
 	require.Equal(t, whole, since, "the year 1 is not now")
 
 	p.checkWhole(whole, entries, head)
@@ -81,7 +81,7 @@ func TestSpansAgreeWithTheRecords(t *testing.T) {
 	})
 	p.checkRanges(whole, entries)
 
-	meta, all := asked(p, (*history.History).ExportSpans, history.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
+	meta, all := asked(p, (*history.History).ExportSpans, history.Query{ParentAccount: agencyA, From: history.Moment{Time: historyBegin}})
 	exported, err := collect(all)
 	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)
@@ -127,7 +127,7 @@ func (p *past) checkWhole(whole []history.AccessSpan, entries []known, head int6
 			require.Equal(t, p.hashOf(agencyA, r.Version), r.Hash)
 		}
 		// The reason equals the answer of the endpoint for one dashboard.
-		one, _, err := p.history.Access(t.Context(), history.AccessQuery{
+		one, _, err := p.history.Access(t.Context(), history.Query{
 			ParentAccount: agencyA, Dashboard: s.Dashboard.ID, User: s.User.ID, At: history.Moment{Version: end - 1},
 		})
 		require.NoError(t, err)
@@ -139,24 +139,24 @@ func (p *past) checkWhole(whole []history.AccessSpan, entries []known, head int6
 func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {
 	rapid.Check(p.t, func(t *rapid.T) {
 		q := drawSpansQuery(t)
-		edge := func(label string) *time.Time {
+		edge := func(label string) (m history.Moment) {
 			if rapid.IntRange(0, 3).Draw(t, label+" open") == 0 {
-				return nil
+				return m
 			}
-			at := entries[rapid.IntRange(0, len(entries)-1).Draw(t, label)].at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, label+" µs")) * time.Microsecond)
-			return &at
+			m.Time = entries[rapid.IntRange(0, len(entries)-1).Draw(t, label)].at.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, label+" µs")) * time.Microsecond)
+			return m
 		}
-		if q.From, q.To = edge("from"), edge("to"); q.From == nil && q.To == nil {
-			q.From = &historyBegin
+		if q.From, q.To = edge("from"), edge("to"); q.From.IsZero() && q.To.IsZero() {
+			q.From.Time = historyBegin
 		}
-		if q.From != nil && q.To != nil && !q.From.Before(*q.To) {
+		if !q.To.IsZero() && !q.From.Time.Before(q.To.Time) {
 			t.Skip("no range")
 		}
 		spans, _ := p.allSpans(t, q)
 		want := []history.AccessSpan{}
 		for _, s := range whole {
 			if (q.Dashboard == "" || q.Dashboard == s.Dashboard.ID) && (q.User == "" || q.User == s.User.ID) &&
-				(q.To == nil || s.From.Before(*q.To)) && (q.From == nil || s.To == nil || s.To.After(*q.From)) {
+				(q.To.IsZero() || s.From.Before(q.To.Time)) && (s.To == nil || s.To.After(q.From.Time)) {
 				want = append(want, s)
 			}
 		}
@@ -182,7 +182,7 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, stella}, AllowClientDashboard: new(true)}))
-	q := history.SpansQuery{ParentAccount: agencyA, Limit: 1}
+	q := history.Query{ParentAccount: agencyA, Limit: 1}
 	first, meta := asked(p, (*history.History).Spans, q)
 	require.Len(t, first, 1)
 	require.NotEmpty(t, meta.NextCursor)
@@ -202,15 +202,15 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	refused(p, domain.CodeInvalid, (*history.History).Spans, q)
 
 	require.NoError(t, p.Append(t.Context(), commands.EntityDraft(domain.DirectoryUser{ID: stan, AccountID: agencyA}, time.Now())))
-	_, meta = asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, User: stan, Limit: 1})
+	_, meta = asked(p, (*history.History).Spans, history.Query{ParentAccount: agencyA, User: stan, Limit: 1})
 	require.Empty(t, meta.Staff.Users, "inactive")
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
-	q = history.SpansQuery{ParentAccount: agencyA, User: nina, From: &historyBegin, Limit: 10}
+	q = history.Query{ParentAccount: agencyA, User: nina, From: history.Moment{Time: historyBegin}, Limit: 10}
 	erased, meta := asked(p, (*history.History).Spans, q)
 	require.Len(t, erased, 1)
 	require.Equal(t, history.Named{ID: nina}, erased[0].User)
 	require.Empty(t, meta.Staff.Users)
-	q.From = nil
+	q.From = history.Moment{}
 	noSpans, _, err := p.history.Spans(t.Context(), q)
 	require.NoError(t, err, "no access now, but known from the history")
 	require.Empty(t, noSpans)
@@ -223,10 +223,10 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 			require.Equal(t, &history.Named{ID: eva, Name: new("Name of d3")}, meta.User, "also without access")
 		}
 	}
-	_, _, err = p.history.Spans(t.Context(), history.SpansQuery{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
+	_, _, err = p.history.Spans(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 	refused(p, domain.CodeNotFound, (*history.History).Spans,
-		history.SpansQuery{ParentAccount: agencyA, At: history.Moment{Version: 99}, Limit: 1})
+		history.Query{ParentAccount: agencyA, At: history.Moment{Version: 99}, Limit: 1})
 }
 
 // shut returns the dashboards that no one could open after a version, with the deciding record.
@@ -279,7 +279,7 @@ func TestDashboardsWithoutAccess(t *testing.T) {
 		}
 		require.Equal(t, shut(entries, version, q.Dashboard), got)
 	})
-	_, meta := asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, Limit: 500, From: &historyBegin})
+	_, meta := asked(p, (*history.History).Spans, history.Query{ParentAccount: agencyA, Limit: 500, From: history.Moment{Time: historyBegin}})
 	require.Nil(t, meta.WithoutAccess, "not for a range")
 }
 
@@ -290,7 +290,7 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
 	narrow := &history.History{Pool: p.DB.ReadOnly, PageIDs: 1}
 	rapid.Check(t, func(t *rapid.T) {
-		q := history.DiffsQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
+		q := history.Query{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
 		var from, to int64
 		q.From, from = drawMoment(t, entries, head, "from")
 		q.To, to = drawMoment(t, entries, head, "to")
@@ -313,7 +313,7 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 			if e.sub == "" || e.version <= from || e.version > to || wasReported {
 				continue
 			}
-			one, _, err := p.history.Diff(context.Background(), history.DiffQuery{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
+			one, _, err := p.history.Diff(context.Background(), history.Query{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
 			require.NoError(t, err)
 			want = append(want, one)
 		}
@@ -330,7 +330,7 @@ func TestDifferencesKeepTheirMoments(t *testing.T) {
 	for _, account := range []string{north, south, east} {
 		p.open(agencyA, stella, account)
 	}
-	q := history.DiffsQuery{ParentAccount: agencyA, From: history.Moment{Version: 1}, Limit: 1}
+	q := history.Query{ParentAccount: agencyA, From: history.Moment{Version: 1}, Limit: 1}
 	first, meta := asked(p, (*history.History).Diffs, q)
 	require.Equal(t, east, first[0].Dashboard.ID)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
@@ -341,7 +341,7 @@ func TestDifferencesKeepTheirMoments(t *testing.T) {
 
 	q.From = history.Moment{Version: 2}
 	refused(p, domain.CodeInvalid, (*history.History).Diffs, q) // a cursor of another query
-	q = history.DiffsQuery{ParentAccount: agencyB, Limit: 5}
+	q = history.Query{ParentAccount: agencyB, Limit: 5}
 	others, _ := asked(p, (*history.History).Diffs, q)
 	require.Empty(t, others)
 }

@@ -149,7 +149,7 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	preview, err = (&history.History{Pool: p.DB.ReadOnly}).NamedPreview(t.Context(), decided)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []history.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
-	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 2})
+	entries, _ := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 2})
 	byDashboard := map[string]history.AccessEffect{}
 	for _, e := range entries {
 		byDashboard[e.Dashboard.ID] = e.Access
@@ -173,17 +173,17 @@ func TestListedUserOfAnotherClientCannotOpen(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, sam, stan}, AllowClientDashboard: new(true)}))
-	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1})
+	entries, _ := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 1})
 	require.Equal(t, []string{nina, sam}, ids(entries[0].Access.Gained))
 	require.Equal(t, []string{sam}, ids(entries[0].Access.CannotOpen))
 	linked := map[string]bool{}
-	spans, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 9})
+	spans, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 9})
 	for _, s := range spans {
 		linked[s.User.ID] = s.LinkedToday
 	}
 	require.Equal(t, map[string]bool{nina: true, sam: false, stan: true}, linked)
 	ofNorth := func() history.AccessEffect {
-		entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Dashboard: north, Limit: 1})
+		entries, _ := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Dashboard: north, Limit: 1})
 		return entries[0].Access
 	}
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}}))
@@ -205,16 +205,16 @@ func TestHistoryIsSearchedByNames(t *testing.T) {
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
 	require.True(t, p.put(stan, domain.UpdateDashboard{Primary: south, Users: &[]string{sam}}))
 	for name, c := range map[string]struct {
-		q    history.HistoryQuery
+		q    history.Query
 		want []string
 	}{
-		"actor":   {history.HistoryQuery{Actor: "name of 5A"}, []string{north}},
-		"user":    {history.HistoryQuery{User: "of d2"}, []string{south}},
-		"an id":   {history.HistoryQuery{User: nina}, []string{north}},
-		"client":  {history.HistoryQuery{Named: "sout"}, []string{south}},
-		"person":  {history.HistoryQuery{Named: "name of d1"}, []string{north}},
-		"nobody":  {history.HistoryQuery{Actor: "Zoe"}, nil},
-		"foreign": {history.HistoryQuery{Named: "Abroad"}, nil},
+		"actor":   {history.Query{Actor: "name of 5A"}, []string{north}},
+		"user":    {history.Query{User: "of d2"}, []string{south}},
+		"an id":   {history.Query{User: nina}, []string{north}},
+		"client":  {history.Query{Named: "sout"}, []string{south}},
+		"person":  {history.Query{Named: "name of d1"}, []string{north}},
+		"nobody":  {history.Query{Actor: "Zoe"}, nil},
+		"foreign": {history.Query{Named: "Abroad"}, nil},
 	} {
 		c.q.ParentAccount, c.q.Limit = agencyA, 10
 		entries, _, err := p.history.Entries(t.Context(), c.q)

@@ -118,7 +118,7 @@ func BenchmarkExportOfSpans(b *testing.B) {
 			b.Run(fmt.Sprintf("users=%d,byUser=%t", users, byUser), func(b *testing.B) {
 				for b.Loop() {
 					began, spans, memory := time.Now(), 0, uint64(0)
-					_, all, err := h.ExportSpans(b.Context(), history.SpansQuery{ParentAccount: agencyA, From: new(time.Time{}), ByUser: byUser})
+					_, all, err := h.ExportSpans(b.Context(), history.Query{ParentAccount: agencyA, From: history.Moment{Time: time.Unix(0, 0)}, ByUser: byUser})
 					require.NoError(b, err)
 					for _, err := range all {
 						require.NoError(b, err)
@@ -142,7 +142,9 @@ func BenchmarkAuditorsQueries(b *testing.B) {
 	h := spansPast(b, 500)
 	board, user := fmt.Sprintf("c%023x", 77), fmt.Sprintf("d%023x", 77)
 	at, from, to := history.Moment{Version: 13_500}, history.Moment{Version: 11_000}, history.Moment{Version: 12_000}
-	day := func(year int) *time.Time { return new(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)) }
+	day := func(year int, month time.Month) history.Moment {
+		return history.Moment{Time: time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)}
+	}
 	ask := func(name string, query func(context.Context) error) {
 		b.Run(name, func(b *testing.B) {
 			fastest := time.Hour // depends less on what else the machine does than the mean
@@ -159,44 +161,44 @@ func BenchmarkAuditorsQueries(b *testing.B) {
 		return h.Pool.QueryRow(ctx, "select version from dashboard_history where parent_account = $1 and sub_account_id = $2 and version = 77",
 			agencyA, board).Scan(&version)
 	})
-	changes := func(name string, q history.HistoryQuery) {
+	changes := func(name string, q history.Query) {
 		q.ParentAccount, q.Limit = agencyA, 50
 		ask("history/"+name, func(ctx context.Context) error { _, _, err := h.Entries(ctx, q); return err })
 	}
-	changes("board", history.HistoryQuery{Dashboard: board})
-	changes("agency", history.HistoryQuery{})
-	changes("user", history.HistoryQuery{User: user})
-	changes("account", history.HistoryQuery{Account: board})
-	changes("name", history.HistoryQuery{Named: "user 77"})
-	changes("common-name", history.HistoryQuery{Named: "user"})
-	changes("no-match", history.HistoryQuery{Named: "zoe"})
-	changes("no-type", history.HistoryQuery{Types: []string{"dashboard.opened.v1"}})
+	changes("board", history.Query{Dashboard: board})
+	changes("agency", history.Query{})
+	changes("user", history.Query{User: user})
+	changes("account", history.Query{Account: board})
+	changes("name", history.Query{Named: "user 77"})
+	changes("common-name", history.Query{Named: "user"})
+	changes("no-match", history.Query{Named: "zoe"})
+	changes("no-type", history.Query{Types: []string{"dashboard.opened.v1"}})
 	ask("state", func(ctx context.Context) error {
-		_, _, err := h.State(ctx, history.StateQuery{ParentAccount: agencyA, Dashboard: board, At: at})
+		_, _, err := h.State(ctx, history.Query{ParentAccount: agencyA, Dashboard: board, At: at})
 		return err
 	})
 	ask("diff", func(ctx context.Context) error {
-		_, _, err := h.Diff(ctx, history.DiffQuery{ParentAccount: agencyA, Dashboard: board, From: from, To: to})
+		_, _, err := h.Diff(ctx, history.Query{ParentAccount: agencyA, Dashboard: board, From: from, To: to})
 		return err
 	})
 	ask("diffs", func(ctx context.Context) error {
-		_, _, err := h.Diffs(ctx, history.DiffsQuery{ParentAccount: agencyA, From: from, To: to, Limit: 50})
+		_, _, err := h.Diffs(ctx, history.Query{ParentAccount: agencyA, From: from, To: to, Limit: 50})
 		return err
 	})
 	ask("access", func(ctx context.Context) error {
-		_, _, err := h.Access(ctx, history.AccessQuery{ParentAccount: agencyA, Dashboard: board, User: user, At: at})
+		_, _, err := h.Access(ctx, history.Query{ParentAccount: agencyA, Dashboard: board, User: user, At: at})
 		return err
 	})
-	spans := func(name string, q history.SpansQuery) {
+	spans := func(name string, q history.Query) {
 		q.ParentAccount, q.Limit = agencyA, 50
 		for _, q.ByUser = range []bool{false, true} {
 			ask(fmt.Sprintf("spans/%s,byUser=%t", name, q.ByUser), func(ctx context.Context) error { _, _, err := h.Spans(ctx, q); return err })
 		}
 	}
-	spans("now", history.SpansQuery{})
-	spans("then", history.SpansQuery{At: at})
-	spans("board", history.SpansQuery{At: at, Dashboard: board})
-	spans("user", history.SpansQuery{User: user, From: day(2016)})
-	spans("month", history.SpansQuery{From: day(2020), To: new(time.Date(2020, 2, 1, 0, 0, 0, 0, time.UTC))})
-	spans("no-one", history.SpansQuery{At: history.Moment{Version: 12_000}}) // all lists were empty
+	spans("now", history.Query{})
+	spans("then", history.Query{At: at})
+	spans("board", history.Query{At: at, Dashboard: board})
+	spans("user", history.Query{User: user, From: day(2016, 1)})
+	spans("month", history.Query{From: day(2020, 1), To: day(2020, 2)})
+	spans("no-one", history.Query{At: history.Moment{Version: 12_000}}) // all lists were empty
 }

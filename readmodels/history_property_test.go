@@ -54,7 +54,7 @@ func reached(entries []known, at time.Time) (version int64) {
 func checkState(t *rapid.T, p *past, entries []known, head int64) {
 	sub := drawnDashboard.Draw(t, "dashboard")
 	moment, version := drawMoment(t, entries, head, "at")
-	answer, meta, err := p.history.State(context.Background(), history.StateQuery{ParentAccount: agencyA, Dashboard: sub, At: moment})
+	answer, meta, err := p.history.State(context.Background(), history.Query{ParentAccount: agencyA, Dashboard: sub, At: moment})
 	want := last(entries, sub, version)
 	if want == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
@@ -72,7 +72,7 @@ func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
 	sub := drawnDashboard.Draw(t, "dashboard")
 	from, fromVersion := drawMoment(t, entries, head, "from")
 	to, toVersion := drawMoment(t, entries, head, "to")
-	answer, _, err := p.history.Diff(context.Background(), history.DiffQuery{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
+	answer, _, err := p.history.Diff(context.Background(), history.Query{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
 	previous, entry := last(entries, sub, fromVersion), last(entries, sub, toVersion)
 	switch {
 	case fromVersion > toVersion:
@@ -110,7 +110,7 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	user := rapid.SampledFrom([]string{nina, sam, eva, stella, stan}).Draw(t, "user")
 	moment, version := drawMoment(t, entries, head, "at")
 	answer, _, err := p.history.Access(context.Background(),
-		history.AccessQuery{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
+		history.Query{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
 	entry := last(entries, sub, version)
 	if entry == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
@@ -143,8 +143,8 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 }
 
 // drawHistoryQuery draws filters, and returns the entries that match.
-func drawHistoryQuery(t *rapid.T, entries []known) (history.HistoryQuery, []known) {
-	q := history.HistoryQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
+func drawHistoryQuery(t *rapid.T, entries []known) (history.Query, []known) {
+	q := history.Query{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
 	maybe := func(label string, values ...string) string {
 		return rapid.SampledFrom(append(values, "", "")).Draw(t, label)
 	}
@@ -154,10 +154,10 @@ func drawHistoryQuery(t *rapid.T, entries []known) (history.HistoryQuery, []know
 		q.Types = []string{eventType}
 	}
 	if rapid.Bool().Draw(t, "from given") {
-		q.From = &entries[rapid.IntRange(0, len(entries)-1).Draw(t, "from")].at
+		q.From.Time = entries[rapid.IntRange(0, len(entries)-1).Draw(t, "from")].at
 	}
 	if rapid.Bool().Draw(t, "to given") {
-		q.To = &entries[rapid.IntRange(0, len(entries)-1).Draw(t, "to")].at
+		q.To.Time = entries[rapid.IntRange(0, len(entries)-1).Draw(t, "to")].at
 	}
 	var want []known
 	for _, e := range entries {
@@ -171,7 +171,7 @@ func drawHistoryQuery(t *rapid.T, entries []known) (history.HistoryQuery, []know
 	return q, want
 }
 
-func matches(q history.HistoryQuery, e known) bool {
+func matches(q history.Query, e known) bool {
 	if e.sub == "" && q.User+q.Account != "" {
 		return false // a skip changes no access and no link
 	}
@@ -198,16 +198,16 @@ func matches(q history.HistoryQuery, e known) bool {
 	return (q.Dashboard == "" || q.Dashboard == e.sub) && (q.Actor == "" || q.Actor == e.actor) &&
 		(len(q.Types) == 0 || slices.Contains(q.Types, e.eventType)) &&
 		(q.User == "" || !reflect.DeepEqual(sees(previous), sees(e.after))) && (q.Account == "" || linked) &&
-		(q.From == nil || !e.at.Before(*q.From)) && (q.To == nil || e.at.Before(*q.To))
+		!e.at.Before(q.From.Time) && (q.To.IsZero() || e.at.Before(q.To.Time))
 }
 
 func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 	q, want := drawHistoryQuery(t, entries)
 	var next *time.Time
-	if q.To != nil && !q.Ascending {
+	if !q.To.IsZero() && !q.Ascending {
 		after := q
-		after.To = nil
-		i := slices.IndexFunc(entries, func(e known) bool { return !e.at.Before(*q.To) && matches(after, e) })
+		after.To = history.Moment{}
+		i := slices.IndexFunc(entries, func(e known) bool { return !e.at.Before(q.To.Time) && matches(after, e) })
 		if i >= 0 {
 			next = &entries[i].at
 		}

@@ -20,17 +20,17 @@ import (
 func TestEntryNamesAndHash(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
-	none, without := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	none, without := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 10})
 	require.Empty(t, none)
 	require.NotNil(t, none, "an empty list, not null")
 	require.Equal(t, history.EntriesMeta{}, without)
-	refused(p, domain.CodeInvalid, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
-	refused(p, domain.CodeInvalid, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
-	_, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	refused(p, domain.CodeInvalid, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
+	refused(p, domain.CodeInvalid, (*history.History).Export, history.Query{ParentAccount: agencyA, Cursor: "x"})
+	_, _, err := p.history.State(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}, Users: &[]string{nina, stan}}))
-	entries, meta := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
+	entries, meta := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Dashboard: south, Limit: 10})
 	require.Len(t, entries, 1)
 	e := entries[0]
 	require.Equal(t, []string{p.hashOf(agencyA, 1), "Name of 5a", "agency", "r-5a", "South", "North", "dashboard.accounts_linked.v1"},
@@ -51,10 +51,10 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, stella, time.Now())))
-	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	entries, _ := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 10})
 	require.Equal(t, history.Named{ID: stella}, entries[0].Actor)
 	require.Equal(t, []history.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
-	access, _, err := p.history.Access(t.Context(), history.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
+	access, _, err := p.history.Access(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: north, User: nina})
 	require.NoError(t, err, "listed users can be queried after the erasure")
 	require.True(t, access.Listed.Value)
 	require.Equal(t, history.Named{ID: nina}, access.User)
@@ -66,16 +66,16 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	p.open(agencyB, ben, abroad)
-	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	entries, _ := asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 10})
 	require.Len(t, entries, 1)
 	for _, user := range []string{bea, "ffffffffffffffffffffffff"} {
-		_, _, err := p.history.Access(t.Context(), history.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
+		_, _, err := p.history.Access(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: north, User: user})
 		require.ErrorIs(t, err, history.ErrUserNotFound, "a user of another agency looks like an unknown one")
 	}
 	// The name of a user moves with the user to another agency.
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.Put(t, domain.DirectoryUser{ID: nina, AccountID: abroad, Name: "Nina elsewhere", Active: true})
-	state, _ := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	state, _ := asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Equal(t, []history.Named{{ID: nina}}, state.State.Users)
 }
 
@@ -86,7 +86,7 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 	p.open(agencyA, stella, north)
 	begun := p.oracle(agencyA)[1].at
 	state := func(at history.Moment) (history.StateAnswer, error) {
-		answer, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north, At: at})
+		answer, _, err := p.history.State(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: north, At: at})
 		return answer, err
 	}
 	for text, at := range map[string]history.Moment{
@@ -114,20 +114,20 @@ func TestASkipIsAnEntry(t *testing.T) {
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.open(agencyA, stella, south)
 	exec(t, p.DB, `update streams set version = 3, stopped_at = 3 where stream_key = $1`, agencyA) // it could not be folded
-	_, state := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	_, state := asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "1 record of this stream could not be processed")
 	require.Zero(t, state.LeftOut)
 	exec(t, p.DB, "update streams set version = 5")
-	_, state = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "3 records of this stream are in the log")
 	exec(t, p.DB, "update streams set version = 2, stopped_at = null")
 	skip, draft := p.skip()
-	_, state = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Empty(t, state.Incomplete)
 	require.Equal(t, int64(1), state.LeftOut)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{}})
 
-	q := history.HistoryQuery{ParentAccount: agencyA, Limit: 10}
+	q := history.Query{ParentAccount: agencyA, Limit: 10}
 	entries, meta := asked(p, (*history.History).Entries, q)
 	require.Equal(t, []any{int64(1), int64(5)}, []any{meta.LeftOut, meta.AsOf.Version})
 	require.Len(t, entries, 4)
@@ -142,7 +142,7 @@ func TestASkipIsAnEntry(t *testing.T) {
 	}, e.Changes)
 	require.Empty(t, e.Access.Lost)
 
-	_, exported, err := p.history.Export(t.Context(), history.HistoryQuery{ParentAccount: agencyA})
+	_, exported, err := p.history.Export(t.Context(), history.Query{ParentAccount: agencyA})
 	require.NoError(t, err)
 	all, err := collect(exported)
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestASkipIsAnEntry(t *testing.T) {
 		require.Equal(t, entries[i:i+1], page)
 		q.Cursor = meta.NextCursor
 	}
-	for want, q := range map[int]history.HistoryQuery{
+	for want, q := range map[int]history.Query{
 		1: {Actor: "system:operator"}, 2: {Dashboard: north}, 3: {User: nina}, 4: {Account: south},
 	} {
 		q.ParentAccount, q.Limit = agencyA, 10
@@ -162,10 +162,10 @@ func TestASkipIsAnEntry(t *testing.T) {
 		skips := slices.DeleteFunc(found, func(e history.HistoryEntry) bool { return e.Skip == nil })
 		require.Equal(t, want == 1, len(skips) == 1, want)
 	}
-	diffs, _ := asked(p, (*history.History).Diffs, history.DiffsQuery{ParentAccount: agencyA, From: history.Moment{Version: 2}, Limit: 10})
+	diffs, _ := asked(p, (*history.History).Diffs, history.Query{ParentAccount: agencyA, From: history.Moment{Version: 2}, Limit: 10})
 	require.Len(t, diffs, 1)
 	require.Equal(t, north, diffs[0].Dashboard.ID)
-	spans, _ := asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, Limit: 10})
+	spans, _ := asked(p, (*history.History).Spans, history.Query{ParentAccount: agencyA, Limit: 10})
 	for _, s := range spans {
 		require.NotEmpty(t, s.Dashboard.ID)
 	}
@@ -187,7 +187,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	p.repeat(2, 25001)
-	q := history.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
+	q := history.Query{ParentAccount: agencyA, Actor: stan, Limit: 10}
 	page, meta := asked(p, (*history.History).Entries, q)
 	require.Empty(t, page)
 	require.NotEmpty(t, meta.NextCursor)
@@ -201,7 +201,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	exec(t, p.DB, "update dashboard_history set actor = $1 where version = 25001", stan)
 	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
 		to := began.Add(time.Duration(seconds) * time.Second)
-		_, meta = asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
+		_, meta = asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Actor: stan, Limit: 10, To: history.Moment{Time: to}})
 		require.Equal(t, found, meta.NextAt != nil, seconds)
 	}
 }
@@ -213,7 +213,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	p.open(agencyA, stella, north)
 	const several = 450 // more than two batches
 	p.repeat(2, several)
-	meta, sequence := asked(p, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA})
+	meta, sequence := asked(p, (*history.History).Export, history.Query{ParentAccount: agencyA})
 	require.EqualValues(t, several, meta.AsOf.Version)
 	version := int64(0)
 	for entry, err := range sequence {
@@ -226,7 +226,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	}
 	require.EqualValues(t, several, version)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, sequence, err := p.history.Export(ctx, history.HistoryQuery{ParentAccount: agencyA})
+	_, sequence, err := p.history.Export(ctx, history.Query{ParentAccount: agencyA})
 	require.NoError(t, err)
 	cancel()
 	_, err = collect(sequence)
@@ -262,7 +262,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 		domain.ConnectionStateChanged{ConnectionID: 1, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused}, p.now)))
 
 	reads := &history.History{Pool: p.DB.ReadOnly}
-	query := history.AuditReadsQuery{ParentAccount: agencyA, Limit: 4}
+	query := history.Query{ParentAccount: agencyA, Limit: 4}
 	var requests []string
 	for {
 		page, meta, err := reads.Reads(t.Context(), query)
@@ -277,7 +277,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	}
 	require.Equal(t, []string{"x", "r4", "r3", "r2", "r1", "r0"}, requests, "newest first, reads only, own agency only")
 
-	page, _, err := reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, Actor: stella, Limit: 1})
+	page, _, err := reads.Reads(t.Context(), history.Query{ParentAccount: agencyA, Actor: stella, Limit: 1})
 	require.NoError(t, err)
 	e := page[0]
 	require.Equal(t, "Name of 5a", *e.Actor.Name)
@@ -295,11 +295,11 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.Equal(t, "1 record of the list cannot be read; it is in the log but not shown here", meta.Incomplete)
 
 	from, to := e.Time, e.Time.Add(time.Microsecond)
-	page, _, err = reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})
+	page, _, err = reads.Reads(t.Context(), history.Query{ParentAccount: agencyA, From: history.Moment{Time: from}, To: history.Moment{Time: to}, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page, 1)
 	for _, cursor := range []string{"x", "1.2", "1.2.3.4", "-1.0.0", "1.-1.0", "a.b.c", "9223372036854775807.0.0"} {
-		_, _, err := reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
+		_, _, err := reads.Reads(t.Context(), history.Query{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), cursor)
 	}
 }

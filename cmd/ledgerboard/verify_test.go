@@ -232,7 +232,7 @@ func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
 	}
 	require.Len(t, hashes, 10)
 	_, spans, err := (&history.History{Pool: a.db.ReadOnly}).ExportSpans(t.Context(),
-		history.SpansQuery{ParentAccount: auditedAgencies[0], From: new(time.Time{})})
+		history.Query{ParentAccount: auditedAgencies[0], From: history.Moment{Time: time.Unix(0, 0)}})
 	require.NoError(t, err)
 	got := map[string]bool{}
 	for s, err := range spans {

@@ -15,14 +15,6 @@ import (
 var ErrUserNotFound = domain.NewError(domain.CodeNotFound,
 	"No such user is in your agency or was ever on the list of this dashboard. Check the user id.")
 
-// AccessQuery asks whether a user had access to a dashboard at a moment.
-type AccessQuery struct {
-	ParentAccount string
-	Dashboard     string // sub-account
-	User          string
-	At            Moment
-}
-
 // AccessAnswer says whether a user had access to a dashboard, and which records decided this. It
 // uses only the records of the topic `dashboards`; it ignores whether the user or the account was
 // active.
@@ -62,10 +54,10 @@ type DirectoryStaff struct {
 
 var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 
-// Access returns the records that decided a user's access as of a moment. It returns the errors of
+// Access returns the records that decided the access of User to Dashboard as of the moment At. It returns the errors of
 // [History.State], and [ErrUserNotFound].
-func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "access", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
+func (h *History) Access(ctx context.Context, q Query) (AccessAnswer, HistoryMeta, error) {
+	return answer(ctx, h, "access", q, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
@@ -79,7 +71,7 @@ func containsAt(span string) string {
 	return fmt.Sprintf("%[1]s.from_version <= @at and %[1]s.to_version > @at", span)
 }
 
-func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q AccessQuery) error {
+func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q Query) error {
 	var listedSince, openSince int64 // listedSince: the creation of the dashboard if the user was never on the list
 	var scopes []string
 	var scopesSince []int64

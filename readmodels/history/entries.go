@@ -56,25 +56,6 @@ type EntriesMeta struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
-// match everything.
-type HistoryQuery struct {
-	ParentAccount string
-	Dashboard     string   // sub-account
-	Types         []string // event types
-	Actor         string   // id, or part of the name
-	User          string   // user whose access the entry changed; id, or part of the name
-	Account       string   // account that the entry linked or unlinked
-	// part of the name of the actor, of a user whose access changed, or of the sub-account
-	Named     string
-	From, To  *time.Time
-	Ascending bool // otherwise newest first
-	Limit     int
-	Cursor    string // from [HistoryMeta].NextCursor
-
-	until int64 // version at which the list ends; 0 means the head of the stream
-}
-
 // entryKey identifies an entry within its agency. Keys are ordered like the stream.
 type entryKey struct {
 	Version   int64  `json:"v"`
@@ -100,7 +81,7 @@ const exportBatch = 200
 // Export returns the metadata and the entries of an export, in the order of the stream. It reads
 // them in batches from one prefix of the stream. The query's limit and order are ignored. An error
 // ends the sequence.
-func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
+func (h *History) Export(ctx context.Context, q Query) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
 	return export(q.Cursor, func(cursor string) ([]HistoryEntry, HistoryMeta, string, error) {
 		q.Cursor = cursor
@@ -110,9 +91,10 @@ func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter
 	})
 }
 
-// Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
+// Entries returns a page of the entries of a dashboard, or of all, that match the filters and were
+// recorded in [From, To), which are times. It returns [domain.ErrDashboardNotFound] for a dashboard
 // without history in this agency.
-func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
+func (h *History) Entries(ctx context.Context, q Query) ([]HistoryEntry, EntriesMeta, error) {
 	var entriesMeta EntriesMeta
 	read := func(tx pgx.Tx, meta *HistoryMeta) (entries []HistoryEntry, err error) {
 		after, err := readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
@@ -144,7 +126,7 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		}
 		return entries, err
 	}
-	entries, meta, err := answer(ctx, h, "history", q.ParentAccount, q.Dashboard, read)
+	entries, meta, err := answer(ctx, h, "history", q, read)
 	if err != nil {
 		return nil, EntriesMeta{}, err
 	}
@@ -154,15 +136,15 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 
 // readNext reads when the first match after the range was recorded, for the first page in descending
 // order.
-func readNext(ctx context.Context, tx pgx.Tx, q HistoryQuery) (next *time.Time, err error) {
-	if q.To == nil || q.Ascending || q.Cursor != "" {
+func readNext(ctx context.Context, tx pgx.Tx, q Query) (next *time.Time, err error) {
+	if q.To.IsZero() || q.Ascending || q.Cursor != "" {
 		return nil, nil
 	}
 	q.Ascending, q.Limit = true, 0
-	if q.From == nil || q.From.Before(*q.To) {
+	if q.From.Time.Before(q.To.Time) {
 		q.From = q.To
 	}
-	q.To = nil
+	q.To = Moment{}
 	found, _, err := findEntries(ctx, tx, q, nil)
 	if err != nil {
 		return nil, err
@@ -179,16 +161,16 @@ const maxScanned = 20_000
 // findEntries returns a statement that selects the rows of a page and one more. end is the last
 // examined entry if more may follow.
 func findEntries(
-	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey,
+	ctx context.Context, tx pgx.Tx, q Query, after *entryKey,
 ) (found statement, end *entryKey, err error) {
 	// A range of times (from inclusive, to exclusive) becomes a range of versions, because the
 	// indexes are by version.
 	var low, high StreamPosition
-	if q.From != nil {
-		low, err = positionAt(ctx, tx, q.ParentAccount, before(*q.From))
+	if !q.From.IsZero() {
+		low, err = positionAt(ctx, tx, q.ParentAccount, before(q.From.Time))
 	}
-	if high.Version = q.until; err == nil && q.To != nil {
-		high, err = positionAt(ctx, tx, q.ParentAccount, before(*q.To))
+	if high.Version = q.until; err == nil && !q.To.IsZero() {
+		high, err = positionAt(ctx, tx, q.ParentAccount, before(q.To.Time))
 	}
 	if err != nil {
 		return found, nil, err
@@ -236,7 +218,7 @@ func findEntries(
 }
 
 // filters returns the conditions that an entry matches the filters; "" without filters.
-func (q HistoryQuery) filters() (sql string) {
+func (q Query) filters() (sql string) {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
 	}
@@ -282,7 +264,7 @@ func affecting(users string) string {
 
 // people sets the ids that match the names in filters. An id, or the name of a program that acted,
 // matches itself.
-func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
+func (q Query) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
 		if _, isID := domain.HexID(text); !isID && text != "" {

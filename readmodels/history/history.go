@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // History answers queries of auditors: who changed which dashboard and when, what the state of a
@@ -22,6 +23,33 @@ type History struct {
 	// PageIDs limits the users and accounts in the states on a page; 0 means 150,000. Lists of users
 	// can be long, so without a limit, a page could take gigabytes.
 	PageIDs int64
+}
+
+// Query says what an auditor asks for. Empty filters match everything. Each method says which
+// members it uses in addition to ParentAccount.
+type Query struct {
+	ParentAccount string
+	Dashboard     string   // sub-account
+	Types         []string // event types
+	Actor         string   // id, or part of the name
+	User          string   // id; for entries also part of the name
+	Account       string   // account that an entry linked or unlinked
+	// part of the name of the actor, of a user whose access changed, or of the sub-account
+	Named     string
+	At        Moment
+	From, To  Moment // zero: no bound
+	Ascending bool   // entries: otherwise newest first
+	ByUser    bool   // access: order by user and then dashboard; otherwise by dashboard and then user
+	Limit     int
+	Cursor    string // from [HistoryMeta].NextCursor
+
+	until int64 // version at which a history ends; 0 means the head of the stream
+}
+
+// cursors returns the scope of the cursors of a list, which belong to one query.
+func (q Query) cursors(list string) readmodels.CursorScope {
+	q.Limit, q.Cursor = 0, ""
+	return readmodels.CursorScope{List: list, Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: q}
 }
 
 // Named is a person or an account, with the current name in the agency's directory.
@@ -74,13 +102,13 @@ func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 // answer reads a response about one dashboard or all dashboards of an agency in one snapshot. what
 // names the response in errors.
 func answer[A any](
-	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
+	ctx context.Context, h *History, what string, q Query, read func(pgx.Tx, *HistoryMeta) (A, error),
 ) (a A, meta HistoryMeta, err error) {
 	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
-		if meta, err = readStream(ctx, tx, parent); err != nil {
+		if meta, err = readStream(ctx, tx, q.ParentAccount); err != nil {
 			return err
 		}
-		if err := checkDashboard(ctx, tx, parent, dashboard); err != nil {
+		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
 			return err
 		}
 		a, err = read(tx, &meta)
@@ -88,7 +116,7 @@ func answer[A any](
 	})
 	if err != nil {
 		var none A
-		return none, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, dashboard, parent, err)
+		return none, HistoryMeta{}, fmt.Errorf("read %s of dashboard %q of agency %s: %w", what, q.Dashboard, q.ParentAccount, err)
 	}
 	return a, meta, nil
 }

@@ -19,6 +19,9 @@ type Moment struct {
 	Time    time.Time
 }
 
+// IsZero reports whether m is the zero Moment.
+func (m Moment) IsZero() bool { return m.Version == 0 && m.Time.IsZero() }
+
 // String returns the moment as it appears in records of the audit trail: "v12", RFC 3339, or "" for
 // now.
 func (m Moment) String() string {

@@ -52,18 +52,9 @@ type auditReadKey struct {
 	EventID string    `json:"i"`
 }
 
-// AuditReadsQuery selects a page of reads and exports, newest first.
-type AuditReadsQuery struct {
-	ParentAccount string
-	Actor         string // "" for all
-	From, To      *time.Time
-	Limit         int
-	Cursor        string
-}
-
-// Reads returns a page of recorded reads and exports.
+// Reads returns a page of the reads and exports by Actor in [From, To), newest first.
 func (h *History) Reads(
-	ctx context.Context, q AuditReadsQuery,
+	ctx context.Context, q Query,
 ) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
 	entries, meta.ListMeta, err = readmodels.PageQuery[AuditReadEntry, auditReadKey]{
 		List: "reads of the audit trail", Scope: readmodels.Scope{ParentAccount: q.ParentAccount},
@@ -76,12 +67,12 @@ func (h *History) Reads(
 				  and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
 				where t.parent_account = @parent and starts_with(t.event_type, @prefix)
 				  and (@actor = '' or t.actor = @actor or ` + readmodels.Named("u.name", "@called") + `)
-				  and (@from::timestamptz is null or t.time >= @from) and (@to::timestamptz is null or t.time < @to)
+				  and t.time >= @from and (@open or t.time < @to)
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
 					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor,
-					"called": readmodels.Containing(q.Actor), "from": q.From, "to": q.To,
+					"called": readmodels.Containing(q.Actor), "from": q.From.Time, "to": q.To.Time, "open": q.To.IsZero(),
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},

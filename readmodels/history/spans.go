@@ -19,20 +19,6 @@ import (
 var ErrAgencyUserNotFound = domain.NewError(domain.CodeNotFound,
 	"No such user is in your agency or was ever on the list of one of its dashboards. Check the user id.")
 
-// SpansQuery asks who had access to which dashboards of an agency, at a moment or at any time in a
-// range.
-type SpansQuery struct {
-	ParentAccount string
-	Dashboard     string // sub-account; "" for all
-	User          string // "" for all
-	At            Moment // the zero value means now; ignored if there is a range
-	// From and To select the spans that overlap [From, To); nil means no bound.
-	From, To *time.Time
-	ByUser   bool // order by user and then dashboard; otherwise by dashboard and then user
-	Limit    int
-	Cursor   string // from [HistoryMeta].NextCursor
-}
-
 // AccessSpan is a period during which a user had the same access to a dashboard: the user was on
 // its list, the dashboard was open to its clients, and its scopes did not change. A change to the
 // scopes ends one span and begins the next. Spans depend only on the records of the topic
@@ -110,24 +96,18 @@ type spanKey struct {
 	Began     int64  `json:"b"` // version
 }
 
-func (q SpansQuery) cursors() readmodels.CursorScope {
-	return readmodels.CursorScope{
-		List: "access", Scope: readmodels.Scope{ParentAccount: q.ParentAccount},
-		Filters: []any{q.Dashboard, q.User, q.At, q.From, q.To, q.ByUser},
-	}
-}
-
 // Cursor returns the cursor for the spans after s, as [HistoryMeta].NextCursor does for a page.
-func (s AccessSpan) Cursor(q SpansQuery) (string, error) {
-	return readmodels.EncodeCursor(q.cursors(), s.key)
+func (s AccessSpan) Cursor(q Query) (string, error) {
+	return readmodels.EncodeCursor(q.cursors("access"), s.key)
 }
 
-// Spans returns a page of access spans. It returns the errors of [History.State], and
+// Spans returns a page of who had access to a dashboard, or to any, at the moment At or at any time
+// in [From, To), which are times; the range may be of one user. It returns the errors of [History.State], and
 // [ErrAgencyUserNotFound].
-func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansMeta, error) {
+func (h *History) Spans(ctx context.Context, q Query) ([]AccessSpan, SpansMeta, error) {
 	var meta SpansMeta
 	read := func(tx pgx.Tx, now *HistoryMeta) (page []AccessSpan, err error) {
-		after, err := readmodels.DecodeCursor[spanKey](q.Cursor, q.cursors())
+		after, err := readmodels.DecodeCursor[spanKey](q.Cursor, q.cursors("access"))
 		if err != nil {
 			return nil, err
 		}
@@ -149,8 +129,8 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if err != nil {
 			return nil, err
 		}
-		page, now.NextCursor, err = readmodels.CutPage(page, q.Limit, q.cursors(), func(s AccessSpan) spanKey { return s.key })
-		if err == nil && q.From == nil && q.To == nil && q.User == "" && !q.ByUser {
+		page, now.NextCursor, err = readmodels.CutPage(page, q.Limit, q.cursors("access"), func(s AccessSpan) spanKey { return s.key })
+		if err == nil && q.From.IsZero() && q.To.IsZero() && q.User == "" && !q.ByUser {
 			var last string // dashboard; "" on the last page
 			if now.NextCursor != "" {
 				last = page[len(page)-1].Dashboard.ID
@@ -159,7 +139,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		}
 		return page, err
 	}
-	spans, history, err := answer(ctx, h, "access", q.ParentAccount, q.Dashboard, read)
+	spans, history, err := answer(ctx, h, "access", q, read)
 	meta.HistoryMeta = history
 	return spans, meta, err
 }
@@ -169,7 +149,7 @@ const spansBatch = 2_000
 
 // ExportSpans returns the metadata and all spans of an access export, in order. It reads them in
 // batches from one prefix of the stream. An error ends the sequence.
-func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
+func (h *History) ExportSpans(ctx context.Context, q Query) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
 	q.Limit = spansBatch
 	return export(q.Cursor, func(cursor string) ([]AccessSpan, SpansMeta, string, error) {
 		q.Cursor = cursor
@@ -179,28 +159,28 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 }
 
 // window returns the positions that the query covers, up to now.
-func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
+func (q Query) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
 	within := func(p StreamPosition) StreamPosition {
 		if p.Version > now.Version {
 			return now
 		}
 		return p
 	}
-	if q.From == nil && q.To == nil {
+	if q.From.IsZero() && q.To.IsZero() {
 		from, err = positionAt(ctx, tx, q.ParentAccount, q.At)
 		return within(from), within(from), err
 	}
-	if to = now; q.To != nil {
-		to, err = positionAt(ctx, tx, q.ParentAccount, before(*q.To))
+	if to = now; !q.To.IsZero() {
+		to, err = positionAt(ctx, tx, q.ParentAccount, before(q.To.Time))
 	}
-	if err == nil && q.From != nil && !q.From.IsZero() {
-		from, err = positionAt(ctx, tx, q.ParentAccount, Moment{Time: *q.From})
+	if err == nil && !q.From.IsZero() {
+		from, err = positionAt(ctx, tx, q.ParentAccount, q.From)
 	}
 	return within(from), within(to), err
 }
 
 // user returns the user in the query; nil for all users.
-func (q SpansQuery) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
+func (q Query) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
 	if q.User == "" {
 		return nil, nil
 	}
@@ -216,7 +196,7 @@ func (q SpansQuery) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
 	return &user, pg.Wrap("read user", err)
 }
 
-func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
+func staffOf(ctx context.Context, tx pgx.Tx, q Query) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
 	scan := func(row pgx.CollectableRow) (n Named, err error) {
 		return n, row.Scan(&n.ID, &n.Name, &staff.UsersCount)
@@ -244,7 +224,7 @@ type spanRow struct {
 // readSpans returns the spans that follow the key after and overlap the versions [from, to], at most
 // one more than fit on the page: who was listed, where and while the dashboard was open.
 func readSpans(
-	ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64,
+	ctx context.Context, tx pgx.Tx, q Query, after spanKey, from, to int64,
 ) ([]AccessSpan, error) {
 	order, place := "dashboard, user_id", "@after_dashboard, @after_user"
 	if q.ByUser {
@@ -378,7 +358,7 @@ const maxWithoutAccess = 500
 // withoutAccess reads the dashboards that no one could open at a version, after the dashboard after
 // and up to the dashboard last; "" means no limit.
 func withoutAccess(
-	ctx context.Context, tx pgx.Tx, q SpansQuery, version int64, after, last string,
+	ctx context.Context, tx pgx.Tx, q Query, version int64, after, last string,
 ) (*WithoutAccess, error) {
 	without := &WithoutAccess{}
 	scan := func(row pgx.CollectableRow) (c ClosedDashboard, err error) {

@@ -45,13 +45,6 @@ type Flip struct {
 	After  bool `json:"after"`
 }
 
-// StateQuery selects a dashboard at a moment.
-type StateQuery struct {
-	ParentAccount string
-	Dashboard     string // sub-account
-	At            Moment
-}
-
 // StateAnswer is a dashboard at a moment.
 type StateAnswer struct {
 	Dashboard Named          `json:"dashboard"`
@@ -61,11 +54,11 @@ type StateAnswer struct {
 	ChangedBy Record `json:"changed_by"`
 }
 
-// State returns a dashboard as of a moment. It returns [domain.ErrDashboardNotFound] for a
+// State returns a dashboard as of the moment At. It returns [domain.ErrDashboardNotFound] for a
 // dashboard without history in this agency. If the dashboard did not exist yet, or if the version
 // is in the future, it returns another error with code not_found.
-func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "state", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
+func (h *History) State(ctx context.Context, q Query) (StateAnswer, HistoryMeta, error) {
+	return answer(ctx, h, "state", q, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
@@ -86,13 +79,6 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 	})
 }
 
-// DiffQuery selects the changes to a dashboard after From and up to To.
-type DiffQuery struct {
-	ParentAccount string
-	Dashboard     string // sub-account
-	From, To      Moment
-}
-
 // DiffAnswer is the difference between two moments of one dashboard.
 type DiffAnswer struct {
 	Dashboard Named           `json:"dashboard"`
@@ -105,10 +91,11 @@ type DiffAnswer struct {
 	Records int64 `json:"records"`
 }
 
-// Diff returns the difference between two moments. It returns the errors of [History.State] for the
+// Diff returns the changes to a dashboard after the moment From and up to To, which is now if it is
+// zero. It returns the errors of [History.State] for the
 // later moment, and an error with code invalid if the moments are in the wrong order.
-func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
+func (h *History) Diff(ctx context.Context, q Query) (DiffAnswer, HistoryMeta, error) {
+	return answer(ctx, h, "difference", q, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
 		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
 		if err != nil {
 			return a, err
@@ -149,14 +136,6 @@ func diffEnds(
 	return from, to, err
 }
 
-// DiffsQuery selects the changes to an agency's dashboards after From and up to To.
-type DiffsQuery struct {
-	ParentAccount string
-	From, To      Moment
-	Limit         int
-	Cursor        string // from [HistoryMeta].NextCursor
-}
-
 // diffKey is the position of a dashboard in the list of differences, within the prefix of the
 // stream that the first page used.
 type diffKey struct {
@@ -165,18 +144,13 @@ type diffKey struct {
 	Dashboard string `json:"d"`
 }
 
-func (q DiffsQuery) cursors() readmodels.CursorScope {
-	return readmodels.CursorScope{
-		List: "differences", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To},
-	}
-}
-
-// Diffs returns a page of the dashboards that changed between two moments, with their differences,
-// the most recently changed first. All pages use the same two moments. It returns an error with
+// Diffs returns a page of all dashboards that changed after the moment From and up to To, with their
+// differences, the most recently changed first. All pages use the same two moments. It returns an error with
 // code invalid if the moments are in the wrong order.
-func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
-		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors())
+func (h *History) Diffs(ctx context.Context, q Query) ([]DiffAnswer, HistoryMeta, error) {
+	q.Dashboard = ""
+	return answer(ctx, h, "differences", q, func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
+		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors("differences"))
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +187,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 		}
 		if more {
 			last := changes[len(changes)-1]
-			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.dashboard})
+			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors("differences"), diffKey{to.Version, last.Version, last.dashboard})
 		}
 		answers := make([]DiffAnswer, len(changes))
 		for i, c := range changes {
