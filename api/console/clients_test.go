@@ -373,7 +373,7 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	page.says(http.StatusOK, ">4–30 September 2026<", ">1 October 2026<", ">1.95\u00a0%<", ">followers<", "AT\u00a01,500; DE\u00a0400", "25-34\u00a07; 18-24\u00a05", ">1 of 2 accounts<", `data-label="Cities">–<`)
 
 	s.answer("GET /api/stats", analytics.PlatformStats{Platforms: []analytics.StatsOfPlatform{tiktok}}, nil)
-	page = b.get("/console/clients/" + bakery + "/figures").lacks("Engagement rate").lacks("Audience")
+	b.get("/console/clients/" + bakery + "/figures").lacks("Engagement rate").lacks("Audience")
 }
 
 // The table of sources shows what is missing for all figures of the page, not only for followers.
@@ -470,7 +470,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
 	s.answer("GET "+fourCompleteWeeks, day, analytics.Meta{TimeZone: "UTC"})
-	page = b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
 
 	// The axis of a long range names years.
 	s.answer("GET "+fourCompleteWeeks, followers(append(make([]any, 1000), 1)...), analytics.Meta{TimeZone: "UTC"})
