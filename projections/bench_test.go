@@ -79,7 +79,7 @@ func newDatabase(t testing.TB) *pgtest.DB {
 func testSchemas() []string {
 	var schemas []string
 	for _, number := range []int{3, 2, 1} {
-		for _, p := range append(every(), tally{}.projector()) {
+		for _, p := range append(every(), tally) {
 			schemas = append(schemas, ddl.Schema(p.Name, number))
 		}
 	}

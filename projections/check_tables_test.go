@@ -231,9 +231,9 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 func TestSetBackToBeforeARebuild(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
-	e := b.engine(tally{}.projector())
+	e := b.engine(tally)
 	stop := b.follow(e)
-	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
+	b.ends(b.request(tally).ID, operator.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
 	b.awaitDropped("tally", 1)
 	stop()
@@ -248,7 +248,7 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 	b.appendReadings(50, 60)
 	b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
-	require.Equal(t, 2, b.ends(b.request(tally{}.projector()).ID, operator.StateLive).Generation)
+	require.Equal(t, 2, b.ends(b.request(tally).ID, operator.StateLive).Generation)
 	b.eachOnce(60)
 }
 
@@ -257,12 +257,12 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	one, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: testSchemas(), Name: "one", MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(one.Close)
 	g := b.newGate()
-	engine := b.engine(tally{copying: g.copying}.projector(), func(c *projections.Config) { c.Pool = one })
+	engine := b.engine(copies(tally, g.copying), func(c *projections.Config) { c.Pool = one })
 	checked := make(chan error, 1)
 	go func() {
 		_, err := engine.CheckTables(context.Background())

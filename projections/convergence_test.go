@@ -118,7 +118,7 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 	var last *projections.Engine
 	for _, r := range readers {
 		last, err = projections.New(projections.Config{
-			Projector: copies(faulty{f.projector, f.write(crash)}.projector(), f.copy(crash)), Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
+			Projector: faulty(f.projector, f.write(crash), f.copy(crash)), Log: r, DatabaseURL: f.db.URL, Pool: f.db.Pool, Topics: f.topics,
 			Registry: domain.NewRegistry(), Logger: quiet,
 		})
 		if err != nil {
@@ -154,15 +154,15 @@ func (f *folding) process(readers []*reader) (crashed bool, err error) {
 }
 
 // write refuses events with an id that ends in "!", and crashes at random before or after the rows.
-func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event, func() error) error {
-	return func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
-		for _, ev := range events {
+func (f *folding) write(crash func()) fault {
+	return func(ctx context.Context, batch folded) error {
+		for _, ev := range batch.events {
 			if strings.HasSuffix(ev.Envelope.ID, "!") {
-				_, err := tx.Exec(ctx, "select 1/0")
+				_, err := batch.tx.Exec(ctx, "select 1/0")
 				return err
 			}
 		}
-		return f.orCrash(crash, next)
+		return f.orCrash(crash, batch.next)
 	}
 }
 
@@ -170,14 +170,14 @@ func (f *folding) write(crash func()) func(context.Context, pgx.Tx, []fold.Event
 var errRefusedValue = &pgconn.PgError{Code: "22012"}
 
 // copy refuses and crashes like write when a stream is folded again.
-func (f *folding) copy(crash func()) func(context.Context, []fold.Event, func() error) error {
-	return func(_ context.Context, events []fold.Event, next func() error) error {
-		for _, ev := range events {
+func (f *folding) copy(crash func()) fault {
+	return func(_ context.Context, stream folded) error {
+		for _, ev := range stream.events {
 			if strings.HasSuffix(ev.Envelope.ID, "!") {
 				return errRefusedValue
 			}
 		}
-		return f.orCrash(crash, next)
+		return f.orCrash(crash, stream.next)
 	}
 }
 

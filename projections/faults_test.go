@@ -20,25 +20,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// faulty is a projector whose writes a test can delay or fail: next writes the batch.
-type faulty struct {
-	fold.Projector
-	write func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error
+// fault is what a test does when a fold writes or copies: it may delay or fail next.
+type fault func(context.Context, folded) error
+
+type folded struct {
+	generation int
+	events     []fold.Event // passed to Apply
+	tx         pgx.Tx       // of a write
+	last       *pgx.Batch   // of a write: sent with the commit
+	into       write.CopyTarget
+	next       func() error // stores the rows, so that a test can act before the commit
 }
 
-func (f faulty) projector() fold.Projector {
-	p := f.Projector
+func writes(p fold.Projector, f fault) fold.Projector { return faulty(p, f, nil) }
+
+func copies(p fold.Projector, f fault) fold.Projector { return faulty(p, nil, f) }
+
+// faulty returns a projector with faults in the writes of batches, and in the copies of a rebuild or of
+// a stream that is folded again.
+func faulty(p fold.Projector, writing, copying fault) fold.Projector {
+	begin := p.Begin
 	p.Begin = func(generation int) fold.Fold {
-		inner := f.Begin(generation)
-		return &faultyFold{Fold: inner, faulty: f}
+		return &faultyFold{Fold: begin(generation), folded: folded{generation: generation}, writing: writing, copying: copying}
 	}
 	return p
 }
 
 type faultyFold struct {
 	fold.Fold
-	faulty faulty
-	events []fold.Event // passed to Apply
+	folded
+	writing, copying fault
 }
 
 func (f *faultyFold) Apply(ev fold.Event) error {
@@ -46,46 +57,27 @@ func (f *faultyFold) Apply(ev fold.Event) error {
 	return f.Fold.Apply(ev)
 }
 
-// Write stores the rows within next, so that a test can act before the commit.
 func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	return f.faulty.write(ctx, tx, f.events, func() error {
+	if f.writing == nil {
+		return f.Fold.Write(ctx, tx, last)
+	}
+	f.tx, f.last, f.next = tx, last, func() error {
 		if err := f.Fold.Write(ctx, tx, last); err != nil {
 			return err
 		}
 		rows := *last
 		*last = pgx.Batch{}
 		return tx.SendBatch(ctx, &rows).Close()
-	})
+	}
+	return f.writing(ctx, f.folded)
 }
 
-// copies returns a projector whose copies, of a rebuild or of a stream that is folded again, a test can
-// delay or fail: next copies the rows.
-func copies(p fold.Projector, do func(ctx context.Context, events []fold.Event, next func() error) error) fold.Projector {
-	begin := p.Begin
-	p.Begin = func(generation int) fold.Fold { return &copyingFold{Fold: begin(generation), do: do} }
-	return p
-}
-
-type copyingFold struct {
-	fold.Fold
-	do     func(ctx context.Context, events []fold.Event, next func() error) error
-	into   func(ctx context.Context, into write.CopyTarget) error // instead of do: before the copy
-	events []fold.Event                                           // passed to Apply
-}
-
-func (f *copyingFold) Apply(ev fold.Event) error {
-	f.events = append(f.events, ev)
-	return f.Fold.Apply(ev)
-}
-
-func (f *copyingFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	if f.into != nil {
-		if err := f.into(ctx, into); err != nil {
-			return err
-		}
+func (f *faultyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+	if f.copying == nil {
 		return f.Fold.Copy(ctx, into, last)
 	}
-	return f.do(ctx, f.events, func() error { return f.Fold.Copy(ctx, into, last) })
+	f.into, f.next = into, func() error { return f.Fold.Copy(ctx, into, last) }
+	return f.copying(ctx, f.folded)
 }
 
 // eachOnce asserts that the given number of events were folded, each exactly once.

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -35,15 +34,15 @@ func TestZombieDoesNotCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.run(b.engine(tally{}.projector())) // a live generation without records
+			b.run(b.engine(tally)) // a live generation without records
 			g := b.newGate()
-			first := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+			first := b.engine(writes(tally, func(_ context.Context, f folded) error {
 				if g.first() && fails != nil { // it holds the lock on the checkpoint's row
 					return fails
 				}
-				return next()
-			}}.projector())
-			second := b.zombie(tally{}.projector())
+				return f.next()
+			}))
+			second := b.zombie(tally)
 			b.start(first)
 			b.append(postRead(1, 1), postRead(1, 2), postRead(1, 3))
 			<-g.reached
@@ -60,12 +59,10 @@ func TestZombieDoesNotCommit(t *testing.T) {
 	}
 }
 
-// version2 is a projector whose code has changed.
-type version2 struct{ fold.Projector }
-
-func (p version2) projector() fold.Projector {
+// version2 returns a projector whose code has changed.
+func version2(p fold.Projector) fold.Projector {
 	p.Version = 2
-	return p.Projector
+	return p
 }
 
 // Readers by name use the version that is folded; a version that was unused for a week is dropped.
@@ -73,9 +70,9 @@ func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
-	old := b.engine(tally{}.projector())
+	old := b.engine(tally)
 	stopOld := b.follow(old)
-	newer := b.zombie(version2{tally{}.projector()}.projector())
+	newer := b.zombie(version2(tally))
 	stopNewer := b.start(newer)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	require.Equal(t, 1, b.caughtUp(old).Generation, "readers of the old version are not switched")
@@ -86,7 +83,7 @@ func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 	b.eachOnce(2)
 	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary is stopped")
 	stopNewer()
-	old = b.startEngine(tally{}.projector())
+	old = b.startEngine(tally)
 	require.Equal(t, 1, b.caughtUp(old).Generation)
 	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and restarted")
 	b.shows("tally", "lb_tally_v1")
@@ -101,18 +98,18 @@ func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2))
 	own, lost := b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2")
 	require.NotEqual(t, own, lost)
 	var other sync.WaitGroup
 	var first atomic.Bool
-	b.followEngine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	b.followEngine(writes(tally, func(ctx context.Context, f folded) error {
 		if first.Load() {
-			return next()
+			return f.next()
 		}
-		if len(events) != 4 { // it is retried, and then read again
-			return fmt.Errorf("the batch does not have both partitions: %d events", len(events))
+		if len(f.events) != 4 { // it is retried, and then read again
+			return fmt.Errorf("the batch does not have both partitions: %d events", len(f.events))
 		}
 		first.Store(true)
 		other.Go(func() { b.exec("update checkpoints set next_offset = 2 where partition = $1", lost) })
@@ -120,10 +117,10 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		}
 		// It waits for the row and gets it when this transaction ends, before the retry of this
 		// one, however slow it is.
-		err := tx.Rollback(ctx)
+		err := f.tx.Rollback(ctx)
 		other.Wait()
 		return errors.Join(errInjected, err)
-	}}.projector())
+	}))
 	folded := texts(t, b.db, "select id from tally order by 1")
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", own, lost)
 }
@@ -141,14 +138,14 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	b := setup(t)
 	through, pool := b.proxied()
 	var kills atomic.Bool
-	p := faulty{tally{}.projector(), func(_ context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
-		err := next()
+	p := writes(tally, func(_ context.Context, f folded) error {
+		err := f.next()
 		if kills.CompareAndSwap(true, false) {
-			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", tx.Conn().PgConn().PID())
+			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", f.tx.Conn().PgConn().PID())
 			return err // the commit finds out
 		}
 		return err
-	}}.projector()
+	})
 	e := b.followEngine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
 	kills.Store(true)
 	b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
@@ -201,11 +198,11 @@ func TestSessionsOfFolds(t *testing.T) {
 		want      string
 	}{{dashboards, "on"}, {projectors.Operations, "off"}} {
 		var got string
-		b.run(b.engine(faulty{c.projector, func(ctx context.Context, tx pgx.Tx, _ []fold.Event, next func() error) error {
-			return errors.Join(next(), tx.QueryRow(ctx, `
+		b.run(b.engine(writes(c.projector, func(ctx context.Context, f folded) error {
+			return errors.Join(f.next(), f.tx.QueryRow(ctx, `
 				select string_agg(current_setting(name), ' ') from unnest(array[
 					'synchronous_commit', 'idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout']) name`).Scan(&got))
-		}}.projector()))
+		})))
 		require.Equal(t, c.want+" 10s 30s 10min", got, c.projector.Name)
 	}
 }

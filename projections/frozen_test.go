@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // endSoon lets the server end the session of a frozen transaction after one second instead of ten.
@@ -24,12 +23,12 @@ func TestFrozenProcessBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := b.newHeldTally(true)
-	frozen := b.followEngine(p.projector())
+	frozen := b.followEngine(p.Projector)
 	p.generation.Store(1)
 	b.appendReadings(0, 10)
 	<-p.gate.reached
 
-	stop := b.start(b.zombie(tally{}.projector()))
+	stop := b.start(b.zombie(tally))
 	b.appendReadings(10, 20)
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 20 }, patience, tick)
 	p.gate.open()
@@ -45,7 +44,7 @@ func TestFrozenProcessBlocksNoOther(t *testing.T) {
 func TestFrozenStepBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
-	e := b.followEngine(tally{}.projector())
+	e := b.followEngine(tally)
 	frozen, err := projections.OpenEnginePool(b.ctx(), b.db.URL, 4)
 	require.NoError(t, err)
 	t.Cleanup(frozen.Close)
@@ -64,7 +63,7 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 	b.caughtUp(e)
 	b.eachOnce(20)
 	require.Eventually(t, func() bool {
-		_, err := b.generations().Rebuild(context.Background(), tally{}.projector(), "op-1", "a test")
+		_, err := b.generations().Rebuild(context.Background(), tally, "op-1", "a test")
 		return err == nil
 	}, patience, tick)
 }
@@ -74,12 +73,12 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 func TestStopFinishesTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}.projector())) // a live generation without records
+	b.run(b.engine(tally)) // a live generation without records
 	g := b.newGate()
-	e := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+	e := b.engine(writes(tally, func(_ context.Context, f folded) error {
 		g.first()
-		return next()
-	}}.projector())
+		return f.next()
+	}))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
@@ -98,16 +97,16 @@ func TestStopIsBounded(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1))
 	inWrite := make(chan struct{})
-	stuck := b.engine(faulty{tally{}.projector(), func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
-		err := next()
+	stuck := b.engine(writes(tally, func(ctx context.Context, f folded) error {
+		err := f.next()
 		close(inWrite)
 		<-ctx.Done()
 		return errors.Join(err, ctx.Err())
-	}}.projector()).Waiting(often)
+	})).Waiting(often)
 	stop := b.start(stuck)
 	<-inWrite
 	stop()
 	require.Zero(t, b.count("select count(*) from tally"))
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	b.eachOnce(1)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -26,14 +25,14 @@ func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 0), postRead(1, 1), postRead(1, 2), postRead(1, 3))
 	permits := make(chan struct{}, 100)
-	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
+	e := b.engine(writes(tally, func(ctx context.Context, f folded) error {
 		select {
 		case <-permits:
-			return next()
+			return f.next()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	}}.projector()).InBatchesOf(1)
+	})).InBatchesOf(1)
 	b.start(e)
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Generation == 1 && s.Lag == 4 })
 	b.append(postRead(1, 4), postRead(1, 5))
@@ -176,8 +175,8 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setupReadings(t, 50)
-			b.run(b.engine(twoTables{}.projector()))
-			reader := b.engine(twoTables{}.projector(), b.ownLog)
+			b.run(b.engine(twoTables(tally)))
+			reader := b.engine(twoTables(tally), b.ownLog)
 			s := b.caughtUp(reader)
 			require.Empty(t, s.TablesGone)
 			b.exec(drop)
@@ -186,7 +185,7 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 			require.True(t, s.Live(), "the engine's own tables do not reflect it yet")
 
 			g := b.newGate()
-			b.startEngine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
+			b.startEngine(twoTables(tally), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
 			<-g.reached
 			s = b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 2 })
 			require.False(t, s.Live())
@@ -208,7 +207,7 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := tally{}.projector()
+	p := tally
 	p.Tables = append(p.Tables, "absent")
 	e := b.startEngine(p)
 	s := b.awaitStatus(e, func(s operator.Projection) bool {
@@ -226,7 +225,7 @@ func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
 func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := b.startEngine(tally{}.projector())
+	e := b.startEngine(tally)
 	b.appendReadings(0, 6)
 	b.caughtUp(e)
 	b.eachOnce(6)

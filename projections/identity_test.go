@@ -38,7 +38,7 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
-	e := b.followEngine(tally{}.projector())
+	e := b.followEngine(tally)
 	b.recreate(domain.TopicMetrics)
 	b.appendReadings(10, 90) // beyond every checkpoint
 	s := b.awaitStatus(e, func(s operator.Projection) bool {
@@ -57,11 +57,11 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1))
 	require.NotEqual(t, b.partitionOf(domain.TopicMetrics, "1"), b.partitionOf(domain.TopicMetrics, "2"))
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	b.append(postRead(1, 2), postRead(1, 3), postRead(2, 2))
 	lost := b.partitionOf(domain.TopicMetrics, "1")
 	b.deleteBefore(domain.TopicMetrics, lost, 2)
-	e := b.startEngine(tally{}.projector())
+	e := b.startEngine(tally)
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 && s.Lag == 2 })
 	require.Contains(t, s.Partitions[lost].Stopped, "required records are gone from the log")
 	b.eachOnce(3)
@@ -72,8 +72,8 @@ func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1))
-	b.run(b.engine(tally{}.projector()))
-	looker := b.engine(tally{}.projector())
+	b.run(b.engine(tally))
+	looker := b.engine(tally)
 	p := b.partitionOf(domain.TopicMetrics, "1")
 	b.exec("update checkpoints set next_offset = 5 where partition = $1", p)
 	s := b.status(looker)
@@ -86,7 +86,7 @@ func TestAnotherLogShowsWithoutFollowing(t *testing.T) {
 	s = b.status(looker)
 	require.Equal(t, eventlog.ErrBelowStart.Error(), s.Partitions[p].Stopped)
 	b.recreate(domain.TopicMetrics)
-	s = b.status(b.engine(tally{}.projector()))
+	s = b.status(b.engine(tally))
 	require.Zero(t, s.Lag)
 	require.Len(t, s.Partitions, stopped(s))
 	require.Equal(t, eventlog.ErrOtherLog.Error(), s.Partitions[p].Stopped)
@@ -99,7 +99,7 @@ func TestPauseStopsAndResumes(t *testing.T) {
 	b := setup(t)
 	var paused atomic.Bool
 	paused.Store(true)
-	e := b.engine(tally{}.projector(), waitingAtSwitch(&paused))
+	e := b.engine(tally, waitingAtSwitch(&paused))
 	isPaused := func(s operator.Projection) bool { return s.Problem == "projection is paused" }
 	b.start(e)
 	b.append(postRead(1, 1))
@@ -125,7 +125,7 @@ func TestLagIsExact(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1), postRead(2, 1))
-	e := b.engine(tally{}.projector())
+	e := b.engine(tally)
 	b.run(e)
 	s := b.status(e)
 	require.Zero(t, s.Lag)
@@ -152,14 +152,14 @@ func TestLagIsExact(t *testing.T) {
 func TestRecordsInAnAddedPartition(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 20)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	ranges, _, err := b.log.Ranges(b.ctx(), domain.TopicMetrics)
 	require.NoError(t, err)
 	added := int32(len(ranges))
 	_, err = b.Admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
 	require.NoError(t, err)
 	b.Produce(b.encode(postRead(1, 900)), added)
-	e := b.startEngine(tally{}.projector())
+	e := b.startEngine(tally)
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
 	b.awaitStatus(e, func(s operator.Projection) bool {
@@ -189,7 +189,7 @@ func (b *bench) moveTables(to eventlog.TopicID) {
 func TestACheckpointIsOfOneTopic(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	none, ours := eventlog.TopicID{}, eventlog.TopicID{1}
 	for name, c := range map[string]struct {
 		stored, read eventlog.TopicID
@@ -225,8 +225,8 @@ func TestRecordsReadBeforeARestoreAreNotFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(postRead(1, 1))
-	b.run(b.engine(tally{}.projector()))
-	frozen := b.engine(tally{}.projector(), func(c *projections.Config) {
+	b.run(b.engine(tally))
+	frozen := b.engine(tally, func(c *projections.Config) {
 		c.Log = hookedLog{Log: b.log, afterRecords: sync.OnceFunc(func() { b.moveTables(restored) })}
 	})
 	b.append(postRead(1, 2))

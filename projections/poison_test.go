@@ -15,7 +15,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -130,16 +129,16 @@ func TestProjectionsOfOneTopicHaveTheirOwnDeadLetters(t *testing.T) {
 
 // refusing fails the transaction, like a refused value, if one of the events is in the batch.
 func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) fold.Projector {
-	return faulty{p, func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	return writes(p, func(ctx context.Context, f folded) error {
 		tries.Add(1)
-		for _, ev := range events {
+		for _, ev := range f.events {
 			if slices.Contains(bad, ev.Envelope.ID) {
-				_, err := tx.Exec(ctx, sql)
+				_, err := f.tx.Exec(ctx, sql)
 				return err
 			}
 		}
-		return next()
-	}}.projector()
+		return f.next()
+	})
 }
 
 // A value that PostgreSQL refuses is found by halving the batch, and its event alone is a dead letter. It is sent with
@@ -165,15 +164,16 @@ func TestRefusedValueIsBisectedToItsEvent(t *testing.T) {
 		}
 	}
 	var tries atomic.Int32
-	b.run(b.engine(tally{writing: func(_ context.Context, _ pgx.Tx, f *tallyFold, last *pgx.Batch) error {
+	b.run(b.engine(writes(tally, func(_ context.Context, f folded) error {
 		tries.Add(1)
-		for _, id := range f.ids {
-			if sql := bad[id]; sql != "" {
-				last.Queue(sql)
+		err := f.next()
+		for _, ev := range f.events {
+			if sql := bad[ev.Envelope.ID]; sql != "" {
+				f.last.Queue(sql)
 			}
 		}
-		return nil
-	}}.projector()))
+		return err
+	})))
 	require.ElementsMatch(t, want, b.letters("tally"))
 	b.eachOnce(300 - len(bad))
 	require.Less(t, int(tries.Load()), 120, "it halves instead of trying one by one")

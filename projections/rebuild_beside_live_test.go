@@ -59,12 +59,12 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	b.recreate(domain.TopicMetrics)
 	b.appendReadings(500, 520)
-	e := b.startEngine(tally{}.projector())
+	e := b.startEngine(tally)
 	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
-	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
+	b.ends(b.request(tally).ID, operator.StateLive)
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 20, b.count("select count(*) from lb_tally_g2.tally"))
 }
@@ -109,11 +109,10 @@ func TestRebuildYieldsToLive(t *testing.T) {
 	b := setupReadings(t, 100)
 	p := b.newHeldTally(false)
 	g := b.newGate()
-	p.copying = g.copying
-	b.followEngine(p.projector())
+	b.followEngine(copies(p.Projector, g.copying))
 	p.generation.Store(1)
 	b.appendReadings(100, 110)
-	requested := b.request(tally{}.projector())
+	requested := b.request(tally)
 	<-g.reached
 	slow := b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Error != "" })
 	require.Equal(t, operator.StateBuilding, slow.State)
@@ -150,11 +149,11 @@ func TestYieldIsBounded(t *testing.T) {
 func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	old := b.followEngine(tally{}.projector())
+	old := b.followEngine(tally)
 	b.shows("tally", "lb_tally_v1")
 
-	r := b.request(version2{tally{}.projector()}.projector())
-	stop := b.start(b.engine(version2{tally{}.projector()}.projector(), b.ownLog))
+	r := b.request(version2(tally))
+	stop := b.start(b.engine(version2(tally), b.ownLog))
 	done := b.ends(r.ID, operator.StateLive)
 	stop()
 	require.Equal(t, 2, done.Generation)
@@ -167,7 +166,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	b.appendReadings(100, 150)
 	b.caughtUp(old)
-	newer := b.startEngine(version2{tally{}.projector()}.projector(), b.ownLog)
+	newer := b.startEngine(version2(tally), b.ownLog)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
 }
@@ -176,11 +175,11 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 func TestFirstCopyIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
-	r := b.request(tally{}.projector())
+	r := b.request(tally)
 	g := b.newGate()
-	e := b.startEngine(tally{copying: g.copying}.projector())
+	e := b.startEngine(copies(tally, g.copying))
 	<-g.reached
-	readers, versions := b.readers(tally{}.projector()), []fold.Projector{tally{}.projector()}
+	readers, versions := b.readers(tally), []fold.Projector{tally}
 	live, err := projections.Live(b.ctx(), readers, versions)
 	require.NoError(t, err)
 	require.False(t, live)

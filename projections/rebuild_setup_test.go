@@ -19,32 +19,14 @@ import (
 )
 
 // tally is a projector that is deliberately not idempotent: an event that is folded twice counts
-// twice. A test may delay or fail its steps: the beginning of a fold, the write of a batch, and the
-// rows that a rebuild copies.
-type tally struct {
-	begin   func(generation int)
-	writing func(ctx context.Context, tx pgx.Tx, f *tallyFold, last *pgx.Batch) error
-	copying func(ctx context.Context, into write.CopyTarget, last bool) error
+// twice.
+var tally = fold.Projector{
+	Name: "tally", Version: 1, Topic: domain.TopicMetrics, Tables: []string{"tally"},
+	Definition: "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n",
+	Begin:      func(int) fold.Fold { return &tallyFold{} },
 }
 
-func (p tally) projector() fold.Projector {
-	return fold.Projector{
-		Name: "tally", Version: 1, Topic: domain.TopicMetrics, Tables: []string{"tally"},
-		Definition: "create table tally (id text, n int not null);\n-- +keys\nalter table tally add primary key (id);\n",
-		Begin: func(generation int) fold.Fold {
-			if p.begin != nil {
-				p.begin(generation)
-			}
-			return &tallyFold{projector: p, generation: generation}
-		},
-	}
-}
-
-type tallyFold struct {
-	projector  tally
-	generation int
-	ids        []string
-}
+type tallyFold struct{ ids []string }
 
 func (*tallyFold) Load(*pgx.Batch, []fold.Event) {}
 
@@ -58,12 +40,7 @@ func (f *tallyFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if f.projector.writing != nil {
-		if err := f.projector.writing(ctx, tx, f, last); err != nil {
-			return err
-		}
-	}
+func (f *tallyFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	last.Queue(`
 		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
 		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
@@ -71,14 +48,9 @@ func (f *tallyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
 }
 
 // Copy copies its counts, once.
-func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
+func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, _ bool) error {
 	ids := f.ids
 	f.ids = nil
-	if f.projector.copying != nil {
-		if err := f.projector.copying(ctx, into, last); err != nil {
-			return err
-		}
-	}
 	_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
 		pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
 	return err
@@ -86,26 +58,29 @@ func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) 
 
 // heldTally is a tally whose writes of one generation wait until the gate is opened.
 type heldTally struct {
-	tally
-	generation *atomic.Int32 // 0: no generation
+	fold.Projector
+	generation atomic.Int32 // 0: no generation
 	gate       *gate
 }
 
 // newHeldTally returns a tally that waits as long as its context; a frozen one waits even if
 // context and session end.
-func (b *bench) newHeldTally(frozen bool) heldTally {
-	p := heldTally{generation: &atomic.Int32{}, gate: b.newGate()}
-	p.writing = func(ctx context.Context, tx pgx.Tx, f *tallyFold, _ *pgx.Batch) error {
-		if int32(f.generation) != p.generation.Load() {
-			return nil
+func (b *bench) newHeldTally(frozen bool) *heldTally {
+	p := &heldTally{gate: b.newGate()}
+	p.Projector = writes(tally, func(ctx context.Context, f folded) (err error) {
+		switch {
+		case int32(f.generation) != p.generation.Load():
+		case frozen:
+			err = endSoon(ctx, f.tx)
+			p.gate.first()
+		default:
+			err = p.gate.wait(ctx)
 		}
-		if !frozen {
-			return p.gate.wait(ctx)
+		if err != nil {
+			return err
 		}
-		err := endSoon(ctx, tx)
-		p.gate.first()
-		return err
-	}
+		return f.next()
+	})
 	return p
 }
 
@@ -142,9 +117,9 @@ func (g *gate) pass() {
 }
 
 // copying blocks the first copy of a rebuild.
-func (g *gate) copying(context.Context, write.CopyTarget, bool) error {
+func (g *gate) copying(_ context.Context, f folded) error {
 	g.first()
-	return nil
+	return f.next()
 }
 
 // wait blocks each caller until its own context ends.

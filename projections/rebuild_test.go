@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // A rebuild with concurrent writes: readers that count the rows never see fewer than before,
@@ -27,7 +26,7 @@ import (
 func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 3000)
-	p := tally{}.projector()
+	p := tally
 	e := b.followEngine(p)
 	readers := b.readers(p)
 	running, stop := context.WithCancel(b.ctx())
@@ -70,17 +69,17 @@ func TestRebuildUnderTraffic(t *testing.T) {
 func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	b.run(b.engine(tally{}.projector()))
-	requested := b.request(tally{}.projector())
+	b.run(b.engine(tally))
+	requested := b.request(tally)
 	g := b.newGate()
-	var copies atomic.Int32
-	first := b.engine(tally{copying: func(ctx context.Context, into write.CopyTarget, last bool) error {
-		copies.Add(1)
+	var copied atomic.Int32
+	first := b.engine(copies(tally, func(_ context.Context, f folded) error {
+		copied.Add(1)
 		g.pass()
-		return nil
-	}}.projector(), func(c *projections.Config) {
+		return f.next()
+	}), func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { // the heartbeat freezes too
-			if copies.Load() > 0 {
+			if copied.Load() > 0 {
 				g.pass()
 			}
 			return false, nil
@@ -88,7 +87,7 @@ func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 	})
 	stop := b.start(first)
 	<-g.reached
-	second := b.startEngine(tally{}.projector(), b.ownLog)
+	second := b.startEngine(tally, b.ownLog)
 	b.takenOver(requested, 1)
 	b.ends(requested.ID, operator.StateLive)
 	g.open()
@@ -103,24 +102,24 @@ func TestShardsOfAFrozenProcessAreFoldedOnce(t *testing.T) {
 func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	b.run(b.engine(tally{}.projector()))
-	requested := b.request(tally{}.projector())
+	b.run(b.engine(tally))
+	requested := b.request(tally)
 	frozen, held := b.newGate(), b.newGate()
-	var copies atomic.Bool
-	stop := b.start(b.engine(tally{copying: func(context.Context, write.CopyTarget, bool) error {
-		copies.Store(true)
+	var copied atomic.Bool
+	stop := b.start(b.engine(copies(tally, func(_ context.Context, f folded) error {
+		copied.Store(true)
 		frozen.pass()
 		return domain.NewError(domain.CodeConflict, "a row is refused")
-	}}.projector(), func(c *projections.Config) {
+	}), func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { // the heartbeat freezes too
-			if copies.Load() {
+			if copied.Load() {
 				frozen.pass()
 			}
 			return false, nil
 		}
 	}))
 	<-frozen.reached
-	b.startEngine(tally{copying: held.copying}.projector(), b.ownLog)
+	b.startEngine(copies(tally, held.copying), b.ownLog)
 	b.takenOver(requested, 1)
 	<-held.reached
 	frozen.open()
@@ -131,14 +130,11 @@ func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
 	b.eachOnce(100)
 }
 
-// twoTables has an empty table in addition to tally.
-type twoTables struct{ tally }
-
-func (p twoTables) projector() fold.Projector {
-	created := p.tally.projector()
-	created.Tables = []string{"tally", "aside"}
-	created.Definition = "create table aside (id int);\n" + created.Definition + "create unique index aside_id on aside (id);\n"
-	return created
+// twoTables returns a tally with an empty table in addition.
+func twoTables(p fold.Projector) fold.Projector {
+	p.Tables = []string{"tally", "aside"}
+	p.Definition = "create table aside (id int);\n" + p.Definition + "create unique index aside_id on aside (id);\n"
+	return p
 }
 
 // The keys of one table are done; those of another are still missing.
@@ -146,8 +142,8 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	g := b.newGate()
-	first := b.engine(twoTables{tally{copying: g.copying}}.projector())
-	requested := b.request(tally{}.projector())
+	first := b.engine(twoTables(copies(tally, g.copying)))
+	requested := b.request(tally)
 	stop := b.start(first)
 	<-g.reached
 	tx, err := b.db.Pool.Begin(b.ctx())
@@ -158,7 +154,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	g.open()
 	const indexes = "select count(*) from pg_indexes where schemaname = 'lb_tally_g1'"
 	require.Eventually(t, func() bool { return b.count(indexes) == 1 }, patience, tick)
-	second := b.startEngine(twoTables{}.projector(), b.ownLog)
+	second := b.startEngine(twoTables(tally), b.ownLog)
 	b.takenOver(requested, 1)
 	stop()
 	require.NoError(t, tx.Commit(b.ctx()))
@@ -174,7 +170,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 200)
 	g := b.newGate()
-	first := b.engine(tally{}.projector(), func(c *projections.Config) {
+	first := b.engine(tally, func(c *projections.Config) {
 		pool := c.Pool
 		c.Paused = func(ctx context.Context) (bool, error) {
 			var switching bool
@@ -186,9 +182,9 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 		}
 	})
 	stop := b.follow(first)
-	requested := b.request(tally{}.projector())
+	requested := b.request(tally)
 	<-g.reached
-	second := b.startEngine(tally{}.projector(), b.ownLog)
+	second := b.startEngine(tally, b.ownLog)
 	b.takenOver(requested, 1)
 	b.ends(requested.ID, operator.StateLive)
 	g.open()
@@ -204,10 +200,15 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 50)
 	g := b.newGate()
-	b.followEngine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }}.projector())
-	first := b.request(tally{}.projector())
+	b.followEngine(copies(tally, func(ctx context.Context, f folded) error {
+		if err := g.wait(ctx); err != nil {
+			return err
+		}
+		return f.next()
+	}))
+	first := b.request(tally)
 	<-g.reached
-	_, err := b.askFor(tally{}.projector())
+	_, err := b.askFor(tally)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
 	require.NoError(t, b.generations().Cancel(b.ctx(), first.ID))
@@ -215,7 +216,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	b.awaitDropped("tally", 2)
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.generations().Cancel(b.ctx(), first.ID)))
 	g.open()
-	b.ends(b.request(tally{}.projector()).ID, operator.StateLive)
+	b.ends(b.request(tally).ID, operator.StateLive)
 	require.Equal(t, 3, b.liveAt("tally"))
 	b.eachOnce(50)
 }
@@ -232,15 +233,15 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 			with moved as (update generations set topic_id = $1 where generation = 3)
 			update checkpoints set topic_id = $1 where generation = 3`, [16]byte(restored))
 	})
-	e := b.followEngine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
+	e := b.followEngine(copies(tally, func(ctx context.Context, f folded) error {
 		if restores.Load() {
 			restore()
-			return nil
+			return f.next()
 		}
-		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
+		_, err := f.into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
-	}}.projector())
-	failed := b.ends(b.request(tally{}.projector()).ID, operator.StateFailed)
+	}))
+	failed := b.ends(b.request(tally).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")
 	require.Contains(t, failed.Error, "bad")
@@ -249,7 +250,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 	b.eachOnce(50)
 
 	restores.Store(true)
-	failed = b.ends(b.request(tally{}.projector()).ID, operator.StateFailed)
+	failed = b.ends(b.request(tally).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, "the tables were built from another log")
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.BuildFailed })
@@ -264,11 +265,11 @@ func TestRebuildFailsAtARowThatIsADeadLetter(t *testing.T) {
 	bad := postRead(1, 1000)
 	b.append(bad)
 	var tries atomic.Int32
-	p := copies(refusing(tally{}.projector(), "select 1/0", &tries, bad.Envelope.ID), func(_ context.Context, events []fold.Event, next func() error) error {
-		if slices.ContainsFunc(events, func(ev fold.Event) bool { return ev.Envelope.ID == bad.Envelope.ID }) {
+	p := copies(refusing(tally, "select 1/0", &tries, bad.Envelope.ID), func(_ context.Context, f folded) error {
+		if slices.ContainsFunc(f.events, func(ev fold.Event) bool { return ev.Envelope.ID == bad.Envelope.ID }) {
 			return &pgconn.PgError{Code: "22012", Message: "division by zero", Where: "COPY tally, line 51"}
 		}
-		return next()
+		return f.next()
 	})
 	b.followEngine(p)
 	require.Equal(t, operator.ReasonWrite, b.letters("tally")[0].Reason)
@@ -283,7 +284,7 @@ func TestRebuildFailsAtARowThatIsADeadLetter(t *testing.T) {
 func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	b.exec("create table lb_engine.committed (how text)")
 	b.exec(`create function lb_engine.note_commit() returns trigger language plpgsql as $$
 		begin insert into lb_engine.committed values (current_setting('synchronous_commit')); return new; end $$`)
@@ -293,7 +294,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 		require.Equal(t, 1, b.count("select count(*) from lb_engine.committed where how = 'on'"), step)
 		b.exec("truncate lb_engine.committed")
 	}
-	request := b.request(tally{}.projector())
+	request := b.request(tally)
 	inSync("request")
 	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
@@ -311,7 +312,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	var listening sync.WaitGroup
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
-	e := b.engine(tally{}.projector(), func(c *projections.Config) { c.Progress = progress })
+	e := b.engine(tally, func(c *projections.Config) { c.Progress = progress })
 	reports := func(name string, step func()) {
 		t.Helper()
 		stepped := e.Stepped()
@@ -324,11 +325,11 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	}
 	var request operator.Generation
 	reports("the listener", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })
-	reports("the request", func() { request = b.request(tally{}.projector()) })
+	reports("the request", func() { request = b.request(tally) })
 	reports("an operator's decision", func() { require.NoError(t, b.generations().Cancel(b.ctx(), request.ID)) })
-	request = b.request(tally{}.projector())
+	request = b.request(tally)
 	hold := b.newGate()
-	e = b.startEngine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
+	e = b.startEngine(copies(tally, hold.copying), func(c *projections.Config) { c.Progress = progress })
 	<-hold.reached
 	reports("the new generation", hold.open)
 	b.ends(request.ID, operator.StateLive)
@@ -340,13 +341,13 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
 	var paused atomic.Bool
-	old := b.engine(tally{}.projector(), waitingAtSwitch(&paused))
+	old := b.engine(tally, waitingAtSwitch(&paused))
 	stop := b.follow(old)
 	paused.Store(true)
-	request := b.request(tally{}.projector())
+	request := b.request(tally)
 	b.awaitBuild(request.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "paused") })
 	stop()
-	b.followEngine(version2{tally{}.projector()}.projector())
+	b.followEngine(version2(tally))
 	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID))
 	b.ends(request.ID, operator.StateDropped)
 	require.Equal(t, "dropped", b.state("tally", 2))
@@ -368,13 +369,13 @@ func TestGenerationsThatEndedAreForgotten(t *testing.T) {
 	ended("tally", 2, 150, "dropped", "1 day")
 	ended("other", 1, 150, "failed", "1 day")
 	const count = "select count(*) from generations where projection = 'tally'"
-	require.Equal(t, 151, b.request(tally{}.projector()).Generation)
+	require.Equal(t, 151, b.request(tally).Generation)
 	require.Equal(t, 101, b.count(count), "a hundred, and the unfinished one")
 	require.Equal(t, 150, b.count("select count(*) from generations where projection = 'other'"))
 
 	b.exec("update generations set ended_at = now() - interval '401 days' where ended_at is not null")
 	require.NoError(t, b.generations().Cancel(b.ctx(), "tally.g151"))
-	require.Equal(t, 152, b.request(tally{}.projector()).Generation)
+	require.Equal(t, 152, b.request(tally).Generation)
 	require.Equal(t, 3, b.count(count))
 }
 
@@ -383,10 +384,10 @@ func TestGenerationsThatEndedAreForgotten(t *testing.T) {
 func TestRebuildWithALostCommitAnswer(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	b.run(b.engine(tally{}.projector()))
+	b.run(b.engine(tally))
 	proxy, pool := b.proxied()
-	request := b.request(tally{}.projector())
-	b.startEngine(tally{}.projector(), func(c *projections.Config) {
+	request := b.request(tally)
+	b.startEngine(tally, func(c *projections.Config) {
 		c.Pool = pool
 		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})

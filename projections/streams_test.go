@@ -236,13 +236,13 @@ func TestRefusedRowsOfAStream(t *testing.T) {
 	b := setup(t)
 	var accepted atomic.Bool
 	refused := &pgconn.PgError{Code: "22003", TableName: "dashboard_history"}
-	p := copies(dashboards, func(_ context.Context, events []fold.Event, next func() error) error {
-		for _, ev := range events {
+	p := copies(dashboards, func(_ context.Context, f folded) error {
+		for _, ev := range f.events {
 			if ev.Head.Version >= 5 && !accepted.Load() {
 				return refused
 			}
 		}
-		return next()
+		return f.next()
 	})
 	l := live{b, b.chain(agencyA), b.startEngine(p)}
 	l.set("u1")
@@ -286,12 +286,12 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 				defer kill()
 				through, pool := b.proxied()
 				var scans atomic.Int32
-				killed := b.engine(copies(dashboards, func(_ context.Context, _ []fold.Event, next func() error) error {
+				killed := b.engine(copies(dashboards, func(_ context.Context, f folded) error {
 					if step == deleted {
 						kill()
 						return context.Canceled
 					}
-					err := next()
+					err := f.next()
 					switch step {
 					case inserted:
 						kill()
@@ -355,17 +355,15 @@ func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
 			b.put(c.next(c.lost(client1, []string{"u1"}, "u3")))
 			b.run(b.engine(dashboards))
 			g := b.newGate()
-			p := dashboards
-			p.Begin = func(generation int) fold.Fold {
-				return &copyingFold{Fold: dashboards.Begin(generation), into: func(ctx context.Context, into write.CopyTarget) error {
-					if step == reading {
-						return nil
+			p := copies(dashboards, func(ctx context.Context, f folded) error {
+				if step == deleted {
+					err := endSoon(ctx, f.into.(write.CopyInto).Tx)
+					if g.first(); err != nil {
+						return err
 					}
-					err := endSoon(ctx, into.(write.CopyInto).Tx)
-					g.first()
-					return err
-				}}
-			}
+				}
+				return f.next()
+			})
 			frozen := b.startEngine(p, func(config *projections.Config) {
 				config.Log = hookedLog{Log: b.log, beforeStream: func() {
 					if step == reading {
@@ -404,10 +402,10 @@ func TestTwoProcessesFoldAStreamAgain(t *testing.T) {
 	b.run(b.engine(dashboards))
 	g := b.newGate()
 	var copied atomic.Int32
-	p := copies(dashboards, func(_ context.Context, _ []fold.Event, next func() error) error {
+	p := copies(dashboards, func(_ context.Context, f folded) error {
 		copied.Add(1)
 		g.first()
-		return next()
+		return f.next()
 	})
 	first, second := b.startEngine(p), b.zombie(p)
 	b.caughtUp(first)
@@ -434,10 +432,7 @@ func TestOtherStreamsAreFoldedWhileAStreamIsFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.newGate()
-	e := b.startEngine(copies(dashboards, func(_ context.Context, _ []fold.Event, next func() error) error {
-		g.first()
-		return next()
-	}))
+	e := b.startEngine(copies(dashboards, g.copying))
 	keys := agenciesIn(1, 2) // in one partition
 	l, other := live{b, b.chain(keys[0]), e}, live{b, b.chain(keys[1]), e}
 	l.set("u1")

@@ -26,9 +26,9 @@ func TestSwitchDropsTheReplacedTables(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	var paused atomic.Bool
-	e := b.followEngine(tally{}.projector(), waitingAtSwitch(&paused))
+	e := b.followEngine(tally, waitingAtSwitch(&paused))
 	paused.Store(true)
-	request := b.request(tally{}.projector())
+	request := b.request(tally)
 	waits := b.awaitBuild(request.ID, func(g operator.Generation) bool { return g.Error != "" })
 	require.Contains(t, waits.Error, "the projection is paused")
 	require.Equal(t, 1, b.liveAt("tally"))
@@ -49,7 +49,7 @@ func TestSwitchDropsTheReplacedTables(t *testing.T) {
 func TestASwitchWaitsForNoReader(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
-	p := tally{}.projector()
+	p := tally
 	e := b.followEngine(p)
 	readers := b.readers(p)
 	begin := func(sql string) (pgx.Tx, func() int) {
@@ -65,7 +65,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	table, read := begin("select count(*) from lb_tally_g1.tally")
 	require.Equal(t, 100, viewed())
 	require.Equal(t, 100, read())
-	rebuild := b.request(tally{}.projector())
+	rebuild := b.request(tally)
 	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "a transaction reads the tables") })
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
@@ -91,10 +91,9 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 100)
 	p, copying := b.newHeldTally(false), b.newGate()
-	p.copying = copying.copying
 	p.generation.Store(2)
-	e := b.followEngine(p.projector())
-	rebuild := b.request(tally{}.projector())
+	e := b.followEngine(copies(p.Projector, copying.copying))
+	rebuild := b.request(tally)
 	<-copying.reached
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
@@ -110,12 +109,12 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
-	old := b.engine(tally{}.projector())
+	old := b.engine(tally)
 	stop := b.follow(old)
 	exists := func(schema string) bool {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
-	newer := b.followEngine(version2{tally{}.projector()}.projector())
+	newer := b.followEngine(version2(tally))
 	b.shows("tally", "lb_tally_v2")
 	list, err := b.generations().List(b.ctx())
 	require.NoError(t, err)
