@@ -229,21 +229,6 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 	return f(ctx)
 }
 
-// pause waits, or returns the context's cause if it is canceled first.
-func pause(ctx context.Context, d time.Duration) error { return await(ctx, nil, d) }
-
-// await is like [pause] but returns early when the channel is closed.
-func await(ctx context.Context, early <-chan struct{}, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-early:
-		return nil
-	case <-time.After(d):
-		return nil
-	}
-}
-
 func count(steps []step) int {
 	n := 0
 	for _, s := range steps {

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,30 +55,30 @@ var errLeaseLost = errors.New("another process has taken over the build, or it h
 // build is a generation that this process builds and then makes live.
 type build struct {
 	*Engine
-	number int
-	lease  int64
-	done   atomic.Int64 // records folded in bulk
-	behind *atomic.Bool // the live generation is behind, so the build yields
+	number  int
+	lease   int64
+	renewed time.Time    // when the lease was taken or renewed
+	done    atomic.Int64 // records folded in bulk
+	behind  *atomic.Bool // the live generation is behind, so the build yields
 }
 
-// keepBuilding builds the unfinished generations of this projector version, one after the other.
-func (e *Engine) keepBuilding(ctx context.Context) {
-	for ctx.Err() == nil {
-		b, err := e.takeBuild(ctx)
-		if err != nil {
-			if !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
-				e.logger.Debug("cannot look for generations to build", "error", err)
-			}
-			return
-		}
-		b.run(ctx)
+// buildAll builds the unfinished generations of this projector version, one after the other.
+func (e *Engine) buildAll(ctx context.Context) (time.Duration, error) {
+	b, err := e.takeBuild(ctx)
+	if err == nil {
+		b.build(ctx)
+		return 0, nil
 	}
+	if !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
+		e.logger.Debug("cannot look for generations to build", "error", err)
+	}
+	return e.every.look, nil
 }
 
 // takeBuild takes a generation that is not live yet and that no process builds. It returns
 // [pgx.ErrNoRows] if no build is waiting.
 func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
-	b := &build{Engine: e, behind: &atomic.Bool{}}
+	b := &build{Engine: e, renewed: time.Now(), behind: &atomic.Bool{}}
 	var done int64
 	err := e.pool.QueryRow(ctx, `
 		update generations set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
@@ -97,25 +98,28 @@ func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
 	return b, nil
 }
 
-// run builds the generation until it is live or has failed, another process takes it over, or ctx
+// build builds the generation until it is live or has failed, another process takes it over, or ctx
 // is done.
-func (b *build) run(ctx context.Context) {
+func (b *build) build(ctx context.Context) {
 	logger := b.logger.With("generation", b.number, "lease", b.lease)
-	for ctx.Err() == nil {
+	err := b.run(ctx, "build", nil, func(ctx context.Context) (time.Duration, error) {
 		err := b.attempt(ctx)
 		if ctx.Err() == nil && err != nil && final(err) {
 			logger.Error("build failed", "error", err)
 			err = b.fail(ctx, sentence(err))
 		}
 		if err == nil || errors.Is(err, errLeaseLost) {
-			logger.Info("build ended in this process", "outcome", err)
-			return
+			return 0, cmp.Or(err, errDone)
 		}
 		if ctx.Err() == nil {
 			logger.Warn("retrying the build", "error", err)
 			b.waitsFor(ctx, "retrying after an error: "+err.Error())
-			_ = pause(ctx, b.every.look) // the loop checks ctx
 		}
+		return b.every.look, nil
+	})
+	if err == nil || errors.Is(err, errLeaseLost) {
+		logger.Info("build ended in this process", "outcome", err)
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -132,7 +136,7 @@ func (b *build) attempt(ctx context.Context) error {
 	}
 	holding, release := context.WithCancelCause(ctx)
 	var beating sync.WaitGroup
-	beating.Go(func() { b.beat(holding, release) })
+	beating.Go(func() { release(b.run(holding, "heartbeat", nil, b.beat)) })
 	err := b.steps(holding)
 	cause := context.Cause(holding)
 	release(nil)
@@ -231,20 +235,12 @@ func (b *build) waitsFor(ctx context.Context, reason string) {
 	}
 }
 
-// beat renews the lease, writes the progress, and cancels the context when the build is canceled or
-// taken over. While the generation catches up, its checkpoints show the progress.
-func (b *build) beat(ctx context.Context, end context.CancelCauseFunc) {
-	tick := time.NewTicker(buildBeat)
-	defer tick.Stop()
-	for renewed := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		var building bool
-		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
-			return b.pool.QueryRow(ctx, `
+// beat renews the lease and writes the progress. It returns [errLeaseLost] when the build is canceled
+// or taken over. While the generation catches up, its checkpoints show the progress.
+func (b *build) beat(ctx context.Context) (time.Duration, error) {
+	var building bool
+	err := within(ctx, leaseFor/2, func(ctx context.Context) error {
+		return b.pool.QueryRow(ctx, `
 				update generations g set lease_until = clock_timestamp() + $4::interval, events_done = p.done,
 				       rate = case when g.events_done = events_total then g.rate
 				         when g.rate = 0 then p.rate else g.rate * 0.8 + p.rate * 0.2 end
@@ -257,20 +253,20 @@ func (b *build) beat(ctx context.Context, end context.CancelCauseFunc) {
 					where projection = $1 and generation = $2) p
 				where g.projection = $1 and g.generation = $2 and lease = $3 and state in ('building', 'catching_up')
 				returning state = 'building'`,
-				b.projector.Name, b.number, b.lease, leaseFor, b.done.Load(), time.Since(renewed).Seconds()).Scan(&building)
-		})
-		switch {
-		case err == nil:
-			renewed = time.Now()
-			if building {
-				b.throttle(ctx)
-			}
-		case errors.Is(err, pgx.ErrNoRows), time.Since(renewed) > leaseFor:
-			end(errLeaseLost)
-		case ctx.Err() == nil:
-			b.logger.Warn("cannot renew the lease of a build", "generation", b.number, "error", err)
+			b.projector.Name, b.number, b.lease, leaseFor, b.done.Load(), time.Since(b.renewed).Seconds()).Scan(&building)
+	})
+	switch {
+	case err == nil:
+		b.renewed = time.Now()
+		if building {
+			b.throttle(ctx)
 		}
+	case errors.Is(err, pgx.ErrNoRows), time.Since(b.renewed) > leaseFor:
+		return 0, errLeaseLost
+	case ctx.Err() == nil:
+		b.logger.Warn("cannot renew the lease of a build", "generation", b.number, "error", err)
 	}
+	return buildBeat, nil
 }
 
 const (

@@ -23,10 +23,11 @@ const checkLock = "ledgerboard check of tables"
 // RunChecks compares the tables of each projection with the log once a day, until ctx is done. Only
 // one process checks at a time. The first check is due a day after the tables went live.
 func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) {
-	loop(ctx, checkLook, nil, func(ctx context.Context) {
+	_ = loops{}.run(ctx, "checks", nil, func(ctx context.Context) (time.Duration, error) {
 		if err := runDue(ctx, pool, engines, logger); err != nil && ctx.Err() == nil {
 			logger.WarnContext(ctx, "the daily check of the tables failed", "error", err)
 		}
+		return checkLook, nil
 	})
 }
 

@@ -16,9 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// errRetired ends a session: the generation has ended, or the checkpoint moved back.
-var errRetired = errors.New("generation has ended, or its checkpoint is behind this process")
-
 // errMoved means that checkpoints are not where this process expected them; see
 // [session.remaining].
 var errMoved = errors.New("checkpoint moved by another process")
@@ -108,7 +105,7 @@ func (f *session) transaction(
 
 // remaining returns the parts of the steps that are still to be folded after [errMoved]. It reads
 // the checkpoints outside the failed transaction, which would see its own moves although they are
-// rolled back. It returns [errRetired] if the steps cannot continue from the checkpoints.
+// rolled back. It returns [errDone] if the steps cannot continue from the checkpoints.
 func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err error) {
 	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
@@ -117,7 +114,7 @@ func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err
 	for _, s := range steps {
 		at, ok := stored[s.partition]
 		if !ok || at.NextOffset < s.from {
-			return nil, errRetired
+			return nil, errDone
 		}
 		s.from = at.NextOffset
 		for len(s.events) > 0 && s.events[0].Raw.Offset < s.from {

@@ -213,22 +213,24 @@ func (e *Engine) FoldAgain(ctx context.Context, stream string) error {
 func (e *Engine) AwaitFoldedAgain(ctx context.Context, stream string) error {
 	ctx, cancel := context.WithTimeout(ctx, awaitFoldedAgain)
 	defer cancel()
-	for {
-		changed := e.progress.Changed(e.projector.Name, stream)
+	woken := func() <-chan struct{} { return e.progress.Changed(e.projector.Name, stream) }
+	err := e.run(ctx, "await stream", woken, func(ctx context.Context) (time.Duration, error) {
 		due, err := pg.QueryBool(ctx, e.pool, "look whether a stream is due", `
 			select exists (
 				select from streams s join generations g using (projection, generation)
 				where s.projection = $1 and s.stream_key = $2 and s.fold_again and g.version = $3 and g.state = 'live')`,
 			e.projector.Name, stream, e.projector.Version)
 		if err == nil && !due {
-			return nil
+			return 0, errDone
 		}
-		if await(ctx, changed, stepAgain) != nil {
-			return domain.NewError(domain.CodeUnavailable,
-				"Stream %s is not folded again yet, which can take minutes for a long history. "+
-					"It will be, without another request. List the dead letters to see the result.", stream)
-		}
+		return stepAgain, nil
+	})
+	if err != nil {
+		return domain.NewError(domain.CodeUnavailable,
+			"Stream %s is not folded again yet, which can take minutes for a long history. "+
+				"It will be, without another request. List the dead letters to see the result.", stream)
 	}
+	return nil
 }
 
 const awaitFoldedAgain = 30 * time.Second

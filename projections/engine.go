@@ -83,6 +83,7 @@ type Engine struct {
 }
 
 type work struct {
+	loops
 	projector       fold.Projector
 	log             Log
 	databaseURL     string
@@ -134,10 +135,10 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// stepped returns a channel that is closed at the next step of the projection's generations, if
-// [Config.Progress] reports it. Call it before reading the tables, so that no step is missed.
-func (e *Engine) stepped() <-chan struct{} {
-	return e.progress.Changed(generationsOf(e.projector.Name), pg.AnyKey)
+// stepped returns a channel that is closed at the next step of the projection's generations or of a
+// stopped stream, if [Config.Progress] reports it.
+func (w work) stepped() <-chan struct{} {
+	return w.progress.Changed(generationsOf(w.projector.Name), pg.AnyKey)
 }
 
 // Name returns the projection's name.
@@ -149,41 +150,26 @@ func (e *Engine) Name() string { return e.projector.Name }
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	running.Go(func() { loop(ctx, e.every.look, e.stepped, e.keepBuilding) })
-	running.Go(func() { loop(ctx, e.every.tidy, nil, e.tidy) })
-	loop(ctx, e.every.look, e.stepped, func(ctx context.Context) {
+	running.Go(func() { _ = e.run(ctx, "builds", e.stepped, e.buildAll) }) // these end only with ctx
+	running.Go(func() { _ = e.run(ctx, "tidy", nil, e.tidy) })
+	_ = e.run(ctx, "sessions", e.stepped, func(ctx context.Context) (time.Duration, error) {
 		for _, s := range e.begin(ctx) {
 			running.Go(func() {
-				s.run(ctx)
+				s.keepFollowing(ctx)
 				e.mu.Lock()
 				defer e.mu.Unlock()
 				delete(e.sessions, s.gen.Number)
 			})
 		}
+		return e.every.look, nil
 	})
 	return nil
-}
-
-// loop calls step at once, and again after each wait or when the channel of woken is closed, until
-// ctx is done. It takes the channel before each step, so that no wake-up is missed. It returns after
-// the step that is in progress.
-func loop(ctx context.Context, wait time.Duration, woken func() <-chan struct{}, step func(context.Context)) {
-	for {
-		var early <-chan struct{}
-		if woken != nil {
-			early = woken()
-		}
-		step(ctx)
-		if await(ctx, early, wait) != nil {
-			return
-		}
-	}
 }
 
 // tidy drops generations that are no longer needed. After a start until it succeeds, and while a
 // newer version has tables, it also updates the views of schema lb: processes of the newer version
 // may have ended.
-func (e *Engine) tidy(ctx context.Context) {
+func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
 	newer, err := pg.QueryBool(ctx, e.pool, "look for a newer version",
 		`select exists (select from generations where projection = $1 and version > $2 and state = 'live')`,
 		e.projector.Name, e.projector.Version)
@@ -195,6 +181,7 @@ func (e *Engine) tidy(ctx context.Context) {
 		e.notDropped = err.Error()
 		e.logger.Warn("old tables are not dropped yet", "error", err)
 	}
+	return e.every.tidy, nil
 }
 
 func (e *Engine) begin(ctx context.Context) (fresh []*session) {

@@ -62,6 +62,31 @@ func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions 
 // generations.
 func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }
 
+// Signal returns a function that waits until a step of a loop that began after the call has ended.
+// Call Signal before the engine runs.
+func (e *Engine) Signal(loop string) (next func(ctx context.Context) error) {
+	ended := make(chan struct{})
+	e.loops.stepped = func(name string) {
+		if name != loop {
+			return
+		}
+		select {
+		case ended <- struct{}{}:
+		default: // no test waits
+		}
+	}
+	return func(ctx context.Context) error {
+		for range 2 { // the first one may have begun earlier
+			select {
+			case <-ended:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	}
+}
+
 // InBatchesOf sets the maximum number of records per transaction.
 func (e *Engine) InBatchesOf(n int) *Engine {
 	e.maxRecords = n

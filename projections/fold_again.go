@@ -31,28 +31,19 @@ import (
 //   - After the commit: the stream is no longer due.
 //   - Two processes: the second waits for the lock of the stream, and finds that it is not due.
 
-// keepFoldingAgain folds the streams of this process's partitions again that are due.
-func (f *session) keepFoldingAgain(ctx context.Context) {
-	for {
-		stepped := f.progress.Changed(generationsOf(f.projector.Name), pg.AnyKey)
-		due, err := f.dueStreams(ctx)
-		for _, s := range due {
-			err = errors.Join(err, f.foldAgain(ctx, s))
-		}
-		if errors.Is(err, errRetired) || ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			f.logger.Warn("cannot fold a stream again", "error", err)
-		}
-		select {
-		case <-f.skipMet:
-		case <-stepped:
-		case <-time.After(f.every.look):
-		case <-ctx.Done():
-			return
-		}
+// foldDueAgain folds the streams of this process's partitions again that are due.
+func (f *session) foldDueAgain(ctx context.Context) (time.Duration, error) {
+	due, err := f.dueStreams(ctx)
+	for _, s := range due {
+		err = errors.Join(err, f.foldAgain(ctx, s))
 	}
+	if errors.Is(err, errDone) {
+		return 0, err
+	}
+	if err != nil && ctx.Err() == nil {
+		f.logger.Warn("cannot fold a stream again", "error", err)
+	}
+	return f.every.look, nil
 }
 
 type dueStream struct {
@@ -107,7 +98,7 @@ func (f *session) replaceStream(
 	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, g.Number)
 	at, ok := stored[s.Partition]
 	if err != nil || !ok {
-		return 0, cmp.Or(err, errRetired)
+		return 0, cmp.Or(err, errDone)
 	}
 	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
 	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, refusing{f.projector.Begin(g.Number), last, bad})
@@ -184,7 +175,7 @@ func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, g generation, p
 		where projection = $1 and generation = $2 and partition = $3 for update`,
 		f.projector.Name, g.Number, partition)
 	if err == nil && !found {
-		err = errRetired
+		err = errDone
 	}
 	return next, err
 }

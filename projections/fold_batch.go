@@ -35,7 +35,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errRetired) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
+		case errors.Is(err, errDone) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
 			return f.transact(ctx, steps, fold.RefusedByDatabase(refused))
@@ -106,17 +106,14 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		streamsTable.Queue(last, chains.rows(f.projector.Name, g.Number))
 		f.queueDeadLetters(last, g, letters)
 		f.queueReplaced(last, g.Number, events)
+		if chains.due() {
+			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
+		}
 		return queueProgress(last, f.projector.Name, g.Number, f.mayBeLive(), f.chained, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)
 	}
 	f.update(func() { f.ignored += int64(ignored) })
-	if chains.due() {
-		select {
-		case f.skipMet <- struct{}{}:
-		default:
-		}
-	}
 	return nil
 }

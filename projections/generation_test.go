@@ -209,11 +209,14 @@ func TestGenerationsThatFailTheirCheckAreNotMadeInALoop(t *testing.T) {
 	b := setup(t)
 	p := tally
 	p.Tables = append(p.Tables, "absent")
-	e := b.startEngine(p)
+	e := b.engine(p)
+	looked := e.Signal("sessions")
+	b.start(e)
 	s := b.awaitStatus(e, func(s operator.Projection) bool {
 		return strings.Contains(s.Problem, "generations failed within an hour")
 	})
 	require.Contains(t, s.Problem, "tables are missing: absent")
+	require.NoError(t, looked(b.ctx()))
 	require.Equal(t, 3, b.count("select count(*) from generations"))
 
 	// When the time has come, the next one is created.

@@ -64,7 +64,7 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	defer e.mu.Unlock()
 	s.Problem = e.problem
 	if s.Paused && s.Problem == "" {
-		s.Problem = errPaused.Error()
+		s.Problem = "projection is paused"
 	}
 	var stopped map[int32]string
 	if session := e.sessions[g.Number]; session != nil {

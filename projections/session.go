@@ -29,9 +29,8 @@ const (
 // checkpoints of each batch in one transaction.
 type session struct {
 	work
-	pool    *pgxpool.Pool // of the generation's schema
-	group   string        // consumer group
-	skipMet chan struct{} // wakes keepFoldingAgain
+	pool  *pgxpool.Pool // of the generation's schema
+	group string        // consumer group
 
 	mu          sync.Mutex
 	gen         generation
@@ -48,37 +47,35 @@ func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
-		gen: g, skipMet: make(chan struct{}, 1),
-		stopped: map[int32]string{}, checkpoints: map[int32]int64{}, positions: map[int32]step{},
+		gen: g, stopped: map[int32]string{}, checkpoints: map[int32]int64{}, positions: map[int32]step{},
 	}
 }
 
-// run follows the generation until ctx is done, the generation has ended, or the projection is
-// paused. After other errors, it follows again from the stored checkpoints.
-func (f *session) run(ctx context.Context) {
+// keepFollowing follows the generation until ctx is done, the generation has ended, or the projection
+// is paused. After other errors, it follows again from the stored checkpoints.
+func (f *session) keepFollowing(ctx context.Context) {
 	backoff := databaseBackoffMin
 	defer func() {
 		if f.pool != nil {
 			f.pool.Close()
 		}
 	}()
-	for ctx.Err() == nil {
+	_ = f.run(ctx, "session", nil, func(ctx context.Context) (time.Duration, error) {
 		began := time.Now()
 		err := f.follow(ctx)
-		if ctx.Err() != nil || errors.Is(err, errRetired) || errors.Is(err, errPaused) {
-			return // the engine begins a new session if necessary
+		if ctx.Err() != nil || errors.Is(err, errDone) {
+			return 0, err
 		}
 		if time.Since(began) > databaseBackoffMax {
 			backoff = databaseBackoffMin
 		}
 		f.update(func() { f.problem = err.Error() })
 		f.logger.Error("projection session ended", "error", err, "retry_in", backoff.String())
-		_ = pause(ctx, backoff) // the loop checks ctx
+		wait := backoff
 		backoff = min(backoff*2, databaseBackoffMax)
-	}
+		return wait, nil
+	})
 }
-
-var errPaused = errors.New("projection is paused")
 
 // follow joins the consumer group and then repeats: check, poll, fold, store the positions. It ends
 // at the first error.
@@ -94,7 +91,7 @@ func (f *session) follow(ctx context.Context) error {
 		var again sync.WaitGroup
 		defer again.Wait()
 		defer cancel() // before it waits
-		again.Go(func() { f.keepFoldingAgain(ctx) })
+		again.Go(func() { _ = f.run(ctx, "streams", f.stepped, f.foldDueAgain) })
 	}
 	checks := []*periodic{
 		{do: f.checkGeneration}, {do: f.keepMonths}, {do: f.stampCaughtUp, due: time.Now().Add(f.every.caughtUp)},
@@ -160,16 +157,16 @@ func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
 	})
 }
 
-// checkGeneration returns an error, which ends the session, if the generation is live and the
-// projection is paused, or if the generation has ended. An idle session would not notice otherwise.
-// It ignores read errors, because it is called again.
+// checkGeneration ends the session if the generation is live and the projection is paused, or if the
+// generation has ended. An idle session would not notice otherwise. It ignores read errors, because
+// it is called again.
 func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == operator.StateLive {
-		return 0, errPaused
+		return 0, errDone
 	}
 	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.current().Number); err == nil {
 		if !found || !g.followed() {
-			return 0, errRetired
+			return 0, errDone
 		}
 		f.update(func() { f.gen = g }) // state and targets may have changed
 	}
@@ -191,7 +188,7 @@ func (f *session) mayBeLive() bool {
 	return true
 }
 
-// checkCheckpoints returns [errRetired] if a checkpoint is behind the records that this process has
+// checkCheckpoints returns [errDone] if a checkpoint is behind the records that this process has
 // folded: the database was restored to an earlier state, or failed over to a server that lacked the
 // last commits. The next session folds again from that checkpoint.
 func (f *session) checkCheckpoints(ctx context.Context) error {
@@ -204,18 +201,18 @@ func (f *session) checkCheckpoints(ctx context.Context) error {
 	for partition, at := range known {
 		checkpoint, ok := stored[partition]
 		if !ok {
-			return errRetired
+			return errDone
 		}
 		if now := checkpoint.NextOffset; now < at {
 			f.logger.Warn("the tables are in an earlier state; folding again from their checkpoint",
 				"partition", partition, "next_offset", now, "expected_offset", at)
-			return errRetired
+			return errDone
 		}
 	}
 	return nil
 }
 
-// stampCaughtUp stores the positions and stamps the checkpoints that are at the end of the log. It returns [errRetired] if
+// stampCaughtUp stores the positions and stamps the checkpoints that are at the end of the log. It returns [errDone] if
 // the last stamp is older than the time for which a compacted topic keeps tombstones: erasures may
 // be missing, so the tables must be rebuilt.
 func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
@@ -228,7 +225,7 @@ func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
 	if err == nil {
 		var outlived bool
 		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
-			return 0, errRetired
+			return 0, errDone
 		}
 	}
 	if err == nil {
@@ -282,7 +279,7 @@ func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]e
 		return nil, err
 	}
 	if len(stored) == 0 { // the generation has ended
-		return nil, errRetired
+		return nil, errDone
 	}
 	out := make(map[int32]eventlog.Checkpoint, len(partitions))
 	f.mu.Lock()

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,31 +26,25 @@ var errNotYet = errors.New("the new generation is behind the live one")
 // process, have reached its targets. While an operator has paused the projection, readers stay with
 // the tables that they use.
 func (b *build) switchWhenReady(ctx context.Context) error {
-	for {
-		stepped, wait := b.stepped(), stepAgain
+	return b.run(ctx, "switch", b.stepped, func(ctx context.Context) (time.Duration, error) {
 		g, found, err := readGeneration(ctx, b.pool, b.projector.Name, b.number)
-		if err != nil {
-			return err
+		if err == nil && (!found || g.State != operator.StateCatchingUp) {
+			err = errLeaseLost
 		}
-		if !found || g.State != operator.StateCatchingUp {
-			return errLeaseLost
+		if err != nil {
+			return 0, err
 		}
 		reached, err := reachedTargets(ctx, b.pool, b.projector.Name, g)
-		if err != nil {
-			return err
+		if err != nil || !reached {
+			return stepAgain, err
 		}
-		if reached {
-			reason, err := b.trySwitch(ctx)
-			if reason == "" {
-				return err
-			}
-			b.waitsFor(ctx, reason)
-			wait = b.every.look
+		reason, err := b.trySwitch(ctx)
+		if reason == "" {
+			return 0, cmp.Or(err, errDone)
 		}
-		if err := await(ctx, stepped, wait); err != nil {
-			return err
-		}
-	}
+		b.waitsFor(ctx, reason)
+		return b.every.look, nil
+	})
 }
 
 // trySwitch switches readers unless the projection is paused, the new generation is behind, or a

@@ -114,7 +114,9 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	exists := func(schema string) bool {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
-	newer := b.followEngine(version2(tally))
+	newer := b.engine(version2(tally))
+	tidied := newer.Signal("tidy")
+	b.follow(newer)
 	b.shows("tally", "lb_tally_v2")
 	list, err := b.generations().List(b.ctx())
 	require.NoError(t, err)
@@ -127,6 +129,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.appendReadings(10, 20)
 	b.caughtUp(newer)
+	require.NoError(t, tidied(b.ctx()))
 	require.True(t, exists("lb_tally_v1"), "a process still folds it")
 	stop()
 	require.Eventually(t, func() bool { return !exists("lb_tally_g1") && !exists("lb_tally_v1") }, patience, tick)
