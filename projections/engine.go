@@ -135,12 +135,6 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// stepped returns a channel that is closed at the next step of the projection's generations or of a
-// stopped stream, if [Config.Progress] reports it.
-func (w work) stepped() <-chan struct{} {
-	return w.progress.Changed(generationsOf(w.projector.Name), pg.AnyKey)
-}
-
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name }
 

@@ -32,6 +32,12 @@ func (g generation) followed() bool {
 
 const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets`
 
+// stepped returns a channel that is closed at the next step of the projection's generations or of a
+// stopped stream, if [Config.Progress] reports it.
+func (w work) stepped() <-chan struct{} {
+	return w.progress.Changed(generationsOf(w.projector.Name), pg.AnyKey)
+}
+
 // toFollow returns the generations of this projector version that sessions should follow. If no
 // such generation exists and none is built in bulk, it creates one, which goes live once it has
 // reached the current end of the log.
