@@ -343,7 +343,7 @@ func (f *auditFake) Access(_ context.Context, q history.Query) (history.AccessAn
 }
 
 func (f *auditFake) Reads(_ context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
-	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
+	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
 }
 
 func (f *auditFake) Export(

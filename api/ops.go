@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const patternBuildEvents = "/api/ops/generations/{generation}/events"
@@ -171,7 +170,7 @@ type OperatorService interface {
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// Actions returns the actions of operators, newest first. For a malformed cursor, the error has
 	// code [domain.CodeInvalid].
-	Actions(ctx context.Context, limit int, cursor string) ([]operator.Action, history.TrailMeta, error)
+	Actions(ctx context.Context, limit int, cursor string) ([]operator.Action, readmodels.TrailMeta, error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -230,7 +229,7 @@ func (o *operators) deadLetters(
 	return letters, meta, err
 }
 
-func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, history.TrailMeta, error) {
+func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, readmodels.TrailMeta, error) {
 	return o.service.Actions(r.Context(), page.Limit, page.Cursor)
 }
 

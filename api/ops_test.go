@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // fakeOperators remembers what was done. The operations of the service are tested with the program,
@@ -53,12 +52,12 @@ func (f *fakeOperators) Connections(context.Context, directory.ReadingsQuery) ([
 	return nil, nil
 }
 
-func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, history.TrailMeta, error) {
+func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, readmodels.TrailMeta, error) {
 	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound,
-	}}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil
+	}}, readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil
 }
 
 func (f *fakeOperators) Generation(_ context.Context, id string) (operator.Generation, error) {

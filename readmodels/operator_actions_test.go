@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // The trail has the outcome of each action; it is unknown if the process ended.
@@ -50,7 +49,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 
 	var all []operator.Action
 	for cursor := ""; ; {
-		page, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
+		page, meta, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
 		all = append(all, page...)
 		require.Empty(t, meta.Incomplete)
@@ -90,10 +89,10 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	pause(t, p.Log, domain.PauseProjection, "operations")
 	exec(t, p.DB, `insert into dead_letters select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v1'
 		else 'operations.operator_finished.v1' end, '', null, 'undecodable', '{}' from generate_series(1, 3) n`)
-	_, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
+	_, meta, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
 	require.NoError(t, err)
 	require.Equal(t, "An operator has paused the list, so the newest actions may be missing. "+
 		"2 records of the list cannot be read; they are in the log but not shown here", meta.Incomplete)
-	_, _, err = history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
+	_, _, err = readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }

@@ -420,14 +420,14 @@ func TestHistoryViews(t *testing.T) {
 			Read: json.RawMessage(`{"format":"csv","dashboard":"` + bakery + `","as_of_version":3,"filter":{"types":["dashboard.users_changed.v1"],"actor":"system:import","by_name":true}}`),
 		},
 		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"bundle","as_of_version":3}`)},
-	}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
+	}, readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
 	b := s.signedIn("auditor")
 	b.asks("/console/history/looks?actor="+adam, "GET /api/audit/reads?actor="+adam+"&limit=50").says(http.StatusOK, unproven,
 		"The newest may be missing.", "Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
 		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery</a> <code class=\"quiet\">"+bakery,
 		"changes of type “people on the list changed”; changes made by <code>system:import</code>; a search for part of a name, which is not recorded",
 		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "none", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
-	s.answer("GET /api/audit/reads", []history.AuditReadEntry{}, history.TrailMeta{})
+	s.answer("GET /api/audit/reads", []history.AuditReadEntry{}, readmodels.TrailMeta{})
 	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, "No views match.").lacks("No one has viewed")
 	b.get("/console/history/looks").says(http.StatusOK, "No one has viewed the history yet.")
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 type opsActionsView struct {
@@ -29,7 +28,7 @@ type actionRow struct {
 func openActions(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "cursor")
-	actions, meta, err := getMeta[[]operator.Action, history.TrailMeta](v, "/api/ops/actions", asked)
+	actions, meta, err := getMeta[[]operator.Action, readmodels.TrailMeta](v, "/api/ops/actions", asked)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // Service implements [api.OperatorService]: the views and actions of operators.
@@ -88,12 +87,12 @@ func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
 // Actions lists operator actions with their outcomes, newest first.
 func (d *Service) Actions(
 	ctx context.Context, limit int, cursor string,
-) (actions []operator.Action, meta history.TrailMeta, err error) {
+) (actions []operator.Action, meta readmodels.TrailMeta, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, meta, err
 	}
-	actions, meta, err = history.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	actions, meta, err = readmodels.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
 	if err != nil {
 		return nil, meta, err
 	}

@@ -77,20 +77,18 @@ func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q Query) error {
 	var scopesSince []int64
 	var staff, everListed bool
 	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
-		select @dashboard, (select name from accounts where id = @dashboard and @parent in (id, parent_account)),
-		  @user, (select u.name from users u join accounts c on c.id = u.account_id
-			where u.id = @user and @parent in (c.id, c.parent_account)),
+		select @dashboard, `+accountNameOf("@dashboard")+`, @user, `+nameOf("@user")+`,
 		  coalesce(l.listed, false), case when l.listed then l.from_version else coalesce(l.to_version, (
 			select min(from_version) from dashboard_allowed where parent_account = @parent and sub_account_id = @dashboard)) end,
-		  a.open, a.open_since, a.scopes, a.scopes_since,
+		  h.open, h.open_since, h.scopes, h.scopes_since,
 		  exists (select from users where id = @user and account_id = @parent),
 		  exists (select from dashboard_listed
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user)
-		from dashboard_allowed a left join lateral (
+		from dashboard_allowed h left join lateral (
 			select from_version, to_version, `+containsAt("s")+` as listed from dashboard_listed s
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user and from_version <= @at
 			order by from_version desc limit 1) l on true
-		where a.parent_account = @parent and a.sub_account_id = @dashboard and `+containsAt("a"),
+		where h.parent_account = @parent and h.sub_account_id = @dashboard and `+containsAt("h"),
 		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": a.AsOf.Version}),
 		"find versions that decided access", &a.Dashboard.ID, &a.Dashboard.Name, &a.User.ID, &a.User.Name,
 		&a.Listed.Value, &listedSince, &a.Allowed.Value, &openSince, &scopes, &scopesSince, &staff, &everListed)

@@ -170,6 +170,11 @@ func nameOf(user string) string {
 		where u.id = ` + user + ` and h.parent_account in (a.id, a.parent_account))`
 }
 
+// accountNameOf returns an expression for the current name of an account in that directory.
+func accountNameOf(account string) string {
+	return "(select a.name from accounts a where a.id = " + account + " and h.parent_account in (a.id, a.parent_account))"
+}
+
 // scanRecord scans a record and the columns that follow it.
 func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
 	var onBehalfOf *string

@@ -186,9 +186,8 @@ func (q Query) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
 	}
 	user, everListed := Named{ID: q.User}, false
 	err := tx.QueryRow(ctx, `
-		select (select u.name from users u join accounts a on a.id = u.account_id
-		        where u.id = $2 and $1 in (a.id, a.parent_account)),
-		       exists (select from dashboard_listed where parent_account = $1 and user_id = $2)`,
+		select `+nameOf("$2")+`, exists (select from dashboard_listed where parent_account = $1 and user_id = $2)
+		from (values ($1)) h(parent_account)`,
 		q.ParentAccount, q.User).Scan(&user.Name, &everListed)
 	if err == nil && user.Name == nil && !everListed {
 		return nil, ErrAgencyUserNotFound
@@ -367,7 +366,7 @@ func withoutAccess(
 	}
 	var err error
 	without.Dashboards, err = pg.List(ctx, tx, "read dashboards without access", scan, `
-		select `+recordColumns+`, w.sub_account_id, c.name, w.open, w.count from (
+		select `+recordColumns+`, w.sub_account_id, `+accountNameOf("w.sub_account_id")+`, w.open, w.count from (
 			select a.sub_account_id, a.open, count(*) over () as count, case when a.open then greatest(a.open_since, coalesce((
 				select max(l.to_version) from dashboard_listed l where l.parent_account = @parent
 				  and l.sub_account_id = a.sub_account_id and l.to_version <= @at), (
@@ -381,7 +380,6 @@ func withoutAccess(
 			  and (not a.open or b.users_count = 0)
 			order by a.sub_account_id limit @most) w
 		join dashboard_history h on h.parent_account = @parent and h.sub_account_id = w.sub_account_id and h.version = w.decided
-		left join accounts c on c.id = w.sub_account_id and @parent in (c.id, c.parent_account)
 		order by w.sub_account_id`,
 		pgx.NamedArgs{
 			"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": version, "after": after, "last": last,
