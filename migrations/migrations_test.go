@@ -44,6 +44,7 @@ func TestUpReplacesTheFirstVersionOfTheEngine(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), `
 		update lb_engine.schema_migrations set version_id = 1 where version_id = 2;
+		delete from lb_engine.schema_migrations where version_id > 2;
 		drop table lb_engine.checkpoints, lb_engine.dead_letters, lb_engine.streams, lb_engine.generations cascade;
 		create table lb_engine.generations (projection text, generation int, primary key (projection, generation));
 		create table lb_engine.rebuilds (id uuid primary key);

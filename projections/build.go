@@ -113,7 +113,7 @@ func (b *build) build(ctx context.Context) {
 		}
 		if ctx.Err() == nil {
 			logger.Warn("retrying the build", "error", err)
-			b.waitsFor(ctx, "retrying after an error: "+err.Error())
+			b.waitsFor(ctx, operator.WaitsRetry, err.Error())
 		}
 		return b.every.look, nil
 	})
@@ -224,12 +224,12 @@ func (b *build) fail(ctx context.Context, reason string) error {
 	})
 }
 
-// waitsFor records what the build waits for; "" if it makes progress.
-func (b *build) waitsFor(ctx context.Context, reason string) {
+// waitsFor records what the build waits for, "" if it makes progress, and the error of a retry.
+func (b *build) waitsFor(ctx context.Context, wait operator.Wait, fault string) {
 	_, err := b.pool.Exec(ctx, `
-		update generations set error = nullif($4, '')
+		update generations set waits = $4, error = nullif($5, '')
 		where projection = $1 and generation = $2 and lease = $3 and state in ('building', 'catching_up')
-		  and error is distinct from nullif($4, '')`, b.projector.Name, b.number, b.lease, storable(reason))
+		  and (waits, coalesce(error, '')) <> ($4, $5)`, b.projector.Name, b.number, b.lease, wait, storable(fault))
 	if err != nil && ctx.Err() == nil {
 		b.logger.Debug("cannot record what a build waits for", "error", err)
 	}
@@ -282,11 +282,11 @@ func (b *build) throttle(ctx context.Context) {
 	if b.behind.Swap(behind) == behind {
 		return
 	}
-	reason := ""
+	var wait operator.Wait
 	if behind {
-		reason = "it is slowed down while the live generation is behind"
+		wait = operator.WaitsLive
 	}
-	b.waitsFor(ctx, reason)
+	b.waitsFor(ctx, wait, "")
 }
 
 func (b *build) yield(ctx context.Context) error {

@@ -197,7 +197,7 @@ func (b *build) follow(ctx context.Context, rate float64) error {
 			return err
 		}
 		err := pg.Exec(ctx, tx, "let processes follow generation", `
-			update generations set state = 'catching_up', error = null, events_done = events_total,
+			update generations set state = 'catching_up', waits = '', error = null, events_done = events_total,
 			       rate = case when $3::float8 > 0 then $3 else rate end
 			where projection = $1 and generation = $2`, b.projector.Name, b.number, rate)
 		if err != nil {

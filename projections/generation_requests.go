@@ -21,7 +21,7 @@ const operatorColumns = `g.projection || '.g' || g.generation, g.projection, g.g
 	g.events_done, g.events_total, g.rate,
 	case when g.state in ('building', 'catching_up') and g.rate > 0
 	  then greatest(g.events_total - g.events_done, 0) / g.rate end,
-	coalesce(g.error, '')`
+	case when g.state in ('building', 'catching_up') then g.waits else '' end, coalesce(g.error, '')`
 
 const sizeAndFolding = `coalesce((
 	select sum(pg_total_relation_size(c.oid))

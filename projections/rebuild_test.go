@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -345,7 +344,7 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	stop := b.follow(old)
 	paused.Store(true)
 	request := b.request(tally)
-	b.awaitBuild(request.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "paused") })
+	b.awaitBuild(request.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsResume })
 	stop()
 	b.followEngine(version2(tally))
 	require.NoError(t, b.generations().Cancel(b.ctx(), request.ID))

@@ -42,14 +42,14 @@ func (b *build) switchWhenReady(ctx context.Context) error {
 		if reason == "" {
 			return 0, cmp.Or(err, errDone)
 		}
-		b.waitsFor(ctx, reason)
+		b.waitsFor(ctx, reason, "")
 		return b.every.look, nil
 	})
 }
 
 // trySwitch switches readers unless the projection is paused, the new generation is behind, or a
 // reader holds a lock on the views. It then returns what the switch waits for.
-func (b *build) trySwitch(ctx context.Context) (waitsFor string, err error) {
+func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err error) {
 	live, err := liveGeneration(ctx, b.pool, b.projector)
 	if err != nil {
 		return "", err
@@ -59,7 +59,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor string, err error) {
 		return "", fmt.Errorf("read pause flag: %w", err)
 	}
 	if paused && live > 0 {
-		return "the projection is paused; the switch waits until it is resumed", nil
+		return operator.WaitsResume, nil
 	}
 	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) error {
 		g, err := b.owned(ctx, tx)
@@ -70,10 +70,9 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor string, err error) {
 	})
 	switch {
 	case errors.Is(err, errNotYet):
-		return "the new tables are behind the live ones; the switch is retried every 2 s", nil
+		return operator.WaitsTables, nil
 	case pg.IsLockTimeout(err) || domain.CodeOf(err) == domain.CodeUnavailable:
-		return "a transaction reads the tables that the switch replaces (pg_locks shows it); " +
-			"the switch is retried every 2 s", nil
+		return operator.WaitsReaders, nil
 	case err != nil:
 		return "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}

@@ -2,7 +2,6 @@ package projections_test
 
 import (
 	"context"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -29,8 +28,7 @@ func TestSwitchDropsTheReplacedTables(t *testing.T) {
 	e := b.followEngine(tally, waitingAtSwitch(&paused))
 	paused.Store(true)
 	request := b.request(tally)
-	waits := b.awaitBuild(request.ID, func(g operator.Generation) bool { return g.Error != "" })
-	require.Contains(t, waits.Error, "the projection is paused")
+	b.awaitBuild(request.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsResume })
 	require.Equal(t, 1, b.liveAt("tally"))
 	paused.Store(false)
 	b.ends(request.ID, operator.StateLive)
@@ -66,7 +64,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	require.Equal(t, 100, viewed())
 	require.Equal(t, 100, read())
 	rebuild := b.request(tally)
-	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "a transaction reads the tables") })
+	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsReaders })
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "other readers continue")
@@ -98,7 +96,7 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	b.appendReadings(100, 110)
 	b.caughtUp(e)
 	copying.open()
-	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return strings.Contains(g.Error, "behind the live ones") })
+	b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsTables })
 	require.Equal(t, 1, b.liveAt("tally"))
 	p.gate.open()
 	b.ends(rebuild.ID, operator.StateLive)

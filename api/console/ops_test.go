@@ -206,11 +206,11 @@ func TestBuildProgress(t *testing.T) {
 	g.StartedAt = new(s.now)
 	show("<dt>Started", "Generation 2 of post_insights", "2,500 of 10,000", "1,250 events per second", "Time left to read the log", "1 min 15 s",
 		`data-refresh="1"`, `<progress id="progress" max="10000" value="2500">`, "Cancel build", ">data repair, T-1<", `aria-current="step">Log read and tables built`)
-	g.State, g.EventsDone, g.Error = "catching_up", 10000, "the projection is paused; the switch waits until it is resumed"
+	g.State, g.EventsDone, g.Waits = "catching_up", 10000, operator.WaitsResume
 	show(`aria-current="step">Caught up and readers switched`, "The projection is paused; the switch waits")
 	b.get("/console/ops/do/cancel/post_insights.g2").says(http.StatusOK, "<h1>Cancel the build of generation 2 of post_insights</h1>", "Readers keep using the current tables.")
 
-	g.State, g.LiveAt, g.Error = "live", new(s.now.Add(time.Minute)), ""
+	g.State, g.LiveAt, g.Waits = "live", new(s.now.Add(time.Minute)), ""
 	done := show("Done. Readers use this generation.")
 	require.NotContains(t, done, "data-refresh", "the page is no longer refreshed")
 	require.NotContains(t, done, "Cancel build")

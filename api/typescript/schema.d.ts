@@ -3630,7 +3630,7 @@ export interface components {
              * @description When it was dropped or failed; absent before.
              */
             ended_at?: string;
-            /** @description Why it ended, or what its build waits for. */
+            /** @description Why it ended, or why its build is retried. */
             error?: string;
             /**
              * Format: double
@@ -3684,6 +3684,8 @@ export interface components {
              * @description Version of the projector that builds it.
              */
             version: number;
+            /** @description What its build waits for; absent if it makes progress. */
+            waits?: components["schemas"]["Wait"];
         };
         /** @description Lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
         GrantedScopes: string[] | null;
@@ -6514,6 +6516,17 @@ export interface components {
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
+        /**
+         * @description What a build waits for.
+         *
+         *     - `retry`: its last attempt failed
+         *     - `live`: the live generation is behind and has priority
+         *     - `resume`: the projection is paused
+         *     - `tables`: the new tables are behind the live ones
+         *     - `readers`: a transaction reads the tables that the switch replaces
+         * @enum {string}
+         */
+        Wait: "retry" | "live" | "resume" | "tables" | "readers";
         /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */

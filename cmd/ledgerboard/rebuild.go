@@ -295,8 +295,8 @@ func (r rebuildRun) follow(ctx context.Context, g operator.Generation) error {
 		if next.State != g.State {
 			say("%s: %s", next.Projection, next.State)
 		}
-		if next.Error != g.Error && next.Error != "" {
-			say("%s: %s", next.Projection, next.Error)
+		if problem := next.Problem(); problem != g.Problem() && problem != "" {
+			say("%s: %s", next.Projection, problem)
 		}
 		g = next
 	}

@@ -201,9 +201,9 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 			}
 		}
 		for j, b := range s.Building {
-			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
-			// The text after a colon is an error that may contain addresses.
-			all[i].Building[j].Waits, _, _ = strings.Cut(b.Error, ": ")
+			all[i].Building[j] = api.BuildHealth{
+				Generation: b.Generation, Version: b.Version, Percent: b.Percent(), Waits: b.Waits.Text(), // the error may contain addresses
+			}
 			if left, known := b.Left(); known {
 				seconds := int64(left / time.Second)
 				all[i].Building[j].SecondsLeft = &seconds

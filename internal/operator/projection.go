@@ -90,6 +90,30 @@ const (
 	StateFailed     State = "failed"      // could not be built, or became unusable
 )
 
+// Wait is what a build waits for.
+type Wait string
+
+// What builds wait for.
+const (
+	WaitsRetry   Wait = "retry"   // its last attempt failed
+	WaitsLive    Wait = "live"    // the live generation is behind and has priority
+	WaitsResume  Wait = "resume"  // the projection is paused
+	WaitsTables  Wait = "tables"  // the new tables are behind the live ones
+	WaitsReaders Wait = "readers" // a transaction reads the tables that the switch replaces
+)
+
+// Text returns what people read about a wait; "" for none.
+func (w Wait) Text() string {
+	return map[Wait]string{
+		WaitsRetry:  "retrying after an error",
+		WaitsLive:   "it is slowed down while the live generation is behind",
+		WaitsResume: "the projection is paused; the switch waits until it is resumed",
+		WaitsTables: "the new tables are behind the live ones; the switch is retried every 2 s",
+		WaitsReaders: "a transaction reads the tables that the switch replaces (pg_locks shows it); the switch is " +
+			"retried every 2 s",
+	}[w]
+}
+
 // Prepared is the result of preparing a generation of this program's version.
 type Prepared struct {
 	Already    bool       `json:"already"`    // whether readers can already use it, so that nothing was done
@@ -114,9 +138,19 @@ type Generation struct {
 	EventsTotal int64      `json:"events_total"`           // number of records in the topic when the build began
 	Rate        float64    `json:"events_per_second"`      // recent rate; after the build, the average
 	ETASeconds  *float64   `json:"eta_seconds,omitempty"`  // remaining time to fold those records; absent if unknown
-	Error       string     `json:"error,omitempty"`        // why it ended, or what its build waits for
+	Waits       Wait       `json:"waits,omitempty"`        // what its build waits for; absent if it makes progress
+	Error       string     `json:"error,omitempty"`        // why it ended, or why its build is retried
 	Bytes       int64      `json:"bytes"`                  // size of tables and indexes
 	Folded      bool       `json:"folded"`                 // whether a process is following the log into it
+}
+
+// Problem returns what the build waits for, and why the generation ended or is built again; "" if
+// there is nothing to say.
+func (g Generation) Problem() string {
+	if g.Waits == "" || g.Error == "" {
+		return g.Waits.Text() + g.Error
+	}
+	return g.Waits.Text() + ": " + g.Error
 }
 
 // Unfinished reports whether the generation is being built.

@@ -23,7 +23,7 @@ var readers = []string{
 
 // spoken are the names of values that hold a reason, a state, a note or a message. A local "text"
 // may be anything.
-var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]otes?|[Mm]essage|Text|[Ss]ays|[Ww]ords|[Pp]roblem|[Dd]etail|[Ww]aits)$`)
+var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]otes?|[Mm]essage|Text|[Ss]ays|[Ww]ords|[Pp]roblem|[Dd]etail|[Ww]aits|Error)$`)
 
 // foreignTexts are the functions that read a text of someone else or a code with parts, and whose.
 var foreignTexts = map[string]string{
