@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -28,11 +29,8 @@ func (b *bench) another(e *projections.Engine) int {
 
 // traffic appends to all topics until it is stopped.
 func (b *bench) traffic() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
 	c := b.chain("cccccccccccccccccccccccc")
-	go func() {
-		var err error
+	return ledgertest.Run(b.t, func(ctx context.Context) (err error) {
 		for n := 100; ctx.Err() == nil && err == nil; n++ {
 			b.put(c.next(c.lost(client1, []string{fmt.Sprint("left ", n)}, fmt.Sprint("user ", n))))
 			err = b.log.AppendBulk(context.Background(), []domain.Draft{
@@ -40,12 +38,8 @@ func (b *bench) traffic() (stop func()) {
 				draft(domain.TopicOperations, agencyA, fmt.Sprint("o", n), domain.ProjectionPaused{Projection: "x"}),
 			})
 		}
-		done <- err
-	}()
-	return func() {
-		cancel()
-		require.NoError(b.t, <-done)
-	}
+		return err
+	})
 }
 
 // sameTables waits until two generations have the same rows.

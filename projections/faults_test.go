@@ -3,6 +3,7 @@ package projections_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -143,16 +144,11 @@ func (l otherGroup) Follow(c eventlog.FollowConfig) (eventlog.Follower, error) {
 
 // proxy is a TCP proxy between an engine and the database.
 type proxy struct {
-	listener net.Listener
-	server   string
-	away     atomic.Bool // refuse and close all connections
+	away atomic.Bool // refuse all connections
 	// loseCommits is the number of commits whose answers are lost: the server commits, but the
 	// client sees its connection end.
-	loseCommits atomic.Int32
-	lost        atomic.Int32
-
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	loseCommits, lost atomic.Int32
+	clients           sync.Map
 }
 
 // proxied returns a pool that connects to the database through a proxy.
@@ -162,8 +158,16 @@ func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
 	require.NoError(b.t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b.t, err)
-	p := &proxy{listener: listener, server: u.Host, conns: map[net.Conn]bool{}}
-	go p.serve()
+	p, server := &proxy{}, u.Host
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go p.carry(client, server)
+		}
+	}()
 	u.Host = listener.Addr().String()
 	pool, err := pg.Open(b.ctx(), pg.Config{URL: u.String(), SearchPath: testSchemas(), Name: "proxied", AsyncCommit: true})
 	require.NoError(b.t, err)
@@ -175,50 +179,32 @@ func (b *bench) proxied() (*proxy, *pgxpool.Pool) {
 	return p, pool
 }
 
-func (p *proxy) serve() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.server)
-		if err != nil || !p.lets(client, server) {
-			client.Close()
-			continue
-		}
-		go p.pump(client, server, func([]byte) {})
-		go p.pump(server, client, func(data []byte) {
-			if bytes.Contains(data, []byte("COMMIT\x00")) && p.loseCommits.Add(-1) >= 0 { // the server has committed
-				p.lost.Add(1)
-				client.Close()
-			}
-		})
+// carry carries a connection until either end closes it.
+func (p *proxy) carry(client net.Conn, to string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
 	}
-}
-
-// lets keeps both ends of a connection; while the database is away it closes them.
-func (p *proxy) lets(client, server net.Conn) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.away.Load() {
-		server.Close()
-		return false
+	defer server.Close()
+	if p.clients.Store(client, nil); p.away.Load() {
+		return
 	}
-	p.conns[client], p.conns[server] = true, true
-	return true
-}
-
-func (p *proxy) pump(from, to net.Conn, look func([]byte)) {
-	defer from.Close()
-	defer to.Close()
+	go func() {
+		defer server.Close()
+		_, _ = io.Copy(server, client)
+	}()
 	buffer := make([]byte, 1<<16)
 	for {
-		n, err := from.Read(buffer)
+		n, err := server.Read(buffer)
 		if err != nil {
 			return
 		}
-		look(buffer[:n])
-		if _, err := to.Write(buffer[:n]); err != nil {
+		if bytes.Contains(buffer[:n], []byte("COMMIT\x00")) && p.loseCommits.Add(-1) >= 0 { // the server has committed
+			p.lost.Add(1)
+			return
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
 			return
 		}
 	}
@@ -226,10 +212,8 @@ func (p *proxy) pump(from, to net.Conn, look func([]byte)) {
 
 // cut closes all connections.
 func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for conn := range p.conns {
-		conn.Close()
-		delete(p.conns, conn)
-	}
+	p.clients.Range(func(client, _ any) bool {
+		client.(net.Conn).Close()
+		return true
+	})
 }

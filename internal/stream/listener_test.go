@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -60,12 +61,9 @@ func inBubbleWith(t *testing.T, cfg stream.Config, test func(t *testing.T, hub *
 func start(t *testing.T, store *memoryStore, cfg stream.Config) (hub *stream.Hub, stop func()) {
 	t.Helper()
 	hub = stream.New(store, cfg)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- hub.Run(ctx) }()
+	end := ledgertest.Run(t, hub.Run)
 	return hub, func() {
-		cancel()
-		require.NoError(t, <-done)
+		end()
 		synctest.Wait()
 	}
 }

@@ -1,7 +1,6 @@
 package soak_test
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -81,13 +81,7 @@ func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
 	t.Cleanup(func() { require.NoError(t, stack.Close()) })
 	require.NoError(t, cfg.World.StoreTokens(t.Context(), cfg.Sim, stack.Secrets, time.Now(),
 		func(soak.Account) commands.StoredTokens { return commands.StoredTokens{} }))
-	running, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- stack.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-ended)
-	})
+	ledgertest.Run(t, stack.Run)
 	return stack
 }
 
