@@ -115,7 +115,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		known := &people{status: statusIn(agency), gate: make(chan struct{})}
-		admit, _ := api.Admitting(api.Deps{People: known, Logger: slog.New(slog.DiscardHandler)})
+		admit, _ := api.Admitting(api.Deps{People: known, Logger: ledgertest.Quiet})
 		staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
 		var burst sync.WaitGroup
 		for range 50 {
@@ -154,7 +154,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 func TestUserStatusCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	known := &people{status: statusIn(agency)}
-	admit, remembered := api.Admitting(api.Deps{People: known, Logger: slog.New(slog.DiscardHandler)})
+	admit, remembered := api.Admitting(api.Deps{People: known, Logger: ledgertest.Quiet})
 	for i := range 10_050 {
 		require.NoError(t, admit(t.Context(), api.Principal{UserID: strconv.Itoa(i), AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
 		require.LessOrEqual(t, remembered(), 10_000)
@@ -330,7 +330,7 @@ func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	withdrawn, err := api.OpenWithdrawnSubjects(file, slog.New(slog.DiscardHandler))
+	withdrawn, err := api.OpenWithdrawnSubjects(file, ledgertest.Quiet)
 	require.NoError(t, err)
 	b := setup(t, func(d *api.Deps) {
 		d.Withdrawn = withdrawn
@@ -481,7 +481,7 @@ func TestOutdatedAccessListsAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "withdrawn")
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
-		withdrawn, err := api.OpenWithdrawnSubjects(file, slog.New(slog.DiscardHandler))
+		withdrawn, err := api.OpenWithdrawnSubjects(file, ledgertest.Quiet)
 		require.NoError(t, err)
 		known, registry := &people{}, prometheus.NewRegistry()
 		active := directory.UserStatus{Known: true, Active: true, Account: agency, AccountKnown: true, AccountActive: true}

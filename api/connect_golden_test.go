@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -41,7 +40,7 @@ func connectDesk(t *testing.T, log *ledgertest.Log, now func() time.Time) *conne
 		Places: directory.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Gate: func() error { return nil }, Moved: func() <-chan struct{} { return nil },
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		Meta:         set.Signed, Asked: func() {},
-		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
+		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: ledgertest.Quiet,
 	}}
 }
 

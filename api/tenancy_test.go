@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"log/slog"
 	"maps"
 	"net/http"
 	"regexp"
@@ -346,7 +345,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		}, published)))
 	}
 	updates := log.Dashboards(t, time.Now)
-	audit := &commands.Audit{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	audit := &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
 	pool := log.DB.ReadOnly
 	audited := &history.History{Pool: pool}
 	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {

@@ -7,13 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -316,11 +316,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 		t.Helper()
 		stepped := e.Stepped()
 		step()
-		select {
-		case <-stepped:
-		case <-time.After(patience):
-			require.FailNow(t, "no notice of "+name)
-		}
+		ledgertest.Receive(t, stepped, name)
 	}
 	var request operator.Generation
 	reports("the listener", func() { listening.Go(func() { progress.Listen(ctx, b.db.URL, quiet) }) })

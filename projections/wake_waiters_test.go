@@ -24,19 +24,8 @@ func (b *bench) listen() <-chan string {
 	progress := pg.NewProgress()
 	progress.ListenFigures(func(payload string) { notices <- payload })
 	ledgertest.Run(b.t, func(ctx context.Context) error { progress.Listen(ctx, b.db.URL, quiet); return nil })
-	require.Equal(b.t, pg.AnyFigure, nextNotice(b.t, notices), "notices from before the connection are lost")
+	require.Equal(b.t, pg.AnyFigure, ledgertest.Receive(b.t, notices), "notices from before the connection are lost")
 	return notices
-}
-
-func nextNotice(t *testing.T, notices <-chan string) string {
-	t.Helper()
-	select {
-	case payload := <-notices:
-		return payload
-	case <-time.After(patience):
-		require.Fail(t, "no notice arrived")
-		return ""
-	}
 }
 
 // Moved figures are announced once they can be read, and only for a live generation, and so is a
@@ -48,16 +37,16 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 	b.append(accountRead(1, 1), postRead(2, 1))
 	accounts, posts := b.engine(projectors.AccountInsights), b.engine(projectors.PostInsights)
 	b.follow(accounts)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, notices), "the model went live and announced nothing before")
+	require.Equal(t, pg.AnyFigure, ledgertest.Receive(t, notices), "the model went live and announced nothing before")
 	b.follow(posts)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, notices))
+	require.Equal(t, pg.AnyFigure, ledgertest.Receive(t, notices))
 	for figures, one := range map[string]struct {
 		read  domain.Draft
 		table string
 	}{"account": {accountRead(3, 2), "tSAccountIns"}, "posts": {postRead(3, 2), "tSPostInsights"}} {
 		b.append(one.read)
 		require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":3,"p_id":1,"figures":"`+figures+`"}]`,
-			nextNotice(t, notices))
+			ledgertest.Receive(t, notices))
 		require.Equal(t, 1, b.count("select count(*) from "+one.table+" where social_account_id = 3"), "the row can be read")
 	}
 	require.Empty(t, notices, "one projection announces each change")
@@ -68,10 +57,10 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 		})
 	}
 	b.followEngine(projectors.Operations)
-	require.Equal(t, pg.AnyFigure, nextNotice(t, notices))
+	require.Equal(t, pg.AnyFigure, ledgertest.Receive(t, notices))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
-		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, nextNotice(t, notices))
+		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, ledgertest.Receive(t, notices))
 	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "the row can be read")
 }
 

@@ -2,7 +2,6 @@ package mount_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -111,6 +110,6 @@ func awaitReady(t *testing.T, handler http.Handler) {
 func (r running) config(who api.Authenticator) mount.Config {
 	return mount.Config{
 		Brokers: r.brokers, DatabaseURL: r.databaseURL, Authenticator: who, ManagedSubscriptions: []string{"managed_social"},
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: ledgertest.Quiet,
 	}
 }

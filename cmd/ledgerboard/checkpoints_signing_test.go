@@ -66,7 +66,7 @@ func TestSignerOnlyProcess(t *testing.T) {
 
 	signing := a.settings(t, roleSigner)
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
-	signer, err := signing.open(t.Context(), slog.New(slog.DiscardHandler))
+	signer, err := signing.open(t.Context(), ledgertest.Quiet)
 	require.NoError(t, err)
 	stop := ledgertest.Run(t, func(ctx context.Context) error { return signer.run(ctx, "127.0.0.1:0", nil) })
 	prover := proof.NewProver(a.log, other.checkpointKeys)
@@ -88,7 +88,7 @@ func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	require.NoError(t, err)
 	file := newFile(t, "checkpoint-key", first+"\n")
 	s.CheckpointKey = "file:" + file
-	p, err := s.open(t.Context(), slog.New(slog.DiscardHandler))
+	p, err := s.open(t.Context(), ledgertest.Quiet)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	change := a.change(t, auditedAgencies[0])

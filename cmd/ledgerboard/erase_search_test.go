@@ -93,7 +93,7 @@ func repeatErasures(t *testing.T, from, in storage) {
 // those are tombstones.
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
+	parts := assembly.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
 	var last []domain.Draft
@@ -138,7 +138,7 @@ func TestErasedDataIsFoundNowhereOnApacheKafka(t *testing.T) {
 		}
 		topics, err := assembly.Topics()
 		require.NoError(t, err)
-		parts := assembly.NewParts(log.backends(slog.New(slog.DiscardHandler)))
+		parts := assembly.NewParts(log.backends(ledgertest.Quiet))
 		defer func() { require.NoError(t, parts.Close()) }()
 		_, err = parts.Log(t.Context())
 		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")

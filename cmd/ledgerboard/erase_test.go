@@ -156,7 +156,7 @@ func TestEraseLateData(t *testing.T) {
 func TestLaggingTablesPreventErasing(t *testing.T) {
 	c := eraseErna(newStorage(t))
 	c.Wait = time.Nanosecond
-	e := erasure{eraseCommand: c, log: slog.New(slog.DiscardHandler), parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
+	e := erasure{eraseCommand: c, log: ledgertest.Quiet, parts: assembly.NewParts(c.backends(ledgertest.Quiet))}
 	require.NoError(t, e.open(t.Context()))
 	require.ErrorContains(t, e.run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing was erased. Is a service with the role projector running?")
 	require.NoError(t, e.parts.Close())
@@ -186,7 +186,7 @@ func (w onWait) WithGroup(string) slog.Handler { return w }
 func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
+	e := erasure{eraseCommand: c, parts: assembly.NewParts(c.backends(ledgertest.Quiet))}
 	require.NoError(t, e.open(ctx))
 	log, err := e.parts.Log(ctx)
 	require.NoError(t, err)

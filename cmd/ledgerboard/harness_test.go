@@ -102,7 +102,7 @@ func (p *process) storageSettings(t *testing.T) storage {
 
 func withService(t *testing.T, at storage, use func(a *process, base string)) {
 	t.Helper()
-	runService(t, eraseSettings(at), slog.New(slog.DiscardHandler), use)
+	runService(t, eraseSettings(at), ledgertest.Quiet, use)
 }
 
 func runService(t *testing.T, s settings, logger *slog.Logger, use func(a *process, base string)) {

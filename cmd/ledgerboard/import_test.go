@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -215,7 +214,7 @@ func requireMovedIn(t *testing.T, a *process) {
 
 func importedEnds(t *testing.T, dir string) map[string]int64 {
 	t.Helper()
-	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
+	parts := assembly.NewParts(storage{DataDir: dir}.backends(ledgertest.Quiet))
 	defer func() { require.NoError(t, parts.Close()) }()
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime"
@@ -36,7 +35,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.NoError(t, ledgertest.Secrets(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
 	s := addressedSettings(a.storage())
 	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{roleAPI}
-	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))
+	_, err = s.open(t.Context(), ledgertest.Quiet)
 	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
 
@@ -44,7 +43,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 func TestStatusOfAProjector(t *testing.T) {
 	settings := addressedSettings(newStorage(t))
 	settings.Roles = []string{roleProjector, roleFetcher}
-	runService(t, settings, slog.New(slog.DiscardHandler), func(p *process, base string) {
+	runService(t, settings, ledgertest.Quiet, func(p *process, base string) {
 		addr := strings.TrimPrefix(base, "http://")
 		// says requests the status until it returns the error and the texts: a probe may fail for a
 		// moment.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
@@ -138,7 +137,7 @@ func addressedSettings(in storage) settings {
 // withAddress runs the service and calls use; sight returns a new browser.
 func withAddress(t *testing.T, settings settings, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
-	runService(t, settings, slog.New(slog.DiscardHandler), func(a *process, base string) {
+	runService(t, settings, ledgertest.Quiet, func(a *process, base string) {
 		use(a, func() *personsBrowser {
 			jar, err := cookiejar.New(nil)
 			require.NoError(t, err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,7 +114,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 	require.NoError(t, err)
 	return proof.NewSigner(proof.SignerConfig{
 		Source: a.log, Append: a.log.Append, Key: key, Verifiers: known,
-		Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
+		Now: time.Now, Every: time.Hour, Logger: ledgertest.Quiet,
 	})
 }
 

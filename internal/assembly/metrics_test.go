@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"testing"
@@ -26,7 +25,7 @@ import (
 func TestUnsafeTopicsShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	topics, err := assembly.ObserveTopics(registry, slog.New(slog.DiscardHandler))
+	topics, err := assembly.ObserveTopics(registry, ledgertest.Quiet)
 	require.NoError(t, err)
 	shows := func() float64 {
 		shown := ledgertest.Metrics(t, registry)

@@ -184,7 +184,7 @@ func TestCloseDoesNotWaitForever(t *testing.T) {
 	go func() { appended <- log.Append(testContext(t), postRead(1, 3)) }()
 	<-delayed
 	go func() { outcomes <- log.AppendBatch(testContext(t), drafts) }()
-	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts)+1 }, awaitTime, awaitTick)
+	require.Eventually(t, func() bool { return log.HandedOver() == len(drafts)+1 }, ledgertest.Patience, ledgertest.Tick)
 	require.ErrorIs(t, log.CloseWithin(time.Millisecond), eventlog.ErrOutcomeUnknown)
 	for _, err := range <-outcomes {
 		require.ErrorIs(t, err, eventlog.ErrOutcomeUnknown, "without acknowledgment there is no success")
@@ -305,7 +305,7 @@ func TestAppendBatchPushesBack(t *testing.T) {
 	_, release := holdProduce(t, cluster, b.wire(domain.TopicMetrics))
 	first := make(chan error, 1)
 	go func() { first <- b.AppendBulk(testContext(t), readings(1, 0, eventlog.MaxBulk)) }()
-	require.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk }, awaitTime, awaitTick)
+	require.Eventually(t, func() bool { return b.HandedOver() == eventlog.MaxBulk }, ledgertest.Patience, ledgertest.Tick)
 	waits, cancel := context.WithCancel(context.Background())
 	requireRefused(t, b.AppendBulk(givesUp{waits, cancel}, []domain.Draft{postRead(1, 1)}), context.Canceled)
 	release()

@@ -148,7 +148,7 @@ func (f *folder) setBack(partitions []int32) {
 func (f *folder) await(n int) []eventlog.Record {
 	f.t.Helper()
 	records := make([]eventlog.Record, 0, n)
-	timeout := time.After(awaitTime)
+	timeout := time.After(ledgertest.Patience)
 	for len(records) < n {
 		select {
 		case r := <-f.folded:

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -161,7 +162,7 @@ func testCloseInARebalance(t *testing.T, brokers []string) {
 	require.NoError(t, err)
 	defer first.Close()
 	for batch := (eventlog.Batch{}); len(batch.Runs) == 0; {
-		batch, err = first.Poll(testContext(t), awaitTick)
+		batch, err = first.Poll(testContext(t), ledgertest.Tick)
 		require.NoError(t, err)
 	}
 	second, err := b.Follow(cfg) // takes partitions from the first one
@@ -218,7 +219,7 @@ func testAheadGoes(t *testing.T, brokers []string) {
 	}
 	ahead := func(follower eventlog.Follower, records int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return eventlog.Ahead(follower) == records }, awaitTime, time.Millisecond, "%d records ahead", records)
+		require.Eventually(t, func() bool { return eventlog.Ahead(follower) == records }, ledgertest.Patience, time.Millisecond, "%d records ahead", records)
 	}
 	b.fill(t, partitions, 0, 1)
 	first, requested := follow(partitions * (each - 1))
@@ -386,7 +387,7 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
 			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(domain.TopicMetrics))
 			return err == nil
-		}, awaitTime, awaitTick)
+		}, ledgertest.Patience, ledgertest.Tick)
 		b.awaitPartitions(t, domain.TopicMetrics, int(spec.Partitions))
 	}
 	for n := range 9 { // the other log is longer: by offsets alone it would look like the old one

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -66,7 +65,7 @@ func newConfig(t testing.TB, brokers []string) eventlog.Config {
 // testContext ends long after everything, even on a slow machine.
 func testContext(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*awaitTime)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*ledgertest.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -132,14 +131,8 @@ func (b *bench) awaitGroup(t testing.TB, group string, ok func(kadm.DescribedGro
 	require.Eventually(t, func() bool {
 		groups, err := b.admin.DescribeGroups(context.Background(), group)
 		return err == nil && ok(groups[group])
-	}, awaitTime, awaitTick)
+	}, ledgertest.Patience, ledgertest.Tick)
 }
-
-// Work of brokers after their answer can only be polled. It takes as long as a slow machine needs.
-const (
-	awaitTime = 2 * time.Minute
-	awaitTick = 10 * time.Millisecond
-)
 
 func (b *bench) end(t testing.TB, topic string, partition int32) int64 {
 	t.Helper()
@@ -155,7 +148,7 @@ func (b *bench) awaitEnd(t testing.TB, topic string, partition int32, want int64
 	require.Eventually(t, func() bool {
 		ranges, _, err := b.Ranges(ctx, topic)
 		return err == nil && ranges[partition].End == want
-	}, awaitTime, awaitTick, "partition %d of %s to end at %d", partition, topic, want)
+	}, ledgertest.Patience, ledgertest.Tick, "partition %d of %s to end at %d", partition, topic, want)
 }
 
 func (b *bench) deleteBefore(t testing.TB, topic string, partition int32, offset int64) {
@@ -182,7 +175,7 @@ func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
 			resp, err := req.RequestWith(context.Background(), broker)
 			return err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != count
 		})
-	}, awaitTime, awaitTick)
+	}, ledgertest.Patience, ledgertest.Tick)
 }
 
 // forge returns a draft's record as another program could produce it.

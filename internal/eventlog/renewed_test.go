@@ -24,6 +24,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -94,11 +95,11 @@ func openClients(t *testing.T, cfg eventlog.Config) (log *eventlog.Log, written 
 					if m.UUID == reading.Envelope.ID {
 						return true
 					}
-				case <-time.After(awaitTick):
+				case <-time.After(ledgertest.Tick):
 					return false
 				}
 			}
-		}, awaitTime, awaitTick)
+		}, ledgertest.Patience, ledgertest.Tick)
 	}
 }
 

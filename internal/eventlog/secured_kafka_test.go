@@ -89,7 +89,7 @@ func (s *secured) refusals(t *testing.T, broker *apacheKafka) {
 	refused(domain.TopicMetrics, postRead(1, 3), kerr.TopicAuthorizationFailed)
 	_, err = admin.DeleteACLs(testContext(t), deny)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return log.Append(testContext(t), postRead(1, 4)) == nil }, awaitTime, awaitTick)
+	require.Eventually(t, func() bool { return log.Append(testContext(t), postRead(1, 4)) == nil }, ledgertest.Patience, ledgertest.Tick)
 
 	many := s.config(t, s.brokers, eventlog.SASLScramSHA512)
 	many.Topics = slices.Clone(many.Topics)
@@ -104,7 +104,7 @@ func (s *secured) refusals(t *testing.T, broker *apacheKafka) {
 func awaitDefinite(t *testing.T, appends func() error, reason *kerr.Error, topic string) {
 	t.Helper()
 	var err error
-	require.Eventually(t, func() bool { err = appends(); return err != nil }, awaitTime, awaitTick, topic)
+	require.Eventually(t, func() bool { err = appends(); return err != nil }, ledgertest.Patience, ledgertest.Tick, topic)
 	require.ErrorIs(t, err, reason)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
 }

@@ -67,7 +67,7 @@ func alter(t testing.TB, b *bench, topic, key, value string) {
 	brokers, err := b.admin.ListBrokers(testContext(t))
 	require.NoError(t, err)
 	for _, broker := range brokers { // each broker learns it separately, and any of them may be asked next
-		require.Eventually(t, func() bool { return settingAt(b, broker.NodeID, topic, key) == value }, awaitTime, awaitTick, "broker %d", broker.NodeID)
+		require.Eventually(t, func() bool { return settingAt(b, broker.NodeID, topic, key) == value }, ledgertest.Patience, ledgertest.Tick, "broker %d", broker.NodeID)
 	}
 }
 

@@ -2,7 +2,6 @@ package operations_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,7 +39,7 @@ func TestOnlyStoppedStreamsAreFoldedAgain(t *testing.T) {
 		insert into generations (projection, generation, version, topic, topic_id, state, targets) values ('contents', 1, 6, '', gen_random_uuid(), 'live', '{}');
 		insert into dead_letters values ('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', '{}')`)
 	engine, err := projections.New(projections.Config{
-		Projector: projectors.Contents, Topics: []eventlog.TopicSpec{{Name: domain.TopicContents}}, Logger: slog.New(slog.DiscardHandler),
+		Projector: projectors.Contents, Topics: []eventlog.TopicSpec{{Name: domain.TopicContents}}, Logger: ledgertest.Quiet,
 	})
 	require.NoError(t, err)
 	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil), Engines: []*projections.Engine{engine}}

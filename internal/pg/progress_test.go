@@ -2,13 +2,11 @@ package pg_test
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -17,21 +15,12 @@ func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	progress := pg.NewProgress()
-	ctx, cancel := context.WithCancel(t.Context())
-	var listening sync.WaitGroup
 	first := progress.Changed("dashboards", "any")
-	listening.Go(func() { progress.Listen(ctx, db.Pool.Config().ConnString(), slog.New(slog.DiscardHandler)) })
-	t.Cleanup(listening.Wait)
-	t.Cleanup(cancel)
-	waitFor := func(moved <-chan struct{}, what string) {
-		t.Helper()
-		select {
-		case <-moved:
-		case <-time.After(5 * time.Minute):
-			require.FailNow(t, "not woken: "+what)
-		}
-	}
-	waitFor(first, "everyone is woken once it listens")
+	ledgertest.Run(t, func(ctx context.Context) error {
+		progress.Listen(ctx, db.Pool.Config().ConnString(), ledgertest.Quiet)
+		return nil
+	})
+	ledgertest.Receive(t, first, "everyone is woken once it listens")
 	notify := func(payload string) {
 		t.Helper()
 		_, err := db.Pool.Exec(t.Context(), `select pg_notify($1, $2)`, pg.ProgressChannel, payload)
@@ -41,15 +30,15 @@ func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	const name = "progress_test"
 	one, third, other := progress.Changed(name, "one"), progress.Changed(name, "third"), progress.Changed(name, "other")
 	notify(pg.ProgressPayload(name, []string{"one", "third"}))
-	waitFor(one, "waiter for a key that moved")
-	waitFor(third, "waiter for another key that moved")
+	ledgertest.Receive(t, one, "waiter for a key that moved")
+	ledgertest.Receive(t, third, "waiter for another key that moved")
 	select {
 	case <-other:
 		require.FailNow(t, "woken by another key's move")
 	default:
 	}
 	notify(pg.ProgressPayload(name, nil))
-	waitFor(other, "a move without keys may affect any key")
+	ledgertest.Receive(t, other, "a move without keys may affect any key")
 }
 
 func TestOversizePayloadIsOnlyTheName(t *testing.T) {

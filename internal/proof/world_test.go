@@ -3,7 +3,6 @@ package proof_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"testing"
@@ -111,7 +110,7 @@ func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof
 		Source: w, Append: w.Append, Key: w.key, Verifiers: w.verifiers,
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: ledgertest.Quiet,
 	}
 	for _, c := range change {
 		c(&cfg)

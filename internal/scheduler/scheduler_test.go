@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -142,7 +141,7 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config
 	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	cfg := scheduler.Config{
 		Every: map[string]time.Duration{kind: time.Second},
-		Due:   q.dueOf(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
+		Due:   q.dueOf(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: ledgertest.Quiet, Registerer: p.registry,
 		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
 		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
 	}

@@ -2,7 +2,6 @@ package signin_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -37,7 +36,7 @@ func (r readModel) Status(context.Context) (operator.Projection, error) {
 
 func readModels(lag int64) *monitor.Monitor {
 	models := []readModel{{"directory", lag}, {"operations", lag}}
-	return monitor.New(models, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
+	return monitor.New(models, monitor.Config{Logger: ledgertest.Quiet})
 }
 
 // An agency that cannot create a link gets the reason and what to do.

@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -241,14 +240,13 @@ type fetchers struct {
 
 func newFetchers(t *testing.T) *fetchers {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	postgres, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{Logger: quiet})
+	postgres, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{Logger: ledgertest.Quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, postgres.Close()) })
 	f := &fetchers{t: t, world: soak.NewWorld(fetcherAccounts), sim: simulator.New(simulator.Config{Seed: 7})}
 	f.world.Register(f.sim, func(soak.Account, *simulator.Account) {})
 	f.stack, err = soak.Open(t.Context(), soak.Config{
-		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: quiet,
+		Dir: t.TempDir(), DatabaseURL: postgres.URL(), Clock: soak.NewClock(time.Now(), 1), Sim: f.sim, World: f.world, Logger: ledgertest.Quiet,
 		Quotas: []domain.Quota{}, Collect: collect.Config{GrowthWindow: time.Hour},
 	})
 	require.NoError(t, err)

@@ -45,12 +45,12 @@ func Run(t testing.TB, loops ...func(context.Context) error) (stop func()) {
 }
 
 // Receive waits for a value.
-func Receive[T any](t testing.TB, from <-chan T) (value T) {
+func Receive[T any](t testing.TB, from <-chan T, msgAndArgs ...any) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
 	case <-time.After(Patience):
-		require.FailNow(t, "nothing was received")
+		require.FailNow(t, "nothing was received", msgAndArgs...)
 	}
 	return value
 }

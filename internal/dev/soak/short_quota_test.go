@@ -1,7 +1,6 @@
 package soak_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -72,7 +71,7 @@ const patience = 5 * time.Minute
 func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
 	t.Helper()
 	cfg.Dir, cfg.DatabaseURL, cfg.Clock = t.TempDir(), pgtest.New(t).URL, soak.NewClock(time.Now(), 1)
-	cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.Logger = ledgertest.Quiet
 	cfg.Collect = collect.Config{GrowthWindow: time.Hour, AccountInterval: time.Second}
 	cfg.Every = map[string]time.Duration{domain.FetchAccounts: time.Second}
 	cfg.World.Register(cfg.Sim, func(soak.Account, *simulator.Account) {})
