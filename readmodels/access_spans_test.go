@@ -63,7 +63,7 @@ func TestSpansAgreeWithTheRecords(t *testing.T) {
 	whole, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: historyBegin}})
 	require.Greater(t, len(whole), 50)
 	since, _ := p.allSpans(t, history.Query{ParentAccount: agencyA, Limit: 1000, From: history.Moment{Time: time.Unix(0, 0)}})
-	require.Equal(t, whole, since, "the year 1 is not now")
+	require.Equal(t, whole, since, "a range that begins before the first record is not now")
 
 	p.checkWhole(whole, entries, head)
 	rapid.Check(p.t, func(t *rapid.T) {
