@@ -113,7 +113,7 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	})
 	group.Go(func() error {
 		for steps := range decoded {
-			if !f.read(steps) {
+			if f.postpone(steps) {
 				continue
 			}
 			began := time.Now()

@@ -3,7 +3,6 @@ package projections
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -76,13 +75,13 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 	b.done.Store(before)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
-	for _, together := range b.together(unfinished) {
+	for _, ranges := range b.groups(unfinished) {
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := b.copyTogether(ctx, pool, g, together); err != nil {
-				return fmt.Errorf("copy partition %d of %s: %w", together[0].Partition, b.projector.Topic, err)
+			if err := b.copyGroup(ctx, pool, g, ranges); err != nil {
+				return fmt.Errorf("copy partition %d of %s: %w", ranges[0].Partition, b.projector.Topic, err)
 			}
 			return nil
 		})
@@ -90,8 +89,8 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 	return before, group.Wait()
 }
 
-// copyTogether folds shards in one transaction, whose last statements move their checkpoints.
-func (b *build) copyTogether(
+// copyGroup folds shards in one transaction, whose last statements move their checkpoints.
+func (b *build) copyGroup(
 	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange,
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -100,7 +99,7 @@ func (b *build) copyTogether(
 			return b.yield(ctx)
 		}
 		state, into := b.projector.Begin(0), write.CopyInto{Tx: tx}
-		folds, err := b.foldTogether(ctx, state, g.TopicID, ranges, into, folded)
+		folds, err := b.foldGroup(ctx, state, g.TopicID, ranges, into, folded)
 		if err != nil {
 			return err
 		}
@@ -113,12 +112,9 @@ func (b *build) copyTogether(
 	})
 }
 
-// errShardMoved means that another process has finished the shard, or that the generation has
-// ended. The build looks again at what is left.
-var errShardMoved = errors.New("the checkpoint of the shard has moved")
-
-// finishShard stores the dead letters and streams of a shard and moves its checkpoint by compare-and-set: of
-// two processes that folded the shard, only one commits.
+// finishShard stores the dead letters and streams of a shard and moves its checkpoint by
+// compare-and-set: of two processes that folded the shard, only one commits. After [errMoved], the
+// build looks again at what is left.
 func (b *build) finishShard(
 	ctx context.Context, tx pgx.Tx, g generation, s eventlog.PartitionRange, f *bulkFold,
 ) error {
@@ -138,7 +134,7 @@ func (b *build) finishShard(
 	}
 	if tag.RowsAffected() == 0 {
 		read := []step{{topic: g.TopicID, partition: s.Partition}}
-		return cmp.Or(otherTopic(ctx, tx, b.projector.Name, g.Number, read), errShardMoved)
+		return cmp.Or(otherTopic(ctx, tx, b.projector.Name, g.Number, read), errMoved)
 	}
 	return nil
 }

@@ -111,7 +111,8 @@ func (f *bulkFold) rows() []deadLetter {
 	return slices.SortedFunc(maps.Values(f.letters), func(a, b deadLetter) int { return int(a.offset - b.offset) })
 }
 
-func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
+// groups returns the partitions that are folded into one state each.
+func (w work) groups(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
 	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
 	if w.projector.SpansPartitions && len(ranges) > 0 {
 		return [][]eventlog.PartitionRange{ranges}
@@ -119,9 +120,9 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 	return slices.Collect(slices.Chunk(ranges, 1))
 }
 
-// foldTogether folds partitions, one after the other, into one state, which must be empty. After
+// foldGroup folds partitions, one after the other, into one state, which must be empty. After
 // each run of records, it calls folded with their number.
-func (w work) foldTogether(
+func (w work) foldGroup(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
 	folded func(ctx context.Context, records int64) error,
 ) (folds []*bulkFold, err error) {

@@ -109,22 +109,20 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 
 func (c *tableCheck) begin(ctx context.Context) (err error) {
 	name := c.projector.Name
-	number, err := liveGeneration(ctx, c.tx, c.projector)
-	if err != nil {
+	if c.gen, err = liveGeneration(ctx, c.tx, c.projector); err != nil {
 		return err
 	}
-	var found bool
-	if c.gen, found, err = readGeneration(ctx, c.tx, name, number); err != nil || !found {
-		return errors.Join(err, ErrNotLive)
+	if c.gen.Number == 0 {
+		return ErrNotLive
 	}
-	checkpoints, err := readCheckpoints(ctx, c.tx, name, number)
+	checkpoints, err := readCheckpoints(ctx, c.tx, name, c.gen.Number)
 	if err != nil {
 		return err
 	}
 	for partition, at := range checkpoints {
 		c.to[partition] = at.NextOffset
 	}
-	c.schema = ddl.Schema(name, number)
+	c.schema = ddl.Schema(name, c.gen.Number)
 	for _, table := range c.projector.Tables {
 		shape, err := readShape(ctx, c.tx, c.schema, table)
 		if err != nil {
@@ -146,14 +144,14 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (lette
 	for partition, end := range c.to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
-	groups := c.together(ranges)
+	groups := c.groups(ranges)
 	folds := make([][]*bulkFold, len(groups))
 	group, folding := errgroup.WithContext(ctx)
 	group.SetLimit(checkWorkers)
 	for i, ranges := range groups {
 		group.Go(func() (err error) {
 			state := c.projector.Begin(0)
-			folds[i], err = c.foldTogether(folding, state, c.gen.TopicID, ranges, into, unobserved)
+			folds[i], err = c.foldGroup(folding, state, c.gen.TopicID, ranges, into, unobserved)
 			return err
 		})
 	}

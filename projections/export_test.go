@@ -118,8 +118,8 @@ func FoldInBulk(
 	for partition, end := range to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
-	for _, group := range e.together(ranges) {
-		folds, err := e.foldTogether(ctx, e.projector.Begin(0), [16]byte{}, group, into, func(context.Context, int64) error { return nil })
+	for _, group := range e.groups(ranges) {
+		folds, err := e.foldGroup(ctx, e.projector.Begin(0), [16]byte{}, group, into, func(context.Context, int64) error { return nil })
 		if err != nil {
 			return nil, nil, err
 		}

@@ -35,7 +35,7 @@ type session struct {
 	mu          sync.Mutex
 	gen         generation
 	checkpoints map[int32]int64  // of each partition, as last stored by this process
-	positions   map[int32]step   // read up to here, without events, and not stored; see [session.read]
+	positions   map[int32]step   // read up to here, without events, and not stored; see [session.postpone]
 	storeAt     time.Time        // when the positions are to be stored
 	stopped     map[int32]string // partitions that must not be followed, with the reason
 	problem     string           // why the session cannot continue; "" if it can
@@ -313,17 +313,17 @@ func (f *session) noteStopped(batch eventlog.Batch) {
 // would write only a checkpoint.
 const storeWithin = 100 * time.Millisecond
 
-// read sets the start of steps to their checkpoints. It returns false if they have no events and
-// their positions can be stored later. A generation that is not live stores them at once, because a
+// postpone sets the start of steps to their checkpoints. It returns true if they have no events and
+// their positions are stored later. A generation that is not live stores them at once, because a
 // switch waits for its checkpoints.
-func (f *session) read(steps []step) (fold bool) {
+func (f *session) postpone(steps []step) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range steps {
 		steps[i].from = f.checkpoints[steps[i].partition]
 	}
 	if count(steps) > 0 || f.gen.State != operator.StateLive {
-		return true
+		return false
 	}
 	if len(f.positions) == 0 {
 		f.storeAt = time.Now().Add(storeWithin)
@@ -331,7 +331,7 @@ func (f *session) read(steps []step) (fold bool) {
 	for _, s := range steps {
 		f.positions[s.partition] = s
 	}
-	return false
+	return true
 }
 
 // storeIn returns how long a poll may wait until positions must be stored or a check is due.

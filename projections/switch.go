@@ -58,7 +58,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err erro
 	if err != nil {
 		return "", fmt.Errorf("read pause flag: %w", err)
 	}
-	if paused && live > 0 {
+	if paused && live.Number > 0 {
 		return operator.WaitsResume, nil
 	}
 	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) error {
@@ -76,7 +76,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err erro
 	case err != nil:
 		return "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}
-	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live)
+	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live.Number)
 	b.unpublished.Store(b.publish(ctx))
 	return "", nil
 }
@@ -103,11 +103,11 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 	if err != nil {
 		return err
 	}
-	if live > 0 {
-		if err := awaitPassed(ctx, tx, p.Name, live, g.Number); err != nil {
+	if live.Number > 0 {
+		if err := awaitPassed(ctx, tx, p.Name, live.Number, g.Number); err != nil {
 			return err
 		}
-		if err := endGeneration(ctx, tx, p.Name, live, operator.StateDropped, ""); err != nil {
+		if err := endGeneration(ctx, tx, p.Name, live.Number, operator.StateDropped, ""); err != nil {
 			return err
 		}
 	}
@@ -157,11 +157,11 @@ func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number
 	}
 }
 
-// liveGeneration returns the number of the generation that readers of this version use; 0 if no
-// generation is live.
-func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (int, error) {
-	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
-		`select generation from generations where projection = $1 and version = $2 and state = 'live'`,
+// liveGeneration returns the generation that readers of this version use; with number 0 if none is
+// live.
+func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (generation, error) {
+	g, _, err := pg.Find(ctx, q, "read live generation", pgx.RowToStructByPos[generation],
+		`select `+generationColumns+` from generations where projection = $1 and version = $2 and state = 'live'`,
 		p.Name, p.Version)
-	return number, err
+	return g, err
 }
