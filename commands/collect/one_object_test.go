@@ -44,6 +44,17 @@ func newFaultyStage(t *testing.T, fault func(r *http.Request) (int, string), cha
 
 const unexpected = `{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","is_transient":true,"code":2}}`
 
+// photos gives an account n posts, an hour apart.
+func photos(n int) func(*simulator.Account) {
+	return func(a *simulator.Account) {
+		for n := range n {
+			a.Posts = append(a.Posts, simulator.Post{
+				ID: fmt.Sprintf("%s0%d", a.ID, n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Duration(n+1) * time.Hour),
+			})
+		}
+	}
+}
+
 // Whatever the platform answers about some posts forever, the others are read, also in later rounds.
 func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 	t.Parallel()
@@ -59,13 +70,7 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 				}
 				return 0, ""
 			})
-			account := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
-				for n := range 8 {
-					a.Posts = append(a.Posts, simulator.Post{
-						ID: fmt.Sprintf("%s0%d", a.ID, n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Duration(n+1) * time.Hour),
-					})
-				}
-			})
+			account := s.connect(domain.Instagram, 0, photos(8))
 			for _, n := range bad {
 				failing = append(failing, fmt.Sprintf("%s0%d", account.ExternalID, n))
 			}
@@ -102,13 +107,7 @@ func TestReasonCountsThePostsThatCouldNotBeRead(t *testing.T) {
 			}
 			return 0, ""
 		})
-		account := s.connect(domain.Instagram, 0, func(a *simulator.Account) {
-			for n := range 2 {
-				a.Posts = append(a.Posts, simulator.Post{
-					ID: fmt.Sprintf("%s0%d", a.ID, n), Kind: simulator.KindPhoto, Created: fetchDay.Add(-time.Duration(n+1) * time.Hour),
-				})
-			}
-		})
+		account := s.connect(domain.Instagram, 0, photos(2))
 		s.round(domain.FetchPosts, domain.Instagram)
 		reason := s.state(domain.FetchPosts, account).Reason
 		require.NotNil(t, reason)
