@@ -361,7 +361,7 @@ func TestHeadersAreDescribed(t *testing.T) {
 		}
 		return names
 	}
-	resumed := domain.ProjectionResumed{Projection: "dashboards", Reason: "repaired"}
+	resumed := domain.OperatorFinished{Of: "repaired"}
 	for _, topic := range topics {
 		full := domain.Envelope{Time: time.Now().Truncate(time.Microsecond)}
 		fillTexts(reflect.ValueOf(&full).Elem())

@@ -318,8 +318,8 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		"the tombstone cannot be read":        {[]domain.Recorded{connection(7, "a"), unreadable(tombstone("connection:7"))}, nil},
 		"another uses it":                     {[]domain.Recorded{connection(7, "a"), connection(8, "a"), tombstone("connection:7")}, []string{"connection/7"}},
 		"something else is deleted":           {[]domain.Recorded{connection(7, "a"), tombstone("social_account:7"), tombstone("member:7")}, nil},
-		"an operator's word changes nothing":  {[]domain.Recorded{connection(7, "a"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, nil},
-		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, []string{"connection/7"}},
+		"an operator's word changes nothing":  {[]domain.Recorded{connection(7, "a"), {Key: "connection:7", Data: domain.OperatorFinished{}}}, nil},
+		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.OperatorFinished{}}}, []string{"connection/7"}},
 		"a key of nobody":                     {[]domain.Recorded{tombstone("connection")}, nil},
 	} {
 		gone, refs = nil, nil

@@ -135,8 +135,6 @@ func NewRegistry() *Registry {
 	register[ConnectionStateChanged](r)
 	register[ConnectLinkChanged](r)
 	register[DataImported](r)
-	register[ProjectionPaused](r)
-	register[ProjectionResumed](r)
 	register[AuditRead](r)
 	register[AuditExported](r)
 	register[PersonErased](r)

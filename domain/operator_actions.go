@@ -143,25 +143,6 @@ type Pause struct {
 	Reason Reason    `json:"reason"` // why the operator paused it
 }
 
-// ProjectionPaused records that an operator paused a projection. It is no longer written:
-// [OperatorActed] records pauses.
-type ProjectionPaused struct {
-	Projection string `json:"projection"` // name of the projection
-	Reason     string `json:"reason"`     // the operator's reason
-}
-
-// EventType implements [Data].
-func (ProjectionPaused) EventType() string { return "operations.projection_paused.v1" }
-
-// ProjectionResumed records the end of a pause. It is no longer written, like [ProjectionPaused].
-type ProjectionResumed struct {
-	Projection string `json:"projection"` // name of the projection
-	Reason     string `json:"reason"`     // the operator's reason
-}
-
-// EventType implements [Data].
-func (ProjectionResumed) EventType() string { return "operations.projection_resumed.v1" }
-
 // ReasonCode is the class of an operator's reason. Values are never removed.
 type ReasonCode string
 

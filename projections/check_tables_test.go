@@ -35,7 +35,7 @@ func (b *bench) traffic() (stop func()) {
 			b.put(c.next(c.lost(client1, []string{fmt.Sprint("left ", n)}, fmt.Sprint("user ", n))))
 			err = b.log.AppendBulk(context.Background(), []domain.Draft{
 				postRead(int64(n%3+1), n), accountRead(int64(n%3+1), n), category(int64(n%4+1), fmt.Sprint("t", n)),
-				draft(domain.TopicOperations, agencyA, fmt.Sprint("o", n), domain.ProjectionPaused{Projection: "x"}),
+				draft(domain.TopicOperations, agencyA, fmt.Sprint("o", n), domain.OperatorFinished{Of: "x"}),
 			})
 		}
 		return err

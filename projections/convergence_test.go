@@ -424,7 +424,7 @@ func (d *drawing) operations() {
 	case 0:
 		d.record("-", d.operator())
 	case 1:
-		d.record("-", domain.ProjectionPaused{Projection: "x"})
+		d.record("-", domain.OperatorFinished{Of: "x"})
 	default:
 		d.record("-", domain.ConnectionStateChanged{
 			ConnectionID: int64(d.pick("connection", 2)), Platform: domain.TikTok, State: fmt.Sprint(d.n),

@@ -192,7 +192,7 @@ func TestSessionsOfFolds(t *testing.T) {
 	b := setup(t)
 	stream := b.chain(agencyA)
 	b.put(stream.next(stream.usersSet(client1, "u1")))
-	b.append(draft(domain.TopicOperations, domain.OperationsKeyAll, "op", domain.ProjectionResumed{Projection: "x"}))
+	b.append(draft(domain.TopicOperations, domain.OperationsKeyAll, "op", domain.OperatorFinished{Of: "x"}))
 	for _, c := range []struct {
 		projector fold.Projector
 		want      string

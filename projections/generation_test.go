@@ -61,7 +61,7 @@ func (b *bench) mixture() {
 	for n := range 30 {
 		b.append(postRead(int64(n%3+1), n+1), accountRead(int64(n%3+1), n+1), category(int64(n%4+1), fmt.Sprint("c", n)))
 	}
-	b.append(listed(2, "b"), listed(1, "late"), categoryErased(2), draft(domain.TopicOperations, agencyA, "op", domain.ProjectionPaused{Projection: "x", Reason: "y"}))
+	b.append(listed(2, "b"), listed(1, "late"), categoryErased(2), draft(domain.TopicOperations, agencyA, "op", domain.OperatorFinished{Of: "y"}))
 	b.put(withValue(b.encode(postRead(1, 99)), `{`))
 	b.put(withHeader(b.encode(category(1, "z")), "ce_type", []byte("directory.new.v1")))
 	a, other := b.chain(agencyA), b.chain(agencyB)

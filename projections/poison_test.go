@@ -215,7 +215,7 @@ func TestTextsTooLongForAnIndexAreDeadLetters(t *testing.T) {
 			return b.encodeAny(draft(domain.TopicDirectory, "account:"+client1, "a", account), "PARENT", long)
 		}, operator.ReasonUndecodable},
 		{"the key of an operator's record", projectors.Operations, func() eventlog.Record {
-			r := b.encode(draft(domain.TopicOperations, "-", "op", domain.ProjectionPaused{Projection: "x"}))
+			r := b.encode(draft(domain.TopicOperations, "-", "op", domain.OperatorFinished{Of: "x"}))
 			r.Key = []byte(long)
 			return r
 		}, operator.ReasonRefused},

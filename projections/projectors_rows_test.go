@@ -62,16 +62,16 @@ func TestWhatCountsOfAPost(t *testing.T) {
 func TestOperationsTrail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	own := draft(domain.TopicOperations, agencyA, "mine", domain.ProjectionPaused{Projection: "x", Reason: "why"})
+	own := draft(domain.TopicOperations, agencyA, "mine", domain.OperatorFinished{Of: "why"})
 	own.Envelope.Audit = domain.Audit{Actor: "ada", Role: "operator", RequestID: "r1"}
-	b.append(own, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.ProjectionResumed{Projection: "x"}))
+	b.append(own, draft(domain.TopicOperations, domain.OperationsKeyAll, "all", domain.OperatorFinished{Of: "x"}))
 	b.run(b.engine(projectors.Operations))
-	type row struct{ ID, Parent, Type, Actor, Role, Request, Reason string }
+	type row struct{ ID, Parent, Type, Actor, Role, Request, Of string }
 	list := ledgertest.Rows[row](t, b.db.Pool, `
-		select event_id, parent_account, event_type, actor, role, request_id, data->>'reason' from operations_trail where actor <> 'system:log' order by event_id desc`)
+		select event_id, parent_account, event_type, actor, role, request_id, data->>'of' from operations_trail where actor <> 'system:log' order by event_id desc`)
 	require.Equal(t, []row{
-		{"mine", agencyA, "operations.projection_paused.v1", "ada", "operator", "r1", "why"},
-		{"all", domain.OperationsKeyAll, "operations.projection_resumed.v1", "", "", "", ""},
+		{"mine", agencyA, "operations.operator_finished.v1", "ada", "operator", "r1", "why"},
+		{"all", domain.OperationsKeyAll, "operations.operator_finished.v1", "", "", "", "x"},
 	}, list)
 }
 

@@ -46,8 +46,8 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	d := paused(1)
 	small, err := b.Size(d)
 	require.NoError(t, err)
-	data := d.Data.(domain.ProjectionPaused)
-	data.Reason += strings.Repeat("x", eventlog.MaxRecordBytes-small)
+	data := d.Data.(domain.OperatorFinished)
+	data.Of += strings.Repeat("x", eventlog.MaxRecordBytes-small)
 	d.Data = data
 	size, err := b.Size(d)
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestAppendRefusesBeforeHandingOver(t *testing.T) {
 	require.NoError(t, b.Append(testContext(t), d))
 	require.NoError(t, b.AppendBulk(testContext(t), []domain.Draft{d}))
 
-	data.Reason += "x"
+	data.Of += "x"
 	d.Data = data
 	for _, err := range []error{
 		b.Append(testContext(t), d), b.AppendBatch(testContext(t), []domain.Draft{d})[0], b.AppendBulk(testContext(t), []domain.Draft{paused(1), d}),

@@ -53,7 +53,7 @@ func samples(t testing.TB) map[string]domain.Draft {
 		"dashboard.users_changed.v1":      chained,
 		"metrics.post_read.v1":            postRead(42, 1),
 		"metrics.account_read.v1":         account,
-		"operations.projection_paused.v1": paused(1),
+		"operations.operator_finished.v1": paused(1),
 		"directory.order.v1":              order("1", 1),
 		"directory.erased.v1":             erased("1"),
 	}
@@ -152,7 +152,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"type of another payload":          {paused(1), func(d *domain.Draft) { d.Envelope.Type = "directory.order.v1" }, "the payload has"},
 		"type that is not registered":      {paused(1), func(d *domain.Draft) { d.Data = unheardOf{} }, "unknown event type"},
 		"payload against its own rules":    {postRead(1, 1), func(d *domain.Draft) { d.Data = domain.PostRead{} }, "external_id"},
-		"NUL in the payload":               {paused(1), func(d *domain.Draft) { d.Data = domain.ProjectionPaused{Reason: "a\x00b"} }, "NUL"},
+		"NUL in the payload":               {paused(1), func(d *domain.Draft) { d.Data = domain.OperatorFinished{Of: "a\x00b"} }, "NUL"},
 		"tombstone without compaction":     {paused(1), func(d *domain.Draft) { d.Data = nil }, "does not accept tombstones"},
 		"chain link missing":               {chained, func(d *domain.Draft) { d.Envelope.Chain = nil }, "ce_chainversion"},
 		"chain link where none is":         {paused(1), func(d *domain.Draft) { d.Envelope.Chain = chained.Envelope.Chain }, "not chained"},

@@ -71,7 +71,7 @@ func paused(n int) domain.Draft {
 	return domain.Draft{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
 		Envelope: domain.Envelope{ID: fmt.Sprintf("pause-%d", n), Time: noon, Audit: domain.Audit{Actor: "operator", Role: "operator"}},
-		Data:     domain.ProjectionPaused{Projection: "dashboards", Reason: "deploy"},
+		Data:     domain.OperatorFinished{Of: "deploy"},
 	}
 }
 

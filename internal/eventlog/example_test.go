@@ -35,7 +35,7 @@ func ExampleLog() {
 	draft := domain.Draft{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
 		Envelope: domain.Envelope{ID: "1", Time: time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC), Audit: domain.Audit{Actor: "ada", Role: "operator"}},
-		Data:     domain.ProjectionPaused{Projection: "dashboards", Reason: "deploy"},
+		Data:     domain.OperatorFinished{Of: "deploy"},
 	}
 	fmt.Println("appended:", log.Append(context.Background(), draft))
 	fmt.Println("scanned:", log.Scan(context.Background(), eventlog.ScanConfig{
@@ -46,13 +46,13 @@ func ExampleLog() {
 				if err != nil {
 					return err
 				}
-				fmt.Println(event.Envelope.Type, event.Data)
+				fmt.Println(event.Envelope.Type, event.Data.(domain.OperatorFinished).Of)
 			}
 			return nil
 		},
 	}))
 	// Output:
 	// appended: <nil>
-	// operations.projection_paused.v1 {dashboards deploy}
+	// operations.operator_finished.v1 deploy
 	// scanned: <nil>
 }

@@ -107,7 +107,7 @@ func TestDirectoryRefuses(t *testing.T) {
 		"a tombstone without a number":                     tombstone("category:x"),
 		"a tombstone of 0":                                 tombstone("category:0"),
 		"a tombstone of an unknown kind":                   tombstone("invoice:7"),
-		"an event of another topic":                        {Recorded: domain.Recorded{Key: "category:7", Data: domain.ProjectionPaused{}}},
+		"an event of another topic":                        {Recorded: domain.Recorded{Key: "category:7", Data: domain.OperatorFinished{}}},
 	} {
 		var bad *fold.BadEventError
 		require.ErrorAs(t, projectors.Directory.Begin(1).Apply(ev), &bad, name)

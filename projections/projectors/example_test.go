@@ -19,8 +19,8 @@ func Example() {
 		at = at.Add(time.Hour)
 		return fold.Event{Recorded: domain.Recorded{
 			Topic: domain.TopicOperations, Key: "aaaaaaaaaaaaaaaaaaaaaaaa",
-			Envelope: domain.Envelope{ID: fmt.Sprint("e", n), Type: "operations.projection_paused.v1", Time: at},
-			Data:     domain.ProjectionPaused{},
+			Envelope: domain.Envelope{ID: fmt.Sprint("e", n), Type: "operations.operator_finished.v1", Time: at},
+			Data:     domain.OperatorFinished{},
 		}}
 	}
 	operations := projectors.Operations.Begin(1)
