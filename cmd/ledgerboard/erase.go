@@ -108,8 +108,13 @@ func (e *erasure) open(ctx context.Context) error {
 	if e.sourceEngines, err = e.parts.Engines(ctx, assembly.PeopleProjections...); err != nil {
 		return err
 	}
-	e.engines, err = e.parts.Engines(ctx, append([]string{projectors.AccountInsights.Name, projectors.PostInsights.Name},
-		assembly.PeopleProjections...)...)
+	names := slices.Clone(assembly.PeopleProjections)
+	for _, p := range projectors.All() {
+		if slices.Contains(p.Types, domain.AccountErased{}.EventType()) {
+			names = append(names, p.Name)
+		}
+	}
+	e.engines, err = e.parts.Engines(ctx, names...)
 	return err
 }
 
