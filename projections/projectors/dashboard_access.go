@@ -70,13 +70,14 @@ var allowedTable = write.NewTable("dashboard_allowed",
 		return []any{s.parent, s.sub, s.from, s.to, s.open, s.openSince, s.scopes, s.scopesSince}
 	})
 
-// load queues a query for the current spans of dashboards.
+// load queues a query for the current spans of dashboards, which are the last ones.
 func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 	batch.Queue(`
-		select distinct a.parent_account, a.sub_account_id, a.from_version, a.open, a.open_since, a.scopes, a.scopes_since
-		from dashboard_allowed a
-		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)
-		where a.to_version = $3`, parents, subs, int64(lasting)).
+		select a.parent_account, a.sub_account_id, a.from_version, a.open, a.open_since, a.scopes, a.scopes_since
+		from (select distinct parent, sub from unnest($1::text[], $2::text[]) as k(parent, sub)) k
+		cross join lateral (
+			select * from dashboard_allowed where parent_account = k.parent and sub_account_id = k.sub
+			order by from_version desc limit 1) a`, parents, subs).
 		Query(func(rows pgx.Rows) error {
 			for rows.Next() {
 				s := allowedSpan{to: lasting, loaded: true}
@@ -92,15 +93,17 @@ func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 
 // write queues statements that store the spans of the batch.
 func (a *accessSpans) write(batch *pgx.Batch) {
-	if len(a.listedEnds) > 0 {
+	if len(a.listedEnds) > 0 { // of the user's last span, which one index lookup finds
 		batch.Queue(`
 			update dashboard_listed l set to_version = e.to_version
 			from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
 				as e(parent_account, sub_account_id, user_id, to_version)
 			where l.parent_account = e.parent_account and l.sub_account_id = e.sub_account_id
-			  and l.user_id = e.user_id and l.to_version = $5`,
-			append(write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} }),
-				int64(lasting))...)
+			  and l.user_id = e.user_id and l.from_version = (
+				select s.from_version from dashboard_listed s
+				where s.parent_account = e.parent_account and s.sub_account_id = e.sub_account_id and s.user_id = e.user_id
+				order by s.from_version desc limit 1)`,
+			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
 	}
 	listedTable.Queue(batch, a.listedRows)
 	allowedTable.Queue(batch, a.allowedRows)
