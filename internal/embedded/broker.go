@@ -90,14 +90,6 @@ func (b *Broker) open(cfg BrokerConfig) error {
 		listener.Close()
 		return fmt.Errorf("open log: %w", err)
 	}
-	// kfake has no session timeout for a member whose connection is closed before the answer to its
-	// request to join: a killed process would keep its group waiting for the whole rebalance timeout.
-	b.cluster.ControlKey(int16(kmsg.JoinGroup), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		if join, ok := request.(*kmsg.JoinGroupRequest); ok {
-			join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, maxRebalanceMillis)
-		}
-		return nil, nil, false
-	})
 	b.addr = listener.Addr().String()
 	return nil
 }
@@ -144,7 +136,9 @@ const (
 	maxRequestBytes = 100 << 20 // Kafka's socket.request.max.bytes
 	listenTries     = 50        // 10 ms apart
 
-	maxRebalanceMillis = 30_000
+	joinWithin = 10 * time.Second // a little longer than the session timeout of ledgerboard
+	// reportGone is longer than the longest rebalance timeout that ledgerboard asks for.
+	reportGone = 16 * time.Minute
 )
 
 // listenBroker listens on the port of the last run, so that clients can reconnect to a restarted
@@ -182,35 +176,88 @@ func (l brokerListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &brokerConn{Conn: conn}, nil
+	c := &brokerConn{Conn: conn, closed: make(chan struct{})}
+	c.late = time.AfterFunc(joinWithin, c.disconnect)
+	c.late.Stop()
+	return c, nil
 }
 
-// brokerConn checks the start of the first request before kfake reads it. kfake panics on an
-// unknown request key and allocates any length that it reads, so a browser or port scanner that
-// connects to this port could crash the process.
+// brokerConn protects kfake from clients, and clients from kfake:
+//
+//   - kfake panics on an unknown request key and allocates any length that it reads, so a browser or
+//     port scanner that connects to this port could crash the process. Read checks each request.
+//   - kfake gives a member of a consumer group no session timeout if its connection is closed when
+//     its request to join or sync is answered. The partitions of a process that was killed at that
+//     moment would have no reader. So kfake does not learn for [reportGone] that a client has gone.
+//   - kfake forgets, without an answer, a member whose session timeout passes while it waits for
+//     others to join or sync. It would wait for its whole rebalance timeout. So the connection is
+//     closed after [joinWithin]; the client asks again, and learns that it is forgotten.
 type brokerConn struct {
 	net.Conn
-	checked bool // used only by kfake's single reader
-	head    []byte
+	known bool // has sent a request
+	// head is what kfake has not yet read of the length and key of a request, and left is the number
+	// of bytes that follow. Both are used only by kfake's single reader.
+	head []byte
+	left int
+
+	late    *time.Timer
+	closed  chan struct{}
+	closing sync.Once
 }
 
 // Read implements net.Conn.
-func (c *brokerConn) Read(p []byte) (int, error) {
-	if !c.checked {
-		head := make([]byte, 6) // length, request key
-		if _, err := io.ReadFull(c.Conn, head); err != nil {
-			return 0, err
-		}
-		size, key := binary.BigEndian.Uint32(head), int16(binary.BigEndian.Uint16(head[4:]))
-		if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key) == nil {
-			return 0, errors.New("refuse connection: not the Kafka protocol")
-		}
-		c.checked, c.head = true, head
+func (c *brokerConn) Read(p []byte) (n int, err error) {
+	if len(c.head) == 0 && c.left == 0 {
+		err = c.readHead()
 	}
-	if len(c.head) > 0 {
-		n := copy(p, c.head)
+	switch {
+	case err != nil:
+	case len(c.head) > 0:
+		n = copy(p, c.head)
 		c.head = c.head[n:]
-		return n, nil
+	default:
+		n, err = c.Conn.Read(p[:min(len(p), c.left)])
+		c.left -= n
 	}
-	return c.Conn.Read(p)
+	if err != nil && c.known {
+		c.disconnect()
+		select {
+		case <-c.closed:
+		case <-time.After(reportGone):
+		}
+	}
+	return n, err
 }
+
+func (c *brokerConn) readHead() error {
+	head := make([]byte, 6) // length, request key
+	if _, err := io.ReadFull(c.Conn, head); err != nil {
+		return err
+	}
+	size, key := binary.BigEndian.Uint32(head), kmsg.Key(binary.BigEndian.Uint16(head[4:]))
+	if size < 8 || size > maxRequestBytes || kmsg.RequestForKey(key.Int16()) == nil {
+		return errors.New("refuse connection: not the Kafka protocol")
+	}
+	c.known, c.head, c.left = true, head, int(size)-2
+	if key == kmsg.JoinGroup || key == kmsg.SyncGroup {
+		c.late.Reset(joinWithin)
+	}
+	return nil
+}
+
+// Write implements net.Conn. It drops answers to a client that has gone.
+func (c *brokerConn) Write(p []byte) (int, error) {
+	c.late.Stop()
+	_, _ = c.Conn.Write(p) // Read has the error, too
+	return len(p), nil
+}
+
+// Close implements net.Conn.
+func (c *brokerConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
+	c.late.Stop()
+	return c.Conn.Close()
+}
+
+// disconnect closes the connection to the client, but kfake does not learn it.
+func (c *brokerConn) disconnect() { _ = c.Conn.Close() }

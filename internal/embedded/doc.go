@@ -22,8 +22,8 @@
 //   - After the broker was killed, kfake reads the whole log into memory for a while, and a
 //     producer that is still running may append its unacknowledged batch twice. Use Apache Kafka
 //     for more than a few gigabytes.
-//   - A member of a consumer group whose batch takes longer than 30 s during a rebalance is excluded,
-//     whatever rebalance timeout it asked for, and joins again.
+//   - A request to join a consumer group that is not answered within 10 s ends its connection: a
+//     member that waits for a longer batch of another one asks again.
 //   - kfake accepts and describes every topic setting, but most have no effect.
 //   - PostgreSQL refuses to run as root. If this process runs as root, the server runs as user
 //     postgres or, if that user does not exist, as nobody. On Linux, the server gets its directory
