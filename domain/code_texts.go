@@ -7,7 +7,7 @@ import (
 )
 
 // StatusText is what people read about a [StatusCode]. The texts have placeholders, see
-// [StatusNouns]. The console has its own words for some codes.
+// [StatusNouns].
 type StatusText struct {
 	Seen    StatusReader // who sees the code
 	Repeats bool         // whether the same call may work later, without anyone doing anything
@@ -91,7 +91,7 @@ var statusTexts = map[StatusCode]StatusText{
 	},
 
 	StatusRefused: {
-		Seen: SeenByAll, Says: "The platform no longer accepts its token.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Says: "The platform no longer grants access.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusExpired: {
 		Seen: SeenByAll, Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,

@@ -320,7 +320,7 @@ func TestPlatforms(t *testing.T) {
 		require.NotEqual(t, int64(5), r.SocialAccount, "disconnected")
 		if r.SocialAccount == 7 {
 			require.Equal(t, domain.PageReconnect, r.Status)
-			require.EqualValues(t, "The platform no longer accepts its token. Connect it again: a person must sign in to the platform. "+
+			require.EqualValues(t, "The platform no longer grants access. Connect it again: a person must sign in to the platform. "+
 				"(page, HTTP 400, code 190)", r.Text)
 			require.Equal(t, &entityDay, r.Since)
 			require.Nil(t, r.NextDue)

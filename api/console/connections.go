@@ -103,15 +103,14 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 
 // statusText describes the status of a connected account and what to do.
 func statusText(p directory.ConnectedPlatform) string {
-	at := p.Platform
-	if p.Status == domain.PageReconnect || p.Status == domain.PagePermission {
-		at = p.SignInAt
+	switch {
+	case p.Status == domain.PageOK:
+		return strings.TrimSpace("It is read regularly. " + string(p.Text))
+	case !p.Read():
+		return string(p.Text) + " Figures read earlier are kept."
+	default:
+		return string(p.Text)
 	}
-	says := domain.TextOf(p.Reasons, consoleText, domain.StatusNouns{Platform: at})
-	if p.Status == domain.PageOK {
-		return strings.TrimSpace("It is read regularly. " + says)
-	}
-	return says
 }
 
 // signInsOf returns the platforms that a person can sign in to in order to reconnect a disconnected
@@ -126,25 +125,6 @@ func signInsOf(p directory.ConnectedPlatform, configured []domain.Platform) (at 
 		return []domain.Platform{p.SignInAt}
 	}
 	return at
-}
-
-// consoleTexts are the words of the console about a code, where they differ from those of the API.
-var consoleTexts = map[domain.StatusCode]string{
-	domain.StatusRefused:          "{platform} no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
-	domain.StatusConnectionPaused: "The operator of this service has paused reading this page or profile. Figures read earlier are kept.",
-	domain.StatusPlatformPaused:   "The operator of this service has paused reading from {platform}. Figures read earlier are kept.",
-	domain.StatusUnsubscribed:     "It is not read because there is no active subscription.",
-	domain.StatusBlocked:          "Because of its rules, {platform} does not provide figures for this account. Check the account there.",
-	domain.StatusPermission:       "A permission is missing. Reconnect it, and leave all permissions selected on {platform}.",
-	domain.StatusThrottled:        "The rate limit of {platform} has been reached. Reading resumes automatically.",
-	domain.StatusRetry:            "The last reading failed. It is retried automatically.",
-	domain.StatusInternal:         "The last reading failed. It is retried automatically.",
-	domain.StatusNotReadYet:       "The first reading is pending.",
-}
-
-// consoleText returns the words of the console about a code.
-func consoleText(code domain.StatusCode) string {
-	return cmp.Or(consoleTexts[code], domain.APIText(code))
 }
 
 func reconnect(v *visit, client directory.Account) (view, error) {

@@ -32,6 +32,13 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 	return s, s.signedIn(role)
 }
 
+// statusOf is the status that the API gives of a LinkedIn page.
+func statusOf(status domain.PageStatus, codes ...domain.StatusCode) domain.ConnectionStatus {
+	s := domain.ConnectionStatus{Status: status, Reasons: reasons(codes...)}
+	readmodels.DescribeConnection(&s, domain.APIText, domain.LinkedIn)
+	return s
+}
+
 func TestConnectionStatus(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
@@ -39,10 +46,10 @@ func TestConnectionStatus(t *testing.T) {
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
 	all := []directory.ConnectedPlatform{}
 	for i, p := range []domain.ConnectionStatus{
-		{Status: domain.PageReconnect, Reasons: reasons(domain.StatusRefused)},
-		{Status: domain.PagePermission, Reasons: reasons(domain.StatusPermission)},
-		{Status: domain.PagePaused, Reasons: reasons(domain.StatusPlatformPaused)},
-		{Status: domain.PageWaiting, Reasons: reasons(domain.StatusNotReadYet)},
+		statusOf(domain.PageReconnect, domain.StatusRefused),
+		statusOf(domain.PagePermission, domain.StatusPermission),
+		statusOf(domain.PagePaused, domain.StatusPlatformPaused),
+		statusOf(domain.PageWaiting, domain.StatusNotReadYet),
 		{Status: domain.PageOK},
 	} {
 		all = append(all, directory.ConnectedPlatform{
@@ -51,17 +58,17 @@ func TestConnectionStatus(t *testing.T) {
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
-	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read regularly.",
-		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
+	page.says(http.StatusOK, "The platform no longer grants access.", "A permission is missing.", "An operator has paused all reading from LinkedIn.", "It is read regularly.",
+		"It has not been read yet.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
 	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK, Reasons: []domain.StatusReason{
 		{Code: domain.StatusPostsFailed, Posts: 1, Of: 8, Answer: &domain.PlatformAnswer{Status: 500, Code: "2"}},
-	}}}}
+	}, Text: "1 of 8 posts could not be read."}}}
 	s.answer("GET /api/platforms", all, nil)
 	b.get(linked).says(http.StatusOK, `"badge good">`, "It is read regularly. 1 of 8 posts could not be read.", "<summary>Details</summary>HTTP 500, code 2<")
-	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PagePaused, Reasons: reasons(domain.StatusConnectionPaused)}}}
+	all = []directory.ConnectedPlatform{{ConnectionStatus: statusOf(domain.PagePaused, domain.StatusConnectionPaused)}}
 	s.answer("GET /api/platforms", all, nil)
-	b.get(linked).says(http.StatusOK, "has paused reading this page or profile.").lacks("paused reading from")
-	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ConnectionStatus: domain.ConnectionStatus{Status: domain.PageDisconnected, Reasons: reasons(domain.StatusErased)}}}
+	b.get(linked).says(http.StatusOK, "An operator has paused it.", "Figures read earlier are kept.").lacks("all reading from")
+	all = []directory.ConnectedPlatform{{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ConnectionStatus: statusOf(domain.PageDisconnected, domain.StatusErased)}}
 	s.answer("GET /api/platforms", all, nil)
 	gone := b.get(linked).says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<", "</span> The person who connected it was erased.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "was erased"))
@@ -78,14 +85,14 @@ func TestConnectionStatus(t *testing.T) {
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
 	refused := directory.ConnectedPlatform{
 		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, ID: 1, ProfileName: "zoo",
-		ConnectionStatus: domain.ConnectionStatus{Status: domain.PageReconnect, Reasons: reasons(domain.StatusRefused, domain.StatusConnectionPaused)},
+		ConnectionStatus: statusOf(domain.PageReconnect, domain.StatusRefused, domain.StatusConnectionPaused),
 	}
 	first := refused
 	first.ID, first.ProfileName = 2, "Ark"
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{refused, first}, nil)
 	page = b.get(linked)
 	require.Regexp(t, "(?s)Ark<.*zoo<", page.Body.String())
-	page.says(http.StatusOK, "Figures read earlier are kept. The operator of this service has paused reading this page or profile.", "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
+	page.says(http.StatusOK, "The platform no longer grants access.", "An operator has paused it. Ask the operator of this service. Figures read earlier are kept.", `name="platform" value="1"><button class="second" name="account"`)
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get(linked).says(http.StatusOK, "figures missing</span> It is read regularly.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected on Facebook.")

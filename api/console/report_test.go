@@ -83,7 +83,7 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	}
 	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
 	source.Status, source.Reasons = analytics.SourceReconnect, reasons(domain.StatusRefused)
-	shown().says(http.StatusOK, "TikTok, Marrow: The platform no longer accepts its token.")
+	shown().says(http.StatusOK, "TikTok, Marrow: The platform no longer grants access.")
 	source.LastRead = new(september(30))
 	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
 		lacks("TikTok, Marrow: The platform") // the sign-in was lost later
@@ -115,9 +115,9 @@ func TestReport(t *testing.T) {
 		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It no longer belongs to this account.",
 		"TikTok, Mara bakes: A permission is missing for likes.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price of every client for the months in which its page views on that platform were read", "LinkedIn page views are not read, so LinkedIn has no row.",
-		"LinkedIn, The page: The platform no longer accepts its token.", "No post had any gains in this month",
+		"LinkedIn, The page: The platform no longer grants access.", "No post had any gains in this month",
 		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
-	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer accepts its token"))
+	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer grants access"))
 	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
 
