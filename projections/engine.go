@@ -168,7 +168,7 @@ func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
 		`select exists (select from generations where projection = $1 and version > $2 and state = 'live')`,
 		e.projector.Name, e.projector.Version)
 	if e.unpublished.Swap(false) || newer || err != nil {
-		e.unpublished.Store(e.publish(ctx))
+		e.publish(ctx)
 	}
 	err = e.dropOld(ctx)
 	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
@@ -176,6 +176,18 @@ func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
 		e.logger.Warn("old tables are not dropped yet", "error", err)
 	}
 	return e.every.tidy, nil
+}
+
+// publish updates the views of schema lb, which people read, to this version, now or later. It only
+// logs an error, because the program does not read these views.
+func (e *Engine) publish(ctx context.Context) {
+	again, err := e.replaceViews(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
+	}
+	if again || err != nil {
+		e.unpublished.Store(true)
+	}
 }
 
 func (e *Engine) begin(ctx context.Context) (fresh []*session) {

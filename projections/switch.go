@@ -77,7 +77,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err erro
 		return "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}
 	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live.Number)
-	b.unpublished.Store(b.publish(ctx))
+	b.publish(ctx)
 	return "", nil
 }
 

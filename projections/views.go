@@ -88,16 +88,6 @@ const unpublished = `
 			select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `) as newer
 		from generations where projection = $1 and version = $2 and state = 'live') live`
 
-// publish updates the views of schema lb, which people read, to this version. It reports whether it
-// must run again. It only logs an error, because the program does not read these views.
-func (w work) publish(ctx context.Context) (again bool) {
-	again, err := w.replaceViews(ctx)
-	if err != nil && ctx.Err() == nil {
-		w.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
-	}
-	return again || err != nil
-}
-
 func (w work) replaceViews(ctx context.Context) (again bool, err error) {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
 	due := false

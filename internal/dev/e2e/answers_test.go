@@ -52,6 +52,9 @@ func (p *program) record(ranges []string) answers {
 		answer := ask("client", path) // whose dashboards may not show what the path names
 		require.Contains(p.t, []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound}, answer.status, "%s: %s", path, answer.body)
 	}
+	p.await(patience, "the views of people, which are updated after readers have switched", func() bool {
+		return p.column(`select (to_regclass('lb.access_notices') is not null)::text`)[0] == "true"
+	})
 	for what, query := range map[string]string{
 		"notices": `select parent_account || '.' || version || ' ' || user_id || ' ' || time from access_notices order by time, parent_account, version, user_id`,
 		"heads":   `select stream_key || ' ' || version || ' ' || encode(hash, 'hex') from streams order by stream_key`,
