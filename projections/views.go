@@ -88,6 +88,7 @@ const unpublished = `
 			select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `) as newer
 		from generations where projection = $1 and version = $2 and state = 'live') live`
 
+// replaceViews updates the views if necessary, and reports whether it must run again.
 func (w work) replaceViews(ctx context.Context) (again bool, err error) {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
 	due := false
