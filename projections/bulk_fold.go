@@ -40,14 +40,7 @@ func (w work) newBulkFold(
 	var err error
 	if w.chained {
 		f.streams.skips, err = eventlog.FindSkips(func(handle func(eventlog.Record) error) error {
-			return w.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
-				for _, raw := range run.Records {
-					if err := handle(raw); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+			return w.scan(ctx, id, r, key, eventlog.ByRecord(handle))
 		}, w.log.Decode, w.partitions)
 	}
 	return f, err

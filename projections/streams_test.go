@@ -276,12 +276,7 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 		for _, step := range []string{looking, reading, since, deleted, inserted, committed} {
 			t.Run(by+", killed "+step, func(t *testing.T) {
 				t.Parallel()
-				b := setup(t)
-				c := b.chain(agencyA)
-				b.put(c.next(c.lost(client1, []string{"u0"}, "u1")))
-				b.put(c.spoilt(`{`))
-				b.put(c.next(c.lost(client1, []string{"u1"}, "u3")))
-				b.run(b.engine(dashboards))
+				b, c := stoppedStream(t)
 				ctx, kill := context.WithCancel(context.Background())
 				defer kill()
 				through, pool := b.proxied()
@@ -340,6 +335,18 @@ func TestKilledWhileAStreamIsFoldedAgain(t *testing.T) {
 	}
 }
 
+// stoppedStream returns tables whose stream has stopped at a bad event between two good ones.
+func stoppedStream(t *testing.T) (*bench, *chain) {
+	t.Helper()
+	b := setup(t)
+	c := b.chain(agencyA)
+	b.put(c.next(c.lost(client1, []string{"u0"}, "u1")))
+	b.put(c.spoilt(`{`))
+	b.put(c.next(c.lost(client1, []string{"u1"}, "u3")))
+	b.run(b.engine(dashboards))
+	return b, c
+}
+
 // A process freezes, as by SIGSTOP, while it folds a stream again: it blocks no other process, and
 // when it resumes, it finds that the stream is folded, also with what came since.
 func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
@@ -348,12 +355,7 @@ func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
 	for _, step := range []string{reading, deleted} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
-			c := b.chain(agencyA)
-			b.put(c.next(c.lost(client1, []string{"u0"}, "u1")))
-			b.put(c.spoilt(`{`))
-			b.put(c.next(c.lost(client1, []string{"u1"}, "u3")))
-			b.run(b.engine(dashboards))
+			b, c := stoppedStream(t)
 			g := b.newGate()
 			p := copies(dashboards, func(ctx context.Context, f folded) error {
 				if step == deleted {

@@ -142,19 +142,17 @@ func readOwner(
 	err = log.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: seen.Next},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				recorded, _ := log.Decode(r) // an unreadable record claims nothing
-				claim, ok := recorded.Data.(domain.InstallationClaimed)
-				if ok && claim.Format != domain.LogFormat {
-					return otherFormat(claim.Format)
-				}
-				if ok && (owner == "" || claim.Replaces == owner) {
-					owner = claim.ID
-				}
+		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+			recorded, _ := log.Decode(r) // an unreadable record claims nothing
+			claim, ok := recorded.Data.(domain.InstallationClaimed)
+			if ok && claim.Format != domain.LogFormat {
+				return otherFormat(claim.Format)
+			}
+			if ok && (owner == "" || claim.Replaces == owner) {
+				owner = claim.ID
 			}
 			return nil
-		},
+		}),
 	})
 	if err != nil {
 		return "", own, fmt.Errorf("read whom the log belongs to: %w", err)

@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -207,6 +208,18 @@ type Run struct {
 	// Next is the offset after this run. It is greater than the last record's offset + 1 if
 	// compaction or transaction markers left a gap.
 	Next int64
+}
+
+// ByRecord returns a handler of runs that calls handle with each record, up to its first error.
+func ByRecord(handle func(Record) error) func(context.Context, Run) error {
+	return func(_ context.Context, run Run) error {
+		for _, r := range run.Records {
+			if err := handle(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func (r *Run) add(topic string, raw *kgo.Record) {

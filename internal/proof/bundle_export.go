@@ -97,12 +97,10 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	}
 	err := e.cfg.Source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, TopicID: e.id, To: map[int32]int64{e.number: min(covered.Next, e.end)},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				p.add(r)
-			}
+		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+			p.add(r)
 			return nil
-		},
+		}),
 	})
 	if err != nil {
 		return bundleLeaf{}, err

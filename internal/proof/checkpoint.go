@@ -182,18 +182,16 @@ func readCheckpoints(
 	err = source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll, TopicID: id,
 		From: map[int32]int64{p: from}, To: map[int32]int64{p: ranges[p].End},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				if r.Header("ce_type") != checkpointType {
-					continue
-				}
-				recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
-				data, _ := recorded.Data.(domain.CheckpointSigned)
-				location := fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)
-				list = append(list, openSigned(data.Note, location, verifiers))
+		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+			if r.Header("ce_type") != checkpointType {
+				return nil
 			}
+			recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
+			data, _ := recorded.Data.(domain.CheckpointSigned)
+			location := fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)
+			list = append(list, openSigned(data.Note, location, verifiers))
 			return nil
-		},
+		}),
 	})
 	if err != nil {
 		return nil, from, fmt.Errorf("read checkpoints: %w", err)

@@ -238,18 +238,13 @@ func effective(
 	number := eventlog.PartitionOf([]byte(agency), partitions)
 	return source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{number: end},
-		Handle: func(_ context.Context, run eventlog.Run) error {
-			for _, r := range run.Records {
-				verdict, next, _ := eventlog.Judge(head, r, partitions)
-				if verdict != eventlog.Effective {
-					continue
-				}
-				head = next
-				if err := yield(r, head); err != nil {
-					return err
-				}
+		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+			verdict, next, _ := eventlog.Judge(head, r, partitions)
+			if verdict != eventlog.Effective {
+				return nil
 			}
-			return nil
-		},
+			head = next
+			return yield(r, head)
+		}),
 	})
 }

@@ -98,15 +98,9 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (done Replayed, e
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	if err == nil {
 		done, err = replay(cfg, len(ranges), src.Decode, func(take func(eventlog.Record) error) error {
-			handle := func(_ context.Context, run eventlog.Run) error {
-				for _, r := range run.Records {
-					if err := take(r); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
-			return src.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: handle})
+			return src.Scan(ctx, eventlog.ScanConfig{
+				Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: eventlog.ByRecord(take),
+			})
 		})
 	}
 	if err != nil {
