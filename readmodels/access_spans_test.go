@@ -149,7 +149,7 @@ func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {
 		if q.From, q.To = edge("from"), edge("to"); q.From.IsZero() && q.To.IsZero() {
 			q.From.Time = historyBegin
 		}
-		if !q.To.IsZero() && !q.From.Time.Before(q.To.Time) {
+		if !q.To.IsZero() && q.From.Time.After(q.To.Time) {
 			t.Skip("no range")
 		}
 		spans, _ := p.allSpans(t, q)
@@ -174,6 +174,21 @@ func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {
 			require.Equal(t, want[i].Scopes, spans[i].Scopes, "in a range too, scopes are those of the whole span")
 		}
 	})
+}
+
+// A range that ends where it begins contains who had access before and after that instant, also if
+// the list changed then.
+func TestAccessAtTheInstantOfAChange(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	for _, users := range [][]string{{nina, sam}, {nina}} {
+		require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &users, AllowClientDashboard: new(true)}))
+	}
+	at := history.Moment{Time: p.now}
+	spans, _ := asked(p, (*history.History).Spans, history.Query{ParentAccount: agencyA, From: at, To: at, Limit: 5})
+	require.Len(t, spans, 1)
+	require.Equal(t, nina, spans[0].User.ID)
+	require.Nil(t, spans[0].To)
 }
 
 // A page continues in the prefix of the first one; erased users remain as ids.

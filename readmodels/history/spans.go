@@ -260,7 +260,7 @@ func readSpans(
 			on h.parent_account = a.parent_account and h.sub_account_id = a.sub_account_id and h.users_count > 0
 			  and h.version <= @to and h.version >= coalesce((
 				select max(b.version) from dashboard_history b
-				where b.parent_account = @parent and b.sub_account_id = a.sub_account_id and b.version <= @from), 0)
+				where b.parent_account = @parent and b.sub_account_id = a.sub_account_id and b.version <= least(@from, @to)), 0)
 		where a.parent_account = @parent and a.open and a.from_version <= @to and a.to_version > @from)`, args)
 	if err != nil || !anyone {
 		return nil, err
