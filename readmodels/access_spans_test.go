@@ -8,11 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -359,4 +364,40 @@ func TestDifferencesKeepTheirMoments(t *testing.T) {
 	q = history.Query{ParentAccount: agencyB, Limit: 5}
 	others, _ := asked(p, (*history.History).Diffs, q)
 	require.Empty(t, others)
+}
+
+// The end of a span is found directly, also before the table has statistics, however often people of the dashboard came
+// and went.
+func TestEndOfASpanReadsNoOtherSpans(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.open(agencyA, stella, north)
+	for range 50 {
+		for _, users := range [][]string{{nina, sam}, {sam}} {
+			require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &users}))
+		}
+	}
+	events := p.events(agencyA)
+	last := events[len(events)-1] // removes nina
+	exec(t, p.DB, `
+		with entry as (delete from dashboard_history where version = $1),
+		     notice as (delete from access_notices where version = $1),
+		     span as (update dashboard_listed set to_version = 9223372036854775807 where to_version = $1)
+		update dashboard_preferences set users = $2, version = $1 - 1`, last.Head.Version, []string{nina, sam})
+	ctx := t.Context()
+	require.NoError(t, pgx.BeginFunc(ctx, p.DB.Pool, func(tx pgx.Tx) error {
+		state := projectors.Dashboards.Begin(1)
+		require.NoError(t, tables.Load(ctx, tx, state, []fold.Event{last}))
+		require.NoError(t, state.Apply(last))
+		var statements pgx.Batch
+		require.NoError(t, state.Write(ctx, tx, &statements))
+		require.NoError(t, write.Send(ctx, tx, &statements))
+		var read, ended int
+		require.NoError(t, tx.QueryRow(ctx, `
+			select coalesce(sum(seq_tup_read) + sum(idx_tup_fetch), 0), (select count(*) from dashboard_listed where to_version = $1)
+			from pg_stat_xact_user_tables where relname = 'dashboard_listed'`, last.Head.Version).Scan(&read, &ended))
+		require.Equal(t, 1, ended)
+		require.Less(t, read, 10)
+		return nil
+	}))
 }

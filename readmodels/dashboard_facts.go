@@ -188,7 +188,7 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 	_, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
 		select s.version >= $2, coalesce(c.command_id, '')
 		from dashboards_streams s
-		left join dashboard_commands c on c.parent_account = s.stream_key and c.version = $2
+		left join dashboard_commands c on c.parent_account = $1 and c.version = $2
 		where s.stream_key = $1`, parent, version),
 		fmt.Sprintf("settle version %d of agency %s", version, parent), &s.Passed, &s.CommandID)
 	return s, err
@@ -197,35 +197,37 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 // Document returns a dashboard as of a version of the agency's stream, or
 // [domain.ErrDashboardNotFound] if it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
-	var document *domain.Dashboard
+	var document domain.Dashboard
 	var users []string
-	var last *int64
-	err := d.Pool.QueryRow(ctx, `
-		select `+DashboardAt("$1", "$2", "$3")+`, array(
+	found, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
+		select `+dashboardJSON+`, s.version, array(
 			select user_id from dashboard_listed
 			where parent_account = $1 and sub_account_id = $2 and from_version <= $3 and to_version > $3
-			order by user_id), (
-			select max(version) from dashboard_history
-			where parent_account = $1 and sub_account_id = $2 and version <= $3)`, parent, subAccount, version).
-		Scan(&document, &users, &last)
-	switch {
-	case err != nil:
-		return domain.Dashboard{}, fmt.Errorf("read dashboard %s as of version %d: %w", subAccount, version, err)
-	case document == nil:
-		return domain.Dashboard{}, domain.ErrDashboardNotFound
+			order by user_id)`+fromHistoryAt("$1", "$2", "$3"), parent, subAccount, version),
+		fmt.Sprintf("read dashboard %s as of version %d", subAccount, version), &document, &document.Version, &users)
+	if err == nil && !found {
+		err = domain.ErrDashboardNotFound
 	}
-	document.Users, document.Version = users, *last
-	return *document, nil
+	document.Users = users
+	return document, err
 }
 
 // DashboardAt returns an expression for the JSON of a [domain.Dashboard] as of a version of its
 // agency's stream, without its users; null if it did not exist.
 func DashboardAt(parent, subAccount, version string) string {
-	return fmt.Sprintf(`(
-		select to_jsonb(d) from (
-			select s.document_id as _id, s.document_id as id, s.sub_account_id, s.parent_account, s.sub_account_ids,
-			       s.main_poc, s.allow_client_dashboard, s.scopes, s.created_at, s.updated_at
-			from dashboard_history s
-			where s.parent_account = %[1]s and s.sub_account_id = %[2]s and s.version <= %[3]s and s.skip is null
-			order by s.version desc limit 1) d)`, parent, subAccount, version)
+	return "(select " + dashboardJSON + fromHistoryAt(parent, subAccount, version) + ")"
+}
+
+// dashboardJSON is the JSON of the row s of dashboard_history.
+const dashboardJSON = `jsonb_build_object('_id', s.document_id, 'id', s.document_id, 'sub_account_id', s.sub_account_id,
+	'parent_account', s.parent_account, 'sub_account_ids', s.sub_account_ids, 'main_poc', s.main_poc,
+	'allow_client_dashboard', s.allow_client_dashboard, 'scopes', s.scopes, 'created_at', s.created_at,
+	'updated_at', s.updated_at)`
+
+// fromHistoryAt selects the row s of the last change to a dashboard up to a version.
+func fromHistoryAt(parent, subAccount, version string) string {
+	return fmt.Sprintf(`
+		from dashboard_history s
+		where s.parent_account = %s and s.sub_account_id = %s and s.version <= %s and s.skip is null
+		order by s.version desc limit 1`, parent, subAccount, version)
 }

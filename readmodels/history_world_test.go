@@ -124,14 +124,8 @@ func (p *past) foldAgain() {
 	p.t.Helper()
 	projector := projectors.Dashboards
 	state := projector.Begin(1)
-	for _, record := range p.Records(domain.TopicDashboards) {
-		recorded, err := p.Decode(record)
-		require.NoError(p.t, err)
-		if recorded.Key == agencyA {
-			link := recorded.Envelope.Chain
-			head := domain.StreamHead{Version: link.Version, Hash: eventlog.RecordHash(link.Prev, record), Time: recorded.Envelope.Time}
-			require.NoError(p.t, state.Apply(fold.Event{Raw: record, Recorded: recorded, Head: head}))
-		}
+	for _, ev := range p.events(agencyA) {
+		require.NoError(p.t, state.Apply(ev))
 	}
 	require.NoError(p.t, pgx.BeginFunc(p.t.Context(), p.DB.Pool, func(tx pgx.Tx) error {
 		for _, table := range projector.Tables {
@@ -141,6 +135,21 @@ func (p *past) foldAgain() {
 		}
 		return state.Copy(p.t.Context(), write.CopyInto{Tx: tx}, true)
 	}))
+}
+
+// events are the records of an agency's stream, as they are folded.
+func (p *past) events(agency string) (events []fold.Event) {
+	p.t.Helper()
+	for _, record := range p.Records(domain.TopicDashboards) {
+		recorded, err := p.Decode(record)
+		require.NoError(p.t, err)
+		if recorded.Key == agency {
+			link := recorded.Envelope.Chain
+			head := domain.StreamHead{Version: link.Version, Hash: eventlog.RecordHash(link.Prev, record), Time: recorded.Envelope.Time}
+			events = append(events, fold.Event{Raw: record, Recorded: recorded, Head: head})
+		}
+	}
+	return events
 }
 
 // skip adds a record of agency A that could not be folded, and an operator's skip of it.

@@ -93,16 +93,19 @@ func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 
 // write queues statements that store the spans of the batch.
 func (a *accessSpans) write(batch *pgx.Batch) {
-	if len(a.listedEnds) > 0 { // of the user's last span, which one index lookup finds
+	if len(a.listedEnds) > 0 {
+		// Each is the last span of its user. Found by its place, it is one index lookup even before the table has
+		// statistics; by its key, it could become a search of all spans of the dashboard.
 		batch.Queue(`
 			update dashboard_listed l set to_version = e.to_version
-			from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-				as e(parent_account, sub_account_id, user_id, to_version)
-			where l.parent_account = e.parent_account and l.sub_account_id = e.sub_account_id
-			  and l.user_id = e.user_id and l.from_version = (
-				select s.from_version from dashboard_listed s
-				where s.parent_account = e.parent_account and s.sub_account_id = e.sub_account_id and s.user_id = e.user_id
-				order by s.from_version desc limit 1)`,
+			from (
+				select s.ctid, k.to_version
+				from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as k(parent, sub, user_id, to_version)
+				cross join lateral (
+					select s.ctid from dashboard_listed s
+					where s.parent_account = k.parent and s.sub_account_id = k.sub and s.user_id = k.user_id
+					order by s.from_version desc limit 1) s) e
+			where l.ctid = e.ctid`,
 			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
 	}
 	listedTable.Queue(batch, a.listedRows)
