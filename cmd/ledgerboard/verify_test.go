@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func newAudited(t *testing.T, changes int) *audited {
 }
 
 // change returns the next change of an agency: it links two clients and replaces a user, who loses
-// access.
+// access. Some changes also change the scopes, and close or open the dashboards.
 func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	t.Helper()
 	head := a.heads[agency]
@@ -73,7 +74,8 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	}
 	clients := []string{"c10000000000000000000001", "c10000000000000000000002"}
 	change := domain.DashboardChange{
-		Primary: clients[0], Linked: clients, Users: []string{fmt.Sprintf("d2%022x", version)}, Scopes: []string{"posts"}, AllowClientDashboard: true,
+		Primary: clients[0], Linked: clients, Users: []string{"d10000000000000000000001", fmt.Sprintf("d2%022x", version)},
+		Scopes: []string{"posts", "roi"}[:1+version/2%2], AllowClientDashboard: version%5 != 4,
 		LostAccess: []string{fmt.Sprintf("d2%022x", version-1)}, MainPOC: map[string][]string{clients[0]: {"e10000000000000000000001"}},
 	}
 	if version == 1 {
@@ -208,50 +210,59 @@ func TestExportCommand(t *testing.T) {
 	require.Empty(t, left, "a failed export leaves no file")
 }
 
-// An interrupted command says so, says what state it leaves, and has its own exit code.
-// A span names records with the version and the hash that they have in a verified bundle, and each
-// record of the bundle that changed a list begins or ends a span.
+// The records that a span names have the hashes that they have in a verified bundle, and did there
+// what the span says. Spans name all records of the bundle, since each changed a list.
 func TestBundlesNameTheRecordsOfSpans(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	path, key := filepath.Join(t.TempDir(), "agency.bundle"), evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
 	mustRun(t, exportCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Bundle: path})
 	replay := replayCommand{installation: installation{storage: storage{DataDir: t.TempDir()}}, evidence: key, Bundle: path, Format: "json"}
-	hashes, want := map[int64]string{}, map[string]bool{}
+	type recordKey struct {
+		version   int64
+		dashboard string
+	}
+	changes := map[recordKey]proof.Change{}
 	for line := range strings.Lines(mustRun(t, replay)) {
 		var change proof.Change
 		require.NoError(t, json.Unmarshal([]byte(line), &change))
-		hashes[change.Version] = change.Hash
-		for _, user := range change.UsersAdded {
-			want[fmt.Sprintln("added", change.Dashboard, user, change.Version)] = true
-		}
-		for _, user := range change.UsersRemoved {
-			want[fmt.Sprintln("removed", change.Dashboard, user, change.Version)] = true
-		}
+		changes[recordKey{change.Version, change.Dashboard}] = change
 	}
-	require.Len(t, hashes, 10)
+	require.Len(t, changes, 20)
 	_, spans, err := (&history.History{Pool: a.db.ReadOnly}).ExportSpans(t.Context(),
 		history.Query{ParentAccount: auditedAgencies[0], From: history.Moment{Time: time.Unix(0, 0)}})
 	require.NoError(t, err)
-	got := map[string]bool{}
+	named := map[recordKey]bool{}
 	for s, err := range spans {
 		require.NoError(t, err)
-		got[fmt.Sprintln("added", s.Dashboard.ID, s.User.ID, s.ListedBy.Version)] = true
-		named := []history.Record{s.BeganBy, s.ListedBy, s.AllowedBy}
-		if s.EndedBy != nil {
-			got[fmt.Sprintln("removed", s.Dashboard.ID, s.User.ID, s.EndedBy.Version)] = true
-			named = append(named, *s.EndedBy)
+		check := func(what string, r *history.Record, did func(proof.Change) bool) {
+			if r == nil {
+				return
+			}
+			key := recordKey{r.Version, s.Dashboard.ID}
+			require.Equal(t, changes[key].Hash, r.Hash, "%s version %d", what, r.Version)
+			require.True(t, did(changes[key]), "%s version %d: %v", what, r.Version, changes[key])
+			named[key] = true
 		}
+		added := func(c proof.Change) bool { return slices.Contains(c.UsersAdded, s.User.ID) }
+		opened := func(c proof.Change) bool { return c.Allow != nil && *c.Allow }
+		check("listed by", &s.ListedBy, added)
+		check("allowed by", &s.AllowedBy, opened)
+		check("began by", &s.BeganBy, func(c proof.Change) bool { return added(c) || opened(c) || c.Scopes != nil })
+		check("ended by", s.EndedBy, func(c proof.Change) bool {
+			return slices.Contains(c.UsersRemoved, s.User.ID) || c.Allow != nil && !*c.Allow || c.Scopes != nil
+		})
 		for _, scope := range s.Scopes {
-			named = append(named, scope.GivenBy)
-		}
-		for _, r := range named {
-			require.Equal(t, hashes[r.Version], r.Hash, "version %d", r.Version)
+			check("given by", &scope.GivenBy, func(c proof.Change) bool { return slices.Contains(c.Scopes, scope.Scope) })
+			check("taken by", scope.TakenBy, func(c proof.Change) bool {
+				return c.Scopes != nil && !slices.Contains(c.Scopes, scope.Scope)
+			})
 		}
 	}
-	require.Equal(t, want, got)
+	require.Len(t, named, len(changes))
 }
 
+// An interrupted command says so, says what state it leaves, and has its own exit code.
 func TestInterruptedCommands(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
