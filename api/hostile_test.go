@@ -1,18 +1,14 @@
 package api_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -286,14 +282,14 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 	}
 	ask := func(method, path, role, body string, headers []string) seen {
 		b.now = b.now.Add(2 * time.Second) // each request is the first one of its window
-		b.statements.take()
+		b.statements.Take()
 		headers = append([]string{"Authorization: Bearer " + b.tokenOf(role)}, headers...)
 		a := b.ask(method, path, body, headers...)
 		if id := a.header.Get("X-Request-Id"); id != "" { // each request has its own
 			a.body = strings.ReplaceAll(a.body, id, "its id")
 			a.header.Del("X-Request-Id")
 		}
-		return seen{a, b.statements.take()}
+		return seen{a, sent(b.statements)}
 	}
 	doc := b.document()
 	tried := 0
@@ -372,59 +368,13 @@ func unanswered(body string, ids idSet) string {
 	return body
 }
 
-// statements notes what a pool sends, with the types of arguments and how much came back.
-type statements struct {
-	mu   sync.Mutex
-	sent []string
+// sent is what was sent since the last time, with the types of arguments and how much came back.
+func sent(s *pgtest.Statements) (lines []string) {
+	for _, statement := range s.Take() {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", statement.SQL, shapes(statement.Args), statement.Outcome))
+	}
+	return lines
 }
-
-// trace replaces the pool that reads by one whose statements are noted.
-func trace(t *testing.T, db *pgtest.DB) *statements {
-	t.Helper()
-	noted := &statements{}
-	config := db.ReadOnly.Config()
-	config.ConnConfig.Tracer = noted
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	db.ReadOnly = pool
-	return noted
-}
-
-// take returns what was sent since the last time.
-func (s *statements) take() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sent := s.sent
-	s.sent = nil
-	return sent
-}
-
-func (s *statements) notef(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sent = append(s.sent, fmt.Sprintf(format, args...))
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.notef("%s %s", data.SQL, shapes(data.Args))
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
-	s.notef("%s %v", data.CommandTag, data.Err)
-}
-
-func (s *statements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
-	s.notef("batch of %d", data.Batch.Len())
-	return ctx
-}
-
-func (s *statements) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
-	s.notef("%s %s: %s %v", data.SQL, shapes(data.Args), data.CommandTag, data.Err)
-}
-
-func (s *statements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // shapes are the types of arguments; of lists also their lengths.
 func shapes(args []any) (out []string) {

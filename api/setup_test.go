@@ -71,7 +71,7 @@ type bundle struct {
 	panics    bool
 
 	// Of [setupTenants]: what the real queries sent, and the log that their tables are made of.
-	statements *statements
+	statements *pgtest.Statements
 	facts      *ledgertest.Log
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -316,7 +317,8 @@ func (b *bundle) update(change domain.UpdateDashboard) {
 func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	log := ledgertest.New(t)
-	statements := trace(t, log.DB)
+	var statements *pgtest.Statements
+	log.DB.ReadOnly, statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},

@@ -1,16 +1,12 @@
 package analytics_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -20,36 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// statementLog records the statements of a pool.
-type statementLog struct {
-	pool       *pgxpool.Pool
-	mu         sync.Mutex
-	statements []pgx.TraceQueryStartData
+// tracedPool is a pool and its statements.
+type tracedPool struct {
+	*pgxpool.Pool
+
+	statements *pgtest.Statements
 }
-
-// TraceQueryStart implements [pgx.QueryTracer].
-func (a *statementLog) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.statements = append(a.statements, data)
-	return ctx
-}
-
-// TraceBatchStart implements [pgx.BatchTracer].
-func (*statementLog) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-// TraceBatchQuery implements [pgx.BatchTracer].
-func (a *statementLog) TraceBatchQuery(ctx context.Context, conn *pgx.Conn, data pgx.TraceBatchQueryData) {
-	a.TraceQueryStart(ctx, conn, pgx.TraceQueryStartData{SQL: data.SQL, Args: data.Args})
-}
-
-// TraceBatchEnd implements [pgx.BatchTracer].
-func (*statementLog) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-// TraceQueryEnd implements [pgx.QueryTracer].
-func (*statementLog) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // planQuestion is a query for a range of 8 days of one agency; tests change parts of it.
 type planQuestion struct {
@@ -75,7 +47,7 @@ func TestNoReadingTableIsScanned(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 16)
-	statements := notedPool(t, db)
+	pool := traced(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"whole days": nil,
 		"another zone": func(q *planQuestion) {
@@ -95,7 +67,7 @@ func TestNoReadingTableIsScanned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for endpoint := range endpoints {
-				for _, s := range statements.ofEndpoint(t, endpoint, askedOf(planDay.AddDate(0, 0, 10), change)) {
+				for _, s := range pool.ofEndpoint(t, endpoint, askedOf(planDay.AddDate(0, 0, 10), change)) {
 					if strings.Contains(s.SQL, "select") {
 						requireNoScan(t, db, s)
 					}
@@ -104,8 +76,8 @@ func TestNoReadingTableIsScanned(t *testing.T) {
 		})
 	}
 	read := map[string]float64{}
-	for _, node := range statements.planForAny(t, "PostInsights", "tSubscriptions", askedOf(planDay.AddDate(0, 0, 10), nil)) {
-		read[node.table()] += node.rows()
+	for _, node := range pool.planForAny(t, "PostInsights", "tSubscriptions", askedOf(planDay.AddDate(0, 0, 10), nil)) {
+		read[tableOf(node)] += rowsOf(node)
 	}
 	// of eight pages; the row after the newest quarter ends the search
 	require.LessOrEqual(t, read["post_gains"], 2.0*8)
@@ -124,15 +96,15 @@ func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
 		select 1, 'later ' || n, $1, $2, 1, $3, 0, $4::timestamptz + n * interval '1 minute', $4, $4 from generate_series(1, $5::integer) n`,
 		planAgency(0), planClient(0, 0), int16(domain.Platforms()[0]), planDay.AddDate(0, 0, 40), later)
 	exec(t, db, "vacuum analyze")
-	statements := notedPool(t, db)
+	pool := traced(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"all": nil, "one member": ofOneMember,
 		"one client": func(q *planQuestion) { q.scope.Accounts = []string{planClient(0, 0)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, node := range statements.planForAny(t, "PostInsights", "as place", askedOf(planDay, change)) {
-				if relation := node.text("Relation Name"); ofReadings(relation) || relation == "tsposts" {
-					looked := node.number("Actual Loops") * (1 + node.number("Actual Rows") + node.number("Rows Removed by Filter"))
+			for _, node := range pool.planForAny(t, "PostInsights", "as place", askedOf(planDay, change)) {
+				if relation := node.Text("Relation Name"); ofReadings(relation) || relation == "tsposts" {
+					looked := node.Number("Actual Loops") * (1 + node.Number("Actual Rows") + node.Number("Rows Removed by Filter"))
 					require.Less(t, looked, float64(later/2), "%s: %v", relation, node)
 				}
 			}
@@ -147,7 +119,7 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	fillAgencies(t, db, 4)
-	statements := notedPool(t, db)
+	pool := traced(t, db)
 	until := func(day int) func(*planQuestion) {
 		return func(q *planQuestion) { q.query.Range.To = planDay.AddDate(0, 0, day) }
 	}
@@ -161,12 +133,12 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, endpoint := range []string{"Leaderboard", "TopPosts"} {
 				read := map[string]float64{}
-				for _, node := range statements.planForAny(t, endpoint, "rank()", askedOf(planDay.AddDate(0, 0, 10), change)) {
-					require.Zero(t, node.number("Rows Removed by Join Filter"), "%v", node)
-					relation := node.text("Relation Name")
-					require.False(t, (relation == "post_daily" || relation == "post_months") && node.number("Actual Loops") > 1,
+				for _, node := range pool.planForAny(t, endpoint, "rank()", askedOf(planDay.AddDate(0, 0, 10), change)) {
+					require.Zero(t, node.Number("Rows Removed by Join Filter"), "%v", node)
+					relation := node.Text("Relation Name")
+					require.False(t, (relation == "post_daily" || relation == "post_months") && node.Number("Actual Loops") > 1,
 						"each post is looked for: %v", node)
-					read[node.table()] += node.rows()
+					read[tableOf(node)] += rowsOf(node)
 				}
 				if change == nil {
 					require.Equal(t, []float64{40, 40, 0, 0}, // each post, with one month
@@ -177,68 +149,40 @@ func TestRankingsAreJoinedInOnePass(t *testing.T) {
 	}
 }
 
-// notedPool returns a pool that records its statements.
-func notedPool(t *testing.T, db *pgtest.DB) *statementLog {
+func traced(t *testing.T, db *pgtest.DB) tracedPool {
 	t.Helper()
-	config := db.ReadOnly.Config()
-	statements := &statementLog{}
-	config.ConnConfig.Tracer = statements
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	statements.pool = pool
-	return statements
+	pool, statements := pgtest.Traced(t, db.ReadOnly)
+	return tracedPool{pool, statements}
 }
 
 // ofEndpoint returns the statements of an endpoint.
-func (a *statementLog) ofEndpoint(t *testing.T, endpoint string, q planQuestion) []pgx.TraceQueryStartData {
+func (p tracedPool) ofEndpoint(t *testing.T, endpoint string, q planQuestion) []pgtest.Statement {
 	t.Helper()
-	a.statements = nil
-	_, _, err := endpoints[endpoint](&analytics.Analytics{Pool: a.pool}, t.Context(), q.scope, q.query)
+	p.statements.Take()
+	_, _, err := endpoints[endpoint](&analytics.Analytics{Pool: p.Pool}, t.Context(), q.scope, q.query)
 	require.NoError(t, err)
-	return a.statements
+	return p.statements.Take()
 }
 
 // planForAny runs a statement with its generic plan.
-func (a *statementLog) planForAny(t *testing.T, endpoint, part string, q planQuestion) []planNode {
+func (p tracedPool) planForAny(t *testing.T, endpoint, part string, q planQuestion) []pgtest.PlanNode {
 	t.Helper()
-	all := a.ofEndpoint(t, endpoint, q)
-	s := all[slices.IndexFunc(all, func(s pgx.TraceQueryStartData) bool { return strings.Contains(s.SQL, part) })]
-	conn, err := a.pool.Acquire(t.Context())
-	require.NoError(t, err)
-	defer conn.Release()
-	exec := func(sql string) {
-		_, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol)
-		require.NoError(t, err)
-	}
-	params := make([]string, len(s.Args))
-	for i := range params {
-		params[i] = fmt.Sprintf("$%d", i+1)
-	}
-	exec("set plan_cache_mode = force_generic_plan")
-	exec("prepare asked as " + s.SQL)
-	var raw []byte
-	err = conn.QueryRow(t.Context(), "explain (analyze, format json) execute asked("+strings.Join(params, ", ")+")",
-		append([]any{pgx.QueryExecModeSimpleProtocol}, s.Args...)...).Scan(&raw)
-	require.NoError(t, err)
-	exec("deallocate asked")
-	exec("reset plan_cache_mode")
-	return nodesOf(t, raw)
+	all := p.ofEndpoint(t, endpoint, q)
+	s := all[slices.IndexFunc(all, func(s pgtest.Statement) bool { return strings.Contains(s.SQL, part) })]
+	return pgtest.Plan(t, p.Pool, "force_generic_plan", s)
 }
 
-func requireNoScan(t *testing.T, db *pgtest.DB, s pgx.TraceQueryStartData) {
+func requireNoScan(t *testing.T, db *pgtest.DB, s pgtest.Statement) {
 	t.Helper()
-	var raw []byte
-	require.NoError(t, db.ReadOnly.QueryRow(t.Context(), "explain (format json) "+s.SQL, s.Args...).Scan(&raw))
-	for _, node := range nodesOf(t, raw) {
-		relation, index := node.text("Relation Name"), node.text("Index Name")
-		require.False(t, node.text("Node Type") == "Seq Scan" && ofReadings(relation), "%s\nreads all of %s:\n%s", s.SQL, relation, raw)
+	for _, node := range pgtest.Plan(t, db.ReadOnly, "force_custom_plan", s) {
+		relation, index := node.Text("Relation Name"), node.Text("Index Name")
+		require.False(t, node.Text("Node Type") == "Seq Scan" && ofReadings(relation), "%s\nreads all of %s:\n%v", s.SQL, relation, node)
 		// An index without a condition on its first column is scanned completely too.
 		first := "parent_account = "
 		if strings.HasSuffix(index, "_pkey") {
 			first = "social_account_id = "
 		}
-		require.False(t, ofReadings(index) && !strings.Contains(node.text("Index Cond"), first), "%s\nreads all of %s:\n%s", s.SQL, index, raw)
+		require.False(t, ofReadings(index) && !strings.Contains(node.Text("Index Cond"), first), "%s\nreads all of %s:\n%v", s.SQL, index, node)
 	}
 }
 
@@ -253,40 +197,12 @@ func ofReadings(relation string) bool {
 	return false
 }
 
-// planNode is a node of a plan without its children.
-type planNode map[string]any
+func rowsOf(n pgtest.PlanNode) float64 { return n.Number("Actual Rows") * n.Number("Actual Loops") }
 
-func (n planNode) text(name string) string    { text, _ := n[name].(string); return text }
-func (n planNode) number(name string) float64 { number, _ := n[name].(float64); return number }
-
-func (n planNode) rows() float64 { return n.number("Actual Rows") * n.number("Actual Loops") }
-
-// table returns the table of the node; for a partition, its parent.
-func (n planNode) table() string {
-	table, _, _ := strings.Cut(n.text("Relation Name"), "_2")
+// tableOf returns the table of a node; for a partition, its parent.
+func tableOf(n pgtest.PlanNode) string {
+	table, _, _ := strings.Cut(n.Text("Relation Name"), "_2")
 	return table
-}
-
-func nodesOf(t *testing.T, raw []byte) (nodes []planNode) {
-	t.Helper()
-	var plan any
-	require.NoError(t, json.Unmarshal(raw, &plan))
-	var visit func(any)
-	visit = func(at any) {
-		switch node := at.(type) {
-		case []any:
-			for _, child := range node {
-				visit(child)
-			}
-		case map[string]any:
-			nodes = append(nodes, node)
-			for _, child := range node {
-				visit(child)
-			}
-		}
-	}
-	visit(plan)
-	return nodes
 }
 
 var planDay = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
