@@ -268,6 +268,28 @@ func (s ConnectionStatus) Read() bool {
 	}
 }
 
+// NeedsSignIn reports whether a person must sign in to the platform so that the page is read. A
+// page that was disconnected on purpose needs none.
+func (s ConnectionStatus) NeedsSignIn() bool {
+	switch s.Status { //nolint:exhaustive // the others need none
+	case PageDisconnected:
+		return s.Has(StatusErased, StatusDeauthorized, StatusDeletionAsked)
+	case PageReconnect, PagePermission:
+		return true
+	default:
+		return false
+	}
+}
+
+// NeedsAttention reports whether the page is not read until people do something other than sign in.
+// Pauses and subscriptions are intended.
+func (s ConnectionStatus) NeedsAttention() bool {
+	return (s.Status == PageBlocked || s.Status == PageFailing) &&
+		slices.ContainsFunc(s.Reasons, func(r StatusReason) bool {
+			return !statusTexts[r.Code].Repeats && r.Code != StatusNoData && r.Code != StatusUnsupportedMetric
+		})
+}
+
 // FirstReading is the progress of a page's first reading.
 type FirstReading struct {
 	SocialAccountID int64 `json:"social_account_id"`

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -111,157 +110,91 @@ func clientPath(id, page string) string { return clientsPath + url.PathEscape(id
 const mostNeeds = 10
 
 // needsYou lists the problems of the agency and all of its clients that need attention: first
-// sign-ins, then open boards that no one can open, then missing figures. Own lists the pages about
-// the agency's own accounts.
+// sign-ins, then open boards that no one can open, then pages that are not read. Own lists the pages
+// about the agency's own accounts.
 func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	boards, err := allBoards(v)
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{})
+	list, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{})
 	if err != nil {
 		return nil, nil, err
 	}
-	declined := map[string]bool{}
-	for _, p := range pages {
-		switch p.Status {
-		case domain.PageDisconnected, domain.PageReconnect, domain.PagePermission:
-		default:
-			declined[p.AccountID] = declined[p.AccountID] || len(p.Ungranted) > 0
-		}
+	pages := map[string][]directory.ConnectedPlatform{}
+	for _, p := range list {
+		pages[p.AccountID] = append(pages[p.AccountID], p)
 	}
-	from, to := latelyDays(v)
-	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v,
-		"/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
-	if err != nil {
-		return nil, nil, err
-	}
-	sources := map[string][]analytics.Source{}
-	for _, s := range meta.Sources {
-		sources[s.AccountID] = append(sources[s.AccountID], s)
-	}
-	var unseen, missing []concern
+	var unseen, unread []concern
 	if agency := v.me.Agency; agency != nil {
-		all, missing = sourceConcerns(foreign(agency.Name, agency.ID), agency.ID, sources[agency.ID], declined[agency.ID])
+		all, unread = pageConcerns(foreign(agency.Name, agency.ID), agency.ID, pages[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
 			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
 		}
 	}
 	for _, board := range boards {
-		name := foreign(board.SubAccountName, board.SubAccountID)
+		id, name := board.SubAccountID, foreign(board.SubAccountName, board.SubAccountID)
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
 				why = "It is open, but no client user on its list can open it now."
 			}
-			unseen = append(unseen,
-				concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
+			unseen = append(unseen, concern{name + ": no one can open the board", why, clientPath(id, "board")})
 		}
-		id := board.SubAccountID
-		signIns, lacks := sourceConcerns(name, id, sources[id], declined[id])
-		all, missing = append(all, signIns...), append(missing, lacks...)
+		signIns, others := pageConcerns(name, id, pages[id])
+		all, unread = append(all, signIns...), append(unread, others...)
 	}
-	return slices.Concat(all, unseen, missing), own, nil
+	return slices.Concat(all, unseen, unread), own, nil
 }
 
-// sourceConcerns returns the problems of one account's sources that need attention: required
-// sign-ins and missing figures. Declined is true if someone declined permissions during sign-in.
-func sourceConcerns(
-	name, account string, sources []analytics.Source, declined bool,
-) (signIns, missing []concern) {
+// pageConcerns returns what the pages of one account need: sign-ins, one for each platform, and
+// other problems.
+func pageConcerns(name, account string, pages []directory.ConnectedPlatform) (signIns, others []concern) {
 	connections := clientPath(account, "connections")
-	unread := whyUnread(sources)
-	if unread != "" {
-		missing, declined = []concern{{name + ": no account is read", unread, connections}}, false
+	var paused []string
+	signIn, help := map[domain.Platform][]directory.ConnectedPlatform{}, map[domain.Platform][]directory.ConnectedPlatform{}
+	stopped, declined := len(pages) > 0, false
+	for _, p := range pages {
+		stopped = stopped && (p.Status == domain.PageDisconnected || p.Status == domain.PagePaused)
+		switch {
+		case p.NeedsSignIn():
+			signIn[p.Platform] = append(signIn[p.Platform], p)
+		case p.NeedsAttention():
+			help[p.Platform] = append(help[p.Platform], p)
+		case p.Read():
+			declined = declined || len(p.Ungranted) > 0
+		case p.Status == domain.PagePaused && !slices.Contains(paused, string(p.Text)):
+			paused = append(paused, string(p.Text))
+		}
 	}
-	byPlatform := map[domain.Platform][]analytics.Source{}
-	for _, s := range sources {
-		if s.Has(domain.StatusOnlyPostsRead) {
-			s.Status = analytics.SourceReconnect
-		}
-		if needsAttention(s) && (unread == "" || endedByPerson(s)) {
-			byPlatform[s.Platform] = append(byPlatform[s.Platform], s)
-		}
+	if stopped && (len(paused) > 0 || len(signIn) == 0) {
+		why := cmp.Or(strings.Join(paused, " "),
+			"All of its pages and profiles are disconnected. The connections page explains why.")
+		others = append(others, concern{name + ": no account is read", why, connections})
 	}
-	for _, platform := range slices.Sorted(maps.Keys(byPlatform)) {
-		here := byPlatform[platform]
-		severity := func(s analytics.Source) int { return slices.Index(analytics.SourceStatuses, s.Status) }
-		s := slices.MinFunc(here, func(a, b analytics.Source) int {
-			return cmp.Or(severity(a)-severity(b), cmp.Compare(b.Stopped(), a.Stopped()))
-		})
-		about := " (" + foreign(s.Name, "unnamed page")
-		if len(here) > 1 {
-			about += fmt.Sprintf(" and %d more", len(here)-1)
+	of := func(what string, pages []directory.ConnectedPlatform) concern {
+		about := foreign(pages[0].ProfileName, "unnamed page")
+		if len(pages) > 1 {
+			about += fmt.Sprintf(" and %d more", len(pages)-1)
 		}
-		about += ")"
-		says := reasonsText(s, fmt.Sprintf("the last %d days", recentDays))
-		switch s.Status {
-		case analytics.SourceDisconnected, analytics.SourceReconnect:
-			signIns = append(signIns, concern{name + ": reconnect " + platform.Title() + about, says, connections})
-		case analytics.SourcePartial:
-			missing = append(missing, concern{name + ": figures are missing" + about, says, clientPath(account, "figures")})
-		default:
-			missing = append(missing, concern{name + ": figures are missing" + about, says, connections})
+		return concern{name + ": " + what + " (" + about + ")", string(pages[0].Text), connections}
+	}
+	for _, platform := range domain.Platforms() {
+		if here := signIn[platform]; here != nil {
+			signIns = append(signIns, of("reconnect "+platform.Title(), here))
+		}
+		if here := help[platform]; here != nil {
+			others = append(others, of("figures are missing", here))
 		}
 	}
 	if declined {
-		missing = append(missing, concern{
+		others = append(others, concern{
 			name + ": permissions are missing",
 			"Some permissions were declined during sign-in, so some figures stay empty. Reconnect and grant all of them.",
 			connections,
 		})
 	}
-	return signIns, missing
-}
-
-// needsAttention reports whether a person can do something about a source. It leaves out what is
-// intended or final, accounts without a subscription, and pauses of figures that were read.
-func needsAttention(s analytics.Source) bool {
-	switch {
-	case s.Status == analytics.SourceDisconnected:
-		return endedByPerson(s)
-	case s.Has(domain.StatusUnsubscribed):
-		return false
-	case s.Status == analytics.SourceOK, s.Status == analytics.SourceUnsupported:
-		return s.Stopped() != "" && !pausedByOperator(s)
-	default:
-		return slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool {
-			return r.Code != domain.StatusReadingsErased && r.Code != domain.StatusLeftAccount &&
-				r.Code != domain.StatusLeftMember
-		})
-	}
-}
-
-func pausedByOperator(s analytics.Source) bool {
-	return s.Has(domain.StatusConnectionPaused, domain.StatusPlatformPaused)
-}
-
-// endedByPerson reports whether the person who had connected the account ended that, not the agency.
-func endedByPerson(s analytics.Source) bool {
-	return s.Has(domain.StatusErased, domain.StatusDeauthorized, domain.StatusDeletionAsked)
-}
-
-// whyUnread explains why none of a client's accounts are read. It returns "" if some are read, if
-// the client has no accounts, if a sign-in is required, or if there is no subscription, because the
-// main application manages subscriptions.
-func whyUnread(sources []analytics.Source) string {
-	var paused []string
-	disconnected := ""
-	for _, s := range sources {
-		switch {
-		case endedByPerson(s): // it has its own entry
-		case s.Status == analytics.SourceDisconnected:
-			disconnected = "All of its pages and profiles are disconnected. The connections page explains why."
-		case pausedByOperator(s):
-			s.Reasons = s.Reasons[:1]
-			if why := reasonsText(s, ""); !slices.Contains(paused, why) {
-				paused = append(paused, why)
-			}
-		default:
-			return ""
-		}
-	}
-	return cmp.Or(strings.Join(paused, " "), disconnected)
+	return signIns, others
 }
 
 func allBoards(v *visit) ([]directory.DashboardSummary, error) {

@@ -50,17 +50,21 @@ func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	data := analytics.AccountFollowers{}
-	home := func(sources ...analytics.Source) page {
-		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: sources})
+	home := func(pages ...directory.ConnectedPlatform) page {
+		s.answer("GET "+lastFourWeeks, data, nil)
+		s.answer("GET /api/platforms", pages, nil)
 		return b.get("/console")
 	}
-	refused := analytics.Source{
-		AccountID: agency, SocialAccount: 4, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect,
-		Reasons: reasons(domain.StatusRefused),
+	of := func(client string, p domain.Platform, status domain.PageStatus, codes ...domain.StatusCode) directory.ConnectedPlatform {
+		page := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(p), AccountID: client}
+		page.Status, page.Reasons = status, reasons(codes...)
+		readmodels.DescribeConnection(&page.ConnectionStatus, domain.APIText, p)
+		return page
 	}
-	home(refused).says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
-	refused.Status, refused.Reasons = analytics.SourcePartial, reasons(domain.StatusOnlyPostsRead)
-	home(refused).says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
+	home(of(agency, domain.Facebook, domain.PageReconnect, domain.StatusRefused)).
+		says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
+	home(of(agency, domain.Facebook, domain.PagePermission, domain.StatusPermission)).
+		says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
 
 	mill := "b00000000000000000000002"
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
@@ -89,19 +93,12 @@ func TestClientsAreListed(t *testing.T) {
 	f := &data.Total.Followers
 	f.Change, f.Previous, f.ChangePct, f.Note = new(int64(-56)), new(int64(1290)), new(-4.34), analytics.NotePart
 	f.Accounts, data.Total.SocialAccounts = 2, 3
-	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{{
-		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceReconnect,
-		Reasons: reasons(domain.StatusExpired),
-	}, {
-		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
-		Reasons: reasons(domain.StatusEndedByAgency),
-	}, {
-		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourcePartial, Reasons: reasons(domain.StatusNothingRead),
-	}, {
-		AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect, Name: "Shop",
-		Reasons: reasons(domain.StatusRefused),
-	}}})
-	page := b.get("/console")
+	shop := of(agency, domain.Facebook, domain.PageReconnect, domain.StatusRefused)
+	shop.ProfileName = "Shop"
+	page := home(
+		of(bakery, domain.LinkedIn, domain.PageReconnect, domain.StatusExpired),
+		of(bakery, domain.TikTok, domain.PageDisconnected, domain.StatusEndedByAgency),
+		shop, of(agency, domain.Facebook, domain.PagePermission, domain.StatusPermission))
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, domain.APIText(domain.StatusExpired),
@@ -113,51 +110,44 @@ func TestClientsAreListed(t *testing.T) {
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
 	// It contains a client without any account that is read once, with the reason.
-	source := func(client string, status analytics.SourceStatus, codes ...domain.StatusCode) analytics.Source {
-		return analytics.Source{
-			AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Reasons: reasons(codes...),
-		}
-	}
-	const disconnected, paused = domain.StatusEndedInMainApp, domain.StatusConnectionPaused
-	for why, sources := range map[string][]analytics.Source{
-		domain.APIText(paused): {
-			source(bakery, analytics.SourceOK, paused), source(bakery, analytics.SourcePartial, paused, domain.StatusNothingRead),
-			source(bakery, analytics.SourceDisconnected, disconnected),
-		},
-		"All of its pages and profiles are disconnected.": {source(bakery, analytics.SourceDisconnected, disconnected)},
-		"": {source(bakery, analytics.SourceDisconnected, disconnected), source(bakery, analytics.SourceOK)},
+	ok := of(bakery, domain.TikTok, domain.PageOK)
+	disconnected := of(bakery, domain.TikTok, domain.PageDisconnected, domain.StatusEndedInMainApp)
+	paused := of(bakery, domain.TikTok, domain.PagePaused, domain.StatusConnectionPaused)
+	for why, pages := range map[string][]directory.ConnectedPlatform{
+		domain.APIText(domain.StatusConnectionPaused):     {paused, paused, disconnected},
+		"All of its pages and profiles are disconnected.": {disconnected},
+		"": {disconnected, ok},
 	} {
-		shown := home(append(sources, source(mill, analytics.SourceOK))...).says(http.StatusOK, why).lacks("figures are missing", "Old Mill: ")
+		shown := home(append(pages, of(mill, domain.TikTok, domain.PageOK))...).says(http.StatusOK, why).lacks("figures are missing", "Old Mill: ")
 		require.Equal(t, why != "", strings.Contains(shown.Body.String(), "Harbour Bakery: no account is read"), why)
 	}
 
-	home(source(bakery, analytics.SourceOK), source(bakery, analytics.SourceNeverRead, paused, domain.StatusNotReadYet)).says(http.StatusOK, "Harbour Bakery: figures are missing", domain.APIText(paused))
-
-	// A page that its platform does not let us read needs attention, even if earlier figures are complete.
-	home(source(bakery, analytics.SourceOK), source(bakery, analytics.SourceOK, domain.StatusBlocked)).says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
+	// A page that its platform does not let us read needs attention. A first reading and a failure
+	// that is retried need none.
+	home(ok, of(bakery, domain.TikTok, domain.PageBlocked, domain.StatusBlocked)).
+		says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
+	home(ok, of(bakery, domain.TikTok, domain.PageFailing, domain.StatusMoved)).says(http.StatusOK, "Harbour Bakery: figures are missing", "merged it with another page")
+	home(of(bakery, domain.TikTok, domain.PageWaiting, domain.StatusNotReadYet), of(bakery, domain.TikTok, domain.PageFailing, domain.StatusRetry),
+		of(bakery, domain.TikTok, domain.PageFailing, domain.StatusNoData), of(bakery, domain.TikTok, domain.PageThrottled, domain.StatusThrottled)).
+		lacks("figures are missing", "no account is read")
 
 	// The main application manages subscriptions, so a missing subscription is not listed.
-	home(source(bakery, analytics.SourceNeverRead, domain.StatusUnsubscribed), source(bakery, analytics.SourcePartial, domain.StatusUnsubscribed)).
+	home(of(bakery, domain.TikTok, domain.PageUnsubscribed, domain.StatusUnsubscribed)).
 		says(http.StatusOK, "Harbour Bakery: no one can open the board").lacks("Harbour Bakery: no account is read", "figures are missing")
 
 	// A sign-in is needed if a person removed our app at the platform, but not if someone
-	// disconnected the page.
-	removed := source(bakery, analytics.SourceDisconnected, domain.StatusDeauthorized)
-	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
-	home(removed, source(bakery, analytics.SourceOK)).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
-
-	// An operator's pause of another platform does not hide it.
-	held := source(bakery, analytics.SourceOK, domain.StatusPlatformPaused)
+	// disconnected the page. An operator's pause of another platform does not hide it.
+	removed := of(bakery, domain.Facebook, domain.PageDisconnected, domain.StatusDeauthorized)
+	home(removed, ok).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
+	home(removed).says(http.StatusOK, "Harbour Bakery: reconnect Facebook").lacks("no account is read")
+	held := of(bakery, domain.TikTok, domain.PagePaused, domain.StatusPlatformPaused)
 	home(removed, held).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
-	more := held
-	more.PlatformRef = removed.PlatformRef
-	home(more, held, held).says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
+	home(of(bakery, domain.Facebook, domain.PagePaused, domain.StatusPlatformPaused), held, held).
+		says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
 
-	// No one can bring erased readings back. Declined permissions can be granted.
-	erased := source(bakery, analytics.SourcePartial, domain.StatusReadingsErased)
-	lacking := directory.ConnectedPlatform{AccountID: bakery, Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{{}}}}
-	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
-	home(erased, source(bakery, analytics.SourceOK)).says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
+	// Declined permissions can be granted.
+	ok.Ungranted = []domain.UngrantedFigure{{}}
+	home(ok).says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
 
 	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
@@ -208,7 +198,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	b.get("/console/clients/"+bakery+"/figures?from=2026-09-28&to=2026-12-01").says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range includes today, which has not ended. Its figures may still change.", "until the same time of day",
-		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
+		"This range has not started. Choose an earlier range.", "Nothing was read in this range. Choose a longer range, or see Data sources below.")
 	require.NotContains(t, page.Body.String(), "has not ended", "it ended yesterday")
 
 	// While figures are not processed, pages with today say so.
@@ -318,7 +308,10 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	b.get(figures).says(http.StatusOK, "<title>29 September 2026: 1 impression</title>", "<title>30 September 2026: 40 impressions, not final yet</title>",
 		"the platforms may still add impressions to the last day")
 	none := meta
-	none.Sources = []analytics.Source{{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported}}
+	none.Sources = []analytics.Source{{
+		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported,
+		Reasons: []domain.StatusReason{{Code: domain.StatusMetricUnsupported, Metric: domain.MetricImpressions}},
+	}}
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
 	b.get(figures).says(http.StatusOK, "TikTok does not report impressions.").lacks("may still add")
 	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
@@ -332,6 +325,10 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 	for at, answer := range s.answers {
 		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
 	}
+	s.answer("GET /auth/getPostsViews/2026-09-03/2026-09-30/4", analytics.PostsViews{}, analytics.Meta{Sources: []analytics.Source{{
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceUnsupported,
+		Reasons: []domain.StatusReason{{Code: domain.StatusMetricUnsupported, Metric: domain.MetricViews}},
+	}}})
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
 	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
 	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {

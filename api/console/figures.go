@@ -81,7 +81,7 @@ func figuresOf(v *visit, by, id, files string) figures {
 		scope: url.Values{by: {id}}, files: files, now: v.deps.Now(), zone: location, Form: figuresForm{
 			at.Get("from"), at.Get("to"), zone.Name, at.Get("compare"), at.Get("platform"),
 		},
-		within: thisRange, help: " See Data sources below.",
+		within: "this range", help: " Choose a longer range, or see Data sources below.",
 	}
 	f.Form.Compare = cmp.Or(f.Form.Compare, string(analytics.ComparePrevious))
 	f.Form.To = cmp.Or(f.Form.To, f.today().AddDate(0, 0, -1).Format(time.DateOnly))
@@ -113,8 +113,6 @@ func (f figures) asking(path string) (string, url.Values) {
 	}
 	return path, asked
 }
-
-const thisRange = "this range"
 
 var figurePaths = map[string]string{
 	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
@@ -220,17 +218,18 @@ var rangeWords = map[string]fieldWords{
 
 const wordsOfZone = "Enter a time zone like Europe/Berlin, or UTC."
 
-// readPart reads a part of a figures page. It returns a function that adds the result to the view.
-type readPart func(*visit, figures) (put func(*figuresView), err error)
+// readPart reads a part of a figures page. It returns a function that adds the result to the view, and
+// the sources of the figures.
+type readPart func(*visit, figures) (put func(*figuresView), sources []analytics.Source, err error)
 
 // part returns a readPart for an API path. Own adds parameters to those of the page, or replaces
 // them; a nil value removes one.
 func part[T any](path string, own url.Values, put func(figures, *figuresView, T, analytics.Meta)) readPart {
-	return func(v *visit, f figures) (func(*figuresView), error) {
+	return func(v *visit, f figures) (func(*figuresView), []analytics.Source, error) {
 		path, asked := f.asking(path)
 		maps.Copy(asked, own)
 		data, meta, err := getMeta[T, analytics.Meta](v, path, asked)
-		return func(shown *figuresView) { put(f, shown, data, meta) }, err
+		return func(shown *figuresView) { put(f, shown, data, meta) }, meta.Sources, err
 	}
 }
 
@@ -254,14 +253,15 @@ var (
 
 // readParts reads the parts of a page concurrently, and adds the results in the order of the page.
 func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error {
-	puts := make([]func(*figuresView), len(parts))
+	puts, sources := make([]func(*figuresView), len(parts)), make([][]analytics.Source, len(parts))
 	err := concurrently(len(parts), func(i int) (err error) {
-		puts[i], err = parts[i](v, f)
+		puts[i], sources[i], err = parts[i](v, f)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	shown.Sources = analytics.JoinSources(sources[0], sources[1:]...)
 	for _, put := range puts {
 		put(shown)
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,7 +25,6 @@ var figureNames = map[string]string{
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
-	shown.Sources = meta.Sources
 	shown.Hidden, shown.AsOf, shown.Open = meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	for _, s := range meta.Sources {
 		if s.Has(domain.StatusConnectedLater) {
@@ -120,7 +118,6 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
-	shown.Sources = addSources(shown.Sources, meta.Sources)
 	tile := f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares.")
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
@@ -132,16 +129,15 @@ func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngag
 }
 
 func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, meta.Sources)
-	empty, late := unsupported("impressions", meta.Sources), f.now.Add(-finalAfter)
-	note := empty
+	note, empty := unreported(domain.MetricImpressions, "impressions", meta.Sources)
+	late := f.now.Add(-finalAfter)
 	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
 		note = "Not final yet: the platforms may still add impressions to the last day."
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, note))
 	for _, r := range data.Reach {
 		name := strconv.FormatInt(r.SocialAccount, 10)
-		for _, source := range shown.Sources {
+		for _, source := range meta.Sources {
 			if source.SocialAccount == r.SocialAccount {
 				name = foreign(source.Name, name)
 			}
@@ -161,20 +157,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 }
 
 func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, meta.Sources)
-	note, empty := "", ""
-	for _, p := range domain.Platforms() {
-		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
-			continue
-		}
-		none := p.Title() + " does not report video views."
-		if slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Platform == p }) {
-			note = none
-		}
-		if f.Form.Platform == strconv.Itoa(int(p)) {
-			empty = none
-		}
-	}
+	note, empty := unreported(domain.MetricViews, "video views", meta.Sources)
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
 	c := withSeries(f, chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
@@ -184,62 +167,30 @@ func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta ana
 	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-func unsupported(figure string, sources []analytics.Source) string {
-	var names []string
+// unreported names the platforms that report a metric for none of the sources. Empty is the same text
+// if no other platform is among the sources.
+func unreported(metric, name string, sources []analytics.Source) (text, empty string) {
+	reports := map[domain.Platform]bool{}
 	for _, s := range sources {
-		if s.Status != analytics.SourceUnsupported {
-			return ""
-		}
-		if name := s.Platform.Title(); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return names[0] + " does not report " + figure + "."
-	default:
-		return strings.Join(names, " and ") + " do not report " + figure + "."
-	}
-}
-
-// addSources adds the sources of another API response to those of the page. It leaves out metrics
-// that a platform does not report: the page says that next to the figure.
-func addSources(sources, more []analytics.Source) []analytics.Source {
-	sources = slices.Clone(sources)
-	for _, s := range more {
-		all := len(s.Reasons)
-		s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
-			return r.Code == domain.StatusMetricUnsupported
+		lacks := slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool {
+			return r.Code == domain.StatusMetricUnsupported && r.Metric == metric
 		})
-		if s.Status == analytics.SourceUnsupported || all > 0 && len(s.Reasons) == 0 {
-			continue
-		}
-		at := slices.IndexFunc(sources, func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount })
-		if at < 0 {
-			sources = append(sources, s)
-			continue
-		}
-		known := &sources[at]
-		known.LastRead = cmp.Or(known.LastRead, s.LastRead)
-		if s.Status == analytics.SourceNeverRead {
-			if known.Status == analytics.SourceNeverRead {
-				continue
-			}
-			s.Status = analytics.SourcePartial // other figures of this source were read
-		}
-		if known.Status == analytics.SourceOK {
-			known.Status = s.Status
-		}
-		known.Reasons = append(slices.Clip(known.Reasons), s.Reasons...)
+		reports[s.Platform] = reports[s.Platform] || !lacks
 	}
-	return sources
-}
-
-// reasonsText returns the reasons of a source in sentences. Within names the range.
-func reasonsText(s analytics.Source, within string) string {
-	return domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform, Range: within})
+	var names []string
+	for _, p := range domain.Platforms() {
+		if some, here := reports[p]; here && !some {
+			names = append(names, p.Title())
+		}
+	}
+	if len(names) == 0 {
+		return "", ""
+	}
+	text = strings.Join(names, " and ") + map[bool]string{true: " does", false: " do"}[len(names) == 1] + " not report " + name + "."
+	if len(names) == len(reports) {
+		empty = text
+	}
+	return text, empty
 }
 
 // tile returns a total as a page shows it. What describes what the total counts. If the total has

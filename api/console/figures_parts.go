@@ -86,8 +86,7 @@ type costRow struct {
 	Thousand string // cost per thousand views, with its currency; "–": unknown
 }
 
-func putCosts(f figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
-	shown.Sources = addSources(shown.Sources, meta.Sources)
+func putCosts(f figures, shown *figuresView, data analytics.RoiViews, _ analytics.Meta) {
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
 		if p.Views != nil {

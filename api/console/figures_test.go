@@ -153,7 +153,7 @@ func TestFiguresAreReadConcurrently(t *testing.T) {
 		at        string
 		questions int
 	}{
-		{staff, "/console", 7}, // six clients and the list of concerns
+		{staff, "/console", 6}, // six clients
 		{staff, "/console/clients/" + bakery + "/figures", 8},
 		{staff, "/console/clients/" + bakery + "/report", 7},
 		{client, "/console/board/" + bakery, 8},

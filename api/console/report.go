@@ -133,12 +133,6 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
-	for _, c := range now.Charts {
-		if c.ID == "followers" || c.ID == "engagement" {
-			c.CSV = "" // no download on paper
-			shown.Charts = append(shown.Charts, c)
-		}
-	}
 	for _, source := range now.Sources {
 		if source.Has(domain.StatusConnectedLater) {
 			continue
@@ -147,9 +141,20 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		if over && toTheEnd(source.LastRead) { // disconnected after the end of the month
 			source.Reasons = slices.DeleteFunc(source.Reasons, func(r domain.StatusReason) bool { return r.Metric == "" })
 		}
-		if why := reasonsText(source, asked.within); why != "" {
+		nouns := domain.StatusNouns{Platform: source.Platform, Range: asked.within}
+		if why := domain.TextOf(source.Reasons, domain.APIText, nouns); why != "" {
 			page := network(source.PlatformName) + ", " + foreign(source.Name, "unnamed page")
 			shown.Missing = append(shown.Missing, page+": "+why)
+		}
+	}
+	help := " Choose a month with readings."
+	if len(shown.Missing) > 0 {
+		help = " See Missing data below."
+	}
+	for _, c := range now.Charts {
+		if c.ID == "followers" || c.ID == "engagement" {
+			c.CSV, c.Empty = "", c.Empty+help // no download on paper
+			shown.Charts = append(shown.Charts, c)
 		}
 	}
 	markSoFar(shown.Numbers, shown.Open)

@@ -228,10 +228,10 @@ func TestReportOfAMonthWithoutReadings(t *testing.T) {
 		return b.get("/console/clients/" + bakery + "/report")
 	}
 	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}
-	show(later).says(http.StatusOK, "Nothing was read in this month.", "No page views were read in this month.", "had 1 follower at the end").
+	show(later).says(http.StatusOK, "Nothing was read in this month. Choose a month with readings.", "No page views were read in this month.", "had 1 follower at the end").
 		lacks("range", "Missing data", "Data sources", "Covers 1 of 2")
 	later.Reasons = []domain.StatusReason{{Code: domain.StatusNothingRead, Metric: "followers"}}
-	show(later).says(http.StatusOK, "Nothing was read in this month.", "For followers, nothing was read in this month.", "Covers 1 of 2").
+	show(later).says(http.StatusOK, "Nothing was read in this month. See Missing data below.", "For followers, nothing was read in this month.", "Covers 1 of 2").
 		lacks("range", "Data sources")
 }
 

@@ -35,7 +35,6 @@ var words = template.FuncMap{
 	"seconds":    formatSeconds,
 	"capital":    capital,
 	"plain":      plain,
-	"missing":    func(s analytics.Source) string { return reasonsText(s, thisRange) },
 	"reason":     operator.ReasonWords,
 	"counted":    func(n any, one, many string) string { return counted(whole(n), one, many) },
 	"scopes":     func(ids []string) string { return strings.Join(scopeNames(ids), ", ") },

@@ -64,6 +64,46 @@ func (s Source) Stopped() domain.StatusCode {
 	return s.Reasons[0].Code
 }
 
+// JoinSources combines the sources of several responses about one range into those of all of their
+// figures. Metrics that a platform does not report are left out of all but the first response.
+func JoinSources(first []Source, others ...[]Source) []Source {
+	joined := slices.Clone(first)
+	for _, s := range slices.Concat(others...) {
+		some := len(s.Reasons) > 0
+		s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
+			return r.Code == domain.StatusMetricUnsupported
+		})
+		if s.Status == SourceUnsupported || some && len(s.Reasons) == 0 {
+			continue
+		}
+		at := slices.IndexFunc(joined, func(known Source) bool { return known.SocialAccount == s.SocialAccount })
+		if at < 0 {
+			joined = append(joined, s)
+			continue
+		}
+		known := &joined[at]
+		known.LastRead = cmp.Or(known.LastRead, s.LastRead)
+		if s.Status == SourceNeverRead {
+			if known.Status == SourceNeverRead {
+				continue
+			}
+			s.Status = SourcePartial // other figures of this source were read
+		}
+		if known.Status == SourceOK {
+			known.Status = s.Status
+		}
+		known.Reasons = append(slices.Clip(known.Reasons), s.Reasons...)
+	}
+	for i := range joined {
+		joined[i].Text = joined[i].describe()
+	}
+	return joined
+}
+
+func (s Source) describe() domain.OptionalText {
+	return domain.OptionalText(domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform}))
+}
+
 type knownAccount struct {
 	account  string // sub-account of the newest row
 	platform domain.Platform
@@ -120,7 +160,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		s := f.Source
 		s.Status, s.Reasons = qc.classify(f)
 		qc.noteTimes(f, &s)
-		s.Text = domain.OptionalText(domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform}))
+		s.Text = s.describe()
 		qc.sources[i] = s
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
