@@ -113,9 +113,11 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	})
 	group.Go(func() error {
 		for steps := range decoded {
-			if f.postpone(steps) {
-				continue
-			}
+			f.update(func() {
+				for i := range steps {
+					steps[i].from = f.checkpoints[steps[i].partition]
+				}
+			})
 			began := time.Now()
 			if err := f.fold(ctx, steps); err != nil {
 				return err

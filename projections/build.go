@@ -59,7 +59,6 @@ type build struct {
 	lease   int64
 	renewed time.Time    // when the lease was taken or renewed
 	done    atomic.Int64 // records folded in bulk
-	behind  *atomic.Bool // the live generation is behind, so the build yields
 }
 
 // buildAll builds the unfinished generations of this projector version, one after the other.
@@ -78,8 +77,7 @@ func (e *Engine) buildAll(ctx context.Context) (time.Duration, error) {
 // takeBuild takes a generation that is not live yet and that no process builds. It returns
 // [pgx.ErrNoRows] if no build is waiting.
 func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
-	b := &build{Engine: e, renewed: time.Now(), behind: &atomic.Bool{}}
-	var done int64
+	b := &build{Engine: e, renewed: time.Now()}
 	err := e.pool.QueryRow(ctx, `
 		update generations set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
 		       started_at = coalesce(started_at, clock_timestamp())
@@ -88,12 +86,11 @@ func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
 			where projection = $1 and version = $2 and state in ('building', 'catching_up')
 			  and lease_until < clock_timestamp()
 			order by generation limit 1 for update skip locked)
-		returning generation, lease, events_done`, e.projector.Name, e.projector.Version, leaseFor).
-		Scan(&b.number, &b.lease, &done)
+		returning generation, lease`, e.projector.Name, e.projector.Version, leaseFor).
+		Scan(&b.number, &b.lease)
 	if err != nil {
 		return nil, fmt.Errorf("acquire build: %w", err)
 	}
-	b.done.Store(done)
 	e.logger.Info("this process builds the generation", "generation", b.number, "lease", b.lease)
 	return b, nil
 }
@@ -238,71 +235,24 @@ func (b *build) waitsFor(ctx context.Context, wait operator.Wait, fault string) 
 // beat renews the lease and writes the progress. It returns [errLeaseLost] when the build is canceled
 // or taken over. While the generation catches up, its checkpoints show the progress.
 func (b *build) beat(ctx context.Context) (time.Duration, error) {
-	var building bool
+	var held bool
 	err := within(ctx, leaseFor/2, func(ctx context.Context) error {
-		return b.pool.QueryRow(ctx, `
-				update generations g set lease_until = clock_timestamp() + $4::interval, events_done = p.done,
-				       rate = case when g.events_done = events_total then g.rate
-				         when g.rate = 0 then p.rate else g.rate * 0.8 + p.rate * 0.2 end
-				from (
-					select done, greatest(0, done - events_done) / $6::float8 as rate
-					from generations cross join lateral (
-						select case when state = 'building' then $5::bigint else events_total - (
-							select coalesce(sum(greatest(0, (targets ->> partition::text)::bigint - next_offset)), 0)
-							from checkpoints c where c.projection = $1 and c.generation = $2)::bigint end as done) d
-					where projection = $1 and generation = $2) p
-				where g.projection = $1 and g.generation = $2 and lease = $3 and state in ('building', 'catching_up')
-				returning state = 'building'`,
-			b.projector.Name, b.number, b.lease, leaseFor, b.done.Load(), time.Since(b.renewed).Seconds()).Scan(&building)
+		tag, err := b.pool.Exec(ctx, `
+			update generations set lease_until = clock_timestamp() + $4::interval, events_done = $5
+			where projection = $1 and generation = $2 and lease = $3 and state in ('building', 'catching_up')`,
+			b.projector.Name, b.number, b.lease, leaseFor, b.done.Load())
+		held = tag.RowsAffected() > 0
+		return err
 	})
 	switch {
-	case err == nil:
+	case err == nil && held:
 		b.renewed = time.Now()
-		if building {
-			b.throttle(ctx)
-		}
-	case errors.Is(err, pgx.ErrNoRows), time.Since(b.renewed) > leaseFor:
+	case err == nil, time.Since(b.renewed) > leaseFor:
 		return 0, errLeaseLost
 	case ctx.Err() == nil:
 		b.logger.Warn("cannot renew the lease of a build", "generation", b.number, "error", err)
 	}
 	return buildBeat, nil
-}
-
-const (
-	behindSeconds = 2 // lag above which the live generation has priority
-	// yieldAtMost limits each pause, because the build may be needed to replace a live generation
-	// that is stuck.
-	yieldAtMost = 5 * time.Second
-)
-
-// throttle slows the build down while the live generation is behind, and records why.
-func (b *build) throttle(ctx context.Context) {
-	behind := b.liveIsBehind(ctx)
-	if b.behind.Swap(behind) == behind {
-		return
-	}
-	var wait operator.Wait
-	if behind {
-		wait = operator.WaitsLive
-	}
-	b.waitsFor(ctx, wait, "")
-}
-
-func (b *build) yield(ctx context.Context) error {
-	for began := time.Now(); b.behind.Load() && time.Since(began) < yieldAtMost; {
-		if err := pause(ctx, stepAgain); err != nil {
-			return err
-		}
-	}
-	return context.Cause(ctx)
-}
-
-func (b *build) liveIsBehind(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	s, err := b.Status(ctx)
-	return err == nil && !s.Paused && s.Live() && s.Problem == "" && s.LagSeconds > behindSeconds
 }
 
 // final reports whether the step would fail again if it were repeated.

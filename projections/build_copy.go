@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -39,40 +38,32 @@ func (b *build) copy(ctx context.Context, g generation) error {
 		return fmt.Errorf("open tables of a build: %w", err)
 	}
 	defer pool.Close()
-	began := time.Now()
-	before, err := b.copyShards(ctx, pool, g)
-	if err != nil {
+	if err := b.copyShards(ctx, pool, g); err != nil {
 		return err
 	}
-	took := time.Since(began)
 	if err := b.finishTables(ctx, pool); err != nil {
 		return err
 	}
-	// From here on, the row contains the average rate in records per second. For a short build this
-	// is the only rate.
-	return b.follow(ctx, float64(b.done.Load()-before)/max(took.Seconds(), 0.001))
+	return b.follow(ctx)
 }
 
-// copyShards folds the unfinished shards. It returns how many records were in shards that were
-// already finished.
-func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) (before int64, err error) {
+// copyShards folds the unfinished shards.
+func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) error {
 	unfinished, err := pg.List(ctx, b.pool, "read shards", pgx.RowToStructByPos[eventlog.PartitionRange], `
 		select partition, next_offset, (targets ->> partition::text)::bigint
 		from checkpoints join generations using (projection, generation)
 		where projection = $1 and generation = $2 and next_offset < (targets ->> partition::text)::bigint`,
 		b.projector.Name, g.Number)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	err = b.pool.QueryRow(ctx, `select events_total from generations where projection = $1 and generation = $2`,
-		b.projector.Name, g.Number).Scan(&before)
+	var done int64
+	err = b.pool.QueryRow(ctx, `select `+eventsFolded+` from generations g where projection = $1 and generation = $2`,
+		b.projector.Name, g.Number).Scan(&done)
 	if err != nil {
-		return 0, fmt.Errorf("read size of build: %w", err)
+		return fmt.Errorf("read progress of build: %w", err)
 	}
-	for _, s := range unfinished {
-		before -= s.End - s.Start
-	}
-	b.done.Store(before)
+	b.done.Store(done)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * CopiesAtOnce())
 	for _, ranges := range b.groups(unfinished) {
@@ -86,7 +77,7 @@ func (b *build) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation
 			return nil
 		})
 	}
-	return before, group.Wait()
+	return group.Wait()
 }
 
 // copyGroup folds shards in one transaction, whose last statements move their checkpoints.
@@ -94,10 +85,7 @@ func (b *build) copyGroup(
 	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange,
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		folded := func(ctx context.Context, records int64) error {
-			b.done.Add(records)
-			return b.yield(ctx)
-		}
+		folded := func(records int64) { b.done.Add(records) }
 		state, into := b.projector.Begin(0), write.CopyInto{Tx: tx}
 		folds, err := b.foldGroup(ctx, state, g.TopicID, ranges, into, folded)
 		if err != nil {
@@ -187,15 +175,14 @@ func (b *build) makeKeys(ctx context.Context, pool *pgxpool.Pool, keys ddl.Table
 }
 
 // follow lets sessions follow the generation, whose rows and keys are complete.
-func (b *build) follow(ctx context.Context, rate float64) error {
+func (b *build) follow(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
 		if _, err := b.owned(ctx, tx); err != nil {
 			return err
 		}
 		err := pg.Exec(ctx, tx, "let processes follow generation", `
-			update generations set state = 'catching_up', waits = '', error = null, events_done = events_total,
-			       rate = case when $3::float8 > 0 then $3 else rate end
-			where projection = $1 and generation = $2`, b.projector.Name, b.number, rate)
+			update generations set state = 'catching_up', waits = '', error = null
+			where projection = $1 and generation = $2`, b.projector.Name, b.number)
 		if err != nil {
 			return err
 		}

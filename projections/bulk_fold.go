@@ -60,7 +60,7 @@ func (w work) scan(
 // number of records, if into is set.
 func (f *bulkFold) read(
 	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string, into write.CopyTarget,
-	folded func(ctx context.Context, records int64) error,
+	folded func(records int64),
 ) error {
 	at, uncopied := r.Start, 0
 	err := f.scan(ctx, id, r, key, func(ctx context.Context, run eventlog.Run) error {
@@ -74,14 +74,14 @@ func (f *bulkFold) read(
 				return err
 			}
 		}
-		records := run.Next - at
+		folded(run.Next - at)
 		at = run.Next
-		return folded(ctx, records)
+		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		folded(r.End - at)
 	}
-	return folded(ctx, r.End-at)
+	return err
 }
 
 // add folds the next event.
@@ -117,7 +117,7 @@ func (w work) groups(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRan
 // each run of records, it calls folded with their number.
 func (w work) foldGroup(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
-	folded func(ctx context.Context, records int64) error,
+	folded func(records int64),
 ) (folds []*bulkFold, err error) {
 	for _, r := range ranges {
 		f, err := w.newBulkFold(ctx, id, r, "", state)

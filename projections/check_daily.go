@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
@@ -85,17 +84,4 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation
 		  and g.state in ('dropped', 'failed')`,
 		report.Projection)
-}
-
-func tablesChecked(
-	ctx context.Context, q pg.Querier, projection string, generation int,
-) (*operator.TablesChecked, error) {
-	scan := pgx.RowToAddrOfStructByPos[operator.TablesChecked]
-	checked, found, err := pg.Find(ctx, q, "read latest check of tables", scan, `
-		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`,
-		projection, generation)
-	if !found {
-		return nil, err
-	}
-	return checked, nil
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -119,7 +118,7 @@ func FoldInBulk(
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
 	for _, group := range e.groups(ranges) {
-		folds, err := e.foldGroup(ctx, e.projector.Begin(0), [16]byte{}, group, into, func(context.Context, int64) error { return nil })
+		folds, err := e.foldGroup(ctx, e.projector.Begin(0), [16]byte{}, group, into, unobserved)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -161,11 +160,6 @@ func (e *Engine) Another(ctx context.Context) (number int, err error) {
 // CheckDue runs the checks of tables that are due.
 func CheckDue(ctx context.Context, pool *pgxpool.Pool, engines ...*Engine) error {
 	return runDue(ctx, pool, engines, slog.New(slog.DiscardHandler))
-}
-
-// Yield waits like a shard of a build while behind is set.
-func Yield(ctx context.Context, behind *atomic.Bool) error {
-	return (&build{behind: behind}).yield(ctx)
 }
 
 // Reasons why a checkpoint does not move.

@@ -138,7 +138,7 @@ func (f *session) replaceStream(
 
 var errTrial = errors.New("rolled back after a trial")
 
-func unobserved(context.Context, int64) error { return nil }
+func unobserved(int64) {}
 
 // lockStream waits for other processes that fold a stream again, and reports whether it must still
 // be.

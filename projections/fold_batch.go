@@ -109,7 +109,7 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		if chains.due() {
 			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
 		}
-		return queueProgress(last, f.projector.Name, g.Number, f.mayBeLive(), f.chained, events)
+		return queueProgress(last, f.projector.Name, g.Number, f.chained, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -79,27 +78,35 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 }
 
 // followable returns the generations of this version that can be followed. A generation fails if
-// tables are missing or tombstones may have been missed.
+// tables are missing, or if a compacted topic may have deleted tombstones that it has not folded: it
+// would keep the erased entities forever.
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
-	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
-		select `+generationColumns+` from generations
+	type candidate struct {
+		generation
+		Unusable string
+	}
+	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[candidate], `
+		select `+generationColumns+`, case
+			when missing <> '{}' then 'tables are missing: ' || array_to_string(missing, ', ')
+			when $4::interval > '0' and exists (
+				select from checkpoints c
+				where c.projection = g.projection and c.generation = g.generation and c.caught_up_at < now() - $4::interval)
+			then 'it was idle for longer than the topic keeps tombstones'
+			else '' end
+		from generations g cross join lateral (select `+missingTables+` as missing) m
 		where projection = $1 and version = $2 and state in ('catching_up', 'live') order by generation`,
-		e.projector.Name, e.projector.Version)
+		e.projector.Name, e.projector.Version, e.projector.Tables, e.deleteRetention)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range all {
-		reason, err := e.unusable(ctx, q, g)
-		if err != nil {
-			return nil, err
-		}
-		if reason == "" {
-			found = append(found, g)
+		if g.Unusable == "" {
+			found = append(found, g.generation)
 			continue
 		}
-		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", reason)
+		e.logger.Warn("a generation is unusable; the read model is rebuilt", "generation", g.Number, "reason", g.Unusable)
 		err = lockGenerations(ctx, q, e.projector.Name, func(tx pgx.Tx) error {
-			return endGeneration(ctx, tx, e.projector.Name, g.Number, operator.StateFailed, reason)
+			return endGeneration(ctx, tx, e.projector.Name, g.Number, operator.StateFailed, g.Unusable)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("leave generation %d of %s: %w", g.Number, e.projector.Name, err)
@@ -133,25 +140,6 @@ func (e *Engine) mayCreate(ctx context.Context, q pg.Querier) error {
 	}
 	return fmt.Errorf("%d generations failed within an hour; the next one is created at %s UTC (%s)",
 		failed, next.UTC().Format(time.TimeOnly), reason)
-}
-
-// unusable returns why a generation can no longer be followed; "" if it can be.
-func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
-	missing, err := missingTables(ctx, q, e.projector, g.Number)
-	if err != nil {
-		return "", err
-	}
-	if len(missing) > 0 {
-		return "tables are missing: " + strings.Join(missing, ", "), nil
-	}
-	if e.follows(g) {
-		return "", nil
-	}
-	outlived, err := e.outlivedTombstones(ctx, q, g)
-	if err != nil || !outlived {
-		return "", err
-	}
-	return "it was idle for longer than the topic keeps tombstones", nil
 }
 
 type database interface {

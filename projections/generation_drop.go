@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 const (
@@ -110,17 +109,11 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return pg.Wrap("drop tables", err)
 }
 
-func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
-	names := make([]string, len(p.Tables))
-	for i, table := range p.Tables {
-		names[i] = inDatabase(table)
-	}
-	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
-		select name from unnest($2::text[]) name where not exists (
-			select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where n.nspname = $1 and c.relname = name)`,
-		ddl.Schema(p.Name, number), names)
-}
+// missingTables is an SQL expression: the names of $3 that are not tables of generation g.
+const missingTables = `array(
+	select name from unnest($3::text[]) name where not exists (
+		select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = 'lb_' || g.projection || '_g' || g.generation and c.relname = lower(name)))`
 
 // DropAll ends all generations, because an older state of the log was restored. Readers then use
 // none of them, processes store nothing in them, and the projectors build new tables and drop the
@@ -148,18 +141,6 @@ func DropAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 		return 0, fmt.Errorf("drop older generations: %w", err)
 	}
 	return int(tag.RowsAffected()), nil
-}
-
-// outlivedTombstones reports whether a compacted topic may have deleted tombstones that this
-// generation has not folded. The generation would keep the erased entities forever, so it must be
-// rebuilt.
-func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation) (bool, error) {
-	if w.deleteRetention <= 0 {
-		return false, nil
-	}
-	return pg.QueryBool(ctx, q, "read age of checkpoints", `
-		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
-		where projection = $1 and generation = $2`, w.projector.Name, g.Number, w.deleteRetention)
 }
 
 // deleteRetention returns how long a compacted topic keeps its tombstones; 0 if it is not

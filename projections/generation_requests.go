@@ -15,18 +15,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// operatorColumns are the columns of [operator.Generation] but the last two, which need the catalogs.
-const operatorColumns = `g.projection || '.g' || g.generation, g.projection, g.generation, g.version, g.state,
-	coalesce(g.requested_by, ''), coalesce(g.request_reason, ''), g.created_at, g.started_at, g.live_at, g.ended_at,
-	g.events_done, g.events_total, g.rate,
-	case when g.state in ('building', 'catching_up') and g.rate > 0
-	  then greatest(g.events_total - g.events_done, 0) / g.rate end,
-	case when g.state in ('building', 'catching_up') then g.waits else '' end, coalesce(g.error, '')`
+// operatorGenerations selects [operator.Generation]. The size of tables is not read while they are
+// copied, because it would wait for the lock under which their keys are created.
+const operatorGenerations = `
+	select g.projection || '.g' || g.generation, g.projection, g.generation, g.version, g.state,
+	       coalesce(g.requested_by, ''), coalesce(g.request_reason, ''), g.created_at, g.started_at, g.live_at, g.ended_at,
+	       p.done, g.events_total, coalesce(p.done / took, 0),
+	       case when g.state in ('building', 'catching_up') and p.done > 0 then (g.events_total - p.done) * took / p.done end,
+	       case when g.state in ('building', 'catching_up') then g.waits else '' end, coalesce(g.error, ''),
+	       case when g.state = 'building' then 0 else coalesce((
+	         select sum(pg_total_relation_size(c.oid))
+	         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+	         where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0) end::bigint,
+	       ` + folding + `
+	from generations g cross join lateral (
+		select greatest(g.events_done, ` + eventsFolded + `) as done,
+		       greatest(extract(epoch from coalesce(g.live_at, g.ended_at, clock_timestamp()) - g.started_at), 0.001)::float8 as took
+	) p`
 
-const sizeAndFolding = `coalesce((
-	select sum(pg_total_relation_size(c.oid))
-	from pg_class c join pg_namespace n on n.oid = c.relnamespace
-	where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint, ` + folding
+// eventsFolded is an SQL expression: the number of records up to the targets of generation g that
+// its checkpoints have passed; null if it has no checkpoints.
+const eventsFolded = `g.events_total - (
+	select sum(greatest(0, (g.targets ->> c.partition::text)::bigint - c.next_offset)) from checkpoints c
+	where c.projection = g.projection and c.generation = g.generation)::bigint`
 
 // Generations shows the generations of all projections and handles operators' requests for them. It
 // writes rows, and the engines act on them.
@@ -90,20 +101,20 @@ func splitGenerationID(id string) (projection string, number int32) {
 // List returns all generations, newest first. Generations that have ended are listed until newer
 // ones replace them in the list.
 func (s *Generations) List(ctx context.Context) ([]operator.Generation, error) {
-	return pg.List(ctx, s.pool, "list generations", pgx.RowToStructByPos[operator.Generation],
-		`select `+operatorColumns+`, `+sizeAndFolding+` from generations g order by created_at desc, projection, generation desc`)
+	return listGenerations(ctx, s.pool, `true order by created_at desc, projection, generation desc`)
 }
 
-func findGeneration(ctx context.Context, q pg.Querier, condition string, args ...any) (operator.Generation, bool, error) {
-	return pg.Find(ctx, q, "read generation", pgx.RowToStructByPos[operator.Generation],
-		`select `+operatorColumns+`, `+sizeAndFolding+` from generations g where `+condition+` limit 1`, args...)
+func listGenerations(ctx context.Context, q pg.Querier, condition string, args ...any) ([]operator.Generation, error) {
+	return pg.List(ctx, q, "read generations", pgx.RowToStructByPos[operator.Generation],
+		operatorGenerations+` where `+condition, args...)
 }
 
-// builds returns the generations of a projection that are being built, without size and folding.
-func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Generation, error) {
-	return pg.List(ctx, q, "read generations being built", pgx.RowToStructByPos[operator.Generation],
-		`select `+operatorColumns+`, 0::bigint, false from generations g
-		 where projection = $1 and state in ('building', 'catching_up') order by generation`, projection)
+func findGeneration(ctx context.Context, q pg.Querier, condition string, args ...any) (g operator.Generation, found bool, err error) {
+	all, err := listGenerations(ctx, q, condition, args...)
+	if len(all) > 0 {
+		g = all[0]
+	}
+	return g, len(all) > 0, err
 }
 
 // Cancel cancels the build of a generation. The process that builds it stops within a second, and

@@ -2,10 +2,7 @@ package projections_test
 
 import (
 	"fmt"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,48 +97,6 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			}
 		})
 	}
-}
-
-// While the live generation is behind, the rebuild slows down and reports it; it continues once
-// that has caught up.
-func TestRebuildYieldsToLive(t *testing.T) {
-	t.Parallel()
-	b := setupReadings(t, 100)
-	p := b.newHeldTally(false)
-	g := b.newGate()
-	b.followEngine(copies(p.Projector, g.copying))
-	p.generation.Store(1)
-	b.appendReadings(100, 110)
-	requested := b.request(tally)
-	<-g.reached
-	slow := b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsLive })
-	require.Equal(t, operator.StateBuilding, slow.State)
-	// A slow rebuild keeps its lease.
-	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and lease = 1 and lease_until > started_at + interval '10 seconds'"))
-	p.gate.open()
-	b.awaitBuild(requested.ID, func(g operator.Generation) bool { return g.Waits == "" })
-	g.open()
-	b.ends(requested.ID, operator.StateLive)
-	b.eachOnce(110)
-}
-
-// The wait of a rebuild is bounded, because it may also repair a generation that is stuck.
-func TestYieldIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var behind atomic.Bool
-		behind.Store(true)
-		began := time.Now()
-		time.AfterFunc(950*time.Millisecond, func() { behind.Store(false) }) // noticed at the next poll
-		require.NoError(t, projections.Yield(t.Context(), &behind))
-		require.Equal(t, time.Second, time.Since(began))
-		behind.Store(true)
-		require.NoError(t, projections.Yield(t.Context(), &behind))
-		require.Equal(t, 6*time.Second, time.Since(began))
-		behind.Store(false)
-		require.NoError(t, projections.Yield(t.Context(), &behind))
-		require.Equal(t, 6*time.Second, time.Since(began))
-	})
 }
 
 // The next version continues from tables that were built in bulk next to the live ones.

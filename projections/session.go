@@ -35,8 +35,6 @@ type session struct {
 	mu          sync.Mutex
 	gen         generation
 	checkpoints map[int32]int64  // of each partition, as last stored by this process
-	positions   map[int32]step   // read up to here, without events, and not stored; see [session.postpone]
-	storeAt     time.Time        // when the positions are to be stored
 	stopped     map[int32]string // partitions that must not be followed, with the reason
 	problem     string           // why the session cannot continue; "" if it can
 	ignored     int64            // stale and invalid records since the session began
@@ -47,7 +45,7 @@ func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
-		gen: g, stopped: map[int32]string{}, checkpoints: map[int32]int64{}, positions: map[int32]step{},
+		gen: g, stopped: map[int32]string{}, checkpoints: map[int32]int64{},
 	}
 }
 
@@ -77,8 +75,7 @@ func (f *session) keepFollowing(ctx context.Context) {
 	})
 }
 
-// follow joins the consumer group and then repeats: check, poll, fold, store the positions. It ends
-// at the first error.
+// follow joins the consumer group and then repeats: check, poll, fold. It ends at the first error.
 func (f *session) follow(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -102,7 +99,7 @@ func (f *session) follow(ctx context.Context) error {
 				return err
 			}
 		}
-		batch, err := follower.Poll(ctx, f.storeIn())
+		batch, err := follower.Poll(ctx, f.every.look)
 		if err != nil {
 			return err
 		}
@@ -111,12 +108,6 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		follower.Done(batch)
-		if f.storeIn() > 0 {
-			continue
-		}
-		if err := f.storePositions(ctx); err != nil {
-			return err
-		}
 	}
 }
 
@@ -150,7 +141,6 @@ func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
 	f.update(func() { // all partitions are checked again
 		clear(f.stopped)
 		clear(f.checkpoints)
-		clear(f.positions)
 	})
 	return f.log.Follow(eventlog.FollowConfig{
 		Topic: f.projector.Topic, Group: f.group, MaxRecords: foldWorkers * f.maxRecords, Positions: f.assigned,
@@ -171,21 +161,6 @@ func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
 		f.update(func() { f.gen = g }) // state and targets may have changed
 	}
 	return f.every.look, f.checkCheckpoints(ctx)
-}
-
-// mayBeLive reports whether the generation is live or may have been made live since the last check,
-// because the checkpoints of this process have reached its targets.
-func (f *session) mayBeLive() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.gen.State != operator.StateLive {
-		for partition, next := range f.checkpoints {
-			if next < f.gen.Targets[partition] {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // checkCheckpoints returns [errDone] if a checkpoint is behind the records that this process has
@@ -212,22 +187,12 @@ func (f *session) checkCheckpoints(ctx context.Context) error {
 	return nil
 }
 
-// stampCaughtUp stores the positions and stamps the checkpoints that are at the end of the log. It returns [errDone] if
-// the last stamp is older than the time for which a compacted topic keeps tombstones: erasures may
-// be missing, so the tables must be rebuilt.
+// stampCaughtUp stamps the checkpoints that are at the end of the log, unless the topic may have
+// deleted tombstones since their last stamp: see [Engine.followable].
 func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
-	if err := f.storePositions(ctx); err != nil {
-		return 0, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, stampWithin)
 	defer cancel()
 	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
-	if err == nil {
-		var outlived bool
-		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
-			return 0, errDone
-		}
-	}
 	if err == nil {
 		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
 		_, err = f.pool.Exec(ctx, `
@@ -236,10 +201,11 @@ func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
 				from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
 				where c.projection = $1 and c.generation = $2
 				  and c.next_offset >= r.log_end and (c.topic_id is null or c.topic_id = $3)
+				  and ($6::interval = '0' or c.caught_up_at >= now() - $6::interval)
 				order by c.partition for update of c skip locked)
 			update checkpoints c set caught_up_at = now() from ended
 			where c.projection = $1 and c.generation = $2 and c.partition = ended.partition`,
-			append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...)...)
+			append(append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...), f.deleteRetention)...)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
@@ -293,7 +259,6 @@ func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]e
 		}
 		out[p] = at
 		f.checkpoints[p] = at.NextOffset
-		delete(f.positions, p)
 	}
 	return out, nil
 }
@@ -308,65 +273,12 @@ func (f *session) noteStopped(batch eventlog.Batch) {
 	}
 }
 
-// storeWithin is how long a checkpoint may lag behind records of the topic's other projections.
-// These records change no row; if each poll of them had a transaction, half of all transactions
-// would write only a checkpoint.
-const storeWithin = 100 * time.Millisecond
-
-// postpone sets the start of steps to their checkpoints. It returns true if they have no events and
-// their positions are stored later. A generation that is not live stores them at once, because a
-// switch waits for its checkpoints.
-func (f *session) postpone(steps []step) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range steps {
-		steps[i].from = f.checkpoints[steps[i].partition]
-	}
-	if count(steps) > 0 || f.gen.State != operator.StateLive {
-		return false
-	}
-	if len(f.positions) == 0 {
-		f.storeAt = time.Now().Add(storeWithin)
-	}
-	for _, s := range steps {
-		f.positions[s.partition] = s
-	}
-	return true
-}
-
-// storeIn returns how long a poll may wait until positions must be stored or a check is due.
-func (f *session) storeIn() time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.positions) == 0 {
-		return f.every.look
-	}
-	return max(0, min(f.every.look, time.Until(f.storeAt)))
-}
-
-// storePositions moves the checkpoints to the positions. If a partition is reassigned before that,
-// nothing is lost: the next process reads the records again.
-func (f *session) storePositions(ctx context.Context) error {
-	var steps []step
-	f.update(func() {
-		for partition, s := range f.positions {
-			steps = append(steps, s.part(f.checkpoints[partition], s.to, nil))
-		}
-	})
-	if err := f.fold(ctx, steps); err != nil {
-		return err
-	}
-	f.folded(steps)
-	return nil
-}
-
 func (f *session) folded(steps []step) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.problem = ""
 	for _, s := range steps {
 		f.checkpoints[s.partition] = s.to
-		delete(f.positions, s.partition)
 	}
 }
 

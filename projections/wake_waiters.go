@@ -20,24 +20,15 @@ const maxPayload = 7500
 // queueProgress queues the notifications of a batch, which the server sends on commit. They wake
 // processes that wait for the projection or for one of its keys, and announce which figures
 // changed. A generation that is not live announces no figures, because no one reads its tables.
-func queueProgress(
-	batch *pgx.Batch, projection string, generation int, mayBeLive, chained bool, events []fold.Event,
-) error {
+func queueProgress(batch *pgx.Batch, projection string, generation int, chained bool, events []fold.Event) error {
 	channels := []string{pg.ProgressChannel}
 	payloads := []string{pg.ProgressPayload(projection, streamsOf(chained, events))}
-	if mayBeLive {
-		figures, err := figurePayloads(events)
-		if err != nil {
-			return err
-		}
-		for _, ev := range events {
-			if _, ok := ev.Data.(domain.AccountErased); ok { // affects every client that had the account
-				figures = []string{pg.AnyFigure}
-			}
-		}
-		for _, payload := range figures {
-			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
-		}
+	figures, err := figurePayloads(events)
+	if err != nil {
+		return err
+	}
+	for _, payload := range figures {
+		channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
 	}
 	batch.Queue(notifySQL+` where channel = $3 or exists (
 		select from generations where projection = $4 and generation = $5 and state = 'live')`,
@@ -80,10 +71,13 @@ func streamsOf(chained bool, events []fold.Event) []string {
 
 // figurePayloads returns the figures that the events change as JSON lists, each short enough for
 // one NOTIFY. It includes dead letters, which change nothing but cost a listener at most one extra
-// read.
+// read. An erasure affects every client that had the account.
 func figurePayloads(events []fold.Event) (payloads []string, err error) {
 	var changes domain.FigureChanges
 	for _, ev := range events {
+		if _, ok := ev.Data.(domain.AccountErased); ok {
+			return []string{pg.AnyFigure}, nil
+		}
 		change := domain.FigureChangeOf(ev.Data)
 		if change == (domain.FigureChange{}) {
 			continue

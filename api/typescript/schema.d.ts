@@ -3617,7 +3617,7 @@ export interface components {
         Generation: {
             /**
              * Format: int64
-             * @description Size of tables and indexes.
+             * @description Size of tables and indexes; 0 while the log is copied into them.
              */
             bytes: number;
             /**
@@ -3644,7 +3644,7 @@ export interface components {
             events_done: number;
             /**
              * Format: double
-             * @description Recent rate; after the build, the average.
+             * @description Average rate since the build began.
              */
             events_per_second: number;
             /**
@@ -5319,7 +5319,7 @@ export interface components {
         };
         /** @description The status of a projection. */
         Projection: {
-            /** @description Lists the generations that are being built, of any version, without their size. */
+            /** @description Lists the generations that are being built, of any version. */
             building: components["schemas"]["Generation"][];
             dead_letters: components["schemas"]["DeadLetters"];
             /**
@@ -6520,13 +6520,12 @@ export interface components {
          * @description What a build waits for.
          *
          *     - `retry`: its last attempt failed
-         *     - `live`: the live generation is behind and has priority
          *     - `resume`: the projection is paused
          *     - `tables`: the new tables are behind the live ones
          *     - `readers`: a transaction reads the tables that the switch replaces
          * @enum {string}
          */
-        Wait: "retry" | "live" | "resume" | "tables" | "readers";
+        Wait: "retry" | "resume" | "tables" | "readers";
         /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */

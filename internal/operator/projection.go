@@ -21,7 +21,7 @@ type Projection struct {
 	Unknown int64  `json:"unknown"`
 	Problem string `json:"problem,omitempty"` // why the projection is stopped
 	Paused  bool   `json:"paused"`            // whether an operator has paused the projection
-	// Building lists the generations that are being built, of any version, without their size.
+	// Building lists the generations that are being built, of any version.
 	Building []Generation `json:"building"`
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
@@ -96,7 +96,6 @@ type Wait string
 // What builds wait for.
 const (
 	WaitsRetry   Wait = "retry"   // its last attempt failed
-	WaitsLive    Wait = "live"    // the live generation is behind and has priority
 	WaitsResume  Wait = "resume"  // the projection is paused
 	WaitsTables  Wait = "tables"  // the new tables are behind the live ones
 	WaitsReaders Wait = "readers" // a transaction reads the tables that the switch replaces
@@ -106,7 +105,6 @@ const (
 func (w Wait) Text() string {
 	return map[Wait]string{
 		WaitsRetry:  "retrying after an error",
-		WaitsLive:   "it is slowed down while the live generation is behind",
 		WaitsResume: "the projection is paused; the switch waits until it is resumed",
 		WaitsTables: "the new tables are behind the live ones; the switch is retried every 2 s",
 		WaitsReaders: "a transaction reads the tables that the switch replaces (pg_locks shows it); the switch is " +
@@ -136,11 +134,11 @@ type Generation struct {
 	EndedAt     *time.Time `json:"ended_at,omitempty"`     // when it was dropped or failed; absent before
 	EventsDone  int64      `json:"events_done"`            // number of folded records of those
 	EventsTotal int64      `json:"events_total"`           // number of records in the topic when the build began
-	Rate        float64    `json:"events_per_second"`      // recent rate; after the build, the average
+	Rate        float64    `json:"events_per_second"`      // average rate since the build began
 	ETASeconds  *float64   `json:"eta_seconds,omitempty"`  // remaining time to fold those records; absent if unknown
 	Waits       Wait       `json:"waits,omitempty"`        // what its build waits for; absent if it makes progress
 	Error       string     `json:"error,omitempty"`        // why it ended, or why its build is retried
-	Bytes       int64      `json:"bytes"`                  // size of tables and indexes
+	Bytes       int64      `json:"bytes"`                  // size of tables and indexes; 0 while the log is copied into them
 	Folded      bool       `json:"folded"`                 // whether a process is following the log into it
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 // ErrNoLog means that the brokers did not report the end of the log.
@@ -22,35 +21,29 @@ var ErrNoLog = errors.New("the brokers do not answer")
 // every process, even one that does not follow the partition, it detects a log that does not match
 // the checkpoints. The error wraps [ErrNoLog] if the brokers did not report the ends.
 func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
-	s := operator.Projection{Projection: e.projector.Name, State: operator.StateBuilding}
-	g, found, err := readersGeneration(ctx, e.pool, e.projector)
+	s := operator.Projection{Projection: e.projector.Name}
+	var topic eventlog.TopicID
+	var checkedAt *time.Time
+	var equal *bool
+	var report *string
+	err := e.pool.QueryRow(ctx, statusSQL, s.Projection, e.projector.Version, e.projector.Tables).Scan(
+		&s.Generation, &s.State, &topic, &s.DeadLetters, &s.TablesGone, &s.Rebuilding, &s.BuildFailed, &checkedAt, &equal, &report)
 	if err != nil {
+		return s, fmt.Errorf("read the status of %s: %w", s.Projection, err)
+	}
+	if checkedAt != nil {
+		s.TablesChecked = &operator.TablesChecked{At: *checkedAt, Equal: *equal, Report: *report}
+	}
+	found := s.Generation > 0
+	if s.Partitions, err = partitions(ctx, e.pool, s.Projection, s.Generation); err != nil {
 		return s, err
 	}
-	if found {
-		s.Generation, s.State = g.Number, g.State
-	}
-	if err := lookForTables(ctx, e.pool, e.projector, &s); err != nil {
-		return s, err
-	}
-	if s.Partitions, s.DeadLetters, err = progress(ctx, e.pool, s.Projection, g.Number); err != nil {
+	if s.Building, err = listGenerations(ctx, e.pool,
+		`g.projection = $1 and state in ('building', 'catching_up') order by generation`, s.Projection); err != nil {
 		return s, err
 	}
 	if s.Paused, err = e.paused(ctx); err != nil {
 		return s, fmt.Errorf("read pause flag: %w", err)
-	}
-	if s.TablesChecked, err = tablesChecked(ctx, e.pool, s.Projection, g.Number); err != nil {
-		return s, err
-	}
-	s.BuildFailed, err = pg.QueryBool(ctx, e.pool, "read result of the newest build", `
-		select exists (
-			select from generations where projection = $1 and state = 'failed' and ended_at > clock_timestamp() - interval '1 day'
-			  and generation = (select max(generation) from generations where projection = $1))`, s.Projection)
-	if err != nil {
-		return s, err
-	}
-	if s.Building, err = builds(ctx, e.pool, s.Projection); err != nil {
-		return s, err
 	}
 	ranges, id, err := e.log.Ranges(ctx, e.projector.Topic)
 	if err != nil {
@@ -67,7 +60,7 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 		s.Problem = "projection is paused"
 	}
 	var stopped map[int32]string
-	if session := e.sessions[g.Number]; session != nil {
+	if session := e.sessions[s.Generation]; session != nil {
 		stopped = session.status(&s)
 	}
 	now := time.Now()
@@ -75,10 +68,10 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 		p := &s.Partitions[i]
 		p.EndOffset = log[p.Partition].End
 		if p.Stopped = stopped[p.Partition]; p.Stopped == "" && found {
-			p.Stopped = e.notThisLog(g, id, log[p.Partition], p.NextOffset)
+			p.Stopped = e.notThisLog(topic, id, log[p.Partition], p.NextOffset)
 		}
 		s.Lag += max(0, p.EndOffset-p.NextOffset)
-		p.LagSeconds = e.waited(g.Number, *p, now).Seconds()
+		p.LagSeconds = e.waited(s.Generation, *p, now).Seconds()
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 	}
 	for _, r := range ranges {
@@ -93,56 +86,42 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	return s, nil
 }
 
-// lookForTables sets which tables of the live generation are missing. If no generation is live, it
-// sets whether one is being rebuilt because an earlier one became unusable.
-func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *operator.Projection) (err error) {
-	if s.Live() {
-		s.TablesGone, err = missingTables(ctx, q, p, s.Generation)
-		return err
-	}
-	s.Rebuilding, err = pg.QueryBool(ctx, q, "look for generations that were left", `
-		select exists (
-				select from generations
-				where projection = $1 and version = $2 and state in ('dropped', 'failed') and live_at is not null)
-		   and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
-		p.Name, p.Version)
-	return err
-}
-
-func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
-	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `
-		select `+generationColumns+` from generations
+// statusSQL selects the generation that readers use, or will use first, with the number of its dead
+// letters and its missing tables; whether its version is rebuilt because an earlier generation became
+// unusable; whether the newest generation of any version failed within a day; and the latest check.
+const statusSQL = `
+	select coalesce(g.generation, 0), coalesce(g.state, 'building'), coalesce(g.topic_id, '00000000-0000-0000-0000-000000000000'),
+	       (select count(*) from dead_letters d where d.projection = $1 and d.generation = g.generation),
+	       case when g.state = 'live' then ` + missingTables + ` else '{}' end,
+	       g.state is distinct from 'live' and exists (
+	         select from generations
+	         where projection = $1 and version = $2 and state in ('dropped', 'failed') and live_at is not null),
+	       exists (
+	         select from generations
+	         where projection = $1 and state = 'failed' and ended_at > clock_timestamp() - interval '1 day'
+	           and generation = (select max(generation) from generations where projection = $1)),
+	       c.at, c.equal, c.report ->> 'id'
+	from (select) one
+	left join lateral (
+		select * from generations
 		where projection = $1 and version = $2 and state in ('live', 'catching_up', 'building')
-		order by state <> 'live', generation limit 1`,
-		p.Name, p.Version)
-}
+		order by state <> 'live', generation limit 1) g on true
+	left join table_checks c on c.projection = $1 and c.generation = g.generation`
 
-func progress(
-	ctx context.Context, q pg.Querier, projection string, number int,
-) (partitions []operator.Partition, letters int64, err error) {
+func partitions(ctx context.Context, q pg.Querier, projection string, number int) ([]operator.Partition, error) {
 	scan := func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 	}
-	partitions, err = pg.List(ctx, q, "read checkpoints", scan, `
+	return pg.List(ctx, q, "read checkpoints", scan, `
 		select partition, next_offset, event_time, progressed_at from checkpoints
 		where projection = $1 and generation = $2 order by partition`, projection, number)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = q.QueryRow(ctx, `
-		select count(*) from dead_letters where projection = $1 and generation = $2`,
-		projection, number).Scan(&letters)
-	if err != nil {
-		return nil, 0, fmt.Errorf("count dead letters: %w", err)
-	}
-	return partitions, letters, nil
 }
 
 // notThisLog returns why a checkpoint does not match the log; "" if it does. A log that is shorter
 // than the checkpoint shows no lag, so without this check the projection would look healthy.
-func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.PartitionRange, next int64) string {
+func (e *Engine) notThisLog(built, id eventlog.TopicID, r eventlog.PartitionRange, next int64) string {
 	switch {
-	case id != g.TopicID:
+	case id != built:
 		return eventlog.ErrOtherLog.Error()
 	case next > r.End:
 		return eventlog.ErrBeyondEnd.Error()
