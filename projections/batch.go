@@ -157,11 +157,19 @@ func (w work) passesOver(raw eventlog.Record) bool {
 	return !w.types[eventType] && w.registry.Knows(eventType)
 }
 
+type position struct {
+	partition int32
+	offset    int64
+}
+
 // decode never fails: a record that cannot be decoded becomes an Event with Err.
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
 	ev := fold.Event{Raw: raw, Recorded: recorded}
+	refused := w.refused[position{raw.Partition, raw.Offset}]
 	switch {
+	case refused != nil:
+		ev.Err = refused
 	case err == nil:
 	case errors.Is(err, domain.ErrUnknownType):
 		ev.Err = &fold.BadEventError{Reason: operator.ReasonUnknownType}
@@ -213,16 +221,6 @@ func (f refusing) Apply(ev fold.Event) error {
 		return f.bad
 	}
 	return f.Fold.Apply(ev)
-}
-
-func nonEmpty(steps []step) []step {
-	var out []step
-	for _, s := range steps {
-		if s.from < s.to {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {

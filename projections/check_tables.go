@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -23,28 +24,22 @@ import (
 
 // CheckTables compares the tables that readers use with a fold of the log. In one snapshot of the
 // database, it folds the topic in bulk up to the checkpoints and copies the rows into temporary
-// tables, where the server hashes them; their values therefore have the same types as those in the
-// tables. If a tenant's rows differ, it folds the topic once more to find the first differing row.
-// The database user needs the privilege to create temporary tables. CheckTables uses its own
-// connections, so it does not delay the rest of the engine. The error wraps [ErrNotLive] if no
-// generation is live.
+// tables, which need as much space as the tables. Events that the database has refused are dead
+// letters here too. The database user needs the privilege to create temporary tables. CheckTables
+// uses its own connection, so it does not delay the rest of the engine. The error wraps [ErrNotLive]
+// if no generation is live.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
 	pool, err := pg.Open(ctx, pg.Config{
-		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check",
-		MaxConns: checkConns, AsyncCommit: true,
+		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: 1, AsyncCommit: true,
 	})
 	if err != nil {
-		return r, fmt.Errorf("open connections for a check: %w", err)
+		return r, fmt.Errorf("open a connection for a check: %w", err)
 	}
 	defer pool.Close()
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		c := &tableCheck{
-			work: e.work, tx: tx, seed: rand.Int64(), // must not be predictable
-			to: map[int32]int64{}, shapes: map[string]tableShape{},
-		}
-		return c.run(ctx, &r)
+		return checkTables(ctx, tx, e.work, &r)
 	})
 	if err != nil {
 		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name, err)
@@ -57,215 +52,98 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 // ErrNotLive means that readers have no tables of this version yet.
 var ErrNotLive = errors.New("the tables are not live: they were never built, or are being built; check them later")
 
-const (
-	checkConns   = 4         // bounds the connections of one check
-	checkWorkers = 4         // partitions folded at a time; their rows go through one connection
-	temporary    = "pg_temp" // schema of the tables in which the rows of the fold are hashed
-)
-
-type tableCheck struct {
-	work
-	tx   pgx.Tx
-	seed int64
-
-	gen    generation
-	to     map[int32]int64
-	schema string
-	shapes map[string]tableShape // by name in the database
-}
-
-func (c *tableCheck) run(ctx context.Context, r *Report) error {
-	if err := c.begin(ctx); err != nil {
-		return err
+func checkTables(ctx context.Context, tx pgx.Tx, w work, r *Report) error {
+	g, err := liveGeneration(ctx, tx, w.projector)
+	if err == nil && g.Number == 0 {
+		err = ErrNotLive
 	}
-	r.Generation, r.Version, r.Positions = c.gen.Number, c.gen.Version, c.to
-	target := &hashTarget{tableCheck: c, digests: map[string]map[string]digest{}}
-	letters, err := c.foldInto(ctx, target)
 	if err != nil {
 		return err
 	}
-	differing := map[string]string{} // one tenant per table
-	for _, table := range c.projector.Tables {
-		shape := c.shapes[inDatabase(table)]
-		digests, err := shape.digests(ctx, c.tx, c.schema, c.seed)
+	checkpoints, err := readCheckpoints(ctx, tx, w.projector.Name, g.Number)
+	if err != nil {
+		return err
+	}
+	r.Generation, r.Version, r.Positions = g.Number, g.Version, map[int32]int64{}
+	var ranges []eventlog.PartitionRange
+	for partition, at := range checkpoints {
+		r.Positions[partition] = at.NextOffset
+		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: at.NextOffset})
+	}
+	if w.refused, err = refusedEvents(ctx, tx, w.projector.Name, g.Number); err != nil {
+		return err
+	}
+	schema, shapes := ddl.Schema(w.projector.Name, g.Number), make([]tableShape, len(w.projector.Tables))
+	for i, table := range w.projector.Tables {
+		if shapes[i], err = readShape(ctx, tx, schema, table); err != nil {
+			return err
+		}
+		create := "create temporary table " + pgx.Identifier{shapes[i].Name}.Sanitize() +
+			" (like " + pgx.Identifier{schema, shapes[i].Name}.Sanitize() + ") on commit drop"
+		if err := pg.Exec(ctx, tx, "create temporary table", create); err != nil {
+			return err
+		}
+	}
+	if err := foldInto(ctx, w, g.TopicID, ranges, &sharedTarget{CopyInto: write.CopyInto{Tx: tx}}); err != nil {
+		return err
+	}
+	seed := rand.Int64() // must not be predictable
+	for i, table := range w.projector.Tables {
+		t, err := shapes[i].compare(ctx, tx, schema, seed)
 		if err != nil {
 			return err
 		}
-		t := TableReport{Name: table}
-		if tenants := t.compare(digests, target.digests[shape.Name]); len(tenants) > 0 {
-			differing[shape.Name] = tenants[0]
-		}
+		t.Name = table
 		r.Tables = append(r.Tables, t)
 	}
-	if len(differing) == 0 {
-		return nil
-	}
-	if err := c.locate(ctx, r, differing); err != nil {
-		return err
-	}
-	explainCompacted(r, c.projector, letters)
 	return nil
 }
 
-func (c *tableCheck) begin(ctx context.Context) (err error) {
-	name := c.projector.Name
-	if c.gen, err = liveGeneration(ctx, c.tx, c.projector); err != nil {
-		return err
-	}
-	if c.gen.Number == 0 {
-		return ErrNotLive
-	}
-	checkpoints, err := readCheckpoints(ctx, c.tx, name, c.gen.Number)
-	if err != nil {
-		return err
-	}
-	for partition, at := range checkpoints {
-		c.to[partition] = at.NextOffset
-	}
-	c.schema = ddl.Schema(name, c.gen.Number)
-	for _, table := range c.projector.Tables {
-		shape, err := readShape(ctx, c.tx, c.schema, table)
-		if err != nil {
-			return err
-		}
-		c.shapes[shape.Name] = shape
-		create := "create temporary table " + pgx.Identifier{shape.Name}.Sanitize() +
-			" (like " + pgx.Identifier{c.schema, shape.Name}.Sanitize() + ") on commit drop"
-		if err := pg.Exec(ctx, c.tx, "create temporary table", create); err != nil {
-			return err
-		}
-	}
-	return nil
+// refusedEvents returns the dead letters of a generation whose values the database has refused.
+func refusedEvents(
+	ctx context.Context, q pg.Querier, projection string, number int,
+) (map[position]*fold.BadEventError, error) {
+	refused := map[position]*fold.BadEventError{}
+	_, err := pg.List(ctx, q, "read refused events", func(row pgx.CollectableRow) (p position, err error) {
+		bad := &fold.BadEventError{Reason: operator.ReasonWrite}
+		err = row.Scan(&p.partition, &p.offset, &bad.Params)
+		refused[p] = bad
+		return p, err
+	}, `
+		select partition, log_offset, params from dead_letters
+		where projection = $1 and generation = $2 and reason = 'write'`, projection, number)
+	return refused, err
 }
 
-// foldInto folds the topic up to the checkpoints and returns the dead letters.
-func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (letters []deadLetter, err error) {
-	var ranges []eventlog.PartitionRange
-	for partition, end := range c.to {
-		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
-	}
-	groups := c.groups(ranges)
-	folds := make([][]*bulkFold, len(groups))
-	group, folding := errgroup.WithContext(ctx)
+// checkWorkers is how many partitions a check folds at a time.
+const checkWorkers = 4
+
+// foldInto folds ranges of the topic.
+func foldInto(
+	ctx context.Context, w work, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
+) error {
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(checkWorkers)
-	for i, ranges := range groups {
-		group.Go(func() (err error) {
-			state := c.projector.Begin(0)
-			folds[i], err = c.foldGroup(folding, state, c.gen.TopicID, ranges, into, unobserved)
+	for _, ranges := range w.groups(ranges) {
+		group.Go(func() error {
+			_, err := w.foldGroup(ctx, w.projector.Begin(0), id, ranges, into, unobserved)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	for _, f := range slices.Concat(folds...) {
-		letters = append(letters, f.rows()...)
-	}
-	return letters, nil
+	return group.Wait()
 }
 
-// locate folds once more, keeps the rows of one differing tenant per table, and sets the first
-// difference of each of these tables.
-func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string]string) error {
-	if _, err := c.foldInto(ctx, &keepTarget{tableCheck: c, tenants: differing}); err != nil {
-		return err
-	}
-	for i, table := range c.projector.Tables {
-		shape := c.shapes[inDatabase(table)]
-		tenant, differs := differing[shape.Name]
-		if !differs {
-			continue
-		}
-		var err error
-		if r.Tables[i].FirstDifference, err = shape.firstDifference(ctx, c.tx, c.schema, tenant, c.seed); err != nil {
-			return err
-		}
-	}
-	return nil
+// sharedTarget lets several folds write through one connection.
+type sharedTarget struct {
+	write.CopyInto
+
+	mu sync.Mutex
 }
 
-type hashTarget struct {
-	*tableCheck
-	mu      sync.Mutex
-	digests map[string]map[string]digest // by table and tenant
-}
-
-func (t *hashTarget) CopyFrom(
+func (t *sharedTarget) CopyFrom(
 	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
 ) (int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	name := table[len(table)-1]
-	shape := t.shapes[name]
-	n, err := t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, rows)
-	if err != nil {
-		return n, err
-	}
-	digests, err := shape.digests(ctx, t.tx, temporary, t.seed)
-	if err != nil {
-		return n, err
-	}
-	if t.digests[name] == nil {
-		t.digests[name] = map[string]digest{}
-	}
-	for tenant, d := range digests {
-		t.digests[name][tenant] = t.digests[name][tenant].plus(d)
-	}
-	return n, pg.Exec(ctx, t.tx, "empty temporary table", "truncate "+pgx.Identifier{temporary, name}.Sanitize())
-}
-
-// keepTarget keeps the rows of some tenants in the temporary tables.
-type keepTarget struct {
-	*tableCheck
-	mu      sync.Mutex
-	tenants map[string]string // by table
-}
-
-func (t *keepTarget) CopyFrom(
-	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
-) (int64, error) {
-	name := table[len(table)-1]
-	tenant, wanted := t.tenants[name]
-	if !wanted {
-		return 0, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	at := slices.Index(columns, tenantColumn)
-	return t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, pgx.CopyFromFunc(func() ([]any, error) {
-		for rows.Next() {
-			values, err := rows.Values()
-			if err != nil {
-				return nil, err
-			}
-			if at < 0 {
-				return values, nil
-			}
-			if rowTenant, _ := values[at].(string); rowTenant == tenant {
-				return values, nil
-			}
-		}
-		return nil, rows.Err()
-	}))
-}
-
-// explainCompacted adds a note to each table whose first differing row is there only because
-// compaction removed its record. If the last record of a key is a dead letter, the tables keep the row of
-// the record before it. So does a rebuild, until compaction removes that record; the log then no
-// longer contains the state that the row shows.
-func explainCompacted(r *Report, p fold.Projector, letters []deadLetter) {
-	if p.LogKey == nil {
-		return
-	}
-	for i := range r.Tables {
-		t := &r.Tables[i]
-		if t.FirstDifference == nil || t.FirstDifference.In != inTable {
-			continue
-		}
-		key, ok := p.LogKey(t.Name, t.FirstDifference.Key)
-		if ok && slices.ContainsFunc(letters, func(d deadLetter) bool { return d.key == key }) {
-			t.Note = fmt.Sprintf(
-				"compaction removed the record that produced %s, and the remaining record is a dead letter", key)
-		}
-	}
+	return t.CopyInto.CopyFrom(ctx, table, columns, rows)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -136,6 +137,37 @@ func TestCheckNamesTheRow(t *testing.T) {
 	require.True(t, b.check(dashboards).Equal, "dead letters are not compared")
 }
 
+// An event whose row the database has refused is a dead letter for a check too, and its stream stops
+// there. Its row could not be copied.
+func TestChecksLeaveOutRefusedEvents(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	refused := func(p fold.Projector, bad string) fold.Projector {
+		refuse := func(_ context.Context, f folded) error {
+			if slices.ContainsFunc(f.events, func(ev fold.Event) bool { return ev.Envelope.ID == bad }) {
+				return &pgconn.PgError{Code: "22003", Message: "value out of range"}
+			}
+			return f.next()
+		}
+		return faulty(p, refuse, refuse)
+	}
+	bad := postRead(1, 2)
+	b.append(postRead(1, 1), bad, postRead(1, 3))
+	c := b.chain(agencyA)
+	b.put(c.next(c.usersSet(client1, "u1")))
+	b.put(c.next(c.usersSet(client1, "u2")))
+	for p, id := range map[*fold.Projector]string{&tally: bad.Envelope.ID, &dashboards: agencyA + ".2"} {
+		e := b.engine(refused(*p, id))
+		b.run(e)
+		letters := b.letters(p.Name)
+		require.Len(t, letters, 1)
+		require.Equal(t, operator.ReasonWrite, letters[0].Reason)
+		r, err := e.CheckTables(t.Context())
+		require.NoError(t, err)
+		require.True(t, r.Equal, "%+v", r)
+	}
+}
+
 // A check is due a day after the tables went live, and then once a day; the status shows its
 // result.
 func TestTablesAreCheckedDaily(t *testing.T) {
@@ -174,7 +206,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 		"only names of columns: an erasure does not reach reports")
 }
 
-// The broker removes records that the tables were folded from: the check names such a key.
+// The broker removes records that the tables were folded from: the check names such a row.
 func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -210,7 +242,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	require.False(t, r.Equal)
 	differing := r.Tables[len(r.Tables)-1]
 	require.Equal(t, "tDefaultCategories", differing.Name)
-	require.Contains(t, differing.Note, "compaction removed the record that produced category:")
+	require.Equal(t, "table", differing.FirstDifference.In, "compaction removed the record that produced the row")
 
 	// The next records of these keys correct the rows everywhere.
 	b.append(category(1, "again"), category(3, "again"))

@@ -16,8 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// errMoved means that checkpoints are not where this process expected them; see
-// [session.remaining].
+// errMoved means that checkpoints are not where this process expected them.
 var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch. from and to are offsets; to is exclusive.
@@ -101,28 +100,6 @@ func (f *session) transaction(
 		_ = tx.Rollback(ctx) // the first error is the one to report
 	}
 	return err
-}
-
-// remaining returns the parts of the steps that are still to be folded after [errMoved]. It reads
-// the checkpoints outside the failed transaction, which would see its own moves although they are
-// rolled back. It returns [errDone] if the steps cannot continue from the checkpoints.
-func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err error) {
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range steps {
-		at, ok := stored[s.partition]
-		if !ok || at.NextOffset < s.from {
-			return nil, errDone
-		}
-		s.from = at.NextOffset
-		for len(s.events) > 0 && s.events[0].Raw.Offset < s.from {
-			s.events = s.events[1:]
-		}
-		rest = append(rest, s)
-	}
-	return nonEmpty(rest), nil
 }
 
 // halves splits steps into two parts with about the same number of events. The first part must be

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -68,37 +67,35 @@ func (t tableShape) rows(schema string) string {
 	return "(select " + columns + " from " + pgx.Identifier{schema, t.Name}.Sanitize() + ") r"
 }
 
-// digest is the number of a tenant's rows and the sum of their hashes. It does not depend on the
-// order of the rows.
-type digest struct {
-	Rows int64
-	Sum  int64 // modulo 2^63
-}
+// temporary is the schema of the tables with the rows that the log produces.
+const temporary = "pg_temp"
 
-func (d digest) plus(o digest) digest {
-	return digest{d.Rows + o.Rows, (d.Sum + o.Sum) & math.MaxInt64}
-}
-
-// digests reads the digest of each tenant. The server computes the hashes, so rows are neither
-// converted to text nor sent. Each comparison uses a different seed, so that no one can construct
-// rows with equal hashes.
-func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed int64) (map[string]digest, error) {
-	type row struct {
-		Tenant    string
-		Rows, Sum int64
+// compare compares the rows of each tenant by number and sum of hashes, which do not depend on their
+// order. The server computes the hashes, so rows are neither converted to text nor sent. Each
+// comparison uses a different seed, so that no one can construct rows with equal hashes. If tenants
+// differ, compare returns the first difference of one of them.
+func (t tableShape) compare(ctx context.Context, tx pgx.Tx, schema string, seed int64) (r TableReport, err error) {
+	digests := func(schema string) string {
+		return `(select ` + t.tenant() + ` as tenant, count(*) as rows, sum(hash_record_extended(r, $1)) as hashes
+			from ` + t.rows(schema) + ` group by 1)`
 	}
-	rows, err := pg.List(ctx, tx, "digest "+schema+"."+t.Name, pgx.RowToStructByPos[row], `
-		select `+t.tenant()+`, count(*), mod(sum(hash_record_extended(r, $1)), 9223372036854775808)::bigint
-		from `+t.rows(schema)+` group by 1`, seed)
-	digests := map[string]digest{}
-	for _, d := range rows {
-		digests[d.Tenant] = digest{}.plus(digest{d.Rows, d.Sum})
+	var differing string
+	err = tx.QueryRow(ctx, `
+		select coalesce(sum(a.rows), 0)::bigint, coalesce(sum(b.rows), 0)::bigint, count(*) filter (where differs),
+		       coalesce(min(tenant) filter (where differs), '')
+		from `+digests(schema)+` a full join `+digests(temporary)+` b using (tenant)
+		cross join lateral (select (a.rows, a.hashes) is distinct from (b.rows, b.hashes) as differs) d`, seed).
+		Scan(&r.Rows, &r.RowsLog, &r.TenantsDiffering, &differing)
+	if err != nil {
+		return r, fmt.Errorf("compare %s.%s: %w", schema, t.Name, err)
 	}
-	return digests, err
+	if r.Equal = r.TenantsDiffering == 0; !r.Equal {
+		r.FirstDifference, err = t.firstDifference(ctx, tx, schema, differing, seed)
+	}
+	return r, err
 }
 
-// firstDifference returns the first differing row of a tenant, by key. The rows that the log
-// produces are in the temporary table.
+// firstDifference returns the first differing row of a tenant, by key.
 func (t tableShape) firstDifference(
 	ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64,
 ) (*Difference, error) {
@@ -174,8 +171,6 @@ type TableReport struct {
 	Equal            bool        `json:"equal"`
 	TenantsDiffering int         `json:"tenants_differing"`
 	FirstDifference  *Difference `json:"first_difference,omitempty"`
-	// Note explains the first difference if compaction caused it.
-	Note string `json:"note,omitempty"`
 }
 
 // Difference is a row that differs. It names columns but contains none of their values, because a
@@ -195,20 +190,3 @@ const (
 	inLog   = "log"
 	inBoth  = "both"
 )
-
-// compare sets the counts from the digests and returns the tenants that differ, sorted.
-func (r *TableReport) compare(live, folded map[string]digest) []string {
-	for _, d := range live {
-		r.Rows += d.Rows
-	}
-	for _, d := range folded {
-		r.RowsLog += d.Rows
-	}
-	all := maps.Clone(live)
-	maps.Copy(all, folded)
-	differing := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(tenant string) bool {
-		return live[tenant] == folded[tenant] // a tenant without rows has no digest
-	})
-	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
-	return differing
-}

@@ -11,8 +11,8 @@
 //   - An event that cannot be decoded or that Apply refuses is a dead letter, recorded in the
 //     transaction that moves the checkpoint past it, both live and in a rebuild. On a topic with hash
 //     chains, it stops its stream (streams, fold_again.go). A value that the database refuses makes
-//     its event a dead letter live, and fails a rebuild or a check: only writing events one by one
-//     shows which event it is.
+//     its event a dead letter live, and fails a rebuild: only writing events one by one shows which
+//     event it is. A check leaves out the same events as the tables.
 //
 // The package must not import watermill, commands, readmodels, api or projections/projectors.
 //
@@ -33,8 +33,9 @@
 //     heartbeat anyway, other connections do not notice when the session that holds a lock ends,
 //     and a machine that loses its network connection keeps its locks until TCP times out.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
-//   - On a compacted topic, the next record of a key removes the dead letter of that key, because
-//     compaction may remove its record (explainCompacted).
+//   - On a compacted topic, the next record of a key removes the dead letter of that key. If the last
+//     record of a key is a dead letter, the tables keep the row of the record before it; a rebuild
+//     drops that row once compaction has removed its record.
 //   - An operator's skip is a record in the stream. Every fold of a stream from its start first looks
 //     for skips, so the live fold and a rebuild leave out the same events. A live fold that meets a
 //     skip stops the stream until it is folded again.

@@ -17,34 +17,30 @@ const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.S
 
 // fold writes the steps and moves their checkpoints, in one transaction if possible. If the
 // database refuses values, fold halves the batch until a single event remains, which becomes a dead
-// letter. After most other errors it retries, up to the session's retry limit. It returns
-// immediately if the generation has ended, the topic was replaced or ctx is done.
+// letter. After most other errors it retries, up to the session's retry limit. It returns [errDone]
+// if the checkpoints were moved or deleted, also by a commit whose answer was lost: the next session
+// continues from them.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
 	giveUpAt := time.Now().Add(f.every.retry)
 	for len(steps) > 0 {
 		err := f.transact(ctx, steps, nil)
-		if errors.Is(err, errMoved) {
-			var rest []step
-			if rest, err = f.remaining(ctx, steps); err == nil {
-				steps = rest
-				continue
-			}
-		}
 		refused, _ := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errDone) || errors.Is(err, errOtherTopic) || ctx.Err() != nil:
+		case errors.Is(err, errMoved):
+			return errDone
+		case errors.Is(err, errOtherTopic) || ctx.Err() != nil:
 			return err
 		case pg.IsDataError(err) && count(steps) == 1:
 			return f.transact(ctx, steps, fold.RefusedByDatabase(refused))
 		case pg.IsDataError(err):
 			first, second := halves(steps)
-			if err := f.fold(ctx, nonEmpty(first)); err != nil {
+			if err := f.fold(ctx, first); err != nil {
 				return err
 			}
-			steps = nonEmpty(second)
+			steps = second
 			continue
 		case time.Now().After(giveUpAt):
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -288,4 +289,25 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	b.append(accountRead(1, 2))
 	b.caughtUp(e) // next to the report
 	require.Equal(t, 2, b.count("select count(*) from tSAccountIns"))
+}
+
+// The list of generations answers while a build holds the lock under which it creates keys.
+func TestGenerationsAreListedWhileKeysAreCreated(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 10)
+	e := b.engine(tally)
+	b.run(e)
+	number := b.another(e)
+	b.exec("update generations set state = 'building' where generation = $1", number)
+	err := pgx.BeginFunc(b.ctx(), b.db.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(b.ctx(), fmt.Sprintf("lock table lb_tally_g%d.tally in access exclusive mode", number)); err != nil {
+			return err
+		}
+		all, err := b.generations().List(b.ctx())
+		require.Len(t, all, 2)
+		require.Positive(t, all[1].Bytes)
+		require.Len(t, b.status(e).Building, 1)
+		return err
+	})
+	require.NoError(t, err)
 }

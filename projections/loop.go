@@ -7,7 +7,7 @@ import (
 )
 
 // errDone ends a loop whose work is done. It ends a session whose generation has ended or is
-// paused, or whose checkpoint has moved back; the engine begins another one if necessary.
+// paused, or whose checkpoint was moved elsewhere; the engine begins another one if necessary.
 var errDone = errors.New("it has ended")
 
 // loops runs the recurring tasks of engines, sessions and builds.

@@ -260,8 +260,8 @@ func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 		if t.Equal {
 			continue
 		}
-		fmt.Fprintf(out, "  %s: %d rows, %d expected from the log; %d agencies differ. %s\n",
-			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
+		fmt.Fprintf(out, "  %s: %d rows, %d expected from the log; %d agencies differ.\n",
+			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering)
 		if d := t.FirstDifference; d != nil {
 			what := map[string]string{
 				"table": "the log does not produce this row", "log": "the row is missing in the table",

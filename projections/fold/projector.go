@@ -31,10 +31,6 @@ type Projector struct {
 	// SpansPartitions is true if a row may depend on several partitions. A bulk fold then folds all
 	// partitions into one state.
 	SpansPartitions bool
-	// LogKey is set for a compacted topic. It returns the key of the records that produce the row
-	// with the given primary key values. found is false if the row is not produced by the records
-	// of one key.
-	LogKey func(table string, row map[string]string) (key string, found bool)
 }
 
 // Fold is the state of one batch. The engine calls Load, LoadMore, Apply for each event in log

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +21,6 @@ var Contents = fold.Projector{
 	Name: "contents", Version: 6 + ahead, Topic: domain.TopicContents, Tables: []string{"post_contents"},
 	Definition: ddl.Of("contents"),
 	Begin:      func(int) fold.Fold { return &contentFold{last: map[contentKey]contentState{}} },
-	LogKey:     contentOfRow,
 }
 
 type contentKey struct {
@@ -114,14 +112,4 @@ func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	}
 	rows, _ := f.changed()
 	return contentsTable.Copy(ctx, into, slices.Values(rows))
-}
-
-// contentOfRow implements [fold.Projector.LogKey].
-func contentOfRow(table string, row map[string]string) (key string, found bool) {
-	if table != "post_contents" {
-		return "", false
-	}
-	social, err := strconv.ParseInt(row["social_account_id"], 10, 64)
-	post := domain.PostRef{ParentAccount: row["parent_account"], SocialAccount: social, ExternalID: row["external_id"]}
-	return post.ContentKey(domain.PostOrigin(row["origin"])), err == nil
 }

@@ -23,7 +23,6 @@ var Directory = fold.Projector{
 	Name: "directory", Version: 11 + ahead, Topic: domain.TopicDirectory, Tables: tablesOfEntities(),
 	Definition: ddl.Of("directory"),
 	Begin:      func(int) fold.Fold { return &directoryFold{last: map[string]entityState{}} },
-	LogKey:     entityOfRow,
 }
 
 func tablesOfEntities() (names []string) {
@@ -159,16 +158,4 @@ func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E)
 		return append(row, state.at)
 	})
 	return kind
-}
-
-// entityOfRow implements [fold.Projector.LogKey].
-func entityOfRow(table string, row map[string]string) (key string, found bool) {
-	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return strings.EqualFold(k.table, table) })
-	if at < 0 || len(row) != 1 {
-		return "", false
-	}
-	for _, id := range row {
-		return domain.DirectoryKey(entityKinds[at].kind, id), true
-	}
-	return "", false
 }

@@ -133,21 +133,6 @@ func TestEveryTableHasOneProjection(t *testing.T) {
 	require.Equal(t, slices.Compact(slices.Clone(all)), all)
 }
 
-// The optional capabilities of projectors may be missing.
-func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
-	t.Parallel()
-	names := func(ok func(fold.Projector) bool) (names []string) {
-		for _, p := range projectors.All() {
-			if ok(p) {
-				names = append(names, p.Name)
-			}
-		}
-		return names
-	}
-	require.Equal(t, []string{"contents", "directory"}, names(func(p fold.Projector) bool { return p.LogKey != nil }))
-	require.Equal(t, []string{"operations"}, names(func(p fold.Projector) bool { return p.SpansPartitions }))
-}
-
 // The state of a connection is the one of its latest change; the trail has every record once.
 func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 	t.Parallel()
