@@ -174,7 +174,7 @@ func buildName(projection string, number int, lease string) string {
 // open returns the generation. Unless its tables exist, it creates them.
 func (b *build) open(ctx context.Context) (g generation, err error) {
 	g, _, err = readGeneration(ctx, b.pool, b.projector.Name, b.number)
-	if err != nil || len(g.Targets) > 0 {
+	if err != nil || g.Created {
 		return g, err
 	}
 	ranges, topicID, err := b.log.Ranges(ctx, b.projector.Topic)
@@ -182,7 +182,7 @@ func (b *build) open(ctx context.Context) (g generation, err error) {
 		return g, fmt.Errorf("read ends of topic %s: %w", b.projector.Topic, err)
 	}
 	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) (err error) {
-		if g, err = b.owned(ctx, tx); err != nil || len(g.Targets) > 0 {
+		if g, err = b.owned(ctx, tx); err != nil || g.Created {
 			return err
 		}
 		g, err = b.createTables(ctx, tx, b.number, operator.StateBuilding, ranges, topicID)

@@ -107,7 +107,7 @@ func (b *build) finishShard(
 	ctx context.Context, tx pgx.Tx, g generation, s eventlog.PartitionRange, f *bulkFold,
 ) error {
 	var batch pgx.Batch
-	b.queueDeadLetters(&batch, g, f.rows())
+	b.queueDeadLetters(&batch, g.Number, f.rows())
 	streamsTable.Queue(&batch, f.streams.rows(b.projector.Name, g.Number))
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("insert dead letters and streams: %w", err)

@@ -62,7 +62,7 @@ func (f *session) transaction(
 	defer conn.Release() // closes a connection that is still in a transaction
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
-	name, number, moved := f.projector.Name, f.current().Number, int64(0)
+	name, number, moved := f.projector.Name, f.number, int64(0)
 	first.Queue(`
 		update checkpoints c set next_offset = s.next, topic_id = s.topic_id,
 		       progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)

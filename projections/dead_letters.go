@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -77,19 +76,19 @@ var deadLettersTable = write.NewTable("dead_letters",
 		}
 	})
 
-// queueDeadLetters stores dead letters and logs them.
-func (w work) queueDeadLetters(batch *pgx.Batch, g generation, letters []deadLetter) {
-	level := slog.LevelError
-	if g.Number > 1 && g.State != operator.StateLive { // already logged by the previous generation
-		level = slog.LevelDebug
-	}
-	for i, d := range letters {
-		letters[i].projection, letters[i].generation = w.projector.Name, g.Number
-		w.logger.Log(context.Background(), level, "event is a dead letter",
-			"partition", d.partition, "offset", d.offset, "key", d.key,
-			"type", d.eventType, "reason", string(d.reason), "params", d.params)
+func (w work) queueDeadLetters(batch *pgx.Batch, generation int, letters []deadLetter) {
+	for i := range letters {
+		letters[i].projection, letters[i].generation = w.projector.Name, generation
 	}
 	deadLettersTable.Queue(batch, letters)
+}
+
+// logDeadLetters logs dead letters of a session. A build does not log those that it finds again.
+func (w work) logDeadLetters(letters []deadLetter) {
+	for _, d := range letters {
+		w.logger.Error("event is a dead letter", "partition", d.partition, "offset", d.offset, "key", d.key,
+			"type", d.eventType, "reason", string(d.reason), "params", d.params)
+	}
 }
 
 // queueReplaced deletes the dead letters of keys that have a later event, folded or not. On a

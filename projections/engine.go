@@ -153,7 +153,7 @@ func (e *Engine) Run(ctx context.Context) error {
 				s.keepFollowing(ctx)
 				e.mu.Lock()
 				defer e.mu.Unlock()
-				delete(e.sessions, s.gen.Number)
+				delete(e.sessions, s.number)
 			})
 		}
 		return e.every.look, nil

@@ -170,7 +170,7 @@ var (
 
 // Move moves a checkpoint like the fold of a batch that was read from a topic.
 func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int, topic eventlog.TopicID, partition int32, from, to int64) error {
-	s := &session{work: work{projector: fold.Projector{Name: projection}}, pool: pool, gen: generation{Number: number}}
+	s := &session{work: work{projector: fold.Projector{Name: projection}}, pool: pool, number: number}
 	steps := []step{{topic: topic, partition: partition, from: from, to: to}}
 	return s.transaction(ctx, steps, func(*pgx.Batch) {}, func(pgx.Tx, *pgx.Batch) error { return nil })
 }

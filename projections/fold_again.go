@@ -61,7 +61,7 @@ func (f *session) dueStreams(ctx context.Context) ([]dueStream, error) {
 	return pg.List(ctx, f.pool, "read streams to fold again", pgx.RowToStructByPos[dueStream], `
 		select stream_key, partition from streams
 		where projection = $1 and generation = $2 and fold_again and partition = any($3)`,
-		f.projector.Name, f.current().Number, partitions)
+		f.projector.Name, f.number, partitions)
 }
 
 // foldAgain folds a stream again from its start. If the database refuses its rows, it finds the
@@ -94,14 +94,13 @@ func (f *session) foldAgain(ctx context.Context, s dueStream) error {
 func (f *session) replaceStream(
 	ctx context.Context, s dueStream, last int64, bad *fold.BadEventError, trial bool,
 ) (head int64, err error) {
-	g := f.current()
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, g.Number)
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
 	at, ok := stored[s.Partition]
 	if err != nil || !ok {
 		return 0, cmp.Or(err, errDone)
 	}
 	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
-	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, refusing{f.projector.Begin(g.Number), last, bad})
+	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, refusing{f.projector.Begin(f.number), last, bad})
 	if err == nil {
 		err = again.read(ctx, at.TopicID, read, s.Key, nil, unobserved)
 	}
@@ -109,15 +108,15 @@ func (f *session) replaceStream(
 		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
-		due, err := f.lockStream(ctx, tx, g, s.Key)
+		due, err := f.lockStream(ctx, tx, s.Key)
 		if err == nil && due {
-			err = f.replaceFinalRows(ctx, tx, g, s.Key, again)
+			err = f.replaceFinalRows(ctx, tx, s.Key, again)
 		}
 		if err != nil || !due {
 			return err
 		}
 		since := eventlog.PartitionRange{Partition: s.Partition, Start: read.End}
-		if since.End, err = f.lockCheckpoint(ctx, tx, g, s.Partition); err != nil {
+		if since.End, err = f.lockCheckpoint(ctx, tx, s.Partition); err != nil {
 			return err
 		}
 		if since.Start < since.End {
@@ -125,7 +124,7 @@ func (f *session) replaceStream(
 				return err
 			}
 		}
-		if err := f.writeRest(ctx, tx, g, s.Key, again); err != nil || !trial {
+		if err := f.writeRest(ctx, tx, s.Key, again); err != nil || !trial {
 			return err
 		}
 		return errTrial
@@ -142,26 +141,26 @@ func unobserved(int64) {}
 
 // lockStream waits for other processes that fold a stream again, and reports whether it must still
 // be.
-func (f *session) lockStream(ctx context.Context, tx pgx.Tx, g generation, key string) (due bool, err error) {
+func (f *session) lockStream(ctx context.Context, tx pgx.Tx, key string) (due bool, err error) {
 	err = pg.Exec(ctx, tx, "lock stream", `select pg_advisory_xact_lock(hashtext($1))`,
-		"ledgerboard stream "+generationName(f.projector.Name, g.Number)+" "+key)
+		"ledgerboard stream "+generationName(f.projector.Name, f.number)+" "+key)
 	if err != nil {
 		return false, err
 	}
 	return pg.QueryBool(ctx, tx, "look whether a stream is due", `
 		select exists (
 			select from streams where projection = $1 and generation = $2 and stream_key = $3 and fold_again)`,
-		f.projector.Name, g.Number, key)
+		f.projector.Name, f.number, key)
 }
 
 // replaceFinalRows deletes all rows of a stream and writes those that no later event changes.
-func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
+func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *bulkFold) error {
 	var first pgx.Batch
 	for _, table := range f.projector.Tables {
 		first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
 	}
 	first.Queue(`delete from dead_letters where projection = $1 and generation = $2 and stream_key = $3`,
-		f.projector.Name, g.Number, key)
+		f.projector.Name, f.number, key)
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
@@ -169,27 +168,28 @@ func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, g generation,
 }
 
 // lockCheckpoint locks the checkpoint of a partition and returns it.
-func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, g generation, partition int32) (int64, error) {
+func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32) (int64, error) {
 	next, found, err := pg.Find(ctx, tx, "lock checkpoint", pgx.RowTo[int64], `
 		select next_offset from checkpoints
 		where projection = $1 and generation = $2 and partition = $3 for update`,
-		f.projector.Name, g.Number, partition)
+		f.projector.Name, f.number, partition)
 	if err == nil && !found {
 		err = errDone
 	}
 	return next, err
 }
 
-func (f *session) writeRest(ctx context.Context, tx pgx.Tx, g generation, key string, again *bulkFold) error {
+func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *bulkFold) error {
 	var last pgx.Batch
 	if err := again.fold.Copy(ctx, write.CopyInto{Tx: tx}, true); err != nil {
 		return err
 	}
 	last.Queue(commitSynchronously)
 	last.Queue(`update streams set fold_again = false where projection = $1 and generation = $2 and stream_key = $3`,
-		f.projector.Name, g.Number, key)
-	streamsTable.Queue(&last, again.streams.rows(f.projector.Name, g.Number))
-	f.queueDeadLetters(&last, g, again.rows())
+		f.projector.Name, f.number, key)
+	streamsTable.Queue(&last, again.streams.rows(f.projector.Name, f.number))
+	f.logDeadLetters(again.rows())
+	f.queueDeadLetters(&last, f.number, again.rows())
 	last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{pg.ProgressPayload(f.projector.Name, []string{key})})
 	return pg.Wrap("insert rows", write.Send(ctx, tx, &last))
 }

@@ -58,7 +58,6 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 // transact folds the steps in one transaction. If refused is set, the database has refused the only
 // event, which becomes a dead letter.
 func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadEventError) error {
-	g := f.current()
 	var events, decoded []fold.Event
 	for _, s := range steps {
 		events = append(events, s.events...)
@@ -69,13 +68,13 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		}
 	}
 	ignored := 0
-	state, chains := f.projector.Begin(g.Number), newStreams(f.partitions)
+	state, chains := f.projector.Begin(f.number), newStreams(f.partitions)
 	if refused != nil {
 		state = refusing{state, -1, refused}
 	}
 	load := func(first *pgx.Batch) {
 		if f.chained {
-			chains.queueLoad(first, f.projector.Name, g.Number, events)
+			chains.queueLoad(first, f.projector.Name, f.number, events)
 		}
 		state.Load(first, decoded)
 	}
@@ -99,13 +98,14 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		if err := state.Write(ctx, tx, last); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		streamsTable.Queue(last, chains.rows(f.projector.Name, g.Number))
-		f.queueDeadLetters(last, g, letters)
-		f.queueReplaced(last, g.Number, events)
+		streamsTable.Queue(last, chains.rows(f.projector.Name, f.number))
+		f.logDeadLetters(letters)
+		f.queueDeadLetters(last, f.number, letters)
+		f.queueReplaced(last, f.number, events)
 		if chains.due() {
 			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
 		}
-		return queueProgress(last, f.projector.Name, g.Number, f.chained, events)
+		return queueProgress(last, f.projector.Name, f.number, f.chained, events)
 	})
 	if err != nil {
 		return fmt.Errorf("fold %d events of %s: %w", len(events), f.projector.Topic, err)

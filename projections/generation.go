@@ -22,14 +22,14 @@ type generation struct {
 	Version int
 	TopicID eventlog.TopicID // zero until a process begins the build
 	State   operator.State
-	Targets map[int32]int64 // end offsets by partition, to be reached before readers use it
+	Created bool // its tables and checkpoints exist, or have existed
 }
 
 func (g generation) followed() bool {
 	return g.State == operator.StateCatchingUp || g.State == operator.StateLive
 }
 
-const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets`
+const generationColumns = `generation, version, coalesce(topic_id, '00000000-0000-0000-0000-000000000000'), state, targets <> '{}'`
 
 // stepped returns a channel that is closed at the next step of the projection's generations or of a
 // stopped stream, if [Config.Progress] reports it.
@@ -216,15 +216,14 @@ func (w work) createTables(
 	ctx context.Context, tx pgx.Tx, number int, state operator.State,
 	ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
-	g := generation{
-		Number: number, Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{},
-	}
+	g := generation{Number: number, Version: w.projector.Version, TopicID: topicID, State: state, Created: true}
+	targets := map[int32]int64{} // end offsets by partition, to be reached before readers use it
 	for _, r := range ranges {
 		if r.Start > 0 && !w.compacted {
 			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w",
 				w.projector.Topic, r.Partition, r.Start, errNoBeginning)
 		}
-		g.Targets[r.Partition] = r.End
+		targets[r.Partition] = r.End
 		err := pg.Exec(ctx, tx, "insert checkpoint", `
 			insert into checkpoints (projection, generation, partition, next_offset, progressed_at, topic_id, caught_up_at)
 			values ($1, $2, $3, $4, now(), $5, now())`,
@@ -238,7 +237,7 @@ func (w work) createTables(
 			select coalesce(sum(($5::jsonb ->> partition::text)::bigint - next_offset), 0)
 			from checkpoints where projection = $1 and generation = $2)
 		where projection = $1 and generation = $2`,
-		w.projector.Name, number, [16]byte(topicID), string(state), g.Targets)
+		w.projector.Name, number, [16]byte(topicID), string(state), targets)
 	if err != nil {
 		return g, err
 	}

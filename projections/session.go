@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,12 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-const (
-	// stampWithin limits stampCaughtUp, during which nothing is folded.
-	stampWithin = 2 * time.Second
-	// reachedWithin limits the check of the database before a session joins its consumer group.
-	reachedWithin = 2 * time.Second
-)
+// reachedWithin limits the check of the database before a session joins its consumer group.
+const reachedWithin = 2 * time.Second
 
 // session follows one generation: it polls the log, folds batches, and writes the rows and
 // checkpoints of each batch in one transaction.
@@ -32,8 +29,9 @@ type session struct {
 	pool  *pgxpool.Pool // of the generation's schema
 	group string        // consumer group
 
+	number int // of the generation
+
 	mu          sync.Mutex
-	gen         generation
 	checkpoints map[int32]int64  // of each partition, as last stored by this process
 	stopped     map[int32]string // partitions that must not be followed, with the reason
 	problem     string           // why the session cannot continue; "" if it can
@@ -45,7 +43,7 @@ func newSession(w work, g generation, database string) *session {
 	w.logger = w.logger.With("generation", g.Number)
 	return &session{
 		work: w, group: "ledgerboard." + generationName(w.projector.Name, g.Number) + "." + database,
-		gen: g, stopped: map[int32]string{}, checkpoints: map[int32]int64{},
+		number: g.Number, stopped: map[int32]string{}, checkpoints: map[int32]int64{},
 	}
 }
 
@@ -75,55 +73,39 @@ func (f *session) keepFollowing(ctx context.Context) {
 	})
 }
 
-// follow joins the consumer group and then repeats: check, poll, fold. It ends at the first error.
+// follow joins the consumer group and then polls and folds, while other loops check the generation. It
+// ends when the first of them ends.
 func (f *session) follow(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	follower, err := f.join(ctx)
 	if err != nil {
 		return err
 	}
 	defer follower.Close()
-	if f.chained {
-		var again sync.WaitGroup
-		defer again.Wait()
-		defer cancel() // before it waits
-		again.Go(func() { _ = f.run(ctx, "streams", f.stepped, f.foldDueAgain) })
+	var checks sync.WaitGroup
+	defer checks.Wait()
+	defer end(nil) // before it waits
+	check := func(name string, woken func() <-chan struct{}, step func(context.Context) (time.Duration, error)) {
+		checks.Go(func() { end(cmp.Or(f.run(ctx, name, woken, step), errDone)) })
 	}
-	checks := []*periodic{
-		{do: f.checkGeneration}, {do: f.keepMonths}, {do: f.stampCaughtUp, due: time.Now().Add(f.every.caughtUp)},
+	check("generation", nil, f.checkGeneration)
+	check("months", nil, f.keepMonths)
+	check("stamps", nil, f.stampCaughtUp)
+	if f.chained {
+		check("streams", f.stepped, f.foldDueAgain)
 	}
 	for {
-		for _, check := range checks {
-			if err := check.runIfDue(ctx); err != nil {
-				return err
-			}
-		}
 		batch, err := follower.Poll(ctx, f.every.look)
-		if err != nil {
-			return err
+		if err == nil {
+			f.noteStopped(batch)
+			err = f.handle(ctx, batch)
 		}
-		f.noteStopped(batch)
-		if err := f.handle(ctx, batch); err != nil {
-			return err
+		if err != nil {
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		follower.Done(batch)
 	}
-}
-
-// periodic is a check of a session. do returns the time until the next one.
-type periodic struct {
-	do  func(ctx context.Context) (next time.Duration, err error)
-	due time.Time
-}
-
-func (p *periodic) runIfDue(ctx context.Context) error {
-	if time.Now().Before(p.due) {
-		return nil
-	}
-	next, err := p.do(ctx)
-	p.due = time.Now().Add(next)
-	return err
 }
 
 // join joins the consumer group. A process that cannot reach the database does not, because it would
@@ -131,7 +113,7 @@ func (p *periodic) runIfDue(ctx context.Context) error {
 func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
 	if f.pool == nil {
 		var err error
-		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number); err != nil {
+		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.number); err != nil {
 			return nil, err
 		}
 	}
@@ -151,14 +133,13 @@ func (f *session) join(ctx context.Context) (eventlog.Follower, error) {
 // generation has ended. An idle session would not notice otherwise. It ignores read errors, because
 // it is called again.
 func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
-	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == operator.StateLive {
-		return 0, errDone
+	g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.number)
+	if err != nil {
+		return f.every.look, nil //nolint:nilerr // the next check reads it again
 	}
-	if g, found, err := readGeneration(ctx, f.pool, f.projector.Name, f.current().Number); err == nil {
-		if !found || !g.followed() {
-			return 0, errDone
-		}
-		f.update(func() { f.gen = g }) // state and targets may have changed
+	paused, err := f.paused(ctx)
+	if !found || !g.followed() || err == nil && paused && g.State == operator.StateLive {
+		return 0, errDone
 	}
 	return f.every.look, f.checkCheckpoints(ctx)
 }
@@ -169,7 +150,7 @@ func (f *session) checkGeneration(ctx context.Context) (time.Duration, error) {
 func (f *session) checkCheckpoints(ctx context.Context) error {
 	var known map[int32]int64
 	f.update(func() { known = maps.Clone(f.checkpoints) })
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
 	if err != nil {
 		return nil //nolint:nilerr // the next check reads it again
 	}
@@ -190,8 +171,6 @@ func (f *session) checkCheckpoints(ctx context.Context) error {
 // stampCaughtUp stamps the checkpoints that are at the end of the log, unless the topic may have
 // deleted tombstones since their last stamp: see [Engine.followable].
 func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, stampWithin)
-	defer cancel()
 	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err == nil {
 		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
@@ -205,7 +184,7 @@ func (f *session) stampCaughtUp(ctx context.Context) (time.Duration, error) {
 				order by c.partition for update of c skip locked)
 			update checkpoints c set caught_up_at = now() from ended
 			where c.projection = $1 and c.generation = $2 and c.partition = ended.partition`,
-			append(append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...), f.deleteRetention)...)
+			append(append([]any{f.projector.Name, f.number, storedID(topic)}, ends...), f.deleteRetention)...)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
@@ -240,7 +219,7 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 
 // assigned returns the checkpoints of newly assigned partitions.
 func (f *session) assigned(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
-	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.number)
 	if err != nil {
 		return nil, err
 	}
@@ -286,11 +265,6 @@ func (f *session) update(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
-}
-
-func (f *session) current() (g generation) {
-	f.update(func() { g = f.gen })
-	return g
 }
 
 // status adds what the session knows to the status of its projection.
