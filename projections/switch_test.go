@@ -2,6 +2,8 @@ package projections_test
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -102,6 +105,47 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	b.ends(rebuild.ID, operator.StateLive)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"))
 }
+
+// The views for people that could not be replaced at a switch, because one of them was being read, are
+// replaced later.
+func TestViewsForPeopleAreReplacedLater(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 10)
+	b.run(b.engine(tally))
+	b.shows("tally", "lb_tally_v1")
+	reading, err := b.db.Pool.Begin(b.ctx())
+	require.NoError(t, err)
+	_, err = reading.Exec(b.ctx(), "select from lb.tally")
+	require.NoError(t, err)
+	failed := make(chan struct{})
+	newer := b.engine(version2(tally), func(c *projections.Config) {
+		c.Logger = slog.New(onMessage{"the views of schema lb are not updated to this version yet", sync.OnceFunc(func() { close(failed) })})
+	})
+	b.follow(newer)
+	<-failed
+	require.Equal(t, 10, b.count("select count(*) from lb_tally_v2.tally"), "the program's own views are replaced")
+	require.NoError(t, reading.Rollback(b.ctx()))
+	b.shows("tally", "lb_tally_v2")
+}
+
+// onMessage calls a function when a message is logged.
+type onMessage struct {
+	message string
+	call    func()
+}
+
+func (onMessage) Enabled(context.Context, slog.Level) bool { return true }
+
+func (o onMessage) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == o.message {
+		o.call()
+	}
+	return nil
+}
+
+func (o onMessage) WithAttrs([]slog.Attr) slog.Handler { return o }
+
+func (o onMessage) WithGroup(string) slog.Handler { return o }
 
 // Earlier versions are kept for a day.
 func TestOldGenerationsAreDropped(t *testing.T) {

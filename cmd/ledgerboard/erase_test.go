@@ -152,12 +152,19 @@ func TestEraseLateData(t *testing.T) {
 	})
 }
 
-// The command does not erase by outdated tables: it gives up with an error.
+// The command does not erase by outdated tables: it gives up with an error. It waits for all tables that
+// have data of people.
 func TestLaggingTablesPreventErasing(t *testing.T) {
 	c := eraseErna(newStorage(t))
 	c.Wait = time.Nanosecond
 	e := erasure{eraseCommand: c, log: ledgertest.Quiet, parts: assembly.NewParts(c.backends(ledgertest.Quiet))}
 	require.NoError(t, e.open(t.Context()))
+	var waitsFor []string
+	for _, engine := range e.engines {
+		waitsFor = append(waitsFor, engine.Name())
+	}
+	require.ElementsMatch(t, []string{"account_insights", "contents", "directory", "operations", "post_insights"}, waitsFor,
+		"only histories keep a person's id")
 	require.ErrorContains(t, e.run(t.Context(), streams{Out: io.Discard, Err: io.Discard}), "nothing was erased. Is a service with the role projector running?")
 	require.NoError(t, e.parts.Close())
 }
