@@ -2,8 +2,6 @@ package eventlog_test
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -138,9 +136,8 @@ func (s *secured) replaceCredentials(t *testing.T, broker *apacheKafka) {
 func (s *secured) startApacheKafka(t *testing.T, libraries string) *apacheKafka {
 	t.Helper()
 	dir := t.TempDir()
-	ports := freePorts(t, 5)
-	plain, controller := ports[3], ports[4]
-	s.brokers, s.expired, s.asking = ports[0], ports[1], ports[2]
+	plain, controller := ledgertest.FreeAddress(t), ledgertest.FreeAddress(t)
+	s.brokers, s.expired, s.asking = ledgertest.FreeAddress(t), ledgertest.FreeAddress(t), ledgertest.FreeAddress(t)
 	broker := &apacheKafka{
 		java: func(args ...string) *exec.Cmd {
 			return exec.Command("java", append([]string{"-Xmx512m", "-Dlog4j2.level=WARN", "-cp", filepath.Join(libraries, "*")}, args...)...)
@@ -217,21 +214,6 @@ func (k *apacheKafka) stop() {
 		_ = k.process.Process.Kill()
 		<-k.ended
 	}
-}
-
-// freePorts returns loopback addresses that were free a moment ago, below the range that the kernel
-// assigns, so that the broker finds them free (deploy/kafka chooses the same way).
-func freePorts(t *testing.T, n int) (addresses []string) {
-	t.Helper()
-	for giveUp := time.Now().Add(time.Minute); len(addresses) < n; {
-		require.True(t, time.Now().Before(giveUp), "no port is free")
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
-		if err == nil {
-			defer listener.Close() // at the end, so that none is chosen twice
-			addresses = append(addresses, listener.Addr().String())
-		}
-	}
-	return addresses
 }
 
 // awaitPort waits until a process listens.

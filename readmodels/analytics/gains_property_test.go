@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,38 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// worldsVariable is the number of worlds to draw, worldSeedVariable the one world to draw again.
-const (
-	worldsVariable    = "LEDGERBOARD_WORLDS"
-	worldSeedVariable = "LEDGERBOARD_WORLD_SEED"
-)
-
-// worldSeeds returns a few fixed seeds, or as many new ones as the environment requests.
-func worldSeeds(t *testing.T) (seeds []uint64) {
-	t.Helper()
-	if text := os.Getenv(worldSeedVariable); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, worldSeedVariable)
-		return []uint64{seed}
-	}
-	if text := os.Getenv(worldsVariable); text != "" {
-		n, err := strconv.Atoi(text)
-		require.NoError(t, err, worldsVariable)
-		first, ok := draws.Seed()
-		if !ok {
-			first = rand.Uint64() >> 16
-		}
-		t.Logf("worlds %d to %d", first, first+uint64(n)-1)
-		for i := range n {
-			seeds = append(seeds, first+uint64(i))
-		}
-		return seeds
-	}
-	// 5 has a page with day flows and a counter of one figure; 100495931579520 has a question that
-	// begins inside such a day; in 131087408444421 nothing ever happens.
-	return []uint64{1, 2, 3, 4, 5, 6, 7, 8, 157, 100495931579520, 131087408444421}
-}
 
 // gainsAnswer is an answer with gains, the oracle's expectation, and what adds up in it.
 type gainsAnswer struct {
@@ -539,7 +505,7 @@ func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 		p := probe{t, db, &analytics.Analytics{Pool: db.ReadOnly}, &g.world, cached, map[string]bool{}, a, q}
 		for _, prop := range gainsProperties {
 			if lines := prop.check(p); len(lines) > 0 {
-				t.Errorf("%s=%d, %s/%s, asked for %s:\n%s", worldSeedVariable, seed, prop.name, a.name, q, strings.Join(lines[:min(6, len(lines))], "\n"))
+				t.Errorf("%s=%d, %s/%s, asked for %s:\n%s", draws.WorldVariable, seed, prop.name, a.name, q, strings.Join(lines[:min(6, len(lines))], "\n"))
 			}
 		}
 	}
@@ -550,7 +516,9 @@ func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 func TestGainsAddUp(t *testing.T) {
 	t.Parallel()
 	const shards = 2 // databases that share the worlds
-	seeds := worldSeeds(t)
+	// 5 has a page with day flows and a counter of one figure; 100495931579520 has a question that
+	// begins inside such a day; in 131087408444421 nothing ever happens.
+	seeds := draws.Worlds(t, 1, 2, 3, 4, 5, 6, 7, 8, 157, 100495931579520, 131087408444421)
 	for shard := range min(shards, len(seeds)) {
 		t.Run(strconv.Itoa(shard), func(t *testing.T) {
 			t.Parallel()

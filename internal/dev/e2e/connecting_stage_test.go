@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
@@ -50,7 +51,7 @@ type agencyBegun struct {
 // newConnecting is an empty log, an empty database and the simulated platforms.
 func newConnecting(t *testing.T) *connecting {
 	t.Helper()
-	c := &connecting{t: t, heard: &overheard{}, addr: freeAddress(t)}
+	c := &connecting{t: t, heard: &overheard{}, addr: ledgertest.FreeAddress(t)}
 	quiet := slog.New(slog.DiscardHandler)
 	dir, err := os.MkdirTemp("", "ledgerboard-connecting-") // t.TempDir is closed to the server's user
 	require.NoError(t, err)

@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -128,7 +126,7 @@ func seededDemo(t *testing.T) string {
 // launchDemo starts a demo and does not wait: p.base is set, p.info is not.
 func launchDemo(t *testing.T, dir string, extra ...string) *program {
 	t.Helper()
-	known, _ := addresses.LoadOrStore(dir, freeAddress(t))
+	known, _ := addresses.LoadOrStore(dir, ledgertest.FreeAddress(t))
 	addr := known.(string)
 	p := launch(t, dir, append([]string{"demo", "--data-dir", dir, "--addr", addr}, extra...), nil)
 	p.base = "http://" + addr
@@ -182,30 +180,6 @@ func awayFromQuarterHours(t *testing.T, lasts time.Duration) {
 		t.Logf("the quarter hour ends: the test waits until it has")
 		time.Sleep(left + time.Second)
 	}
-}
-
-// freeAddress has a port below those that the kernel gives, which stays free between two starts.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	first, given := 20000, 0
-	if raw, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		_, _ = fmt.Sscan(string(raw), &given)
-	}
-	const ports = 9000
-	if below := given - ports; below > 1024 {
-		first = min(first, below)
-	}
-	for range 200 {
-		port := first + int(time.Now().UnixNano()/977)%ports
-		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		require.NoError(t, listener.Close())
-		return listener.Addr().String()
-	}
-	require.FailNow(t, "no port is free")
-	return ""
 }
 
 func (p *program) awaitReady() {

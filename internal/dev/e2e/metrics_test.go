@@ -25,7 +25,7 @@ import (
 // Metrics keep Prometheus' conventions and are served at the second listener only. In a Prometheus that scrapes a demo, every panel
 // of the dashboards has data, and no alert fires.
 func TestMetricsOfAlertsAndDashboards(t *testing.T) {
-	dir, address, admin := t.TempDir(), freeAddress(t), freeAddress(t)
+	dir, address, admin := t.TempDir(), ledgertest.FreeAddress(t), ledgertest.FreeAddress(t)
 	copyDir(t, dir, seededDemo(t))
 	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--admin-addr", admin}, nil)
 	p.base = "http://" + address
@@ -128,7 +128,7 @@ func startPrometheus(t *testing.T, target string) *program {
 	install.Env = append(os.Environ(), "GOBIN="+suiteDir)
 	out, err := install.CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), ledgertest.FreeAddress(t)
 	config, err := os.ReadFile("../../../deploy/prometheus/demo.yaml")
 	require.NoError(t, err)
 	rules, err := filepath.Abs("../../../deploy/prometheus/alerts.yaml")

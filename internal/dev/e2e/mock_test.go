@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
@@ -63,7 +64,7 @@ func TestMockMode(t *testing.T) {
 // startMock starts mock mode, with its temporary directory in one of the test's, and waits until it is ready.
 func startMock(t *testing.T) *program {
 	t.Helper()
-	temporary, addr := t.TempDir(), freeAddress(t)
+	temporary, addr := t.TempDir(), ledgertest.FreeAddress(t)
 	p := launch(t, temporary, []string{"serve", "--mock", "--addr", addr}, func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "TMPDIR="+temporary)
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // gate is the network before the program. Shut, it cuts what is open and takes nothing new.
@@ -29,7 +30,7 @@ type gate struct {
 func newGate(t *testing.T, base string) *gate {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	g := &gate{t: t, Proxy: toxiproxy.NewProxy(server, t.Name(), freeAddress(t), strings.TrimPrefix(base, "http://"))}
+	g := &gate{t: t, Proxy: toxiproxy.NewProxy(server, t.Name(), ledgertest.FreeAddress(t), strings.TrimPrefix(base, "http://"))}
 	g.reopen()
 	t.Cleanup(g.Stop)
 	return g

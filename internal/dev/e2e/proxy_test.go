@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
@@ -41,7 +42,7 @@ func documentedProxy(t *testing.T, listen, backend string, pair certs.Pair) stri
 func startProxy(t *testing.T, backend string, pair certs.Pair) (base string) {
 	t.Helper()
 	needs.Programs(t, "nginx")
-	dir, listen := t.TempDir(), freeAddress(t)
+	dir, listen := t.TempDir(), ledgertest.FreeAddress(t)
 	config := "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		config += kind + "_temp_path " + kind + ";\n"

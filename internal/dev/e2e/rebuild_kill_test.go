@@ -140,7 +140,7 @@ func (p *program) beside(dir, binary, roles string, more map[string]string) *pro
 		delete(settings, "DATABASE_URL")
 	}
 	maps.Copy(settings, more)
-	addr := freeAddress(p.t)
+	addr := ledgertest.FreeAddress(p.t)
 	started := launch(p.t, dir, []string{"serve", "--addr", addr, "--roles", roles}, func(cmd *exec.Cmd) {
 		cmd.Path = binary
 		for name, value := range settings {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // span is one span that the program exported.
@@ -96,7 +97,7 @@ func TestTracesShowAChangeAndAReading(t *testing.T) {
 	receiver := startTraceReceiver(t)
 	dir := t.TempDir()
 	copyDir(t, dir, seededDemo(t))
-	address := freeAddress(t)
+	address := ledgertest.FreeAddress(t)
 	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--log-format", "json"}, func(c *exec.Cmd) {
 		c.Env = append(c.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "OTEL_BSP_SCHEDULE_DELAY=100")
 	})

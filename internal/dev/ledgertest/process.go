@@ -2,12 +2,19 @@ package ledgertest
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Start starts a command in a process group of its own. On Linux the kernel kills it with this
@@ -31,6 +38,36 @@ func Start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
 // Environ is the environment without settings of the service that a developer may have.
 func Environ() []string {
 	return slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "LEDGERBOARD_") })
+}
+
+var givenPorts sync.Map
+
+// FreeAddress has a port below those that the kernel gives, which stays free between two starts. No
+// other call of this process gets it.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	first, given := 20000, 0
+	if raw, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		_, _ = fmt.Sscan(string(raw), &given)
+	}
+	const ports = 9000
+	if below := given - ports; below > 1024 {
+		first = min(first, below)
+	}
+	for range 200 {
+		port := first + rand.IntN(ports)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, listener.Close())
+		return listener.Addr().String()
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
 
 // Output is what a process or a logger has written. It is safe for concurrent use.

@@ -6,9 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,35 +24,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// worldsVariable is the number of worlds to draw, worldSeedVariable the one world to draw again.
-const (
-	worldsVariable    = "LEDGERBOARD_WORLDS"
-	worldSeedVariable = "LEDGERBOARD_WORLD_SEED"
-	worldsInTests     = 20
-)
-
-func worldSeeds(t *testing.T) (seeds []uint64) {
+func worldSeeds(t *testing.T) []uint64 {
 	t.Helper()
-	if text := os.Getenv(worldSeedVariable); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err, worldSeedVariable)
-		return []uint64{seed}
-	}
-	first, n := uint64(1), worldsInTests
-	if text := os.Getenv(worldsVariable); text != "" {
-		var err error
-		n, err = strconv.Atoi(text)
-		require.NoError(t, err, worldsVariable)
-		var given bool
-		if first, given = draws.Seed(); !given {
-			first = rand.Uint64() >> 16
-		}
-		t.Logf("worlds %d to %d", first, first+uint64(n)-1)
-	}
-	for i := range n {
-		seeds = append(seeds, first+uint64(i))
-	}
-	return seeds
+	return draws.Worlds(t, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20)
 }
 
 // The times of a world.
@@ -123,7 +95,7 @@ func (w *unkindWorld) simulator(now func() time.Time) *simulator.Server {
 }
 
 func (w *unkindWorld) String() string {
-	lines := []string{fmt.Sprintf("%s=%d: %s, type %d", worldSeedVariable, w.seed, w.platform, w.kind)}
+	lines := []string{fmt.Sprintf("%s=%d: %s, type %d", draws.WorldVariable, w.seed, w.platform, w.kind)}
 	for _, f := range w.app {
 		lines = append(lines, fmt.Sprintf("  all accounts: %+v", f))
 	}
