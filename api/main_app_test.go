@@ -28,7 +28,7 @@ type holders map[string]platforms.Consent
 func (h holders) Holds(_ context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error) {
 	consent, known := h[t.AccessToken]
 	if !known {
-		return consent, &platforms.Error{Class: platforms.ClassReconnect, Platform: p, Op: "sign_in_who", PlatformMessage: "the person's name stands here"}
+		return consent, &platforms.Error{Reason: domain.StatusRefused, Platform: p, Op: "sign_in_who", PlatformMessage: "the person's name stands here"}
 	}
 	return consent, nil
 }

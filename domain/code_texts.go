@@ -10,6 +10,7 @@ import (
 // [StatusNouns].
 type StatusText struct {
 	Seen    StatusReader // who sees the code
+	Kind    StatusCode   // the code of which it is a special case, see [StatusCode.Kind]; "" if of none
 	Repeats bool         // whether the same call may work later, without anyone doing anything
 	Says    string       // what is the case: one sentence
 	Helps   string       // what people can do about it, for those who see it; "" if there is nothing to do or say
@@ -28,6 +29,13 @@ const (
 	SeenByAll    StatusReader = "everyone" // everyone who may see the figures of the account
 	SeenByAgency StatusReader = "agency"   // the agency, who manages connections, and operators
 )
+
+// Kind returns the code of which a code is a special case, or the code itself. People read codes,
+// and programs decide by kinds.
+func (c StatusCode) Kind() StatusCode { return cmp.Or(statusTexts[c].Kind, c) }
+
+// Temporary reports whether the same call of a platform may work later.
+func (c StatusCode) Temporary() bool { return c.Kind() == StatusThrottled || c.Kind() == StatusRetry }
 
 // StatusTextOf returns what the table has about a code; nothing for an unknown code.
 func StatusTextOf(code StatusCode) StatusText { return statusTexts[code] }
@@ -94,22 +102,22 @@ var statusTexts = map[StatusCode]StatusText{
 		Seen: SeenByAll, Says: "The platform no longer grants access.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusExpired: {
-		Seen: SeenByAll, Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused, Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusRoleLost: {
-		Seen: SeenByAll, Says: "The person who signed in no longer has a role on the page.",
+		Seen: SeenByAll, Kind: StatusRefused, Says: "The person who signed in no longer has a role on the page.",
 		Helps: "A person with a role on the page must sign in and connect it again.",
 		SignIn: waitsFor + "you no longer have a role on this page at {platform}. Ask someone who has full control " +
 			"of the page to sign in here, or to give you the role again.",
 	},
 	StatusNoToken: {
-		Seen: SeenByAll, Says: "There is no token for its connection.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused, Says: "There is no token for its connection.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusBrokenToken: {
-		Seen: SeenByAll, Says: "The stored token of its connection is damaged.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused, Says: "The stored token of its connection is damaged.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusWrongAccount: {
-		Seen: SeenByAll, Says: "Its token belongs to another account than the connected one.", Helps: signAgain,
+		Seen: SeenByAll, Kind: StatusRefused, Says: "Its token belongs to another account than the connected one.", Helps: signAgain,
 		SignIn: noAccess,
 	},
 	StatusLeftOut: {
@@ -152,13 +160,13 @@ var statusTexts = map[StatusCode]StatusText{
 			"{platform}. For a page, you must be an administrator of the page.",
 	},
 	StatusTwoFactor: {
-		Seen: SeenByAll, Says: "The platform requires two-factor authentication for this page.",
+		Seen: SeenByAll, Kind: StatusPermission, Says: "The platform requires two-factor authentication for this page.",
 		Helps: "The person who signed in must turn it on at the platform. Reading then resumes automatically.",
 		SignIn: "not read: {platform} requires two-factor authentication for this page. Turn it on there for your " +
 			"account. Reading then resumes automatically.",
 	},
 	StatusOtherApp: {
-		Seen: SeenByAll, Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
+		Seen: SeenByAll, Kind: StatusPermission, Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
 		Operator: "Check that the app secret is that of the app that issued the token. If it is, the token is another " +
 			"app's: connect the account again.",
 		SignIn: "not read: the access belongs to another app at {platform}. " + noFix,
@@ -172,7 +180,7 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: limited,
 	},
 	StatusOwnQuota: {
-		Seen: SeenByAgency, Repeats: true, Says: "The quota of this service is used up for now.",
+		Seen: SeenByAgency, Kind: StatusThrottled, Repeats: true, Says: "The quota of this service is used up for now.",
 		Helps: noAction + " It is read again when the quota allows.",
 		Operator: noAction + " It is read again when the quota allows. If this happens often, set LEDGERBOARD_QUOTAS " +
 			"to the quota that the platform shows for your app, request a higher quota there, or read less often.",
@@ -187,11 +195,11 @@ var statusTexts = map[StatusCode]StatusText{
 		Helps: "Reading them is retried automatically, less and less often.", SignIn: temporary,
 	},
 	StatusTooLarge: {
-		Seen: SeenByAgency, Repeats: true, Says: "A list of posts was too large for one answer.",
+		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true, Says: "A list of posts was too large for one answer.",
 		Helps: noAction + " The list is requested again in smaller parts.", SignIn: temporary,
 	},
 	StatusLasting: {
-		Seen: SeenByAgency, Repeats: true,
+		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true,
 		Says:  "A part could not be read. The platform's other answers were recorded.",
 		Helps: "The rest is retried automatically, less and less often.",
 		Operator: "The rest is retried automatically, less and less often. If this lasts for more than a day and the " +
@@ -199,7 +207,7 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: temporary,
 	},
 	StatusNewToken: {
-		Seen: SeenByAgency, Repeats: true, Says: "The platform does not know the new sign-in yet.",
+		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true, Says: "The platform does not know the new sign-in yet.",
 		Helps:  noAction + " The reading is retried within minutes.",
 		SignIn: "not read yet: {platform} does not know the new sign-in yet. We retry automatically.",
 	},
@@ -210,7 +218,7 @@ var statusTexts = map[StatusCode]StatusText{
 			"you may see its statistics.",
 	},
 	StatusMoved: {
-		Seen: SeenByAll, Says: "The platform merged it with another page or gave it a new ID.",
+		Seen: SeenByAll, Kind: StatusNotFound, Says: "The platform merged it with another page or gave it a new ID.",
 		Helps: "Connect the page that exists now, and disconnect this one.",
 		SignIn: "not read: the page was merged or got a new ID at {platform}. Start again, and select the page that " +
 			"exists now.",
@@ -221,7 +229,7 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: "not read: {platform} does not provide statistics for this page. Check the account there.",
 	},
 	StatusAppBlocked: {
-		Seen: SeenByAll, Says: "The platform has switched off the app of this service.",
+		Seen: SeenByAll, Kind: StatusBlocked, Says: "The platform has switched off the app of this service.",
 		Helps: "The operator must act. Do not connect it again: that does not help.",
 		Operator: "This applies to all accounts. Open the app's dashboard at the platform, and do what its notices " +
 			"require. Connecting accounts again does not help.",
@@ -229,12 +237,12 @@ var statusTexts = map[StatusCode]StatusText{
 			"act. You do not need to do anything.",
 	},
 	StatusApp: {
-		Seen: SeenByAgency, Says: "The platform does not accept the app of this service.",
+		Seen: SeenByAgency, Kind: StatusInvalid, Says: "The platform does not accept the app of this service.",
 		Helps:    "The operator must correct the settings.",
 		Operator: "Check the ID, the secret and the scopes in the settings of the platform's app.", SignIn: rejected,
 	},
 	StatusVersion: {
-		Seen:     SeenByAgency,
+		Seen: SeenByAgency, Kind: StatusInvalid,
 		Says:     "The platform no longer supports the version of its interface that this service uses.",
 		Helps:    "The operator must upgrade the service.",
 		Operator: "Upgrade ledgerboard.", SignIn: rejected,

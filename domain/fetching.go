@@ -47,7 +47,6 @@ type FetchResult struct {
 	Pace          string        // a sentence that says how often it is read and why not more often; "" leaves it unchanged
 	CallsADay     int           // number of platform calls per day at this pace
 	Failures      int           // consecutive
-	Class         string        // class of the failure; "" after a success
 	Reason        *StatusReason // why it failed, or a part of it; nil after a success
 	Words         string        // the platform's text, which may name people; stored only in schema kept
 	Backfilled    bool          // the whole history has been read
@@ -83,7 +82,6 @@ type FetchHistory struct {
 	From      *time.Time    // midnight UTC: this day and later days were read; nil if none were
 	Failures  int           // consecutive
 	NotBefore *time.Time    // earliest time of the next attempt
-	Class     string        // class of the last failure; "" after a success
 	Reason    *StatusReason // as in [FetchResult]
 	Words     string        // the platform's text, which may name people; stored only in schema kept and not read back
 }
@@ -101,9 +99,9 @@ type PostListing struct {
 // PostNote records that a reading of a post failed, or that the post is known under another id.
 type PostNote struct {
 	ExternalID string
-	Class      string    // class of the failure, or same_as_another
-	Since      time.Time // when the post was first noted with the class
-	TriedAt    time.Time // time of the last attempt
+	Code       StatusCode // why, or same_as_another
+	Since      time.Time  // when the post was first noted with the code
+	TriedAt    time.Time  // time of the last attempt
 }
 
 // ConnectedAccount is a social account that can be read now. It includes the values that are

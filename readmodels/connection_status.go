@@ -1,6 +1,8 @@
 package readmodels
 
 import (
+	"strings"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -24,7 +26,10 @@ var ConnectionStatus = `
 		select
 			case when not s.connected then 'disconnected' when b.waits then 'reconnect'
 			     when b.paused then 'paused' when not b.paid then 'unsubscribed' when b.held then 'paused'
-			     when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
+			     when ` + FailedWith("f.reason", domain.StatusRefused) + ` then 'reconnect'
+			     when ` + FailedWith("f.reason", domain.StatusBlocked) + ` then 'blocked'
+			     when ` + FailedWith("f.reason", domain.StatusPermission) + ` then 'permission'
+			     when ` + FailedWith("f.reason", domain.StatusThrottled) + ` then 'throttled'
 			     when f.failures > 0 then 'failing'
 			     when n.captured_at is null then 'waiting' else 'ok' end as status,
 			to_jsonb(array_remove(array[
@@ -42,7 +47,7 @@ var ConnectionStatus = `
 			case when s.connected and b.paused then concat_ws(':', u.code, nullif(u.ticket, ''))
 			     when s.connected and b.held then concat_ws(':', w.code, nullif(w.ticket, '')) else '' end as pause,
 			d.is_read, case when d.is_read then f.due_at end as due_at,
-			case when d.is_read and f.class <> '' then f.due_at end as retry_at,
+			case when d.is_read and f.reason is not null then f.due_at end as retry_at,
 			coalesce(f.failures, 0) as failures, coalesce(a.pace, '') as pace,
 			case when d.is_read then coalesce(a.calls_a_day, 0) + coalesce(p.calls_a_day, 0) else 0 end as calls_a_day,
 			a.read_at, p.read_at as posts_read_at, n.captured_at,
@@ -52,7 +57,7 @@ var ConnectionStatus = `
 		  and a.social_account_id = s.id
 		left join kept.fetch_state p on p.kind = '` + domain.FetchPosts + `' and p.p_id = s.p_id
 		  and p.social_account_id = s.id
-		left join lateral (select a.class, a.failures, a.reason, a.due_at
+		left join lateral (select a.failures, a.reason, a.due_at
 			where k.updated_at is null or a.updated_at >= k.updated_at) f on true
 		left join lateral (select p.reason where k.updated_at is null or p.updated_at >= k.updated_at) g on true
 		left join kept.pauses u on u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text
@@ -68,6 +73,17 @@ var ConnectionStatus = `
 		cross join lateral (
 			select s.connected and b.paid and not b.waits and not b.paused and not b.held as is_read) d
 	) status`
+
+// FailedWith is SQL for a reason in a column, of a code of the given kind ([domain.StatusCode.Kind]).
+func FailedWith(reason string, kind domain.StatusCode) string {
+	var codes []string
+	for _, code := range domain.StatusCodes() {
+		if code.Kind() == kind {
+			codes = append(codes, string(code))
+		}
+	}
+	return reason + " ->> 'code' in ('" + strings.Join(codes, "', '") + "')"
+}
 
 // TokenEnds is SQL for the expiry of the token of connection c with the stored secret k. The expiry
 // from the main application is used only without a stored secret, because tokens are renewed here.

@@ -253,7 +253,9 @@ func TestPlatforms(t *testing.T) {
 	t.Parallel()
 	log, entities := entityStage(t)
 	expires := entityDay.AddDate(0, 1, 0)
-	classes := map[int64]string{1: "", 2: "throttled", 3: "permission", 4: "retry", 6: "blocked", 7: "throttled", 8: ""}
+	codes := map[int64]domain.StatusCode{
+		1: "", 2: domain.StatusOwnQuota, 3: domain.StatusTwoFactor, 4: domain.StatusLasting, 6: domain.StatusAppBlocked, 7: domain.StatusThrottled, 8: "",
+	}
 	for id := range int64(9) {
 		member, connection, page := connected(id+1, domain.Facebook)
 		connection.ExpiresAt, page.Connected = &expires, id+1 != 5
@@ -265,7 +267,7 @@ func TestPlatforms(t *testing.T) {
 		domain.DirectorySubscription{ID: 2, AccountID: clientC, StartsAt: entityDay.AddDate(-9, 0, 0), EndsAt: new(entityDay.AddDate(-8, 0, 0))},
 		domain.DirectorySocialAccount{ID: 10, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.Facebook, Connected: true},
 	)
-	record(t, log, classes)
+	record(t, log, codes)
 	for _, connection := range []int64{107, 108} {
 		require.NoError(t, log.Append(t.Context(), refusedToken(connection, entityDay)))
 	}
@@ -344,8 +346,8 @@ func TestPlatforms(t *testing.T) {
 		CreatedAt: &entityDay,
 	}, platform(1))
 	exec(t, log.DB, `
-		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, class, reason)
-		select $1, $2, id, $3, $3, 'retry', '{"code": "posts_failed", "posts": 1, "of": 8}' from unnest(array[1, 2, 8]) id`,
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, reason)
+		select $1, $2, id, $3, $3, '{"code": "posts_failed", "posts": 1, "of": 8}' from unnest(array[1, 2, 8]) id`,
 		domain.FetchPosts, domain.Facebook, entityDay)
 	for id, want := range map[int64]domain.ConnectionStatus{
 		1: {
@@ -401,7 +403,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 		Taken: entityDay, RenewableUntil: ends, DataAccessUntil: ends, Granted: []string{"pages_read_engagement", "read_insights"},
 	})
 	pause(t, log, domain.PauseConnection, "101")
-	record(t, log, map[int64]string{1: ""})
+	record(t, log, map[int64]domain.StatusCode{1: ""})
 
 	shown, err := entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
@@ -506,14 +508,14 @@ func pause(t *testing.T, log *ledgertest.Log, kind domain.PauseKind, name string
 }
 
 // record stores the results of the last reads, like the fetchers.
-func record(t *testing.T, log *ledgertest.Log, classes map[int64]string) {
+func record(t *testing.T, log *ledgertest.Log, codes map[int64]domain.StatusCode) {
 	t.Helper()
 	pool := ledgertest.OpenFetching(t, log.DB.URL)
 	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
-	for id, class := range classes {
-		r := domain.FetchResult{SocialAccount: id, Read: class == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48, Class: class}
-		if class != "" {
-			r.Failures, r.Reason = 3, &domain.StatusReason{Code: domain.StatusCode(class)}
+	for id, code := range codes {
+		r := domain.FetchResult{SocialAccount: id, Read: code == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48}
+		if code != "" {
+			r.Failures, r.Reason = 3, &domain.StatusReason{Code: code}
 		}
 		require.NoError(t, fetching.Record(t.Context(), log.Claim(t, queue, id, entityDay), []domain.FetchResult{r}))
 	}

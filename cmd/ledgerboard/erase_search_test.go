@@ -190,8 +190,8 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
 		// Three rows with one value: common enough for the planner's statistics.
 		a.exec(t, `
-		insert into platform_words (kind, class, social_account_id, words, said_at)
-		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
+		insert into platform_words (kind, social_account_id, words, said_at)
+		select kind, 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
 		require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
 		a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
 		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)

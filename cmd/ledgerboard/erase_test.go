@@ -237,11 +237,11 @@ func seedErasure(t *testing.T, a *process) {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
 	a.exec(t, `
-		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, due_at, backfilled_at, history_reason, updated_at)
-		select 'account_insights', 4, a.id, 3, 'permission', '{"code": "permission"}', $1, $1, '{"code": "no_data"}', $1
+		insert into fetch_state (kind, p_id, social_account_id, failures, reason, due_at, backfilled_at, history_reason, updated_at)
+		select 'account_insights', 4, a.id, 3, '{"code": "permission"}', $1, $1, '{"code": "no_data"}', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
 	a.exec(t, `
-		insert into post_notes (social_account_id, external_id, class, since, tried_at)
+		insert into post_notes (social_account_id, external_id, code, since, tried_at)
 		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
 	a.appendEntities(t,
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},

@@ -164,8 +164,8 @@ func seedExport(t *testing.T, a *process) {
 	}
 	a.exec(t, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
 	a.exec(t, `
-		insert into platform_words (social_account_id, kind, said_at, class, words)
-		select id, 'account_insights', $1::timestamptz - ago, 'permission', words
+		insert into platform_words (social_account_id, kind, said_at, words)
+		select id, 'account_insights', $1::timestamptz - ago, words
 		from (values (700, interval '1 day', 'Erna has no permission'), (701, '31 days', 'Bakery is closed'), (702702702, '31 days', 'Sam is gone')) w (id, ago, words)`, now)
 	for i, user := range []string{erased, stays} {
 		a.exec(t, `

@@ -63,7 +63,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	refused := true
 	client, parts := storied(func(platforms.AccountRequest) error {
 		if refused {
-			return &platforms.Error{Class: platforms.ClassInvalid, Platform: domain.Facebook, Message: "no history"}
+			return &platforms.Error{Reason: domain.StatusInvalid, Platform: domain.Facebook, Message: "no history"}
 		}
 		return nil
 	})
@@ -73,7 +73,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	require.Len(t, s.readings(page), 40)
 	require.Len(t, *parts, 6, "at 0, ½, 1½, 3½, 7½ and 15½ minutes")
 	st := s.state(domain.FetchAccounts, page)
-	require.Equal(t, string(platforms.ClassInvalid), st.Class)
+	require.Equal(t, domain.StatusInvalid, st.kind())
 	require.Equal(t, domain.StatusInvalid, st.Reason.Code)
 	require.Zero(t, st.Failures, "of the readings")
 	require.Equal(t, s.clock.Now(), st.DueAt.UTC(), "nor do they wait")

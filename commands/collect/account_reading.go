@@ -53,7 +53,7 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	lasts := f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= 2*day
 	result.Demographics = request.Demographics && (failed == nil || lasts && len(snapshot.Demographics) > 0)
 	// A metric that always fails must not keep the history from being read.
-	if f.BackfilledAt == nil && c.Backfill > 0 && (failed == nil || failed.Class != platforms.ClassThrottled) {
+	if f.BackfilledAt == nil && c.Backfill > 0 && (failed == nil || failed.Kind() != domain.StatusThrottled) {
 		return c.withHistory(ctx, f, at, result)
 	}
 	return result, nil
@@ -61,7 +61,7 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 
 func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
 	result.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
-	result.Class, result.Reason = f.History.Class, f.History.Reason
+	result.Reason = f.History.Reason
 	return result, err
 }
 
@@ -138,7 +138,7 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 		return h
 	}
 	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
-	h.Failures, h.Class, h.Words = f.History.Failures, classOf(failure), wordsOf(failure)
+	h.Failures, h.Words = f.History.Failures, wordsOf(failure)
 	h.Reason = reasonOf(failure, true)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {

@@ -162,7 +162,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 	}
 	use := s.checked()
 	use.Consent = func(_ context.Context, p domain.Platform, _ platforms.Target) (platforms.Consent, error) {
-		return platforms.Consent{}, &platforms.Error{Class: platforms.ClassRetry, Platform: p, Op: "sign_in_who"} // it does not answer
+		return platforms.Consent{}, &platforms.Error{Reason: domain.StatusRetry, Platform: p, Op: "sign_in_who"} // it does not answer
 	}
 	_, err := use.HandOver(t.Context(), 301, facebook)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))

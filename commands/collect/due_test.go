@@ -125,7 +125,7 @@ func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
 	require.NoError(t, s.collect.Work(t.Context(), frozen))
 	require.Empty(t, s.readings(page), "it begins nothing")
 	fetching := vault.Fetching{Pool: s.pool}
-	wrong := domain.FetchResult{SocialAccount: page.ID, At: fetchDay, DueAt: fetchDay.AddDate(1, 0, 0), Failures: 7, Class: "retry"}
+	wrong := domain.FetchResult{SocialAccount: page.ID, At: fetchDay, DueAt: fetchDay.AddDate(1, 0, 0), Failures: 7}
 	require.NoError(t, fetching.Record(t.Context(), frozen, []domain.FetchResult{wrong}), "nor stores what it had begun")
 	require.NoError(t, fetching.Release(t.Context(), frozen))
 	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
@@ -143,7 +143,7 @@ func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	leaving.Connected = false
 	s.log.Put(t, leaving.DirectorySocialAccount)
 	require.NoError(t, vault.NewEraser(s.pool).ForgetReads(t.Context(), []int64{erased.ID}, nil))
-	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: &domain.StatusReason{Code: domain.StatusPermission}, Class: "permission"}
+	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: &domain.StatusReason{Code: domain.StatusPermission}}
 	require.NoError(t, vault.Fetching{Pool: s.pool}.Record(t.Context(), claim, []domain.FetchResult{result}))
 	require.NoError(t, s.collect.Work(t.Context(), claim))
 	require.Empty(t, s.readings(leaving))
@@ -157,13 +157,13 @@ func TestFailuresKeepThePace(t *testing.T) {
 	s := newFetchStage(t)
 	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}
 	client := &scripted{account: func(context.Context, platforms.AccountRequest) (platforms.AccountSnapshot, error) {
-		return platforms.AccountSnapshot{}, &platforms.Error{Class: platforms.ClassPermission, Status: 403}
+		return platforms.AccountSnapshot{}, &platforms.Error{Reason: domain.StatusPermission, Status: 403}
 	}}
 	s.collect = s.processWithin([]domain.Quota{limit}, client.use)
 	profile := s.connect(domain.LinkedIn, domain.LinkedInProfile)
 	s.round(domain.FetchAccounts, domain.LinkedIn)
 	st := s.state(domain.FetchAccounts, profile)
-	require.Equal(t, string(platforms.ClassPermission), st.Class)
+	require.Equal(t, domain.StatusPermission, st.kind())
 	require.Equal(t, s.clock.Now().Add(262*time.Minute), st.DueAt.UTC())
 }
 

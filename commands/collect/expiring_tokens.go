@@ -32,7 +32,7 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	}
 	inspected, err := c.inspect(ctx, f, stored)
 	switch {
-	case platforms.ClassOf(err) == platforms.ClassReconnect: // the platform no longer accepts the token
+	case platforms.KindOf(err) == domain.StatusRefused: // the platform no longer accepts the token
 		return result, err
 	case err != nil:
 		c.Logger.WarnContext(ctx, "token permissions unknown",

@@ -327,14 +327,14 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	}
 	token := platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin}
 	holds, err := h.Consent(ctx, place.Platform, token)
-	switch platforms.ClassOf(err) {
+	switch platforms.KindOf(err) {
 	case "":
 		if err != nil {
 			return err
 		}
-	case platforms.ClassReconnect, platforms.ClassPermission, platforms.ClassNotFound:
+	case domain.StatusRefused, domain.StatusPermission, domain.StatusNotFound:
 		return fmt.Errorf("%w (%w)", errTokenRefused, err)
-	case platforms.ClassInvalid, platforms.ClassBlocked:
+	case domain.StatusInvalid, domain.StatusBlocked:
 		return fmt.Errorf("%w (%w)", errAppRefused, err)
 	default:
 		return fmt.Errorf("%w (%w)", errNotAsked, err)

@@ -253,7 +253,7 @@ func TestRefusedPageIsNotAskedForItsPosts(t *testing.T) {
 			require.Zero(t, s.number(`select count(*) from kept.post_notes`))
 			s.trap(page, simulator.Traps{})
 			s.roundAfter(halfDay, domain.FetchPosts, domain.Facebook)
-			require.Empty(t, s.state(domain.FetchPosts, page).Class)
+			require.Empty(t, s.state(domain.FetchPosts, page).kind())
 		})
 	}
 }

@@ -31,7 +31,7 @@ func (c *Collector) judge(
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
-			result.Class, result.Reason, result.Words = string(why.Class), reasonOf(why, true), wordsOf(why)
+			result.Reason, result.Words = reasonOf(why, true), wordsOf(why)
 			if !platforms.Refused(why) {
 				result.DueAt = later(result.DueAt, now.Add(why.RetryAfter))
 			}
@@ -39,8 +39,7 @@ func (c *Collector) judge(
 		return result
 	}
 	result.Failures = f.Failures + 1
-	result.Class, result.Words = classOf(err), wordsOf(err)
-	result.Reason = reasonOf(err, f.answered || lasting(f.Failures))
+	result.Reason, result.Words = reasonOf(err, f.answered || lasting(f.Failures)), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
 		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
@@ -76,24 +75,24 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 }
 
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
-	longest, class := longPause, platforms.ClassOf(err)
+	longest, class := longPause, platforms.KindOf(err)
 	// Failures must not use more of the quota than readings, a part that never works must not repeat
 	// the parts that work, and what repeating does not help must not make more calls than readings.
 	// After a sign-in, everything is due.
-	if f.pace.Limited() || f.answered || class != "" && !class.Repeats() {
+	if f.pace.Limited() || f.answered || class != "" && !class.Temporary() {
 		longest = max(longest, f.pace.Every)
 	}
 	switch {
 	case platforms.Refused(err):
 		return max(platforms.RetryAfter(err), firstPause)
-	case class == platforms.ClassThrottled:
+	case class == domain.StatusThrottled:
 		return platforms.RetryAfter(err)
 	case dead(err):
 		return showTime
 	case platforms.StatusCodeOf(err) == domain.StatusAppBlocked: // without a call, until the next one for the app
 		return cmp.Or(platforms.RetryAfter(err), askAgain)
-	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
-		class == platforms.ClassInvalid:
+	case class == domain.StatusPermission, class == domain.StatusNotFound, class == domain.StatusBlocked,
+		class == domain.StatusInvalid:
 		return longest
 	default: // a temporary error of the platform, the network or ourselves
 		return max(platforms.RetryAfter(err), backOff(f.Failures, longest))
@@ -111,16 +110,6 @@ func backOff(failures int, longest time.Duration) time.Duration {
 }
 
 const maxWords = 500 // bytes
-
-func classOf(err error) string {
-	if class := platforms.ClassOf(err); class != "" {
-		return string(class)
-	}
-	if errors.Is(err, errNoToken) {
-		return string(platforms.ClassReconnect)
-	}
-	return string(domain.StatusInternal)
-}
 
 // wordsOf returns the platform's own text about a failure.
 func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxWords) }

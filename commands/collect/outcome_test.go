@@ -23,28 +23,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// Each class of failure: what is stored, how long the connection is left alone, whether a person is
+// Each kind of failure: what is stored, how long the connection is left alone, whether a person is
 // asked for.
-func TestEveryClassOfFailure(t *testing.T) {
+func TestEveryKindOfFailure(t *testing.T) {
 	t.Parallel()
 	throttle := func(code, minutes int) simulator.Traps {
 		return simulator.Traps{Throttle: &simulator.Throttle{Code: code, Minutes: minutes}}
 	}
 	for name, test := range map[string]struct {
 		traps     simulator.Traps
-		class     platforms.Class
+		kind      domain.StatusCode
 		pause     time.Duration
 		reconnect bool
 		advice    string
 	}{
-		"token dead":    {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
-		"permission":    {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all requested permissions"},
-		"throttled":     {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
-		"hiccup":        {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "retried automatically"},
-		"deleted":       {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
-		"blocked":       {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
-		"our fault":     {throttle(3001, 0), platforms.ClassInvalid, time.Hour, false, "error in the configuration"},
-		"somebody else": {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
+		"token dead":    {simulator.Traps{TokenError: 460}, domain.StatusRefused, time.Minute, true, "sign in"},
+		"permission":    {throttle(10, 0), domain.StatusPermission, time.Hour, false, "grant all requested permissions"},
+		"throttled":     {throttle(32, 7), domain.StatusThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
+		"hiccup":        {throttle(2, 0), domain.StatusRetry, 30 * time.Second, false, "retried automatically"},
+		"deleted":       {throttle(803, 0), domain.StatusNotFound, time.Hour, false, "still exists"},
+		"blocked":       {throttle(368, 0), domain.StatusBlocked, time.Hour, false, "policy"},
+		"our fault":     {throttle(3001, 0), domain.StatusInvalid, time.Hour, false, "error in the configuration"},
+		"somebody else": {simulator.Traps{OtherAccount: true}, domain.StatusRefused, time.Minute, true, "sign in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +57,7 @@ func TestEveryClassOfFailure(t *testing.T) {
 			st := s.state(domain.FetchAccounts, bad)
 			require.Nil(t, st.ReadAt)
 			require.Equal(t, 1, st.Failures)
-			require.Equal(t, string(test.class), st.Class)
+			require.Equal(t, test.kind, st.kind())
 			require.Equal(t, s.clock.Now().Add(test.pause), st.DueAt.UTC())
 			require.Contains(t, s.operatorReads(domain.FetchAccounts, bad), test.advice)
 			if test.reconnect {
@@ -109,7 +109,7 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 	require.Len(t, s.readings(page), 1)
 	st := s.state(domain.FetchAccounts, page)
 	require.NotNil(t, st.ReadAt)
-	require.Equal(t, string(platforms.ClassRetry), st.Class, "the reason is shown with the connection")
+	require.Equal(t, domain.StatusRetry, st.kind(), "the reason is shown with the connection")
 }
 
 // A platform that is down fails fast once its breaker is open, is not held against its connections,
@@ -129,7 +129,7 @@ func TestPlatformThatIsDown(t *testing.T) {
 	failed, spared := 0, 0
 	for _, p := range pages {
 		st := s.state(domain.FetchAccounts, p)
-		require.Equal(t, string(platforms.ClassRetry), st.Class)
+		require.Equal(t, domain.StatusRetry, st.kind())
 		if st.Failures > 0 {
 			failed++
 		} else {
@@ -158,7 +158,7 @@ func TestPanicCostsOneConnectionOnly(t *testing.T) {
 	}
 	require.Len(t, s.readings(good), 1)
 	st := s.state(domain.FetchAccounts, odd)
-	require.Equal(t, "internal", st.Class)
+	require.Equal(t, domain.StatusInternal, st.kind())
 	require.Equal(t, &domain.StatusReason{Code: domain.StatusInternal}, st.Reason)
 }
 

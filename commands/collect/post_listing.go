@@ -74,8 +74,8 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	}
 	cursorBefore := state.Cursor
 	state, err := l.pass(ctx, state)
-	class, err := platforms.ClassOf(err), cmp.Or(err, failure)
-	if state.Cursor == cursorBefore && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
+	class, err := platforms.KindOf(err), cmp.Or(err, failure)
+	if state.Cursor == cursorBefore && (class == domain.StatusInvalid || class == domain.StatusNotFound) {
 		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
 			"social_account", l.f.SocialAccount, "error", err)
 		return domain.PostListing{To: state.To}, nil
@@ -139,7 +139,7 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs] && !readAsPost(p)
 	}
-	return l.known[p.ID] || l.f.notes.stored[p.ID].Class == sameAsAnother
+	return l.known[p.ID] || l.f.notes.stored[p.ID].Code == sameAsAnother
 }
 
 // page lists one page, registers its new posts, and appends texts that differ from the stored ones.
@@ -264,26 +264,26 @@ func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 
 // skip counts a post that could not be read or registered, and notes that it was tried, unless the
 // reason concerns the connection. It logs the post once, not at every attempt.
-func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
-	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
-	switch class {
-	case platforms.ClassThrottled, platforms.ClassReconnect, platforms.ClassBlocked:
+func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, code domain.StatusCode, why error) {
+	c.metrics.posts.WithLabelValues(f.Platform.String(), string(code)).Inc()
+	switch code.Kind() {
+	case domain.StatusThrottled, domain.StatusRefused, domain.StatusBlocked:
 		return
 	default:
 	}
 	id := domain.Storable(post.ID, maxNoted)
-	if f.notes.note(id, string(class), c.clock()) {
+	if f.notes.note(id, code, c.clock()) {
 		c.Logger.WarnContext(ctx, "post skipped",
-			"social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
+			"social_account", f.SocialAccount, "post", id, "reason", string(code), "error", why)
 	}
 }
 
-const sameAsAnother = "same_as_another" // known under another id
+const sameAsAnother domain.StatusCode = "same_as_another" // known under another id
 
-func (n *postNotes) note(id, class string, now time.Time) (first bool) {
+func (n *postNotes) note(id string, code domain.StatusCode, now time.Time) (first bool) {
 	note := n.stored[id]
-	if first = note.Class != class; first {
-		note = domain.PostNote{ExternalID: id, Class: class, Since: now}
+	if first = note.Code != code; first {
+		note = domain.PostNote{ExternalID: id, Code: code, Since: now}
 	}
 	note.TriedAt = now
 	n.changed[id] = note

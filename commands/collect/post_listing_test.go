@@ -58,7 +58,7 @@ func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 		require.Equal(t, 1, s.registered(user))
 		require.Equal(t, []string{"", "p2"}, client.takeListed())
 		if refused {
-			failure = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
+			failure = &platforms.Error{Reason: domain.StatusInvalid, Status: 400, Message: "cursor expired"}
 			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 			failure = nil
 			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)

@@ -48,7 +48,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		if p.PublishedAt != nil {
 			post.PublishedAt = *p.PublishedAt
 		}
-		if f.notes.stored[post.ID].Class == string(platforms.ClassRetry) {
+		if f.notes.stored[post.ID].Code.Kind() == domain.StatusRetry {
 			failed = append(failed, post)
 			continue
 		}
@@ -78,7 +78,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		}
 	}
 	if e := reading.failure; e != nil {
-		result.Class, result.Words = string(e.Class), wordsOf(e)
+		result.Words = wordsOf(e)
 		result.Reason = &domain.StatusReason{
 			Code: domain.StatusPostsFailed, Posts: reading.failed, Of: len(posts) + len(failed), Answer: platforms.AnswerOf(e),
 		}
@@ -91,7 +91,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 func refusesAccount(err error) bool {
 	switch platforms.AboutOf(err) {
 	case platforms.AboutAccount, platforms.AboutGrant, platforms.AboutApp:
-		return platforms.ClassOf(err) != platforms.ClassThrottled
+		return platforms.KindOf(err) != domain.StatusThrottled
 	default:
 		return false
 	}
@@ -102,8 +102,8 @@ func refusesAccount(err error) bool {
 // last reading lacked.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last, note := f.notes.lastTried(p), f.notes.stored[p.ExternalID]
-	switch platforms.Class(note.Class) {
-	case platforms.ClassRetry, platforms.ClassPermission, platforms.ClassUnknown:
+	switch note.Code.Kind() {
+	case domain.StatusRetry, domain.StatusPermission, domain.StatusUnknown:
 		if f.Failures > 0 { // it failed with its connection
 			last = readAt(p)
 		}
@@ -138,8 +138,8 @@ func (c posts) registration(account domain.ConnectedAccount, post platforms.Post
 // aboutItsKind reports whether the platform's reason for refusing a post may apply to similar
 // posts.
 func aboutItsKind(e *platforms.Error) bool {
-	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData &&
-		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.IsCanceled(e) && !platforms.Unsent(e)
+	return e.Kind() != domain.StatusNotFound && e.Kind() != domain.StatusNoData &&
+		e.Reason != "" && !platforms.Refused(e) && !platforms.IsCanceled(e) && !platforms.Unsent(e)
 }
 
 // mostFailures is how many posts may fail before one is read, after which a round ends: the
@@ -168,7 +168,7 @@ func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
 			read, readings = append(read, s.Post), append(readings, r.reading(r.f.ConnectedAccount, s, at))
 			continue
 		}
-		r.skip(ctx, r.f, s.Post, s.Err.Class, s.Err)
+		r.skip(ctx, r.f, s.Post, s.Err.Reason, s.Err)
 		if aboutItsKind(s.Err) {
 			r.failed++
 			r.failure = cmp.Or(r.failure, s.Err)
@@ -191,7 +191,7 @@ func (c posts) record(
 		case err == nil:
 			done(i)
 		case domain.CodeOf(err) == domain.CodeInvalid:
-			c.skip(ctx, f, posts[i], platforms.ClassInvalid, err)
+			c.skip(ctx, f, posts[i], domain.StatusInvalid, err)
 		default:
 			failed = cmp.Or(failed, err)
 		}

@@ -110,7 +110,7 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 		publishedAgo("new", time.Hour), publishedAgo("old", 200*24*time.Hour), publishedAgo("live", 200*24*time.Hour), {ID: "undated"},
 	}}}), reading: func(p platforms.Post) platforms.PostSnapshot {
 		if gone[p.ID] {
-			return platforms.PostSnapshot{Post: p, Err: &platforms.Error{Class: platforms.ClassNotFound, Message: "deleted"}}
+			return platforms.PostSnapshot{Post: p, Err: &platforms.Error{Reason: domain.StatusNotFound, Message: "deleted"}}
 		}
 		return platforms.PostSnapshot{Post: p, Counts: domain.Counts{Likes: new(int64(1))}}
 	}}
@@ -165,7 +165,7 @@ func TestOddPostCostsNoOther(t *testing.T) {
 				require.Equal(t, 3*(round+1), s.number(`select count(*) from tSPostInsights where social_account_id = $1 and external_id in ('1', '3', '4')`, user.ID))
 				s.clock.Advance(halfDay)
 			}
-			require.NotZero(t, s.metric("posts_skipped_total", string(platforms.ClassInvalid)))
+			require.NotZero(t, s.metric("posts_skipped_total", string(domain.StatusInvalid)))
 			require.Empty(t, s.state(domain.FetchPosts, user).Reason)
 		})
 	}
@@ -271,5 +271,5 @@ func publishedAgo(id string, age time.Duration) platforms.Post {
 
 // hiccup is a failure that passes.
 func hiccup() error {
-	return &platforms.Error{Class: platforms.ClassRetry, Status: 502, Message: "bad gateway"}
+	return &platforms.Error{Reason: domain.StatusRetry, Status: 502, Message: "bad gateway"}
 }

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,10 +110,14 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 		err = r.works(storing, task)
 	}
 	stored := r.judge(storing, f, startedAt, result, err)
-	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), cmp.Or(stored.Class, "ok")).Inc()
+	failure := "ok"
+	if stored.Reason != nil {
+		failure = string(stored.Reason.Code)
+	}
+	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), failure).Inc()
 	if err != nil {
 		r.Logger.WarnContext(ctx, "connection not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
-			"platform", task.Platform.String(), "class", stored.Class, "error", err)
+			"platform", task.Platform.String(), "reason", failure, "error", err)
 	}
 	r.note(ctx, stored)
 	return err

@@ -58,7 +58,7 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 		result, err := c.unlessSwitchedOff(ctx, f, stored.OwnLogin, func() (fetched, error) {
 			return c.readAs(ctx, f, stored, read)
 		})
-		if platforms.ClassOf(err) != platforms.ClassReconnect {
+		if platforms.KindOf(err) != domain.StatusRefused {
 			return result, err
 		}
 		renew := c.tokens.renew
@@ -154,7 +154,7 @@ func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 
 // dead reports whether only a person can repair the connection.
 func dead(err error) bool {
-	return platforms.ClassOf(err) == platforms.ClassReconnect || errors.Is(err, errNoToken)
+	return platforms.KindOf(err) == domain.StatusRefused || errors.Is(err, errNoToken)
 }
 
 // changeState records a change of a connection's state once; the change names its state,

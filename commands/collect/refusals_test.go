@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -55,7 +54,7 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 	for _, page := range all {
 		require.Empty(t, s.changes(page), "no person is asked to sign in")
 		st := s.state(domain.FetchAccounts, page)
-		require.Equal(t, string(platforms.ClassBlocked), st.Class)
+		require.Equal(t, domain.StatusBlocked, st.kind())
 		require.Equal(t, domain.StatusAppBlocked, st.Reason.Code)
 	}
 	s.round(domain.FetchAccounts, domain.TikTok)
@@ -74,28 +73,29 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 }
 
 // What only certain people can do is said to them: each reader learns what that reader can do, also
-// if the class of the error suggests something else.
+// if the kind of the error suggests something else.
 func TestRefusalsSayWhoCanHelp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		body, class              string
+		body                     string
+		kind                     domain.StatusCode
 		client, agency, operator string
 		waits                    bool // for a sign-in
 	}{
 		"the app was switched off": {
-			`{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`, "blocked",
+			`{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`, domain.StatusBlocked,
 			"You do not need to do anything", "The operator must act", "Open the app's dashboard", false,
 		},
 		"the page was merged": {
-			`{"error":{"message":"Page ID 1 was migrated to page ID 2.","type":"OAuthException","code":21}}`, "not_found",
+			`{"error":{"message":"Page ID 1 was migrated to page ID 2.","type":"OAuthException","code":21}}`, domain.StatusNotFound,
 			"select the page that exists now", "Connect the page that exists now", "Connect the page that exists now", false,
 		},
 		"the role was lost": {
-			`{"error":{"message":"The user must be an administrator of the page.","type":"OAuthException","code":190}}`, "reconnect",
+			`{"error":{"message":"The user must be an administrator of the page.","type":"OAuthException","code":190}}`, domain.StatusRefused,
 			"Ask someone who has full control", "A person with a role on the page", "A person with a role on the page", true,
 		},
 		"two-factor authentication": {
-			`{"error":{"message":"Two factor authentication is required.","type":"OAuthException","code":415,"error_subcode":1404120}}`, "permission",
+			`{"error":{"message":"Two factor authentication is required.","type":"OAuthException","code":415,"error_subcode":1404120}}`, domain.StatusPermission,
 			"Turn it on there", "two-factor authentication", "two-factor authentication", false,
 		},
 	} {
@@ -105,7 +105,7 @@ func TestRefusalsSayWhoCanHelp(t *testing.T) {
 			s := newFaultyStage(t, refused.fault)
 			page := s.connect(domain.Facebook, 0)
 			s.round(domain.FetchAccounts, domain.Facebook)
-			require.Equal(t, c.class, s.state(domain.FetchAccounts, page).Class)
+			require.Equal(t, c.kind, s.state(domain.FetchAccounts, page).kind())
 			require.Equal(t, c.waits, len(s.changes(page)) > 0)
 
 			first, err := directory.Connecting{Pool: s.log.DB.ReadOnly}.FirstReadings(t.Context(), domain.ConnectAttempt{
@@ -141,7 +141,7 @@ func TestRefusedRenewalAsksForASignInWhenTheTokenHasExpired(t *testing.T) {
 	require.Len(t, s.readings(user), 1, "the token still works")
 	require.Empty(t, s.changes(user))
 	s.roundAfter(21*time.Hour, domain.FetchAccounts, domain.Instagram)
-	require.Equal(t, string(platforms.ClassReconnect), s.state(domain.FetchAccounts, user).Class)
+	require.Equal(t, domain.StatusRefused, s.state(domain.FetchAccounts, user).kind())
 	require.Len(t, s.changes(user), 1)
 	require.Equal(t, domain.StatusExpired, s.changes(user)[0].Code)
 }

@@ -117,11 +117,11 @@ func (c *tokens) afterRefusal(
 // is, only a new sign-in can help, unless the reason is temporary or concerns our app.
 func signInNeeded(refusal error) error {
 	e, ok := errors.AsType[*platforms.Error](refusal)
-	if !ok || e.Class == platforms.ClassRetry || platforms.AboutOf(refusal) != platforms.AboutGrant {
+	if !ok || e.Kind() == domain.StatusRetry || platforms.AboutOf(refusal) != platforms.AboutGrant {
 		return refusal
 	}
 	expired := *e
-	expired.Class, expired.Problem = platforms.ClassReconnect, domain.StatusExpired
+	expired.Reason = domain.StatusExpired
 	return &expired
 }
 

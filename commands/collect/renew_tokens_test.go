@@ -40,7 +40,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.changes(user))
 	st := s.state(domain.FetchAccounts, user)
-	require.Equal(t, "internal", st.Class)
+	require.Equal(t, domain.StatusInternal, st.kind())
 	require.Equal(t, fetchDay.Add(30*time.Second), st.DueAt.UTC(), "it is tried again")
 	s.collect = s.process()
 	s.roundAfter(30*time.Second, domain.FetchAccounts, domain.TikTok)
@@ -108,7 +108,7 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Zero(t, s.calls("tiktok/token"))
 	require.Empty(t, s.changes(user))
-	require.Equal(t, string(platforms.ClassRetry), s.state(domain.FetchAccounts, user).Class)
+	require.Equal(t, domain.StatusRetry, s.state(domain.FetchAccounts, user).kind())
 }
 
 // The database is away for longer than the claim lasts: the platform takes no older token any more.

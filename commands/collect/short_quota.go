@@ -27,7 +27,7 @@ func (r *round) limitCalls(f *fetch) {
 // historyTurn reports whether this turn reads a part of the history instead of the totals. A small
 // quota never has room for both, so a part that had no room after a reading gets the next turn.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
-	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) &&
+	refused := f.BackfilledAt == nil && f.History.Reason != nil && f.History.Reason.Code.Kind() == domain.StatusThrottled &&
 		(f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
 	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Limited() && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
@@ -50,11 +50,11 @@ func (c *parts) roomFor(ctx context.Context, f *fetch, calls int) error {
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
 	if err != nil {
 		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
-		return platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the quota budget cannot be read", 0)
+		return platforms.Refuse(domain.StatusRetry, platforms.CodeQuota, "the quota budget cannot be read", 0)
 	}
 	if wait > 0 {
 		return platforms.Refuse(
-			platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
+			domain.StatusOwnQuota, platforms.CodeQuota, "the quota does not allow all calls now", wait)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Plat
 	require.NoError(s.t, s.collect.Work(s.t.Context(), s.claimOf(due, kind, p)))
 	return column[int64](s, `
 		select social_account_id from kept.fetch_state
-		where kind = $1 and p_id = $2 and updated_at = $3 and class <> '' and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
+		where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
 }
 
 // roundAfter is a round of a later time.
@@ -220,17 +220,24 @@ type state struct {
 	ReadAt     *time.Time
 	DueAt      time.Time
 	Failures   int
-	Class      string
 	Reason     *domain.StatusReason
 	Backfilled bool
+}
+
+// kind is what programs decide by; "" after a success.
+func (st state) kind() domain.StatusCode {
+	if st.Reason == nil {
+		return ""
+	}
+	return st.Reason.Code.Kind()
 }
 
 func (s *fetchStage) state(kind string, c connected) (st state) {
 	s.t.Helper()
 	row := s.pool.QueryRow(s.t.Context(), `
-		select read_at, due_at, failures, class, reason, backfilled_at is not null from fetch_state
+		select read_at, due_at, failures, reason, backfilled_at is not null from fetch_state
 		where kind = $1 and social_account_id = $2`, kind, c.ID)
-	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Class, &st.Reason, &st.Backfilled))
+	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Reason, &st.Backfilled))
 	return st
 }
 

@@ -50,7 +50,7 @@ func (c *parts) unlessSwitchedOff(
 	off, wait := c.apps.wait(a, c.clock())
 	if wait > 0 {
 		return fetched{}, &platforms.Error{
-			Class: platforms.ClassBlocked, About: platforms.AboutApp, Problem: domain.StatusAppBlocked,
+			Reason: domain.StatusAppBlocked, About: platforms.AboutApp,
 			Platform: f.Platform, Op: f.queue.Kind, RetryAfter: wait,
 			Message: "the platform has switched off the app; no call was made",
 		}

@@ -181,13 +181,13 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 // A platform that cannot be asked costs no connection; one that says that the token is dead does.
 func TestOnlyTheTokensOwnEndKillsTheConnection(t *testing.T) {
 	t.Parallel()
-	meta := &tellingPlatform{err: &platforms.Error{Class: platforms.ClassInvalid, Message: "our app's id or secret was refused"}}
+	meta := &tellingPlatform{err: &platforms.Error{Reason: domain.StatusInvalid, Message: "our app's id or secret was refused"}}
 	s := newFetchStage(t, meta.use)
 	page := s.connect(domain.Facebook, 0)
 	require.Empty(t, s.round(domain.FetchTokens, domain.Facebook))
 	require.Empty(t, s.changes(page))
 	s.clock.Advance(24 * time.Hour)
-	meta.err = &platforms.Error{Class: platforms.ClassReconnect, Message: "the platform says that the token is not valid"}
+	meta.err = &platforms.Error{Reason: domain.StatusRefused, Message: "the platform says that the token is not valid"}
 	require.Equal(t, []int64{page.ID}, s.round(domain.FetchTokens, domain.Facebook))
 	require.Len(t, s.changes(page), 1)
 	s.clock.Advance(time.Minute)

@@ -188,25 +188,25 @@ func (b Callback) refusal() error {
 // error, which contains no code or token.
 func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, err error) error {
 	c.Logger.WarnContext(ctx, "redeem code at platform", "attempt", a.ID, "platform", a.Platform.String(),
-		"class", string(platforms.ClassOf(err)), "error", err)
+		"class", string(platforms.KindOf(err)), "error", err)
 	at := a.Platform.Title()
-	if platforms.ClassOf(err) == platforms.ClassReconnect {
+	if platforms.KindOf(err) == domain.StatusRefused {
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s no longer accepts this sign-in. Nothing was connected. Start again.", at)
 	}
-	if wait := platforms.RetryAfter(err); platforms.ClassOf(err) == platforms.ClassThrottled && wait > 0 {
+	if wait := platforms.RetryAfter(err); platforms.KindOf(err) == domain.StatusThrottled && wait > 0 {
 		until := c.Now().Add(wait + time.Minute - 1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04")
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s accepts no more requests from this service until %s UTC. Nothing was connected. Start again after "+
 				"that. If this happens often, tell the operator of this service that its quota on %s is too small.",
 			at, until, at)
 	}
-	switch class, problem := platforms.ClassOf(err), platforms.StatusCodeOf(err); {
+	switch class, problem := platforms.KindOf(err), platforms.StatusCodeOf(err); {
 	case problem == domain.StatusTwoFactor:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s requires two-factor authentication. Nothing was connected. Turn it on for your account there, and "+
 				"start again.", at)
-	case class == platforms.ClassInvalid, class == platforms.ClassBlocked, problem == domain.StatusOtherApp:
+	case class == domain.StatusInvalid, class == domain.StatusBlocked, problem == domain.StatusOtherApp:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s does not accept this service. Nothing was connected. Starting again does not help: tell the operator "+
 				"of this service.", at)

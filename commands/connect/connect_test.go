@@ -100,12 +100,12 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 		says     string
 	}{
 		"the person refuses":    {"", nil, nil, "You did not give your consent on Facebook"},
-		"the code is spent":     {code, platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0), nil, "Facebook no longer accepts this sign-in"},
-		"the platform is away":  {code, platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0), nil, "Start again in a few minutes"},
+		"the code is spent":     {code, platforms.Refuse(domain.StatusRefused, "100", "code SECRETWORD was used", 0), nil, "Facebook no longer accepts this sign-in"},
+		"the platform is away":  {code, platforms.Refuse(domain.StatusRetry, "2", "unavailable", 0), nil, "Start again in a few minutes"},
 		"there is no page":      {code, nil, nil, "includes no page or profile"},
 		"the rights have ended": {code, nil, domain.NewError(domain.CodeForbidden, "Your access has ended."), "Your access has ended."},
 		"the quota is used up": {
-			code, platforms.Refuse(platforms.ClassThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second), nil,
+			code, platforms.Refuse(domain.StatusThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second), nil,
 			"accepts no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
 		},
 	} {

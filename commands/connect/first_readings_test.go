@@ -59,12 +59,12 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	became(domain.FetchResult{Read: true})
 	read := s.now
 	shows(&read, domain.PageOK)
-	became(domain.FetchResult{Failures: 1, Class: "reconnect", Reason: &domain.StatusReason{Code: domain.StatusRefused}})
+	became(domain.FetchResult{Failures: 1, Reason: &domain.StatusReason{Code: domain.StatusRefused}})
 	shows(&read, domain.PageOK)
 
 	connected()
 	waits()
-	became(domain.FetchResult{Failures: 2, Class: "retry", Reason: &domain.StatusReason{Code: domain.StatusRetry}})
+	became(domain.FetchResult{Failures: 2, Reason: &domain.StatusReason{Code: domain.StatusRetry}})
 	shows(nil, domain.PageFailing, domain.StatusRetry)
 	pauses := vault.Pauses{Pool: s.kept.Pool}
 	_, err := pauses.Pause(t.Context(), domain.Pause{

@@ -119,9 +119,9 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	calls := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "ledgerboard_platform_call_seconds", Help: "Duration of platform calls.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 2, 11),
-	}, []string{"platform", "op", "class"})
+	}, []string{"platform", "op", "reason"})
 	return func(s platforms.CallStats) {
-		calls.WithLabelValues(s.Platform.String(), s.Op, cmp.Or(string(s.Class), "ok")).Observe(s.Duration.Seconds())
+		calls.WithLabelValues(s.Platform.String(), s.Op, cmp.Or(string(s.Reason), "ok")).Observe(s.Duration.Seconds())
 	}
 }
 

@@ -73,7 +73,7 @@ func (p phrase) in(message string) bool {
 	return slices.ContainsFunc(phrases[p], func(part string) bool { return strings.Contains(message, part) })
 }
 
-// rule gives the class of an error. Empty conditions apply to every error; the first rule that
+// rule gives the reason of an error. Empty conditions apply to every error; the first rule that
 // applies decides.
 type rule struct {
 	code    string // one code, or a range such as "200-299"
@@ -83,103 +83,102 @@ type rule struct {
 	place   place
 	says    phrase
 
-	class   Class
-	about   About // "": that which the call asked about
-	problem domain.StatusCode
+	reason domain.StatusCode
+	about  About // "": that which the call asked about
 }
 
 // graphRules apply to Facebook and Instagram. An error with HTTP 500 and code 100 is a wrong
 // request, not an outage.
 var graphRules = []rule{
-	{subcode: 2108006, class: ClassNoData}, // posted before the account became a business account
-	{code: "10", says: fewViewers, class: ClassNoData},
+	{subcode: 2108006, reason: domain.StatusNoData}, // posted before the account became a business account
+	{code: "10", says: fewViewers, reason: domain.StatusNoData},
 
-	{code: "190", plain: true, says: roleLost, class: ClassReconnect, problem: domain.StatusRoleLost},
-	{code: "190", class: ClassReconnect},
-	{code: "102", class: ClassReconnect},
-	{code: "458-467", class: ClassReconnect}, // subcodes of 190 that came as the code
-	{code: "415", class: ClassPermission, about: AboutGrant, problem: domain.StatusTwoFactor},
-	{code: "100", says: wrongProof, class: ClassPermission, about: AboutGrant, problem: domain.StatusOtherApp},
+	{code: "190", plain: true, says: roleLost, reason: domain.StatusRoleLost},
+	{code: "190", reason: domain.StatusRefused},
+	{code: "102", reason: domain.StatusRefused},
+	{code: "458-467", reason: domain.StatusRefused}, // subcodes of 190 that came as the code
+	{code: "415", reason: domain.StatusTwoFactor, about: AboutGrant},
+	{code: "100", says: wrongProof, reason: domain.StatusOtherApp, about: AboutGrant},
 
-	{says: appOff, class: ClassBlocked, about: AboutApp, problem: domain.StatusAppBlocked},
-	{code: "368", class: ClassBlocked, about: AboutAccount},
+	{says: appOff, reason: domain.StatusAppBlocked, about: AboutApp},
+	{code: "368", reason: domain.StatusBlocked, about: AboutAccount},
 
-	{code: "4", class: ClassThrottled, about: AboutApp},
-	{code: "17", class: ClassThrottled, about: AboutAccount},
-	{code: "32", class: ClassThrottled, about: AboutAccount},
-	{code: "341", class: ClassThrottled, about: AboutAccount},
-	{code: "613", class: ClassThrottled, about: AboutAccount},
-	{code: "80000-80099", class: ClassThrottled, about: AboutAccount},
+	{code: "4", reason: domain.StatusThrottled, about: AboutApp},
+	{code: "17", reason: domain.StatusThrottled, about: AboutAccount},
+	{code: "32", reason: domain.StatusThrottled, about: AboutAccount},
+	{code: "341", reason: domain.StatusThrottled, about: AboutAccount},
+	{code: "613", reason: domain.StatusThrottled, about: AboutAccount},
+	{code: "80000-80099", reason: domain.StatusThrottled, about: AboutAccount},
 
-	{code: "21", class: ClassNotFound, about: AboutAccount, problem: domain.StatusMoved},
-	{code: "100", subcode: 21, class: ClassNotFound, about: AboutAccount, problem: domain.StatusMoved},
-	{code: "100", subcode: 33, class: ClassNotFound},
-	{code: "803", class: ClassNotFound},
-	{code: "100", says: unknownMetric, class: ClassUnsupportedMetric},
-	{code: "100", says: unknownField, class: ClassInvalid},
-	{code: "100", status: http.StatusInternalServerError, class: ClassInvalid},
-	{code: "100", plain: true, place: placeAccount, class: ClassNotFound},
-	{code: "100", class: ClassInvalid},
-	{code: "3001", class: ClassInvalid}, // no metric was requested
+	{code: "21", reason: domain.StatusMoved, about: AboutAccount},
+	{code: "100", subcode: 21, reason: domain.StatusMoved, about: AboutAccount},
+	{code: "100", subcode: 33, reason: domain.StatusNotFound},
+	{code: "803", reason: domain.StatusNotFound},
+	{code: "100", says: unknownMetric, reason: domain.StatusUnsupportedMetric},
+	{code: "100", says: unknownField, reason: domain.StatusInvalid},
+	{code: "100", status: http.StatusInternalServerError, reason: domain.StatusInvalid},
+	{code: "100", plain: true, place: placeAccount, reason: domain.StatusNotFound},
+	{code: "100", reason: domain.StatusInvalid},
+	{code: "3001", reason: domain.StatusInvalid}, // no metric was requested
 
-	{code: "1", place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
-	{code: "2", subcode: 1504018, place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
-	{code: "1", class: ClassRetry},
-	{code: "2", class: ClassRetry},
-	{code: "3", class: ClassPermission},
-	{code: "10", class: ClassPermission},
-	{code: "200-299", class: ClassPermission},
-	{status: http.StatusInternalServerError, place: placeList, class: ClassRetry, problem: domain.StatusTooLarge},
+	{code: "1", place: placeList, reason: domain.StatusTooLarge},
+	{code: "2", subcode: 1504018, place: placeList, reason: domain.StatusTooLarge},
+	{code: "1", reason: domain.StatusRetry},
+	{code: "2", reason: domain.StatusRetry},
+	{code: "3", reason: domain.StatusPermission},
+	{code: "10", reason: domain.StatusPermission},
+	{code: "200-299", reason: domain.StatusPermission},
+	{status: http.StatusInternalServerError, place: placeList, reason: domain.StatusTooLarge},
 }
 
 // linkedInRules decide by the text in `code`, because the numeric codes are contradictory, and then
 // by the status.
 var linkedInRules = []rule{
-	{code: "EXPIRED_ACCESS_TOKEN", class: ClassReconnect},
-	{code: "REVOKED_ACCESS_TOKEN", class: ClassReconnect},
-	{code: "INVALID_ACCESS_TOKEN", class: ClassReconnect},
-	{code: "VERSION_MISSING", class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
-	{code: "NONEXISTENT_VERSION", class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
-	{status: http.StatusUpgradeRequired, class: ClassInvalid, about: AboutPlatform, problem: domain.StatusVersion},
-	{status: http.StatusTooManyRequests, says: memberQuota, class: ClassThrottled, about: AboutGrant},
-	{status: http.StatusTooManyRequests, class: ClassThrottled, about: AboutApp},
-	{code: "ACCESS_DENIED", class: ClassPermission},
-	{status: http.StatusUnauthorized, class: ClassReconnect},
-	{status: http.StatusForbidden, class: ClassPermission},
-	{status: http.StatusNotFound, class: ClassNotFound}, // also: a product was not granted
-	{status: http.StatusBadRequest, class: ClassInvalid},
+	{code: "EXPIRED_ACCESS_TOKEN", reason: domain.StatusRefused},
+	{code: "REVOKED_ACCESS_TOKEN", reason: domain.StatusRefused},
+	{code: "INVALID_ACCESS_TOKEN", reason: domain.StatusRefused},
+	{code: "VERSION_MISSING", reason: domain.StatusVersion, about: AboutPlatform},
+	{code: "NONEXISTENT_VERSION", reason: domain.StatusVersion, about: AboutPlatform},
+	{status: http.StatusUpgradeRequired, reason: domain.StatusVersion, about: AboutPlatform},
+	{status: http.StatusTooManyRequests, says: memberQuota, reason: domain.StatusThrottled, about: AboutGrant},
+	{status: http.StatusTooManyRequests, reason: domain.StatusThrottled, about: AboutApp},
+	{code: "ACCESS_DENIED", reason: domain.StatusPermission},
+	{status: http.StatusUnauthorized, reason: domain.StatusRefused},
+	{status: http.StatusForbidden, reason: domain.StatusPermission},
+	{status: http.StatusNotFound, reason: domain.StatusNotFound}, // also: a product was not granted
+	{status: http.StatusBadRequest, reason: domain.StatusInvalid},
 }
 
 var tikTokRules = append([]rule{
-	{code: "access_token_invalid", class: ClassReconnect},
-	{code: "access_token_expired", class: ClassReconnect},
-	{code: "scope_not_authorized", class: ClassPermission, about: AboutGrant},
-	{code: "scope_permission_missed", class: ClassPermission, about: AboutGrant},
-	{code: "rate_limit_exceeded", class: ClassThrottled, about: AboutApp},
-	{code: "internal_error", class: ClassRetry},
-	{code: "invalid_params", class: ClassInvalid},
+	{code: "access_token_invalid", reason: domain.StatusRefused},
+	{code: "access_token_expired", reason: domain.StatusRefused},
+	{code: "scope_not_authorized", reason: domain.StatusPermission, about: AboutGrant},
+	{code: "scope_permission_missed", reason: domain.StatusPermission, about: AboutGrant},
+	{code: "rate_limit_exceeded", reason: domain.StatusThrottled, about: AboutApp},
+	{code: "internal_error", reason: domain.StatusRetry},
+	{code: "invalid_params", reason: domain.StatusInvalid},
 }, oauthRules...)
 
 // oauthRules are the error codes of RFC 6749 §4.1.2.1 and §5.2, which LinkedIn and TikTok use.
 var oauthRules = []rule{
-	{code: "invalid_grant", class: ClassReconnect},
-	{code: "access_denied", class: ClassReconnect},
-	{code: "invalid_client", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
-	{code: "unauthorized_client", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
-	{code: "invalid_scope", class: ClassInvalid, about: AboutApp, problem: domain.StatusApp},
-	{code: "invalid_request", class: ClassInvalid},
-	{code: "unsupported_grant_type", class: ClassInvalid},
-	{code: "server_error", class: ClassRetry},
-	{code: "temporarily_unavailable", class: ClassRetry},
+	{code: "invalid_grant", reason: domain.StatusRefused},
+	{code: "access_denied", reason: domain.StatusRefused},
+	{code: "invalid_client", reason: domain.StatusApp, about: AboutApp},
+	{code: "unauthorized_client", reason: domain.StatusApp, about: AboutApp},
+	{code: "invalid_scope", reason: domain.StatusApp, about: AboutApp},
+	{code: "invalid_request", reason: domain.StatusInvalid},
+	{code: "unsupported_grant_type", reason: domain.StatusInvalid},
+	{code: "server_error", reason: domain.StatusRetry},
+	{code: "temporarily_unavailable", reason: domain.StatusRetry},
 }
 
 // classified returns the error of an answer. If no rule applies and the status says nothing, the
 // code is unknown: the platform's own words are shown, and nothing is inferred from them.
 func classified(rules []rule, ans answer, code string, subcode int, message string) *Error {
-	e := &Error{Code: code, Subcode: subcode, PlatformMessage: message, Class: statusClass(ans.status)}
+	e := &Error{Code: code, Subcode: subcode, PlatformMessage: message, Reason: reasonOfStatus(ans.status)}
 	for _, r := range rules {
 		if r.applies(ans, e) {
-			e.Class, e.About, e.Problem = r.class, r.about, r.problem
+			e.Reason, e.About = r.reason, r.about
 			break
 		}
 	}
@@ -204,14 +203,14 @@ func codeWithin(codes, code string) bool {
 	return err == nil && low <= n && n <= high
 }
 
-// statusClass returns the class of an error whose code says nothing.
-func statusClass(status int) Class {
+// reasonOfStatus returns the reason of an error whose code says nothing.
+func reasonOfStatus(status int) domain.StatusCode {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return ClassThrottled
+		return domain.StatusThrottled
 	case status >= http.StatusInternalServerError:
-		return ClassRetry
+		return domain.StatusRetry
 	default:
-		return ClassUnknown
+		return domain.StatusUnknown
 	}
 }

@@ -15,26 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Class is the category of an [Error]. It determines what the caller should do.
-type Class string
-
-// The error classes.
-const (
-	ClassReconnect         Class = "reconnect"          // the token is invalid: a person must sign in again
-	ClassPermission        Class = "permission"         // a scope or role is missing; other calls may work
-	ClassThrottled         Class = "throttled"          // a quota is used up: wait for RetryAfter
-	ClassRetry             Class = "retry"              // a temporary failure of the platform or the network
-	ClassUnsupportedMetric Class = "unsupported_metric" // the metric is retired or does not apply to this object
-	ClassNotFound          Class = "not_found"          // the object is deleted or invisible to this token
-	ClassBlocked           Class = "blocked"            // blocked for a policy violation: make no more calls
-	ClassNoData            Class = "no_data"            // no such data (too few viewers, too old); the token is valid
-	ClassInvalid           Class = "invalid"            // our request or configuration is invalid: do not retry
-	ClassUnknown           Class = "unknown"            // refused with a code that we do not know: blames nobody
-)
-
-// Repeats reports whether repeating the same call helps.
-func (c Class) Repeats() bool { return c == ClassThrottled || c == ClassRetry }
-
 // About is what an [Error] is about. It changes nothing for anything else.
 type About string
 
@@ -61,9 +41,8 @@ var (
 // the platform's message, which may name people: errors end up in logs, and in events that are kept
 // forever.
 type Error struct {
-	Class           Class
+	Reason          domain.StatusCode // what people must do about it
 	About           About             // "": see [AboutOf]
-	Problem         domain.StatusCode // "": see [StatusCodeOf]
 	Platform        domain.Platform
 	Op              string        // our name of the call, for example "page_insights"
 	Status          int           // HTTP status; 0 without an answer
@@ -76,10 +55,13 @@ type Error struct {
 	cause error // context.Canceled or context.DeadlineExceeded of the caller only
 }
 
+// Kind returns the kind of the reason, see [domain.StatusCode.Kind]. Programs decide by it.
+func (e *Error) Kind() domain.StatusCode { return e.Reason.Kind() }
+
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s", e.Platform, e.Op, e.Class)
+	fmt.Fprintf(&b, "%s %s: %s", e.Platform, e.Op, e.Reason)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " (HTTP %d", e.Status)
 		if e.Code != "" {
@@ -104,19 +86,11 @@ func PlatformMessage(err error) string { return errorIn(err).PlatformMessage }
 // Unwrap returns the caller's context error if that was the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// StatusCodeOf returns what people must do about the first [Error] in err's chain, otherwise "". It
-// is the error's Problem, or else its class.
-func StatusCodeOf(err error) domain.StatusCode {
-	e := errorIn(err)
-	switch {
-	case e.Class == ClassThrottled && Refused(err):
-		return domain.StatusOwnQuota
-	case e.Class == ClassReconnect:
-		return cmp.Or(e.Problem, domain.StatusRefused)
-	default:
-		return cmp.Or(e.Problem, domain.StatusCode(e.Class))
-	}
-}
+// StatusCodeOf returns the reason of the first [Error] in err's chain, otherwise "".
+func StatusCodeOf(err error) domain.StatusCode { return errorIn(err).Reason }
+
+// KindOf returns the kind of the reason of the first [Error] in err's chain, otherwise "".
+func KindOf(err error) domain.StatusCode { return errorIn(err).Kind() }
 
 // AnswerOf identifies the platform's answer in the first [Error] in err's chain; nil without one.
 func AnswerOf(err error) *domain.PlatformAnswer {
@@ -127,21 +101,18 @@ func AnswerOf(err error) *domain.PlatformAnswer {
 	return &domain.PlatformAnswer{Call: e.Op, Code: e.Code, Subcode: e.Subcode, Status: e.Status}
 }
 
-// ClassOf returns the class of the first [Error] in err's chain, otherwise "".
-func ClassOf(err error) Class { return errorIn(err).Class }
-
 // AboutOf returns what the first [Error] in err's chain is about, or "" without one. A call that
 // the caller canceled or that this program refused says nothing about what it asked for.
 func AboutOf(err error) About {
 	e := errorIn(err)
 	switch {
-	case e.About != "" || e.Class == "":
+	case e.About != "" || e.Reason == "":
 		return e.About
 	case IsCanceled(err) || Refused(err):
 		return AboutPlatform
-	case e.Class == ClassReconnect:
+	case e.Kind() == domain.StatusRefused:
 		return AboutGrant
-	case e.Class == ClassBlocked, e.Class == ClassThrottled:
+	case e.Kind() == domain.StatusBlocked, e.Kind() == domain.StatusThrottled:
 		return AboutAccount
 	}
 	switch placeOf(e.Op) {
@@ -186,8 +157,8 @@ const (
 )
 
 // Refuse returns the error with which an [Admit] refuses a call.
-func Refuse(class Class, code, message string, retryAfter time.Duration) error {
-	return &Error{Class: class, Code: code, Message: message, RetryAfter: max(retryAfter, 0)}
+func Refuse(reason domain.StatusCode, code, message string, retryAfter time.Duration) error {
+	return &Error{Reason: reason, Code: code, Message: message, RetryAfter: max(retryAfter, 0)}
 }
 
 // Refused reports whether this program, not the platform, refused the call.
@@ -199,7 +170,7 @@ func Refused(err error) bool {
 // Unsent reports whether the request or the token was found invalid before the platform was called.
 func Unsent(err error) bool {
 	e := errorIn(err) // network failures and failed answers have a code
-	return e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
+	return e.Status == 0 && e.Code == "" && (e.Kind() == domain.StatusInvalid || e.Kind() == domain.StatusRefused)
 }
 
 // IsCanceled reports whether the caller canceled the call.
@@ -209,7 +180,7 @@ func IsCanceled(err error) bool {
 }
 
 func malformed() *Error {
-	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the expected JSON"}
+	return &Error{Reason: domain.StatusRetry, Code: codeMalformed, Message: "the answer is not the expected JSON"}
 }
 
 // checkAccount returns an error unless an answer is about the requested account. An answer without
@@ -228,14 +199,14 @@ func checkAccount(p domain.Platform, op, want string, got ...text) error {
 // incompleteAnswer returns the error for an answer that lacks the requested content, which does not
 // mean that the platform has none.
 func incompleteAnswer(p domain.Platform, op, message string) *Error {
-	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
+	return &Error{Reason: domain.StatusRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
 // wrongAccount returns the error for an answer about another account, which must not be recorded.
 func wrongAccount(p domain.Platform, op string) *Error {
 	const message = "the token belongs to an account other than the connected one"
 	return &Error{
-		Class: ClassReconnect, Problem: domain.StatusWrongAccount, Code: codeWrongID, Platform: p, Op: op, Message: message,
+		Reason: domain.StatusWrongAccount, Code: codeWrongID, Platform: p, Op: op, Message: message,
 	}
 }
 
@@ -243,7 +214,7 @@ func wrongAccount(p domain.Platform, op string) *Error {
 func WrongAccount(err error) bool { return errorIn(err).Code == codeWrongID }
 
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
-	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
+	return &Error{Reason: domain.StatusInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
 }
 
 // networkError keeps only a context error as the cause: url.Error prints the whole URL, which may
@@ -251,16 +222,16 @@ func invalid(p domain.Platform, op, format string, args ...any) *Error {
 func networkError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &Error{Class: ClassRetry, Code: CodeCanceled, Message: "the call was canceled", cause: context.Canceled}
+		return &Error{Reason: domain.StatusRetry, Code: CodeCanceled, Message: "the call was canceled", cause: context.Canceled}
 	case ctx.Err() != nil:
 		return &Error{
-			Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed",
+			Reason: domain.StatusRetry, Code: codeTimeout, Message: "the caller's deadline passed",
 			cause: context.DeadlineExceeded,
 		}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "no complete answer within the time limit"}
+		return &Error{Reason: domain.StatusRetry, Code: codeTimeout, Message: "no complete answer within the time limit"}
 	default:
-		return &Error{Class: ClassRetry, Code: codeNetwork, Message: "no complete answer: the connection failed"}
+		return &Error{Reason: domain.StatusRetry, Code: codeNetwork, Message: "no complete answer: the connection failed"}
 	}
 }
 

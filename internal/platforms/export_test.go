@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -30,17 +31,12 @@ func PutMetric(metric string) (counts domain.Counts, ok bool) {
 	return s.Counts, true
 }
 
-// CodesOfErrors returns the codes of all classes and of all rules.
+// CodesOfErrors returns the codes of all rules, and of answers that no rule knows.
 func CodesOfErrors() (all []domain.StatusCode) {
-	for _, class := range []Class{
-		ClassReconnect, ClassPermission, ClassThrottled, ClassRetry, ClassUnsupportedMetric, ClassNotFound, ClassBlocked,
-		ClassNoData, ClassInvalid, ClassUnknown,
-	} {
-		all = append(all, StatusCodeOf(&Error{Class: class}))
-	}
+	all = append(all, reasonOfStatus(0), reasonOfStatus(http.StatusTooManyRequests), reasonOfStatus(http.StatusInternalServerError))
 	for _, rules := range [][]rule{graphRules, linkedInRules, tikTokRules} {
 		for _, r := range rules {
-			all = append(all, StatusCodeOf(&Error{Class: r.class, Problem: r.problem}))
+			all = append(all, r.reason)
 		}
 	}
 	return all

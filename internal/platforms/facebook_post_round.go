@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // nodeRound reads posts or videos. If the platform refuses a part of a post, the post is requested
@@ -112,23 +114,23 @@ func (r *nodeRound) step(ctx context.Context) error {
 
 // refusesMetrics reports whether a post may have been refused because of one of its metrics.
 func (r *nodeRound) refusesMetrics(a nodeAnswer) bool {
-	if a.plan.skipClass != "" {
+	if a.plan.skipped != "" {
 		return false
 	}
-	return a.err.Class == ClassUnsupportedMetric || r.kind.metrics != nil && !a.plan.probed &&
-		a.err.Class == ClassInvalid && a.err.Code == codeWrongRequest && badField(a.err) == ""
+	return a.err.Kind() == domain.StatusUnsupportedMetric || r.kind.metrics != nil && !a.plan.probed &&
+		a.err.Kind() == domain.StatusInvalid && a.err.Code == codeWrongRequest && badField(a.err) == ""
 }
 
 func (r *nodeRound) askLess(q question, e *Error) {
-	r.failures.answered = r.failures.answered || e.Class == ClassPermission
+	r.failures.answered = r.failures.answered || e.Kind() == domain.StatusPermission
 	field := badField(e)
 	switch {
-	case e.Class == ClassInvalid && q.plan.skipClass == "" &&
+	case e.Kind() == domain.StatusInvalid && q.plan.skipped == "" &&
 		(field == r.kind.insights || field == "" && r.kind.metrics == nil):
-		q.plan.skipClass = ClassInvalid
-	case e.Class == ClassInvalid && field != "" && !slices.Contains(q.plan.lacks, field):
+		q.plan.skipped = domain.StatusInvalid
+	case e.Kind() == domain.StatusInvalid && field != "" && !slices.Contains(q.plan.lacks, field):
 		q.plan.lacks = append(slices.Clone(q.plan.lacks), field)
-	case e.Class == ClassPermission && (q.plan.summaries || q.plan.skipClass == ""):
+	case e.Kind() == domain.StatusPermission && (q.plan.summaries || q.plan.skipped == ""):
 		q.plan = q.plan.reduce(r.initial)
 	default:
 		r.fail(q, e)
@@ -183,7 +185,7 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 		for _, a := range answers {
 			switch {
 			case a.err == nil:
-			case a.err.Class == ClassRetry:
+			case a.err.Kind() == domain.StatusRetry:
 				unclear = a.err
 			case beyondObject(a.err):
 				err = a.err
@@ -199,7 +201,7 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 }
 
 func outOfTime() *Error {
-	return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the platform ran out of time for this post, twice"}
+	return &Error{Reason: domain.StatusRetry, Code: codeTimeout, Message: "the platform ran out of time for this post, twice"}
 }
 
 // ask sends as many questions as possible with one call and returns the rest, including questions
@@ -279,10 +281,10 @@ func (r *nodeRound) query(plan nodePlan) url.Values {
 
 func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 	if string(node.ID) != q.post.ID {
-		r.fail(q, &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
+		r.fail(q, &Error{Reason: domain.StatusRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
 		return nil
 	}
-	if q.plan.skipClass == ClassInvalid && r.kind.metrics == nil {
+	if q.plan.skipped == domain.StatusInvalid && r.kind.metrics == nil {
 		// Insights are not a field of this node, so they are requested from their edge, without
 		// metrics and a period: a single retired metric would make the call fail, and reels have no
 		// period.
@@ -312,15 +314,15 @@ func (r *nodeRound) tally(q question) {
 			r.dropped[part] = append(r.dropped[part], q.post.ID)
 		}
 	}
-	requested := r.initial.skipClass == ""
+	requested := r.initial.skipped == ""
 	note(partSummaries, r.initial.summaries, q.plan.summaries)
-	note(partInsights, requested && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
-	note(r.kind.insights, requested && q.plan.skipClass == ClassInvalid, q.plan.skipClass == "")
+	note(partInsights, requested && q.plan.skipped == domain.StatusPermission, q.plan.skipped == "")
+	note(r.kind.insights, requested && q.plan.skipped == domain.StatusInvalid, q.plan.skipped == "")
 	for _, metric := range q.plan.refused {
 		note(metric, slices.Contains(r.initial.metrics, metric), false)
 	}
 	for _, metric := range q.plan.metrics {
-		note(metric, false, q.plan.skipClass == "")
+		note(metric, false, q.plan.skipped == "")
 	}
 }
 

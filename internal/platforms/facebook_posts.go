@@ -120,10 +120,10 @@ type nodePlan struct {
 	metrics   []string
 	refused   []string // metrics that are not requested because the platform does not know them
 	summaries bool
-	skipClass Class    // why insights are not requested; "" if they are
-	probed    bool     // the metrics were requested one by one
-	lacks     []string // fields that this node does not have
-	edgeErr   *Error   // why the edge of the insights has no answer
+	skipped   domain.StatusCode // why insights are not requested; "" if they are
+	probed    bool              // the metrics were requested one by one
+	lacks     []string          // fields that this node does not have
+	edgeErr   *Error            // why the edge of the insights has no answer
 }
 
 func (k nodeKind) fields(plan nodePlan) string {
@@ -136,7 +136,7 @@ func (k nodeKind) fields(plan nodePlan) string {
 		return slices.Contains(plan.lacks, name)
 	})
 	switch {
-	case plan.skipClass != "":
+	case plan.skipped != "":
 	case k.metrics != nil:
 		fields = append(fields, k.insights+".metric("+strings.Join(plan.metrics, ",")+")")
 	default:
@@ -185,11 +185,11 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	plan.summaries = f.unpermitted.allows(k.edge, t.permissions(), partSummaries)
 	switch {
 	case k.metrics != nil && len(plan.metrics) == 0:
-		plan.skipClass = ClassUnsupportedMetric
+		plan.skipped = domain.StatusUnsupportedMetric
 	case !f.refused.allows(k.edge, t.ExternalID, k.insights):
-		plan.skipClass = ClassInvalid
+		plan.skipped = domain.StatusInvalid
 	case !f.unpermitted.allows(k.edge, t.permissions(), partInsights):
-		plan.skipClass = ClassPermission
+		plan.skipped = domain.StatusPermission
 	}
 	return plan
 }
@@ -197,11 +197,11 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 // reduce returns the next plan after a refusal for lack of a permission: first without summaries,
 // then without insights, then without both.
 func (p nodePlan) reduce(initial nodePlan) nodePlan {
-	if p.summaries || p.skipClass != "" {
+	if p.summaries || p.skipped != "" {
 		p.summaries = false
 		return p
 	}
-	p.summaries, p.skipClass = initial.summaries, ClassPermission
+	p.summaries, p.skipped = initial.summaries, domain.StatusPermission
 	return p
 }
 
@@ -210,7 +210,7 @@ func (p nodePlan) reduce(initial nodePlan) nodePlan {
 func (p nodePlan) withoutRefused(refused []string) nodePlan {
 	p.metrics, p.refused, p.probed = exclude(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
 	if len(refused) == 0 || len(p.metrics) == 0 {
-		p.skipClass = ClassUnsupportedMetric
+		p.skipped = domain.StatusUnsupportedMetric
 	}
 	return p
 }
@@ -218,11 +218,11 @@ func (p nodePlan) withoutRefused(refused []string) nodePlan {
 // missing returns why a metric has no value. metric is "" if metrics are not requested by name.
 func (p nodePlan) missing(metric string) (reason string) {
 	switch {
-	case p.skipClass == ClassPermission:
+	case p.skipped == domain.StatusPermission:
 		return ReasonPermission
 	case p.edgeErr != nil:
-		return reasonOf(p.edgeErr.Class)
-	case slices.Contains(p.refused, metric), p.skipClass == ClassUnsupportedMetric, p.skipClass == ClassInvalid:
+		return missingReason(p.edgeErr.Kind())
+	case slices.Contains(p.refused, metric), p.skipped == domain.StatusUnsupportedMetric, p.skipped == domain.StatusInvalid:
 		return ReasonUnsupported
 	default:
 		return ReasonEmpty

@@ -119,7 +119,7 @@ func TestFacebookMissingVideoLists(t *testing.T) {
 	posts, pages := allPosts(t, client, tgt)
 	require.Equal(t, []platforms.Post{{ID: "100_1", Type: platforms.TypePost}}, posts)
 	require.Equal(t, 3, pages)
-	requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, "videos:50:QVFJ"))
+	requireKind(t, domain.StatusInvalid, client.postsErr(tgt, "videos:50:QVFJ"))
 }
 
 func TestFacebookVideoWithoutPost(t *testing.T) {
@@ -295,7 +295,7 @@ func TestFacebookNullEntryIsRetried(t *testing.T) {
 			require.NotNil(t, s.Counts.Views)
 			continue
 		}
-		require.Equal(t, platforms.ClassRetry, s.Err.Class)
+		require.Equal(t, domain.StatusRetry, s.Err.Kind())
 	}
 	require.Equal(t, 8, read, "three of nine entries are null, and one of the three retries")
 	require.Len(t, b.ops(), 2)
@@ -311,7 +311,7 @@ func TestFacebookBatchFitsQuota(t *testing.T) {
 		c.Admit = func(_ context.Context, call platforms.Call) (int, func(platforms.CallStats), error) {
 			requested = append(requested, call)
 			if room == 0 {
-				return 0, nil, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", time.Hour)
+				return 0, nil, platforms.Refuse(domain.StatusThrottled, platforms.CodeQuota, "no room", time.Hour)
 			}
 			may := min(call.Requests, room, 15)
 			room -= may
@@ -338,11 +338,11 @@ func TestFacebookQuotaInsideBatch(t *testing.T) {
 	})
 	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"},
 		[]platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}})
-	e := requireClass(t, platforms.ClassThrottled, err)
+	e := requireKind(t, domain.StatusThrottled, err)
 	require.Equal(t, 12*time.Minute, e.RetryAfter)
 	require.Len(t, snaps, 2, "the other answers of the batch are kept")
 	call := b.lastCall()
-	require.Equal(t, platforms.ClassThrottled, call.Class)
+	require.Equal(t, domain.StatusThrottled, call.Reason)
 	require.Equal(t, 12*time.Minute, call.RetryAfter)
 	require.Equal(t, 3, call.Requests)
 	require.Len(t, call.Usage, 1)
@@ -404,15 +404,15 @@ func TestFacebookOutageInsideBatch(t *testing.T) {
 			if !c.outage {
 				require.NoError(t, err)
 				require.Len(t, snaps, 50)
-				require.Empty(t, b.lastCall().Class)
+				require.Empty(t, b.lastCall().Reason)
 				return
 			}
-			requireClass(t, platforms.ClassRetry, err)
+			requireKind(t, domain.StatusRetry, err)
 			require.Equal(t, platforms.AboutAccount, platforms.AboutOf(err), "not one post")
 			for _, s := range snaps {
-				requireClass(t, platforms.ClassRetry, s.Err)
+				requireKind(t, domain.StatusRetry, s.Err)
 			}
-			require.Equal(t, platforms.ClassRetry, b.lastCall().Class)
+			require.Equal(t, domain.StatusRetry, b.lastCall().Reason)
 			require.NotEmpty(t, b.lastCall().Code)
 		})
 	}
@@ -432,11 +432,11 @@ func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		views, others string // answers to single-metric requests
-		want          platforms.Class
+		want          domain.StatusCode
 	}{
-		"nulls": {"null", "null", platforms.ClassRetry}, "hiccups": {failing(2), fine, platforms.ClassRetry},
-		"throttled": {failing(4), "null", platforms.ClassThrottled}, "dead": {failing(190), fine, platforms.ClassReconnect},
-		"blocked": {failing(368), unknown, platforms.ClassBlocked}, "refused": {unknown, fine, ""}, "refused, nulls": {unknown, "null", ""},
+		"nulls": {"null", "null", domain.StatusRetry}, "hiccups": {failing(2), fine, domain.StatusRetry},
+		"throttled": {failing(4), "null", domain.StatusThrottled}, "dead": {failing(190), fine, domain.StatusRefused},
+		"blocked": {failing(368), unknown, domain.StatusBlocked}, "refused": {unknown, fine, ""}, "refused, nulls": {unknown, "null", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -461,9 +461,9 @@ func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
 			posts := []platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}}
 			snaps, err := client.PostMetrics(t.Context(), tgt, posts)
 			if c.want != "" {
-				requireClass(t, c.want, err)
+				requireKind(t, c.want, err)
 				for _, s := range snaps {
-					requireClass(t, c.want, s.Err)
+					requireKind(t, c.want, s.Err)
 				}
 				return
 			}

@@ -73,11 +73,11 @@ func TestFaultForeignAnswer(t *testing.T) {
 		}
 		for _, trap := range traps {
 			set(trap)
-			requireClass(t, platforms.ClassRetry, c.accountErr(tgt))
-			requireClass(t, platforms.ClassRetry, c.metricsErr(tgt, somePosts(b, s, tgt)))
+			requireKind(t, domain.StatusRetry, c.accountErr(tgt))
+			requireKind(t, domain.StatusRetry, c.metricsErr(tgt, somePosts(b, s, tgt)))
 		}
 		set(simulator.Traps{HTML: 429})
-		require.Positive(t, requireClass(t, platforms.ClassThrottled, c.accountErr(tgt)).RetryAfter)
+		require.Positive(t, requireKind(t, domain.StatusThrottled, c.accountErr(tgt)).RetryAfter)
 	})
 }
 
@@ -85,7 +85,7 @@ func TestFaultSlow(t *testing.T) {
 	t.Parallel()
 	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{Delay: time.Hour})
-		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, c.accountErr(tgt)).Code)
+		require.Equal(t, "timeout", requireKind(t, domain.StatusRetry, c.accountErr(tgt)).Code)
 		require.NoError(t, context.Cause(t.Context()))
 
 		ctx, cancel := context.WithCancel(t.Context())
@@ -120,7 +120,7 @@ func TestBodyLimit(t *testing.T) {
 		endlessList := always(http.StatusOK, `{"id":"`+strings.Repeat("x", 10<<20))
 		b := canned(t, endlessList, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
 		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}
-		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, b.client(t, p).accountErr(tgt)).Code)
+		require.Equal(t, "body_too_large", requireKind(t, domain.StatusRetry, b.client(t, p).accountErr(tgt)).Code)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		paths = append(paths, r.URL.Path)
 		http.Redirect(w, r, "/elsewhere", http.StatusFound)
 	})
-	requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	requireKind(t, domain.StatusRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	require.Equal(t, []string{"/facebook/v26.0/1", "/facebook/v26.0/1/insights"}, paths)
 }
 
@@ -142,7 +142,7 @@ func TestConnectionRefused(t *testing.T) {
 	b := canned(t, func(http.ResponseWriter, *http.Request) {}, func(c *platforms.Config) {
 		c.Facebook.BaseURL = "http://127.0.0.1:1"
 	})
-	e := requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	e := requireKind(t, domain.StatusRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	require.Equal(t, "network", e.Code)
 	require.NotContains(t, e.Error(), "127.0.0.1", "errors do not contain URLs")
 }

@@ -67,7 +67,7 @@ func trySignIn(t *testing.T, set *platforms.Set, p domain.Platform) {
 	c, err := s.Redeem(context.Background(), "Tok3nCode", "https://boards.example/")
 	if err != nil {
 		require.NotContains(t, err.Error(), "Tok3n")
-		require.NotEmpty(t, platforms.ClassOf(err), err)
+		require.NotEmpty(t, platforms.KindOf(err), err)
 		require.Empty(t, c)
 		return
 	}
@@ -85,7 +85,7 @@ func tryAll(t *testing.T, client platforms.Client, tgt platforms.Target) {
 			return
 		}
 		require.NotContains(t, err.Error(), "Tok3n")
-		require.NotEmpty(t, platforms.ClassOf(err), err)
+		require.NotEmpty(t, platforms.KindOf(err), err)
 	}
 	snap, err := client.Account(ctx, tgt, platforms.AccountRequest{Demographics: true})
 	check(err)

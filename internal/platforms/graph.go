@@ -40,8 +40,8 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	}
 	g.classify = func(ans answer) *Error {
 		e := classifyGraph(ans)
-		if e != nil && e.Problem == domain.StatusOtherApp && endpoint.key() == "" { // the app requires a proof
-			e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
+		if e != nil && e.Reason == domain.StatusOtherApp && endpoint.key() == "" { // the app requires a proof
+			e.Reason, e.About = domain.StatusApp, AboutApp
 		}
 		return e
 	}
@@ -155,8 +155,8 @@ func classifyGraph(ans answer) *Error {
 	}
 	e := envelope.Error.v
 	known := classified(graphRules, ans, string(e.Code), int(e.Subcode.n), string(e.Message))
-	if known.Class == ClassUnknown && bool(e.Transient) {
-		known.Class = ClassRetry
+	if known.Kind() == domain.StatusUnknown && bool(e.Transient) {
+		known.Reason = domain.StatusRetry
 	}
 	return known
 }
@@ -178,5 +178,5 @@ func badField(e *Error) string {
 // certain. For a list, several codes may mean it.
 func oversized(err error) bool {
 	e := errorIn(err)
-	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage) || e.Problem == domain.StatusTooLarge
+	return e.Code == codeTooLarge || tooMuchData.in(e.PlatformMessage) || e.Reason == domain.StatusTooLarge
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const maxBatch = 50
@@ -67,7 +69,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	for i, entry := range entries {
 		out[i] = g.batchAnswer(req, entry, &stats)
 	}
-	if down := outageError(out); down != nil && stats.Class == "" {
+	if down := outageError(out); down != nil && stats.Reason == "" {
 		stats.fail(down)
 	}
 	finish(stats)
@@ -89,7 +91,7 @@ func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats)
 		return batchAnswer{body: ans.body}
 	}
 	g.complete(e, req, ans)
-	if e.Class == ClassThrottled {
+	if e.Kind() == domain.StatusThrottled {
 		stats.fail(e)
 	}
 	return batchAnswer{err: e}
@@ -99,7 +101,7 @@ func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats)
 // The status of the batch is 200 even then.
 func outageError(answers []batchAnswer) (first *Error) {
 	for _, a := range answers {
-		if !a.timedOut && (a.err == nil || a.err.Class != ClassRetry) {
+		if !a.timedOut && (a.err == nil || a.err.Kind() != domain.StatusRetry) {
 			return nil
 		}
 		first = cmp.Or(first, a.err)
@@ -123,7 +125,7 @@ func mergeUsage(known, more []Usage) []Usage {
 
 // refusesBatches reports whether the platform accepts no batches at all.
 func refusesBatches(err error) bool {
-	return slices.Contains([]Class{ClassInvalid, ClassNotFound, ClassPermission, ClassUnsupportedMetric}, ClassOf(err))
+	return slices.Contains([]domain.StatusCode{domain.StatusInvalid, domain.StatusNotFound, domain.StatusPermission, domain.StatusUnsupportedMetric}, KindOf(err))
 }
 
 func relative(path string, query url.Values) string {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 type insight struct {
@@ -71,7 +73,7 @@ func (g *graph) askOneByOne(
 		switch {
 		case err == nil:
 			answered, out.data = true, append(out.data, data...)
-		case ClassOf(err) == ClassUnsupportedMetric:
+		case KindOf(err) == domain.StatusUnsupportedMetric:
 			answered, unknown = true, append(unknown, metric)
 		case refusesMetrics(err, ask):
 			unknown, refusal = append(unknown, metric), err
@@ -96,8 +98,8 @@ func (g *graph) askOneByOne(
 // known messages count, because nothing else distinguishes a wrong metric from a wrong request.
 func refusesMetrics(err error, requested []string) bool {
 	e := errorIn(err)
-	return e.Class == ClassUnsupportedMetric ||
-		e.Class == ClassInvalid && e.Code == codeWrongRequest && len(requested) > 1
+	return e.Kind() == domain.StatusUnsupportedMetric ||
+		e.Kind() == domain.StatusInvalid && e.Code == codeWrongRequest && len(requested) > 1
 }
 
 type graphReading struct {

@@ -21,7 +21,7 @@ func TestMetaThrottling(t *testing.T) {
 			for minutes, wait := range map[int]time.Duration{7: 7 * time.Minute, 0: 15 * time.Minute} {
 				b := setup(t)
 				page := addPage(b, simulator.Traps{Throttle: &simulator.Throttle{Code: code, Status: status, Minutes: minutes}, CodeAsText: status == 200})
-				e := requireClass(t, platforms.ClassThrottled, b.client(t, domain.Facebook).accountErr(target(page)))
+				e := requireKind(t, domain.StatusThrottled, b.client(t, domain.Facebook).accountErr(target(page)))
 				require.Equal(t, wait, e.RetryAfter)
 				require.Equal(t, status, e.Status)
 				if minutes > 0 {
@@ -30,7 +30,7 @@ func TestMetaThrottling(t *testing.T) {
 						{Scope: "app", Percent: 28},
 						{Scope: "business", ID: page.ID, Type: "pages", Percent: 100, Regain: wait},
 					}, call.Usage)
-					require.Equal(t, platforms.ClassThrottled, call.Class)
+					require.Equal(t, domain.StatusThrottled, call.Reason)
 				}
 			}
 		}
@@ -49,7 +49,7 @@ func TestMetaQuotaExhaustedMidway(t *testing.T) {
 		require.Len(t, b.ops(), 2)
 		require.True(t, hasFigure(snap, "followers"))
 		require.Equal(t, "throttled", reasons(snap.Missing)["views"])
-		require.Equal(t, platforms.ClassThrottled, snap.Incomplete.Class)
+		require.Equal(t, domain.StatusThrottled, snap.Incomplete.Kind())
 		require.Equal(t, code, snap.Incomplete.Code)
 		require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
 		require.Equal(t, map[string]int64{name + "/insights": 1}, b.sim.Stats().Throttled)
@@ -63,25 +63,25 @@ func TestFacebookInvalidTokensAndIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{TokenError: 460})
-	e := requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(target(page)))
+	e := requireKind(t, domain.StatusRefused, b.client(t, domain.Facebook).accountErr(target(page)))
 	require.Equal(t, []any{"190", 460}, []any{e.Code, e.Subcode})
 	for _, token := range []string{"Tok3nThatNobodyKnows", "", "with\nnewline Tok3n"} {
-		requireClass(t, platforms.ClassReconnect, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: token, ExternalID: page.ID}))
+		requireKind(t, domain.StatusRefused, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: token, ExternalID: page.ID}))
 	}
 	b.ops()
 
 	client := b.client(t, domain.Facebook)
 	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
 		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
-		requireClass(t, platforms.ClassInvalid, client.accountErr(tgt))
-		requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, ""))
+		requireKind(t, domain.StatusInvalid, client.accountErr(tgt))
+		requireKind(t, domain.StatusInvalid, client.postsErr(tgt, ""))
 	}
 	tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
-		requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, cursor))
+		requireKind(t, domain.StatusInvalid, client.postsErr(tgt, cursor))
 	}
 	snaps := client.metrics(tgt, []platforms.Post{{ID: "../1"}})
-	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
+	require.Equal(t, domain.StatusInvalid, snaps[0].Err.Kind())
 	require.Empty(t, b.ops())
 }
 
@@ -98,7 +98,7 @@ func TestInvalidRanges(t *testing.T) {
 			{Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
 			{Since: testNow, Until: testNow},
 		} {
-			requireClass(t, platforms.ClassInvalid, b.client(t, p).accountErr(tgt, req))
+			requireKind(t, domain.StatusInvalid, b.client(t, p).accountErr(tgt, req))
 		}
 	}
 	require.Empty(t, b.ops())
@@ -161,7 +161,7 @@ func TestMetaAppSecretProof(t *testing.T) {
 
 	unproven := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ClientSecret = "" })
 	page := addPage(unproven, simulator.Traps{})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).PlatformMessage, "appsecret_proof")
+	require.Contains(t, requireKind(t, domain.StatusInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).PlatformMessage, "appsecret_proof")
 }
 
 // Meta answers with another version when the requested one has expired. This is logged once.

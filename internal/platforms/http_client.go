@@ -71,14 +71,14 @@ type httpClient struct {
 func (c *httpClient) needToken(op, token string) error {
 	if token == "" {
 		e := c.invalidToken(op, "there is no token for this account")
-		e.Problem = domain.StatusNoToken
+		e.Reason = domain.StatusNoToken
 		return e
 	}
 	return nil
 }
 
 func (c *httpClient) invalidToken(op, message string) *Error {
-	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
+	return &Error{Reason: domain.StatusRefused, Platform: c.platform, Op: op, Message: message}
 }
 
 // do makes a call and decodes its answer into out, unless out is nil. The error is an [*Error].
@@ -148,7 +148,7 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 // platform's texts.
 func (c *httpClient) complete(e *Error, req call, ans answer) {
 	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
-	if e.Class == ClassThrottled {
+	if e.Kind() == domain.StatusThrottled {
 		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
 	}
 	secrets := append(slices.Clone(req.secrets), req.token)
@@ -156,13 +156,13 @@ func (c *httpClient) complete(e *Error, req call, ans answer) {
 }
 
 func (s *CallStats) fail(e *Error) {
-	s.Class, s.Code, s.RetryAfter, s.Scope = e.Class, e.Code, e.RetryAfter, e.scope()
+	s.Reason, s.Code, s.RetryAfter, s.Scope = e.Reason, e.Code, e.RetryAfter, e.scope()
 }
 
 func (c *httpClient) report(ctx context.Context, s CallStats) {
 	c.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "platform call",
 		slog.String("platform", s.Platform.String()), slog.String("op", s.Op), slog.String("account", s.Account),
-		slog.Int("status", s.Status), slog.String("class", string(s.Class)), slog.String("code", s.Code),
+		slog.Int("status", s.Status), slog.String("reason", string(s.Reason)), slog.String("code", s.Code),
 		slog.Duration("duration", s.Duration), slog.Int("bytes", s.Bytes))
 	if c.cfg.Observe != nil {
 		c.cfg.Observe(s)
@@ -189,7 +189,7 @@ func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
 		return ans, networkError(ctx, err)
 	case int64(len(ans.body)) > c.cfg.maxBodyBytes:
 		ans.body = nil
-		return ans, &Error{Class: ClassRetry, Code: codeTooLarge, Message: "the answer is larger than the limit"}
+		return ans, &Error{Reason: domain.StatusRetry, Code: codeTooLarge, Message: "the answer is larger than the limit"}
 	}
 	return ans, nil
 }
@@ -201,7 +201,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	case req.json != nil:
 		raw, err := json.Marshal(req.json)
 		if err != nil {
-			return nil, &Error{Class: ClassInvalid, Message: "the request cannot be encoded"}
+			return nil, &Error{Reason: domain.StatusInvalid, Message: "the request cannot be encoded"}
 		}
 		method, body, contentType = http.MethodPost, bytes.NewReader(raw), "application/json"
 	case req.form != nil:
@@ -210,7 +210,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, cmp.Or(req.method, method), req.url, body)
 	if err != nil {
-		return nil, &Error{Class: ClassInvalid, Message: "the URL of the request is invalid"}
+		return nil, &Error{Reason: domain.StatusInvalid, Message: "the URL of the request is invalid"}
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "ledgerboard")
@@ -223,7 +223,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	// net/http would refuse the request with an error that quotes the value.
 	if strings.ContainsFunc(req.token, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return nil, &Error{
-			Class: ClassReconnect, Problem: domain.StatusBrokenToken, Message: "the stored token contains invalid characters",
+			Reason: domain.StatusBrokenToken, Message: "the stored token contains invalid characters",
 		}
 	}
 	if req.token != "" {
@@ -239,12 +239,12 @@ func byStatus(ans answer) *Error {
 	case ans.status >= 200 && ans.status < 300:
 		return nil
 	case ans.status == http.StatusTooManyRequests:
-		return &Error{Class: ClassThrottled, Message: "too many requests", RetryAfter: retryAfter(ans.header)}
+		return &Error{Reason: domain.StatusThrottled, Message: "too many requests", RetryAfter: retryAfter(ans.header)}
 	case ans.status == http.StatusNotFound:
-		return &Error{Class: ClassNotFound, Message: "the resource does not exist"}
+		return &Error{Reason: domain.StatusNotFound, Message: "the resource does not exist"}
 	default:
 		const message = "the answer is not in the platform's error format"
-		return &Error{Class: ClassRetry, Message: message, RetryAfter: retryAfter(ans.header)}
+		return &Error{Reason: domain.StatusRetry, Message: message, RetryAfter: retryAfter(ans.header)}
 	}
 }
 

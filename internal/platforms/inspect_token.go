@@ -21,7 +21,7 @@ type Inspector interface {
 	// Inspects reports whether the token can be inspected. This requires our app's ID and secret.
 	// Instagram login and TikTok do not support it.
 	Inspects(target Target) bool
-	// Inspect inspects the token with one call. An Error of ClassReconnect means that the token is
+	// Inspect inspects the token with one call. An Error of domain.StatusRefused means that the token is
 	// invalid, never that our app was refused.
 	Inspect(ctx context.Context, target Target) (TokenFacts, error)
 }
@@ -81,8 +81,8 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 		return TokenFacts{}, err
 	}
 	token, err := g.debug(ctx, opInspect, t.AccessToken, t.ExternalID)
-	if e := errorIn(err); e.Class == ClassReconnect { // refers to our app's token
-		e.Class, e.Message = ClassInvalid, "our app's ID or secret was refused"
+	if e := errorIn(err); e.Kind() == domain.StatusRefused { // refers to our app's token
+		e.Reason, e.Message = domain.StatusInvalid, "our app's ID or secret was refused"
 	}
 	if err != nil {
 		return TokenFacts{}, err
@@ -138,7 +138,7 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 // ConsentOf returns the owner of a token and the accounts that the token can read, for a main
 // application with its own sign-in. The result does not contain the token itself. A Facebook page's
 // token offers only that page and its Instagram account. Granted is nil if the platform did not
-// report it. An [Error] of ClassReconnect means that the token is invalid.
+// report it. An [Error] of domain.StatusRefused means that the token is invalid.
 func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
 	if p == domain.Instagram && !t.OwnLogin {
 		p = domain.Facebook
@@ -180,7 +180,7 @@ func (f facebookSignIn) page(ctx context.Context, t Target, c *Consent) error {
 	var page managedPage
 	fields := url.Values{"fields": {"id,instagram_business_account{id,username,name}"}}
 	err := f.get(ctx, opOffered, t, "me", fields, &page)
-	if class := ClassOf(err); err != nil && class != ClassInvalid && class != ClassPermission {
+	if class := KindOf(err); err != nil && class != domain.StatusInvalid && class != domain.StatusPermission {
 		return err
 	}
 	c.Offered = managedPage{
@@ -216,7 +216,7 @@ func (l linkedInSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 	if err == nil {
 		err = l.listPages(ctx, t, &c)
 	}
-	if !inspects && ClassOf(err) == ClassPermission { // the token belongs to an app without page access
+	if !inspects && KindOf(err) == domain.StatusPermission { // the token belongs to an app without page access
 		err = nil
 	}
 	c.Tokens = Tokens{}

@@ -271,7 +271,7 @@ func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) 
 	if r.refused.allows("ig_demographics", r.t.ExternalID, timeframe) {
 		q.Set(timeframe, "this_month")
 		data, err := r.ask(ctx, "ig_demographics", metrics, q)
-		if ClassOf(err) != ClassInvalid {
+		if KindOf(err) != domain.StatusInvalid {
 			return data, err
 		}
 		q.Del(timeframe)

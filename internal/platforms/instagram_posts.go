@@ -104,7 +104,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	answer, refusal := g.insights(ctx, insightCall{
 		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
 	}, requested)
-	if beyondObject(refusal) || ClassOf(refusal).Repeats() || ClassOf(refusal) == ClassNotFound {
+	if beyondObject(refusal) || StatusCodeOf(refusal).Temporary() || KindOf(refusal) == domain.StatusNotFound {
 		return PostSnapshot{}, refusal
 	}
 	values := map[string]*int64{}
@@ -125,7 +125,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		reason := ReasonEmpty
 		switch {
 		case refusal != nil:
-			reason = reasonOf(ClassOf(refusal))
+			reason = missingReason(KindOf(refusal))
 		case slices.Contains(answer.refused, metric):
 			reason = ReasonUnsupported
 		}

@@ -30,7 +30,7 @@ func TestInstagramRangeAndRetiredMetric(t *testing.T) {
 		require.Equal(t, simulator.ViewsOn(seed, account.ID, label), figure(t, snap, "views", "", label).Value)
 		require.Equal(t, simulator.ReachOn(seed, account.ID, label, 1), figure(t, snap, "reach", "day", label).Value)
 	}
-	requireClass(t, platforms.ClassInvalid, client.accountErr(target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)}))
+	requireKind(t, domain.StatusInvalid, client.accountErr(target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)}))
 
 	// One retired name rejects all metrics of a day: they are requested one by one, once.
 	b.ops()
@@ -54,8 +54,8 @@ func TestInstagramRefresh(t *testing.T) {
 	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", OwnLogin: true})
 
 	// The token is in the URL and in the platform's message; neither is visible.
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", OwnLogin: true}, ""))
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{OwnLogin: true}, ""))
+	requireKind(t, domain.StatusRefused, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", OwnLogin: true}, ""))
+	requireKind(t, domain.StatusRefused, client.refreshErr(platforms.Target{OwnLogin: true}, ""))
 	require.ErrorIs(t, client.refreshErr(platforms.Target{AccessToken: "Tok3n"}, ""), platforms.ErrNoRefresh)
 	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh)
 }
@@ -69,19 +69,19 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		body   string
-		want   platforms.Class
+		want   domain.StatusCode
 	}{
-		{http.StatusOK, `{` + token + `,"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect},
-		{http.StatusOK, `{` + token + `,"error":{"message":"Try again later","code":2}}`, platforms.ClassRetry},
-		{http.StatusInternalServerError, `{"error":{"message":"Session has expired","code":190}}`, platforms.ClassReconnect},
+		{http.StatusOK, `{` + token + `,"error":{"message":"Session has expired","code":190}}`, domain.StatusRefused},
+		{http.StatusOK, `{` + token + `,"error":{"message":"Try again later","code":2}}`, domain.StatusRetry},
+		{http.StatusInternalServerError, `{"error":{"message":"Session has expired","code":190}}`, domain.StatusRefused},
 		{
 			http.StatusBadRequest, `{"error_type":"server_error","error_message":"Try again later","error":{"code":190}}`,
-			platforms.ClassReconnect,
+			domain.StatusRefused,
 		},
 	} {
 		client := canned(t, always(c.status, c.body)).client(t, domain.Instagram)
 		tokens, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "17845", OwnLogin: true}, "")
-		requireClass(t, c.want, err)
+		requireKind(t, c.want, err)
 		require.Zero(t, tokens)
 	}
 }

@@ -52,10 +52,10 @@ const newTokenDelay = 5 * time.Minute
 // scopes yet.
 func (l *linkedIn) notYet(t Target, err error) error {
 	e, wait := asError(err), t.SignedInAt.Add(newTokenDelay).Sub(l.cfg.Now())
-	if e == nil || wait <= 0 || e.Class != ClassPermission {
+	if e == nil || wait <= 0 || e.Kind() != domain.StatusPermission {
 		return err
 	}
-	e.Class, e.About, e.Problem, e.RetryAfter = ClassRetry, "", domain.StatusNewToken, wait
+	e.Reason, e.About, e.RetryAfter = domain.StatusNewToken, "", wait
 	e.Message = "the platform may not know the new token's scopes yet"
 	return e
 }
@@ -202,7 +202,7 @@ func classifyLinkedIn(ans answer) *Error {
 		ans.status = int(body.Status.n)
 	case !hasError:
 		e := byStatus(ans)
-		if e.Class == ClassThrottled {
+		if e.Kind() == domain.StatusThrottled {
 			e.RetryAfter = cmp.Or(e.RetryAfter, proxyWait)
 		}
 		return e

@@ -293,7 +293,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 			names[id] = domain.Storable(string(place.Name.v.Value), maxPlaceName)
 		}
 		r.places.learn(ids, names)
-	case ClassOf(err) == ClassPermission, ClassOf(err) == ClassNotFound:
+	case KindOf(err) == domain.StatusPermission, KindOf(err) == domain.StatusNotFound:
 		r.places.refused.recordRefusal("geo", "names", r.t.ExternalID)
 	}
 }

@@ -108,12 +108,12 @@ func TestLinkedInPosts(t *testing.T) {
 		require.Equal(t, want[i].Created, p.PublishedAt)
 		require.Equal(t, strings.Contains(p.ID, "ugcPost"), p.Type == platforms.TypeVideo)
 	}
-	requireClass(t, platforms.ClassInvalid, client.postsErr(pageTarget(page), "-1"))
+	requireKind(t, domain.StatusInvalid, client.postsErr(pageTarget(page), "-1"))
 	b.ops()
 	require.Len(t, client.metrics(pageTarget(page), posts), len(posts))
 	require.Len(t, b.ops(), 6, "40 per call, shares and ugcPosts together")
 	odd := client.metrics(pageTarget(page), []platforms.Post{{ID: "71),x"}})
-	require.Equal(t, platforms.ClassInvalid, odd[0].Err.Class)
+	require.Equal(t, domain.StatusInvalid, odd[0].Err.Kind())
 	// A profile's posts cannot be listed.
 	none := client.posts(profileTarget(addProfile(b, simulator.Traps{})), "")
 	require.Empty(t, none)
@@ -123,7 +123,7 @@ func TestLinkedInErrors(t *testing.T) {
 	t.Parallel()
 	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { platforms.AskVersion(&c.LinkedIn, "202301") })
 	page := addCompanyPage(old, simulator.Traps{})
-	e := requireClass(t, platforms.ClassInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
+	e := requireKind(t, domain.StatusInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
 	require.Equal(t, 426, e.Status)
 	require.Equal(t, "NONEXISTENT_VERSION", e.Code)
 
@@ -134,24 +134,24 @@ func TestLinkedInErrors(t *testing.T) {
 		b.sim.SetTraps(domain.LinkedIn, page.ID, traps)
 		return client.accountErr(pageTarget(page))
 	}
-	requireClass(t, platforms.ClassPermission, try(simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}}))
-	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
+	requireKind(t, domain.StatusPermission, try(simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.RoleLost}}}))
+	requireKind(t, domain.StatusRefused, try(simulator.Traps{TokenError: 1}))
 	// 429 without Retry-After: the quota is daily, and noon is twelve hours before midnight UTC.
-	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
+	require.Equal(t, 12*time.Hour, requireKind(t, domain.StatusThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
 	require.NoError(t, try(simulator.Traps{}))
 	b.Advance(time.Hour)
-	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, try(simulator.Traps{})).Code)
+	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireKind(t, domain.StatusRefused, try(simulator.Traps{})).Code)
 
 	for _, tgt := range []platforms.Target{
 		{AccessToken: "Tok3n", ExternalID: "1"}, {AccessToken: "Tok3n", ExternalID: "a/b", AccountType: domain.LinkedInCompanyPage},
 	} {
-		requireClass(t, platforms.ClassInvalid, client.accountErr(tgt))
+		requireKind(t, domain.StatusInvalid, client.accountErr(tgt))
 	}
-	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
-	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
+	requireKind(t, domain.StatusRefused, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
+	requireKind(t, domain.StatusRefused, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
 	// A gateway's success that contains LinkedIn's error is an error.
 	inside := canned(t, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).client(t, domain.LinkedIn)
-	requireClass(t, platforms.ClassReconnect, inside.metricsErr(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}}))
+	requireKind(t, domain.StatusRefused, inside.metricsErr(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}}))
 }
 
 // LinkedIn's clock is behind ours: a refusal after our midnight belongs to LinkedIn's previous day.
@@ -167,7 +167,7 @@ func TestLinkedInClockBehindOurs(t *testing.T) {
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	refused := func() time.Duration {
-		return requireClass(t, platforms.ClassThrottled, client.accountErr(pageTarget(page))).RetryAfter
+		return requireKind(t, domain.StatusThrottled, client.accountErr(pageTarget(page))).RetryAfter
 	}
 	ahead = 20 * time.Second
 	client.account(pageTarget(page))
@@ -193,7 +193,7 @@ func TestLinkedInRefresh(t *testing.T) {
 		require.Equal(t, page.RefreshToken, tokens.RefreshToken)
 		client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage})
 	}
-	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{}, "Tok3nUnknown"))
+	requireKind(t, domain.StatusRefused, client.refreshErr(platforms.Target{}, "Tok3nUnknown"))
 	require.ErrorIs(t, client.refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh, "the access token may remain valid for weeks")
 }
 

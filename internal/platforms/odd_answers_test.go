@@ -18,21 +18,21 @@ func TestAnswerWithoutAccountID(t *testing.T) {
 	for _, tc := range []struct {
 		platform domain.Platform
 		body     string
-		want     platforms.Class
+		want     domain.StatusCode
 	}{
-		{domain.Facebook, `{}`, platforms.ClassRetry},
-		{domain.Facebook, `null`, platforms.ClassRetry},
-		{domain.Facebook, `{"id":null}`, platforms.ClassRetry},
-		{domain.Facebook, `{"id":"999","followers_count":5}`, platforms.ClassReconnect},
-		{domain.Instagram, `{}`, platforms.ClassRetry},
-		{domain.Instagram, `{"id":null,"user_id":[]}`, platforms.ClassRetry},
-		{domain.Instagram, `{"id":"999"}`, platforms.ClassReconnect},
-		{domain.TikTok, `{"data":{},"error":{"code":"ok"}}`, platforms.ClassRetry},
-		{domain.TikTok, `{"data":{"user":{"open_id":"999"}},"error":{"code":"ok"}}`, platforms.ClassReconnect},
+		{domain.Facebook, `{}`, domain.StatusRetry},
+		{domain.Facebook, `null`, domain.StatusRetry},
+		{domain.Facebook, `{"id":null}`, domain.StatusRetry},
+		{domain.Facebook, `{"id":"999","followers_count":5}`, domain.StatusRefused},
+		{domain.Instagram, `{}`, domain.StatusRetry},
+		{domain.Instagram, `{"id":null,"user_id":[]}`, domain.StatusRetry},
+		{domain.Instagram, `{"id":"999"}`, domain.StatusRefused},
+		{domain.TikTok, `{"data":{},"error":{"code":"ok"}}`, domain.StatusRetry},
+		{domain.TikTok, `{"data":{"user":{"open_id":"999"}},"error":{"code":"ok"}}`, domain.StatusRefused},
 	} {
 		err := canned(t, always(http.StatusOK, tc.body)).client(t, tc.platform).accountErr(platforms.Target{AccessToken: "x", ExternalID: "100"})
-		require.Equal(t, tc.want, platforms.ClassOf(err), "%s %s: %v", tc.platform, tc.body, err)
-		require.Equal(t, tc.want == platforms.ClassReconnect, platforms.WrongAccount(err))
+		require.Equal(t, tc.want, platforms.KindOf(err), "%s %s: %v", tc.platform, tc.body, err)
+		require.Equal(t, tc.want == domain.StatusRefused, platforms.WrongAccount(err))
 	}
 }
 
@@ -86,7 +86,7 @@ func TestLinkedInThrottlingScope(t *testing.T) {
 		b := canned(t, always(http.StatusTooManyRequests, body))
 		err := b.client(t, domain.LinkedIn).metricsErr(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})
 		stats := b.lastCall()
-		require.Equal(t, platforms.ClassThrottled, platforms.ClassOf(err), body)
+		require.Equal(t, domain.StatusThrottled, platforms.KindOf(err), body)
 		require.Equal(t, want.scope, stats.Scope, body)
 		require.Positive(t, stats.RetryAfter, body)
 		if want.short {
@@ -102,9 +102,9 @@ func TestFacebookAnswerAboutAnotherPost(t *testing.T) {
 	for _, body := range []string{batchAnswer("null", "null", "null"), batchAnswer("{}", `{"id":"999_9","shares":{"count":5}}`, "{}"), "[null,null,null]"} {
 		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.Facebook).PostMetrics(t.Context(),
 			platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}})
-		requireClass(t, platforms.ClassRetry, err)
+		requireKind(t, domain.StatusRetry, err)
 		for _, s := range got {
-			requireClass(t, platforms.ClassRetry, s.Err)
+			requireKind(t, domain.StatusRetry, s.Err)
 		}
 	}
 }
@@ -130,29 +130,29 @@ func TestLongListOfAllowedMetrics(t *testing.T) {
 func TestMetaErrorClasses(t *testing.T) {
 	t.Parallel()
 	type verdict struct {
-		class   platforms.Class
+		class   domain.StatusCode
 		about   platforms.About
 		problem domain.StatusCode
 	}
-	reconnect := verdict{platforms.ClassReconnect, platforms.AboutGrant, domain.StatusRefused}
-	permission := verdict{platforms.ClassPermission, platforms.AboutAccount, "permission"}
-	throttled := verdict{platforms.ClassThrottled, platforms.AboutAccount, "throttled"}
-	retry := verdict{platforms.ClassRetry, platforms.AboutAccount, "retry"}
-	invalid := verdict{platforms.ClassInvalid, platforms.AboutAccount, "invalid"}
-	notFound := verdict{platforms.ClassNotFound, platforms.AboutAccount, "not_found"}
-	moved := verdict{platforms.ClassNotFound, platforms.AboutAccount, domain.StatusMoved}
-	noData := verdict{platforms.ClassNoData, platforms.AboutAccount, "no_data"}
-	unsupported := verdict{platforms.ClassUnsupportedMetric, platforms.AboutAccount, "unsupported_metric"}
-	twoFactor := verdict{platforms.ClassPermission, platforms.AboutGrant, domain.StatusTwoFactor}
+	reconnect := verdict{domain.StatusRefused, platforms.AboutGrant, domain.StatusRefused}
+	permission := verdict{domain.StatusPermission, platforms.AboutAccount, "permission"}
+	throttled := verdict{domain.StatusThrottled, platforms.AboutAccount, "throttled"}
+	retry := verdict{domain.StatusRetry, platforms.AboutAccount, "retry"}
+	invalid := verdict{domain.StatusInvalid, platforms.AboutAccount, "invalid"}
+	notFound := verdict{domain.StatusNotFound, platforms.AboutAccount, "not_found"}
+	moved := verdict{domain.StatusNotFound, platforms.AboutAccount, domain.StatusMoved}
+	noData := verdict{domain.StatusNoData, platforms.AboutAccount, "no_data"}
+	unsupported := verdict{domain.StatusUnsupportedMetric, platforms.AboutAccount, "unsupported_metric"}
+	twoFactor := verdict{domain.StatusPermission, platforms.AboutGrant, domain.StatusTwoFactor}
 	for body, want := range map[string]verdict{
 		`"message":"m","code":190,"error_subcode":463`: reconnect,
 		`"message":"m","code":"190"`:                   reconnect,
 		`"message":"m","code":102`:                     reconnect,
 		`"message":"m","code":463`:                     reconnect, // a subcode of 190 that came as the code
-		`"message":"(#190) The user must be an administrator of the page","code":190`: {platforms.ClassReconnect, platforms.AboutGrant, domain.StatusRoleLost},
+		`"message":"(#190) The user must be an administrator of the page","code":190`: {domain.StatusRefused, platforms.AboutGrant, domain.StatusRoleLost},
 		`"message":"m","code":415,"error_subcode":1404120`:                            twoFactor,
 		`"message":"m","code":415,"error_subcode":2859009`:                            twoFactor,
-		`"message":"Invalid appsecret_proof provided in the API argument","code":100`: {platforms.ClassPermission, platforms.AboutGrant, domain.StatusOtherApp},
+		`"message":"Invalid appsecret_proof provided in the API argument","code":100`: {domain.StatusPermission, platforms.AboutGrant, domain.StatusOtherApp},
 
 		`"message":"m","code":10`:  permission,
 		`"message":"m","code":200`: permission,
@@ -161,7 +161,7 @@ func TestMetaErrorClasses(t *testing.T) {
 		`"message":"(#10) Not enough viewers for the media to show insights","code":10`: noData,
 		`"message":"m","code":4,"error_subcode":2108006`:                                noData,
 
-		`"message":"m","code":4`:                                                  {platforms.ClassThrottled, platforms.AboutApp, "throttled"},
+		`"message":"m","code":4`:                                                  {domain.StatusThrottled, platforms.AboutApp, "throttled"},
 		`"message":"m","code":341`:                                                throttled,
 		`"message":"m","code":80000`:                                              throttled,
 		`"message":"m","code":80014`:                                              throttled,
@@ -180,13 +180,13 @@ func TestMetaErrorClasses(t *testing.T) {
 		`"message":"(#100) metric[0] must be one of the following values: reach, views","code":100`: unsupported,
 		`"message":"(#100) Tried accessing nonexisting field (x)","code":100`:                       invalid,
 		`"message":"m","code":3001,"error_subcode":1504028`:                                         invalid,
-		`"message":"API access blocked.","code":200`:                                                {platforms.ClassBlocked, platforms.AboutApp, domain.StatusAppBlocked},
-		`"message":"m","code":368`:                                                                  {platforms.ClassBlocked, platforms.AboutAccount, "blocked"},
-		`"message":"m","code":9876`:                                                                 {platforms.ClassUnknown, platforms.AboutAccount, "unknown"},
+		`"message":"API access blocked.","code":200`:                                                {domain.StatusBlocked, platforms.AboutApp, domain.StatusAppBlocked},
+		`"message":"m","code":368`:                                                                  {domain.StatusBlocked, platforms.AboutAccount, "blocked"},
+		`"message":"m","code":9876`:                                                                 {domain.StatusUnknown, platforms.AboutAccount, "unknown"},
 	} {
 		client := canned(t, always(http.StatusBadRequest, `{"error":{`+body+`}}`)).client(t, domain.Facebook)
 		err := client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
-		got := verdict{platforms.ClassOf(err), platforms.AboutOf(err), platforms.StatusCodeOf(err)}
+		got := verdict{platforms.KindOf(err), platforms.AboutOf(err), platforms.StatusCodeOf(err)}
 		require.Equal(t, want, got, body)
 	}
 	for body, status := range map[string]int{
@@ -195,10 +195,10 @@ func TestMetaErrorClasses(t *testing.T) {
 		`{"error":{"message":"(#100) deprecated","code":100,"is_transient":true}}`: http.StatusInternalServerError,
 	} {
 		client := canned(t, always(status, body)).client(t, domain.Facebook)
-		requireClass(t, platforms.ClassInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+		requireKind(t, domain.StatusInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	}
 	client := canned(t, always(http.StatusBadRequest, `{"error":"surprise"}`)).client(t, domain.Facebook)
-	requireClass(t, platforms.ClassRetry, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	requireKind(t, domain.StatusRetry, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 }
 
 // A post that is refused is about that post. An expired version or an exhausted quota is not.
@@ -236,14 +236,14 @@ func TestErrorInsideBatch(t *testing.T) {
 	})
 	posts := []platforms.Post{{ID: "1_1"}, {ID: "1_2"}, {ID: "1_3"}, {ID: "1_4"}}
 	snaps := b.client(t, domain.Facebook).metrics(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, posts)
-	require.Equal(t, platforms.ClassNotFound, snaps[0].Err.Class)
+	require.Equal(t, domain.StatusNotFound, snaps[0].Err.Kind())
 	require.NotContains(t, snaps[0].Err.Error(), "Tok3n")
 	require.Nil(t, snaps[1].Err, "an invalid field affects only itself")
 	require.Equal(t, new(int64(7)), snaps[1].Counts.Likes)
 	require.Equal(t, new(int64(4)), snaps[1].Counts.Shares)
 	require.Nil(t, snaps[1].Counts.Comments)
-	require.Equal(t, platforms.ClassRetry, snaps[3].Err.Class)
-	require.Equal(t, platforms.ClassRetry, snaps[2].Err.Class)
+	require.Equal(t, domain.StatusRetry, snaps[3].Err.Kind())
+	require.Equal(t, domain.StatusRetry, snaps[2].Err.Kind())
 }
 
 // An impossible number, sum or time is absent: the log would refuse the whole reading, or post.

@@ -198,7 +198,7 @@ func TestNoPostIsAnswered(t *testing.T) {
 	} {
 		b := canned(t, always(http.StatusInternalServerError, alwaysFails))
 		snaps, err := b.client(t, tc.platform).PostMetrics(t.Context(), tc.target, tc.posts)
-		requireClass(t, platforms.ClassRetry, err)
+		requireKind(t, domain.StatusRetry, err)
 		require.Equal(t, platforms.AboutAccount, platforms.AboutOf(err))
 		require.Len(t, failed(snaps), 3, tc.platform)
 		require.Len(t, b.ops(), tc.calls, tc.platform)
@@ -372,7 +372,7 @@ func TestOneDayAlwaysFails(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []string{"2026-11-14", "2026-11-15", "2026-11-16", "2026-11-18", "2026-11-19"}, days)
-	require.Equal(t, platforms.ClassRetry, snap.Incomplete.Class)
+	require.Equal(t, domain.StatusRetry, snap.Incomplete.Kind())
 }
 
 // Pages of LinkedIn's list come short in the middle, with and without a `next` link.
@@ -416,7 +416,7 @@ func TestListThatIsTooLarge(t *testing.T) {
 		require.Equal(t, "1_1", posts[0].ID, body)
 	}
 	page, err := canned(t, always(500, alwaysFails)).client(t, domain.Facebook).Posts(t.Context(), accountOf("1"), "")
-	requireClass(t, platforms.ClassRetry, err)
+	requireKind(t, domain.StatusRetry, err)
 	require.Equal(t, "video_reels:50:", page.Skip)
 }
 
@@ -472,15 +472,15 @@ func TestNewLinkedInToken(t *testing.T) {
 	})
 	client := b.client(t, domain.LinkedIn)
 	tgt := platforms.Target{AccessToken: "Tok3nNew", ExternalID: "p1", AccountType: domain.LinkedInProfile, SignedInAt: testNow.Add(-time.Minute)}
-	e := requireClass(t, platforms.ClassRetry, client.accountErr(tgt))
+	e := requireKind(t, domain.StatusRetry, client.accountErr(tgt))
 	require.Equal(t, 4*time.Minute, e.RetryAfter)
-	require.Equal(t, domain.StatusNewToken, e.Problem, "no one is advised to report it")
+	require.Equal(t, domain.StatusNewToken, e.Reason, "no one is advised to report it")
 	slow = false
 	b.Advance(4 * time.Minute)
 	assert.True(t, hasFigure(client.account(tgt), "reach"))
 	slow = true
 	b.Advance(time.Minute)
-	requireClass(t, platforms.ClassPermission, client.accountErr(tgt))
+	requireKind(t, domain.StatusPermission, client.accountErr(tgt))
 }
 
 // A post of one photo names the photo, which is what publishing it returned. If the page may not read

@@ -21,8 +21,8 @@ type CallStats struct {
 	Duration   time.Duration // wall-clock time, independent of Config.Now
 	Status     int           // HTTP status; 0 without an answer
 	Bytes      int
-	Requests   int   // number of calls against quotas: the requests of a batch, otherwise 1
-	Class      Class // "" on success
+	Requests   int               // number of calls against quotas: the requests of a batch, otherwise 1
+	Reason     domain.StatusCode // "" on success
 	Code       string
 	RetryAfter time.Duration
 	Scope      domain.QuotaScope // the exhausted quota; throttled calls only
@@ -35,7 +35,7 @@ type CallStats struct {
 // account or person.
 func (e *Error) scope() domain.QuotaScope {
 	switch {
-	case e.Class != ClassThrottled:
+	case e.Kind() != domain.StatusThrottled:
 		return ""
 	case e.Platform == domain.TikTok:
 		return domain.QuotaPerOperation

@@ -71,7 +71,7 @@ func TestPlatformWordsNotInErrors(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string][2]string{ // the message, the error
 		`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`: {
-			"no such token: [redacted] or [redacted]", "facebook page: reconnect (HTTP 400, code 190)",
+			"no such token: [redacted] or [redacted]", "facebook page: refused (HTTP 400, code 190)",
 		},
 		`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)"}}`: {
 			"(#100) Tried accessing nonexisting field (page_video_complete_views_30s_autoplayed)", "facebook page: invalid (HTTP 400, code 100)",

@@ -279,11 +279,11 @@ func reasons(missing []domain.MissingFigure) map[string]string {
 	return out
 }
 
-func requireClass(t *testing.T, want platforms.Class, err error) *platforms.Error {
+func requireKind(t *testing.T, want domain.StatusCode, err error) *platforms.Error {
 	t.Helper()
 	var e *platforms.Error
 	require.ErrorAs(t, err, &e)
-	require.Equal(t, want, e.Class, e.Error())
+	require.Equal(t, want, e.Kind(), e.Error())
 	return e
 }
 

@@ -20,7 +20,7 @@ type SignIn interface {
 	Address(state, redirectURI string) string
 	// Redeem exchanges the callback's code, which works once, and reads the person, the granted
 	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For an
-	// invalid code, the class of the error is ClassReconnect.
+	// invalid code, the class of the error is domain.StatusRefused.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
 	// RevokeConsent asks the platform to revoke the person's consent. Facebook and TikTok revoke it
 	// for the whole app. Instagram login has no such call: RevokeConsent does nothing.
@@ -148,8 +148,8 @@ type NotOffered struct {
 // endsSignIn reports whether an error of one call of a sign-in ends the whole. A definite refusal
 // of a list or a name does not: what the platform shows is offered, and what is missing is named.
 func endsSignIn(err error) bool {
-	class := ClassOf(err)
-	return err != nil && (class.Repeats() || class == ClassReconnect || class == ClassBlocked || IsCanceled(err))
+	class := KindOf(err)
+	return err != nil && (class.Temporary() || class == domain.StatusRefused || class == domain.StatusBlocked || IsCanceled(err))
 }
 
 // Format hides the tokens for every verb.

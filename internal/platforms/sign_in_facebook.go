@@ -344,7 +344,7 @@ func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 	}, &reply)
 	if err == nil && !bool(reply.Success) {
 		return &Error{
-			Class: ClassRetry, Platform: f.platform, Op: opGiveBack,
+			Reason: domain.StatusRetry, Platform: f.platform, Op: opGiveBack,
 			Message: "the platform did not revoke the consent",
 		}
 	}
@@ -359,9 +359,9 @@ func classifyGraphCode(ans answer) *Error {
 	switch {
 	case e == nil:
 	case appSettings.in(e.PlatformMessage):
-		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
+		e.Reason, e.About = domain.StatusApp, AboutApp
 	case e.Code == codeWrongRequest:
-		e.Class = ClassReconnect
+		e.Reason = domain.StatusRefused
 	}
 	return e
 }

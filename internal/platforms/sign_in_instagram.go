@@ -97,13 +97,13 @@ func classifyInstagramCode(ans answer) *Error {
 	if json.Unmarshal(ans.body, &body) != nil || body.Message == "" {
 		return classifyGraph(ans)
 	}
-	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), PlatformMessage: string(body.Message)}
+	e := &Error{Reason: reasonOfStatus(ans.status), Code: string(body.Code), PlatformMessage: string(body.Message)}
 	switch {
-	case e.Class != ClassUnknown:
+	case e.Kind() != domain.StatusUnknown:
 	case appSettings.in(e.PlatformMessage):
-		e.Class, e.About, e.Problem = ClassInvalid, AboutApp, domain.StatusApp
+		e.Reason, e.About = domain.StatusApp, AboutApp
 	default:
-		e.Class = ClassReconnect
+		e.Reason = domain.StatusRefused
 	}
 	return e
 }

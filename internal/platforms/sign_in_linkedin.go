@@ -225,7 +225,7 @@ func (l linkedInSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 func classifyLinkedInCode(ans answer) *Error {
 	e := classifyLinkedInOAuth(ans)
 	if e != nil && ans.status == http.StatusBadRequest && e.Code == "invalid_request" {
-		e.Class = ClassReconnect
+		e.Reason = domain.StatusRefused
 	}
 	return e
 }

@@ -118,7 +118,7 @@ func TestLinkedInSignIn(t *testing.T) {
 		require.True(t, hasFigure(snap, domain.MetricFollowers))
 	}
 	another := platforms.Target{AccessToken: c.Tokens.AccessToken, ExternalID: "90041", AccountType: domain.LinkedInCompanyPage}
-	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(another))
+	requireKind(t, domain.StatusPermission, b.client(t, domain.LinkedIn).accountErr(another))
 }
 
 // A code works once, and only with the redirect URI of the dialog.
@@ -128,19 +128,19 @@ func TestCodeWorksOnce(t *testing.T) {
 		b := withPeople(t)
 		s := b.signIn(t, p)
 		_, err := s.Redeem(t.Context(), "", callBack)
-		requireClass(t, platforms.ClassReconnect, err)
+		requireKind(t, domain.StatusRefused, err)
 		require.Empty(t, b.ops(), "no call was made")
 		_, err = s.Redeem(t.Context(), "Tok3nOfAnotherApp", callBack)
-		requireClass(t, platforms.ClassReconnect, err)
+		requireKind(t, domain.StatusRefused, err)
 		form := url.Values{"decision": {"consent"}, "scope": platforms.Config{}.WithDefaults().Facebook.Scopes}
 		once := decide(t, s.Address("s", callBack), simulator.Mara, form).Get("code")
 		_, err = s.Redeem(t.Context(), once, callBack+"/")
-		require.Contains(t, []platforms.Class{platforms.ClassInvalid, platforms.ClassReconnect}, platforms.ClassOf(err), p)
-		require.Equal(t, p == domain.LinkedIn, platforms.ClassOf(err) == platforms.ClassReconnect, "%s: only LinkedIn does not report it", p)
+		require.Contains(t, []domain.StatusCode{domain.StatusInvalid, domain.StatusRefused}, platforms.KindOf(err), p)
+		require.Equal(t, p == domain.LinkedIn, platforms.KindOf(err) == domain.StatusRefused, "%s: only LinkedIn does not report it", p)
 		_, err = s.Redeem(t.Context(), once, callBack)
 		require.NoError(t, err, p)
 		_, err = s.Redeem(t.Context(), once, callBack)
-		requireClass(t, platforms.ClassReconnect, err)
+		requireKind(t, domain.StatusRefused, err)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestRefusedAppKeepsConnection(t *testing.T) {
 	})
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 	_, err := refusing.inspector(t, domain.Facebook).Inspect(t.Context(), page)
-	requireClass(t, platforms.ClassInvalid, err)
+	requireKind(t, domain.StatusInvalid, err)
 	require.ErrorContains(t, err, "ID or secret")
 	require.NotContains(t, err.Error(), "Tok3n")
 
@@ -242,10 +242,10 @@ func TestRefusedAppKeepsConnection(t *testing.T) {
 		"POST /linkedin/oauth/v2/introspectToken": {`{"active":false,"status":"revoked"}`},
 	})
 	_, err = dead.inspector(t, domain.Facebook).Inspect(t.Context(), page)
-	requireClass(t, platforms.ClassReconnect, err)
+	requireKind(t, domain.StatusRefused, err)
 	profile := platforms.Target{AccessToken: "Tok3n", AccountType: domain.LinkedInProfile}
 	_, err = dead.inspector(t, domain.LinkedIn).Inspect(t.Context(), profile)
-	requireClass(t, platforms.ClassReconnect, err)
+	requireKind(t, domain.StatusRefused, err)
 }
 
 // LinkedIn separates granted scopes with commas and reports the expiry in seconds. TikTok does not

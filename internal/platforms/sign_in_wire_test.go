@@ -146,7 +146,7 @@ func TestFacebookSignInForeignToken(t *testing.T) {
 	} {
 		b := canned(t, signsIn(token, nil))
 		_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
-		requireClass(t, platforms.ClassReconnect, err)
+		requireKind(t, domain.StatusRefused, err)
 	}
 }
 
@@ -164,7 +164,7 @@ func TestFacebookPageLists(t *testing.T) {
 		fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
 	}))
 	_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
-	requireClass(t, platforms.ClassRetry, err)
+	requireKind(t, domain.StatusRetry, err)
 	require.ErrorContains(t, err, "does not end")
 	require.Equal(t, []string{"100", "50", "25", "25"}, limits[:4])
 }
@@ -265,15 +265,15 @@ func TestTikTokSignInRequests(t *testing.T) {
 // Meta refuses a code with a message: some messages are about the code, others about our app.
 func TestRefusedCodes(t *testing.T) {
 	t.Parallel()
-	for sentence, want := range map[string]platforms.Class{
-		`{"error":{"message":"This authorization code has been used.","type":"OAuthException","code":100,"error_subcode":36009}}`: platforms.ClassReconnect,
-		`{"error":{"message":"This authorization code has expired.","type":"OAuthException","code":100}}`:                         platforms.ClassReconnect,
-		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":1,"error_subcode":33}}`:             platforms.ClassInvalid,
-		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":100}}`:                              platforms.ClassInvalid,
-		`{"error":{"message":"Please make sure your redirect_uri is identical to the one","type":"OAuthException","code":100}}`:   platforms.ClassInvalid,
-		`{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}`:            platforms.ClassReconnect,
-		`{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`:                                       platforms.ClassInvalid,
-		`{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","code":2,"is_transient":true}}`:          platforms.ClassRetry,
+	for sentence, want := range map[string]domain.StatusCode{
+		`{"error":{"message":"This authorization code has been used.","type":"OAuthException","code":100,"error_subcode":36009}}`: domain.StatusRefused,
+		`{"error":{"message":"This authorization code has expired.","type":"OAuthException","code":100}}`:                         domain.StatusRefused,
+		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":1,"error_subcode":33}}`:             domain.StatusInvalid,
+		`{"error":{"message":"Error validating client secret.","type":"OAuthException","code":100}}`:                              domain.StatusInvalid,
+		`{"error":{"message":"Please make sure your redirect_uri is identical to the one","type":"OAuthException","code":100}}`:   domain.StatusInvalid,
+		`{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}`:            domain.StatusRefused,
+		`{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`:                                       domain.StatusInvalid,
+		`{"error":{"message":"An unexpected error has occurred.","type":"OAuthException","code":2,"is_transient":true}}`:          domain.StatusRetry,
 	} {
 		b := canned(t, always(http.StatusBadRequest, sentence))
 		p := domain.Facebook
@@ -281,7 +281,7 @@ func TestRefusedCodes(t *testing.T) {
 			p = domain.Instagram
 		}
 		_, err := b.signIn(t, p).Redeem(t.Context(), "Tok3nCode", callBack)
-		requireClass(t, want, err)
+		requireKind(t, want, err)
 	}
 }
 
@@ -315,7 +315,7 @@ func TestGiveBackRequests(t *testing.T) {
 			status = http.StatusBadRequest
 		}
 		require.Error(t, s.RevokeConsent(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
-		requireClass(t, platforms.ClassReconnect, s.RevokeConsent(t.Context(), platforms.Tokens{}))
+		requireKind(t, domain.StatusRefused, s.RevokeConsent(t.Context(), platforms.Tokens{}))
 	}
 }
 
@@ -336,7 +336,7 @@ func TestSignInIncompleteAnswer(t *testing.T) {
 		c.files[c.call] = []string{"sign_in_facebook_me"}
 		b, _ := wired(t, c.files)
 		_, err := b.signIn(t, c.platform).Redeem(t.Context(), "Tok3nCode", callBack)
-		requireClass(t, platforms.ClassRetry, err)
+		requireKind(t, domain.StatusRetry, err)
 		require.ErrorContains(t, err, c.want)
 	}
 }
@@ -449,6 +449,6 @@ func TestTokenOfAnotherMetaApp(t *testing.T) {
 	t.Parallel()
 	b := canned(t, always(http.StatusBadRequest, `{"error":{"message":"Invalid appsecret_proof provided in the API argument","code":100}}`))
 	_, err := b.set.ConsentOf(t.Context(), domain.Facebook, platforms.Target{AccessToken: "Tok3nOther"})
-	requireClass(t, platforms.ClassPermission, err)
+	requireKind(t, domain.StatusPermission, err)
 	require.Equal(t, domain.StatusOtherApp, platforms.StatusCodeOf(err))
 }

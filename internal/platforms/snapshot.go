@@ -153,11 +153,11 @@ const (
 	ReasonError       = "error"       // the call failed
 )
 
-func reasonOf(class Class) string {
-	return cmp.Or(map[Class]string{
-		ClassUnsupportedMetric: ReasonUnsupported, ClassPermission: ReasonPermission,
-		ClassThrottled: ReasonThrottled, ClassNoData: ReasonEmpty,
-	}[class], ReasonError)
+func missingReason(kind domain.StatusCode) string {
+	return cmp.Or(map[domain.StatusCode]string{
+		domain.StatusUnsupportedMetric: ReasonUnsupported, domain.StatusPermission: ReasonPermission,
+		domain.StatusThrottled: ReasonThrottled, domain.StatusNoData: ReasonEmpty,
+	}[kind], ReasonError)
 }
 
 func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
@@ -240,7 +240,7 @@ func (r *row) add(snaps ...PostSnapshot) error {
 	var last *Error
 	for _, s := range snaps {
 		switch {
-		case s.Err == nil, s.Err.Class == ClassNotFound, s.Err.Class == ClassNoData:
+		case s.Err == nil, s.Err.Kind() == domain.StatusNotFound, s.Err.Kind() == domain.StatusNoData:
 			r.answered = true
 		case !Unsent(s.Err):
 			r.failed, last = r.failed+1, s.Err
@@ -283,7 +283,7 @@ func (r *reading) run(ctx context.Context, parts ...func(context.Context) error)
 }
 
 func (r *reading) throttled() bool {
-	return r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled
+	return r.snap.Incomplete != nil && r.snap.Incomplete.Kind() == domain.StatusThrottled
 }
 
 func (r *reading) empty() bool { return len(r.snap.Figures) == 0 && len(r.snap.Demographics) == 0 }
@@ -297,9 +297,9 @@ func (r *reading) absorb(err error, names ...string) error {
 		return err
 	}
 	for _, name := range names {
-		r.snap.miss(name, reasonOf(e.Class))
+		r.snap.miss(name, missingReason(e.Kind()))
 	}
-	if e.Class == ClassThrottled || (e.Class == ClassRetry && r.snap.Incomplete == nil) {
+	if e.Kind() == domain.StatusThrottled || (e.Kind() == domain.StatusRetry && r.snap.Incomplete == nil) {
 		r.snap.Incomplete = e
 	}
 	r.refusal, r.refusals = cmp.Or(r.refusal, err), r.refusals+1
@@ -311,9 +311,9 @@ func (r *reading) absorb(err error, names ...string) error {
 
 func endsReading(e *Error) bool {
 	about := AboutOf(e)
-	return e.Class == ClassReconnect || e.Class == ClassBlocked ||
-		e.Class == ClassNotFound && about == AboutAccount ||
-		!e.Class.Repeats() && (about == AboutApp || about == AboutPlatform)
+	return e.Kind() == domain.StatusRefused || e.Kind() == domain.StatusBlocked ||
+		e.Kind() == domain.StatusNotFound && about == AboutAccount ||
+		!e.Reason.Temporary() && (about == AboutApp || about == AboutPlatform)
 }
 
 // each reads the same part for several days or values. After some failures in a row, it leaves the
@@ -344,7 +344,7 @@ func (r *reading) total(name string, kind domain.Kind, source string, value coun
 // incomplete, that is the reason, except for metrics that the platform does not know.
 func (r *reading) missRest(reason string, names ...string) {
 	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
-		reason = reasonOf(r.snap.Incomplete.Class)
+		reason = missingReason(r.snap.Incomplete.Kind())
 	}
 	for _, name := range r.missingNames(names) {
 		r.snap.miss(name, reason)

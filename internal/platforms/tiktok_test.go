@@ -36,7 +36,7 @@ func TestTikTokListing(t *testing.T) {
 		require.NotEmpty(t, p.MediaURL)
 		require.NotEmpty(t, p.Permalink)
 	}
-	requireClass(t, platforms.ClassInvalid, client.postsErr(target(user), "yesterday"))
+	requireKind(t, domain.StatusInvalid, client.postsErr(target(user), "yesterday"))
 	b.ops()
 	require.Len(t, client.metrics(target(user), posts), len(posts))
 	require.Len(t, b.ops(), 3, "20 per call")
@@ -54,35 +54,35 @@ func TestTikTokRefreshRefused(t *testing.T) {
 	client := b.client(t, domain.TikTok)
 	for name, refresh := range map[string]string{"unknown": "Tok3nThatNobodyKnows", "of somebody else": user.RefreshToken} {
 		tokens, err := client.Refresh(t.Context(), target(user), refresh)
-		requireClass(t, platforms.ClassReconnect, err)
+		requireKind(t, domain.StatusRefused, err)
 		require.Equal(t, platforms.Tokens{}, tokens, name)
 	}
 	require.ErrorIs(t, client.refreshErr(target(user), ""), platforms.ErrNoRefresh)
 	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
 	user = addTikTok(wrong, simulator.Traps{})
-	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.Target{}, user.RefreshToken)).Code)
+	require.Equal(t, "invalid_client", requireKind(t, domain.StatusInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.Target{}, user.RefreshToken)).Code)
 }
 
 // Errors in formats that the simulator does not produce: flat, and without an error object.
 func TestTikTokErrorFormats(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]platforms.Class{
-		`{"code":"rate_limit_exceeded","message":"slow down","log_id":"1"}`:    platforms.ClassThrottled,
-		`{"error":"access_token_invalid","error_description":"no"}`:            platforms.ClassReconnect,
-		`{"error":{"code":"internal_error","message":"","log_id":"1"}}`:        platforms.ClassRetry,
-		`{"data":{"user":{"open_id":"x","follower_count":1}}}`:                 platforms.ClassRetry,
-		`{"data":{},"error":{"code":"scope_permission_missed","message":"m"}}`: platforms.ClassPermission,
-		`{"data":{},"error":{"code":"something_new","message":"m"}}`:           platforms.ClassUnknown,
-		`{"data":{"user":{"open_id":"y"}},"error":{"code":"ok","message":""}}`: platforms.ClassReconnect, // another account
-		`[]`:   platforms.ClassRetry,
-		`null`: platforms.ClassRetry,
-		``:     platforms.ClassRetry,
+	for body, want := range map[string]domain.StatusCode{
+		`{"code":"rate_limit_exceeded","message":"slow down","log_id":"1"}`:    domain.StatusThrottled,
+		`{"error":"access_token_invalid","error_description":"no"}`:            domain.StatusRefused,
+		`{"error":{"code":"internal_error","message":"","log_id":"1"}}`:        domain.StatusRetry,
+		`{"data":{"user":{"open_id":"x","follower_count":1}}}`:                 domain.StatusRetry,
+		`{"data":{},"error":{"code":"scope_permission_missed","message":"m"}}`: domain.StatusPermission,
+		`{"data":{},"error":{"code":"something_new","message":"m"}}`:           domain.StatusUnknown,
+		`{"data":{"user":{"open_id":"y"}},"error":{"code":"ok","message":""}}`: domain.StatusRefused, // another account
+		`[]`:   domain.StatusRetry,
+		`null`: domain.StatusRetry,
+		``:     domain.StatusRetry,
 	} {
 		b := canned(t, always(http.StatusOK, body))
 		client := b.client(t, domain.TikTok)
-		e := requireClass(t, want, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "x"}))
-		require.Equal(t, want == platforms.ClassThrottled, e.RetryAfter == time.Minute)
-		requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "x"}))
+		e := requireKind(t, want, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "x"}))
+		require.Equal(t, want == domain.StatusThrottled, e.RetryAfter == time.Minute)
+		requireKind(t, domain.StatusRefused, client.accountErr(platforms.Target{ExternalID: "x"}))
 	}
 }
 
@@ -100,7 +100,7 @@ func TestTikTokRefreshFormats(t *testing.T) {
 		require.Equal(t, want, tokens.AccessToken)
 		if want == "" {
 			require.Error(t, err)
-			require.NotEqual(t, platforms.ClassReconnect, platforms.ClassOf(err), "a malformed answer must not invalidate a connection")
+			require.NotEqual(t, domain.StatusRefused, platforms.KindOf(err), "a malformed answer must not invalidate a connection")
 		} else {
 			require.NoError(t, err)
 			require.Empty(t, tokens.RefreshToken, "absent: the stored one is kept")

@@ -58,7 +58,7 @@ func (g *Gate) verdict(s platforms.CallStats) error {
 	switch {
 	case s.Code == platforms.CodeCanceled:
 		return errNotMade
-	case s.Class == platforms.ClassRetry:
+	case s.Reason.Kind() == domain.StatusRetry:
 		last, _ := g.failing.Swap(s.Platform, s.Account)
 		if s.Account != "" && last == s.Account && g.breakers[s.Platform].State() == gobreaker.StateClosed {
 			return errNotMade
@@ -79,7 +79,7 @@ func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
 	// During a sign-in, the quota is that of the person; another person has another quota.
 	noAccount := s.Scope == domain.QuotaPerAccount && s.Account == ""
-	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !noAccount {
+	if s.Reason.Kind() == domain.StatusThrottled && s.RetryAfter > 0 && !noAccount {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {

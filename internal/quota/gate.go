@@ -44,7 +44,7 @@ func (g *Gate) Admit(
 	done, err := g.breakers[call.Platform].Allow()
 	if err != nil {
 		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
-		return 0, nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
+		return 0, nil, platforms.Refuse(domain.StatusRetry, platforms.CodeBreaker,
 			"most calls to the platform failed, so it is not called for a while", g.cfg.BreakerOpen)
 	}
 	requests, err = g.take(ctx, call)
@@ -83,7 +83,7 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 		now := g.cfg.Now()
 		requests, left, err := g.draw(ctx, want, budgets, now)
 		if err != nil {
-			return 0, platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the call budget cannot be read", 0)
+			return 0, platforms.Refuse(domain.StatusRetry, platforms.CodeQuota, "the call budget cannot be read", 0)
 		}
 		if requests > 0 {
 			return requests, nil
@@ -127,7 +127,7 @@ func (g *Gate) draw(
 
 func noRoom(which string, wait time.Duration) error {
 	message := "the quota " + which + " is used up for now"
-	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, message, wait)
+	return platforms.Refuse(domain.StatusOwnQuota, platforms.CodeQuota, message, wait)
 }
 
 // Capacity returns how many readings of a platform, with the given number of calls each, may start

@@ -68,7 +68,7 @@ func TestRefusalReportsWait(t *testing.T) {
 	}
 	// About 86 calls a day are one in 17 minutes: longer than a worker waits for one account.
 	err := admit(g, linkedIn, platforms.CallStats{})
-	requireRefused(t, err, platforms.ClassThrottled, 16*time.Minute+48*time.Second+time.Millisecond)
+	requireRefused(t, err, domain.StatusThrottled, 16*time.Minute+48*time.Second+time.Millisecond)
 	other := linkedIn
 	other.Account = "10"
 	require.NoError(t, admit(g, other, platforms.CallStats{}), "another member's budget")
@@ -82,7 +82,7 @@ func TestRefusalReportsWait(t *testing.T) {
 		require.NoError(t, admit(g, signIn, platforms.CallStats{}))
 	}
 	err = admit(g, signIn, platforms.CallStats{})
-	requireRefused(t, err, platforms.ClassThrottled, 24*time.Hour/450+time.Millisecond)
+	requireRefused(t, err, domain.StatusThrottled, 24*time.Hour/450+time.Millisecond)
 	require.ErrorContains(t, err, "linkedin:app:500/24h")
 }
 
@@ -100,7 +100,7 @@ func TestCallsWithoutAccount(t *testing.T) {
 		for range 9 {
 			require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 		}
-		require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount, RetryAfter: time.Hour}))
+		require.NoError(t, admit(g, nobody, platforms.CallStats{Reason: domain.StatusThrottled, Scope: domain.QuotaPerAccount, RetryAfter: time.Hour}))
 		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "the next person has another quota")
 		other := linkedIn
 		other.Account = "10"
@@ -128,11 +128,11 @@ func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 			b := setup(t)
 			g := b.gate()
 			require.NoError(t, admit(g, test.call, platforms.CallStats{
-				Class: platforms.ClassThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
+				Reason: domain.StatusThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
 			}))
 			b.clock.Advance(time.Minute)
 			for _, process := range []*quota.Gate{g, b.gate()} {
-				requireRefused(t, admit(process, test.call, platforms.CallStats{}), platforms.ClassThrottled, 9*time.Minute)
+				requireRefused(t, admit(process, test.call, platforms.CallStats{}), domain.StatusThrottled, 9*time.Minute)
 			}
 			require.NoError(t, admit(g, test.free, platforms.CallStats{}))
 			b.clock.Advance(9 * time.Minute)
@@ -147,12 +147,12 @@ func TestMetaAppHoldIsShared(t *testing.T) {
 	b := setup(t)
 	first, second := b.gate(), b.gate()
 	require.NoError(t, admit(first, facebook, platforms.CallStats{
-		Class: platforms.ClassThrottled, Code: "4", Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
+		Reason: domain.StatusThrottled, Code: "4", Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
 	instagram := platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}
 	for _, g := range []*quota.Gate{first, second} {
-		requireRefused(t, admit(g, facebook, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
-		requireRefused(t, admit(g, instagram, platforms.CallStats{}), platforms.ClassThrottled, time.Hour)
+		requireRefused(t, admit(g, facebook, platforms.CallStats{}), domain.StatusThrottled, time.Hour)
+		requireRefused(t, admit(g, instagram, platforms.CallStats{}), domain.StatusThrottled, time.Hour)
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 	}
 }
@@ -183,7 +183,7 @@ func TestUsageHeadersHold(t *testing.T) {
 					require.NoError(t, err)
 					continue
 				}
-				requireRefused(t, err, platforms.ClassThrottled, wait)
+				requireRefused(t, err, domain.StatusThrottled, wait)
 			}
 		})
 	}
@@ -207,7 +207,7 @@ func TestRoomFollowsAppQuotas(t *testing.T) {
 	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
 	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "there are only account quotas")
 	require.NoError(t, admit(b.gate(), linkedIn, platforms.CallStats{
-		Class: platforms.ClassThrottled, Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
+		Reason: domain.StatusThrottled, Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
 	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was throttled")
 }
@@ -217,7 +217,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bundle) {
 		const open = 200 * time.Millisecond
 		g := b.gate(func(c *quota.Config) { c.BreakerOpen = open })
-		down := platforms.CallStats{Class: platforms.ClassRetry, Code: "network"}
+		down := platforms.CallStats{Reason: domain.StatusRetry, Code: "network"}
 		for range 40 {
 			require.NoError(t, admit(g, facebook, down), "one account with posts that always fail")
 		}
@@ -226,7 +226,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 			page.Account = strconv.Itoa(n)
 			require.NoError(t, admit(g, page, down))
 		}
-		requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, open)
+		requireRefused(t, admit(g, facebook, down), domain.StatusRetry, open)
 		for within, planned := range map[time.Duration]bool{open / 2: false, 12 * time.Hour: true} {
 			room, err := g.Capacity(t.Context(), domain.Facebook, "", within, 1)
 			require.NoError(t, err)
@@ -244,8 +244,8 @@ func TestBreakerStaysClosed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, stats := range map[string]platforms.CallStats{
-		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
-		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "canceled": {Class: platforms.ClassRetry, Code: platforms.CodeCanceled},
+		"dead tokens": {Reason: domain.StatusRefused}, "permissions": {Reason: domain.StatusPermission},
+		"throttled": {Reason: domain.StatusThrottled, Scope: domain.QuotaPerAccount}, "canceled": {Reason: domain.StatusRetry, Code: platforms.CodeCanceled},
 		"successes": {},
 	} {
 		g := b.gate()
@@ -257,7 +257,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 	for n := range 200 {
 		stats := platforms.CallStats{}
 		if n%20 == 0 {
-			stats.Class = platforms.ClassRetry
+			stats.Reason = domain.StatusRetry
 		}
 		require.NoError(t, admit(g, facebook, stats), "one failure in twenty")
 	}
@@ -294,7 +294,7 @@ func TestNoCallWithoutStore(t *testing.T) {
 	pool.Close() // like a database that does not answer
 	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
 	_, _, err := g.Admit(t.Context(), tikTok)
-	requireRefused(t, err, platforms.ClassRetry, 0)
+	requireRefused(t, err, domain.StatusRetry, 0)
 	_, err = g.Capacity(t.Context(), domain.TikTok, "user_info", time.Second, 1)
 	require.ErrorContains(t, err, "closed pool")
 }

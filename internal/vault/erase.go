@@ -95,8 +95,8 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
-		update fetch_state set failures = 0, class = '', reason = null, due_at = least(due_at, now()),
-		  history_failures = 0, history_class = '', history_reason = null, history_not_before = null where social_account_id = any($2)`, gone, stay)
+		update fetch_state set failures = 0, reason = null, due_at = least(due_at, now()),
+		  history_failures = 0, history_reason = null, history_not_before = null where social_account_id = any($2)`, gone, stay)
 }
 
 // Reading reports whether a fetcher has claimed any of the social accounts.
@@ -130,10 +130,10 @@ const wordsKept = 30 * 24 * time.Hour
 // stores the platform messages of these reads, replacing earlier ones. A read without a message
 // does not change the stored message. Reads of an account's history are a separate kind.
 const withWords = `
-	insert into platform_words as w (social_account_id, kind, said_at, class, words)
-	select id, kind, at, class, words from results where words <> '' order by id
+	insert into platform_words as w (social_account_id, kind, said_at, words)
+	select id, kind, at, words from results where words <> '' order by id
 	on conflict (social_account_id, kind) do update
-	set said_at = excluded.said_at, class = excluded.class, words = excluded.words where excluded.said_at >= w.said_at`
+	set said_at = excluded.said_at, words = excluded.words where excluded.said_at >= w.said_at`
 
 // ForgetWords deletes platform messages after 30 days and returns their number.
 func (e Eraser) ForgetWords(ctx context.Context, now time.Time) (int, error) {

@@ -117,7 +117,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
 	failures, costs := make([]int32, n), make([]int32, n)
-	classes, reasons, words := make([]string, n), make([]*domain.StatusReason, n), make([]string, n)
+	reasons, words := make([]*domain.StatusReason, n), make([]string, n)
 	// The later of reading time and token time: a token that was dated by a clock ahead of this one
 	// counts as new only once.
 	tokens := make([]time.Time, n)
@@ -128,7 +128,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i] = int32(r.Failures), int32(r.CallsADay)
-		classes[i], reasons[i], words[i] = r.Class, r.Reason, r.Words
+		reasons[i], words[i] = r.Reason, r.Words
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
 		with mine as (
@@ -138,20 +138,20 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		results as (
 		update fetch_state f
 		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
-		    failures = r.failures, class = r.class, reason = r.reason,
+		    failures = r.failures, reason = r.reason,
 		    pace = case when r.pace <> '' then r.pace else f.pace end,
 		    calls_a_day = r.cost,
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
-		            $11::text[], $12::jsonb[], $13::text[], $14::int[], $15::text[], $16::timestamptz[])
-		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token)
+		            $11::jsonb[], $12::text[], $13::int[], $14::text[], $15::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, cost, words, token)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
-		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
+		returning f.social_account_id as id, f.kind, r.at, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
-		failures, classes, reasons, paces, costs, words, tokens)
+		failures, reasons, paces, costs, words, tokens)
 }
 
 // KeepListing stores how far an account's posts have been listed.
@@ -172,11 +172,11 @@ func (f Fetching) KeepHistory(
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
 		update fetch_state
-		set history_from = $4, history_failures = $5, history_not_before = $6, history_class = $7, history_reason = $8
+		set history_from = $4, history_failures = $5, history_not_before = $6, history_reason = $7
 		where kind = $1 and p_id = $2 and social_account_id = $3
-		returning social_account_id as id, 'history' as kind, $9::timestamptz as at, history_class as class, $10::text as words)`+withWords,
+		returning social_account_id as id, 'history' as kind, $8::timestamptz as at, $9::text as words)`+withWords,
 		queue.Kind, int(queue.Platform), socialAccount,
-		h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
+		h.From, h.Failures, h.NotBefore, h.Reason, now, h.Words)
 }
 
 // ReadingAges returns the age of the newest successful reading of each queue. It omits queues that
@@ -241,7 +241,7 @@ const forgottenAfter = 400 * 24 * time.Hour
 func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
 	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount),
 		pgx.RowToStructByPos[domain.PostNote],
-		`select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
+		`select external_id, code, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
 // KeepPostNotes stores notes on an account's posts and deletes the notes on posts that were read.
@@ -249,9 +249,9 @@ func (f Fetching) KeepPostNotes(
 	ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time,
 ) error {
 	n := len(notes)
-	ids, classes, since, tried := make([]string, n), make([]string, n), make([]time.Time, n), make([]time.Time, n)
+	ids, codes, since, tried := make([]string, n), make([]domain.StatusCode, n), make([]time.Time, n), make([]time.Time, n)
 	for i, note := range notes {
-		ids[i], classes[i], since[i], tried[i] = note.ExternalID, note.Class, note.Since, note.TriedAt
+		ids[i], codes[i], since[i], tried[i] = note.ExternalID, note.Code, note.Since, note.TriedAt
 	}
 	err := pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `delete from post_notes where social_account_id = $1 and external_id = any($2) or tried_at < $3`,
@@ -260,11 +260,11 @@ func (f Fetching) KeepPostNotes(
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			insert into post_notes (social_account_id, external_id, class, since, tried_at)
+			insert into post_notes (social_account_id, external_id, code, since, tried_at)
 			select $1, n.* from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) as n order by 2
 			on conflict (social_account_id, external_id) do update
-			set class = excluded.class, since = excluded.since, tried_at = excluded.tried_at`,
-			socialAccount, ids, classes, since, tried)
+			set code = excluded.code, since = excluded.since, tried_at = excluded.tried_at`,
+			socialAccount, ids, codes, since, tried)
 		return err
 	})
 	return pg.Wrap(fmt.Sprintf("store notes of %d posts of social account %d", n+len(read), socialAccount), err)

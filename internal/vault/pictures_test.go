@@ -132,7 +132,7 @@ func TestPostNotesAreDeleted(t *testing.T) {
 	pool := setup(t)
 	fetching, ctx := vault.Fetching{Pool: pool}, t.Context()
 	note := func(id string, tried time.Time) domain.PostNote {
-		return domain.PostNote{ExternalID: id, Class: "not_found", Since: day0, TriedAt: tried}
+		return domain.PostNote{ExternalID: id, Code: domain.StatusNotFound, Since: day0, TriedAt: tried}
 	}
 	ids := func(account int64) (ids []string) {
 		notes, err := fetching.PostNotes(ctx, account)
@@ -150,7 +150,7 @@ func TestPostNotesAreDeleted(t *testing.T) {
 	require.Equal(t, []string{"a"}, ids(2))
 	notes, err := fetching.PostNotes(ctx, 2)
 	require.NoError(t, err)
-	require.Equal(t, "not_found", notes[0].Class)
+	require.Equal(t, domain.StatusNotFound, notes[0].Code)
 	require.True(t, day0.Equal(notes[0].Since) && day0.Equal(notes[0].TriedAt))
 
 	// This also applies to accounts that are no longer read.

@@ -93,8 +93,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       case when `+readmodels.PausedByOperator+` then '`+string(domain.StatusConnectionPaused)+`'
 		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
 		            when `+readmodels.PlatformPaused+` then '`+string(domain.StatusPlatformPaused)+`' else '' end,
-		       coalesce(s.created_at >= $5, false), coalesce(failed.class, ''), coalesce(failed.reason ->> 'code', ''),
-		       case when failed.class = '`+string(domain.StatusPermission)+`' then exists (
+		       coalesce(s.created_at >= $5, false), coalesce(failed.reason ->> 'code', ''),
+		       case when `+readmodels.FailedWith("failed.reason", domain.StatusPermission)+` then exists (
 		         select from kept.fetch_state o
 		         where o.kind in ('`+domain.FetchAccounts+`', '`+domain.FetchPosts+`') and o.kind <> $8 and o.p_id = s.p_id
 		           and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
@@ -102,7 +102,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
-		left join lateral (select due.class, due.reason where due.failures > 0
+		left join lateral (select due.reason where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
@@ -113,15 +113,15 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
-				var class, failedWith domain.StatusCode // of the last reading, if it failed and no one has signed in since
+				var failedWith domain.StatusCode // of the last reading, if it failed and no one has signed in since
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.ended, &f.signIn,
 					&f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
-					&f.connectedLater, &class, &failedWith, &f.readsOther)
+					&f.connectedLater, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
 				if f.stopped == "" && slices.Contains(notReadable, failedWith) {
 					f.stopped = failedWith
 				}
-				if f.signIn == "" && class == domain.StatusPermission && !f.readsOther && f.stopped == "" {
+				if f.signIn == "" && failedWith.Kind() == domain.StatusPermission && !f.readsOther && f.stopped == "" {
 					f.signIn = failedWith
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted

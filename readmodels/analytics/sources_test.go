@@ -345,17 +345,16 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
 	const ok, reconnect = analytics.SourceOK, analytics.SourceReconnect
 	for code, want := range map[domain.StatusCode]struct {
-		class   string
 		status  analytics.SourceStatus
 		reasons []domain.StatusReason
 	}{
-		domain.StatusPermission: {"permission", reconnect, because(domain.StatusPermission)},
-		domain.StatusTwoFactor:  {"permission", reconnect, because(domain.StatusTwoFactor)},
-		domain.StatusBlocked:    {"blocked", ok, because(domain.StatusBlocked)},
-		domain.StatusNotFound:   {"not_found", ok, because(domain.StatusNotFound)},
-		domain.StatusRetry:      {"retry", ok, []domain.StatusReason{}},
+		domain.StatusPermission: {reconnect, because(domain.StatusPermission)},
+		domain.StatusTwoFactor:  {reconnect, because(domain.StatusTwoFactor)},
+		domain.StatusBlocked:    {ok, because(domain.StatusBlocked)},
+		domain.StatusNotFound:   {ok, because(domain.StatusNotFound)},
+		domain.StatusRetry:      {ok, []domain.StatusReason{}},
 	} {
-		exec(t, db, `update kept.fetch_state set class = $1, reason = jsonb_build_object('code', $2::text)`, want.class, string(code))
+		exec(t, db, `update kept.fetch_state set reason = jsonb_build_object('code', $1::text)`, string(code))
 		_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		got := meta.Sources[0]
 		require.Equal(t, want.status, got.Status, code)
@@ -364,7 +363,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", code) // the last reading of them did not fail
 	}
 	// A permission is missing for one of the two only.
-	exec(t, db, `update kept.fetch_state set class = 'permission', reason = '{"code": "permission"}'`)
+	exec(t, db, `update kept.fetch_state set reason = '{"code": "permission"}'`)
 	for kind, c := range map[string]struct {
 		endpoint string
 		code     domain.StatusCode

@@ -85,7 +85,7 @@ const taskColumns = `
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
-	       coalesce(f.history_class, ''), f.history_reason,
+	       f.history_reason,
 	       st.at, k.updated_at, k.signed_in_at,
 	       (select min(n.tracked_since) from account_newest n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
@@ -121,7 +121,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
-			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Class, &t.History.Reason,
+			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
 			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
 	}, query, args...)
 }

@@ -159,18 +159,17 @@ var personSections = []personSection{
 		select id, social_account_id, external_id, c_id, scheduled_at
 		from tContentPlanner where social_account_id = any(@profiles) order by id`},
 	{"profile_fetching", `
-		select social_account_id, kind, read_at, due_at, failures, class as failure, reason,
-		       history_class as history_failure, history_reason,
-		       updated_at
+		select social_account_id, kind, read_at, due_at, failures, reason,
+		       history_reason, updated_at
 		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"profile_posts_in_vain", `
-		select social_account_id, external_id, class as failure, since, tried_at
+		select social_account_id, external_id, code as failure, since, tried_at
 		from kept.post_notes where social_account_id = any(@profiles) order by social_account_id, external_id`},
 	{"profile_pictures", `
 		select social_account_id, external_id, tried_at, key_id is not null as kept
 		from kept.pictures where social_account_id = any(@profiles) order by social_account_id, external_id`},
 	{"platforms_said", `
-		select social_account_id, kind, said_at, class as failure, words
+		select social_account_id, kind, said_at, words
 		from kept.platform_words where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"posts_counted_as_the_persons", `
 		select social_account_id, external_id, published_at

@@ -71,7 +71,7 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 		client, err := b.clients.For(a.Platform)
 		require.NoError(t, err)
 		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
-		require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
+		require.Equal(t, domain.StatusRefused, platforms.KindOf(err))
 		require.Equal(t, &domain.StatusReason{Code: platforms.StatusCodeOf(err), Answer: platforms.AnswerOf(err)}, states[0].Reason())
 		again := simulator.New(simulator.Config{Seed: seed}).Tokens(a.Platform, a.ExternalID)
 		_, err = client.Account(t.Context(), platforms.Target{AccessToken: again.Access, ExternalID: a.ExternalID}, platforms.AccountRequest{})
@@ -109,7 +109,7 @@ func TestUnkindPlatformsAreShown(t *testing.T) {
 		require.NoError(t, err)
 		for _, s := range live {
 			if s.Err != nil {
-				wrong[a.Platform.String()+" post "+string(s.Err.Class)]++
+				wrong[a.Platform.String()+" post "+string(s.Err.Kind())]++
 			}
 		}
 	}

@@ -298,7 +298,7 @@ type pauses struct {
 
 func (r *run) pauses() map[int64]pauses {
 	rows, err := r.stack.Pool.Query(r.Context(), `
-		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and class <> ''`, domain.FetchAccounts)
+		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts)
 	require.NoError(r, err)
 	defer rows.Close()
 	out := map[int64]pauses{}

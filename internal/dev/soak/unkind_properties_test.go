@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Weeks in which platforms are as unkind as they have been reported. Each failure names its world: LEDGERBOARD_WORLD_SEED
@@ -252,7 +251,6 @@ type expectation struct {
 }
 
 func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
-	class := func(c platforms.Class) []domain.StatusCode { return []domain.StatusCode{domain.StatusCode(c)} }
 	switch kind {
 	case simulator.AppBlocked:
 		return expectation{true, []domain.StatusCode{domain.StatusAppBlocked}, false}
@@ -261,16 +259,16 @@ func problemsOf(p domain.Platform, kind simulator.FaultKind) expectation {
 	case simulator.TwoFactor:
 		return expectation{true, []domain.StatusCode{domain.StatusTwoFactor}, false}
 	case simulator.UnknownCode:
-		return expectation{true, class(platforms.ClassUnknown), false}
+		return expectation{true, []domain.StatusCode{domain.StatusUnknown}, false}
 	case simulator.RoleLost:
 		if p == domain.LinkedIn {
-			return expectation{true, class(platforms.ClassPermission), false}
+			return expectation{true, []domain.StatusCode{domain.StatusPermission}, false}
 		}
 		return expectation{true, []domain.StatusCode{domain.StatusRoleLost}, true}
 	case simulator.Refused:
-		return expectation{problems: class(platforms.ClassPermission)}
+		return expectation{problems: []domain.StatusCode{domain.StatusPermission}}
 	case simulator.BadObject:
-		return expectation{problems: class(platforms.ClassRetry)}
+		return expectation{problems: []domain.StatusCode{domain.StatusRetry}}
 	default:
 		return expectation{}
 	}
@@ -295,10 +293,9 @@ func (w *unkindWeeks) misled() (lines []string) {
 				}
 			}
 			fits := slices.ContainsFunc(allowed, func(p domain.StatusCode) bool {
-				part := v.code == domain.StatusLasting || v.code == domain.StatusPostsFailed
-				return v.code == p || v.class == string(p) && part
+				return v.code == p || v.code == domain.StatusLasting && p == v.code.Kind() || v.code == domain.StatusPostsFailed
 			})
-			if line := fmt.Sprintf("account %s, %s: %s (%s), and %v is expected", id, v.kind, v.code, v.class, allowed); !fits && !said[line] {
+			if line := fmt.Sprintf("account %s, %s: %s, and %v is expected", id, v.kind, v.code, allowed); !fits && !said[line] {
 				said[line] = true
 				lines = append(lines, line)
 			}

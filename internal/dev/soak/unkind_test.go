@@ -123,9 +123,9 @@ func (w *unkindWorld) of(faults func(id string) []simulator.Fault, chosen func(i
 
 // verdict is what is stored of the last attempt to read an account.
 type verdict struct {
-	at          time.Time
-	kind, class string
-	code        domain.StatusCode
+	at   time.Time
+	kind string
+	code domain.StatusCode
 }
 
 // history is what a run has made of one account.
@@ -299,14 +299,14 @@ func (r *unkindRun) round(queue domain.FetchQueue) {
 	require.NoError(r, r.collect.Work(ctx, claim))
 	require.NoError(r, r.states.Release(ctx, claim))
 	rows, err := r.states.Pool.Query(ctx, `
-		select social_account_id, class, reason ->> 'code' from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and class <> ''`,
+		select social_account_id, reason ->> 'code' from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null`,
 		queue.Kind, int(queue.Platform), r.clock)
 	require.NoError(r, err)
 	defer rows.Close()
 	for rows.Next() {
 		var account int64
 		v := verdict{at: r.clock, kind: queue.Kind}
-		require.NoError(r, rows.Scan(&account, &v.class, &v.code))
+		require.NoError(r, rows.Scan(&account, &v.code))
 		h := r.by[r.world.accounts[account-1].ID]
 		h.verdicts = append(h.verdicts, v)
 	}
