@@ -44,8 +44,7 @@ type FetchResult struct {
 	Read          bool          // whether the reading succeeded
 	At            time.Time     // when the reading was finished
 	DueAt         time.Time     // time of the next reading
-	Pace          string        // a sentence that says how often it is read and why not more often; "" leaves it unchanged
-	CallsADay     int           // number of platform calls per day at this pace
+	Pace          *Pace         // nil leaves it unchanged
 	Failures      int           // consecutive
 	Reason        *StatusReason // why it failed, or a part of it; nil after a success
 	Words         string        // the platform's text, which may name people; stored only in schema kept

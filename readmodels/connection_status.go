@@ -14,7 +14,7 @@ import (
 //   - pause: an operator's reason for a pause, for operators; empty without a pause;
 //   - is_read: whether the account is read when it is due; due_at: when its totals are due, null
 //     for immediately or not at all; retry_at: the same after a failure, otherwise null;
-//   - failures, pace, calls_a_day: of the readings of its totals; calls_a_day also has its posts;
+//   - failures, pace: of the readings of its totals; posts_pace: of those of its posts, see [domain.Pace];
 //   - read_at, posts_read_at: the last successful readings; captured_at: the newest reading in the
 //     tables, under its present sub-account;
 //   - token_ends, renewable_until, data_access_until, granted, signed_in_at: of its stored token.
@@ -48,8 +48,8 @@ var ConnectionStatus = `
 			     when s.connected and b.held then concat_ws(':', w.code, nullif(w.ticket, '')) else '' end as pause,
 			d.is_read, case when d.is_read then f.due_at end as due_at,
 			case when d.is_read and f.reason is not null then f.due_at end as retry_at,
-			coalesce(f.failures, 0) as failures, coalesce(a.pace, '') as pace,
-			case when d.is_read then coalesce(a.calls_a_day, 0) + coalesce(p.calls_a_day, 0) else 0 end as calls_a_day,
+			coalesce(f.failures, 0) as failures, coalesce(a.pace, '{}') as pace,
+			coalesce(p.pace, '{}') as posts_pace,
 			a.read_at, p.read_at as posts_read_at, n.captured_at,
 			` + TokenEnds + ` as token_ends, k.renewable_until, k.data_access_until, k.granted, k.signed_in_at
 		from (values (1)) one` + SignInJoins + `

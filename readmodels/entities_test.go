@@ -315,7 +315,7 @@ func TestPlatforms(t *testing.T) {
 	require.Len(t, readings, 10, "connected accounts of all agencies")
 	require.Equal(t, directory.ConnectionReading{
 		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, ConnectionStatus: fine,
-		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
+		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every 1 hour, as configured: 2 calls a reading", CallsADay: 48,
 		Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 	}, readings[0])
 	for _, r := range readings {
@@ -342,7 +342,7 @@ func TestPlatforms(t *testing.T) {
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
 		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, SignInAt: domain.Facebook, ConnectionStatus: fine, ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
-		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
+		NextDue: new(entityDay.Add(time.Hour)), Pace: "every 1 hour, as configured: 2 calls a reading", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, platform(1))
 	exec(t, log.DB, `
@@ -355,8 +355,8 @@ func TestPlatforms(t *testing.T) {
 			Text: "1 of 8 posts could not be read. Reading them is retried automatically, less and less often.",
 		},
 		2: {
-			Status: domain.PageThrottled, Reasons: []domain.StatusReason{{Code: domain.StatusThrottled}},
-			Text: "The platform limits requests at the moment. No action is needed. It is read again when the quota allows.",
+			Status: domain.PageThrottled, Reasons: []domain.StatusReason{{Code: domain.StatusOwnQuota}},
+			Text: "The quota of this service is used up for now. No action is needed. It is read again when the quota allows.",
 		},
 		8: fine, // signed in again since then
 	} {
@@ -513,7 +513,7 @@ func record(t *testing.T, log *ledgertest.Log, codes map[int64]domain.StatusCode
 	pool := ledgertest.OpenFetching(t, log.DB.URL)
 	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	for id, code := range codes {
-		r := domain.FetchResult{SocialAccount: id, Read: code == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: "every hour", CallsADay: 48}
+		r := domain.FetchResult{SocialAccount: id, Read: code == "", At: entityDay, DueAt: entityDay.Add(time.Hour), Pace: &domain.Pace{Every: time.Hour, Wanted: time.Hour, Calls: 2}}
 		if code != "" {
 			r.Failures, r.Reason = 3, &domain.StatusReason{Code: code}
 		}

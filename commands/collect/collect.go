@@ -139,10 +139,10 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	return &metrics{
 		connections: counter("ledgerboard_fetch_connections_total",
-			"Readings of connections, by class: ok or the class of the failure.", "kind", "platform", "class"),
+			"Readings of connections, by reason: ok or the code of the failure.", "kind", "platform", "reason"),
 		posts: counter("ledgerboard_fetch_posts_skipped_total",
-			"Posts that could not be read or registered, by class of the reason "+
-				"(not_found: deleted; invalid: values out of range).", "platform", "class"),
+			"Posts that could not be read or registered, by code of the reason "+
+				"(not_found: deleted; invalid: values out of range).", "platform", "reason"),
 		due: gauge("ledgerboard_fetch_due_connections", "Due connections at the last check.", "kind", "platform"),
 		left: gauge("ledgerboard_fetch_left_connections",
 			"Due connections at the last check for which the platform's quota had no room; "+

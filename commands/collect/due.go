@@ -57,7 +57,7 @@ func (c *Collector) ForgetLag(platform domain.Platform) {
 
 type paces struct {
 	*parts
-	logged  sync.Map // last logged Pace by paceKey
+	logged  sync.Map // last logged domain.Pace by paceKey
 	demands sync.Map // Demand by platform
 }
 
@@ -144,7 +144,7 @@ func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now tim
 	return demand, err
 }
 
-func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {
+func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) domain.Pace {
 	slowest := PaceOf(kind, account, d, quotas)
 	for _, d.Together = range d.members {
 		if pace := PaceOf(kind, account, d, quotas); d.Together[account] > 0 && pace.Every > slowest.Every {
@@ -181,10 +181,10 @@ type paceKey struct {
 
 // Slowest returns, for each queue that has connections, the pace of the connections that are read
 // least often, as of this process's last round.
-func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
-	slowest := map[domain.FetchQueue]Pace{}
+func (c *Collector) Slowest() map[domain.FetchQueue]domain.Pace {
+	slowest := map[domain.FetchQueue]domain.Pace{}
 	c.paces.logged.Range(func(key, value any) bool {
-		queue, pace := key.(paceKey).FetchQueue, value.(Pace) //nolint:forcetypeassert // logPaces stores these
+		queue, pace := key.(paceKey).FetchQueue, value.(domain.Pace) //nolint:forcetypeassert // logPaces stores these
 		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
 			slowest[queue] = pace
 		}

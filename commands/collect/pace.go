@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"fmt"
 	"hash/fnv"
 	"strconv"
 	"time"
@@ -13,19 +12,6 @@ import (
 // leftOver is the share of a quota that the pace does not use. It is for backfills, token renewals,
 // and readings with more calls than usual.
 const leftOver = 0.1
-
-// Pace is how often a connection is read.
-type Pace struct {
-	Read string // kind of account, for people; "" if the platform has only one
-
-	Every  time.Duration // between two readings; never less than Wanted
-	Wanted time.Duration // the configured interval
-	Calls  int           // number of calls that a reading takes
-	// Quota is the quota that makes Every longer than Wanted; zero if no quota does.
-	Quota domain.Quota
-	// Sharing is the number of connections that share the quota.
-	Sharing int
-}
 
 // Demand is the load on a platform: the number of connections of each type, and the configured
 // intervals.
@@ -44,10 +30,9 @@ type Demand struct {
 // PaceOf returns the pace at which connections use each quota evenly over its window. If a quota is
 // too small for all, accounts and posts get half of it each, or more if the other kind needs less.
 // Connections of one kind are read equally often.
-func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
-	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
-	if read, _ := d.Platform.Kind(account); account != 0 {
-		pace.Read = read.Title()
+func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) domain.Pace {
+	pace := domain.Pace{
+		Platform: d.Platform, AccountType: account, Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account),
 	}
 	pace.Every = pace.Wanted
 	other := domain.FetchPosts
@@ -115,16 +100,12 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Limited reports whether a quota makes the pace slower than configured. No call may then be
-// wasted.
-func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
-
 // Next returns when a connection is due again. due is its previous due time, startedAt the start of
 // its reading, and first whether this was its first reading. If the quota sets the pace, the result
 // is derived from the previous due time, so that a changed pace moves it only by the difference.
 // Connections that were made at the same time, or were delayed together by downtime, are spread by
 // a phase derived from the id.
-func (p Pace) Next(due, startedAt time.Time, first bool, socialAccount int64) time.Time {
+func Next(p domain.Pace, due, startedAt time.Time, first bool, socialAccount int64) time.Time {
 	if due.After(startedAt) { // a new token made the connection due early
 		due = startedAt
 	}
@@ -136,7 +117,7 @@ func (p Pace) Next(due, startedAt time.Time, first bool, socialAccount int64) ti
 	}
 	least := later(due.Add(p.Wanted), startedAt.Add(p.Every/4))
 	if first || startedAt.Sub(due) >= p.Every {
-		return least.Add(p.phase(socialAccount))
+		return least.Add(phase(p, socialAccount))
 	}
 	return later(least, due.Add(p.Every))
 }
@@ -148,7 +129,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (p Pace) phase(socialAccount int64) time.Duration {
+func phase(p domain.Pace, socialAccount int64) time.Duration {
 	hash := fnv.New64a()
 	hash.Write(strconv.AppendInt(nil, socialAccount, 10))
 	return time.Duration(float64(p.Every) * float64(mixed(hash.Sum64())>>11) / (1 << 53))
@@ -161,72 +142,10 @@ func mixed(h uint64) uint64 {
 	return h ^ h>>31
 }
 
-func (p Pace) callsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
-
 func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {
 	read, known := platform.Kind(account)
 	if !known {
 		return 0
 	}
 	return read.Calls[kind]
-}
-
-// String returns the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a
-// profile".
-func (p Pace) String() string {
-	reading := " a reading"
-	if p.Read != "" {
-		reading += " of a " + p.Read
-	}
-	if p.Quota.Calls == 0 {
-		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+reading)
-	}
-	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
-	if p.Sharing > 1 {
-		quota += fmt.Sprintf(" for %d connections", p.Sharing)
-	}
-	if p.Quota.Assumed {
-		quota += " (the quota of an app in development, because LEDGERBOARD_QUOTAS sets none)"
-	}
-	return fmt.Sprintf("every %s: %s, %d%s", spoken(p.Every), quota, p.Calls, reading)
-}
-
-func perWindow(window time.Duration) string {
-	switch window {
-	case day:
-		return "a day"
-	case time.Hour:
-		return "an hour"
-	case time.Minute:
-		return "a minute"
-	default:
-		return "in " + spoken(window)
-	}
-}
-
-// spoken formats a duration in its largest unit that loses little precision.
-func spoken(d time.Duration) string {
-	switch {
-	case d%day == 0:
-		return counted(int(d/day), "day")
-	case d >= 6*time.Hour:
-		return counted(int((d+time.Hour/2)/time.Hour), "hour")
-	case d%time.Hour == 0:
-		return counted(int(d/time.Hour), "hour")
-	case d%time.Minute == 0 || d > 10*time.Minute:
-		return counted(int((d+time.Minute/2)/time.Minute), "minute")
-	default:
-		return counted(int((d+time.Second/2)/time.Second), "second")
-	}
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits + " " + what + "s"
 }

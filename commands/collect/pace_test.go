@@ -28,7 +28,7 @@ func rates(t require.TestingT, p domain.Platform, texts ...string) []quota.Budge
 }
 
 // paceOf is how often profiles of LinkedIn are read where there are so many, and so many pages.
-func paceOf(t *testing.T, limit string, profiles, pages int) collect.Pace {
+func paceOf(t *testing.T, limit string, profiles, pages int) domain.Pace {
 	t.Helper()
 	demand := collect.Demand{
 		Platform: domain.LinkedIn, Accounts: 30 * time.Second, Posts: halfDay,
@@ -72,7 +72,7 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 func TestPaceIsShownToPeople(t *testing.T) {
 	t.Parallel()
 	page := collect.Demand{Platform: domain.Facebook, Connections: map[domain.AccountType]int{0: 7}, Accounts: time.Hour, Posts: 12 * time.Hour}
-	for want, pace := range map[string]collect.Pace{
+	for want, pace := range map[string]domain.Pace{
 		"every 262 minutes: 100 calls a day, 7 a reading of a profile":                        paceOf(t, "linkedin:account:100/24h", 1, 0),
 		"every 28 hours: 500 calls a day for 40 connections, 7 a reading of a profile":        paceOf(t, "linkedin:app:500/24h", 30, 10),
 		"every 263 seconds: 100,000 calls a day for 40 connections, 7 a reading of a profile": paceOf(t, "linkedin:app:100000/24h", 30, 10),
@@ -117,7 +117,7 @@ func TestPaceKeepsQuotas(t *testing.T) {
 					for due.Before(end) {
 						began := due.Add(late)
 						reads++
-						next := pace.Next(due, began, reads == 1, id)
+						next := collect.Next(pace, due, began, reads == 1, id)
 						require.False(r, next.Before(due.Add(pace.Wanted)), "more often than configured")
 						require.LessOrEqual(r, next.Sub(began), 2*pace.Every, "starved")
 						due = next
@@ -146,7 +146,7 @@ func TestConnectionsDoNotBunch(t *testing.T) {
 	for id := range int64(1000) {
 		due := fetchDay
 		for n := range 5 {
-			due = pace.Next(due, due.Add(time.Second), n == 0, id)
+			due = collect.Next(pace, due, due.Add(time.Second), n == 0, id)
 		}
 		parts[due.Sub(fetchDay)%pace.Every*10/pace.Every]++
 	}
@@ -162,12 +162,12 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	require.Greater(t, after.Every, before.Every)
 	places := map[time.Time]bool{}
 	for id := range int64(50) {
-		due := before.Next(fetchDay, fetchDay, true, id)
-		next := after.Next(due, due.Add(time.Second), false, id)
+		due := collect.Next(before, fetchDay, fetchDay, true, id)
+		next := collect.Next(after, due, due.Add(time.Second), false, id)
 		require.Equal(t, after.Every, next.Sub(due))
 		late := due.Add(3 * after.Every)
-		places[after.Next(due, late, false, id)] = true
-		require.LessOrEqual(t, after.Next(due, late, false, id).Sub(late), 2*after.Every)
+		places[collect.Next(after, due, late, false, id)] = true
+		require.LessOrEqual(t, collect.Next(after, due, late, false, id).Sub(late), 2*after.Every)
 	}
 	require.Greater(t, len(places), 45)
 }
@@ -272,7 +272,7 @@ func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 // pace is what is stored of how often an account is read.
 func (s *fetchStage) pace(c connected) string {
 	s.t.Helper()
-	return only[string](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID)
+	return only[domain.Pace](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID).String()
 }
 
 // The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to

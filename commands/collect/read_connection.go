@@ -22,7 +22,7 @@ type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 type fetch struct {
 	domain.FetchTask
 	queue  domain.FetchQueue
-	pace   Pace // zero for token checks
+	pace   domain.Pace // zero for token checks
 	client platforms.Client
 	target platforms.Target
 	notes  postNotes // about the account's posts

@@ -18,7 +18,7 @@
 //   - An answer about an account other than the requested one is an error, never a reading.
 //   - Bodies are limited after decompression, calls have a time limit, and redirects are not
 //     followed.
-//   - The package does not sleep, repeat failed calls or start goroutines: an error has a class and
+//   - The package does not sleep, repeat failed calls or start goroutines: an error has a reason and
 //     a wait, and the scheduler decides. Config.Admit is called before every call and may refuse
 //     the call ([Refused]).
 //

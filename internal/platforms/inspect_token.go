@@ -21,7 +21,7 @@ type Inspector interface {
 	// Inspects reports whether the token can be inspected. This requires our app's ID and secret.
 	// Instagram login and TikTok do not support it.
 	Inspects(target Target) bool
-	// Inspect inspects the token with one call. An Error of domain.StatusRefused means that the token is
+	// Inspect inspects the token with one call. An Error of kind refused means that the token is
 	// invalid, never that our app was refused.
 	Inspect(ctx context.Context, target Target) (TokenFacts, error)
 }
@@ -138,7 +138,7 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 // ConsentOf returns the owner of a token and the accounts that the token can read, for a main
 // application with its own sign-in. The result does not contain the token itself. A Facebook page's
 // token offers only that page and its Instagram account. Granted is nil if the platform did not
-// report it. An [Error] of domain.StatusRefused means that the token is invalid.
+// report it. An [Error] of kind refused means that the token is invalid.
 func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
 	if p == domain.Instagram && !t.OwnLogin {
 		p = domain.Facebook

@@ -20,7 +20,7 @@ type SignIn interface {
 	Address(state, redirectURI string) string
 	// Redeem exchanges the callback's code, which works once, and reads the person, the granted
 	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For an
-	// invalid code, the class of the error is domain.StatusRefused.
+	// invalid code, the kind of the error is refused.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
 	// RevokeConsent asks the platform to revoke the person's consent. Facebook and TikTok revoke it
 	// for the whole app. Instagram login has no such call: RevokeConsent does nothing.

@@ -203,7 +203,7 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
 
 // PostMetrics reads several videos with one call. TikTok omits videos that are unknown, private or
-// from another account; their snapshots have an [Error] of domain.StatusNotFound. TikTok has no
+// from another account; their snapshots have an [Error] of kind not_found. TikTok has no
 // impressions, reach, clicks or saves.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"

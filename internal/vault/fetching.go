@@ -115,8 +115,8 @@ func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
 	n := len(results)
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
-	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
-	failures, costs := make([]int32, n), make([]int32, n)
+	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]*domain.Pace, n)
+	failures := make([]int32, n)
 	reasons, words := make([]*domain.StatusReason, n), make([]string, n)
 	// The later of reading time and token time: a token that was dated by a clock ahead of this one
 	// counts as new only once.
@@ -127,7 +127,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 			tokens[i] = r.TokenTakenAt
 		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
-		failures[i], costs[i] = int32(r.Failures), int32(r.CallsADay)
+		failures[i] = int32(r.Failures)
 		reasons[i], words[i] = r.Reason, r.Words
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
@@ -139,19 +139,18 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		update fetch_state f
 		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
 		    failures = r.failures, reason = r.reason,
-		    pace = case when r.pace <> '' then r.pace else f.pace end,
-		    calls_a_day = r.cost,
+		    pace = coalesce(r.pace, f.pace),
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
-		            $11::jsonb[], $12::text[], $13::int[], $14::text[], $15::timestamptz[])
-		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, cost, words, token)
+		            $11::jsonb[], $12::jsonb[], $13::text[], $14::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, words, token)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
-		failures, reasons, paces, costs, words, tokens)
+		failures, reasons, paces, words, tokens)
 }
 
 // KeepListing stores how far an account's posts have been listed.

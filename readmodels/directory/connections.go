@@ -261,7 +261,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       coalesce(client.name, ''), s.connection_id, status.status, status.reasons, status.since, status.pause,
 		       status.token_ends, case when status.status <> 'reconnect' then status.renewable_until end,
 		       status.data_access_until, status.granted, coalesce(status.read_at, status.captured_at), status.due_at,
-		       case when status.is_read then status.pace else '' end, status.calls_a_day
+		       status.is_read, status.pace, status.posts_pace
 		from tSAccounts s
 		cross join (select $4::timestamptz as now) t`+readmodels.ConnectionStatus+`
 		left join accounts agency on agency.id = s.parent_account
@@ -272,12 +272,17 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 	var pause string
+	var isRead bool
+	var pace, postsPace domain.Pace
 	var platform domain.Platform
 	var granted *string
 	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName,
 		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.Status, &r.Reasons, &r.Since, &pause,
 		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted,
-		&r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
+		&r.LastReadAt, &r.NextDue, &isRead, &pace, &postsPace)
+	if isRead {
+		r.Pace, r.CallsADay = domain.OptionalText(pace.String()), pace.CallsADay()+postsPace.CallsADay()
+	}
 	r.PlatformName = platform.String()
 	readmodels.DescribeConnection(&r.ConnectionStatus, domain.OperatorText, platform)
 	for _, detail := range []string{pause, domain.AnswersOf(r.Reasons)} {

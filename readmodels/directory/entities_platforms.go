@@ -138,11 +138,14 @@ func platformsPage(
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			var granted *string
+			var pace domain.Pace
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName,
 				&p.ProfileID, &p.ProfileName, &p.ConnectionID, &p.Status, &p.Reasons, &p.Since,
-				&p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt, &p.SignInBefore, &p.DataAccessExpiresAt,
+				&p.RetryAt, &p.Failures, &p.NextDue, &pace, &p.ExpiresAt, &p.SignInBefore, &p.DataAccessExpiresAt,
 				&granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
 				&p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
+			pace.Quota.Assumed = false // only operators read about settings
+			p.Pace = domain.OptionalText(pace.String())
 			p.PlatformRef = readmodels.PlatformRefOf(p.Platform)
 			readmodels.DescribeConnection(&p.ConnectionStatus, domain.APIText, p.Platform)
 			switch p.Status {
