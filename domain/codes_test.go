@@ -26,6 +26,8 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 			require.Regexp(t, `^[A-Z0-9].*\.$`, text, code)
 			require.NotContains(t, text, "{", code)
 		}
+		require.Equal(t, code.Kind(), code.Kind().Kind(), "%s: a kind is no special case", code)
+		require.True(t, domain.StatusTextOf(code).Repeats || !code.Temporary(), code)
 		require.NotContains(t, r.Text(domain.SignInText, nouns), "{", code)
 		require.NotContains(t, domain.APIText(code)+domain.SignInText(code), "LEDGERBOARD_", code)
 		require.Contains(t, []domain.StatusReader{domain.SeenByAll, domain.SeenByAgency}, domain.StatusTextOf(code).Seen, code)

@@ -53,16 +53,12 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// notReadable are the codes of failed readings that are not expected to succeed again without
+// stops are the kinds of codes of connected accounts that are not expected to be read again without
 // anyone doing anything.
-var notReadable = []domain.StatusCode{
-	domain.StatusBlocked, domain.StatusAppBlocked, domain.StatusMoved, domain.StatusNotFound,
+var stops = []domain.StatusCode{
+	domain.StatusConnectionPaused, domain.StatusPlatformPaused, domain.StatusUnsubscribed, domain.StatusBlocked,
+	domain.StatusNotFound,
 }
-
-// stops are the codes of accounts that are not read at the moment, although they are connected.
-var stops = append([]domain.StatusCode{
-	domain.StatusConnectionPaused, domain.StatusPlatformPaused, domain.StatusUnsubscribed,
-}, notReadable...)
 
 // sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
@@ -118,7 +114,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 					&f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
 					&f.connectedLater, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				if f.stopped == "" && slices.Contains(notReadable, failedWith) {
+				if f.stopped == "" && slices.Contains(stops, failedWith.Kind()) {
 					f.stopped = failedWith
 				}
 				if f.signIn == "" && failedWith.Kind() == domain.StatusPermission && !f.readsOther && f.stopped == "" {

@@ -58,7 +58,7 @@ func (s Source) Has(codes ...domain.StatusCode) bool {
 // Stopped returns why no new readings of the account are expected for now; "" if they are, or if it
 // must be connected first.
 func (s Source) Stopped() domain.StatusCode {
-	if len(s.Reasons) == 0 || !slices.Contains(stops, s.Reasons[0].Code) {
+	if len(s.Reasons) == 0 || !slices.Contains(stops, s.Reasons[0].Code.Kind()) {
 		return ""
 	}
 	return s.Reasons[0].Code
