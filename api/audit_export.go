@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,48 +44,95 @@ type exportTrailer struct {
 	NamesProven bool `json:"names_proven"`
 }
 
+// export is a list of the history as a file.
 type export[E any] struct {
-	format string
-	// spreadsheet is set for CSV for a spreadsheet.
-	spreadsheet bool
-	name        string // of the file, without moment or range, agency, version and extension
-	record      domain.AuditExported
-	meta        history.HistoryMeta
-	entries     iter.Seq2[E, error]
-	columns     []string
-	cells       func(E) []any
-	cursor      func(E) (string, error)
+	what    string // see [domain.AuditRead]
+	name    string // of the file, without moment or range, agency, version and extension
+	batch   int    // number of entries that are read at once
+	columns []string
+	cells   func(E) []any
+	read    func(context.Context, history.Query) ([]E, history.HistoryMeta, error)
 }
 
 func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery) error {
-	meta, entries, err := a.History.Export(r.Context(), e.query)
-	if err != nil {
-		return err
-	}
-	return sendExport(a, w, r, export[history.HistoryEntry]{
-		format: e.format, spreadsheet: e.spreadsheet, name: "link-history", meta: meta, entries: entries,
-		record: domain.AuditExported{
-			What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(domain.AuditHistory, e.query),
+	return sendExport(a, w, r, e, export[history.HistoryEntry]{
+		what: domain.AuditHistory, name: "link-history", batch: 200, columns: exportColumns, cells: historyCells,
+		read: func(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.HistoryMeta, error) {
+			page, meta, err := a.History.Entries(ctx, q)
+			return page, meta.HistoryMeta, err
 		},
-		columns: exportColumns, cells: historyCells, cursor: history.HistoryEntry.Cursor,
 	})
 }
 
-func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e export[E]) error {
-	e.record.Format, e.record.AsOf, e.record.Filter = e.format, e.meta.IncludedVersion(), a.upToNow(e.record.Filter)
+func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery) error {
+	return sendExport(a, w, r, e, export[history.AccessSpan]{
+		what: domain.AuditAccess, name: "access", batch: 2_000, columns: spanColumns, cells: spanCells,
+		read: func(ctx context.Context, q history.Query) ([]history.AccessSpan, history.HistoryMeta, error) {
+			page, meta, err := a.History.Spans(ctx, q)
+			meta.AsOf = meta.To // the file contains nothing later
+			return page, meta.HistoryMeta, err
+		},
+	})
+}
+
+// sendExport reads the first page, records the export, and sends all pages. Each page has its own
+// snapshot, because a single long transaction would block vacuuming.
+func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, q exportQuery, e export[E]) error {
+	most := cmp.Or(a.maxExport, maxExport)
+	record := domain.AuditExported{
+		What: e.what, Format: q.format, Dashboard: q.query.Dashboard, Filter: a.upToNow(filterOf(e.what, q.query)),
+	}
+	q.query.Limit = min(e.batch, most)
+	page, meta, err := e.read(r.Context(), q.query)
+	if err != nil {
+		return err
+	}
+	record.AsOf = meta.IncludedVersion()
 	contentType := contentNDJSON
-	if e.format == "csv" {
+	if q.format == "csv" {
 		contentType = contentCSV
 	}
-	for _, edge := range edgesOf(e.record.Filter) {
+	name := e.name
+	for _, edge := range edgesOf(record.Filter) {
 		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
-			e.name += "-" + edge[0] + "-" + at.Format("20060102T150405Z")
+			name += "-" + edge[0] + "-" + at.Format("20060102T150405Z")
 		}
 	}
-	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.IncludedVersion(), e.format)
-	return a.sendFile(
-		w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) },
-	)
+	name = fmt.Sprintf("%s-%s-v%d.%s", name, auditor(r).ParentAccount, meta.IncludedVersion(), q.format)
+	return a.sendFile(w, r, record, contentType, name, func(out *bufio.Writer) error {
+		write, end := e.writer(out, q, record.Filter)
+		trailer := exportTrailer{
+			Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
+			At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
+		}
+		cut := func(reason string) error {
+			trailer.Complete, trailer.Reason, trailer.NextCursor = false, reason, meta.NextCursor
+			return end(trailer)
+		}
+		for next := meta; ; {
+			for _, entry := range page {
+				if err := write(entry); err != nil {
+					return err
+				}
+				trailer.Entries++
+			}
+			if meta.NextCursor = next.NextCursor; meta.NextCursor == "" {
+				return end(trailer)
+			}
+			if trailer.Entries == most {
+				return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", most))
+			}
+			q.query.Cursor, q.query.Limit = meta.NextCursor, min(e.batch, most-trailer.Entries)
+			page, next, err = e.read(r.Context(), q.query)
+			switch {
+			case errors.Is(err, context.Canceled):
+				return err
+			case err != nil:
+				a.logger.Error("export ended early", logError, err.Error())
+				return cut("The history could not be read completely. Export it again; if a cursor is given, continue from it.")
+			}
+		}
+	})
 }
 
 // edgesOf returns the names and values of the moment or range of an export.
@@ -118,19 +164,21 @@ func (a *audit) sendFile(
 	return nil
 }
 
-func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(exportTrailer) error) {
-	if e.format != "csv" { // the same entries as in pages of JSON
+func (e export[E]) writer(
+	out *bufio.Writer, q exportQuery, filter domain.AuditFilter,
+) (entry func(E) error, end func(exportTrailer) error) {
+	if q.format != "csv" { // the same entries as in pages of JSON
 		lines := json.NewEncoder(out)
 		return func(entry E) error { return lines.Encode(entry) },
 			func(t exportTrailer) error { return lines.Encode(t) }
 	}
-	table := csvtable.New(out, e.columns, e.spreadsheet)
+	table := csvtable.New(out, e.columns, q.spreadsheet)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
 		parts := []string{
 			fmt.Sprintf("complete=%t", t.Complete), fmt.Sprintf("entries=%d", t.Entries),
 			fmt.Sprintf("as_of_version=%d", t.AsOf.Version), fmt.Sprintf("names_proven=%t", t.NamesProven),
 		}
-		for _, edge := range edgesOf(e.record.Filter) {
+		for _, edge := range edgesOf(filter) {
 			parts = append(parts, edge[0]+"="+edge[1])
 		}
 		if t.LeftOut > 0 {
@@ -147,40 +195,6 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 		}
 		return table.Flush()
 	}
-}
-
-func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
-	write, end := e.writer(out)
-	trailer := exportTrailer{
-		Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf, LeftOut: e.meta.LeftOut,
-		At: e.record.Filter.At, From: e.record.Filter.From, To: e.record.Filter.To,
-	}
-	var last E
-	cut := func(reason string) (err error) {
-		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {
-			if trailer.NextCursor, err = e.cursor(last); err != nil {
-				return err
-			}
-		}
-		return end(trailer)
-	}
-	for entry, err := range e.entries {
-		switch {
-		case errors.Is(err, context.Canceled):
-			return err
-		case err != nil:
-			a.logger.Error("export ended early", logError, err.Error())
-			return cut("The history could not be read completely. Export it again; if a cursor is given, continue from it.")
-		case trailer.Entries == cmp.Or(a.maxExport, maxExport):
-			return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", trailer.Entries))
-		}
-		if err := write(entry); err != nil {
-			return err
-		}
-		trailer.Entries++
-		last = entry
-	}
-	return end(trailer)
 }
 
 // patientWriter gives the client a deadline for each write but none for the whole.

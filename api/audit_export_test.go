@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +69,7 @@ func TestExportAsCSV(t *testing.T) {
 		Format: "csv", What: "history", Dashboard: client1, AsOf: 41,
 		Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
 	}}, f.exports)
-	require.Equal(t, "recorded", f.log[0], "before anything is read")
+	require.Equal(t, []string{"page", "recorded"}, f.log)
 	rows, at := table(t, answer)
 	require.Len(t, rows, len(names)+2)
 	for i, name := range names {
@@ -119,11 +118,10 @@ func TestTruncatedExports(t *testing.T) {
 		reason string
 		more   bool
 	}{
-		"by the limit":          {func(*auditFake) {}, 2, "at most 2 entries", true},
-		"exactly at the limit":  {func(*auditFake) {}, 3, "", false},
-		"by an error":           {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read completely", true},
-		"because of a stop":     {func(f *auditFake) { f.meta.Incomplete = "2 records wait" }, 10, "2 records wait", false},
-		"by an error, at start": {func(f *auditFake) { f.sent, f.entries = errors.New("db-7 is away"), nil }, 10, "could not be read", false},
+		"by the limit":         {func(*auditFake) {}, 2, "at most 2 entries", true},
+		"exactly at the limit": {func(*auditFake) {}, 3, "", false},
+		"by an error":          {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read completely", true},
+		"because of a stop":    {func(f *auditFake) { f.meta.Incomplete = "2 records wait" }, 10, "2 records wait", false},
 	} {
 		for _, format := range []string{"jsonl", "csv"} {
 			b, f := setupAudit(t, func(d *api.Deps) { api.BoundExports(d.Audit, test.max) })
@@ -138,9 +136,7 @@ func TestTruncatedExports(t *testing.T) {
 			require.Equal(t, test.reason == "", strings.Contains(last, "complete=true") || strings.Contains(last, `"complete":true`), name)
 			require.Equal(t, test.more, strings.Contains(last, "next_cursor"), name)
 			if name == "by the limit" {
-				cursor, err := f.entries[1].Cursor()
-				require.NoError(t, err)
-				require.Contains(t, last, cursor, "where to go on")
+				require.Contains(t, last, "after2", "where to go on")
 			}
 		}
 	}
@@ -150,15 +146,15 @@ func TestTruncatedExports(t *testing.T) {
 func TestDisconnectedClientStopsTheExport(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	f.entries = slices.Repeat([]history.HistoryEntry{exportedEntry(1, "n")}, 9)
+	f.entries = slices.Repeat([]history.HistoryEntry{exportedEntry(1, "n")}, 900)
 	for _, format := range []string{"jsonl", "csv"} {
 		f.log = nil
 		ctx, leave := context.WithCancel(t.Context())
-		leave()
+		f.recorded = leave
 		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/audit/export?format="+format, http.NoBody)
 		r.Header.Set("Authorization", "Bearer "+b.auditorToken())
 		b.server.ServeHTTP(httptest.NewRecorder(), r)
-		require.Equal(t, []string{"recorded", "entry"}, f.log)
+		require.Equal(t, []string{"page", "recorded", "page"}, f.log)
 	}
 }
 
@@ -222,11 +218,11 @@ func TestAccessAsAFile(t *testing.T) {
 		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
 	}
 	require.Equal(t, "# complete=true entries=2 as_of_version=30 names_proven=false at="+end, rows[3][0])
-	require.Equal(t, []any{history.Query{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true}}, f.queries)
+	require.Equal(t, []any{history.Query{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true, Limit: 2_000}}, f.queries)
 	require.Equal(t, []domain.AuditExported{
 		{Format: "csv", What: "access", AsOf: 30, Filter: domain.AuditFilter{User: alice, At: end, Order: "user"}},
 	}, f.exports)
-	require.Equal(t, []string{"recorded", "entry", "entry"}, f.log)
+	require.Equal(t, []string{"page", "recorded"}, f.log)
 
 	jsonl := b.get("/api/audit/access/export?format=jsonl&at=v30", b.auditorToken())
 	lines := strings.Split(strings.TrimSpace(jsonl.body), "\n")
@@ -312,7 +308,9 @@ type auditFake struct {
 	entries []history.HistoryEntry
 	meta    history.HistoryMeta
 	spans   []history.AccessSpan
-	sent    error // what ends an export
+	sent    error // of every page but the first
+	// recorded is called after a record was appended
+	recorded func()
 }
 
 func (f *auditFake) ask(query any) error {
@@ -322,8 +320,28 @@ func (f *auditFake) ask(query any) error {
 	return f.err
 }
 
-func (f *auditFake) Entries(_ context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error) {
-	return f.entries, history.EntriesMeta{HistoryMeta: f.meta}, f.ask(q)
+func (f *auditFake) Entries(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.EntriesMeta, error) {
+	page, next, err := pageOf(ctx, f, f.entries, q)
+	meta := history.EntriesMeta{HistoryMeta: f.meta}
+	meta.NextCursor = next
+	return page, meta, err
+}
+
+// pageOf returns a page after the cursor "after<n>"; for every page but the first, the error f.sent.
+func pageOf[E any](ctx context.Context, f *auditFake, all []E, q history.Query) (page []E, next string, err error) {
+	f.note("page")
+	if err := cmp.Or(f.ask(q), ctx.Err()); err != nil {
+		return nil, "", err
+	}
+	var start int
+	if _, err := fmt.Sscanf(q.Cursor, "after%d", &start); err == nil && f.sent != nil {
+		return nil, "", f.sent
+	}
+	end := min(start+q.Limit, len(all))
+	if end < len(all) || start == 0 && f.sent != nil {
+		next = fmt.Sprint("after", end)
+	}
+	return all[start:end], next, nil
 }
 
 func (f *auditFake) State(_ context.Context, q history.Query) (history.StateAnswer, history.HistoryMeta, error) {
@@ -346,44 +364,11 @@ func (f *auditFake) Reads(_ context.Context, q history.Query) ([]history.AuditRe
 	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
 }
 
-func (f *auditFake) Export(
-	ctx context.Context, q history.Query,
-) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error) {
-	return f.meta, func(yield func(history.HistoryEntry, error) bool) {
-		for _, e := range f.entries {
-			f.note("entry")
-			if ctx.Err() != nil {
-				yield(history.HistoryEntry{}, ctx.Err())
-				return
-			}
-			if !yield(e, nil) {
-				return
-			}
-		}
-		if f.sent != nil {
-			yield(history.HistoryEntry{}, f.sent)
-		}
-	}, f.ask(q)
-}
-
-func (f *auditFake) Spans(_ context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error) {
-	return f.spans, history.SpansMeta{HistoryMeta: f.meta}, f.ask(q)
-}
-
-func (f *auditFake) ExportSpans(
-	_ context.Context, q history.Query,
-) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error) {
-	return history.SpansMeta{HistoryMeta: f.meta, To: history.StreamPosition{Version: 30}}, func(yield func(history.AccessSpan, error) bool) {
-		for _, span := range f.spans {
-			f.note("entry")
-			if !yield(span, nil) {
-				return
-			}
-		}
-		if f.sent != nil {
-			yield(history.AccessSpan{}, f.sent)
-		}
-	}, f.ask(q)
+func (f *auditFake) Spans(ctx context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error) {
+	page, next, err := pageOf(ctx, f, f.spans, q)
+	meta := history.SpansMeta{HistoryMeta: f.meta, To: history.StreamPosition{Version: 30}}
+	meta.NextCursor = next
+	return page, meta, err
 }
 
 func (f *auditFake) records() *commands.Audit {
@@ -393,6 +378,9 @@ func (f *auditFake) records() *commands.Audit {
 // Append takes the records.
 func (f *auditFake) Append(_ context.Context, d domain.Draft) error {
 	f.note("recorded")
+	if f.recorded != nil {
+		f.recorded()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	who := d.Envelope.Audit

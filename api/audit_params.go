@@ -20,9 +20,9 @@ const maxVersionNumber = 100_000_000
 const maxActor = 255
 
 func parseHistory(p *Params) history.Query {
-	cursor, limit := p.cursor(paramHistoryCursor), p.limit()
+	page := p.Page()
 	q := p.changes()
-	q.Cursor, q.Limit, q.Ascending = cursor, limit, p.word(paramOrder) == "asc"
+	q.Cursor, q.Limit, q.Ascending = page.Cursor, page.Limit, p.word(paramOrder) == "asc"
 	return q
 }
 
@@ -41,7 +41,7 @@ type exportQuery struct {
 
 // parseExport reads the filters of an export, which has no pages and starts with the oldest change.
 func parseExport(p *Params) exportQuery {
-	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
+	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramCursor)
 	q := p.changes()
 	q.Dashboard, q.Cursor, q.Ascending = dashboard, cursor, true
 	return exportQuery{format, p.spreadsheet(format), q}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"os"
@@ -124,16 +123,8 @@ type HistoryReader interface {
 	// changed.
 	Diffs(ctx context.Context, q history.Query) ([]history.DiffAnswer, history.HistoryMeta, error)
 	Access(ctx context.Context, q history.Query) (history.AccessAnswer, history.HistoryMeta, error)
-	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all
-	// of it, in constant memory.
+	// Spans returns a page of who had access to any dashboard of an agency.
 	Spans(ctx context.Context, q history.Query) ([]history.AccessSpan, history.SpansMeta, error)
-	ExportSpans(
-		ctx context.Context, q history.Query,
-	) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error)
-	// Export returns the whole history in the order of the stream, in constant memory.
-	Export(
-		ctx context.Context, q history.Query,
-	) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error)
 	// Reads returns a page of the reads of the audit trail.
 	Reads(ctx context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
 }
@@ -162,22 +153,6 @@ func spansOf(p *Params) history.Query {
 		p.bad.Addf(paramSpanAt.Name, "cannot be combined with from or to: send the instant or the range")
 	}
 	return q
-}
-
-func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery) error {
-	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
-	if err != nil {
-		return err
-	}
-	meta.AsOf = meta.To // the file contains nothing later
-	return sendExport(a, w, r, export[history.AccessSpan]{
-		format: e.format, spreadsheet: e.spreadsheet, name: "access", meta: meta.HistoryMeta, entries: spans,
-		record: domain.AuditExported{
-			What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: filterOf(domain.AuditAccess, e.query),
-		},
-		columns: spanColumns, cells: spanCells,
-		cursor: func(span history.AccessSpan) (string, error) { return span.Cursor(e.query) },
-	})
 }
 
 // Prover returns evidence that auditors verify themselves; *proof.Prover implements it. Errors for

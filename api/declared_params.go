@@ -253,14 +253,6 @@ var (
 		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is not a sort key: use dashboard or user",
 		Text: "Primary sort key of the entries.", Default: spansByDashboard, Example: spansByUser,
 	}
-
-	paramHistoryCursor = Param{
-		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an " +
-			"export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even " +
-			"with different filters. If the new request sorts in the opposite order, it returns the entries that come before " +
-			"the cursor in the original order.",
-	}
 )
 
 var (

@@ -20,7 +20,7 @@ func TestHistoryAgreesWithTheRecords(t *testing.T) {
 	p, entries, head := wanderedPast(t)
 	require.Greater(t, len(entries), 100)
 	for name, check := range map[string]func(*rapid.T, *past, []known, int64){
-		"state": checkState, "diff": checkDiff, "access": checkAccess, "pages": checkPages, "export": checkExport,
+		"state": checkState, "diff": checkDiff, "access": checkAccess, "pages": checkPages,
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) { check(t, p, entries, head) })
@@ -248,18 +248,4 @@ func requireEntries(t *rapid.T, want []known, got []history.HistoryEntry) {
 		require.Equal(t, e.after.Users, applied(e.before, e.sub, got[i].Changes).Users)
 		require.Equal(t, e.after.SubAccountIDs, applied(e.before, e.sub, got[i].Changes).SubAccountIDs)
 	}
-}
-
-func checkExport(t *rapid.T, p *past, entries []known, head int64) {
-	q, want := drawHistoryQuery(t, entries)
-	if !q.Ascending {
-		slices.Reverse(want) // an export has one order
-	}
-	reader := &history.History{Pool: p.DB.ReadOnly, PageIDs: rapid.SampledFrom([]int64{0, 30}).Draw(t, "page ids")}
-	meta, sequence, err := reader.Export(context.Background(), q)
-	require.NoError(t, err)
-	require.Equal(t, head, meta.AsOf.Version)
-	got, err := collect(sequence)
-	require.NoError(t, err)
-	requireEntries(t, want, got)
 }

@@ -1,10 +1,8 @@
 package readmodels_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"log/slog"
 	"slices"
 	"testing"
@@ -25,7 +23,6 @@ func TestEntryNamesAndHash(t *testing.T) {
 	require.NotNil(t, none, "an empty list, not null")
 	require.Equal(t, history.EntriesMeta{}, without)
 	refused(p, domain.CodeInvalid, (*history.History).Entries, history.Query{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
-	refused(p, domain.CodeInvalid, (*history.History).Export, history.Query{ParentAccount: agencyA, Cursor: "x"})
 	_, _, err := p.history.State(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 
@@ -58,6 +55,10 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	require.NoError(t, err, "listed users can be queried after the erasure")
 	require.True(t, access.Listed.Value)
 	require.Equal(t, history.Named{ID: nina}, access.User)
+	p.open(agencyA, stan, south)
+	access, _, err = p.history.Access(t.Context(), history.Query{ParentAccount: agencyA, Dashboard: south, User: nina})
+	require.NoError(t, err, "also for the agency's other dashboards")
+	require.False(t, access.Listed.Value)
 }
 
 // Neither entries nor names of one agency appear in the other.
@@ -142,12 +143,6 @@ func TestASkipIsAnEntry(t *testing.T) {
 	}, e.Changes)
 	require.Empty(t, e.Access.Lost)
 
-	_, exported, err := p.history.Export(t.Context(), history.Query{ParentAccount: agencyA})
-	require.NoError(t, err)
-	all, err := collect(exported)
-	require.NoError(t, err)
-	slices.Reverse(all)
-	require.Equal(t, entries, all)
 	for i := range entries { // pages of one entry
 		q.Limit = 1
 		page, meta := asked(p, (*history.History).Entries, q)
@@ -206,42 +201,37 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	}
 }
 
-// An export is one prefix of the stream, regardless of later records, and ends if the reader stops.
-func TestExportIsAPrefix(t *testing.T) {
+// All pages show the prefix of the stream that the first one showed, and a cursor belongs to its query.
+func TestPagesOfAHistoryAreOnePrefix(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	const several = 450 // more than two batches
-	p.repeat(2, several)
-	meta, sequence := asked(p, (*history.History).Export, history.Query{ParentAccount: agencyA})
-	require.EqualValues(t, several, meta.AsOf.Version)
-	version := int64(0)
-	for entry, err := range sequence {
-		require.NoError(t, err)
-		version++
-		require.Equal(t, version, entry.Version)
-		if version == 1 {
-			p.repeat(several+1, several+50)
+	p.repeat(2, 5)
+	for i, ascending := range []bool{true, false} {
+		q, head := history.Query{ParentAccount: agencyA, Ascending: ascending, Limit: 2}, 5+4*i
+		var versions []int64
+		for {
+			page, meta := asked(p, (*history.History).Entries, q)
+			require.EqualValues(t, head, meta.AsOf.Version)
+			for _, e := range page {
+				versions = append(versions, e.Version)
+			}
+			if q.Cursor == "" {
+				p.repeat(head+1, head+4)
+			}
+			if q.Cursor = meta.NextCursor; q.Cursor == "" {
+				break
+			}
+			other := q
+			other.Ascending = !ascending
+			refused(p, domain.CodeInvalid, (*history.History).Entries, other)
 		}
-	}
-	require.EqualValues(t, several, version)
-	ctx, cancel := context.WithCancel(t.Context())
-	_, sequence, err := p.history.Export(ctx, history.Query{ParentAccount: agencyA})
-	require.NoError(t, err)
-	cancel()
-	_, err = collect(sequence)
-	require.ErrorIs(t, err, context.Canceled)
-}
-
-// collect reads an export to its end or its first error.
-func collect[E any](sequence iter.Seq2[E, error]) (all []E, err error) {
-	for entry, err := range sequence {
-		if err != nil {
-			return all, err
+		if !ascending {
+			slices.Reverse(versions)
 		}
-		all = append(all, entry)
+		require.Len(t, versions, head)
+		require.True(t, slices.IsSorted(versions))
 	}
-	return all, nil
 }
 
 // Reads and exports are recorded, and visible only to the agency.

@@ -6824,8 +6824,6 @@ export interface components {
         ConnectionInPath: number;
         /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
         Cursor: string;
-        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
-        Cursor2: string;
         /**
          * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
          * @example c10000000000000000000001
@@ -8202,8 +8200,8 @@ export interface operations {
                 format: components["parameters"]["Format"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
-                cursor?: components["parameters"]["Cursor2"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
@@ -8261,8 +8259,8 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
-                cursor?: components["parameters"]["Cursor2"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -11616,8 +11614,8 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with different filters. If the new request sorts in the opposite order, it returns the entries that come before the cursor in the original order. Default: the first page. */
-                cursor?: components["parameters"]["Cursor2"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50

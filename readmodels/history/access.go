@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// ErrUserNotFound is returned for a user that is neither in the agency's directory nor in any
-// record of the dashboard, even if the user belongs to another agency.
+// ErrUserNotFound is returned for a user that is not in the agency's directory and was never on a
+// list of its dashboards, even if the user belongs to another agency.
 var ErrUserNotFound = domain.NewError(domain.CodeNotFound,
-	"No such user is in your agency or was ever on the list of this dashboard. Check the user id.")
+	"No such user is in your agency or was ever on the list of one of its dashboards. Check the user id.")
 
 // AccessAnswer says whether a user had access to a dashboard, and which records decided this. It
 // uses only the records of the topic `dashboards`; it ignores whether the user or the account was
@@ -54,10 +54,10 @@ type DirectoryStaff struct {
 
 var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 
-// Access returns the records that decided the access of User to Dashboard as of the moment At. It returns the errors of
-// [History.State], and [ErrUserNotFound].
+// Access returns the records that decided the access of User to Dashboard as of the moment At. It
+// returns the errors of [History.State], and [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q Query) (AccessAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "access", q, func(tx pgx.Tx, meta *HistoryMeta) (a AccessAnswer, err error) {
+	return answer(ctx, h, "access", q, func(tx pgx.Tx, meta *HistoryMeta, _ pageKey) (a AccessAnswer, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
@@ -75,30 +75,31 @@ func (a *AccessAnswer) read(ctx context.Context, tx pgx.Tx, q Query) error {
 	var listedSince, openSince int64 // listedSince: the creation of the dashboard if the user was never on the list
 	var scopes []string
 	var scopesSince []int64
-	var staff, everListed bool
+	var staff bool
+	user, err := q.user(ctx, tx)
+	if err != nil {
+		return err
+	}
+	a.User = *user
 	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
-		select @dashboard, `+accountNameOf("@dashboard")+`, @user, `+nameOf("@user")+`,
+		select @dashboard, `+accountNameOf("@dashboard")+`,
 		  coalesce(l.listed, false), case when l.listed then l.from_version else coalesce(l.to_version, (
 			select min(from_version) from dashboard_allowed where parent_account = @parent and sub_account_id = @dashboard)) end,
 		  h.open, h.open_since, h.scopes, h.scopes_since,
-		  exists (select from users where id = @user and account_id = @parent),
-		  exists (select from dashboard_listed
-			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user)
+		  exists (select from users where id = @user and account_id = @parent)
 		from dashboard_allowed h left join lateral (
 			select from_version, to_version, `+containsAt("s")+` as listed from dashboard_listed s
 			where parent_account = @parent and sub_account_id = @dashboard and user_id = @user and from_version <= @at
 			order by from_version desc limit 1) l on true
 		where h.parent_account = @parent and h.sub_account_id = @dashboard and `+containsAt("h"),
 		pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "at": a.AsOf.Version}),
-		"find versions that decided access", &a.Dashboard.ID, &a.Dashboard.Name, &a.User.ID, &a.User.Name,
-		&a.Listed.Value, &listedSince, &a.Allowed.Value, &openSince, &scopes, &scopesSince, &staff, &everListed)
-	switch {
-	case err != nil:
+		"find versions that decided access", &a.Dashboard.ID, &a.Dashboard.Name,
+		&a.Listed.Value, &listedSince, &a.Allowed.Value, &openSince, &scopes, &scopesSince, &staff)
+	if err == nil && !exists {
+		err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
+	}
+	if err != nil {
 		return err
-	case !exists:
-		return notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
-	case a.User.Name == nil && !everListed:
-		return ErrUserNotFound
 	}
 	records, err := readRecords(ctx, tx, q.ParentAccount, append([]int64{listedSince, openSince}, scopesSince...))
 	a.Access = a.Listed.Value && a.Allowed.Value

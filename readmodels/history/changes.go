@@ -3,7 +3,6 @@ package history
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,73 +14,94 @@ import (
 // change is one or more changes to a dashboard, or a skip, without names.
 type change struct {
 	Record // the last of them
+	found
 
-	dashboard     string // "" for a skip
-	records       int64
 	before, after *domain.Dashboard // nil if it did not exist, and for a skip
 	skip          *domain.EventSkipped
 }
 
-// statement selects rows of dashboard_history, each the last change of a [change]. It adds the
-// columns since (the version before the first change), records and size (the number of ids in a
-// state).
-type statement struct {
-	sql   string
-	args  pgx.NamedArgs
-	order string
+// found identifies a [change] by a row of dashboard_history.
+type found struct {
+	last      int64  // version of the last of the changes
+	dashboard string // "" for a skip
+	since     int64  // version before the first of the changes
+	records   int64
+	size      int64 // number of ids in the state
 }
 
-// eachChange begins a statement for which each row is a change of its own.
-const eachChange = `
-	select *, version - 1 as since, 1 as records, users_count + cardinality(sub_account_ids) as size
-	from dashboard_history`
+func scanFound(row pgx.CollectableRow) (f found, err error) {
+	return f, row.Scan(&f.last, &f.dashboard, &f.since, &f.records, &f.size)
+}
 
-// readChanges returns the first of the found changes, at least one and at most limit and as many as
-// fit into [History].PageIDs, with their names, and whether there are more.
-func readChanges(
-	ctx context.Context, tx pgx.Tx, found statement, limit int, pageIDs int64,
-) (changes []change, n names, more bool, err error) {
-	found.args["ids"] = cmp.Or(pageIDs, 150_000)
-	var all int
+// firstPage returns the first of the found changes: at least one, at most as many as the query asks
+// for, and not more than fit into [History].PageIDs. If more follow, it sets the cursor of the next
+// page.
+func (h *History) firstPage(list string, q Query, all []found, meta *HistoryMeta) (page []found, err error) {
+	ids := int64(0)
+	for i, f := range all {
+		if i == q.Limit || i > 0 && ids >= cmp.Or(h.PageIDs, 150_000) {
+			last := all[i-1]
+			meta.NextCursor, err = q.cursor(list, pageKey{meta.AsOf.Version, last.last, last.dashboard, ""})
+			return all[:i], err
+		}
+		ids += 1 + f.size
+	}
+	return all, nil
+}
+
+// readChanges returns changes with the names in them.
+func readChanges(ctx context.Context, tx pgx.Tx, parent string, all []found) (changes []change, n names, err error) {
+	n = newNames()
+	var dashboards []string
+	var lasts, since []int64
+	of := map[string][]int{} // indexes of the changes of a dashboard
+	for i, f := range all {
+		dashboards, lasts, since = append(dashboards, f.dashboard), append(lasts, f.last), append(since, f.since)
+		of[f.dashboard] = append(of[f.dashboard], i)
+	}
 	scan := func(row pgx.CollectableRow) (c change, err error) {
-		var listedBefore, listedAfter []string
-		c.Record, err = scanRecord(row, &c.dashboard, &c.records, &c.skip, &c.before, &c.after, &listedBefore, &listedAfter, &all)
-		if c.before != nil {
-			c.before.Users = listedBefore
-		}
-		if c.after != nil {
-			c.after.Users = listedAfter
-		}
+		c.Record, err = scanRecord(row, &c.skip, &c.before, &c.after)
 		return c, err
 	}
-	listedAt := func(version string) string {
-		return fmt.Sprintf("array_agg(user_id order by user_id) "+
-			"filter (where from_version <= %[1]s and to_version > %[1]s)", version)
-	}
 	changes, err = pg.List(ctx, tx, "read changes of dashboards", scan, `
-		select `+recordColumns+`, h.sub_account_id, h.records, h.skip,
-		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "h.since")+`,
-		       `+readmodels.DashboardAt("@parent", "h.sub_account_id", "h.version")+`, l.before, l.after, h.found
-		from (
-			select *, count(*) over () as found, sum(1 + size) over (
-				order by `+found.order+` rows between unbounded preceding and 1 preceding) as ids
-			from (`+found.sql+`) f) h
-		cross join lateral (
-			select `+listedAt("h.since")+` as before, `+listedAt("h.version")+` as after from dashboard_listed
-			where parent_account = @parent and sub_account_id = h.sub_account_id
-			  and from_version <= h.version and to_version > h.since) l
-		where ids is null or ids < @ids
-		order by `+found.order, found.args)
-	if more = all > len(changes) || len(changes) > limit; more {
-		changes = changes[:min(len(changes), limit)]
+		select `+recordColumns+`, h.skip, `+readmodels.DashboardAt("$1", "k.dashboard", "k.since")+`,
+		       `+readmodels.DashboardAt("$1", "k.dashboard", "k.last")+`
+		from unnest($2::text[], $3::bigint[], $4::bigint[]) with ordinality as k(dashboard, last, since, n)
+		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.dashboard and h.version = k.last
+		order by k.n`, parent, dashboards, lasts, since)
+	if err != nil {
+		return nil, n, err
 	}
-	n = newNames()
-	for _, c := range changes {
+	for i := range changes {
+		c := &changes[i]
+		c.found = all[i]
 		n.mentionDashboards(c.before, c.after)
 	}
-	if err == nil {
-		parent, _ := found.args["parent"].(string)
-		err = n.read(ctx, tx, parent)
+	// One pass over the users of a dashboard for all of its changes: lists can be long.
+	rows, _ := tx.Query(ctx, `
+		select k.dashboard, l.user_id, l.from_version, l.to_version
+		from (select dashboard, min(since) as since, max(last) as last
+		      from unnest($2::text[], $3::bigint[], $4::bigint[]) as k(dashboard, last, since) group by dashboard) k
+		join dashboard_listed l on l.parent_account = $1 and l.sub_account_id = k.dashboard
+		  and l.from_version <= k.last and l.to_version > k.since
+		order by l.user_id`, parent, dashboards, lasts, since)
+	var dashboard, user string
+	var from, to int64
+	_, err = pgx.ForEachRow(rows, []any{&dashboard, &user, &from, &to}, func() error {
+		n.mention([]string{user}, nil)
+		for _, i := range of[dashboard] {
+			c := &changes[i]
+			if from <= c.since && to > c.since {
+				c.before.Users = append(c.before.Users, user)
+			}
+			if from <= c.last && to > c.last {
+				c.after.Users = append(c.after.Users, user)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, n, pg.Wrap("read users of dashboards", err)
 	}
-	return changes, n, more, err
+	return changes, n, n.read(ctx, tx, parent)
 }

@@ -13,5 +13,6 @@
 //     has only an id, like one that was erased.
 //   - A page of a filtered history examines a limited number of entries and then ends with a
 //     cursor.
-//   - An export reads in batches, each in its own snapshot, up to the version of the first one.
+//   - All pages of a list show the prefix of the stream that the first one showed. An export is the
+//     pages of a list, each in its own snapshot.
 package history

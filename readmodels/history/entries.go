@@ -1,11 +1,8 @@
 package history
 
 import (
-	"cmp"
 	"context"
-	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,87 +53,42 @@ type EntriesMeta struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// entryKey identifies an entry within its agency. Keys are ordered like the stream.
-type entryKey struct {
-	Version   int64  `json:"v"`
-	Dashboard string `json:"d"` // sub-account; empty for a skip
-}
-
-// historyCursors returns the scope of history cursors. It has no filters, so that a cursor can also
-// be used with other filters or for an export.
-func historyCursors() readmodels.CursorScope { return readmodels.CursorScope{List: "history"} }
-
-// Cursor returns the cursor for the entries after e, as [HistoryMeta].NextCursor does for a page.
-func (e HistoryEntry) Cursor() (string, error) {
-	key := entryKey{Version: e.Version}
-	if e.Dashboard != nil {
-		key.Dashboard = e.Dashboard.ID
-	}
-	return readmodels.EncodeCursor(historyCursors(), key)
-}
-
-// exportBatch is the number of entries that an export reads at once.
-const exportBatch = 200
-
-// Export returns the metadata and the entries of an export, in the order of the stream. It reads
-// them in batches from one prefix of the stream. The query's limit and order are ignored. An error
-// ends the sequence.
-func (h *History) Export(ctx context.Context, q Query) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
-	q.Ascending, q.Limit = true, exportBatch
-	return export(q.Cursor, func(cursor string) ([]HistoryEntry, HistoryMeta, string, error) {
-		q.Cursor = cursor
-		entries, meta, err := h.Entries(ctx, q)
-		q.until = cmp.Or(q.until, meta.AsOf.Version)
-		return entries, meta.HistoryMeta, meta.NextCursor, err
-	})
-}
-
 // Entries returns a page of the entries of a dashboard, or of all, that match the filters and were
 // recorded in [From, To), which are times. It returns [domain.ErrDashboardNotFound] for a dashboard
 // without history in this agency.
 func (h *History) Entries(ctx context.Context, q Query) ([]HistoryEntry, EntriesMeta, error) {
-	var entriesMeta EntriesMeta
-	read := func(tx pgx.Tx, meta *HistoryMeta) (entries []HistoryEntry, err error) {
-		after, err := readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
+	const list = "history"
+	var meta EntriesMeta
+	read := func(tx pgx.Tx, now *HistoryMeta, after pageKey) (entries []HistoryEntry, err error) {
+		if meta.NextAt, err = readNext(ctx, tx, q, now.AsOf); err != nil {
+			return nil, err
+		}
+		all, end, err := findEntries(ctx, tx, q, now.AsOf, after)
+		if err == nil && end.Version > 0 {
+			now.NextCursor, err = q.cursor(list, end)
+		}
 		if err != nil {
 			return nil, err
 		}
-		q.until = cmp.Or(q.until, meta.AsOf.Version)
-		if entriesMeta.NextAt, err = readNext(ctx, tx, q); err != nil {
-			return nil, err
-		}
-		found, end, err := findEntries(ctx, tx, q, after)
+		page, err := h.firstPage(list, q, all, now)
 		if err != nil {
 			return nil, err
 		}
-		changes, names, more, err := readChanges(ctx, tx, found, q.Limit, h.PageIDs)
-		if err != nil {
-			return nil, err
-		}
-		if more {
-			last := changes[len(changes)-1]
-			end = &entryKey{last.Version, last.dashboard}
-		}
-		if end != nil {
-			meta.NextCursor, err = readmodels.EncodeCursor(historyCursors(), *end)
-		}
+		changes, names, err := readChanges(ctx, tx, q.ParentAccount, page)
 		entries = make([]HistoryEntry, len(changes))
 		for i, c := range changes {
 			entries[i] = names.entry(c)
 		}
 		return entries, err
 	}
-	entries, meta, err := answer(ctx, h, "history", q, read)
-	if err != nil {
-		return nil, EntriesMeta{}, err
-	}
-	entriesMeta.HistoryMeta = meta
-	return entries, entriesMeta, nil
+	entries, now, err := answer(ctx, h, list, q, read)
+	meta.HistoryMeta = now
+	return entries, meta, err
 }
 
 // readNext reads when the first match after the range was recorded, for the first page in descending
 // order.
-func readNext(ctx context.Context, tx pgx.Tx, q Query) (next *time.Time, err error) {
+func readNext(ctx context.Context, tx pgx.Tx, q Query, now StreamPosition) (*time.Time, error) {
 	if q.To.IsZero() || q.Ascending || q.Cursor != "" {
 		return nil, nil
 	}
@@ -145,12 +97,12 @@ func readNext(ctx context.Context, tx pgx.Tx, q Query) (next *time.Time, err err
 		q.From = q.To
 	}
 	q.To = Moment{}
-	found, _, err := findEntries(ctx, tx, q, nil)
-	if err != nil {
+	next, _, err := findEntries(ctx, tx, q, now, pageKey{})
+	if err != nil || len(next) == 0 {
 		return nil, err
 	}
-	err = tx.QueryRow(ctx, "select min(time) from ("+found.sql+") h", found.args).Scan(&next)
-	return next, pg.Wrap("read the entry after a page", err)
+	at, err := positionAt(ctx, tx, q.ParentAccount, Moment{Version: next[0].last})
+	return at.Time, err
 }
 
 // maxScanned limits the entries that one page of a filtered history examines: a filter without
@@ -158,66 +110,54 @@ func readNext(ctx context.Context, tx pgx.Tx, q Query) (next *time.Time, err err
 // cursor.
 const maxScanned = 20_000
 
-// findEntries returns a statement that selects the rows of a page and one more. end is the last
-// examined entry if more may follow.
+// findEntries returns the changes of a page and one more. If it ended early and more may follow, end
+// is the last change that it examined.
 func findEntries(
-	ctx context.Context, tx pgx.Tx, q Query, after *entryKey,
-) (found statement, end *entryKey, err error) {
+	ctx context.Context, tx pgx.Tx, q Query, now StreamPosition, after pageKey,
+) (all []found, end pageKey, err error) {
 	// A range of times (from inclusive, to exclusive) becomes a range of versions, because the
 	// indexes are by version.
-	var low, high StreamPosition
+	low, high := StreamPosition{}, now
 	if !q.From.IsZero() {
 		low, err = positionAt(ctx, tx, q.ParentAccount, before(q.From.Time))
 	}
-	if high.Version = q.until; err == nil && !q.To.IsZero() {
+	if err == nil && !q.To.IsZero() {
 		high, err = positionAt(ctx, tx, q.ParentAccount, before(q.To.Time))
 	}
 	if err != nil {
-		return found, nil, err
+		return nil, end, err
 	}
 	args := pgx.NamedArgs{
 		"parent": q.ParentAccount, "dashboard": q.Dashboard, "types": q.Types, "account": q.Account,
-		"low": low.Version, "high": min(high.Version, q.until), "limit": q.Limit + 1,
+		"low": low.Version, "high": min(high.Version, now.Version),
+		"after_version": after.Version, "after_dashboard": after.Dashboard, "limit": q.Limit + 1, "scanned": maxScanned,
 	}
-	direction, comparison := " desc", " < "
+	if err := q.people(ctx, tx, args); err != nil {
+		return nil, end, err
+	}
+	order, follows := " order by version desc, sub_account_id desc", " < "
 	if q.Ascending {
-		direction, comparison = "", " > "
+		order, follows = " order by version, sub_account_id", " > "
 	}
-	found = statement{args: args, order: "version" + direction + ", sub_account_id" + direction}
-	where := " where parent_account = @parent and version > @low and version <= @high"
+	scanned := " from dashboard_history where parent_account = @parent and version > @low and version <= @high"
 	if q.Dashboard != "" {
-		where += " and sub_account_id = @dashboard"
+		scanned += " and sub_account_id = @dashboard"
 	}
-	if after != nil {
-		where += " and (version, sub_account_id)" + comparison + "(@version, @sub)"
-		args["version"], args["sub"] = after.Version, after.Dashboard
+	if after.Version > 0 {
+		scanned += " and (version, sub_account_id)" + follows + "(@after_version, @after_dashboard)"
 	}
-	if filters := q.filters(); filters != "" {
-		if err := q.people(ctx, tx, args); err != nil {
-			return found, nil, err
-		}
-		last, more, err := pg.Find(ctx, tx, "find end of page", pgx.RowToStructByPos[entryKey], `
-			select version, sub_account_id from dashboard_history`+where+`
-			order by `+found.order+" limit 1 offset "+strconv.Itoa(maxScanned-1), args)
-		if err != nil {
-			return found, nil, err
-		}
-		if more {
-			end = &last
-			where += " and not (version, sub_account_id)" + comparison + "(@end_version, @end_sub)"
-			if args["end_version"], args["end_sub"] = last.Version, last.Dashboard; q.Ascending {
-				args["high"] = last.Version
-			} else {
-				args["low"] = last.Version - 1
-			}
-		}
-		where += filters
+	all, err = pg.List(ctx, tx, "find changes", scanFound, `
+		select version, sub_account_id, version - 1, 1, users_count + cardinality(sub_account_ids)
+		from (select *`+scanned+order+` limit @scanned) h where true`+q.filters()+order+" limit @limit", args)
+	if err == nil && len(all) <= q.Limit {
+		end.Until = now.Version
+		last := tx.QueryRow(ctx, "select version, sub_account_id"+scanned+order+" limit 1 offset @scanned - 1", args)
+		_, err = pg.ScanOptional(last, "find the last change examined", &end.Version, &end.Dashboard)
 	}
-	found.sql = eachChange + where + " order by " + found.order + " limit @limit"
-	return found, end, nil
+	return all, end, err
 }
 
-// filters returns the conditions that an entry matches the filters; "" without filters.
+// filters returns the conditions that an entry h matches the filters.
 func (q Query) filters() (sql string) {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
@@ -226,11 +166,10 @@ func (q Query) filters() (sql string) {
 		sql += " and actor = any(@actors)"
 	}
 	if q.User != "" {
-		sql += " and (version, sub_account_id) in (" + affecting("@users") + ")"
+		sql += " and (" + affects("@users") + ")"
 	}
 	if q.Named != "" {
-		sql += " and (actor = any(@named) or sub_account_id = any(@named)" +
-			" or (version, sub_account_id) in (" + affecting("@named") + "))"
+		sql += " and (actor = any(@named) or sub_account_id = any(@named) or " + affects("@named") + ")"
 	}
 	if q.Account != "" {
 		// On the account's own dashboard, the account is linked or unlinked if the set changes at
@@ -238,37 +177,36 @@ func (q Query) filters() (sql string) {
 		sql += ` and 'sub_account_ids' = any(changed) and (sub_account_id = @account
 			or (@account = any(sub_account_ids)) <> coalesce((
 				select @account = any(b.sub_account_ids) from dashboard_history b
-				where b.parent_account = @parent and b.sub_account_id = dashboard_history.sub_account_id
-				  and b.version < dashboard_history.version order by b.version desc limit 1), false))`
+				where b.parent_account = @parent and b.sub_account_id = h.sub_account_id
+				  and b.version < h.version order by b.version desc limit 1), false))`
 	}
 	return sql
 }
 
-// affecting returns a statement that selects the entries that changed the access of users. A user's
-// access changes if the user is added to or removed from the list. While the user is on the list, it
-// also changes if the dashboard is opened or closed and, while the dashboard is open, if its scopes
-// or linked accounts change.
-func affecting(users string) string {
+// affects returns the condition that an entry h changed the access of one of users. A user's access
+// changes if the user is added to or removed from the list. While the user is on the list, it also
+// changes if the dashboard is opened or closed and, while the dashboard is open, if its scopes or
+// linked accounts change.
+func affects(users string) string {
 	return strings.ReplaceAll(`
-		select from_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users)
-		union all
-		select to_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users)
-		union all
-		select c.version, c.sub_account_id from dashboard_listed l
-		join dashboard_history c on c.parent_account = l.parent_account and c.sub_account_id = l.sub_account_id
-		  and c.version > l.from_version and c.version < l.to_version
-		where l.parent_account = @parent and l.user_id = any(@users) and c.version > @low and c.version <= @high
-		  and ('allow_client_dashboard' = any(c.changed)
-		       or c.allow_client_dashboard and c.changed && '{scopes,sub_account_ids}')`, "@users", users)
+		(version, sub_account_id) in (
+			select from_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users)
+			union all
+			select to_version, sub_account_id from dashboard_listed where parent_account = @parent and user_id = any(@users))
+		or ('allow_client_dashboard' = any(changed) or allow_client_dashboard and changed && '{scopes,sub_account_ids}')
+		  and exists (
+			select from dashboard_listed l where l.parent_account = @parent and l.sub_account_id = h.sub_account_id
+			  and l.user_id = any(@users) and l.from_version < h.version and l.to_version > h.version)`, "@users", users)
 }
 
-// people sets the ids that match the names in filters. An id, or the name of a program that acted,
-// matches itself.
+// people sets the ids that match the people in filters. An id, or the name of a program that acted,
+// is itself; other texts are parts of names.
 func (q Query) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
-		if _, isID := domain.HexID(text); !isID && text != "" {
-			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
+		if _, isID := domain.HexID(text); !isID && text != "" && !strings.HasPrefix(text, "system:") {
+			var err error
+			ids, err = pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id
 				  where (a.id = $1 or a.parent_account = $1) and `+readmodels.Named("u.name", "$2")+`
 				union all select id from accounts where parent_account = $1 and `+readmodels.Named("name", "$2")+` and $3`,
@@ -276,7 +214,6 @@ func (q Query) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error 
 			if err != nil {
 				return err
 			}
-			ids = append(ids, matches...)
 		}
 		args[name] = ids
 	}
@@ -298,6 +235,9 @@ func (n names) entry(c change) HistoryEntry {
 func (n names) effect(c change, changes Differences) AccessEffect {
 	gained, lost, kept := domain.AccessBetween(c.before, *c.after)
 	kept = slices.DeleteFunc(kept, func(id string) bool { // a listed user whose account was linked or unlinked
+		if len(changes.AccountsLinked)+len(changes.AccountsUnlinked) == 0 {
+			return false
+		}
 		was, is := n.linked(id, c.before), n.linked(id, c.after)
 		switch {
 		case is && !was:

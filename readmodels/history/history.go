@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -42,14 +41,25 @@ type Query struct {
 	ByUser    bool   // access: order by user and then dashboard; otherwise by dashboard and then user
 	Limit     int
 	Cursor    string // from [HistoryMeta].NextCursor
+}
 
-	until int64 // version at which a history ends; 0 means the head of the stream
+// pageKey is the position of an entry in a list, within the prefix of the stream that the first page
+// used.
+type pageKey struct {
+	Until     int64  `json:"u"` // version
+	Version   int64  `json:"v"` // of the change, or of the beginning of the span; 0 for the first page
+	Dashboard string `json:"d"` // sub-account; empty for a skip
+	User      string `json:"p"` // of a span
 }
 
 // cursors returns the scope of the cursors of a list, which belong to one query.
 func (q Query) cursors(list string) readmodels.CursorScope {
 	q.Limit, q.Cursor = 0, ""
 	return readmodels.CursorScope{List: list, Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: q}
+}
+
+func (q Query) cursor(list string, last pageKey) (string, error) {
+	return readmodels.EncodeCursor(q.cursors(list), last)
 }
 
 // Named is a person or an account, with the current name in the agency's directory.
@@ -100,18 +110,25 @@ type HistoryMeta struct {
 func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 
 // answer reads a response about one dashboard or all dashboards of an agency in one snapshot. what
-// names the response in errors.
+// names the response in errors and cursors.
 func answer[A any](
-	ctx context.Context, h *History, what string, q Query, read func(pgx.Tx, *HistoryMeta) (A, error),
+	ctx context.Context, h *History, what string, q Query, read func(pgx.Tx, *HistoryMeta, pageKey) (A, error),
 ) (a A, meta HistoryMeta, err error) {
+	after, err := readmodels.DecodeCursor[pageKey](q.Cursor, q.cursors(what))
+	if err != nil {
+		return a, meta, err
+	}
+	if after == nil {
+		after = &pageKey{}
+	}
 	err = pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
-		if meta, err = readStream(ctx, tx, q.ParentAccount); err != nil {
+		if meta, err = readStream(ctx, tx, q.ParentAccount, after.Until); err != nil {
 			return err
 		}
 		if err := checkDashboard(ctx, tx, q.ParentAccount, q.Dashboard); err != nil {
 			return err
 		}
-		a, err = read(tx, &meta)
+		a, err = read(tx, &meta, *after)
 		return err
 	})
 	if err != nil {
@@ -121,8 +138,9 @@ func answer[A any](
 	return a, meta, nil
 }
 
-func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, err error) {
-	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
+// readStream describes the stream up to a version, or up to its head if until is 0.
+func readStream(ctx context.Context, tx pgx.Tx, parent string, until int64) (m HistoryMeta, err error) {
+	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{Version: until}); err != nil {
 		return m, err
 	}
 	var waiting int64
@@ -202,29 +220,4 @@ func readRecords(ctx context.Context, tx pgx.Tx, parent string, versions []int64
 		records[r.Version] = r
 	}
 	return records, err
-}
-
-// export returns all pages of a list as one sequence, with the metadata of the first page. An error
-// ends the sequence. Each page has its own snapshot, because a single long transaction would block
-// vacuuming.
-func export[E, M any](
-	cursor string, read func(cursor string) (page []E, meta M, next string, err error),
-) (M, iter.Seq2[E, error], error) {
-	page, meta, next, err := read(cursor)
-	return meta, func(yield func(E, error) bool) {
-		for {
-			for _, entry := range page {
-				if !yield(entry, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
-			if page, _, next, err = read(next); err != nil {
-				yield(*new(E), err)
-				return
-			}
-		}
-	}, err
 }

@@ -67,6 +67,14 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	return p, nil
 }
 
+// within returns p, or now if p is later.
+func (p StreamPosition) within(now StreamPosition) StreamPosition {
+	if p.Version > now.Version {
+		return now
+	}
+	return p
+}
+
 // before returns the last moment before an instant; times in the stream are microseconds.
 func before(at time.Time) Moment { return Moment{Time: at.Add(-time.Microsecond)} }
 

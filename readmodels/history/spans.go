@@ -3,21 +3,14 @@ package history
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
-
-// ErrAgencyUserNotFound is returned for a user that is not in the agency's directory and was never
-// on a list of its dashboards, even if the user belongs to another agency.
-var ErrAgencyUserNotFound = domain.NewError(domain.CodeNotFound,
-	"No such user is in your agency or was ever on the list of one of its dashboards. Check the user id.")
 
 // AccessSpan is a period during which a user had the same access to a dashboard: the user was on
 // its list, the dashboard was open to its clients, and its scopes did not change. A change to the
@@ -45,8 +38,6 @@ type AccessSpan struct {
 	// LinkedToday is true if the user's current account is one of the dashboard's current accounts,
 	// or the agency itself. If false, the user cannot open the dashboard, regardless of lists.
 	LinkedToday bool `json:"linked_today"`
-
-	key spanKey
 }
 
 // ScopeSpan is an uninterrupted period during which a dashboard had a scope.
@@ -87,35 +78,13 @@ type AccessStaff struct {
 // maxStaff limits the staff in a response.
 const maxStaff = 500
 
-// spanKey is the position of a span in the list of spans, within the prefix of the stream that the
-// first page used.
-type spanKey struct {
-	Until     int64  `json:"u"` // version
-	Dashboard string `json:"d"`
-	User      string `json:"p"`
-	Began     int64  `json:"b"` // version
-}
-
-// Cursor returns the cursor for the spans after s, as [HistoryMeta].NextCursor does for a page.
-func (s AccessSpan) Cursor(q Query) (string, error) {
-	return readmodels.EncodeCursor(q.cursors("access"), s.key)
-}
-
 // Spans returns a page of who had access to a dashboard, or to any, at the moment At or at any time
-// in [From, To), which are times; the range may be of one user. It returns the errors of [History.State], and
-// [ErrAgencyUserNotFound].
+// in [From, To), which are times; the range may be of one user. It returns the errors of
+// [History.State], and [ErrUserNotFound].
 func (h *History) Spans(ctx context.Context, q Query) ([]AccessSpan, SpansMeta, error) {
 	var meta SpansMeta
-	read := func(tx pgx.Tx, now *HistoryMeta) (page []AccessSpan, err error) {
-		after, err := readmodels.DecodeCursor[spanKey](q.Cursor, q.cursors("access"))
-		if err != nil {
-			return nil, err
-		}
-		if after == nil {
-			after = &spanKey{Until: now.AsOf.Version}
-		} else if now.AsOf, err = positionAt(ctx, tx, q.ParentAccount, Moment{Version: after.Until}); err != nil {
-			return nil, err
-		}
+	const list = "access"
+	read := func(tx pgx.Tx, now *HistoryMeta, after pageKey) (page []AccessSpan, err error) {
 		if meta.From, meta.To, err = q.window(ctx, tx, now.AsOf); err != nil {
 			return nil, err
 		}
@@ -125,11 +94,13 @@ func (h *History) Spans(ctx context.Context, q Query) ([]AccessSpan, SpansMeta, 
 		if meta.Staff, err = staffOf(ctx, tx, q); err != nil {
 			return nil, err
 		}
-		page, err = readSpans(ctx, tx, q, *after, meta.From.Version, meta.To.Version)
+		page, err = readSpans(ctx, tx, q, after, now.AsOf, meta.From.Version, meta.To.Version)
 		if err != nil {
 			return nil, err
 		}
-		page, now.NextCursor, err = readmodels.CutPage(page, q.Limit, q.cursors("access"), func(s AccessSpan) spanKey { return s.key })
+		page, now.NextCursor, err = readmodels.CutPage(page, q.Limit, q.cursors(list), func(s AccessSpan) pageKey {
+			return pageKey{now.AsOf.Version, s.BeganBy.Version, s.Dashboard.ID, s.User.ID}
+		})
 		if err == nil && q.From.IsZero() && q.To.IsZero() && q.User == "" && !q.ByUser {
 			var last string // dashboard; "" on the last page
 			if now.NextCursor != "" {
@@ -139,36 +110,16 @@ func (h *History) Spans(ctx context.Context, q Query) ([]AccessSpan, SpansMeta, 
 		}
 		return page, err
 	}
-	spans, history, err := answer(ctx, h, "access", q, read)
+	spans, history, err := answer(ctx, h, list, q, read)
 	meta.HistoryMeta = history
 	return spans, meta, err
 }
 
-// spansBatch is the number of spans that an export reads at once.
-const spansBatch = 2_000
-
-// ExportSpans returns the metadata and all spans of an access export, in order. It reads them in
-// batches from one prefix of the stream. An error ends the sequence.
-func (h *History) ExportSpans(ctx context.Context, q Query) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
-	q.Limit = spansBatch
-	return export(q.Cursor, func(cursor string) ([]AccessSpan, SpansMeta, string, error) {
-		q.Cursor = cursor
-		page, meta, err := h.Spans(ctx, q)
-		return page, meta, meta.NextCursor, err
-	})
-}
-
 // window returns the positions that the query covers, up to now.
 func (q Query) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
-	within := func(p StreamPosition) StreamPosition {
-		if p.Version > now.Version {
-			return now
-		}
-		return p
-	}
 	if q.From.IsZero() && q.To.IsZero() {
 		from, err = positionAt(ctx, tx, q.ParentAccount, q.At)
-		return within(from), within(from), err
+		return from.within(now), from.within(now), err
 	}
 	if to = now; !q.To.IsZero() {
 		to, err = positionAt(ctx, tx, q.ParentAccount, before(q.To.Time))
@@ -176,7 +127,7 @@ func (q Query) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from,
 	if err == nil && !q.From.IsZero() {
 		from, err = positionAt(ctx, tx, q.ParentAccount, q.From)
 	}
-	return within(from), within(to), err
+	return from.within(now), to.within(now), err
 }
 
 // user returns the user in the query; nil for all users.
@@ -190,7 +141,7 @@ func (q Query) user(ctx context.Context, tx pgx.Tx) (*Named, error) {
 		from (values ($1)) h(parent_account)`,
 		q.ParentAccount, q.User).Scan(&user.Name, &everListed)
 	if err == nil && user.Name == nil && !everListed {
-		return nil, ErrAgencyUserNotFound
+		return nil, ErrUserNotFound
 	}
 	return &user, pg.Wrap("read user", err)
 }
@@ -212,6 +163,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q Query) (AccessStaff, error) {
 type spanRow struct {
 	AccessSpan
 
+	began           int64
 	ended           *int64 // nil: not up to the end of the prefix
 	listed, allowed int64
 	scopes          []string
@@ -223,7 +175,7 @@ type spanRow struct {
 // readSpans returns the spans that follow the key after and overlap the versions [from, to], at most
 // one more than fit on the page: who was listed, where and while the dashboard was open.
 func readSpans(
-	ctx context.Context, tx pgx.Tx, q Query, after spanKey, from, to int64,
+	ctx context.Context, tx pgx.Tx, q Query, after pageKey, now StreamPosition, from, to int64,
 ) ([]AccessSpan, error) {
 	order, place := "dashboard, user_id", "@after_dashboard, @after_user"
 	if q.ByUser {
@@ -245,13 +197,12 @@ func readSpans(
 		where += fmt.Sprintf(" and (%[1]s) >= (%[2]s) and (%[1]s, %[3]s) > (%[2]s, @after_began)", columns, place, began)
 	}
 	scan := func(row pgx.CollectableRow) (s spanRow, err error) {
-		s.key.Until = after.Until
 		return s, row.Scan(&s.Dashboard.ID, &s.Dashboard.Name, &s.User.ID, &s.User.Name, &s.ActiveToday, &s.LinkedToday,
-			&s.staff, &s.key.Began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given, &s.taken)
+			&s.staff, &s.began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given, &s.taken)
 	}
 	args := pgx.NamedArgs{
 		"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
-		"until": after.Until, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Began,
+		"until": now.Version, "after_dashboard": after.Dashboard, "after_user": after.User, "after_began": after.Version,
 		"limit": q.Limit + 1,
 	}
 	// Without this, an agency whose lists were empty at the time would be searched user by user.
@@ -294,7 +245,7 @@ func readSpans(
 	}
 	var versions []int64
 	for _, s := range rows {
-		versions = append(append(versions, s.key.Began, s.listed, s.allowed), s.given...)
+		versions = append(append(versions, s.began, s.listed, s.allowed), s.given...)
 		for _, version := range append(s.taken, s.ended) {
 			if version != nil {
 				versions = append(versions, *version)
@@ -318,8 +269,7 @@ func (s spanRow) span(records map[int64]Record) AccessSpan {
 		return new(records[*version])
 	}
 	span := s.AccessSpan
-	span.key.Dashboard, span.key.User = s.Dashboard.ID, s.User.ID
-	span.BeganBy, span.ListedBy, span.AllowedBy = records[s.key.Began], records[s.listed], records[s.allowed]
+	span.BeganBy, span.ListedBy, span.AllowedBy = records[s.began], records[s.listed], records[s.allowed]
 	span.From, span.EndedBy = span.BeganBy.Time, optional(s.ended)
 	if span.EndedBy != nil {
 		span.To = &span.EndedBy.Time

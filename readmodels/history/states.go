@@ -2,13 +2,12 @@ package history
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // DashboardState is the document in the log, with names next to the ids.
@@ -58,25 +57,38 @@ type StateAnswer struct {
 // dashboard without history in this agency. If the dashboard did not exist yet, or if the version
 // is in the future, it returns another error with code not_found.
 func (h *History) State(ctx context.Context, q Query) (StateAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "state", q, func(tx pgx.Tx, meta *HistoryMeta) (a StateAnswer, err error) {
+	return answer(ctx, h, "state", q, func(tx pgx.Tx, meta *HistoryMeta, _ pageKey) (a StateAnswer, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
-		changes, names, _, err := readChanges(ctx, tx, statement{
-			order: "version desc",
-			sql: eachChange + ` where parent_account = @parent and sub_account_id = @dashboard and version <= @at
-				order by version desc limit 1`,
-			args: pgx.NamedArgs{"parent": q.ParentAccount, "dashboard": q.Dashboard, "at": meta.AsOf.Version},
-		}, 1, h.PageIDs)
-		if err == nil && len(changes) == 0 {
-			err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.At)
-		}
+		last, names, err := readLast(ctx, tx, q, meta.AsOf, q.At, meta.AsOf)
 		if err != nil {
 			return a, err
 		}
-		last := changes[0]
 		return StateAnswer{names.account(q.Dashboard), meta.AsOf, *names.state(last.after), last.Record}, nil
 	})
+}
+
+// readLast returns the changes to a dashboard between two positions; if there are none, it returns
+// the last change before them. asked is the moment of the second position.
+func readLast(
+	ctx context.Context, tx pgx.Tx, q Query, from StreamPosition, asked Moment, to StreamPosition,
+) (c change, n names, err error) {
+	all, err := pg.List(ctx, tx, "find last change", scanFound, `
+		select max(version), sub_account_id, $3::bigint, count(*) filter (where version > $3), 0 from dashboard_history
+		where parent_account = $1 and sub_account_id = $2 and version <= $4 group by sub_account_id`,
+		q.ParentAccount, q.Dashboard, from.Version, to.Version)
+	if err == nil && len(all) == 0 {
+		err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, asked)
+	}
+	if err != nil {
+		return c, n, err
+	}
+	changes, n, err := readChanges(ctx, tx, q.ParentAccount, all)
+	if err != nil {
+		return c, n, err
+	}
+	return changes[0], n, nil
 }
 
 // DiffAnswer is the difference between two moments of one dashboard.
@@ -95,100 +107,66 @@ type DiffAnswer struct {
 // zero. It returns the errors of [History.State] for the
 // later moment, and an error with code invalid if the moments are in the wrong order.
 func (h *History) Diff(ctx context.Context, q Query) (DiffAnswer, HistoryMeta, error) {
-	return answer(ctx, h, "difference", q, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
-		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
+	return answer(ctx, h, "difference", q, func(tx pgx.Tx, meta *HistoryMeta, _ pageKey) (a DiffAnswer, err error) {
+		from, to, err := diffEnds(ctx, tx, q, meta.AsOf)
 		if err != nil {
 			return a, err
 		}
 		meta.AsOf = to
-		changes, names, _, err := readChanges(ctx, tx, statement{
-			order: "version desc",
-			sql: `
-				select h.*, @from::bigint as since, 0 as size, (
-					select count(*) from dashboard_history where parent_account = @parent and sub_account_id = @dashboard
-					  and version > @from and version <= @to) as records
-				from dashboard_history h where parent_account = @parent and sub_account_id = @dashboard and version <= @to
-				order by version desc limit 1`,
-			args: pgx.NamedArgs{
-				"parent": q.ParentAccount, "dashboard": q.Dashboard, "from": from.Version, "to": to.Version,
-			},
-		}, 1, h.PageIDs)
-		if err == nil && len(changes) == 0 {
-			err = notYet(ctx, tx, q.ParentAccount, q.Dashboard, q.To)
-		}
+		last, names, err := readLast(ctx, tx, q, from, q.To, to)
 		if err != nil {
 			return a, err
 		}
-		return names.difference(changes[0], from, to), nil
+		return names.difference(last, from, to), nil
 	})
 }
 
-func diffEnds(
-	ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment,
-) (from, to StreamPosition, err error) {
-	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
+func diffEnds(ctx context.Context, tx pgx.Tx, q Query, now StreamPosition) (from, to StreamPosition, err error) {
+	if from, err = positionAt(ctx, tx, q.ParentAccount, q.From); err != nil {
 		return from, to, err
 	}
-	if to, err = positionAt(ctx, tx, parent, later); err == nil && from.Version > to.Version {
-		err = domain.NewError(domain.CodeInvalid, "from (%s) is after to (%s). Swap them.", earlier, later).
+	if to = now; !q.To.IsZero() {
+		to, err = positionAt(ctx, tx, q.ParentAccount, q.To)
+	}
+	if err == nil && from.Version > to.Version {
+		err = domain.NewError(domain.CodeInvalid, "from (%s) is after to (%s). Swap them.", q.From, q.To).
 			WithField("from", "is after to")
 	}
-	return from, to, err
+	return from, to.within(now), err
 }
 
-// diffKey is the position of a dashboard in the list of differences, within the prefix of the
-// stream that the first page used.
-type diffKey struct {
-	Until     int64  `json:"u"` // version
-	Version   int64  `json:"v"` // of the dashboard's last change in the prefix
-	Dashboard string `json:"d"`
-}
-
-// Diffs returns a page of all dashboards that changed after the moment From and up to To, with their
-// differences, the most recently changed first. All pages use the same two moments. It returns an error with
-// code invalid if the moments are in the wrong order.
+// Diffs returns a page of all dashboards that changed after the moment From and up to To, with
+// their differences, the most recently changed first. All pages use the same two moments. It
+// returns an error with code invalid if the moments are in the wrong order.
 func (h *History) Diffs(ctx context.Context, q Query) ([]DiffAnswer, HistoryMeta, error) {
+	const list = "differences"
 	q.Dashboard = ""
-	return answer(ctx, h, "differences", q, func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
-		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors("differences"))
+	return answer(ctx, h, list, q, func(tx pgx.Tx, meta *HistoryMeta, after pageKey) ([]DiffAnswer, error) {
+		from, to, err := diffEnds(ctx, tx, q, meta.AsOf)
 		if err != nil {
 			return nil, err
 		}
-		later := q.To
-		if after == nil {
-			after = &diffKey{Version: math.MaxInt64}
-		} else {
-			later = Moment{Version: after.Until}
+		all, err := pg.List(ctx, tx, "find changed dashboards", scanFound, `
+			select max(version) as last, sub_account_id, @from::bigint, count(*),
+			       max(users_count + cardinality(sub_account_ids))
+			from dashboard_history
+			where parent_account = @parent and version > @from and version <= @to and skip is null
+			group by sub_account_id
+			having @after_version::bigint = 0 or (max(version), sub_account_id) < (@after_version, @after_dashboard)
+			order by last desc, sub_account_id desc limit @limit`,
+			pgx.NamedArgs{
+				"parent": q.ParentAccount, "from": from.Version, "to": to.Version,
+				"after_version": after.Version, "after_dashboard": after.Dashboard, "limit": q.Limit + 1,
+			})
+		if err != nil {
+			return nil, err
 		}
-		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, later)
+		page, err := h.firstPage(list, q, all, meta)
 		if err != nil {
 			return nil, err
 		}
 		meta.AsOf = to
-		changes, names, more, err := readChanges(ctx, tx, statement{
-			order: "version desc, sub_account_id desc",
-			sql: `
-				select h.*, @from::bigint as since, size, records from (
-					select max(version) as last, sub_account_id, count(*) as records,
-					       max(users_count + cardinality(sub_account_ids)) as size
-					from dashboard_history
-					where parent_account = @parent and version > @from and version <= @to and skip is null
-					group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
-					order by last desc, sub_account_id desc limit @limit) d
-				join dashboard_history h on h.parent_account = @parent and h.sub_account_id = d.sub_account_id
-				  and h.version = d.last`,
-			args: pgx.NamedArgs{
-				"parent": q.ParentAccount, "from": from.Version, "to": to.Version,
-				"version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
-			},
-		}, q.Limit, h.PageIDs)
-		if err != nil {
-			return nil, err
-		}
-		if more {
-			last := changes[len(changes)-1]
-			meta.NextCursor, err = readmodels.EncodeCursor(q.cursors("differences"), diffKey{to.Version, last.Version, last.dashboard})
-		}
+		changes, names, err := readChanges(ctx, tx, q.ParentAccount, page)
 		answers := make([]DiffAnswer, len(changes))
 		for i, c := range changes {
 			answers[i] = names.difference(c, from, to)
