@@ -52,9 +52,9 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	shown := peopleView{
 		Account: client, invitation: entered, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
 	}
-	document, added := documentOf(board), v.r.URL.Query().Get("added")
+	added := v.r.URL.Query().Get("added")
 	for _, u := range users {
-		row := rowOf(board, document, u)
+		row := rowOf(board, u)
 		if row.As != "" && !client.Active {
 			row.Sees, row.Why, row.As = nil, "the client is inactive", ""
 		}
@@ -65,7 +65,7 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	}
 	for _, u := range board.Users {
 		if u.Account != client.ID {
-			row := rowOf(board, document, directory.User{
+			row := rowOf(board, directory.User{
 				ID: u.ID, Name: u.Name, Email: domain.OptionalText(u.Email), AccountID: u.Account, Active: u.Active,
 				LastLogin: u.LastLogin,
 			})
@@ -76,31 +76,20 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	return shown, nil
 }
 
-// documentOf returns the board with its active users.
-func documentOf(b readmodels.DashboardView) domain.Dashboard {
-	d := domain.Dashboard{AllowClientDashboard: b.AllowClientDashboard}
-	for _, a := range b.SubAccountIDs {
-		d.SubAccountIDs = append(d.SubAccountIDs, a.ID)
+// rowOf describes a person by the board's list, which has those who can open the board while it is
+// open, and names the others on it.
+func rowOf(b readmodels.DashboardView, u directory.User) personRow {
+	row := personRow{User: u, Why: "not on the list"}
+	for _, n := range b.UsersNotShown {
+		if n.ID == u.ID {
+			row.OnList, row.Why = true, plain(n.Reason)
+		}
 	}
-	for _, u := range b.Users {
-		d.Users = append(d.Users, u.ID)
+	if !slices.ContainsFunc(b.Users, func(l readmodels.DashboardUser) bool { return l.ID == u.ID }) {
+		return row
 	}
-	slices.Sort(d.SubAccountIDs)
-	slices.Sort(d.Users)
-	return d
-}
-
-func rowOf(b readmodels.DashboardView, document domain.Dashboard, u directory.User) personRow {
-	row := personRow{User: u, OnList: slices.Contains(document.Users, u.ID)}
-	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
-	switch {
-	case inactive:
-		row.OnList, row.Why = true, "inactive"
-	case !row.OnList:
-		row.Why = "not on the list"
-	case !document.OpensFor(u.ID, u.AccountID):
-		row.Why = "the board is closed"
-	default:
+	row.OnList, row.Why = true, "the board is closed"
+	if b.AllowClientDashboard {
 		for _, a := range b.SubAccountIDs {
 			row.Sees = append(row.Sees, foreign(a.Name, a.ID))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ type boardCase struct {
 	inactive            bool // the person or the account, in the directory
 	withdrawn           bool // LEDGERBOARD_WITHDRAWN
 	noFigures           bool // the board lacks the scope analytics
+	notLinked           bool // the person's account is not linked, which the log cannot know
 }
 
 var boardCases = []boardCase{
@@ -41,7 +43,7 @@ var boardCases = []boardCase{
 	{name: "listed through a linked client", user: "d00000000000000000000002", account: south, board: north, opens: true},
 	{name: "not on the list", user: "d00000000000000000000003", account: north, board: north},
 	{name: "closed", user: "d00000000000000000000004", account: east, board: east},
-	{name: "on the list of a board that is not linked", user: "d00000000000000000000004", account: east, board: north},
+	{name: "on the list of a board that is not linked", user: "d00000000000000000000004", account: east, board: north, notLinked: true},
 	{name: "another client's closed board", user: "d00000000000000000000001", account: north, board: east},
 	{name: "without figures", user: "d00000000000000000000005", account: west, board: west, opens: true, noFigures: true},
 	{name: "password reset pending", user: "d00000000000000000000006", account: north, board: north, opens: true},
@@ -107,6 +109,7 @@ func TestEveryFaceAgreesOnWhoOpensABoard(t *testing.T) {
 				"console, view as":                  {f.viewAs, admitted},
 				"console, people":                   {f.people, c.opens && !c.inactive},
 				"GET /api/audit/access":             {f.history, c.opens && !c.inactive},
+				"GET …/access on a date":            {f.accessOnDate, c.opens || c.notLinked},
 				"POST …/preview of closing a board": {f.preview, c.opens},
 			} {
 				if c.inactive || c.withdrawn { // statuses are cached
@@ -225,6 +228,24 @@ func (f faces) people(c boardCase) bool {
 	status, text := f.staff.shows("/console/clients/"+c.board+"/people", nil)
 	require.Equal(f.t, http.StatusOK, status, text)
 	return strings.Contains(text, "/people/"+c.user+"/sees")
+}
+
+// accessOnDate asks about a moment after all changes.
+func (f faces) accessOnDate(c boardCase) bool {
+	at := url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano))
+	status, raw := f.ask(signInStaff, signInAgency, "auditor", "/api/projects/dashboard/"+c.board+"/access?user_id="+c.user+"&at="+at)
+	var answer struct {
+		Data struct {
+			Access bool      `json:"access"`
+			Role   *struct{} `json:"role"`
+		}
+	}
+	if status == http.StatusNotFound { // unknown in the agency
+		return false
+	}
+	require.Equal(f.t, http.StatusOK, status, string(raw))
+	require.NoError(f.t, json.Unmarshal(raw, &answer))
+	return answer.Data.Access && answer.Data.Role == nil
 }
 
 func (f faces) history(c boardCase) bool {
