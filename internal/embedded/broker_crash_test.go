@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
 // produceForEver runs in the child. Large values make a kill during a write likely.
 func produceForEver(order childOrder) {
 	ctx := context.Background()
-	b := must(embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()}))
+	b := must(embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: ledgertest.Quiet}))
 	cl := must(kgo.NewClient(kgo.SeedBrokers(b.Addrs()...), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.MaxBufferedRecords(64), kgo.ProducerBatchMaxBytes(1<<20)))
 	must(0, createTopic(ctx, cl, b, "events", nil))

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -198,7 +199,7 @@ func TestBrokerIsLockedAndNamesItsOwner(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b := startBroker(t, dir)
-	_, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: quiet()})
+	_, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: ledgertest.Quiet})
 	require.ErrorIs(t, err, embedded.ErrLocked)
 	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
 	require.NoError(t, b.Close())

@@ -5,21 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -109,8 +106,6 @@ func (c *child) kill(t *testing.T) []string {
 	return lines
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
 func testContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
@@ -120,7 +115,7 @@ func testContext(t *testing.T) context.Context {
 
 func startBroker(t *testing.T, dir string) *embedded.Broker {
 	t.Helper()
-	b, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: quiet()})
+	b, err := embedded.StartBroker(testContext(t), embedded.BrokerConfig{DataDir: dir, Logger: ledgertest.Quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b
@@ -129,7 +124,7 @@ func startBroker(t *testing.T, dir string) *embedded.Broker {
 func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres {
 	t.Helper()
 	if cfg.Logger == nil {
-		cfg.Logger = quiet()
+		cfg.Logger = ledgertest.Quiet
 	}
 	p, err := embedded.StartPostgres(testContext(t), cfg)
 	require.NoError(t, err)
@@ -137,27 +132,13 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 	return p
 }
 
-// nextPort counts up from a random start, so that no two tests use the same port.
-var nextPort = func() *atomic.Int32 {
-	var n atomic.Int32
-	n.Store(rand.Int32N(10_000))
-	return &n
-}()
-
-// lastPort writes the file of the last port, below the range from which the kernel assigns ports.
+// lastPort writes the file of the last port.
 func lastPort(t *testing.T, file, host string) {
 	t.Helper()
+	_, port, err := net.SplitHostPort(ledgertest.FreeAddress(t))
+	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
-	for {
-		port := strconv.Itoa(10_000 + int(nextPort.Add(1))%10_000)
-		free, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
-		if err != nil {
-			continue
-		}
-		require.NoError(t, free.Close())
-		require.NoError(t, os.WriteFile(file, []byte(host+port+"\n"), 0o600))
-		return
-	}
+	require.NoError(t, os.WriteFile(file, []byte(host+port+"\n"), 0o600))
 }
 
 // occupy listens at an address that was recently free: a child between fork and exec may hold a
@@ -175,7 +156,7 @@ func occupy(t *testing.T, addr string) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, 5*time.Minute, 20*time.Millisecond, what)
+	require.Eventually(t, ok, ledgertest.Patience, ledgertest.Tick, what)
 }
 
 func sayf(format string, args ...any) { fmt.Printf(format+";\n", args...) }

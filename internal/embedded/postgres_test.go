@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
@@ -64,7 +65,7 @@ func TestPostgresTemporaryIsRemoved(t *testing.T) {
 // server started by root.
 func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 	t.Parallel()
-	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: quiet()}
+	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: ledgertest.Quiet}
 	lastPort(t, filepath.Join(cfg.DataDir, "port"), "")
 	p := startPostgres(t, cfg)
 	_, err := embedded.StartPostgres(testContext(t), cfg)
@@ -98,14 +99,14 @@ func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 
 func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
-	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: map[string]string{"shared_buffers": "nonsense"}, Logger: quiet()})
+	_, err := embedded.StartPostgres(testContext(t), embedded.PostgresConfig{Settings: map[string]string{"shared_buffers": "nonsense"}, Logger: ledgertest.Quiet})
 	require.ErrorContains(t, err, "FATAL", "in the words of the server")
 
 	dir := filepath.Join(t.TempDir(), "pg")
 	file := filepath.Join(dir, "data", "PG_VERSION")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	require.NoError(t, os.WriteFile(file, []byte("9.6\n"), 0o600))
-	_, err = embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
+	_, err = embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: ledgertest.Quiet})
 	require.ErrorContains(t, err, "created by PostgreSQL 9.6")
 }
 
@@ -114,7 +115,7 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond) // during initdb
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "pg")
-	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
+	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: ledgertest.Quiet})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	var log bytes.Buffer
 	_, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -127,7 +128,7 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 // row.
 func insertForEver(order childOrder) {
 	ctx := context.Background()
-	p := must(embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: quiet()}))
+	p := must(embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: ledgertest.Quiet}))
 	conn := must(pgx.Connect(ctx, p.URL()))
 	must(conn.Exec(ctx, "create table if not exists acked(id text primary key)"))
 	sayf("%d", p.PID())
@@ -251,7 +252,7 @@ func sharedDir(t *testing.T) string {
 
 // startOffline runs in the child: nothing is installed, and the proxy does not exist.
 func startOffline(order childOrder) {
-	_, err := embedded.StartPostgres(context.Background(), embedded.WithCache(embedded.PostgresConfig{Logger: quiet()}, order.DataDir))
+	_, err := embedded.StartPostgres(context.Background(), embedded.WithCache(embedded.PostgresConfig{Logger: ledgertest.Quiet}, order.DataDir))
 	fmt.Println(err)
 }
 
