@@ -58,7 +58,7 @@ func TestConnectionStatus(t *testing.T) {
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
-	page.says(http.StatusOK, "The platform no longer grants access.", "A permission is missing.", "An operator has paused all reading from LinkedIn.", "It is read regularly.",
+	page.says(http.StatusOK, `>sign-in required</span> The platform no longer grants access.`, "A permission is missing.", "An operator has paused all reading from LinkedIn.", "It is read regularly.",
 		"It has not been read yet.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
 	all = []directory.ConnectedPlatform{{ConnectionStatus: domain.ConnectionStatus{Status: domain.PageOK, Reasons: []domain.StatusReason{
 		{Code: domain.StatusPostsFailed, Posts: 1, Of: 8, Answer: &domain.PlatformAnswer{Status: 500, Code: "2"}},
