@@ -75,24 +75,24 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 }
 
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
-	longest, class := longPause, platforms.KindOf(err)
+	longest, kind := longPause, platforms.KindOf(err)
 	// Failures must not use more of the quota than readings, a part that never works must not repeat
 	// the parts that work, and what repeating does not help must not make more calls than readings.
 	// After a sign-in, everything is due.
-	if f.pace.Limited() || f.answered || class != "" && !class.Temporary() {
+	if f.pace.Limited() || f.answered || kind != "" && !kind.Temporary() {
 		longest = max(longest, f.pace.Every)
 	}
 	switch {
 	case platforms.Refused(err):
 		return max(platforms.RetryAfter(err), firstPause)
-	case class == domain.StatusThrottled:
+	case kind == domain.StatusThrottled:
 		return platforms.RetryAfter(err)
 	case dead(err):
 		return showTime
 	case platforms.StatusCodeOf(err) == domain.StatusAppBlocked: // without a call, until the next one for the app
 		return cmp.Or(platforms.RetryAfter(err), askAgain)
-	case class == domain.StatusPermission, class == domain.StatusNotFound, class == domain.StatusBlocked,
-		class == domain.StatusInvalid:
+	case kind == domain.StatusPermission, kind == domain.StatusNotFound, kind == domain.StatusBlocked,
+		kind == domain.StatusInvalid:
 		return longest
 	default: // a temporary error of the platform, the network or ourselves
 		return max(platforms.RetryAfter(err), backOff(f.Failures, longest))

@@ -74,8 +74,8 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	}
 	cursorBefore := state.Cursor
 	state, err := l.pass(ctx, state)
-	class, err := platforms.KindOf(err), cmp.Or(err, failure)
-	if state.Cursor == cursorBefore && (class == domain.StatusInvalid || class == domain.StatusNotFound) {
+	kind, err := platforms.KindOf(err), cmp.Or(err, failure)
+	if state.Cursor == cursorBefore && (kind == domain.StatusInvalid || kind == domain.StatusNotFound) {
 		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
 			"social_account", l.f.SocialAccount, "error", err)
 		return domain.PostListing{To: state.To}, nil

@@ -188,7 +188,7 @@ func (b Callback) refusal() error {
 // error, which contains no code or token.
 func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, err error) error {
 	c.Logger.WarnContext(ctx, "redeem code at platform", "attempt", a.ID, "platform", a.Platform.String(),
-		"class", string(platforms.KindOf(err)), "error", err)
+		"reason", string(platforms.StatusCodeOf(err)), "error", err)
 	at := a.Platform.Title()
 	if platforms.KindOf(err) == domain.StatusRefused {
 		return domain.NewError(domain.CodeUnprocessable,
@@ -201,12 +201,12 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 				"that. If this happens often, tell the operator of this service that its quota on %s is too small.",
 			at, until, at)
 	}
-	switch class, problem := platforms.KindOf(err), platforms.StatusCodeOf(err); {
+	switch kind, problem := platforms.KindOf(err), platforms.StatusCodeOf(err); {
 	case problem == domain.StatusTwoFactor:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s requires two-factor authentication. Nothing was connected. Turn it on for your account there, and "+
 				"start again.", at)
-	case class == domain.StatusInvalid, class == domain.StatusBlocked, problem == domain.StatusOtherApp:
+	case kind == domain.StatusInvalid, kind == domain.StatusBlocked, problem == domain.StatusOtherApp:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s does not accept this service. Nothing was connected. Starting again does not help: tell the operator "+
 				"of this service.", at)

@@ -141,7 +141,7 @@ type graphError struct {
 	Transient flag  `json:"is_transient"`
 }
 
-// classifyGraph treats an answer with an error body as failed even if its status is 200. The class
+// classifyGraph treats an answer with an error body as failed even if its status is 200. The reason
 // depends on the code and the subcode first.
 func classifyGraph(ans answer) *Error {
 	if ans.status == http.StatusOK && !bytes.Contains(ans.body, []byte(`"error"`)) {

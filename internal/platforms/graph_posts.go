@@ -80,16 +80,16 @@ func (g *graph) posts(
 		}
 		var page graphPage[listItem]
 		err := g.get(ctx, s.edge, t, t.ExternalID+"/"+s.edge, q, &page)
-		switch class := KindOf(err); {
+		switch kind := KindOf(err); {
 		case err == nil:
 			return postsPage(pos, page, makePost), nil
 		case oversized(err) && pos.limit > 1:
 			g.tooLarge.recordRefusal(s.edge, strconv.Itoa(pos.limit), t.ExternalID)
 			pos.limit /= 2
-		case extra && !class.Temporary() && !beyondObject(err):
+		case extra && !kind.Temporary() && !beyondObject(err):
 			extra = false
 			g.unpermitted.recordRefusal(s.edge, s.extra, t.permissions())
-		case pos.optional() && (!class.Temporary() && !beyondObject(err)):
+		case pos.optional() && (!kind.Temporary() && !beyondObject(err)):
 			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil
 		default:
 			return PostsPage{Skip: pos.next()}, err

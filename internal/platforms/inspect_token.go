@@ -180,7 +180,7 @@ func (f facebookSignIn) page(ctx context.Context, t Target, c *Consent) error {
 	var page managedPage
 	fields := url.Values{"fields": {"id,instagram_business_account{id,username,name}"}}
 	err := f.get(ctx, opOffered, t, "me", fields, &page)
-	if class := KindOf(err); err != nil && class != domain.StatusInvalid && class != domain.StatusPermission {
+	if kind := KindOf(err); err != nil && kind != domain.StatusInvalid && kind != domain.StatusPermission {
 		return err
 	}
 	c.Offered = managedPage{

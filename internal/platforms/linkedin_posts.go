@@ -206,15 +206,15 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 	var failure error
 	for _, m := range memberPostMetrics {
 		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
-		switch class := KindOf(err); {
+		switch kind := KindOf(err); {
 		case err == nil:
 			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty)
-		case beyondObject(err), class == domain.StatusPermission, class == domain.StatusNotFound,
+		case beyondObject(err), kind == domain.StatusPermission, kind == domain.StatusNotFound,
 			failure != nil && snap.Counts == domain.Counts{}: // the second failure, and nothing was read
 			return PostSnapshot{}, err
 		default:
 			failure = err
-			snap.put(m.name, nil, missingReason(class))
+			snap.put(m.name, nil, missingReason(kind))
 		}
 	}
 	return snap, nil

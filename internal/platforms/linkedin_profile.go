@@ -109,7 +109,7 @@ func (r *liReading) mayReadAnalytics() bool {
 // granted. If two metrics are refused and none is read, the token may not read analytics: this is
 // remembered.
 func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
-	if class := KindOf(err); class == domain.StatusPermission || class == domain.StatusNotFound {
+	if kind := KindOf(err); kind == domain.StatusPermission || kind == domain.StatusNotFound {
 		r.snap.miss(m.name, ReasonPermission)
 		if r.analyticsRefused++; r.analyticsRefused > 1 && !r.analyticsRead {
 			r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())

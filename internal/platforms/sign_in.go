@@ -148,8 +148,8 @@ type NotOffered struct {
 // endsSignIn reports whether an error of one call of a sign-in ends the whole. A definite refusal
 // of a list or a name does not: what the platform shows is offered, and what is missing is named.
 func endsSignIn(err error) bool {
-	class := KindOf(err)
-	return err != nil && (class.Temporary() || class == domain.StatusRefused || class == domain.StatusBlocked || IsCanceled(err))
+	kind := KindOf(err)
+	return err != nil && (kind.Temporary() || kind == domain.StatusRefused || kind == domain.StatusBlocked || IsCanceled(err))
 }
 
 // Format hides the tokens for every verb.

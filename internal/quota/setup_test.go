@@ -80,11 +80,11 @@ func admit(g *quota.Gate, call platforms.Call, how platforms.CallStats) error {
 	return err
 }
 
-func requireRefused(t testing.TB, err error, class domain.StatusCode, wait time.Duration) {
+func requireRefused(t testing.TB, err error, kind domain.StatusCode, wait time.Duration) {
 	t.Helper()
 	require.Error(t, err)
 	require.True(t, platforms.Refused(err), "%v", err)
-	require.Equal(t, class, platforms.KindOf(err))
+	require.Equal(t, kind, platforms.KindOf(err))
 	require.Equal(t, wait, platforms.RetryAfter(err))
 }
 
