@@ -168,7 +168,7 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 	s := history.AccessSpan{
 		Dashboard: history.Named{ID: client1, Name: &name}, User: history.Named{ID: user}, From: record(2).Time,
 		BeganBy: record(2), ListedBy: record(2), AllowedBy: record(1),
-		Scopes: []history.ScopeSpan{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
+		Scopes: []history.GrantedScope{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
 	}
 	if s.LinkedToday = ended > 0; ended > 0 {
 		last := record(ended)

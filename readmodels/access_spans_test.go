@@ -116,7 +116,6 @@ func (p *past) checkWhole(whole []history.AccessSpan, entries []known, head int6
 		}
 		for _, scope := range s.Scopes {
 			require.LessOrEqual(t, scope.GivenBy.Version, s.BeganBy.Version)
-			require.True(t, scope.TakenBy == nil || scope.TakenBy.Version >= end)
 		}
 		require.GreaterOrEqual(t, s.BeganBy.Version, max(s.ListedBy.Version, s.AllowedBy.Version))
 		require.Equal(t, s.BeganBy.Time, s.From)

@@ -224,7 +224,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	span := func(board, user history.Named) history.AccessSpan {
 		return history.AccessSpan{
 			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: listed, AllowedBy: opened,
-			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true, LinkedToday: true,
+			Scopes: []history.GrantedScope{{Scope: "posts"}}, ActiveToday: true, LinkedToday: true,
 		}
 	}
 	bakeryBoard, cateringBoard, zoe := named(bakery, "Bakery"), named(catering, "Catering"), named(adam, "Zoe")
@@ -337,11 +337,11 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began,
-			Scopes: []history.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}}, To: &ended.Time, EndedBy: &ended,
+			Scopes: []history.GrantedScope{{Scope: "posts"}, {Scope: "reports"}}, To: &ended.Time, EndedBy: &ended,
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: ended.Time, BeganBy: ended, ListedBy: began, AllowedBy: began,
-			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true, // reports was removed
+			Scopes: []history.GrantedScope{{Scope: "posts"}}, ActiveToday: true, // reports was removed
 		},
 	}, history.SpansMeta{HistoryMeta: history.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)

@@ -2123,7 +2123,7 @@ export interface components {
             listed_by: components["schemas"]["Record"];
             role: components["schemas"]["Role"];
             /** @description Scopes of the dashboard, unchanged from `from` to `to`. */
-            scopes: components["schemas"]["ScopeSpan"][];
+            scopes: components["schemas"]["GrantedScope"][];
             /**
              * Format: date-time
              * @description The time of `ended_by`, when the access was lost or changed; null if it still lasts.
@@ -3686,6 +3686,13 @@ export interface components {
             version: number;
             /** @description What its build waits for; absent if it makes progress. */
             waits?: components["schemas"]["Wait"];
+        };
+        /** @description A scope of a dashboard. */
+        GrantedScope: {
+            /** @description The record that added the scope. */
+            given_by: components["schemas"]["Record"];
+            /** @description Name of the scope. */
+            scope: string;
         };
         /** @description Lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
         GrantedScopes: string[] | null;
@@ -5784,15 +5791,6 @@ export interface components {
         };
         /** @description Compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
-        /** @description An uninterrupted period during which a dashboard had a scope. */
-        ScopeSpan: {
-            /** @description The record that added the scope. */
-            given_by: components["schemas"]["Record"];
-            /** @description Name of the scope. */
-            scope: string;
-            /** @description The record that removed the scope; null if there was no such record up to `as_of`. */
-            taken_by: components["schemas"]["Record"] | null;
-        };
         /**
          * Format: double
          * @description From 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
@@ -7806,22 +7804,7 @@ export interface operations {
                      *                 "type": "dashboard.accounts_linked.v1",
                      *                 "version": 431
                      *               },
-                     *               "scope": "calendar",
-                     *               "taken_by": {
-                     *                 "actor": {
-                     *                   "id": "335c5e2e75588c777e07f426",
-                     *                   "name": "Ilse Varga"
-                     *                 },
-                     *                 "command_id": "01a21584-dd41-7d21-b8db-8100ffe61ec6",
-                     *                 "event_id": "01a21584-dd42-76e4-a424-4ab9e2a10860",
-                     *                 "hash": "5b4aef3aa5076dfb27d709024810863697052b409dd44ab3749255dc7f290fb1",
-                     *                 "on_behalf_of": null,
-                     *                 "request_id": "demo-64534767-cb02-590c-8806-2396cfb951e4",
-                     *                 "role": "agency",
-                     *                 "time": "2026-11-25T13:04:06Z",
-                     *                 "type": "dashboard.settings_changed.v1",
-                     *                 "version": 520
-                     *               }
+                     *               "scope": "calendar"
                      *             }
                      *           ],
                      *           "to": "2026-11-04T09:05:59Z",

@@ -30,7 +30,7 @@ type AccessSpan struct {
 	ListedBy Record  `json:"listed_by"` // the record that added the user to the list
 	// the record that opened the dashboard to its clients
 	AllowedBy Record          `json:"allowed_by"`
-	Scopes    []ScopeSpan     `json:"scopes"` // scopes of the dashboard, unchanged from `from` to `to`
+	Scopes    []GrantedScope  `json:"scopes"` // scopes of the dashboard, unchanged from `from` to `to`
 	Role      *DirectoryStaff `json:"role"`   // null if the user is not staff of the agency
 	// ActiveToday is true if, according to the current directory, the user and the account are
 	// active. Inactive users cannot open anything, regardless of lists.
@@ -40,12 +40,10 @@ type AccessSpan struct {
 	LinkedToday bool `json:"linked_today"`
 }
 
-// ScopeSpan is an uninterrupted period during which a dashboard had a scope.
-type ScopeSpan struct {
+// GrantedScope is a scope of a dashboard.
+type GrantedScope struct {
 	Scope   string `json:"scope"`
 	GivenBy Record `json:"given_by"` // the record that added the scope
-	// the record that removed the scope; null if there was no such record up to `as_of`
-	TakenBy *Record `json:"taken_by"`
 }
 
 // SpansMeta describes a page of spans.
@@ -168,7 +166,6 @@ type spanRow struct {
 	listed, allowed int64
 	scopes          []string
 	given           []int64
-	taken           []*int64 // nil: not up to the end of the prefix
 	staff           bool
 }
 
@@ -198,7 +195,7 @@ func readSpans(
 	}
 	scan := func(row pgx.CollectableRow) (s spanRow, err error) {
 		return s, row.Scan(&s.Dashboard.ID, &s.Dashboard.Name, &s.User.ID, &s.User.Name, &s.ActiveToday, &s.LinkedToday,
-			&s.staff, &s.began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given, &s.taken)
+			&s.staff, &s.began, &s.ended, &s.listed, &s.allowed, &s.scopes, &s.given)
 	}
 	args := pgx.NamedArgs{
 		"parent": q.ParentAccount, "dashboard": q.Dashboard, "user": q.User, "from": from, "to": to,
@@ -219,14 +216,10 @@ func readSpans(
 	rows, err := pg.List(ctx, tx, "read access spans", scan, `
 		select dashboard, d.name, user_id, u.name, coalesce(u.active, false),
 		       coalesce(u.account = @parent or u.account = any(p.sub_account_ids), false), coalesce(u.account = @parent, false),
-		       began, case when ended <= @until then ended end, listed, allowed, s.scopes, given, array(
-			select (select min(t.from_version) from dashboard_allowed t
-			        where t.parent_account = @parent and t.sub_account_id = dashboard and t.from_version > allowed_from
-			          and t.from_version <= @until and scope <> all(t.scopes))
-			from unnest(s.scopes) with ordinality as x(scope, n) order by n)
+		       began, case when ended <= @until then ended end, listed, allowed, s.scopes, given
 		from (
 			select l.sub_account_id as dashboard, l.user_id, `+began+` as began, `+ended+` as ended, l.from_version as listed,
-			       a.open_since as allowed, a.from_version as allowed_from, a.scopes, a.scopes_since as given
+			       a.open_since as allowed, a.scopes, a.scopes_since as given
 			from dashboard_listed l
 			join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
 			  and a.to_version > l.from_version and l.to_version > a.from_version
@@ -246,10 +239,8 @@ func readSpans(
 	var versions []int64
 	for _, s := range rows {
 		versions = append(append(versions, s.began, s.listed, s.allowed), s.given...)
-		for _, version := range append(s.taken, s.ended) {
-			if version != nil {
-				versions = append(versions, *version)
-			}
+		if s.ended != nil {
+			versions = append(versions, *s.ended)
 		}
 	}
 	records, err := readRecords(ctx, tx, q.ParentAccount, versions)
@@ -262,21 +253,16 @@ func readSpans(
 
 // span returns the span with its records.
 func (s spanRow) span(records map[int64]Record) AccessSpan {
-	optional := func(version *int64) *Record {
-		if version == nil {
-			return nil
-		}
-		return new(records[*version])
-	}
 	span := s.AccessSpan
 	span.BeganBy, span.ListedBy, span.AllowedBy = records[s.began], records[s.listed], records[s.allowed]
-	span.From, span.EndedBy = span.BeganBy.Time, optional(s.ended)
-	if span.EndedBy != nil {
+	span.From = span.BeganBy.Time
+	if s.ended != nil {
+		span.EndedBy = new(records[*s.ended])
 		span.To = &span.EndedBy.Time
 	}
-	span.Scopes = make([]ScopeSpan, len(s.scopes))
+	span.Scopes = make([]GrantedScope, len(s.scopes))
 	for i, scope := range s.scopes {
-		span.Scopes[i] = ScopeSpan{scope, records[s.given[i]], optional(s.taken[i])}
+		span.Scopes[i] = GrantedScope{scope, records[s.given[i]]}
 	}
 	if s.staff {
 		span.Role = new(agencyStaff)
