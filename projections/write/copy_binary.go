@@ -12,8 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// CopyTarget receives rows in bulk. It is a transaction that writes them into tables, or a check
-// that compares them.
+// CopyTarget receives rows in bulk: [CopyInto], or one that several folds share in a check.
 type CopyTarget interface {
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
 }
