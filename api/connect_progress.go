@@ -24,7 +24,7 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 				shown.Text, shown.Ended, soon = "no longer connected for "+view.Account, true, false
 			case len(reading.Reasons) > 0:
 				reason, at := reading.Reasons[0], page.PID
-				shown.SignIn = reading.NeedsSignIn()
+				shown.SignIn = reading.Status == domain.PageReconnect || reason.Code == domain.StatusPermission
 				if shown.SignIn { // perhaps at another platform than the page
 					at = view.Platform
 				}
