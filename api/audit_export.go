@@ -92,14 +92,14 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, q expor
 	if q.format == "csv" {
 		contentType = contentCSV
 	}
-	name := e.name
+	parts := []string{e.name}
 	for _, edge := range edgesOf(record.Filter) {
 		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
-			name += "-" + edge[0] + "-" + at.Format("20060102T150405Z")
+			parts = append(parts, edge[0], at.Format("20060102T150405Z"))
 		}
 	}
-	name = fmt.Sprintf("%s-%s-v%d.%s", name, auditor(r).ParentAccount, meta.IncludedVersion(), q.format)
-	return a.sendFile(w, r, record, contentType, name, func(out *bufio.Writer) error {
+	parts = append(parts, auditor(r).ParentAccount, fmt.Sprintf("v%d.%s", meta.IncludedVersion(), q.format))
+	return a.sendFile(w, r, record, contentType, strings.Join(parts, "-"), func(out *bufio.Writer) error {
 		write, end := e.writer(out, q, record.Filter)
 		trailer := exportTrailer{
 			Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
