@@ -1,7 +1,6 @@
 package history
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -31,22 +30,6 @@ type found struct {
 
 func scanFound(row pgx.CollectableRow) (f found, err error) {
 	return f, row.Scan(&f.last, &f.dashboard, &f.since, &f.records, &f.size)
-}
-
-// firstPage returns the first of the found changes: at least one, at most as many as the query asks
-// for, and not more than fit into [History].PageIDs. If more follow, it sets the cursor of the next
-// page.
-func (h *History) firstPage(list string, q Query, all []found, meta *HistoryMeta) (page []found, err error) {
-	ids := int64(0)
-	for i, f := range all {
-		if i == q.Limit || i > 0 && ids >= cmp.Or(h.PageIDs, 150_000) {
-			last := all[i-1]
-			meta.NextCursor, err = q.cursor(list, pageKey{meta.AsOf.Version, last.last, last.dashboard, ""})
-			return all[:i], err
-		}
-		ids += 1 + f.size
-	}
-	return all, nil
 }
 
 // readChanges returns changes with the names in them.

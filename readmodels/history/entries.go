@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -84,6 +85,22 @@ func (h *History) Entries(ctx context.Context, q Query) ([]HistoryEntry, Entries
 	entries, now, err := answer(ctx, h, list, q, read)
 	meta.HistoryMeta = now
 	return entries, meta, err
+}
+
+// firstPage returns the first of the found changes: at least one, at most as many as the query asks
+// for, and not more than fit into [History].PageIDs. If more follow, it sets the cursor of the next
+// page.
+func (h *History) firstPage(list string, q Query, all []found, meta *HistoryMeta) (page []found, err error) {
+	ids := int64(0)
+	for i, f := range all {
+		if i == q.Limit || i > 0 && ids >= cmp.Or(h.PageIDs, 150_000) {
+			last := all[i-1]
+			meta.NextCursor, err = q.cursor(list, pageKey{meta.AsOf.Version, last.last, last.dashboard, ""})
+			return all[:i], err
+		}
+		ids += 1 + f.size
+	}
+	return all, nil
 }
 
 // readNext reads when the first match after the range was recorded, for the first page in descending
