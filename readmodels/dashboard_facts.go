@@ -200,9 +200,12 @@ func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, ve
 	var document domain.Dashboard
 	var users []string
 	found, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
-		select `+dashboardJSON+`, s.version, (
-			select coalesce(array_agg(user_id order by user_id), '{}') from dashboard_listed
-			where parent_account = $1 and sub_account_id = $2 and from_version <= $3 and to_version > $3)`+fromHistoryAt("$1", "$2", "$3"), parent, subAccount, version),
+		select `+dashboardJSON+`, s.version, coalesce((
+			select users from dashboard_preferences
+			where parent_account = $1 and sub_account_id = $2 and version = s.version), array(
+			select user_id from dashboard_listed
+			where parent_account = $1 and sub_account_id = $2 and from_version <= $3 and to_version > $3
+			order by user_id))`+fromHistoryAt("$1", "$2", "$3"), parent, subAccount, version),
 		fmt.Sprintf("read dashboard %s as of version %d", subAccount, version), &document, &document.Version, &users)
 	if err == nil && !found {
 		err = domain.ErrDashboardNotFound

@@ -94,17 +94,18 @@ func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 // write queues statements that store the spans of the batch.
 func (a *accessSpans) write(batch *pgx.Batch) {
 	if len(a.listedEnds) > 0 {
-		// Each is the last span of its user. Found by its place, it is one index lookup even before the table has
-		// statistics; by its key, it could become a search of all spans of the dashboard.
+		// Each is the last span of its user. The order finds it in the primary key by one lookup; equal columns alone could
+		// be looked up in another index, as all spans of the dashboard, until the table has statistics.
 		batch.Queue(`
 			update dashboard_listed l set to_version = e.to_version
 			from (
 				select s.ctid, k.to_version
 				from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as k(parent, sub, user_id, to_version)
 				cross join lateral (
-					select s.ctid from dashboard_listed s
-					where s.parent_account = k.parent and s.sub_account_id = k.sub and s.user_id = k.user_id
-					order by s.from_version desc limit 1) s) e
+					select s.ctid, s.parent_account, s.sub_account_id, s.user_id from dashboard_listed s
+					where (s.parent_account, s.sub_account_id, s.user_id, s.from_version) < (k.parent, k.sub, k.user_id, k.to_version)
+					order by s.parent_account desc, s.sub_account_id desc, s.user_id desc, s.from_version desc limit 1) s
+				where (s.parent_account, s.sub_account_id, s.user_id) = (k.parent, k.sub, k.user_id)) e
 			where l.ctid = e.ctid`,
 			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
 	}
