@@ -10,7 +10,7 @@ import (
 // [StatusNouns].
 type StatusText struct {
 	Seen    StatusReader // who sees the code
-	Kind    StatusCode   // the code of which it is a special case, see [StatusCode.Kind]; "" if of none
+	Kind    StatusCode   // the more general code, see [StatusCode.Kind]; "" if there is no such code
 	Repeats bool         // whether the same call may work later, without anyone doing anything
 	Says    string       // what is the case: one sentence
 	Helps   string       // what people can do about it, for those who see it; "" if there is nothing to do or say
@@ -30,7 +30,7 @@ const (
 	SeenByAgency StatusReader = "agency"   // the agency, who manages connections, and operators
 )
 
-// Kind returns the code of which a code is a special case, or the code itself. People read codes,
+// Kind returns the more general code, or the code itself if it is general. People read codes,
 // and programs decide by kinds.
 func (c StatusCode) Kind() StatusCode { return cmp.Or(statusTexts[c].Kind, c) }
 

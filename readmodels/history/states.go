@@ -69,8 +69,8 @@ func (h *History) State(ctx context.Context, q Query) (StateAnswer, HistoryMeta,
 	})
 }
 
-// readLast returns the changes to a dashboard between two positions; if there are none, it returns
-// the last change before them. asked is the moment of the second position.
+// readLast returns the changes to a dashboard between two positions. Without such changes, it
+// returns the last change before them. asked is the moment of the second position.
 func readLast(
 	ctx context.Context, tx pgx.Tx, q Query, from StreamPosition, asked Moment, to StreamPosition,
 ) (c change, n names, err error) {
