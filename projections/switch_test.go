@@ -111,8 +111,9 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 func TestViewsForPeopleAreReplacedLater(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 10)
-	b.run(b.engine(tally))
+	stop := b.follow(b.engine(tally))
 	b.shows("tally", "lb_tally_v1")
+	stop()
 	reading, err := b.db.Pool.Begin(b.ctx())
 	require.NoError(t, err)
 	_, err = reading.Exec(b.ctx(), "select from lb.tally")
