@@ -157,16 +157,11 @@ func (w work) passesOver(raw eventlog.Record) bool {
 	return !w.types[eventType] && w.registry.Knows(eventType)
 }
 
-type position struct {
-	partition int32
-	offset    int64
-}
-
 // decode never fails: a record that cannot be decoded becomes an Event with Err.
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
 	ev := fold.Event{Raw: raw, Recorded: recorded}
-	refused := w.refused[position{raw.Partition, raw.Offset}]
+	refused := w.refused[domain.Position{Topic: raw.Topic, Partition: raw.Partition, Offset: raw.Offset}]
 	switch {
 	case refused != nil:
 		ev.Err = refused

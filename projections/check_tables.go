@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -70,7 +71,7 @@ func checkTables(ctx context.Context, tx pgx.Tx, w work, r *Report) error {
 		r.Positions[partition] = at.NextOffset
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: at.NextOffset})
 	}
-	if w.refused, err = refusedEvents(ctx, tx, w.projector.Name, g.Number); err != nil {
+	if w.refused, err = refusedEvents(ctx, tx, w.projector, g.Number); err != nil {
 		return err
 	}
 	schema, shapes := ddl.Schema(w.projector.Name, g.Number), make([]tableShape, len(w.projector.Tables))
@@ -101,17 +102,18 @@ func checkTables(ctx context.Context, tx pgx.Tx, w work, r *Report) error {
 
 // refusedEvents returns the dead letters of a generation whose values the database has refused.
 func refusedEvents(
-	ctx context.Context, q pg.Querier, projection string, number int,
-) (map[position]*fold.BadEventError, error) {
-	refused := map[position]*fold.BadEventError{}
-	_, err := pg.List(ctx, q, "read refused events", func(row pgx.CollectableRow) (p position, err error) {
+	ctx context.Context, q pg.Querier, p fold.Projector, number int,
+) (map[domain.Position]*fold.BadEventError, error) {
+	refused := map[domain.Position]*fold.BadEventError{}
+	_, err := pg.List(ctx, q, "read refused events", func(row pgx.CollectableRow) (at domain.Position, err error) {
+		at.Topic = p.Topic
 		bad := &fold.BadEventError{Reason: operator.ReasonWrite}
-		err = row.Scan(&p.partition, &p.offset, &bad.Params)
-		refused[p] = bad
-		return p, err
+		err = row.Scan(&at.Partition, &at.Offset, &bad.Params)
+		refused[at] = bad
+		return at, err
 	}, `
 		select partition, log_offset, params from dead_letters
-		where projection = $1 and generation = $2 and reason = 'write'`, projection, number)
+		where projection = $1 and generation = $2 and reason = 'write'`, p.Name, number)
 	return refused, err
 }
 

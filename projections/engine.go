@@ -99,7 +99,7 @@ type work struct {
 	chained         bool // the topic has hash chains
 	partitions      int32
 	deleteRetention time.Duration
-	refused         map[position]*fold.BadEventError // in a check: see [refusedEvents]
+	refused         map[domain.Position]*fold.BadEventError // in a check: see [refusedEvents]
 }
 
 // OpenEnginePool opens the pool of schema lb_engine, which the engines and the operator commands

@@ -109,12 +109,10 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return pg.Wrap("drop tables", err)
 }
 
-// missingTables is an SQL expression: the names of $3 that are not tables of generation g. The
-// server folds names as ASCII, whatever the locale of the database.
+// missingTables is an SQL expression: the names of $3 that are not tables of generation g.
 const missingTables = `array(
-	select name from unnest($3::text[]) name where not exists (
-		select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = 'lb_' || g.projection || '_g' || g.generation and c.relname = lower(name collate "C")))`
+	select name from unnest($3::text[]) name
+	where to_regclass('lb_' || g.projection || '_g' || g.generation || '.' || name) is null)`
 
 // DropAll ends all generations, because an older state of the log was restored. Readers then use
 // none of them, processes store nothing in them, and the projectors build new tables and drop the

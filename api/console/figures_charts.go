@@ -186,7 +186,11 @@ func unreported(metric, name string, sources []analytics.Source) (text, empty st
 	if len(names) == 0 {
 		return "", ""
 	}
-	text = strings.Join(names, " and ") + map[bool]string{true: " does", false: " do"}[len(names) == 1] + " not report " + name + "."
+	do := " do"
+	if len(names) == 1 {
+		do = " does"
+	}
+	text = strings.Join(names, " and ") + do + " not report " + name + "."
 	if len(names) == len(reports) {
 		empty = text
 	}

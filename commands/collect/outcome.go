@@ -27,7 +27,7 @@ func (c *Collector) judge(
 	}
 	if err == nil {
 		if result.DueAt.IsZero() { // token checks set the time of the next check
-			result.DueAt = Next(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount)
+			result.DueAt = NextReading(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount)
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
@@ -65,7 +65,7 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 	}
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), f.calls())
 	if err == nil && !f.keepsPartial && f.meter.Calls() > 0 {
-		wait = max(wait, Next(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
+		wait = max(wait, NextReading(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
 	}
 	if err != nil { // assume that no calls are left
 		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)

@@ -100,12 +100,12 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Next returns when a connection is due again. due is its previous due time, startedAt the start of
-// its reading, and first whether this was its first reading. If the quota sets the pace, the result
-// is derived from the previous due time, so that a changed pace moves it only by the difference.
-// Connections that were made at the same time, or were delayed together by downtime, are spread by
-// a phase derived from the id.
-func Next(p domain.Pace, due, startedAt time.Time, first bool, socialAccount int64) time.Time {
+// NextReading returns when a connection is due again. due is its previous due time, startedAt the
+// start of its reading, and first whether this was its first reading. If the quota sets the pace,
+// the result is derived from the previous due time, so that a changed pace moves it only by the
+// difference. Connections that were made at the same time, or were delayed together by downtime,
+// are spread by a phase derived from the id.
+func NextReading(p domain.Pace, due, startedAt time.Time, first bool, socialAccount int64) time.Time {
 	if due.After(startedAt) { // a new token made the connection due early
 		due = startedAt
 	}

@@ -117,7 +117,7 @@ func TestPaceKeepsQuotas(t *testing.T) {
 					for due.Before(end) {
 						began := due.Add(late)
 						reads++
-						next := collect.Next(pace, due, began, reads == 1, id)
+						next := collect.NextReading(pace, due, began, reads == 1, id)
 						require.False(r, next.Before(due.Add(pace.Wanted)), "more often than configured")
 						require.LessOrEqual(r, next.Sub(began), 2*pace.Every, "starved")
 						due = next
@@ -146,7 +146,7 @@ func TestConnectionsDoNotBunch(t *testing.T) {
 	for id := range int64(1000) {
 		due := fetchDay
 		for n := range 5 {
-			due = collect.Next(pace, due, due.Add(time.Second), n == 0, id)
+			due = collect.NextReading(pace, due, due.Add(time.Second), n == 0, id)
 		}
 		parts[due.Sub(fetchDay)%pace.Every*10/pace.Every]++
 	}
@@ -162,12 +162,12 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	require.Greater(t, after.Every, before.Every)
 	places := map[time.Time]bool{}
 	for id := range int64(50) {
-		due := collect.Next(before, fetchDay, fetchDay, true, id)
-		next := collect.Next(after, due, due.Add(time.Second), false, id)
+		due := collect.NextReading(before, fetchDay, fetchDay, true, id)
+		next := collect.NextReading(after, due, due.Add(time.Second), false, id)
 		require.Equal(t, after.Every, next.Sub(due))
 		late := due.Add(3 * after.Every)
-		places[collect.Next(after, due, late, false, id)] = true
-		require.LessOrEqual(t, collect.Next(after, due, late, false, id).Sub(late), 2*after.Every)
+		places[collect.NextReading(after, due, late, false, id)] = true
+		require.LessOrEqual(t, collect.NextReading(after, due, late, false, id).Sub(late), 2*after.Every)
 	}
 	require.Greater(t, len(places), 45)
 }
