@@ -14,15 +14,23 @@ import (
 // paths in the module at root.
 func Generate(root string) (map[string][]byte, error) {
 	described := api.Describe()
-	open, err := openAPI(root, described, newSchemas(root))
+	answers, events := newSchemas(root), newSchemas(root)
+	open, err := openAPI(root, described, answers)
 	if err != nil {
 		return nil, fmt.Errorf("make OpenAPI document: %w", err)
 	}
-	events := newSchemas(root)
 	events.taken = true // main applications send them too, and may send null for absent
 	async, err := asyncAPI(root, described, events)
 	if err != nil {
 		return nil, fmt.Errorf("make AsyncAPI document: %w", err)
+	}
+	for name := range glossary {
+		if !answers.used[name] && !events.used[name] {
+			err = errors.Join(err, fmt.Errorf("no member without a comment is called %q: remove it from the glossary", name))
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	files := map[string][]byte{}
 	for name, doc := range map[string]any{"api/openapi.json": open, "api/asyncapi.json": async} {

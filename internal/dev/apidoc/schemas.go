@@ -1,7 +1,6 @@
 package apidoc
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ type schemas struct {
 	source     source
 	components openapi3.Schemas
 	types      map[string]reflect.Type // of the components, by name
+	used       map[string]bool         // entries of the glossary
 	taken      bool                    // whether the values are also received: null then means absent
 	faults     []error
 }
@@ -29,6 +29,7 @@ func newSchemas(root string) *schemas {
 	return &schemas{
 		source:     source{root, map[string]bool{}, map[string]declared{}},
 		components: openapi3.Schemas{}, types: map[string]reflect.Type{},
+		used: map[string]bool{},
 	}
 }
 
@@ -163,9 +164,9 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		}
 		switch first, _, _ := strings.Cut(text, " "); strings.ToLower(first) {
 		case "":
-			text = glossary[t.Name()+"."+name]
+			text = s.glossary(t.Name() + "." + name)
 		case "null", "empty", "absent", "also", "positive": // supplements the meaning in the glossary
-			meaning := cmp.Or(glossary[t.Name()+"."+name], glossary[name])
+			meaning := s.glossary(t.Name()+"."+name, name)
 			text = strings.TrimSpace(meaning + " " + sentence(text))
 		}
 		omitted := strings.Contains(options, "omit")
@@ -194,6 +195,17 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 	}
 }
 
+// glossary returns the first of the named entries that exists.
+func (s *schemas) glossary(names ...string) string {
+	for _, name := range names {
+		if text := glossary[name]; text != "" {
+			s.used[name] = true
+			return text
+		}
+	}
+	return ""
+}
+
 // wordsOf returns the allowed values of a string.
 func wordsOf(words []string) (values []any) {
 	for _, word := range words {
@@ -206,7 +218,7 @@ func wordsOf(words []string) (values []any) {
 // description of the type, the glossary's.
 func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	if text == "" && (schema.Ref != "" || schema.Value.Description == "") {
-		text = glossary[name]
+		text = s.glossary(name)
 	}
 	text = sentence(text)
 	switch {
