@@ -190,10 +190,10 @@ func TestImportConnections(t *testing.T) {
 	// If a person must sign in, a different token in the row is that of the new sign-in.
 	secrets["connection/70"] = []byte(`{"access_token":"dead","refresh_token":"stays"}`)
 	stored, waits := time.Now().Add(-time.Hour), time.Now()
-	use.Places = places{70: domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}}
+	use.Places = places{70: domain.TokenPlace{StateCode: domain.StatusRefused, StoredAt: &stored, StateAt: &waits}}
 	seals(commands.SecretReplaced, `{"access_token":"invented","refresh_token":"stays"}`)
 	seals(commands.SecretKept, `{"access_token":"invented","refresh_token":"stays"}`)
-	for _, safe := range []domain.TokenPlace{{}, {State: domain.ConnectionOK, StateAt: &waits}, {State: domain.ConnectionReconnect, StoredAt: &waits, StateAt: &stored}} {
+	for _, safe := range []domain.TokenPlace{{}, {StateAt: &waits}, {StateCode: domain.StatusRefused, StoredAt: &waits, StateAt: &stored}} {
 		use.Places, secrets["connection/70"] = places{70: safe}, []byte(`{"access_token":"renewed"}`)
 		seals(commands.SecretKept, `{"access_token":"renewed"}`)
 	}

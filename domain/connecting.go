@@ -61,8 +61,7 @@ type TokenPlace struct {
 	Platform     Platform
 	SecretRef    string     // "" if the directory names none, so no token can be stored
 	StoredAt     *time.Time // when the stored token was obtained by a sign-in; nil without a token
-	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
-	StateCode    StatusCode // the code recorded with the state
+	StateCode    StatusCode // as in [ConnectedAccount]
 	StateAt      *time.Time // nil if no state change was recorded
 }
 
@@ -81,10 +80,10 @@ func (p TokenPlace) HandedOver() bool {
 	return err != nil || !IsComputedID(owner)
 }
 
-// AwaitsSignIn reports whether only a new sign-in can repair the connection: its recorded state is
-// [ConnectionReconnect], and no token was obtained after that.
+// AwaitsSignIn reports whether only a new sign-in can repair the connection: a code was recorded, and
+// no token was obtained after that.
 func (p TokenPlace) AwaitsSignIn() bool {
-	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
+	return p.StateCode != "" && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
 }
 
 // Taken returns the time to store with tokens obtained at now. It is later than the time of the

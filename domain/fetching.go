@@ -2,7 +2,6 @@ package domain
 
 import (
 	"cmp"
-	"errors"
 	"time"
 )
 
@@ -111,8 +110,8 @@ type ConnectedAccount struct {
 	AccountType        AccountType
 	ExternalID         string // the platform's id of the page or profile
 	ConnectionID       int64
-	SecretRef          string // of its tokens in schema kept
-	ConnectionState    string // [ConnectionOK] or [ConnectionReconnect], as last recorded
+	SecretRef          string     // of its tokens in schema kept
+	StateCode          StatusCode // why a person must sign in again, as last recorded; "" if the connection works
 	SubscriptionActive bool
 	TrackedSince       *time.Time // its first reading for this agency; nil if unknown
 }
@@ -126,12 +125,6 @@ type KnownPost struct {
 	MemberID    int64      // the member under whom it was last registered
 }
 
-// Connection states.
-const (
-	ConnectionOK        = "ok"
-	ConnectionReconnect = "reconnect" // the platform permanently refused the token; a person must sign in again
-)
-
 // ActorMeta is the actor in records of requests from Meta: a person removed our app, or requested
 // the deletion of their data.
 const ActorMeta = "system:meta"
@@ -143,8 +136,7 @@ type ConnectionStateChanged struct {
 	AccountID    string          `json:"account_id"` // sub-account that owned the connection
 	MemberID     int64           `json:"member_id"`  // member who owned the connection
 	Platform     Platform        `json:"p_id"`
-	State        string          `json:"state"`              // ok or reconnect
-	Code         StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent for ok
+	Code         StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent if it works
 	Answer       *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token
 	At           time.Time       `json:"at"`                 // when the state began
 }
@@ -154,9 +146,6 @@ func (ConnectionStateChanged) EventType() string { return "operations.connection
 
 // Validate checks what a fold depends on.
 func (e ConnectionStateChanged) Validate() error {
-	if e.State == ConnectionReconnect && e.Code == "" {
-		return errors.New("a connection that waits for a sign-in needs a code that says why")
-	}
 	return cmp.Or(checkKnown(e.Platform), checkCode(string(e.Code)), checkAnswer(e.Answer))
 }
 

@@ -31,7 +31,7 @@ const NeedsSignIn Figures = "sign_in"
 func FigureChangeOf(event Data) FigureChange {
 	switch e := event.(type) {
 	case ConnectionStateChanged:
-		if e.State == ConnectionReconnect {
+		if e.Code != "" {
 			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
 			return FigureChange{
 				Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC(),

@@ -111,7 +111,7 @@ type InstallationClaimed struct {
 }
 
 // LogFormat is the version of the log as a whole. A program refuses a log of another format.
-const LogFormat = 2
+const LogFormat = 3
 
 // EventType implements [Data].
 func (InstallationClaimed) EventType() string { return "operations.installation_claimed.v1" }

@@ -427,7 +427,7 @@ func (d *drawing) operations() {
 		d.record("-", domain.OperatorFinished{Of: "x"})
 	default:
 		d.record("-", domain.ConnectionStateChanged{
-			ConnectionID: int64(d.pick("connection", 2)), Platform: domain.TikTok, State: fmt.Sprint(d.n),
+			ConnectionID: int64(d.pick("connection", 2)), Platform: domain.TikTok, Code: domain.StatusCode(fmt.Sprint(d.n)),
 			At: day0.Add(time.Duration(d.pick("at", 3)) * time.Hour),
 		})
 	}

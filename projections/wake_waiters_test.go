@@ -51,14 +51,14 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 	}
 	require.Empty(t, notices, "one projection announces each change")
 
-	state := func(connection int64, state string) domain.Draft {
+	state := func(connection int64, code domain.StatusCode) domain.Draft {
 		return draft(domain.TopicOperations, agencyA, fmt.Sprintf("state-%d", connection), domain.ConnectionStateChanged{
-			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, Code: domain.StatusRefused, At: day0,
+			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, Code: code, At: day0,
 		})
 	}
 	b.followEngine(projectors.Operations)
 	require.Equal(t, pg.AnyFigure, ledgertest.Receive(t, notices))
-	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
+	b.append(state(70, ""), state(71, domain.StatusRefused))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
 		"figures":"sign_in","connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, ledgertest.Receive(t, notices))
 	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "the row can be read")

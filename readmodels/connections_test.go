@@ -48,7 +48,7 @@ func TestConnectionNews(t *testing.T) {
 	refused := entityDay.Add(time.Hour)
 	for _, connection := range []int64{104, 106} {
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-			ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: refused,
+			ConnectionID: connection, Platform: domain.Facebook, Code: domain.StatusRefused, At: refused,
 		}, refused)))
 	}
 

@@ -244,7 +244,7 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 // refusedToken is the record that a platform no longer accepts a connection's token.
 func refusedToken(connection int64, at time.Time) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-		ConnectionID: connection, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: at,
+		ConnectionID: connection, Platform: domain.Facebook, At: at,
 		Code: domain.StatusRefused, Answer: &domain.PlatformAnswer{Call: "page", Status: 400, Code: "190"},
 	}, at)
 }

@@ -249,7 +249,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.NoError(t, audit.RecordRead(t.Context(), commands.Caller{ParentAccount: agencyB, UserID: ben, Role: "agency", RequestID: "b"},
 		domain.AuditRead{What: domain.AuditHistory}))
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA,
-		domain.ConnectionStateChanged{ConnectionID: 1, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused}, p.now)))
+		domain.ConnectionStateChanged{ConnectionID: 1, Platform: domain.Facebook, Code: domain.StatusRefused}, p.now)))
 
 	reads := &history.History{Pool: p.DB.ReadOnly}
 	query := history.Query{ParentAccount: agencyA, Limit: 4}

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
@@ -66,7 +65,7 @@ func (n Notices) ConnectionNews(
 		join tMemberAuth c on c.id = s.connection_id
 		left join kept.secrets k on k.ref = c.secret_ref
 		left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
-			and st.state = '`+domain.ConnectionReconnect+`' and (k.signed_in_at is null or k.signed_in_at <= st.at)
+			and `+AwaitsSignIn+`
 		cross join lateral (
 			select st.at, null::timestamptz
 			union all

@@ -17,8 +17,7 @@ const (
 	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 	left join kept.secrets k on k.ref = c.secret_ref`
 	// AwaitsSignIn: the platform rejected the token, and no one has signed in since.
-	AwaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `'
-	  and (k.signed_in_at is null or k.signed_in_at <= st.at), false)`
+	AwaitsSignIn = `(st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at))`
 	// PausedByOperator: an operator has paused the connection.
 	PausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `'

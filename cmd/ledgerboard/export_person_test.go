@@ -72,7 +72,7 @@ func TestExportPerson(t *testing.T) {
 		}, got, string(raw))
 		for _, known := range []string{
 			"Erna Erased", "erna@example.com", "Text of Erna", "https://posts.example/Erna", `"decided_by":"` + eraseStaff + `"`,
-			`"has_token":true`, "client_access_removed", `"state":"reconnect"`, `"followers":4711`, "Erna has no permission", "of Erna", "person-of-erna", "scope-of-erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
+			`"has_token":true`, "client_access_removed", `"reason":{"code": "refused"}`, `"followers":4711`, "Erna has no permission", "of Erna", "person-of-erna", "scope-of-erna", subjectOfErna, `"way of ` + erased, `"made_by_the_person":true`,
 		} {
 			require.Contains(t, string(raw), known)
 		}
@@ -153,9 +153,9 @@ func seedExport(t *testing.T, a *process) {
 		draft.Envelope.Audit = domain.Audit{Actor: actor, Role: "agency"}
 		require.NoError(t, a.Log.Append(ctx, draft))
 	}
-	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: now})
-	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 9876, Platform: domain.LinkedIn, State: domain.ConnectionOK, At: now.Add(-time.Hour)})
-	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 7, Platform: domain.LinkedIn, Code: domain.StatusRefused, At: now})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 70, MemberID: 9876, Platform: domain.LinkedIn, At: now.Add(-time.Hour)})
+	trail("", domain.ConnectionStateChanged{ConnectionID: 72, MemberID: 8, Platform: domain.LinkedIn, Code: domain.StatusRefused, At: now})
 	trail(erased, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: stays}})
 	trail(eraseStaff, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient, Filter: domain.AuditFilter{User: erased}})
 	trail(stays, domain.AuditRead{What: domain.AuditHistory, Dashboard: eraseClient})

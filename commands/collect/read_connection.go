@@ -130,15 +130,14 @@ var errNoToken = domain.NewError(domain.CodeNotFound,
 // have not been tried. If the token of a new sign-in is dead too, the state is recorded again;
 // otherwise the token would be tried forever.
 func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.Time, err error) error {
-	waits := task.ConnectionState == domain.ConnectionReconnect
-	if !dead(err) || waits && !task.SignedInAgain() {
+	if !dead(err) || task.StateCode != "" && !task.SignedInAgain() {
 		return err
 	}
 	if task.SignedInAt != nil { // by another clock
 		triedAt = later(triedAt, *task.SignedInAt)
 	}
 	change := domain.ConnectionStateChanged{
-		State: domain.ConnectionReconnect, Code: reasonOf(err, false).Code, Answer: platforms.AnswerOf(err), At: triedAt,
+		Code: reasonOf(err, false).Code, Answer: platforms.AnswerOf(err), At: triedAt,
 	}
 	return errors.Join(err, r.changeState(ctx, task, change))
 }
@@ -146,10 +145,10 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 // works records that a connection works again after the platform has responded to a call with its
 // token. A token check proves nothing, and neither does a round without calls.
 func (r *round) works(ctx context.Context, task domain.FetchTask) error {
-	if task.ConnectionState != domain.ConnectionReconnect || r.claim.Kind == domain.FetchTokens {
+	if task.StateCode == "" || r.claim.Kind == domain.FetchTokens {
 		return nil
 	}
-	return r.changeState(ctx, task, domain.ConnectionStateChanged{State: domain.ConnectionOK, At: r.clock()})
+	return r.changeState(ctx, task, domain.ConnectionStateChanged{At: r.clock()})
 }
 
 // dead reports whether only a person can repair the connection.
@@ -157,12 +156,12 @@ func dead(err error) bool {
 	return platforms.KindOf(err) == domain.StatusRefused || errors.Is(err, errNoToken)
 }
 
-// changeState records a change of a connection's state once; the change names its state,
-// code, answer and time. While the recorded state is reconnect, the connection is not read.
+// changeState records a change of a connection's state once; the change names its code, answer and
+// time. While a code is recorded, the connection is not read.
 func (c *Collector) changeState(
 	ctx context.Context, account domain.FetchTask, change domain.ConnectionStateChanged,
 ) error {
-	first, err := c.States.First(ctx, account.ConnectionID, change.State, account.StateAt)
+	first, err := c.States.First(ctx, account.ConnectionID, change.Code == "", account.StateAt)
 	if err != nil || !first {
 		return err
 	}
@@ -175,9 +174,9 @@ func (c *Collector) changeState(
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
 		// The record may be in the log nevertheless.
-		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, change.State, err)
+		return fmt.Errorf("record the state %q of connection %d: %w", change.Code, account.ConnectionID, err)
 	}
 	c.Logger.WarnContext(ctx, "connection state changed",
-		"connection", account.ConnectionID, "state", change.State, "code", change.Code)
-	return c.States.Recorded(ctx, account.ConnectionID, change.State, change.At)
+		"connection", account.ConnectionID, "code", change.Code)
+	return c.States.Recorded(ctx, account.ConnectionID, change.Code == "", change.At)
 }

@@ -337,7 +337,7 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 	waits := held(north, "1005")
 	waits.ID, waits.ConnectionID = 8, 80
 	s.log.Put(t, held(north, "1003"), waits)
-	refused := domain.ConnectionStateChanged{ConnectionID: 80, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: s.now}
+	refused := domain.ConnectionStateChanged{ConnectionID: 80, Platform: domain.Facebook, Code: domain.StatusRefused, At: s.now}
 	require.NoError(t, s.Log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, refused, s.now)))
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"), page("1005"))
 	s.connects(facebook(north), "1.0.1001", "1.0.1002")

@@ -88,7 +88,7 @@ func TestDeletionIsTheReasonOfAPageThatAlreadyWaits(t *testing.T) {
 	s.connected("1001") // the person clears the other page at the platform
 	var page int64
 	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select connection_id from tSAccounts where external_id = '1002'`).Scan(&page))
-	refused := domain.ConnectionStateChanged{ConnectionID: page, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: s.now}
+	refused := domain.ConnectionStateChanged{ConnectionID: page, Platform: domain.Facebook, Code: domain.StatusRefused, At: s.now}
 	require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, refused, s.now)))
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)

@@ -79,7 +79,7 @@ func (c MetaCalls) stop(
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 			return err
 		}
-		if place.AwaitsSignIn() && place.StateCode == code {
+		if place.StateCode == code && place.AwaitsSignIn() {
 			continue
 		}
 		draft := awaitsSignIn(page.DirectorySocialAccount, now, code)

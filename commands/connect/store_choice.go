@@ -308,7 +308,7 @@ func (p plan) leftOut() domain.StatusCode {
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, code domain.StatusCode) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
 		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
-		State: domain.ConnectionReconnect, At: now, Code: code,
+		At: now, Code: code,
 	}, now)
 }
 

@@ -227,7 +227,7 @@ func TestLogOfAnotherFormatIsRefused(t *testing.T) {
 	require.NoError(t, k.log("").Append(t.Context(), commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, older, time.Now())))
 	ends, _ := k.state()
 	err := k.start(second, "")
-	require.ErrorContains(t, err, "The log has format 1, but this program reads only format 2. Nothing was changed.")
+	require.ErrorContains(t, err, "The log has format 1, but this program reads only format 3. Nothing was changed.")
 	require.ErrorContains(t, err, "To begin again")
 	after, _ := k.state()
 	require.Equal(t, ends, after)

@@ -123,38 +123,39 @@ func TestMarkIsSetOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	marks := vault.Fetching{Pool: pool}
+	const refused, works = false, true
 	var shown *time.Time
-	first := func(state string) bool {
-		won, err := marks.First(t.Context(), 7, state, shown)
+	first := func(works bool) bool {
+		won, err := marks.First(t.Context(), 7, works, shown)
 		require.NoError(t, err)
 		return won
 	}
-	recorded := func(state string, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, state, at)) }
+	recorded := func(works bool, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, works, at)) }
 	ages := func(by time.Duration) {
 		exec(t, pool, `update connection_marks set at = at - $1::interval`, by)
 	}
-	require.True(t, first("reconnect"))
-	require.False(t, first("reconnect"))
+	require.True(t, first(refused))
+	require.False(t, first(refused))
 	ages(6 * time.Minute)
-	require.True(t, first("reconnect"), "its holder may have stopped")
-	require.False(t, first("reconnect"), "the mark is new")
-	recorded("reconnect", day0)
+	require.True(t, first(refused), "its holder may have stopped")
+	require.False(t, first(refused), "the mark is new")
+	recorded(refused, day0)
 	ages(6 * time.Minute)
-	require.False(t, first("reconnect"), "recorded in the log, not yet in the tables")
+	require.False(t, first(refused), "recorded in the log, not yet in the tables")
 	before := day0.Add(-time.Second)
 	shown = &before
-	require.False(t, first("reconnect"), "the tables show an earlier state")
-	require.True(t, first("ok"))
-	recorded("reconnect", day0) // of a mark that was replaced by another
+	require.False(t, first(refused), "the tables show an earlier state")
+	require.True(t, first(works))
+	recorded(refused, day0) // of a mark that was replaced by another
 	ages(6 * time.Minute)
-	require.True(t, first("ok"))
-	recorded("ok", day0)
+	require.True(t, first(works))
+	recorded(works, day0)
 	shown = &day0
-	require.True(t, first("ok"), "the tables show it: this is another change")
-	recorded("ok", day0.Add(time.Second))
-	require.False(t, first("ok"))
+	require.True(t, first(works), "the tables show it: this is another change")
+	recorded(works, day0.Add(time.Second))
+	require.False(t, first(works))
 	ages(time.Hour)
-	require.True(t, first("ok"), "the tables will never show it")
+	require.True(t, first(works), "the tables will never show it")
 }
 
 func TestLeaseExcludesOthers(t *testing.T) {

@@ -16,8 +16,7 @@ create table connection_states (
   connection_id  bigint not null,
   parent_account text        not null,
   p_id           smallint    not null,
-  state          text        not null,
-  reason         jsonb,                -- why a person must sign in again; null for ok
+  reason         jsonb,                -- why a person must sign in again; null: the connection works
   at             timestamptz not null,
   event_id       text        not null
 );

@@ -153,7 +153,7 @@ func TestTiesAreDecidedByBytes(t *testing.T) {
 	const smaller, greater = "Z", "a" // bytewise; a dictionary has the reverse order
 	type winner struct{ ID string }
 	state := func(id string) fold.Event {
-		return ledgertest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, State: id, At: day0})
+		return ledgertest.Event(id, domain.ConnectionStateChanged{ConnectionID: 1, Platform: 1, Code: domain.StatusCode(id), At: day0})
 	}
 	account := domain.AccountRead{
 		Tenant: tenantOf(1), Platform: domain.Facebook, CapturedAt: day0.Add(time.Hour),

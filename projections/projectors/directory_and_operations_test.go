@@ -144,7 +144,7 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 			at := day0.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Hour)
 			change := domain.ConnectionStateChanged{
 				ConnectionID: rapid.Int64Range(1, 2).Draw(t, "connection"), Platform: domain.Facebook,
-				State: fmt.Sprint("state", i), At: spelling(t, at),
+				Code: domain.StatusCode(fmt.Sprint("code", i)), At: spelling(t, at),
 			}
 			ev := ledgertest.Event(rapid.SampledFrom([]string{"a", "B", "_"}).Draw(t, "id")+fmt.Sprint(i), change)
 			ev.Key, ev.Offset = agencyA, int64(i)
@@ -156,13 +156,13 @@ func TestOperationsAnyOrderGivesTheSameTables(t *testing.T) {
 		}
 		requireAnyOrder(t, db, projectors.Operations, events)
 		type row struct {
-			ID    int64
-			State string
+			ID   int64
+			Code domain.StatusCode
 		}
-		list := ledgertest.Rows[row](t, db.Pool, "select connection_id, state from connection_states")
+		list := ledgertest.Rows[row](t, db.Pool, "select connection_id, reason ->> 'code' as code from connection_states")
 		require.Len(t, list, len(latest))
 		for _, r := range list {
-			require.Equal(t, latest[r.ID].Data.(domain.ConnectionStateChanged).State, r.State)
+			require.Equal(t, latest[r.ID].Data.(domain.ConnectionStateChanged).Code, r.Code)
 		}
 	})
 }
@@ -177,7 +177,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 	change := func(id, parent string, hour int) fold.Event {
 		offset++
 		ev := ledgertest.Event(id, domain.ConnectionStateChanged{
-			ConnectionID: 1, Platform: domain.Facebook, State: id, At: day0.Add(time.Duration(hour) * time.Hour),
+			ConnectionID: 1, Platform: domain.Facebook, Code: domain.StatusCode(id), At: day0.Add(time.Duration(hour) * time.Hour),
 		})
 		ev.Key, ev.Offset = parent, offset
 		return ev

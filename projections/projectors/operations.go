@@ -17,7 +17,7 @@ import (
 
 // Operations projects topic `operations` into the audit trail and the state of each connection.
 var Operations = fold.Projector{
-	Name: "operations", Version: 5 + ahead, Topic: domain.TopicOperations,
+	Name: "operations", Version: 6 + ahead, Topic: domain.TopicOperations,
 	Definition: ddl.Of("operations"),
 	Tables:     []string{"operations_trail", "connection_states"},
 	Begin: func(int) fold.Fold {
@@ -85,7 +85,7 @@ var trailTable = write.NewTable("operations_trail",
 	})
 
 var statesTable = write.NewTable("connection_states",
-	`connection_id bigint, parent_account text, p_id smallint, state text, reason jsonb, at timestamptz, event_id text`,
+	`connection_id bigint, parent_account text, p_id smallint, reason jsonb, at timestamptz, event_id text`,
 	write.ReplaceRow("connection_id", `
 		where excluded.at > connection_states.at
 		   or excluded.at = connection_states.at and `+smallerID("connection_states")),
@@ -94,7 +94,7 @@ var statesTable = write.NewTable("connection_states",
 		if why := r.Reason(); why != nil {
 			reason, _ = json.Marshal(why) // texts and numbers
 		}
-		return []any{r.ConnectionID, r.parent, int16(r.Platform), r.State, reason, r.At, r.eventID}
+		return []any{r.ConnectionID, r.parent, int16(r.Platform), reason, r.At, r.eventID}
 	})
 
 func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {

@@ -65,9 +65,8 @@ func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 	for i := range rapid.IntRange(0, 6).Draw(t, "states") {
 		state := domain.ConnectionStateChanged{
 			ConnectionID: rapid.Int64Range(50, 54).Draw(t, "of connection"), Platform: domain.Facebook, At: season.Add(time.Duration(i) * time.Hour),
-			State: rapid.SampledFrom([]string{domain.ConnectionOK, domain.ConnectionReconnect}).Draw(t, "state"),
 		}
-		if state.State == domain.ConnectionReconnect {
+		if rapid.Bool().Draw(t, "refused") {
 			state.Code, state.Answer = domain.StatusRefused, &domain.PlatformAnswer{Subcode: i}
 		}
 		w.States = append(w.States, state)
@@ -92,14 +91,14 @@ func (o *oracle) ours(account string) bool {
 		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, account))
 }
 
-// refusedWhy returns why the platform rejects a connection of agency A.
-func (o *oracle) refusedWhy(s domain.DirectorySocialAccount) (reason *domain.StatusReason, refused bool) {
+// refusedWhy returns why the platform rejects a connection of agency A; nil if it does not.
+func (o *oracle) refusedWhy(s domain.DirectorySocialAccount) (reason *domain.StatusReason) {
 	for _, state := range o.w.States { // in order of time
 		if state.ConnectionID == s.ConnectionID && s.ParentAccount == agencyA {
-			reason, refused = state.Reason(), state.State == domain.ConnectionReconnect
+			reason = state.Reason()
 		}
 	}
-	return reason, refused
+	return reason
 }
 
 // connectedNow returns the social accounts in scope on the query's platforms, by platform and id.
@@ -137,13 +136,13 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 					continue
 				}
 				expected := analytics.ConnectedSocial{PlatformRef: readmodels.PlatformRefOf(p), SocialAccount: s.ID, AccountType: s.AccountType, Name: s.Name, Connected: s.Connected}
-				reason, refused := o.refusedWhy(s)
+				reason := o.refusedWhy(s)
 				switch {
 				case !s.Connected:
 					expected.ConnectionStatus = domain.ConnectionStatus{
 						Status: domain.PageDisconnected, Reasons: []domain.StatusReason{{Code: domain.StatusEndedInMainApp}},
 					}
-				case refused:
+				case reason != nil:
 					expected.NeedsReconnect = true
 					expected.ConnectionStatus = domain.ConnectionStatus{Status: domain.PageReconnect, Reasons: []domain.StatusReason{*reason}}
 				}
@@ -174,11 +173,10 @@ func (o *oracle) activeMembers() analytics.ActiveMembers {
 
 // connectionStatus returns the status of a source in answers without figures.
 func (o *oracle) connectionStatus(s domain.DirectorySocialAccount) analytics.SourceStatus {
-	_, refused := o.refusedWhy(s)
 	switch {
 	case !s.Connected:
 		return analytics.SourceDisconnected
-	case refused:
+	case o.refusedWhy(s) != nil:
 		return analytics.SourceReconnect
 	}
 	for _, ev := range o.w.Events {

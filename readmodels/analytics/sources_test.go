@@ -169,16 +169,16 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"disconnected here, also where its token was refused before": {
 			page: disconnectedHere, reads: whole,
-			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
+			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedByAgency),
 		},
 		"token refused, and three days of thirty read": {
 			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
-			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceReconnect, reasons: append(because(domain.StatusRefused), daysOf(domain.MetricEngagement, 3, 30)...),
 		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
-			{ConnectionID: 11, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
+			{ConnectionID: 11, Code: domain.StatusRefused, At: inJune}, {ConnectionID: 11, At: inJune.Add(time.Second)},
 		}, status: ok},
 		"moved to another agency": {
 			page: moved, reads: whole, status: partial, reasons: because(domain.StatusLeftAccount),
@@ -238,7 +238,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 		subscribed,
 	}}
 	w.Add("a", lacking)
-	w.States = []domain.ConnectionStateChanged{{ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}}
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 101, Platform: domain.Facebook, Code: domain.StatusRefused, At: inJune}}
 	w.Fold(t, db)
 	source := func() analytics.Source {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
@@ -496,7 +496,7 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 		}
 	}
 	w.Add("r3", read(domain.Facebook, later.Add(time.Hour), people(9)))
-	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: later}}
+	w.States = []domain.ConnectionStateChanged{{ConnectionID: 12, Platform: domain.Facebook, Code: domain.StatusRefused, At: later}}
 	w.Fold(t, db)
 	for _, meta := range metas(june) {
 		require.Equal(t, new(later.Add(2*time.Hour)), meta.NextDue, "no readings are expected from an account that must be connected again")
@@ -527,7 +527,7 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 			page(11, domain.Facebook), page(12, domain.Facebook), page(13, domain.TikTok), page(14, domain.TikTok),
 			subscribed,
 		},
-		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, State: domain.ConnectionReconnect, Code: domain.StatusRefused, At: inJune}},
+		States: []domain.ConnectionStateChanged{{ConnectionID: 14, Platform: domain.TikTok, Code: domain.StatusRefused, At: inJune}},
 	}
 	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
 	w.Fold(t, db)

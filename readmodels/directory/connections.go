@@ -81,7 +81,7 @@ func (c Connections) ReadTogether(
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-	       coalesce(c.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + readmodels.Subscribed + `,
+	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', ''), ` + readmodels.Subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
@@ -118,7 +118,7 @@ func (c Connections) Task(
 func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
 	return pg.List(ctx, c.Pool, "read accounts to fetch", func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
 		return t, row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
-			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.ConnectionState, &t.SubscriptionActive,
+			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
 			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
 			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
@@ -149,13 +149,13 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	place.ConnectionID = connection
 	doing := fmt.Sprintf("look up connection %d", connection)
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
-		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at, coalesce(st.state, '`+domain.ConnectionOK+`'),
+		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at,
 			coalesce(st.reason ->> 'code', ''), st.at
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
 		left join connection_states st on st.connection_id = a.id
 		where a.id = $1`, connection), doing,
-		&place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateCode, &place.StateAt)
+		&place.Platform, &place.SecretRef, &place.StoredAt, &place.StateCode, &place.StateAt)
 	if err == nil && !known {
 		err = pg.Wrap(doing, ErrConnectionNotFound)
 	}

@@ -120,7 +120,7 @@ var personSections = []personSection{
 	{"connections", `
 		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at,
 		       s.ref is not null as has_token, s.updated_at as token_since, s.expires_at as token_ends,
-		       s.renewable_until, t.state, t.reason, t.at as state_since
+		       s.renewable_until, t.reason, t.at as state_since
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
 		left join connection_states t on t.connection_id = c.id
 		where c.id = any(@connections) or c.id = any(@shared) order by c.id`},

@@ -96,7 +96,7 @@ func (w *World) States() []domain.ConnectionStateChanged {
 	for _, c := range w.channels {
 		if at := w.lostAt(c); !at.IsZero() {
 			out = append(out, domain.ConnectionStateChanged{
-				ConnectionID: c.connection, Platform: c.platform, State: domain.ConnectionReconnect, Code: domain.StatusRefused, Answer: lostAnswer(), At: at,
+				ConnectionID: c.connection, Platform: c.platform, Code: domain.StatusRefused, Answer: lostAnswer(), At: at,
 			})
 		}
 	}

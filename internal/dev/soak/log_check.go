@@ -89,7 +89,7 @@ func (l *Ledger) take(data domain.Data, world *World, sim *simulator.Server, cap
 			l.wrongf("post %s belongs to %+v, is registered for %+v", e.ExternalID, a.Tenant, e.Tenant)
 		}
 	case domain.ConnectionStateChanged:
-		if e.State == domain.ConnectionReconnect {
+		if e.Code != "" {
 			l.Reconnects[e.ConnectionID]++
 		} else {
 			l.Recovered[e.ConnectionID]++

@@ -304,7 +304,7 @@ func (w *unkindWeeks) misled() (lines []string) {
 			fits := slices.ContainsFunc(w.faulty(id), func(f simulator.Fault) bool {
 				return f.Active(change.At) && problemsOf(w.platform, f.Kind).signIn
 			})
-			if change.State == domain.ConnectionReconnect && !fits {
+			if change.Code != "" && !fits {
 				lines = append(lines, fmt.Sprintf("account %s waits for a sign-in since %s: %s", id, change.At.Format(time.DateTime), change.Code))
 			}
 		}
