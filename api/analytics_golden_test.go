@@ -32,8 +32,8 @@ func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
 	const path = "/getAccountInsights/2026-01-01/2026-01-31/3"
 	b := setup(t)
 	for _, prefix := range []string{"", "/auth"} {
-		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken()).says(t, http.StatusOK)
-		body := answer.object(t)
+		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken()).Says(t, http.StatusOK)
+		body := answer.Object(t)
 		require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
 		require.NotNil(t, body["data"])
 		meta := body["meta"].(map[string]any)
@@ -44,17 +44,17 @@ func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
 	}
 	require.Equal(t, []domain.Platform{domain.Instagram}, b.queries[0].Platforms)
 	mounted := setup(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = false })
-	require.Equal(t, http.StatusNotFound, mounted.get(path, mounted.agencyToken()).status)
-	require.Equal(t, http.StatusOK, mounted.get("/auth"+path, mounted.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, mounted.get(path, mounted.agencyToken()).Status)
+	require.Equal(t, http.StatusOK, mounted.get("/auth"+path, mounted.agencyToken()).Status)
 }
 
 func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00%2B02%3A00/2026-01-01T02:00:00+02:00/0", b.agencyToken()).says(t, http.StatusOK)
+	b.get("/auth/getAccountInsights/2026-01-01T00%3A00%3A00%2B02%3A00/2026-01-01T02:00:00+02:00/0", b.agencyToken()).Says(t, http.StatusOK)
 	require.Equal(t, time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC), b.queries[0].Range.From)
 	require.Equal(t, 2*time.Hour, b.queries[0].Range.To.Sub(b.queries[0].Range.From))
-	require.Equal(t, http.StatusBadRequest, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/%2531", b.agencyToken()).status,
+	require.Equal(t, http.StatusBadRequest, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/%2531", b.agencyToken()).Status,
 		"%2531 is %31, not 1")
 }
 
@@ -63,17 +63,17 @@ func TestScopeOfFigures(t *testing.T) {
 	b := setup(t)
 	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 	bad := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", b.agencyToken())
-	require.Len(t, bad.failure(t).Errors, 4, "all are named at once, and no scope is asked for")
-	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).status)
-	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).status)
+	require.Len(t, bad.Failure(t).Errors, 4, "all are named at once, and no scope is asked for")
+	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).Status)
+	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).Status)
 	require.Equal(t, []readmodels.ScopeRequest{
 		{ParentAccount: agency, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{RowID: 17}}}},
 		{ParentAccount: agency, ClientAccount: client1, ClientUser: alice, Narrow: readmodels.Narrowing{Accounts: []readmodels.AccountRef{{ID: client2}}}},
 	}, b.scopes)
 	b.scopeErr = readmodels.ErrAccountNotFound
-	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).Status)
 	b.scopeErr = readmodels.ErrNoOpenDashboard
-	require.Equal(t, http.StatusForbidden, b.get(path, b.token(client1, "client")).status)
+	require.Equal(t, http.StatusForbidden, b.get(path, b.token(client1, "client")).Status)
 	require.Len(t, b.queries, 2)
 }
 
@@ -83,32 +83,32 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	b.meta = analytics.Meta{NextCursor: "x y"}
 	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
 	for _, accept := range []string{"text/csv", "text/csv, application/json;q=0.5"} {
-		answer := b.get(path, b.agencyToken(), "Accept: "+accept).says(t, http.StatusOK)
-		require.Equal(t, "text/csv; charset=utf-8; header=present", answer.header.Get("Content-Type"))
-		require.Equal(t, `attachment; filename="getAccountInsights.csv"`, answer.header.Get("Content-Disposition"))
-		require.Equal(t, `<?cursor=x+y>; rel="next"`, answer.header.Get("Link"))
-		columns, _, _ := strings.Cut(answer.body, "\n")
+		answer := b.get(path, b.agencyToken(), "Accept: "+accept).Says(t, http.StatusOK)
+		require.Equal(t, "text/csv; charset=utf-8; header=present", answer.Header.Get("Content-Type"))
+		require.Equal(t, `attachment; filename="getAccountInsights.csv"`, answer.Header.Get("Content-Disposition"))
+		require.Equal(t, `<?cursor=x+y>; rel="next"`, answer.Header.Get("Link"))
+		columns, _, _ := strings.Cut(answer.Body, "\n")
 		require.Contains(t, strings.Split(columns, ","), "total.followers.value")
 	}
 	for _, accept := range []string{"*/*", "text/csv;q=0.1, application/json", "text/html"} {
-		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).header.Get("Content-Type"), "application/json")
+		require.Contains(t, b.get(path, b.agencyToken(), "Accept: "+accept).Header.Get("Content-Type"), "application/json")
 	}
 	b.meta.Sources = []analytics.Source{{
 		SocialAccount: 7, Status: analytics.SourcePartial, Text: "3 of 31 days were read.",
 		Reasons: []domain.StatusReason{{Code: domain.StatusDaysMissing, Metric: "engagement", Days: 3, Of: 31}},
 	}}
 	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
-	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
+	require.Empty(t, ofSources.Header.Get("Link"), "every page has the same ones")
 	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,text,last_read_at\n"+
-		"0,,7,,,,partial,3 of 31 days were read.,\n", ofSources.body, "why a cell is empty")
+		"0,,7,,,,partial,3 of 31 days were read.,\n", ofSources.Body, "why a cell is empty")
 	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
-		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
+		require.Equal(t, ofSources.Body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).Body, "a link sets no header")
 	}
 	for query, accept := range map[string]string{"table=meta.sources": "application/json", "meta=brief": "text/csv", "meta=brief&table=data": "*/*"} {
 		field, _, _ := strings.Cut(query, "=")
-		b.get(path+"?"+query, b.agencyToken(), "Accept: "+accept).requireNamed(t, field, query)
+		requireNamed(t, b.get(path+"?"+query, b.agencyToken(), "Accept: "+accept), field)
 	}
-	b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv").requireNamed(t, "table")
+	requireNamed(t, b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv"), "table")
 }
 
 // Every file of CSV has a form for spreadsheets. A link can ask for it, and a request for another
@@ -128,18 +128,18 @@ func TestFilesForSpreadsheets(t *testing.T) {
 	plain := b.get(path, b.agencyToken(), "Accept: text/csv")
 	for _, accept := range []string{"text/csv", "*/*", "text/html,*/*;q=0.8"} {
 		sheet := b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: "+accept)
-		require.Equal(t, plain.header.Get("Content-Type"), sheet.header.Get("Content-Type"))
-		require.Equal(t, plain.header.Get("Content-Disposition"), sheet.header.Get("Content-Disposition"))
-		require.Equal(t, `<?cursor=x&for=spreadsheet>; rel="next"`, sheet.header.Get("Link"))
-		require.NotEqual(t, plain.header.Get("ETag"), sheet.header.Get("ETag"))
-		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""), sheet.body[:40])
-		columns, _, _ := strings.Cut(plain.body, "\n")
-		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""+strings.ReplaceAll(columns, ",", `","`)+"\"\n"))
+		require.Equal(t, plain.Header.Get("Content-Type"), sheet.Header.Get("Content-Type"))
+		require.Equal(t, plain.Header.Get("Content-Disposition"), sheet.Header.Get("Content-Disposition"))
+		require.Equal(t, `<?cursor=x&for=spreadsheet>; rel="next"`, sheet.Header.Get("Link"))
+		require.NotEqual(t, plain.Header.Get("ETag"), sheet.Header.Get("ETag"))
+		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""), sheet.Body[:40])
+		columns, _, _ := strings.Cut(plain.Body, "\n")
+		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""+strings.ReplaceAll(columns, ",", `","`)+"\"\n"))
 	}
 	sources := b.get(path+"?for=spreadsheet&table=meta.sources", b.agencyToken())
-	sources.has(t, `"'7301234567890123457"`, `"'=1;'=2"`)
-	b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: application/json").requireNamed(t, "for")
-	b.get(path+"?for=excel", b.agencyToken(), "Accept: text/csv").requireNamed(t, "for")
+	sources.Says(t, http.StatusOK, `"'7301234567890123457"`, `"'=1;'=2"`)
+	requireNamed(t, b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: application/json"), "for")
+	requireNamed(t, b.get(path+"?for=excel", b.agencyToken(), "Accept: text/csv"), "for")
 }
 
 var update = flag.Bool("update", false, "write the golden answers")
@@ -151,13 +151,13 @@ func TestGoldenAnswers(t *testing.T) {
 	b, token, paths := goldenQuestions(t)
 	for name, path := range paths {
 		t.Run(name, func(t *testing.T) {
-			answer := b.get("/auth"+path, token).says(t, http.StatusOK)
-			requireGolden(t, name, answer.body)
+			answer := b.get("/auth"+path, token).Says(t, http.StatusOK)
+			requireGolden(t, name, answer.Body)
 			separator := "?"
 			if strings.Contains(path, "?") {
 				separator = "&"
 			}
-			whole, brief := answer.object(t), b.get("/auth"+path+separator+"meta=brief", token).object(t)
+			whole, brief := answer.Object(t), b.get("/auth"+path+separator+"meta=brief", token).Object(t)
 			require.Contains(t, whole["meta"], "sources")
 			delete(whole["meta"].(map[string]any), "sources")
 			require.Equal(t, whole, brief, "a brief answer lacks the sources alone")

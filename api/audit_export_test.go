@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -42,9 +43,9 @@ func exportedEntry(version int64, name string) history.HistoryEntry {
 }
 
 // table is a CSV response with the positions of its columns.
-func table(t *testing.T, a answer) (rows [][]string, at map[string]int) {
+func table(t *testing.T, a ledgertest.Answer) (rows [][]string, at map[string]int) {
 	t.Helper()
-	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(a.Body)).ReadAll()
 	require.NoError(t, err)
 	at = map[string]int{}
 	for i, column := range rows[0] {
@@ -62,9 +63,9 @@ func TestExportAsCSV(t *testing.T) {
 		f.entries = append(f.entries, exportedEntry(int64(i+1), name))
 	}
 	answer := b.get("/api/audit/export?format=csv&dashboard="+client1+"&from=2026-01-01", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.status)
-	require.True(t, strings.HasPrefix(answer.header.Get("Content-Type"), "text/csv"))
-	require.Equal(t, `attachment; filename="link-history-from-20260101T000000Z-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.True(t, strings.HasPrefix(answer.Header.Get("Content-Type"), "text/csv"))
+	require.Equal(t, `attachment; filename="link-history-from-20260101T000000Z-`+agency+`-v41.csv"`, answer.Header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{
 		Format: "csv", What: "history", Dashboard: client1, AsOf: 41,
 		Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
@@ -128,9 +129,9 @@ func TestTruncatedExports(t *testing.T) {
 			f.entries = []history.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
 			test.change(f)
 			answer := b.get("/api/audit/export?format="+format, b.auditorToken())
-			require.Equal(t, http.StatusOK, answer.status, name)
-			require.NotContains(t, answer.body, "db-7")
-			lines := strings.Split(strings.TrimSpace(answer.body), "\n")
+			require.Equal(t, http.StatusOK, answer.Status, name)
+			require.NotContains(t, answer.Body, "db-7")
+			lines := strings.Split(strings.TrimSpace(answer.Body), "\n")
 			last := lines[len(lines)-1]
 			require.Contains(t, last, test.reason, name)
 			require.Equal(t, test.reason == "", strings.Contains(last, "complete=true") || strings.Contains(last, `"complete":true`), name)
@@ -187,15 +188,15 @@ func TestExportsForSpreadsheets(t *testing.T) {
 	f.spans = []history.AccessSpan{exportedSpan(alice, "7301234567890123457", 0)}
 	for path, want := range map[string]string{"/api/audit/export": `"Ünal;'=1+2"`, "/api/audit/access/export": `"'7301234567890123457"`} {
 		sheet := b.get(path+"?format=csv&for=spreadsheet", b.auditorToken())
-		require.Equal(t, http.StatusOK, sheet.status, sheet.body)
-		require.True(t, strings.HasPrefix(sheet.body, "\ufeff\""), sheet.body)
-		require.Contains(t, sheet.body, want)
-		require.Contains(t, sheet.body, "\n\"# complete=true entries=1 ")
+		require.Equal(t, http.StatusOK, sheet.Status, sheet.Body)
+		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""), sheet.Body)
+		require.Contains(t, sheet.Body, want)
+		require.Contains(t, sheet.Body, "\n\"# complete=true entries=1 ")
 		plain := b.get(path+"?format=csv", b.auditorToken())
-		require.Equal(t, plain.header.Get("Content-Disposition"), sheet.header.Get("Content-Disposition"))
-		require.False(t, strings.HasPrefix(plain.body, "\ufeff"))
+		require.Equal(t, plain.Header.Get("Content-Disposition"), sheet.Header.Get("Content-Disposition"))
+		require.False(t, strings.HasPrefix(plain.Body, "\ufeff"))
 		exports := len(f.exports)
-		b.get(path+"?format=jsonl&for=spreadsheet", b.auditorToken()).requireNamed(t, "for")
+		requireNamed(t, b.get(path+"?format=jsonl&for=spreadsheet", b.auditorToken()), "for")
 		require.Len(t, f.exports, exports)
 	}
 }
@@ -206,7 +207,7 @@ func TestAccessAsAFile(t *testing.T) {
 	f.spans = []history.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
 	answer := b.get("/api/audit/access/export?format=csv&at=2026-01-31&by=user&user_id="+alice, b.auditorToken())
 	const end = "2026-01-31T23:59:59.999999Z"
-	require.Equal(t, `attachment; filename="access-at-20260131T235959Z-`+agency+`-v30.csv"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, `attachment; filename="access-at-20260131T235959Z-`+agency+`-v30.csv"`, answer.Header.Get("Content-Disposition"))
 	rows, at := table(t, answer)
 	require.Len(t, rows, 4)
 	for column, want := range map[string][2]string{
@@ -225,20 +226,20 @@ func TestAccessAsAFile(t *testing.T) {
 	require.Equal(t, []string{"page", "recorded"}, f.log)
 
 	jsonl := b.get("/api/audit/access/export?format=jsonl&at=v30", b.auditorToken())
-	lines := strings.Split(strings.TrimSpace(jsonl.body), "\n")
+	lines := strings.Split(strings.TrimSpace(jsonl.Body), "\n")
 	require.Len(t, lines, 3)
-	require.Equal(t, "application/x-ndjson; charset=utf-8", jsonl.header.Get("Content-Type"))
-	require.Equal(t, `attachment; filename="access-`+agency+`-v30.jsonl"`, jsonl.header.Get("Content-Disposition"))
+	require.Equal(t, "application/x-ndjson; charset=utf-8", jsonl.Header.Get("Content-Type"))
+	require.Equal(t, `attachment; filename="access-`+agency+`-v30.jsonl"`, jsonl.Header.Get("Content-Disposition"))
 	var span history.AccessSpan
 	require.NoError(t, json.Unmarshal([]byte(lines[1]), &span))
 	require.Equal(t, f.spans[1], span)
 	require.Contains(t, lines[2], `"complete":true,"entries":2,"as_of":{"version":30,"time":null},"at":"v30",`)
 
 	today := b.get("/api/audit/access/export?format=csv&at=2026-07-15", b.auditorToken())
-	require.Contains(t, today.body, "at=2026-07-15T12:00:00Z", "it ends now: a later file of the same day may contain more")
+	require.Contains(t, today.Body, "at=2026-07-15T12:00:00Z", "it ends now: a later file of the same day may contain more")
 
 	f.sent = errors.New("db-7 is away")
-	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).body
+	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).Body
 	require.Contains(t, cut, `"complete":false`)
 	require.Contains(t, cut, `"next_cursor"`)
 	require.NotContains(t, cut, "db-7")
@@ -249,8 +250,8 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 	b, f := setupAudit(t)
 	ask := func(query string) (one map[string]any, next any) {
 		answer := b.get("/api/audit/checkpoints"+query, b.auditorToken())
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		page := answer.object(t)
+		require.Equal(t, http.StatusOK, answer.Status, answer.Body)
+		page := answer.Object(t)
 		require.Len(t, page["data"], 1)
 		return page["data"].([]any)[0].(map[string]any), page["meta"].(map[string]any)["next_cursor"]
 	}
@@ -264,7 +265,7 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 
 	// The entry of the cursor is gone: the list would begin again, forever.
 	b, _ = setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{left: 1} })
-	b.get(fmt.Sprint("/api/audit/checkpoints?cursor=", cursor), b.auditorToken()).requireNamed(t, "cursor")
+	requireNamed(t, b.get(fmt.Sprint("/api/audit/checkpoints?cursor=", cursor), b.auditorToken()), "cursor")
 }
 
 // A bundle belongs to the token's agency. It is recorded before it is sent, and is not sent without
@@ -273,23 +274,23 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	answer := b.get("/api/audit/bundle", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
-	require.Equal(t, "bundle of "+agency+"\n", answer.body)
-	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, http.StatusOK, answer.Status, answer.Body)
+	require.Equal(t, "bundle of "+agency+"\n", answer.Body)
+	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.Header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{What: "history", Format: "bundle", AsOf: 12}}, f.exports)
 	require.NoError(t, f.exports[0].Validate())
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
 	answer = b.get("/api/audit/bundle", b.auditorToken())
-	require.Equal(t, http.StatusServiceUnavailable, answer.status)
-	require.NotContains(t, answer.body, "bundle of")
+	require.Equal(t, http.StatusServiceUnavailable, answer.Status)
+	require.NotContains(t, answer.Body, "bundle of")
 	for status, err := range map[int]error{
 		http.StatusConflict:            domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet."),
 		http.StatusInternalServerError: errors.New("broker-7 is away"),
 	} {
 		b, f := setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{err: err} })
 		answer := b.get("/api/audit/bundle", b.auditorToken())
-		require.Equal(t, status, answer.status)
-		require.NotContains(t, answer.body, "broker-7")
+		require.Equal(t, status, answer.Status)
+		require.NotContains(t, answer.Body, "broker-7")
 		require.Empty(t, f.callers, "what cannot be made is not recorded")
 	}
 }

@@ -128,11 +128,11 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		},
 	} {
 		b, f := setupAudit(t)
-		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9").says(t, http.StatusOK)
+		answer := b.get(path, b.auditorToken(), "X-Request-Id: r-9").Says(t, http.StatusOK)
 		require.Equal(t, []any{test.query}, f.queries, path)
 		require.Equal(t, []domain.AuditRead{test.read}, f.reads, path)
-		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: answer.header.Get("X-Request-Id")}}, f.callers)
-		answer.has(t, `"as_of":{"version":41`, `"names_proven":false`)
+		require.Equal(t, []commands.Caller{{ParentAccount: agency, UserID: alice, Role: "auditor", RequestID: answer.Header.Get("X-Request-Id")}}, f.callers)
+		answer.Says(t, http.StatusOK, `"as_of":{"version":41`, `"names_proven":false`)
 	}
 }
 
@@ -171,13 +171,13 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/access?at=" + to:                                 {"at"},
 		"/api/audit/diff?from=v1&to=" + tomorrow:                     {"to"},
 	} {
-		answer := b.get(path, b.auditorToken()).says(t, http.StatusBadRequest)
-		require.Equal(t, fields, answer.failure(t).fields(), path)
+		answer := b.get(path, b.auditorToken()).Says(t, http.StatusBadRequest)
+		require.Equal(t, fields, answer.Failure(t).Fields(), path)
 	}
 	require.Empty(t, f.queries)
 	require.Empty(t, f.callers)
 	for _, now := range []string{b.now.Format(time.RFC3339), b.now.Format(time.DateOnly)} { // today has come
-		require.Equal(t, http.StatusOK, b.get(auditedPath+"/state?at="+now, b.auditorToken()).status, now)
+		require.Equal(t, http.StatusOK, b.get(auditedPath+"/state?at="+now, b.auditorToken()).Status, now)
 	}
 }
 
@@ -193,8 +193,8 @@ func TestNoDataWithoutARecord(t *testing.T) {
 		"/api/audit/access", "/api/audit/access/export?format=csv", "/api/audit/diff?from=1",
 	} {
 		for _, token := range []string{b.auditorToken(), b.agencyToken()} {
-			answer := b.get(path, token).says(t, http.StatusServiceUnavailable).lacks(t, "a-secret-of-the-history")
-			require.Empty(t, answer.header.Get("Content-Disposition"))
+			answer := b.get(path, token).Says(t, http.StatusServiceUnavailable).Lacks(t, "a-secret-of-the-history")
+			require.Empty(t, answer.Header.Get("Content-Disposition"))
 		}
 	}
 	require.NotContains(t, f.log, "entry", "an export reads nothing before it is recorded")
@@ -210,10 +210,10 @@ func TestErrorsAreNotRecorded(t *testing.T) {
 		"/api/audit/export?format=csv&dashboard=" + client1, "/api/audit/access?dashboard=" + client1,
 		"/api/audit/access/export?format=jsonl&dashboard=" + client1,
 	} {
-		require.Equal(t, http.StatusNotFound, b.get(path, b.auditorToken()).status, path)
+		require.Equal(t, http.StatusNotFound, b.get(path, b.auditorToken()).Status, path)
 	}
 	f.err = errors.New("the database is away")
-	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).status)
+	require.Equal(t, http.StatusInternalServerError, b.get("/api/audit/history", b.auditorToken()).Status)
 	require.Empty(t, f.callers)
 }
 
@@ -221,16 +221,16 @@ func TestErrorsAreNotRecorded(t *testing.T) {
 func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken()).says(t, http.StatusOK)
-	body := answer.object(t)
+	answer := b.get("/api/audit/reads?actor="+alice+"&from=2026-01-01T00:00:00Z&limit=2&cursor=9.9.9", b.auditorToken()).Says(t, http.StatusOK)
+	body := answer.Object(t)
 	require.Equal(t, []any{}, body["data"])
 	require.Equal(t, "1.2.3", body["meta"].(map[string]any)["next_cursor"])
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	require.Equal(t, []any{history.Query{ParentAccount: agency, Actor: alice, From: history.Moment{Time: from}, Limit: 2, Cursor: "9.9.9"}}, f.queries)
 	require.Empty(t, f.callers)
 
-	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.token(agency, []string{"agency", "auditor"})).status)
-	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.agencyToken()).status)
+	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.token(agency, []string{"agency", "auditor"})).Status)
+	require.Equal(t, http.StatusOK, b.get("/api/audit/history", b.agencyToken()).Status)
 	require.Equal(t, "auditor", f.callers[0].Role)
 	require.Equal(t, "agency", f.callers[1].Role)
 }
@@ -250,7 +250,7 @@ func FuzzAuditParameters(f *testing.F) {
 			"/api/audit/history?actor=" + value + "&user=" + value + "&account=" + value + "&order=" + value + "&cursor=" + value,
 		} {
 			asked := len(fake.queries)
-			status := b.get(path, b.auditorToken()).status
+			status := b.get(path, b.auditorToken()).Status
 			require.Contains(t, []int{http.StatusOK, http.StatusBadRequest}, status, path)
 			require.Equal(t, status == http.StatusOK, len(fake.queries) > asked)
 		}

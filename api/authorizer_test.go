@@ -192,16 +192,16 @@ func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
 		if route.Method != http.MethodGet {
 			body = "{}"
 		}
-		try := func() answer { return b.ask(route.Method, ownPath(route.Pattern), body, headers...) }
+		try := func() ledgertest.Answer { return b.ask(route.Method, ownPath(route.Pattern), body, headers...) }
 		known = stale
 		answer := try()
 		name := route.Method + " " + route.Pattern
-		if !strings.Contains(answer.body, stale.Message) {
+		if !strings.Contains(answer.Body, stale.Message) {
 			continue
 		}
-		require.Equal(t, http.StatusServiceUnavailable, answer.status, name)
+		require.Equal(t, http.StatusServiceUnavailable, answer.Status, name)
 		known = nil
-		require.NotEqual(t, http.StatusServiceUnavailable, try().status, name)
+		require.NotEqual(t, http.StatusServiceUnavailable, try().Status, name)
 		if api.ShowsHistory(b.server, route.Method, route.Pattern) {
 			audits = append(audits, name)
 		} else {
@@ -221,13 +221,13 @@ func TestNothingIsCreatedWhilePeopleAreUnknown(t *testing.T) {
 	known := error(stale)
 	b := setup(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
 	b.views[agency+"/"+client2] = view(client2, 3)
-	require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, b.agencyToken()).status)
-	refused := b.get(dashboardPath+client1, b.agencyToken()).says(t, http.StatusServiceUnavailable)
-	require.Equal(t, stale.Message, refused.failure(t).Message)
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status, "a reader who creates nothing gets what there is")
+	require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, b.agencyToken()).Status)
+	refused := b.get(dashboardPath+client1, b.agencyToken()).Says(t, http.StatusServiceUnavailable)
+	require.Equal(t, stale.Message, refused.Failure(t).Message)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).Status, "a reader who creates nothing gets what there is")
 	require.Empty(t, b.opened)
 	known = nil
-	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).status)
+	require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, b.agencyToken()).Status)
 	require.Len(t, b.opened, 1)
 }
 
@@ -257,7 +257,7 @@ func TestWithdrawnSubjects(t *testing.T) {
 		if role == "operator" {
 			path = "/api/ops/projections"
 		}
-		return b.get(path, b.token(agency, role, map[string]any{"sub": subject})).status
+		return b.get(path, b.token(agency, role, map[string]any{"sub": subject})).Status
 	}
 	for _, role := range []string{"agency", "auditor", "operator"} {
 		require.Equal(t, http.StatusForbidden, status(alice, role), role)
@@ -312,7 +312,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 					b.server.ServeHTTP(w, r)
 				}()
 				time.Sleep(leaves)
-				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status, "the answer that is remembered is fresh")
+				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).Status, "the answer that is remembered is fresh")
 				known.set(directory.UserStatus{}, nil)
 				left := time.Now()
 				<-ended
@@ -367,11 +367,11 @@ func TestErrorsOfAnAuthenticator(t *testing.T) {
 	} {
 		fault = c.fault
 		answer := b.get("/api/projects/dashboard/"+client1, "")
-		require.Equal(t, c.status, answer.status, name)
-		answer.lacks(t, "7f3a", "look up")
+		require.Equal(t, c.status, answer.Status, name)
+		answer.Lacks(t, "7f3a", "look up")
 		if c.status == http.StatusUnauthorized {
-			require.NotEmpty(t, answer.header.Get("WWW-Authenticate"))
-			require.Equal(t, c.status, b.get("/api/live", "").status, "an EventSource gives up")
+			require.NotEmpty(t, answer.Header.Get("WWW-Authenticate"))
+			require.Equal(t, c.status, b.get("/api/live", "").Status, "an EventSource gives up")
 		}
 	}
 	require.NotContains(t, log.String(), "level=ERROR")
@@ -396,14 +396,14 @@ func TestAuthorizationHeaders(t *testing.T) {
 		}
 		answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", headers...)
 		if says == "" {
-			require.Equal(t, http.StatusOK, answer.status)
+			require.Equal(t, http.StatusOK, answer.Status)
 			continue
 		}
-		require.Equal(t, http.StatusUnauthorized, answer.status, header)
-		require.Contains(t, answer.failure(t).Message, says)
-		require.Contains(t, answer.header.Get("WWW-Authenticate"), "Bearer")
+		require.Equal(t, http.StatusUnauthorized, answer.Status, header)
+		require.Contains(t, answer.Failure(t).Message, says)
+		require.Contains(t, answer.Header.Get("WWW-Authenticate"), "Bearer")
 	}
-	b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "Authorization: Bearer "+good, "Authorization: Bearer x").says(t, http.StatusUnauthorized)
+	b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "Authorization: Bearer "+good, "Authorization: Bearer x").Says(t, http.StatusUnauthorized)
 }
 
 // pathOf fills a pattern with well-formed parameters.
@@ -419,14 +419,14 @@ func TestRightsAddUp(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Operators = &fakeOperators{} })
 	b.views[agency+"/"+client1] = view(client1, 3)
 	token := b.token(agency, []string{"auditor", "operator"})
-	require.Equal(t, http.StatusOK, b.get("/api/projects/dashboard/"+client1, token).status)
-	require.Equal(t, http.StatusForbidden, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).status)
-	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "operator")).status,
+	require.Equal(t, http.StatusOK, b.get("/api/projects/dashboard/"+client1, token).Status)
+	require.Equal(t, http.StatusForbidden, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).Status)
+	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "operator")).Status,
 		"an operator has no tenant, whatever its token says")
 	token = b.token(agency, []string{"auditor", "agency", "something-new"})
-	require.Equal(t, http.StatusOK, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).status)
-	b.ask(http.MethodPost, "/api/ops/dead-letters/dashboards-3-1/retry", `{"reason":"test"}`, "Authorization: Bearer "+token).says(t, http.StatusForbidden) // operators alone operate
-	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "something-new")).status)
+	require.Equal(t, http.StatusOK, b.get("/auth/getAccountInsights/2026-01-01/2026-01-02/all", token).Status)
+	b.ask(http.MethodPost, "/api/ops/dead-letters/dashboards-3-1/retry", `{"reason":"test"}`, "Authorization: Bearer "+token).Says(t, http.StatusForbidden) // operators alone operate
+	require.Equal(t, http.StatusForbidden, b.get("/api/projects/dashboard/"+client1, b.token(agency, "something-new")).Status)
 }
 
 func TestPrincipalsOfAMainApplication(t *testing.T) {
@@ -441,8 +441,8 @@ func TestPrincipalsOfAMainApplication(t *testing.T) {
 	})
 	b.views[agency+"/"+client1] = view(client1, 3)
 	answer := b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: "+strings.ToUpper(agency))
-	require.Equal(t, http.StatusOK, answer.status, "ids are lower-cased, regardless of what verified them")
-	b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: 17").says(t, http.StatusUnauthorized)
+	require.Equal(t, http.StatusOK, answer.Status, "ids are lower-cased, regardless of what verified them")
+	b.ask(http.MethodGet, "/api/projects/dashboard/"+client1, "", "X-Account: 17").Says(t, http.StatusUnauthorized)
 }
 
 // A token that the verifier refuses is refused everywhere: requests, event streams, Socket.IO.
@@ -459,19 +459,19 @@ func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 		traps[name] = issuer.SignPlain(secret, issuer.PlainHeader, trapped)
 	}
 	taken := issuer.SignPlain(secret, issuer.PlainHeader, good.With(""))
-	require.NotEqual(t, http.StatusUnauthorized, b.get(dashboardPath+client1, taken).status,
+	require.NotEqual(t, http.StatusUnauthorized, b.get(dashboardPath+client1, taken).Status,
 		"the traps differ from a good token in one thing each")
 	m := &matrixCase{t: t, b: b, url: server.URL, token: taken}
 	require.NotNil(t, m.connect(""), "Socket.IO lets a good token in")
 	for name, token := range traps {
 		answer := b.get(dashboardPath+client1, token)
-		require.Equal(t, http.StatusUnauthorized, answer.status, name)
+		require.Equal(t, http.StatusUnauthorized, answer.Status, name)
 		for _, path := range []string{"/api/live", "/api/notices"} {
 			status, _, _ := firstLines(t, server.URL+path, "Authorization: Bearer "+token)
 			require.Equal(t, http.StatusUnauthorized, status, "%s, %s", name, path)
 		}
 		m := &matrixCase{t: t, b: b, url: server.URL, token: token}
-		require.Nil(t, m.connect(answer.failure(t).Message), "%s, Socket.IO", name)
+		require.Nil(t, m.connect(answer.Failure(t).Message), "%s, Socket.IO", name)
 	}
 }
 
@@ -491,15 +491,15 @@ func TestOutdatedAccessListsAreShown(t *testing.T) {
 		token := b.agencyToken()
 		shows := func(why string) {
 			t.Helper()
-			ready := b.get("/readyz?for=writes", "").says(t, http.StatusOK)
-			require.Equal(t, why != "", strings.Contains(ready.body, `"status":"degraded"`), ready.body)
-			require.Contains(t, ready.body, why)
+			ready := b.get("/readyz?for=writes", "").Says(t, http.StatusOK)
+			require.Equal(t, why != "", strings.Contains(ready.Body, `"status":"degraded"`), ready.Body)
+			require.Contains(t, ready.Body, why)
 			require.InDelta(t, map[bool]float64{true: 1}[why != ""], ledgertest.Metrics(t, registry)["ledgerboard_access_lists_outdated"], 0)
 		}
 		asks := func() {
 			t.Helper()
 			time.Sleep(2 * time.Second)
-			require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status)
+			require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).Status)
 		}
 		asks()
 		shows("")

@@ -24,6 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -50,14 +51,14 @@ func unpack(t *testing.T, packed io.Reader) map[string]string {
 func TestServedClientEqualsNpmPack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").says(t, http.StatusOK)
-	require.Equal(t, "application/gzip", served.header.Get("Content-Type"))
-	require.Equal(t, served.body, setup(t).ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").body)
-	files := unpack(t, strings.NewReader(served.body))
+	served := b.ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").Says(t, http.StatusOK)
+	require.Equal(t, "application/gzip", served.Header.Get("Content-Type"))
+	require.Equal(t, served.Body, setup(t).ask(http.MethodGet, "http://boards.example:7001/client.tgz", "").Body)
+	files := unpack(t, strings.NewReader(served.Body))
 	script := b.ask(http.MethodGet, "/client.js", "")
-	require.Equal(t, "text/javascript; charset=utf-8", script.header.Get("Content-Type"))
-	require.Equal(t, files["package/index.js"], script.body)
-	require.Contains(t, script.body, "export class Client")
+	require.Equal(t, "text/javascript; charset=utf-8", script.Header.Get("Content-Type"))
+	require.Equal(t, files["package/index.js"], script.Body)
+	require.Contains(t, script.Body, "export class Client")
 
 	require.Contains(t, files["package/README.md"], "npm install http://boards.example:7001/client.tgz")
 	require.NotContains(t, files["package/README.md"], "6001")
@@ -193,15 +194,15 @@ func TestPreflightOfEveryRoute(t *testing.T) {
 		} {
 			answer := b.ask(http.MethodOptions, pathOf(route.Pattern), "", "Origin: "+origin,
 				"Access-Control-Request-Method: "+route.Method, "Access-Control-Request-Headers: "+header)
-			require.Equal(t, http.StatusOK, answer.status, "%s %s", route.Method, route.Pattern)
-			require.Equal(t, origin, answer.header.Get("Access-Control-Allow-Origin"))
-			require.Equal(t, route.Method, answer.header.Get("Access-Control-Allow-Methods"))
-			require.Equal(t, header, strings.ToLower(answer.header.Get("Access-Control-Allow-Headers")))
+			require.Equal(t, http.StatusOK, answer.Status, "%s %s", route.Method, route.Pattern)
+			require.Equal(t, origin, answer.Header.Get("Access-Control-Allow-Origin"))
+			require.Equal(t, route.Method, answer.Header.Get("Access-Control-Allow-Methods"))
+			require.Equal(t, header, strings.ToLower(answer.Header.Get("Access-Control-Allow-Headers")))
 		}
 		methods[route.Method] = true
 	}
 	require.Len(t, methods, 3, "GET, PUT, POST")
-	exposed := b.get("/nowhere", b.agencyToken(), "Origin: "+origin).header.Get("Access-Control-Expose-Headers")
+	exposed := b.get("/nowhere", b.agencyToken(), "Origin: "+origin).Header.Get("Access-Control-Expose-Headers")
 	for _, header := range []string{
 		"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Link", "Idempotency-Replayed", "Command-Id", "Content-Disposition",
 		"Allow", "X-Request-Id", "X-Ledgerboard-Mock",
@@ -217,23 +218,23 @@ func TestMethodsOfEveryRoute(t *testing.T) {
 	b.views[agency+"/"+client1] = view(client1, 3)
 	for _, route := range b.server.Routes() {
 		path, token := pathOf(route.Pattern), "Authorization: Bearer "+b.agencyToken()
-		options := b.ask(http.MethodOptions, path, "").says(t, http.StatusNoContent)
-		require.Contains(t, strings.Split(options.header.Get("Allow"), ", "), route.Method)
-		refused := b.ask(http.MethodPatch, path, "", token).says(t, http.StatusMethodNotAllowed)
-		require.Equal(t, options.header.Get("Allow"), refused.header.Get("Allow"))
-		require.Equal(t, "method_not_allowed", refused.failure(t).Code)
+		options := b.ask(http.MethodOptions, path, "").Says(t, http.StatusNoContent)
+		require.Contains(t, strings.Split(options.Header.Get("Allow"), ", "), route.Method)
+		refused := b.ask(http.MethodPatch, path, "", token).Says(t, http.StatusMethodNotAllowed)
+		require.Equal(t, options.Header.Get("Allow"), refused.Header.Get("Allow"))
+		require.Equal(t, "method_not_allowed", refused.Failure(t).Code)
 		if route.Method != http.MethodGet || strings.HasPrefix(route.Pattern, "/socket.io") {
 			continue
 		}
 		if route.Pattern == "/api/notices" || route.Pattern == "/api/live" || strings.HasSuffix(route.Pattern, "/export") ||
 			route.Pattern == "/api/audit/bundle" {
-			require.Equal(t, http.StatusMethodNotAllowed, b.ask(http.MethodHead, path, "", token).status, "HEAD would open a stream")
+			require.Equal(t, http.StatusMethodNotAllowed, b.ask(http.MethodHead, path, "", token).Status, "HEAD would open a stream")
 			continue
 		}
 		head, get := b.ask(http.MethodHead, path, "", token), b.ask(http.MethodGet, path, "", token)
-		require.Equal(t, get.status, head.status, route.Pattern)
-		require.Equal(t, get.header.Get("Content-Type"), head.header.Get("Content-Type"))
-		require.Equal(t, get.header.Get("ETag"), head.header.Get("ETag"))
+		require.Equal(t, get.Status, head.Status, route.Pattern)
+		require.Equal(t, get.Header.Get("Content-Type"), head.Header.Get("Content-Type"))
+		require.Equal(t, get.Header.Get("ETag"), head.Header.Get("ETag"))
 	}
 }
 
@@ -252,11 +253,11 @@ func TestLetterCaseAndSlashesAtTheEnd(t *testing.T) {
 		"/api/activities/70:P": http.StatusNotFound, // another post
 		"/Api/Nothing":         http.StatusNotFound,
 	} {
-		answer := b.get(path, b.agencyToken()).says(t, want)
-		require.Empty(t, answer.header.Get("Location"))
+		answer := b.get(path, b.agencyToken()).Says(t, want)
+		require.Empty(t, answer.Header.Get("Location"))
 	}
-	wrong := b.ask(http.MethodDelete, "/API/Projects/DashBoard/"+client1, "", "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusMethodNotAllowed)
-	require.Equal(t, "GET, HEAD, PUT, OPTIONS", wrong.header.Get("Allow"))
+	wrong := b.ask(http.MethodDelete, "/API/Projects/DashBoard/"+client1, "", "Authorization: Bearer "+b.agencyToken()).Says(t, http.StatusMethodNotAllowed)
+	require.Equal(t, "GET, HEAD, PUT, OPTIONS", wrong.Header.Get("Allow"))
 }
 
 // A request has an end; a stream outlives it.
@@ -296,24 +297,24 @@ func TestEverythingWorksUnderAPrefix(t *testing.T) {
 	router := chi.NewRouter()
 	router.Mount("/main/boards", b.server)
 	for name, application := range map[string]http.Handler{"left in": mux, "net/http": stripping, "chi": router} {
-		get := func(path string, headers ...string) answer {
-			return ask(t, application, http.MethodGet, "/main/boards"+path, "", append(headers, "Authorization: Bearer "+b.agencyToken())...)
+		get := func(path string, headers ...string) ledgertest.Answer {
+			return ledgertest.Ask(t, application, http.MethodGet, "/main/boards"+path, "", append(headers, "Authorization: Bearer "+b.agencyToken())...)
 		}
 		var document struct{ Servers []struct{ URL string } }
-		require.NoError(t, json.Unmarshal([]byte(get("/openapi.json").body), &document), name)
+		require.NoError(t, json.Unmarshal([]byte(get("/openapi.json").Body), &document), name)
 		require.Equal(t, "/main/boards/", document.Servers[0].URL, name)
 		page := get(insightsPath+"?tz=UTC", "Accept: text/csv")
-		require.Equal(t, `<?cursor=next&tz=UTC>; rel="next"`, page.header.Get("Link"), "relative to the request: %s", name)
-		require.Equal(t, http.StatusOK, get(insightsPath+"/").status, name)
-		require.Equal(t, http.StatusOK, get("/socket.io/?EIO=4&transport=polling").status, name)
-		require.Equal(t, "not_found", get("/nowhere").failure(t).Code, name)
-		require.Equal(t, http.StatusNoContent, ask(t, application, http.MethodOptions, "/main/boards/healthz", "").status, name)
+		require.Equal(t, `<?cursor=next&tz=UTC>; rel="next"`, page.Header.Get("Link"), "relative to the request: %s", name)
+		require.Equal(t, http.StatusOK, get(insightsPath+"/").Status, name)
+		require.Equal(t, http.StatusOK, get("/socket.io/?EIO=4&transport=polling").Status, name)
+		require.Equal(t, "not_found", get("/nowhere").Failure(t).Code, name)
+		require.Equal(t, http.StatusNoContent, ledgertest.Ask(t, application, http.MethodOptions, "/main/boards/healthz", "").Status, name)
 	}
 	for _, base := range []string{"", "/main/boards", ""} { // the documents are made once, and say each reader where it is
 		var events asyncDocument
-		require.NoError(t, json.Unmarshal([]byte(ask(t, b.server, http.MethodGet, base+"/asyncapi.json", "").body), &events))
+		require.NoError(t, json.Unmarshal([]byte(ledgertest.Ask(t, b.server, http.MethodGet, base+"/asyncapi.json", "").Body), &events))
 		require.Equal(t, base+"/", events.Servers["http"].Pathname)
-		require.Contains(t, ask(t, b.server, http.MethodGet, base+"/openapi.json", "").body, `"url":"`+base+`/"`)
+		require.Contains(t, ledgertest.Ask(t, b.server, http.MethodGet, base+"/openapi.json", "").Body, `"url":"`+base+`/"`)
 	}
 	for _, prefix := range []string{"boards", "/boards/", "/"} {
 		_, err := api.Handler(api.Deps{Config: api.Config{Prefix: prefix}})

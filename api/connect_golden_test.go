@@ -84,18 +84,18 @@ func TestConnectGoldenAnswers(t *testing.T) {
 	})
 	golden := func(name, method, path, role, body string) map[string]any {
 		t.Helper()
-		got := b.ask(method, path, body, "Authorization: Bearer "+b.tokenOf(role)).says(t, http.StatusOK)
-		requireGolden(t, name, chance.ReplaceAllString(got.body, "CHANCE"))
-		data, _ := got.object(t)["data"].(map[string]any)
+		got := b.ask(method, path, body, "Authorization: Bearer "+b.tokenOf(role)).Says(t, http.StatusOK)
+		requireGolden(t, name, chance.ReplaceAllString(got.Body, "CHANCE"))
+		data, _ := got.Object(t)["data"].(map[string]any)
 		return data
 	}
 	begun := golden("connect_begun", http.MethodPost, "/api/connect", "agency", forClient1)
 	status := "/api/connect/" + begun["id"].(string)
 	golden("connect_status_begun", http.MethodGet, status, "agency", "")
 	browser := &visitor{b: b}
-	choose := browser.visit(atPlatform(t, browser.visit(begun["start_url"].(string), nil)), nil).header.Get("Location")
+	choose := browser.visit(atPlatform(t, browser.visit(begun["start_url"].(string), nil)), nil).Header.Get("Location")
 	golden("connect_status_choosing", http.MethodGet, status, "agency", "")
-	browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).says(t, http.StatusSeeOther)
+	browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).Says(t, http.StatusSeeOther)
 	golden("connect_status_done", http.MethodGet, status, "agency", "")
 	page := domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
 	golden("connect_disconnected", http.MethodPost, fmt.Sprintf("/api/platforms/%d/disconnect", page), "agency", "")
@@ -122,34 +122,34 @@ func TestMetaCallbacks(t *testing.T) {
 	b := setupTenants(t)
 	start, _ := b.begun("agency", forClient1)
 	browser := &visitor{b: b}
-	choose := browser.visit(atPlatform(t, browser.visit(start, nil)), nil).header.Get("Location")
-	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).status)
-	call := func(path, form string) answer {
+	choose := browser.visit(atPlatform(t, browser.visit(start, nil)), nil).Header.Get("Location")
+	require.Equal(t, http.StatusSeeOther, browser.visit(choose, ticked(browser.visit(choose, nil), "1.0.1001")).Status)
+	call := func(path, form string) ledgertest.Answer {
 		return b.ask(http.MethodPost, path, form, "Content-Type: application/x-www-form-urlencoded")
 	}
 	issued := time.Now().Add(time.Minute)
-	require.Equal(t, http.StatusOK, call("/connect/meta/deauthorize", said("77", issued)).status)
+	require.Equal(t, http.StatusOK, call("/connect/meta/deauthorize", said("77", issued)).Status)
 	page := b.get(fmt.Sprintf("/api/platforms/%d", domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")), b.agencyToken())
-	require.Contains(t, page.body, "removed our app")
-	require.Contains(t, browser.visit(choose, nil).body, "<h1>Sign in again</h1>")
+	require.Contains(t, page.Body, "removed our app")
+	require.Contains(t, browser.visit(choose, nil).Body, "<h1>Sign in again</h1>")
 
 	known, unknown := call("/connect/meta/delete", said("77", issued)), call("/connect/meta/delete", said("78", issued))
-	for _, got := range []answer{known, unknown} {
-		require.Equal(t, http.StatusOK, got.status, got.body)
-		told := got.object(t)
+	for _, got := range []ledgertest.Answer{known, unknown} {
+		require.Equal(t, http.StatusOK, got.Status, got.Body)
+		told := got.Object(t)
 		require.Len(t, told, 2, "Meta's members alone")
-		browser.visit(told["url"].(string), nil).says(t, http.StatusOK, "is being deleted")
+		browser.visit(told["url"].(string), nil).Says(t, http.StatusOK, "is being deleted")
 		require.True(t, strings.HasSuffix(told["url"].(string), told["confirmation_code"].(string)))
 	}
-	require.Equal(t, known.body, call("/connect/meta/delete", said("77", issued)).body)
-	nothing := browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil).says(t, http.StatusNotFound, "<h1>Unknown deletion request</h1>", "A code has 32 characters")
+	require.Equal(t, known.Body, call("/connect/meta/delete", said("77", issued)).Body)
+	nothing := browser.visit("/connect/meta/delete/0123456789abcdef0123456789abcdef", nil).Says(t, http.StatusNotFound, "<h1>Unknown deletion request</h1>", "A code has 32 characters")
 	for _, path := range []string{"/connect/meta/deauthorize", "/connect/meta/delete"} {
-		forged := call(path, "signed_request=e30.e30").says(t, http.StatusBadRequest)
-		require.Equal(t, forged.failure(t).Message, call(path, "").failure(t).Message)
-		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).status)
+		forged := call(path, "signed_request=e30.e30").Says(t, http.StatusBadRequest)
+		require.Equal(t, forged.Failure(t).Message, call(path, "").Failure(t).Message)
+		require.Equal(t, http.StatusRequestEntityTooLarge, call(path, "signed_request="+strings.Repeat("x", 200<<10)).Status)
 	}
 	require.NotContains(t, b.logged(), "APPSECRET")
 	without := &visitor{b: setupTenants(t, func(d *api.Deps) { d.Connect.Meta = nil })}
-	require.Equal(t, nothing.status, without.visit("/connect/meta/delete/x", nil).status)
-	require.Contains(t, without.visit("/connect/meta/delete/x", nil).body, "A code has 32 characters")
+	require.Equal(t, nothing.Status, without.visit("/connect/meta/delete/x", nil).Status)
+	require.Contains(t, without.visit("/connect/meta/delete/x", nil).Body, "A code has 32 characters")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // contract checks every response in this package's tests against the API document.
@@ -87,7 +88,7 @@ func strict(node any, fakes bool) {
 }
 
 // check fails the test if the document does not allow this response to this request.
-func (c contract) check(t *testing.T, r *http.Request, a answer) {
+func (c contract) check(t *testing.T, r *http.Request, a ledgertest.Answer) {
 	t.Helper()
 	if r.Method == http.MethodOptions {
 		return // preflights are no operations
@@ -104,42 +105,42 @@ func (c contract) check(t *testing.T, r *http.Request, a answer) {
 		operation = item.Get
 	}
 	require.NotNil(t, operation, "the document does not know %s %s", r.Method, pattern)
-	if a.status == http.StatusSwitchingProtocols {
+	if a.Status == http.StatusSwitchingProtocols {
 		return
 	}
-	response := operation.Responses.Status(a.status)
-	if response == nil && slices.Contains(usualRefusals, a.status) {
+	response := operation.Responses.Status(a.Status)
+	if response == nil && slices.Contains(usualRefusals, a.Status) {
 		response = operation.Responses.Default()
 	}
-	require.NotNil(t, response, "the document does not say that %s %s may answer %d: %s", r.Method, pattern, a.status, a.body)
-	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	require.NotNil(t, response, "the document does not say that %s %s may answer %d: %s", r.Method, pattern, a.Status, a.Body)
+	media, _, _ := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if media == "" {
-		require.Empty(t, a.body)
+		require.Empty(t, a.Body)
 		return
 	}
-	require.NotNil(t, response.Value.Content.Get(media), "the document does not say that %s %s may answer %d with %s", r.Method, pattern, a.status, media)
+	require.NotNil(t, response.Value.Content.Get(media), "the document does not say that %s %s may answer %d with %s", r.Method, pattern, a.Status, media)
 	err := openapi3filter.ValidateResponse(t.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{
 			Request: r, Route: &routers.Route{Spec: c.doc, Path: pattern, PathItem: item, Method: r.Method, Operation: operation},
 		},
-		Status: a.status, Header: a.header, Body: io.NopCloser(strings.NewReader(a.body)),
+		Status: a.Status, Header: a.Header, Body: io.NopCloser(strings.NewReader(a.Body)),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, ExcludeResponseBody: !strings.HasSuffix(media, "json") || media == "application/x-ndjson"},
 	})
-	require.NoError(t, err, "%s %s answered %d with what the document does not describe: %.2000s", r.Method, pattern, a.status, a.body)
+	require.NoError(t, err, "%s %s answered %d with what the document does not describe: %.2000s", r.Method, pattern, a.Status, a.Body)
 }
 
 // checkError checks the response of an unknown route against the error shape.
-func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
+func (c contract) checkError(t *testing.T, r *http.Request, a ledgertest.Answer) {
 	t.Helper()
-	require.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, a.status, "%s %s", r.Method, r.URL)
+	require.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed}, a.Status, "%s %s", r.Method, r.URL)
 	if r.Method == http.MethodHead {
 		return
 	}
 	name := "ErrorBody"
-	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/problem+json") {
 		name = "ProblemBody"
 	}
 	var body any
-	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(a.body))).Decode(&body))
+	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(a.Body))).Decode(&body))
 	require.NoError(t, c.doc.Components.Schemas[name].Value.VisitJSON(body, openapi3.EnableJSONSchema2020()))
 }

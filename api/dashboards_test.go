@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -24,11 +25,11 @@ func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 	large := view(client1, 42)
 	large.Users = slices.Repeat([]readmodels.DashboardUser{{ID: alice, Name: "Alice"}}, 100)
 	b.views[agency+"/"+client1] = large
-	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken(), "Accept-Encoding: gzip, zstd").says(t, http.StatusOK)
-	require.Equal(t, `"42"`, answer.header.Get("ETag"))
-	require.Empty(t, answer.header.Get("Content-Encoding"))
-	require.Equal(t, "no-store", answer.header.Get("Cache-Control"))
-	body := answer.object(t)
+	answer := b.get(dashboardPath+strings.ToUpper(client1), b.agencyToken(), "Accept-Encoding: gzip, zstd").Says(t, http.StatusOK)
+	require.Equal(t, `"42"`, answer.Header.Get("ETag"))
+	require.Empty(t, answer.Header.Get("Content-Encoding"))
+	require.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+	body := answer.Object(t)
 	require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
 	data := body["data"].([]any)
 	require.Len(t, data, 1)
@@ -39,15 +40,15 @@ func TestGetReturnsAnArrayOfOneWithItsETag(t *testing.T) {
 func TestOnlyAnAgencysGetCreates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).status)
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(client1, "client")).status)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(agency, "auditor")).Status)
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(client1, "client")).Status)
 	require.Empty(t, b.opened)
 	answer := b.get(dashboardPath+client1, b.agencyToken(), "X-Request-Id: r-1",
 		"Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	require.Equal(t, http.StatusOK, answer.status)
+	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, []commands.OpenDashboard{{
 		Caller: commands.Caller{
-			ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.header.Get("X-Request-Id"),
+			ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.Header.Get("X-Request-Id"),
 			TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		},
 		SubAccount: client1,
@@ -59,7 +60,7 @@ func TestMalformedIDInThePathNamesIt(t *testing.T) {
 	b := setup(t)
 	for _, id := range []string{"17", "zzzzzzzzzzzzzzzzzzzzzzzz", client1 + "0", "%20", "%00", "..%2f.."} {
 		for _, method := range []string{http.MethodGet, http.MethodPut} {
-			b.ask(method, dashboardPath+id, "{}", "Authorization: Bearer "+b.agencyToken()).requireNamed(t, "sub_account_id", id)
+			requireNamed(t, b.ask(method, dashboardPath+id, "{}", "Authorization: Bearer "+b.agencyToken()), "sub_account_id")
 		}
 	}
 	require.Empty(t, b.opened)
@@ -72,7 +73,7 @@ func TestBoardsAreReadForTheCaller(t *testing.T) {
 	b := setup(t)
 	b.views[agency+"/"+client2] = view(client2, 1)
 	for _, token := range []string{b.token(client1, "client"), b.agencyToken(), b.token(agency, "auditor")} {
-		require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, token).status)
+		require.Equal(t, http.StatusOK, b.get(dashboardPath+client2, token).Status)
 	}
 	require.Equal(t, []readmodels.DashboardRequest{
 		{ParentAccount: agency, SubAccount: client2, ClientAccount: client1, ClientUser: alice},
@@ -80,7 +81,7 @@ func TestBoardsAreReadForTheCaller(t *testing.T) {
 		{ParentAccount: agency, SubAccount: client2},
 	}, b.reads)
 	const foreign = "f00000000000000000000000"
-	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).status, "an account without an agency")
+	require.Equal(t, http.StatusNotFound, b.get(dashboardPath+client1, b.token(foreign, "client")).Status, "an account without an agency")
 }
 
 func TestPutPassesTheWholeChange(t *testing.T) {
@@ -89,18 +90,18 @@ func TestPutPassesTheWholeChange(t *testing.T) {
 	b.result = commands.Result{Dashboard: domain.Dashboard{DocumentID: "d", ID: "d", SubAccountID: client1, Version: 43}}
 	body := `{"allow_client_dashboard":true,"sub_account_ids":["` + strings.ToUpper(client2) + `"],"users":["` + alice + `"],
 		"scopes":["analytics"],"unlink":true,"user_role":"old frontends send this","nested":{"x":[1]}}`
-	answer := b.put(client1, body, "Idempotency-Key: key 1", `If-Match: "42", W/"7", "abc"`, "X-Request-Id: r-2", "Traceparent: bad").says(t, http.StatusOK)
-	require.Equal(t, `"43"`, answer.header.Get("ETag"))
-	require.Empty(t, answer.header.Get("Idempotency-Replayed"))
+	answer := b.put(client1, body, "Idempotency-Key: key 1", `If-Match: "42", W/"7", "abc"`, "X-Request-Id: r-2", "Traceparent: bad").Says(t, http.StatusOK)
+	require.Equal(t, `"43"`, answer.Header.Get("ETag"))
+	require.Empty(t, answer.Header.Get("Idempotency-Replayed"))
 	require.JSONEq(t, `{"success":true,"message":"SUCCESS","data":{"_id":"d","id":"d","sub_account_id":"`+client1+`","parent_account":"",
 		"sub_account_ids":null,"users":null,"main_poc":null,"allow_client_dashboard":false,"scopes":null,
-		"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z"}}`, answer.body)
+		"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z"}}`, answer.Body)
 	yes, accounts, users, scopes := true, []string{client2}, []string{alice}, []string{"analytics"}
 	require.Len(t, b.updates, 1)
 	digest := b.updates[0].RequestDigest
 	require.Len(t, digest, 64)
 	require.Equal(t, commands.UpdateDashboard{
-		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.header.Get("X-Request-Id")},
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: answer.Header.Get("X-Request-Id")},
 		Change: domain.UpdateDashboard{
 			Primary: client1, AllowClientDashboard: &yes, SubAccountIDs: &accounts, Users: &users, Scopes: &scopes, Unlink: true,
 			IfMatch: &domain.VersionMatch{Versions: []int64{42, 7}},
@@ -127,7 +128,7 @@ func TestPutDistinguishesAbsentFromEmpty(t *testing.T) {
 		},
 	} {
 		c.change.Primary = client1
-		require.Equal(t, http.StatusOK, b.put(client1, c.body).status, c.body)
+		require.Equal(t, http.StatusOK, b.put(client1, c.body).Status, c.body)
 		require.Equal(t, c.change, b.updates[i].Change, c.body)
 		require.Empty(t, b.updates[i].IdempotencyKey)
 	}
@@ -139,9 +140,9 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 	b := setup(t)
 	answer := b.put(client1, `{"users":["`+alice+`","bob",7,null],"sub_account_ids":7,"scopes":"analytics",
 		"allow_client_dashboard":"yes","unlink":"no"}`)
-	require.Equal(t, http.StatusBadRequest, answer.status)
-	f := answer.failure(t)
-	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, f.fields())
+	require.Equal(t, http.StatusBadRequest, answer.Status)
+	f := answer.Failure(t)
+	require.Equal(t, []string{"allow_client_dashboard", "sub_account_ids", "users[2]", "users[3]", "users[1]", "scopes", "unlink"}, f.Fields())
 	for _, e := range f.Errors {
 		require.NotEmpty(t, e.Detail)
 	}
@@ -152,8 +153,8 @@ func TestPutNamesEveryMalformedField(t *testing.T) {
 		`{"sub_account_ids":["y"],"scopes":["posts",""]}`: {"sub_account_ids[0]", "scopes[1]"},
 	} {
 		answer := b.put(client1, body)
-		require.Equal(t, http.StatusBadRequest, answer.status, body)
-		require.Equal(t, want, answer.failure(t).fields(), body)
+		require.Equal(t, http.StatusBadRequest, answer.Status, body)
+		require.Equal(t, want, answer.Failure(t).Fields(), body)
 	}
 	require.Empty(t, b.updates)
 }
@@ -162,16 +163,16 @@ func TestPutReportsReplaysAndUnknownOutcomes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.result.Replayed = true
-	require.Equal(t, "true", b.put(client1, `{}`).header.Get("Idempotency-Replayed"))
+	require.Equal(t, "true", b.put(client1, `{}`).Header.Get("Idempotency-Replayed"))
 	b.updateErr = &domain.Error{Code: domain.CodeUnavailable, Message: "The outcome is open.", CommandID: "c-9", RetryAfter: 3}
-	answer := b.put(client1, `{}`).says(t, http.StatusServiceUnavailable)
-	require.Equal(t, "3", answer.header.Get("Retry-After"))
-	require.Equal(t, "c-9", answer.header.Get("Command-Id"))
-	require.Equal(t, "c-9", answer.failure(t).CommandID)
-	require.Empty(t, answer.header.Get("ETag"))
+	answer := b.put(client1, `{}`).Says(t, http.StatusServiceUnavailable)
+	require.Equal(t, "3", answer.Header.Get("Retry-After"))
+	require.Equal(t, "c-9", answer.Header.Get("Command-Id"))
+	require.Equal(t, "c-9", answer.Failure(t).CommandID)
+	require.Empty(t, answer.Header.Get("ETag"))
 	b.updateErr = domain.ErrMainAccount
-	answer = b.put(agency, `{}`).says(t, http.StatusForbidden)
-	require.Equal(t, "You cannot update dashboard settings of main account", answer.failure(t).Message)
+	answer = b.put(agency, `{}`).Says(t, http.StatusForbidden)
+	require.Equal(t, "You cannot update dashboard settings of main account", answer.Failure(t).Message)
 }
 
 func TestIdempotencyKeys(t *testing.T) {
@@ -182,13 +183,13 @@ func TestIdempotencyKeys(t *testing.T) {
 		"": false, strings.Repeat("k", 256): false, "tab\tkey": false, "ключ": false, "del\x7f": false,
 	} {
 		answer := b.put(client1, `{}`, "Idempotency-Key: "+key)
-		require.Equal(t, ok, answer.status == http.StatusOK, "%q", key)
+		require.Equal(t, ok, answer.Status == http.StatusOK, "%q", key)
 		if !ok {
-			answer.requireNamed(t, "Idempotency-Key")
+			requireNamed(t, answer, "Idempotency-Key")
 		}
 	}
-	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: b").status)
-	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: a").status, "a line that a proxy repeats")
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: b").Status)
+	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "Idempotency-Key: a", "Idempotency-Key: a").Status, "a line that a proxy repeats")
 }
 
 func TestIfMatch(t *testing.T) {
@@ -227,7 +228,7 @@ func TestIfMatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, match)
 	b := setup(t)
-	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Match: 7").status)
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Match: 7").Status)
 }
 
 func FuzzIfMatch(f *testing.F) {
@@ -279,7 +280,7 @@ func TestRequestDigest(t *testing.T) {
 
 const previewPath = dashboardPath + client1 + "/preview"
 
-func (b *bundle) preview(body string, headers ...string) answer {
+func (b *bundle) preview(body string, headers ...string) ledgertest.Answer {
 	b.t.Helper()
 	return b.ask(http.MethodPost, previewPath, body, append(headers, "Authorization: Bearer "+b.agencyToken())...)
 }
@@ -289,19 +290,19 @@ func TestPreviewTakesTheInputOfThePut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	body := `{"sub_account_ids":["` + strings.ToUpper(client2) + `"],"unlink":true,"nested":{"x":[1]}}`
-	require.Equal(t, http.StatusOK, b.preview(body, `If-Match: "42"`).status)
-	require.Equal(t, http.StatusOK, b.put(client1, body, `If-Match: "42"`).status)
+	require.Equal(t, http.StatusOK, b.preview(body, `If-Match: "42"`).Status)
+	require.Equal(t, http.StatusOK, b.put(client1, body, `If-Match: "42"`).Status)
 	require.Equal(t, b.updates[0].Change, b.previews[0].Change)
 	require.Len(t, b.updates, 1)
 	require.Empty(t, b.previews[0].IdempotencyKey)
 
 	for _, path := range []string{previewPath + "?dry_run=true", dashboardPath + "17/preview"} {
-		require.Equal(t, http.StatusBadRequest, b.ask(http.MethodPost, path, "{}", "Authorization: Bearer "+b.agencyToken()).status, path)
+		require.Equal(t, http.StatusBadRequest, b.ask(http.MethodPost, path, "{}", "Authorization: Bearer "+b.agencyToken()).Status, path)
 	}
-	require.Equal(t, http.StatusBadRequest, b.preview(`{"users":["bob"]}`).status)
-	require.Equal(t, http.StatusBadRequest, b.preview(`{}`, "If-Match: 7").status)
+	require.Equal(t, http.StatusBadRequest, b.preview(`{"users":["bob"]}`).Status)
+	require.Equal(t, http.StatusBadRequest, b.preview(`{}`, "If-Match: 7").Status)
 	b.updateErr = domain.NewError(domain.CodePreconditionFailed, "The dashboard has changed since you read it.")
-	require.Equal(t, http.StatusPreconditionFailed, b.preview(`{}`).status)
+	require.Equal(t, http.StatusPreconditionFailed, b.preview(`{}`).Status)
 	require.Len(t, b.previews, 2)
 }
 
@@ -310,15 +311,15 @@ func TestIfPreview(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	decision := strings.Repeat("0a", 32)
-	require.Equal(t, http.StatusOK, b.put(client1, `{}`).status)
-	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "If-Preview: "+decision).status)
+	require.Equal(t, http.StatusOK, b.put(client1, `{}`).Status)
+	require.Equal(t, http.StatusOK, b.put(client1, `{}`, "If-Preview: "+decision).Status)
 	require.Empty(t, b.updates[0].Change.Decision)
 	require.Equal(t, decision, b.updates[1].Change.Decision)
 	require.Equal(t, b.updates[0].RequestDigest, b.updates[1].RequestDigest)
 	for _, wrong := range []string{"", "7", strings.ToUpper(decision), `"` + decision + `"`} {
-		b.put(client1, `{}`, "If-Preview: "+wrong).requireNamed(t, "If-Preview", wrong)
+		requireNamed(t, b.put(client1, `{}`, "If-Preview: "+wrong), "If-Preview")
 	}
-	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+strings.Repeat("0b", 32)).status)
+	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+strings.Repeat("0b", 32)).Status)
 	require.Len(t, b.updates, 2)
 }
 
@@ -330,15 +331,15 @@ func TestPreviewGoldenAnswers(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t)
 	body := `{"sub_account_ids":["` + client2 + `"]}`
-	before := b.get(dashboardPath+client1, b.agencyToken()).body
-	linking := b.preview(body).says(t, http.StatusOK)
-	require.Equal(t, before, b.get(dashboardPath+client1, b.agencyToken()).body)
-	requireGolden(t, "dashboard_preview", decisions.ReplaceAllString(linking.body, `"preview":"DECISION"`))
+	before := b.get(dashboardPath+client1, b.agencyToken()).Body
+	linking := b.preview(body).Says(t, http.StatusOK)
+	require.Equal(t, before, b.get(dashboardPath+client1, b.agencyToken()).Body)
+	requireGolden(t, "dashboard_preview", decisions.ReplaceAllString(linking.Body, `"preview":"DECISION"`))
 
-	decision := linking.object(t)["data"].(map[string]any)["preview"].(string)
-	require.Equal(t, http.StatusPreconditionFailed, b.put(client1, `{"users":[]}`, "If-Preview: "+decision).status, "another change than was shown")
-	require.Equal(t, http.StatusOK, b.put(client1, body, "If-Preview: "+decision).status)
-	nothing := b.preview(body).says(t, http.StatusOK)
-	requireGolden(t, "dashboard_preview_of_nothing", nothing.body)
-	b.preview(`{"sub_account_ids":["`+otherClient+`"],"users":["`+otherUser+`"]}`).says(t, http.StatusUnprocessableEntity).lacks(t, "Other")
+	decision := linking.Object(t)["data"].(map[string]any)["preview"].(string)
+	require.Equal(t, http.StatusPreconditionFailed, b.put(client1, `{"users":[]}`, "If-Preview: "+decision).Status, "another change than was shown")
+	require.Equal(t, http.StatusOK, b.put(client1, body, "If-Preview: "+decision).Status)
+	nothing := b.preview(body).Says(t, http.StatusOK)
+	requireGolden(t, "dashboard_preview_of_nothing", nothing.Body)
+	b.preview(`{"sub_account_ids":["`+otherClient+`"],"users":["`+otherUser+`"]}`).Says(t, http.StatusUnprocessableEntity).Lacks(t, "Other")
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,7 +39,7 @@ func directoryDeps(log *ledgertest.Log, local bool) *api.DirectoryDeps {
 
 // fedBy returns the response to a request of lines.
 type fedBy struct {
-	answer
+	ledgertest.Answer
 	commands.FeedResult
 }
 
@@ -52,13 +51,9 @@ func (b *bundle) feed(query string, lines ...string) fedBy {
 func (b *bundle) feedBody(query, body string, headers ...string) fedBy {
 	b.t.Helper()
 	headers = append([]string{"Authorization: Bearer " + b.tokenOf("main_app"), "Content-Type: application/x-ndjson"}, headers...)
-	fed := fedBy{answer: b.ask(http.MethodPost, "/api/directory"+query, body, headers...)}
-	if fed.status == http.StatusOK {
-		var envelope struct {
-			Data *commands.FeedResult `json:"data"`
-		}
-		envelope.Data = &fed.FeedResult
-		require.NoError(b.t, json.Unmarshal([]byte(fed.body), &envelope))
+	fed := fedBy{Answer: b.ask(http.MethodPost, "/api/directory"+query, body, headers...)}
+	if fed.Status == http.StatusOK {
+		fed.Data(b.t, &fed.FeedResult)
 	}
 	return fed
 }
@@ -81,8 +76,8 @@ func category(id int, name, at string) string {
 func (b *bundle) entity(path string) (status int, data map[string]any) {
 	b.t.Helper()
 	a := b.get("/api/directory/"+path, b.tokenOf("main_app"))
-	data, _ = a.object(b.t)["data"].(map[string]any)
-	return a.status, data
+	data, _ = a.Object(b.t)["data"].(map[string]any)
+	return a.Status, data
 }
 
 // Lines are validated separately and reported by number. Valid lines are in the log, even if others
@@ -103,8 +98,8 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 		category(43, strings.Repeat("x", commands.MaxFeedLine), "2026-01-01T10:00:00Z"),
 		`{"type":"dashboard.opened.v1","data":{}}`,
 	)
-	require.Equal(t, http.StatusOK, fed.status, fed.body)
-	require.Equal(t, []int{2, 0, 7}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.body)
+	require.Equal(t, http.StatusOK, fed.Status, fed.Body)
+	require.Equal(t, []int{2, 0, 7}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.Body)
 	outcomes := map[int]commands.FeedLine{}
 	for _, l := range fed.Lines {
 		outcomes[l.Line] = l
@@ -145,7 +140,7 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 		`{"type":"directory.subscription.v1","data":{"id":5,"account_id":"`+client1+`","plan":"x","currency":"Euro","starts_at":"2026-01-01T00:00:00Z"}}`,
 		`{"type":"directory.account.v1","data":{"id":"`+client2+`","row_id":12,"parent_account":"`+agency+`","name":"x","time_zone":"Local","active":true}}`,
 	)
-	require.Equal(t, 8, fed.Refused, fed.body)
+	require.Equal(t, 8, fed.Refused, fed.Body)
 	for i, reason := range []string{
 		"name has no visible character", "name has no visible character", "name contains a control character for text direction", "direction",
 		"p_id 5 is not a platform; use one of 1", "a_type 9", "write it like EUR", "time_zone is not a time zone",
@@ -156,7 +151,7 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 	fed = b.feed("", account("\u200fפרחים 2"), category(41, "", "2026-01-01T10:00:00Z"),
 		`{"type":"directory.connection.v1","id":"5","erase":true}`,
 		`{"type":"directory.subscription.v1","data":{"id":5,"account_id":"`+client1+`","plan":"x","currency":"eur","starts_at":"2026-01-01T00:00:00Z"}}`)
-	require.Zero(t, fed.Refused, fed.body)
+	require.Zero(t, fed.Refused, fed.Body)
 	status, entity := b.entity("subscription/5")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "EUR", entity["data"].(map[string]any)["currency"])
@@ -165,8 +160,8 @@ func TestNamesThatMisleadAreRefused(t *testing.T) {
 	for _, path := range []string{"/api/accounts", "/api/users"} {
 		for _, name := range []string{"\u200b", "Mara\u202egnp", "a\u2028b"} {
 			a := local.ask(http.MethodPost, path, `{"name":"`+name+`","email":"office@mill.example.com"}`, "Authorization: Bearer "+local.token(agency, "agency"))
-			require.Equal(t, http.StatusBadRequest, a.status, a.body)
-			require.Equal(t, "name", a.failure(t).Errors[0].Field)
+			require.Equal(t, http.StatusBadRequest, a.Status, a.Body)
+			require.Equal(t, "name", a.Failure(t).Errors[0].Field)
 		}
 	}
 }
@@ -177,13 +172,13 @@ func TestAtomicImportRefusesAllLines(t *testing.T) {
 	t.Parallel()
 	b := setupFed(t)
 	before := len(b.facts.Records(domain.TopicDirectory))
-	fed := b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z"), `{}`, `{"type":"directory.user.v1","erase":true}`).says(t, http.StatusUnprocessableEntity)
-	failure := fed.failure(t)
+	fed := b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z"), `{}`, `{"type":"directory.user.v1","erase":true}`).Says(t, http.StatusUnprocessableEntity)
+	failure := fed.Failure(t)
 	require.Len(t, failure.Errors, 2)
 	require.Equal(t, "line 2", failure.Errors[0].Field)
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before, "nothing was appended")
 	b.facts.Fail(errors.New("no brokers"))
-	b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).says(t, http.StatusServiceUnavailable, "some may be stored, also with atomic=true. Send the same request again")
+	b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Says(t, http.StatusServiceUnavailable, "some may be stored, also with atomic=true. Send the same request again")
 	b.facts.Fail(nil)
 	require.Equal(t, 1, b.feed("?atomic=true", category(41, "Events", "2026-01-01T10:00:00Z")).Taken)
 }
@@ -207,7 +202,7 @@ func TestImportDuringAnErasureDoesNotBringThePersonBack(t *testing.T) {
 		category(41, "Events", "2026-01-01T10:00:00Z"),
 		`{"type":"metrics.post_registered.v1","data":{"parent_account":"`+agency+`","account_id":"`+client1+`","member_id":77,"social_account_id":770,"p_id":4,`+
 			`"external_id":"1","origin":"main_app","registered_at":"2026-01-01T10:00:00Z","content":"Erna was here"}}`)
-	require.Equal(t, 3, fed.Taken, fed.body)
+	require.Equal(t, 3, fed.Taken, fed.Body)
 	status, _ := b.entity("member/77")
 	require.Equal(t, http.StatusNotFound, status)
 	status, _ = b.entity("category/41")
@@ -261,7 +256,7 @@ func TestImportRefusesErasedEntities(t *testing.T) {
 		return `{"type":"directory.member.v1",` + more + `"data":{"id":99,"account_id":"` + client1 + `","name":"Erna"}}`
 	}
 	fed := b.feed("", member(""), member(`"updated_at":"2026-02-28T23:59:59Z",`))
-	require.Equal(t, 2, fed.Refused, fed.body)
+	require.Equal(t, 2, fed.Refused, fed.Body)
 	require.Contains(t, fed.Lines[1].Reason, "member 99 was erased on 2026-03-01")
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	require.Equal(t, 1, b.feed("", member(`"updated_at":"2026-03-01T00:01:00Z",`)).Taken)
@@ -276,7 +271,7 @@ func TestImportRefusesErasedEntities(t *testing.T) {
 	erasure := `{"type":"directory.social_account.v1","id":"7001","erase":true}`
 	before = len(b.facts.Records(domain.TopicDirectory))
 	fed = b.feed("", erasure)
-	require.Equal(t, 1, fed.Refused, fed.body)
+	require.Equal(t, 1, fed.Refused, fed.Body)
 	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" is connected in ledgerboard")
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	page.Connected = false
@@ -310,7 +305,7 @@ func TestPostsAndConnectionsAreImported(t *testing.T) {
 		`{"type":"directory.user.v1","data":{"id":"`+bob+`","account_id":"`+client2+`","name":"Robert","active":true}}`,
 		`{"type":"directory.connection.v1","data":{"id":5,"member_id":7,"p_id":1}}`,
 	)
-	require.Equal(t, 2, fed.Taken, fed.body)
+	require.Equal(t, 2, fed.Taken, fed.Body)
 	_, user := b.entity("user/" + bob)
 	require.Equal(t, "Robert", user["data"].(map[string]any)["name"])
 	_, connection := b.entity("connection/5")
@@ -352,7 +347,7 @@ func TestImportBodies(t *testing.T) {
 			headers = append(headers, of.header)
 		}
 		fed := b.feedBody("", of.body, headers...)
-		require.Equal(t, of.status, fed.status, "%s: %s", name, fed.body)
+		require.Equal(t, of.status, fed.Status, "%s: %s", name, fed.Body)
 	}
 }
 
@@ -362,10 +357,10 @@ func TestLocalDirectory(t *testing.T) {
 	t.Parallel()
 	var paused error
 	b := setupTenants(t, func(d *api.Deps) { d.Directory.Local.Gate = func() error { return paused } })
-	post := func(path, body string, headers ...string) (answer, map[string]any) {
+	post := func(path, body string, headers ...string) (ledgertest.Answer, map[string]any) {
 		headers = append([]string{"Authorization: Bearer " + b.token(agency, "agency"), "Content-Type: application/json"}, headers...)
 		a := b.ask(http.MethodPost, path, body, headers...)
-		data, _ := a.object(t)["data"].(map[string]any)
+		data, _ := a.Object(t)["data"].(map[string]any)
 		return a, data
 	}
 	// While the directory's tables may lack earlier people, no one is added: the same person could be
@@ -373,28 +368,27 @@ func TestLocalDirectory(t *testing.T) {
 	paused = domain.NewError(domain.CodeUnavailable, "Read model directory is paused.")
 	for _, path := range []string{"/api/accounts", "/api/users"} {
 		a, _ := post(path, `{"name":"Mill","email":"office@mill.example.com"}`)
-		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
-		require.Contains(t, a.body, "Read model directory is paused.")
+		a.Says(t, http.StatusServiceUnavailable, "Read model directory is paused.")
 	}
 	paused = nil
 
 	a, client := post("/api/accounts", `{"name":" Corner Bakery ","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, http.StatusOK, a.Status, a.Body)
 	require.Equal(t, "Corner Bakery", client["name"])
 	_, again := post("/api/accounts", `{"name":"Corner Bakery","email":"office@bakery.example.com"}`, "Idempotency-Key: k1")
 	require.Equal(t, client, again)
-	require.Contains(t, b.get("/api/accounts", b.token(agency, "agency")).body, client["id"])
+	require.Contains(t, b.get("/api/accounts", b.token(agency, "agency")).Body, client["id"])
 
 	id, _ := client["id"].(string)
 	invite := `{"name":"Jonas","email":"Jonas@bakery.example.com","account":"` + id + `"}`
 	a, person := post("/api/users", invite, "Idempotency-Key: k2")
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, http.StatusOK, a.Status, a.Body)
 	require.Equal(t, id, person["account_id"])
 	_, same := post("/api/users", invite, "Idempotency-Key: k2")
 	require.Equal(t, person, same)
 	for path, key := range map[string]string{"/api/accounts": "k1", "/api/users": "k2"} {
 		a, _ := post(path, `{"name":"Mill","email":"office@mill.example.com"}`, "Idempotency-Key: "+key)
-		require.Equal(t, http.StatusUnprocessableEntity, a.status, "another request had the key: %s", a.body)
+		require.Equal(t, http.StatusUnprocessableEntity, a.Status, "another request had the key: %s", a.Body)
 	}
 	for body, status := range map[string]int{
 		`{"name":"J","email":"jonas@BAKERY.example.com"}`:                      http.StatusConflict,
@@ -403,7 +397,7 @@ func TestLocalDirectory(t *testing.T) {
 	} {
 		before := len(b.facts.Records(domain.TopicDirectory))
 		a, _ := post("/api/users", body)
-		require.Equal(t, status, a.status, "%s: %s", body, a.body)
+		require.Equal(t, status, a.Status, "%s: %s", body, a.Body)
 		require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	}
 
@@ -412,7 +406,7 @@ func TestLocalDirectory(t *testing.T) {
 		"/api/users":    `{"name":" ","email":"x","phone":"1\n2","account":"x"}`,
 	} {
 		a, _ := post(path, body)
-		require.Len(t, a.failure(t).Errors, 4, "all fields at once: %s", a.body)
+		require.Len(t, a.Failure(t).Errors, 4, "all fields at once: %s", a.Body)
 	}
 
 	zoneOf := func(account, zone string, status int) {
@@ -420,16 +414,16 @@ func TestLocalDirectory(t *testing.T) {
 		before := len(b.facts.Records(domain.TopicDirectory))
 		a := b.ask(http.MethodPut, "/api/accounts/"+account+"/time-zone", `{"time_zone":"`+zone+`"}`,
 			"Authorization: Bearer "+b.token(agency, "agency"), "Content-Type: application/json")
-		require.Equal(t, status, a.status, "%s: %s", zone, a.body)
+		require.Equal(t, status, a.Status, "%s: %s", zone, a.Body)
 		if status != http.StatusOK {
 			require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 		}
 	}
 	zoneOf(id, "Asia/Tokyo", http.StatusOK)
-	require.Contains(t, b.get("/api/accounts?account="+id, b.token(agency, "agency")).body, `"time_zone":"Asia/Tokyo"`)
-	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).body, `"time_zone":null`)
+	require.Contains(t, b.get("/api/accounts?account="+id, b.token(agency, "agency")).Body, `"time_zone":"Asia/Tokyo"`)
+	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).Body, `"time_zone":null`)
 	zoneOf(agency, "Europe/Berlin", http.StatusOK)
-	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).body, `"time_zone":"Europe/Berlin"`)
+	require.Contains(t, b.get("/api/me", b.token(agency, "agency")).Body, `"time_zone":"Europe/Berlin"`)
 	for _, wrong := range []string{"Local", "Mars/Base", "posixrules", "+02:00"} {
 		zoneOf(id, wrong, http.StatusBadRequest)
 	}
@@ -441,14 +435,14 @@ func TestLocalDirectory(t *testing.T) {
 		`{"type":"directory.user.v1","id":"`+alice+`","erase":true}`,
 		category(41, "Events", "2026-01-01T10:00:00Z"),
 	)
-	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.body)
+	require.Equal(t, []int{1, 2}, []int{fed.Taken, fed.Refused}, fed.Body)
 	require.Contains(t, fed.Lines[0].Reason, "LEDGERBOARD_DIRECTORY=local")
 
 	told := setupFed(t)
 	before := len(told.facts.Records(domain.TopicDirectory))
 	for _, path := range []string{"/api/accounts", "/api/users"} {
 		a := told.ask(http.MethodPost, path, `{"name":"Mill","email":"office@mill.example.com"}`, "Authorization: Bearer "+told.agencyToken())
-		require.Equal(t, http.StatusConflict, a.status, "a main application tells both: %s", a.body)
+		require.Equal(t, http.StatusConflict, a.Status, "a main application tells both: %s", a.Body)
 	}
 	require.Len(t, told.facts.Records(domain.TopicDirectory), before)
 }

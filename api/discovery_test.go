@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // client3 has no dashboard.
@@ -54,8 +55,8 @@ func (b *bundle) entries(path, token, by string) (named []any) {
 		if next != "" {
 			address += "&cursor=" + next
 		}
-		answer := b.get(address, token).says(b.t, http.StatusOK)
-		body := answer.object(b.t)
+		answer := b.get(address, token).Says(b.t, http.StatusOK)
+		body := answer.Object(b.t)
 		for _, entry := range body["data"].([]any) {
 			named = append(named, entry.(map[string]any)[by])
 		}
@@ -107,7 +108,7 @@ func TestDiscovery(t *testing.T) {
 	} {
 		require.Equal(t, test.staff, b.entries(test.path, staff, test.by), "%s: %s", test.path, test.by)
 		if len(test.seen) == 1 && test.seen[0] == http.StatusNotFound {
-			require.Equal(t, http.StatusNotFound, b.get(test.path, client).status, test.path)
+			require.Equal(t, http.StatusNotFound, b.get(test.path, client).Status, test.path)
 			continue
 		}
 		require.Equal(t, test.seen, b.entries(test.path, client, test.by), "%s of a client: %s", test.path, test.by)
@@ -125,13 +126,13 @@ func TestDashboardsThatAreLinked(t *testing.T) {
 	b.update(domain.UpdateDashboard{Primary: client1, SubAccountIDs: &[]string{client2}, AllowClientDashboard: &yes})
 	require.Equal(t, []any{"Client 1", "Client 2"}, b.entries("/api/dashboards", b.token(client1, "client"), "sub_account_name"))
 	one := b.get("/api/dashboards?q=Client%201", b.agencyToken())
-	require.Contains(t, one.body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
+	require.Contains(t, one.Body, `"linked":[{"id":"`+client1+`","name":"Client 1"},{"id":"`+client2+`","name":"Client 2"}]`)
 }
 
 func (b *bundle) me(token string) map[string]any {
 	b.t.Helper()
-	answer := b.get("/api/me", token).says(b.t, http.StatusOK)
-	return answer.object(b.t)["data"].(map[string]any)
+	answer := b.get("/api/me", token).Says(b.t, http.StatusOK)
+	return answer.Object(b.t)["data"].(map[string]any)
 }
 
 // Everybody learns who they are, and what is open to them.
@@ -170,7 +171,7 @@ func TestMe(t *testing.T) {
 
 	// A client user with other roles sees what it may open. No one is a client of an agency.
 	for _, roles := range [][]string{{"auditor", "client"}, {"auditor", "client", "agency"}} {
-		require.Equal(t, http.StatusForbidden, b.get("/api/me", b.token(agency, roles)).status, roles)
+		require.Equal(t, http.StatusForbidden, b.get("/api/me", b.token(agency, roles)).Status, roles)
 	}
 	for _, test := range []struct {
 		account    string
@@ -190,19 +191,19 @@ func TestMe(t *testing.T) {
 		require.Equal(t, test.dashboards, dashboards, test.roles)
 		require.Equal(t, len(dashboards) > 0, slices.Contains(me["scopes"].([]any), any("analytics")), test.roles)
 		require.Equal(t, test.figures, opens["figures"], test.roles)
-		require.Equal(t, test.figures, b.get(insightsPath, token).status == http.StatusOK, "%s: as the analytics have it", test.roles)
+		require.Equal(t, test.figures, b.get(insightsPath, token).Status == http.StatusOK, "%s: as the analytics have it", test.roles)
 	}
 }
 
 // metaOf is the meta of an answer.
-func metaOf(t *testing.T, a answer) map[string]any {
+func metaOf(t *testing.T, a ledgertest.Answer) map[string]any {
 	t.Helper()
-	require.Equal(t, http.StatusOK, a.status, a.body)
-	return a.object(t)["meta"].(map[string]any)
+	require.Equal(t, http.StatusOK, a.Status, a.Body)
+	return a.Object(t)["meta"].(map[string]any)
 }
 
 // sourcesIn are the social accounts that an answer rests on.
-func sourcesIn(t *testing.T, a answer) (accounts []any) {
+func sourcesIn(t *testing.T, a ledgertest.Answer) (accounts []any) {
 	t.Helper()
 	for _, source := range metaOf(t, a)["sources"].([]any) {
 		accounts = append(accounts, source.(map[string]any)["social_account_id"])
@@ -214,21 +215,21 @@ func sourcesIn(t *testing.T, a answer) (accounts []any) {
 func TestSeveralAccounts(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
-	ask := func(accounts, token string) answer { return b.get(insightsPath+"?account="+accounts, token) }
+	ask := func(accounts, token string) ledgertest.Answer { return b.get(insightsPath+"?account="+accounts, token) }
 	staff := b.agencyToken()
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask("11,"+client2, staff)))
 	require.Equal(t, []any{70.0}, sourcesIn(t, ask("11,"+client1+",11", staff)))
 	for _, missing := range []string{"11,99", client1 + "," + otherClient, "21,11"} {
-		require.Equal(t, http.StatusNotFound, ask(missing, staff).status, missing)
+		require.Equal(t, http.StatusNotFound, ask(missing, staff).Status, missing)
 	}
-	require.Equal(t, http.StatusNotFound, ask("11,12", b.token(client1, "client")).status, "one that the client may not see")
+	require.Equal(t, http.StatusNotFound, ask("11,12", b.token(client1, "client")).Status, "one that the client may not see")
 	require.Equal(t, []any{70.0}, sourcesIn(t, ask("11", b.token(client1, "client"))))
 	for _, wrong := range []string{"11,", ",11", "11,x", "11;12", strings.Repeat("11,", 100) + "12"} {
-		require.Equal(t, http.StatusBadRequest, ask(wrong, staff).status, "%.20s", wrong)
+		require.Equal(t, http.StatusBadRequest, ask(wrong, staff).Status, "%.20s", wrong)
 	}
-	require.Equal(t, http.StatusOK, ask(strings.Repeat("11,", 99)+"12", staff).status, "a hundred")
+	require.Equal(t, http.StatusOK, ask(strings.Repeat("11,", 99)+"12", staff).Status, "a hundred")
 	list := b.get("/api/platforms?account=11,12", staff)
-	require.Equal(t, 2, strings.Count(list.body, `"profile_id"`), list.body)
+	require.Equal(t, 2, strings.Count(list.Body, `"profile_id"`), list.Body)
 }
 
 // The figures of a dashboard are those of all accounts linked in it. The agency sees them also
@@ -236,15 +237,17 @@ func TestSeveralAccounts(t *testing.T) {
 func TestFiguresOfADashboard(t *testing.T) {
 	t.Parallel()
 	b := discovery(t)
-	ask := func(dashboard, token string) answer { return b.get(insightsPath+"?dashboard="+dashboard, token) }
+	ask := func(dashboard, token string) ledgertest.Answer {
+		return b.get(insightsPath+"?dashboard="+dashboard, token)
+	}
 	staff, client := b.agencyToken(), b.token(client1, "client")
 	require.Equal(t, []any{70.0}, sourcesIn(t, ask(client1, staff)))
 	require.Equal(t, []any{70.0}, sourcesIn(t, ask(strings.ToUpper(client1), client)))
-	require.Equal(t, http.StatusNotFound, ask(client2, client).status, "not the client's")
-	require.Equal(t, http.StatusNotFound, ask(otherClient, staff).status)
+	require.Equal(t, http.StatusNotFound, ask(client2, client).Status, "not the client's")
+	require.Equal(t, http.StatusNotFound, ask(otherClient, staff).Status)
 	require.NotContains(t, metaOf(t, b.get(insightsPath, staff)), "clients_see", "no dashboard was named")
 
-	require.Equal(t, http.StatusNotFound, ask(client3, staff).status, "it does not exist yet")
+	require.Equal(t, http.StatusNotFound, ask(client3, staff).Status, "it does not exist yet")
 	require.Equal(t, []any{client3}, b.entries("/api/dashboards?exists=false", staff, "sub_account_id"), "and none was made")
 
 	yes, no := true, false
@@ -258,7 +261,7 @@ func TestFiguresOfADashboard(t *testing.T) {
 	closed := metaOf(t, ask(client1, staff))
 	require.Equal(t, false, closed["clients_see"])
 	require.Contains(t, closed["clients_see_not"], "does not have the scope analytics")
-	require.Equal(t, http.StatusNotFound, ask(client1, client).status)
+	require.Equal(t, http.StatusNotFound, ask(client1, client).Status)
 	b.update(domain.UpdateDashboard{Primary: client1, Scopes: &[]string{"analytics"}, AllowClientDashboard: &no})
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "not open")
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client1, staff)))
@@ -300,21 +303,21 @@ func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 	} {
 		for role, status := range want {
 			answer := b.get(path, b.tokenOf(role))
-			require.Equal(t, status, answer.status, "%s as %q: %s", path, role, answer.body)
-			require.NotContains(t, answer.body, "picture of "+otherClient)
+			require.Equal(t, status, answer.Status, "%s as %q: %s", path, role, answer.Body)
+			require.NotContains(t, answer.Body, "picture of "+otherClient)
 		}
 	}
 
 	answer := b.get(path, b.agencyToken())
-	require.Equal(t, "\xff\xd8 picture of "+client1, answer.body)
-	require.Equal(t, "image/jpeg", answer.header.Get("Content-Type"))
-	require.Equal(t, "nosniff", answer.header.Get("X-Content-Type-Options"))
-	require.Equal(t, "private, no-cache", answer.header.Get("Cache-Control"))
-	again := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+b.agencyToken(), "If-None-Match: "+answer.header.Get("ETag")).says(t, http.StatusNotModified)
-	require.Empty(t, again.body)
+	require.Equal(t, "\xff\xd8 picture of "+client1, answer.Body)
+	require.Equal(t, "image/jpeg", answer.Header.Get("Content-Type"))
+	require.Equal(t, "nosniff", answer.Header.Get("X-Content-Type-Options"))
+	require.Equal(t, "private, no-cache", answer.Header.Get("Cache-Control"))
+	again := b.ask(http.MethodGet, path, "", "Authorization: Bearer "+b.agencyToken(), "If-None-Match: "+answer.Header.Get("ETag")).Says(t, http.StatusNotModified)
+	require.Empty(t, again.Body)
 
 	require.NoError(t, b.facts.Append(t.Context(), commands.EraseContentDraft(contents[70].Key(), said.Add(time.Hour))))
-	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).status, "its texts are erased: it is not shown, though it is still kept")
+	require.Equal(t, http.StatusNotFound, b.get(path, b.agencyToken()).Status, "its texts are erased: it is not shown, though it is still kept")
 }
 
 // Every parameter that searches names finds them in any case, script and normal form, whatever the
@@ -347,12 +350,12 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 				find, not = []string{"Ärzte", "ärzte", "A\u0308RZTE"}, []string{"Ärzt", "arzte"}
 			}
 			for _, form := range find {
-				answer := b.get(addressOf(op, declared.Name, form), b.tokenOf(roleFor(op))).says(t, http.StatusOK)
-				require.Contains(t, answer.body, "İstanbul", "%s?%s=%s finds nothing", op.Pattern, declared.Name, form)
+				answer := b.get(addressOf(op, declared.Name, form), b.tokenOf(roleFor(op))).Says(t, http.StatusOK)
+				require.Contains(t, answer.Body, "İstanbul", "%s?%s=%s finds nothing", op.Pattern, declared.Name, form)
 			}
 			for _, form := range not {
 				answer := b.get(addressOf(op, declared.Name, form), b.tokenOf(roleFor(op)))
-				require.NotContains(t, answer.body, "İstanbul", "%s?%s=%s", op.Pattern, declared.Name, form)
+				require.NotContains(t, answer.Body, "İstanbul", "%s?%s=%s", op.Pattern, declared.Name, form)
 			}
 		}
 	}

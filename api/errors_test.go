@@ -40,12 +40,12 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		b := setup(t)
 		b.readErr, b.panics = test.err, test.err == nil
 		answer := b.get("/api/projects/dashboard/"+client1, b.agencyToken())
-		f := answer.failure(t)
-		require.Equal(t, test.status, answer.status, name)
+		f := answer.Failure(t)
+		require.Equal(t, test.status, answer.Status, name)
 		require.Equal(t, test.code, f.Code, name)
 		require.Contains(t, f.Message, test.message, name)
-		require.Equal(t, test.retry, answer.header.Get("Retry-After"), name)
-		require.NotContains(t, answer.body, "db-7", "what is inside stays inside")
+		require.Equal(t, test.retry, answer.Header.Get("Retry-After"), name)
+		require.NotContains(t, answer.Body, "db-7", "what is inside stays inside")
 		if test.status == http.StatusInternalServerError {
 			for _, says := range map[bool][]string{false: {"db-7"}, true: {"a defect", `"stack"`}}[b.panics] {
 				require.Contains(t, b.logged(), says, "and goes to the log")
@@ -90,8 +90,8 @@ func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 		b.readErr, b.updateErr, operators.err = c.err, c.err, c.err
 		body := map[string]string{http.MethodPut: `{"users":[]}`, http.MethodPost: `{"reason":"test"}`}[c.method]
 		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.token(agency, []string{"agency", "operator"}), "Content-Type: application/json")
-		require.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)
-		require.Contains(t, answer.failure(t).Message, c.says, "%s %s: %v", c.method, c.path, c.err)
+		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
+		require.Contains(t, answer.Failure(t).Message, c.says, "%s %s: %v", c.method, c.path, c.err)
 	}
 }
 
@@ -109,21 +109,21 @@ func TestProblemJSONOnRequest(t *testing.T) {
 		"":                                                 false,
 		"nonsense;;;, application/problem+json; charset=utf": true,
 	} {
-		answer := b.ask(http.MethodGet, "/nowhere", "", "Accept: "+accept).says(t, http.StatusNotFound)
+		answer := b.ask(http.MethodGet, "/nowhere", "", "Accept: "+accept).Says(t, http.StatusNotFound)
 		if !problem {
-			require.Equal(t, "application/json; charset=utf-8", answer.header.Get("Content-Type"), accept)
-			answer.failure(t)
+			require.Equal(t, "application/json; charset=utf-8", answer.Header.Get("Content-Type"), accept)
+			answer.Failure(t)
 			continue
 		}
-		require.Equal(t, "application/problem+json", answer.header.Get("Content-Type"), accept)
+		require.Equal(t, "application/problem+json", answer.Header.Get("Content-Type"), accept)
 		var body map[string]any
-		require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
+		require.NoError(t, json.Unmarshal([]byte(answer.Body), &body))
 		require.Equal(t, "urn:ledgerboard:error:not_found", body["type"])
 		require.Equal(t, "Not Found", body["title"])
 		require.EqualValues(t, 404, body["status"])
 		require.Equal(t, body["message"], body["detail"])
 		require.Equal(t, "not_found", body["code"])
-		require.Equal(t, answer.header.Get("X-Request-Id"), body["request_id"])
+		require.Equal(t, answer.Header.Get("X-Request-Id"), body["request_id"])
 	}
 }
 
@@ -151,11 +151,11 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"compressed":            {`{}`, []string{"Content-Encoding: gzip"}, 415, "Content-Encoding"},
 	} {
 		answer := b.put(client1, test.body, test.headers...)
-		require.Equal(t, test.status, answer.status, name)
-		require.Contains(t, answer.failure(t).Message, test.message, name)
+		require.Equal(t, test.status, answer.Status, name)
+		require.Contains(t, answer.Failure(t).Message, test.message, name)
 	}
 	require.Empty(t, b.updates, "nothing was changed")
-	require.Equal(t, 200, b.put(client1, `{}`, "Content-Type: application/vnd.api+json; charset=UTF-8").status)
+	require.Equal(t, 200, b.put(client1, `{}`, "Content-Type: application/vnd.api+json; charset=UTF-8").Status)
 }
 
 func FuzzParseObject(f *testing.F) {

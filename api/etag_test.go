@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -23,28 +24,28 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, accept := range []string{"application/json", "text/csv"} {
-		first := b.get(insightsPath, b.agencyToken(), "Accept: "+accept).says(t, http.StatusOK)
-		tag := first.header.Get("ETag")
+		first := b.get(insightsPath, b.agencyToken(), "Accept: "+accept).Says(t, http.StatusOK)
+		tag := first.Header.Get("ETag")
 		require.Regexp(t, `^"[0-9a-f]{32}"$`, tag, "strong")
-		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
-		require.Subset(t, first.header.Values("Vary"), []string{"Accept", "Authorization", "Accept-Encoding"})
+		require.Equal(t, "private, no-cache", first.Header.Get("Cache-Control"))
+		require.Subset(t, first.Header.Values("Vary"), []string{"Accept", "Authorization", "Accept-Encoding"})
 		zipped := tag[:33] + `-gzip"`
 		for match, of := range map[string]string{
 			tag: tag, "W/" + tag: tag, `"other", ` + tag: tag, "*": tag, zipped: zipped, "W/" + zipped: zipped,
 			`"a,b",` + tag + ",": tag, tag[:33] + `-br"`: tag[:33] + `-br"`,
 		} {
 			again := b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match)
-			require.Equal(t, http.StatusNotModified, again.status, match)
-			require.Empty(t, again.body)
-			require.Equal(t, of, again.header.Get("ETag"), "of the body that the caller has")
-			require.Equal(t, "private, no-cache", again.header.Get("Cache-Control"))
-			require.Empty(t, again.header.Get("Content-Type"))
-			require.Empty(t, again.header.Get("Content-Disposition"))
+			require.Equal(t, http.StatusNotModified, again.Status, match)
+			require.Empty(t, again.Body)
+			require.Equal(t, of, again.Header.Get("ETag"), "of the body that the caller has")
+			require.Equal(t, "private, no-cache", again.Header.Get("Cache-Control"))
+			require.Empty(t, again.Header.Get("Content-Type"))
+			require.Empty(t, again.Header.Get("Content-Disposition"))
 		}
 		for _, match := range []string{`"0123"`, `"*"`, tag[:20], `"` + tag, ""} {
-			require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match).status, match)
+			require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken(), "Accept: "+accept, "If-None-Match: "+match).Status, match)
 		}
-		require.Equal(t, tag, b.get(insightsPath[len("/auth"):], b.agencyToken(), "Accept: "+accept).header.Get("ETag"), "the same answer under both addresses")
+		require.Equal(t, tag, b.get(insightsPath[len("/auth"):], b.agencyToken(), "Accept: "+accept).Header.Get("ETag"), "the same answer under both addresses")
 	}
 }
 
@@ -52,10 +53,10 @@ func TestAnswerThatTheCallerHasIsNotSent(t *testing.T) {
 func TestTagsOfDifferentAnswersDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
-	differs := func(what string, answer answer) {
+	differs := func(what string, answer ledgertest.Answer) {
 		t.Helper()
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		tag := answer.header.Get("ETag")
+		require.Equal(t, http.StatusOK, answer.Status, answer.Body)
+		tag := answer.Header.Get("ETag")
 		require.NotEmpty(t, tag)
 		require.NotContains(t, seen, tag, "%s has the tag of %s", what, seen[tag])
 		seen[tag] = what
@@ -80,13 +81,13 @@ func TestTagsOfDifferentAnswersDiffer(t *testing.T) {
 func TestTagIsGivenOnlyToThoseWhoMaySee(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	tag := b.get(insightsPath, b.agencyToken()).header.Get("ETag")
-	require.Equal(t, http.StatusForbidden, b.get(insightsPath, b.token(agency, "auditor"), "If-None-Match: "+tag).status)
-	require.Equal(t, http.StatusUnauthorized, b.ask(http.MethodGet, insightsPath, "", "If-None-Match: "+tag).status)
+	tag := b.get(insightsPath, b.agencyToken()).Header.Get("ETag")
+	require.Equal(t, http.StatusForbidden, b.get(insightsPath, b.token(agency, "auditor"), "If-None-Match: "+tag).Status)
+	require.Equal(t, http.StatusUnauthorized, b.ask(http.MethodGet, insightsPath, "", "If-None-Match: "+tag).Status)
 	b.scopeErr = readmodels.ErrAccountNotFound
-	refused := b.get(insightsPath, b.agencyToken(), "If-None-Match: *").says(t, http.StatusNotFound)
-	require.Empty(t, refused.header.Get("ETag"))
-	require.Equal(t, "no-store", refused.header.Get("Cache-Control"))
+	refused := b.get(insightsPath, b.agencyToken(), "If-None-Match: *").Says(t, http.StatusNotFound)
+	require.Empty(t, refused.Header.Get("ETag"))
+	require.Equal(t, "no-store", refused.Header.Get("Cache-Control"))
 }
 
 // What another agency's accounts do is no news to this one's browsers: they keep what they have.
@@ -106,13 +107,13 @@ func TestTagLastsWhileOthersAreRead(t *testing.T) {
 	ours := domain.Tenant{ParentAccount: agency, AccountID: client1, MemberID: 7, SocialAccount: 70}
 	theirs := domain.Tenant{ParentAccount: otherAgency, AccountID: otherClient, MemberID: 8, SocialAccount: 80}
 	read(ours)
-	tag := b.get(insightsPath, b.agencyToken()).header.Get("ETag")
+	tag := b.get(insightsPath, b.agencyToken()).Header.Get("ETag")
 	read(theirs)
-	require.Equal(t, http.StatusNotModified, b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).status)
-	require.Equal(t, http.StatusNotFound, b.get("/auth/member-followers-graph/8", b.agencyToken(), "If-None-Match: *").status, "what does not exist did not stay the same")
+	require.Equal(t, http.StatusNotModified, b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).Status)
+	require.Equal(t, http.StatusNotFound, b.get("/auth/member-followers-graph/8", b.agencyToken(), "If-None-Match: *").Status, "what does not exist did not stay the same")
 	read(ours)
-	fresh := b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).says(t, http.StatusOK)
-	require.NotEqual(t, tag, fresh.header.Get("ETag"))
+	fresh := b.get(insightsPath, b.agencyToken(), "If-None-Match: "+tag).Says(t, http.StatusOK)
+	require.NotEqual(t, tag, fresh.Header.Get("ETag"))
 }
 
 func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
@@ -120,7 +121,7 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 	b := setup(t)
 	b.large = 50
 	plain := b.get(insightsPath, b.agencyToken())
-	require.Empty(t, plain.header.Get("Content-Encoding"))
+	require.Empty(t, plain.Header.Get("Content-Encoding"))
 	open := map[string]func(io.Reader) (io.Reader, error){
 		"gzip": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
 		"zstd": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r, zstd.WithDecoderConcurrency(1)) },
@@ -129,28 +130,28 @@ func TestAnswersAreCompressedByAcceptEncoding(t *testing.T) {
 		"gzip": "gzip", "zstd": "zstd", "gzip, deflate, br, zstd": "zstd", "gzip, zstd;q=0.5": "gzip",
 		"identity": "", "br": "", "gzip;q=0": "",
 	} {
-		answer := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: "+accept)
-		require.Equal(t, want, answer.header.Get("Content-Encoding"), accept)
-		require.Contains(t, answer.header.Values("Vary"), "Accept-Encoding")
+		answer := ledgertest.Ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: "+accept)
+		require.Equal(t, want, answer.Header.Get("Content-Encoding"), accept)
+		require.Contains(t, answer.Header.Values("Vary"), "Accept-Encoding")
 		if want == "" {
-			require.Equal(t, plain.body, answer.body)
+			require.Equal(t, plain.Body, answer.Body)
 			continue
 		}
-		require.Less(t, len(answer.body), len(plain.body)/5)
-		require.Equal(t, strings.TrimSuffix(plain.header.Get("ETag"), `"`)+"-"+want+`"`, answer.header.Get("ETag"), "a strong tag names bytes")
-		unpacked, err := open[want](strings.NewReader(answer.body))
+		require.Less(t, len(answer.Body), len(plain.Body)/5)
+		require.Equal(t, strings.TrimSuffix(plain.Header.Get("ETag"), `"`)+"-"+want+`"`, answer.Header.Get("ETag"), "a strong tag names bytes")
+		unpacked, err := open[want](strings.NewReader(answer.Body))
 		require.NoError(t, err)
 		text, err := io.ReadAll(unpacked)
 		require.NoError(t, err)
-		require.Equal(t, plain.body, string(text))
-		again := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(),
-			"Accept-Encoding: "+accept, "If-None-Match: "+answer.header.Get("ETag"))
-		require.Equal(t, http.StatusNotModified, again.status)
-		require.Equal(t, answer.header.Get("ETag"), again.header.Get("ETag"), "a cache may not update a body by the tag of another")
+		require.Equal(t, plain.Body, string(text))
+		again := ledgertest.Ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(),
+			"Accept-Encoding: "+accept, "If-None-Match: "+answer.Header.Get("ETag"))
+		require.Equal(t, http.StatusNotModified, again.Status)
+		require.Equal(t, answer.Header.Get("ETag"), again.Header.Get("ETag"), "a cache may not update a body by the tag of another")
 	}
 	b.large = 0
-	small := ask(t, b.server, http.MethodGet, "/healthz", "", "Accept-Encoding: gzip")
-	require.Empty(t, small.header.Get("Content-Encoding"), "not worth it")
+	small := ledgertest.Ask(t, b.server, http.MethodGet, "/healthz", "", "Accept-Encoding: gzip")
+	require.Empty(t, small.Header.Get("Content-Encoding"), "not worth it")
 }
 
 // A filter meets each answer before it is compressed, and no stream.
@@ -168,14 +169,14 @@ func TestFilterMeetsPlainAnswers(t *testing.T) {
 	})
 	b.large = 50
 	plain := b.get(insightsPath, b.agencyToken())
-	require.True(t, strings.HasSuffix(plain.body, space))
-	zipped := ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: gzip")
-	require.Equal(t, "gzip", zipped.header.Get("Content-Encoding"))
-	unpacked, err := gzip.NewReader(strings.NewReader(zipped.body))
+	require.True(t, strings.HasSuffix(plain.Body, space))
+	zipped := ledgertest.Ask(t, b.server, http.MethodGet, insightsPath, "", "Authorization: Bearer "+b.agencyToken(), "Accept-Encoding: gzip")
+	require.Equal(t, "gzip", zipped.Header.Get("Content-Encoding"))
+	unpacked, err := gzip.NewReader(strings.NewReader(zipped.Body))
 	require.NoError(t, err)
 	text, err := io.ReadAll(unpacked)
 	require.NoError(t, err)
-	require.Equal(t, plain.body, string(text))
+	require.Equal(t, plain.Body, string(text))
 	b.get("/api/notices", "") // nobody: it is refused at once
 	path, _, _ := strings.Cut(insightsPath, "?")
 	require.Equal(t, []string{path, path}, met)

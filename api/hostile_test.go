@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 )
 
@@ -33,7 +34,7 @@ func TestRangesAtTheEndsOfTime(t *testing.T) {
 		} {
 			for _, tz := range []string{"Pacific/Kiritimati", "Pacific/Pago_Pago"} {
 				answer := b.get(pathOf(strings.NewReplacer(start, span[0], end, span[1]).Replace(route.Pattern))+"?tz="+tz, b.agencyToken())
-				require.Equal(t, http.StatusOK, answer.status, "%s %s: %s", name, route.Pattern, answer.body)
+				require.Equal(t, http.StatusOK, answer.Status, "%s %s: %s", name, route.Pattern, answer.Body)
 			}
 		}
 	}
@@ -45,12 +46,12 @@ func TestHostileCursors(t *testing.T) {
 	b := setupTenants(t)
 	const posts, more = "/auth/getPostInsights/2026-01-01/2026-01-31/all?limit=1", "&cursor="
 	cursor := metaOf(t, b.get(posts, b.agencyToken()))["next_cursor"].(string)
-	require.Equal(t, http.StatusOK, b.get(posts+more+cursor, b.agencyToken()).status)
-	require.Equal(t, http.StatusOK, b.get(strings.Replace(posts, "limit=1", "limit=7", 1)+more+cursor, b.agencyToken()).status)
+	require.Equal(t, http.StatusOK, b.get(posts+more+cursor, b.agencyToken()).Status)
+	require.Equal(t, http.StatusOK, b.get(strings.Replace(posts, "limit=1", "limit=7", 1)+more+cursor, b.agencyToken()).Status)
 	refuses := func(address, token string) {
 		t.Helper()
 		answer := b.get(address, token)
-		answer.requireNamed(t, "cursor", "%s: %s", address, answer.body)
+		requireNamed(t, answer, "cursor")
 	}
 	for _, list := range []string{
 		"/auth/getTopPostsInsights/2026-01-01/2026-01-31/all/0?limit=1", "/auth/accountActiveMembersPlatforms/11?limit=1", "/api/activities?limit=1", "/api/users?limit=1",
@@ -76,8 +77,8 @@ func TestHostileRequests(t *testing.T) {
 		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth//getRoiViews",
 		"/auth/getAccountInsights/2026-01-01/2026-01-31", "/auth/%2e%2e/healthz/x", "/auth/getRoiViews%2F..", "/auth/getRoiViews%00",
 	} {
-		answer := b.get(path, token).says(t, http.StatusNotFound)
-		answer.failure(t)
+		answer := b.get(path, token).Says(t, http.StatusNotFound)
+		answer.Failure(t)
 	}
 	for path, field := range map[string]string{
 		"/api/activities/70:" + strings.Repeat("x", 20_000): "activityId", "/api/platforms/7%2F0": "platformId", "/api/users?active=true&active=false": "active",
@@ -86,23 +87,23 @@ func TestHostileRequests(t *testing.T) {
 		"/auth/reach/getAccountStats/4?pId=1": "pId", "/api/users/" + alice + "?role=x": "role",
 	} {
 		answer := b.get(path, token)
-		answer.requireNamed(t, field, "%.200s: %s", path, answer.body)
+		requireNamed(t, answer, field)
 	}
 	for _, text := range []string{"%00", "%ff", "%ed%a0%80", "a%00b"} {
 		for _, path := range []string{"/connect/start/", "/connect/choose/", "/connect/link/", "/connect/meta/delete/", "/connect/"} {
 			answer := b.ask(http.MethodGet, path+text, "")
-			require.Equal(t, http.StatusNotFound, answer.status, "%s%s: %s", path, text, answer.body)
-			require.Contains(t, answer.body, "Check the URL", "%s%s", path, text)
+			require.Equal(t, http.StatusNotFound, answer.Status, "%s%s: %s", path, text, answer.Body)
+			require.Contains(t, answer.Body, "Check the URL", "%s%s", path, text)
 		}
 		for _, path := range []string{"/connect/choose/", "/connect/link/"} {
 			answer := b.ask(http.MethodPost, path+text, "platform=1", "Content-Type: application/x-www-form-urlencoded")
-			require.Equal(t, http.StatusNotFound, answer.status, "%s%s: %s", path, text, answer.body)
+			require.Equal(t, http.StatusNotFound, answer.Status, "%s%s: %s", path, text, answer.Body)
 		}
-		require.Equal(t, http.StatusBadRequest, b.get("/api/connect/"+text, token).status)
+		require.Equal(t, http.StatusBadRequest, b.get("/api/connect/"+text, token).Status)
 	}
-	wrong := b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv, application/problem+json").says(t, http.StatusBadRequest)
-	require.Equal(t, "application/problem+json", wrong.header.Get("Content-Type"))
-	require.Contains(t, b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv").header.Get("Content-Type"), "application/json", "an error is no table")
+	wrong := b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv, application/problem+json").Says(t, http.StatusBadRequest)
+	require.Equal(t, "application/problem+json", wrong.Header.Get("Content-Type"))
+	require.Contains(t, b.get("/auth/getRoiViews?tz=x", token, "Accept: text/csv").Header.Get("Content-Type"), "application/json", "an error is no table")
 }
 
 // Requests whose parameters all match their schemas are refused only for the rules in the text of
@@ -130,11 +131,11 @@ func TestWellFormedRequestsAreRefusedOnlyByDocumentedRules(t *testing.T) {
 				}
 			}
 			answer := b.get(address+"?"+query.Encode(), b.tokenOf(roleFor(op)))
-			if requests++; answer.status != http.StatusBadRequest {
+			if requests++; answer.Status != http.StatusBadRequest {
 				accepted++
 				continue
 			}
-			for _, e := range answer.failure(t).Errors {
+			for _, e := range answer.Failure(t).Errors {
 				requireDocumentedRule(t, doc, e.Detail, address+"?"+query.Encode())
 			}
 		}
@@ -277,7 +278,7 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 	t.Parallel()
 	b := setupTenants(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 10, Window: time.Second} })
 	type seen struct {
-		answer     answer
+		answer     ledgertest.Answer
 		statements []string
 	}
 	ask := func(method, path, role, body string, headers []string) seen {
@@ -285,9 +286,9 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 		b.statements.Take()
 		headers = append([]string{"Authorization: Bearer " + b.tokenOf(role)}, headers...)
 		a := b.ask(method, path, body, headers...)
-		if id := a.header.Get("X-Request-Id"); id != "" { // each request has its own
-			a.body = strings.ReplaceAll(a.body, id, "its id")
-			a.header.Del("X-Request-Id")
+		if id := a.Header.Get("X-Request-Id"); id != "" { // each request has its own
+			a.Body = strings.ReplaceAll(a.Body, id, "its id")
+			a.Header.Del("X-Request-Id")
 		}
 		return seen{a, sent(b.statements)}
 	}
@@ -302,9 +303,9 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 		for _, ids := range others {
 			other := ask(method, path(ids), role, bodies(body, ids), headers)
 			name := fmt.Sprintf("%s %s %s as %s %v", method, path(ids), bodies(body, ids), role, headers)
-			require.Equal(t, unknown.answer.status, other.answer.status, name)
-			require.Equal(t, unanswered(unknown.answer.body, unknownIDs), unanswered(other.answer.body, ids), name)
-			require.Equal(t, unknown.answer.header, other.answer.header, name)
+			require.Equal(t, unknown.answer.Status, other.answer.Status, name)
+			require.Equal(t, unanswered(unknown.answer.Body, unknownIDs), unanswered(other.answer.Body, ids), name)
+			require.Equal(t, unknown.answer.Header, other.answer.Header, name)
 			require.Equal(t, unknown.statements, other.statements, name)
 			tried++
 		}

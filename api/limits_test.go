@@ -24,26 +24,26 @@ func TestRequestsOfACallerAreBounded(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Config.RateLimit = api.RateLimit{Requests: 3, Window: time.Minute} })
 	token, other := b.agencyToken(), b.token(client1, "client", map[string]any{"sub": client2})
 	for left := 2; left >= 0; left-- {
-		answer := b.get(insightsPath, token).says(t, http.StatusOK)
-		require.Equal(t, `"user";q=3;w=60`, answer.header.Get("RateLimit-Policy"))
-		require.Equal(t, `"user";r=`+strconv.Itoa(left)+`;t=60`, answer.header.Get("RateLimit"))
+		answer := b.get(insightsPath, token).Says(t, http.StatusOK)
+		require.Equal(t, `"user";q=3;w=60`, answer.Header.Get("RateLimit-Policy"))
+		require.Equal(t, `"user";r=`+strconv.Itoa(left)+`;t=60`, answer.Header.Get("RateLimit"))
 	}
 	b.now = b.now.Add(20*time.Second + time.Millisecond)
 	for range 3 {
-		refused := b.get(insightsPath, token).says(t, http.StatusTooManyRequests)
-		require.Equal(t, "40", refused.header.Get("Retry-After"))
-		require.Equal(t, `"user";r=0;t=40`, refused.header.Get("RateLimit"))
-		require.Equal(t, "rate_limited", refused.failure(t).Code)
-		require.Equal(t, "You have made more than 3 requests in 60 seconds. Wait 40 seconds, then send requests more slowly.", refused.failure(t).Message)
+		refused := b.get(insightsPath, token).Says(t, http.StatusTooManyRequests)
+		require.Equal(t, "40", refused.Header.Get("Retry-After"))
+		require.Equal(t, `"user";r=0;t=40`, refused.Header.Get("RateLimit"))
+		require.Equal(t, "rate_limited", refused.Failure(t).Code)
+		require.Equal(t, "You have made more than 3 requests in 60 seconds. Wait 40 seconds, then send requests more slowly.", refused.Failure(t).Message)
 	}
 	require.Len(t, b.queries, 3, "a refused request asks nothing")
-	require.Equal(t, http.StatusTooManyRequests, b.get(dashboardPath+client1, token).status, "all routes count")
-	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews?pId=x", b.agencyToken()).status, "another token of the same caller")
-	require.Equal(t, http.StatusOK, b.get(insightsPath, other).status, "another caller")
-	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").status, "who is not known is not counted")
+	require.Equal(t, http.StatusTooManyRequests, b.get(dashboardPath+client1, token).Status, "all routes count")
+	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews?pId=x", b.agencyToken()).Status, "another token of the same caller")
+	require.Equal(t, http.StatusOK, b.get(insightsPath, other).Status, "another caller")
+	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").Status, "who is not known is not counted")
 	b.now = b.now.Add(40 * time.Second)
-	require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken()).status)
-	require.Empty(t, setup(t).get(insightsPath, token).header.Get("RateLimit"), "without a bound there is no header")
+	require.Equal(t, http.StatusOK, b.get(insightsPath, b.agencyToken()).Status)
+	require.Empty(t, setup(t).get(insightsPath, token).Header.Get("RateLimit"), "without a bound there is no header")
 }
 
 // A Socket.IO connection counts as a request of its user when it is opened, and so does each of its
@@ -58,27 +58,27 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 	b.now = time.Now()
 	server := b.serve()
 	sid := openSession(t, server.URL)
-	poll(t, server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
+	poll(server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	for told := ""; !strings.Contains(told, "notice_cursor"); {
-		heard := poll(t, server.URL, http.MethodGet, sid, "").says(t, http.StatusOK)
-		told = heard.body
+		heard := poll(server.URL, http.MethodGet, sid, "").Says(t, http.StatusOK)
+		told = heard.Body
 	}
 	made := 0
 	for ; made < requests; made++ {
-		answer := poll(t, server.URL, http.MethodPost, sid, "3")
-		if answer.status == http.StatusTooManyRequests {
-			require.Contains(t, answer.body, `"code":"rate_limited"`)
-			require.NotEmpty(t, answer.header.Get("Retry-After"))
+		answer := poll(server.URL, http.MethodPost, sid, "3")
+		if answer.Status == http.StatusTooManyRequests {
+			require.Contains(t, answer.Body, `"code":"rate_limited"`)
+			require.NotEmpty(t, answer.Header.Get("Retry-After"))
 			break
 		}
-		require.Equal(t, http.StatusOK, answer.status)
+		require.Equal(t, http.StatusOK, answer.Status)
 	}
 	require.Less(t, made, requests, "its opening counts too")
 	_, response, err := websocket.DefaultDialer.Dial(strings.Replace(server.URL, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
 	require.Error(t, err)
 	require.Equal(t, http.StatusTooManyRequests, response.StatusCode)
 	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews", b.agencyToken()).status, "they are requests of the user")
+	require.Equal(t, http.StatusTooManyRequests, b.get("/auth/getRoiViews", b.agencyToken()).Status, "they are requests of the user")
 }
 
 // A body that does not come is not waited for, whatever is asked: nobody has to prove anything for

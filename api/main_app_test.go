@@ -60,17 +60,14 @@ func mainAppDeps(t *testing.T, log *ledgertest.Log, at holders) *api.MainAppDeps
 }
 
 // registered registers a page and returns what the answer says.
-func (b *bundle) registered(body string) (answer, connect.Registered) {
+func (b *bundle) registered(body string) (ledgertest.Answer, connect.Registered) {
 	b.t.Helper()
-	a := b.ask(http.MethodPost, "/api/platforms", body, "Authorization: Bearer "+b.tokenOf("main_app"))
-	var envelope struct {
-		Data connect.Registered `json:"data"`
-	}
-	require.NoError(b.t, json.Unmarshal([]byte(a.body), &envelope))
-	return a, envelope.Data
+	a, done := b.ask(http.MethodPost, "/api/platforms", body, "Authorization: Bearer "+b.tokenOf("main_app")), connect.Registered{}
+	a.Data(b.t, &done)
+	return a, done
 }
 
-func (b *bundle) handOver(connection int64, body string) answer {
+func (b *bundle) handOver(connection int64, body string) ledgertest.Answer {
 	b.t.Helper()
 	return b.ask(http.MethodPut, fmt.Sprintf("/api/connections/%d/tokens", connection), body, "Authorization: Bearer "+b.tokenOf("main_app"))
 }
@@ -88,14 +85,14 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 	}}})
 	b := setup(t, func(d *api.Deps) { d.MainApp = deps })
 	a, done := b.registered(registersPage)
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, http.StatusOK, a.Status, a.Body)
 	require.Equal(t, connect.Registered{
 		SocialAccountID: domain.ComputedSocialAccount(agency, domain.Facebook, 0, "90011"), ConnectionID: domain.RegisteredConnection(agency, domain.Facebook, 0, "90011"),
 		MemberID: done.MemberID, Connected: true, Changed: true, Subscribed: true,
 	}, done)
 	again, same := b.registered(registersPage)
 	done.Changed = false
-	require.Equal(t, done, same, again.body)
+	require.Equal(t, done, same, again.Body)
 
 	records := func() (all string) {
 		for _, topic := range []string{domain.TopicDirectory, domain.TopicOperations, domain.TopicMetrics} {
@@ -129,29 +126,27 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 		`["PERSONSSECRETWORD"]`: {http.StatusBadRequest, "JSON object"},
 	} {
 		refused := b.handOver(done.ConnectionID, body)
-		require.Equal(t, want.status, refused.status, "%s: %s", body, refused.body)
-		refused.has(t, want.says).lacks(t, "SECRETWORD")
-		require.NotContains(t, refused.body, "stands here", "the platform's words name people")
+		refused.Says(t, want.status, want.says).Lacks(t, "SECRETWORD", "stands here") // the platform's words name people
 		_, err := stored()
 		require.ErrorIs(t, err, vault.ErrNoSecret, body)
 	}
-	require.Equal(t, http.StatusNotFound, b.handOver(999, `{"access_token":"`+person+`"}`).status)
+	require.Equal(t, http.StatusNotFound, b.handOver(999, `{"access_token":"`+person+`"}`).Status)
 
-	taken := b.handOver(done.ConnectionID, `{"access_token":"`+person+`","expires_at":"2099-01-01T00:00:00Z"}`).says(t, http.StatusOK, `"replaced":false,"unchanged":false`)
+	taken := b.handOver(done.ConnectionID, `{"access_token":"`+person+`","expires_at":"2099-01-01T00:00:00Z"}`).Says(t, http.StatusOK, `"replaced":false,"unchanged":false`)
 	tokens, err := stored()
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"90011": page}, tokens.Pages)
-	for where, text := range map[string]string{"answer": taken.body, "log": records(), "log lines": b.log.String()} {
+	for where, text := range map[string]string{"answer": taken.Body, "log": records(), "log lines": b.log.String()} {
 		require.NotContains(t, text, "SECRETWORD", where)
 	}
 
 	a, ended := b.registered(strings.Replace(registersPage, "}", `,"connected":false}`, 1))
-	require.Equal(t, http.StatusOK, a.status, a.body)
+	require.Equal(t, http.StatusOK, a.Status, a.Body)
 	require.Equal(t, []bool{false, true}, []bool{ended.Connected, ended.Changed})
 	_, err = stored()
 	require.ErrorIs(t, err, vault.ErrNoSecret)
 	a, ended = b.registered(strings.Replace(registersPage, "}", `,"connected":false}`, 1))
-	require.False(t, ended.Changed, a.body)
+	require.False(t, ended.Changed, a.Body)
 	_, back := b.registered(registersPage)
 	require.Equal(t, done.SocialAccountID, back.SocialAccountID)
 	require.True(t, back.Connected && back.Changed)
@@ -197,16 +192,16 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","connected":false}`:    {http.StatusNotFound, "not registered"},
 	} {
 		a, _ := b.registered(body)
-		require.Equal(t, want.status, a.status, "%s: %s", body, a.body)
-		require.Contains(t, a.body, want.says)
+		require.Equal(t, want.status, a.Status, "%s: %s", body, a.Body)
+		require.Contains(t, a.Body, want.says)
 	}
 	require.Len(t, log.Records(domain.TopicDirectory), before)
 	for _, ofSignIn := range []int64{domain.FirstComputedID + 5, 55} { // a caller that names the place of a consent's tokens
-		b.handOver(ofSignIn, `{"access_token":"STOLEN"}`).says(t, http.StatusConflict)
+		b.handOver(ofSignIn, `{"access_token":"STOLEN"}`).Says(t, http.StatusConflict)
 	}
 	// The main application's own page keeps its id and connection.
 	a, own := b.registered(`{"account":"` + client2 + `","platform":1,"external_id":"778","name":"Held"}`)
-	require.Equal(t, []int64{56, 55}, []int64{own.SocialAccountID, own.ConnectionID}, a.body)
+	require.Equal(t, []int64{56, 55}, []int64{own.SocialAccountID, own.ConnectionID}, a.Body)
 	// LinkedIn's id is one, with and without what makes a URN of it.
 	_, plain := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"90041","name":"Page","user":"` + alice + `"}`)
 	_, urn := b.registered(`{"account":"` + client1 + `","platform":4.0,"a_type":2.0,"external_id":"urn:li:organization:90041","name":"Page","user":"` + alice + `"}`)
@@ -219,5 +214,5 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		ExternalID: "urn:li:organization:90042", Name: "Told", Connected: true,
 	})
 	a, told := b.registered(`{"account":"` + client1 + `","platform":4,"a_type":2,"external_id":"90042","name":"Told"}`)
-	require.Equal(t, []int64{57, 58}, []int64{told.SocialAccountID, told.ConnectionID}, a.body)
+	require.Equal(t, []int64{57, 58}, []int64{told.SocialAccountID, told.ConnectionID}, a.Body)
 }

@@ -28,9 +28,9 @@ import (
 func (b *bundle) document() map[string]any {
 	b.t.Helper()
 	answer := b.ask(http.MethodGet, "/openapi.json", "")
-	require.Equal(b.t, http.StatusOK, answer.status, b.logged())
-	require.Equal(b.t, "application/json", answer.header.Get("Content-Type"))
-	return answer.object(b.t)
+	require.Equal(b.t, http.StatusOK, answer.Status, b.logged())
+	require.Equal(b.t, "application/json", answer.Header.Get("Content-Type"))
+	return answer.Object(b.t)
 }
 
 // setupAll is a server with every route that there can be.
@@ -195,10 +195,10 @@ func TestExamplesAreTaken(t *testing.T) {
 				if strings.Contains(path, "connect") { // what no browser holds, and a page that is not connected here
 					taken = append(taken, http.StatusForbidden, http.StatusConflict, http.StatusBadRequest, http.StatusSeeOther)
 				}
-				require.Contains(t, taken, answer.status, "%s: %s", sample["source"], answer.body)
-				require.NotContains(t, answer.body, "nothing at this path", sample["source"])
-				if parts[3] != "" && answer.status == http.StatusOK {
-					require.Contains(t, answer.header.Get("Content-Type"), "text/csv")
+				require.Contains(t, taken, answer.Status, "%s: %s", sample["source"], answer.Body)
+				require.NotContains(t, answer.Body, "nothing at this path", sample["source"])
+				if parts[3] != "" && answer.Status == http.StatusOK {
+					require.Contains(t, answer.Header.Get("Content-Type"), "text/csv")
 				}
 				copied++
 			}
@@ -247,17 +247,17 @@ func TestDocsPageShowsEveryOperation(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)
 	page := b.ask(http.MethodGet, "/docs", "")
-	require.Equal(t, http.StatusOK, page.status, b.logged())
-	require.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
-	require.Contains(t, page.header.Get("Content-Security-Policy"), "default-src 'none'")
-	require.NotContains(t, page.body, "<script")
-	require.NotRegexp(t, `(src|href)="(https?:)?//`, page.body)
+	require.Equal(t, http.StatusOK, page.Status, b.logged())
+	require.Equal(t, "text/html; charset=utf-8", page.Header.Get("Content-Type"))
+	require.Contains(t, page.Header.Get("Content-Security-Policy"), "default-src 'none'")
+	require.NotContains(t, page.Body, "<script")
+	require.NotRegexp(t, `(src|href)="(https?:)?//`, page.Body)
 	for _, route := range b.server.Routes() {
 		if strings.HasPrefix(route.Pattern, "/auth/") || strings.HasPrefix(route.Pattern, "/api/") {
-			require.Contains(t, page.body, "<code>"+route.Method+" "+route.Pattern+"</code>")
+			require.Contains(t, page.Body, "<code>"+route.Method+" "+route.Pattern+"</code>")
 		}
 	}
-	require.Contains(t, page.body, "<code>granularity</code> (query)")
+	require.Contains(t, page.Body, "<code>granularity</code> (query)")
 }
 
 // asyncDocument is /asyncapi.json as the tests look at it.
@@ -285,9 +285,9 @@ type asyncDocument struct {
 func readAsync(t *testing.T) asyncDocument {
 	t.Helper()
 	answer := setupAll(t).ask(http.MethodGet, "/asyncapi.json", "")
-	require.Equal(t, http.StatusOK, answer.status, "%.500s", answer.body)
+	require.Equal(t, http.StatusOK, answer.Status, "%.500s", answer.Body)
 	var doc asyncDocument
-	require.NoError(t, json.Unmarshal([]byte(answer.body), &doc))
+	require.NoError(t, json.Unmarshal([]byte(answer.Body), &doc))
 	return doc
 }
 

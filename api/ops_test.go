@@ -140,7 +140,7 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/dead-letters/dashboards-3-12/show":   "show dashboards-3-12",
 	} {
 		b, operators := operating(t)
-		b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator")).says(t, http.StatusOK)
+		b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator")).Says(t, http.StatusOK)
 		require.Equal(t, []string{want}, operators.acts)
 		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, operators.reason)
 		require.Equal(t, "operator", operators.caller.Role)
@@ -162,11 +162,11 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 	} {
 		b, operators := operating(t)
 		answer := b.ask(http.MethodPost, rebuild, body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
-		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", body, answer.body)
-		require.Contains(t, answer.body, hint, body)
+		require.Equal(t, http.StatusBadRequest, answer.Status, "%s: %s", body, answer.Body)
+		require.Contains(t, answer.Body, hint, body)
 		require.Empty(t, operators.acts, body)
 		if body != "" {
-			require.NotEmpty(t, answer.failure(t).Errors, body)
+			require.NotEmpty(t, answer.Failure(t).Errors, body)
 		}
 	}
 }
@@ -191,7 +191,7 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	require.NoError(t, s.lines.Err())
 	require.Equal(t, []operator.State{operator.StateBuilding, operator.StateLive}, states)
 
-	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator")).says(t, http.StatusOK)
+	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator")).Says(t, http.StatusOK)
 	require.Equal(t, []string{"actions 3 abc"}, operators.acts)
-	answer.has(t, `"outcome":"refused"`, `"meta":{"next_cursor":"next","incomplete":"It is paused"}`)
+	answer.Says(t, http.StatusOK, `"outcome":"refused"`, `"meta":{"next_cursor":"next","incomplete":"It is paused"}`)
 }

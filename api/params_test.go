@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -99,12 +100,12 @@ func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 			for _, value := range values {
 				address := addressOf(op, declared.Name, value)
 				answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op)))
-				require.Equal(t, http.StatusBadRequest, answer.status, "%s %.300q: %.300s", op.Method, address, answer.body)
-				f := answer.failure(t)
+				require.Equal(t, http.StatusBadRequest, answer.Status, "%s %.300q: %.300s", op.Method, address, answer.Body)
+				f := answer.Failure(t)
 				require.Equal(t, "invalid", f.Code)
 				require.True(t, slices.ContainsFunc(f.Errors, func(e domain.FieldError) bool { return e.Field == declared.Name && e.Detail != "" }),
-					"%s %.300q: %s", op.Method, address, answer.body)
-				require.Less(t, len(answer.body), 2000, "what was sent is not sent back")
+					"%s %.300q: %s", op.Method, address, answer.Body)
+				require.Less(t, len(answer.Body), 2000, "what was sent is not sent back")
 				judged++
 			}
 		}
@@ -122,23 +123,23 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 			address := addressOf(op, name, "1")
 			answer := b.ask(op.Method, address, `{"reason":"test:T-1","report":"r2"}`, "Authorization: Bearer "+b.tokenOf(roleFor(op)))
 			if strings.HasPrefix(op.Pattern, "/api/") {
-				answer.requireNamed(t, name, "%s: %s", address, answer.body)
+				requireNamed(t, answer, name)
 				continue
 			}
-			require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, answer.status, "%s: %s", address, answer.body)
-			if answer.status == http.StatusOK {
+			require.Contains(t, []int{http.StatusOK, http.StatusNotFound}, answer.Status, "%s: %s", address, answer.Body)
+			if answer.Status == http.StatusOK {
 				require.Equal(t, []any{name}, metaOf(t, answer)["ignored"], address)
 			}
 		}
 	}
 	ofOthers := metaOf(t, b.get("/auth/getRoiViews?granularity=3", b.agencyToken()))
 	require.Equal(t, []any{"granularity"}, ofOthers["ignored"])
-	require.NotContains(t, b.get("/auth/getRoiViews?tz=UTC", b.agencyToken()).body, `"ignored"`)
+	require.NotContains(t, b.get("/auth/getRoiViews?tz=UTC", b.agencyToken()).Body, `"ignored"`)
 	b.views[agency+"/"+client1] = view(client1, 3)
 	for _, path := range []string{dashboardPath + client1, "/healthz", "/readyz"} {
-		require.Equal(t, http.StatusOK, b.get(path+"?xyz=1&acount=2&_=3", b.agencyToken()).status, path)
+		require.Equal(t, http.StatusOK, b.get(path+"?xyz=1&acount=2&_=3", b.agencyToken()).Status, path)
 	}
-	b.ask(http.MethodPut, dashboardPath+client1+"?xyz=1", "{}", "Authorization: Bearer "+b.agencyToken()).says(t, http.StatusOK)
+	b.ask(http.MethodPut, dashboardPath+client1+"?xyz=1", "{}", "Authorization: Bearer "+b.agencyToken()).Says(t, http.StatusOK)
 
 	for path, said := range map[string]string{
 		insightsPath: "startTime and endTime in the path", "/auth/getRoiViews": "startTime and endTime in the query",
@@ -146,8 +147,8 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 	} {
 		for _, name := range []string{"start", "end", "from", "to"} {
 			answer := b.get(path+"?"+name+"=2025-01-01", b.agencyToken())
-			require.Equal(t, http.StatusBadRequest, answer.status, "%s?%s: %s", path, name, answer.body)
-			f := answer.failure(t).Errors[0]
+			require.Equal(t, http.StatusBadRequest, answer.Status, "%s?%s: %s", path, name, answer.Body)
+			f := answer.Failure(t).Errors[0]
 			require.Equal(t, name, f.Field)
 			require.Contains(t, f.Detail, said)
 		}
@@ -160,9 +161,9 @@ func TestIgnoredParameters(t *testing.T) {
 	own := func(d *api.Deps) { d.Config.IgnoreParams = []string{"accounts", "theme", "version"} }
 	b := setupTenants(t, own)
 	for _, path := range []string{insightsPath, "/api/users", "/api/stats", "/api/audit/history"} {
-		b.get(path+"?theme=dark&accounts=x&version=3", b.agencyToken()).says(t, http.StatusOK).lacks(t, `"ignored"`)
+		b.get(path+"?theme=dark&accounts=x&version=3", b.agencyToken()).Says(t, http.StatusOK).Lacks(t, `"ignored"`)
 	}
-	b.get("/api/projects/dashboard/"+client1+"/state?version=0", b.agencyToken()).says(t, http.StatusBadRequest) // who takes it reads it
+	b.get("/api/projects/dashboard/"+client1+"/state?version=0", b.agencyToken()).Says(t, http.StatusBadRequest) // who takes it reads it
 }
 
 // A valid parameter of a figure or list changes the response.
@@ -183,10 +184,10 @@ func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 		if op.Method != http.MethodGet || roleFor(op) != "agency" || audit {
 			continue
 		}
-		ask := func(name, value, more string) answer {
+		ask := func(name, value, more string) ledgertest.Answer {
 			return b.get(addressOf(op, name, value)+more, b.agencyToken())
 		}
-		without := map[string]answer{} // the parameter
+		without := map[string]ledgertest.Answer{} // the parameter
 		for _, declared := range op.Takes {
 			values, known := changing[declared.Name]
 			if declared.Header {
@@ -204,9 +205,9 @@ func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 			}
 			changed := slices.ContainsFunc(values, func(v string) bool {
 				other := ask(declared.Name, v, more)
-				return other.status != plain.status || other.body != plain.body
+				return other.Status != plain.Status || other.Body != plain.Body
 			})
-			require.True(t, changed, "%s: %s does nothing: %s", op.ID, declared.Name, plain.body)
+			require.True(t, changed, "%s: %s does nothing: %s", op.ID, declared.Name, plain.Body)
 			tried++
 		}
 	}

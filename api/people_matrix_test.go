@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -210,8 +211,8 @@ func newMatrixCase(t *testing.T, b *bundle, url string, number int, role api.Rol
 // comeBack follows a callback to the next page.
 func (m *matrixCase) comeBack(back string) (page string) {
 	m.t.Helper()
-	came := m.browser.visit(back, nil).says(m.t, http.StatusSeeOther)
-	return came.header.Get("Location")
+	came := m.browser.visit(back, nil).Says(m.t, http.StatusSeeOther)
+	return came.Header.Get("Location")
 }
 
 // begin starts a sign-in and returns its first page.
@@ -223,8 +224,8 @@ func (m *matrixCase) begin() string {
 // made creates something and returns its URL.
 func (m *matrixCase) made(path, body, address string) string {
 	m.t.Helper()
-	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token).says(m.t, http.StatusOK)
-	return made.object(m.t)["data"].(map[string]any)[address].(string)
+	made := m.b.ask(http.MethodPost, path, body, "Authorization: Bearer "+m.token).Says(m.t, http.StatusOK)
+	return made.Object(m.t)["data"].(map[string]any)[address].(string)
 }
 
 // refusals tries every entry point and counts the refusals.
@@ -245,8 +246,8 @@ func (m *matrixCase) refusals() (closed int) {
 		if route.Method == http.MethodPut {
 			body = "{}"
 		}
-		answer := ask(m.t, m.b.server, route.Method, ownPath(route.Pattern), body, "Authorization: Bearer "+m.token)
-		count(answer.status == http.StatusForbidden && strings.Contains(answer.body, accessEnded))
+		answer := ledgertest.Ask(m.t, m.b.server, route.Method, ownPath(route.Pattern), body, "Authorization: Bearer "+m.token)
+		count(answer.Status == http.StatusForbidden && strings.Contains(answer.Body, accessEnded))
 	}
 	require.Greater(m.t, m.ways, 20)
 	for _, path := range []string{"/api/live", "/api/notices"} {
@@ -283,11 +284,11 @@ func (m *matrixCase) streamRefused(path, header string) bool {
 func (m *matrixCase) pageRefused(address string, form url.Values) bool {
 	m.t.Helper()
 	page := m.browser.visit(address, form)
-	if page.status != http.StatusForbidden {
-		require.Contains(m.t, page.body, "Somewhere", "the page is shown")
+	if page.Status != http.StatusForbidden {
+		require.Contains(m.t, page.Body, "Somewhere", "the page is shown")
 		return false
 	}
-	require.Contains(m.t, page.body, accessEnded)
+	require.Contains(m.t, page.Body, accessEnded)
 	return true
 }
 
@@ -295,12 +296,11 @@ func (m *matrixCase) pageRefused(address string, form url.Values) bool {
 func (m *matrixCase) linkRefused() bool {
 	m.t.Helper()
 	page := (&visitor{b: m.b}).visit(m.link, nil)
-	if page.status == http.StatusOK {
-		require.Contains(m.t, page.body, "Somewhere")
+	if page.Status == http.StatusOK {
+		require.Contains(m.t, page.Body, "Somewhere")
 		return false
 	}
-	require.Equal(m.t, http.StatusNotFound, page.status)
-	require.Contains(m.t, page.body, "is no longer valid")
+	page.Says(m.t, http.StatusNotFound, "is no longer valid")
 	return true
 }
 

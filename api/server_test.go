@@ -30,20 +30,20 @@ func TestHealthAndReadiness(t *testing.T) {
 		}
 		d.Ready = func() error { return fault }
 	})
-	require.JSONEq(t, `{"status":"ok"}`, b.ask(http.MethodGet, "/healthz", "").body)
-	require.Equal(t, http.StatusOK, b.ask(http.MethodHead, "/readyz", "").status)
+	require.JSONEq(t, `{"status":"ok"}`, b.ask(http.MethodGet, "/healthz", "").Body)
+	require.Equal(t, http.StatusOK, b.ask(http.MethodHead, "/readyz", "").Status)
 	require.JSONEq(t, `{"status":"ready","checks":[
 		{"name":"log","ok":true},{"name":"projector_lag","ok":true},{"name":"ended access","ok":true}]}`,
-		b.ask(http.MethodGet, "/readyz", "").body)
+		b.ask(http.MethodGet, "/readyz", "").Body)
 	fault = domain.NewError(domain.CodeUnavailable, "1,200 events behind")
-	answer := b.ask(http.MethodGet, "/readyz", "").says(t, http.StatusServiceUnavailable)
-	require.NotEmpty(t, answer.header.Get("Retry-After"))
+	answer := b.ask(http.MethodGet, "/readyz", "").Says(t, http.StatusServiceUnavailable)
+	require.NotEmpty(t, answer.Header.Get("Retry-After"))
 	require.JSONEq(t, `{"status":"not_ready","checks":[{"name":"log","ok":true},
-		{"name":"projector_lag","ok":false,"reason":"1,200 events behind"},{"name":"ended access","ok":true}]}`, answer.body)
-	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").status, "the process is alive all the same")
-	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken()).says(t, http.StatusServiceUnavailable) // half-made figures are no figures
-	require.Equal(t, "1,200 events behind", answer.failure(t).Message)
-	require.Equal(t, http.StatusServiceUnavailable, b.put(client1, `{}`).status)
+		{"name":"projector_lag","ok":false,"reason":"1,200 events behind"},{"name":"ended access","ok":true}]}`, answer.Body)
+	require.Equal(t, http.StatusOK, b.ask(http.MethodGet, "/healthz", "").Status, "the process is alive all the same")
+	answer = b.get("/auth/getAccountInsights/2026-01-01/2026-01-31/all", b.agencyToken()).Says(t, http.StatusServiceUnavailable) // half-made figures are no figures
+	require.Equal(t, "1,200 events behind", answer.Failure(t).Message)
+	require.Equal(t, http.StatusServiceUnavailable, b.put(client1, `{}`).Status)
 	require.Empty(t, b.updates)
 }
 
@@ -73,14 +73,13 @@ func TestDegraded(t *testing.T) {
 	} {
 		fault.Writes = c.writes
 		answer := b.ask(http.MethodGet, c.path, "")
-		require.Equal(t, c.status, answer.status, c.path)
-		answer.has(t, `"status":"`+c.word+`"`, `"reason":"1 dead letter"`, `"dead_letters":1`)
+		answer.Says(t, c.status, `"status":"`+c.word+`"`, `"reason":"1 dead letter"`, `"dead_letters":1`)
 		w := httptest.NewRecorder()
 		alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, http.NoBody))
 		require.Equal(t, c.status, w.Code, "a process without the role api says the same")
 		const ofAPI = `,{"name":"ended access","ok":true}` // the check of the role api
-		require.Contains(t, answer.body, ofAPI)
-		require.JSONEq(t, strings.Replace(answer.body, ofAPI, "", 1), w.Body.String())
+		require.Contains(t, answer.Body, ofAPI)
+		require.JSONEq(t, strings.Replace(answer.Body, ofAPI, "", 1), w.Body.String())
 	}
 	w := httptest.NewRecorder()
 	alone.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz", http.NoBody))
@@ -95,7 +94,7 @@ func TestStuckProbeDoesNotHoldUpReadiness(t *testing.T) {
 			d.Health.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { <-stuck; return nil }}}
 		})
 		start := time.Now()
-		b.ask(http.MethodGet, "/readyz", "").says(t, http.StatusServiceUnavailable, "did not answer in time")
+		b.ask(http.MethodGet, "/readyz", "").Says(t, http.StatusServiceUnavailable, "did not answer in time")
 		require.Equal(t, 2*time.Second, time.Since(start))
 		close(stuck)
 	})
@@ -106,7 +105,7 @@ func TestRequestIDs(t *testing.T) {
 	b := setup(t)
 	seen := map[string]bool{}
 	for _, theirs := range []string{"abc-1.2:3/4", "", "with space", "line\nbreak", `quote"`, strings.Repeat("a", 129), "ünicode"} {
-		id := b.ask(http.MethodGet, "/healthz", "", "X-Request-Id: "+theirs).header.Get("X-Request-Id")
+		id := b.ask(http.MethodGet, "/healthz", "", "X-Request-Id: "+theirs).Header.Get("X-Request-Id")
 		require.Regexp(t, `^[A-Z2-7]{26}$`, id)
 		require.False(t, seen[id])
 		seen[id] = true
@@ -117,7 +116,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Config.Headers = map[string]string{"X-Ledgerboard-Mode": "mock"} })
 	for _, path := range []string{"/healthz", "/nowhere", dashboardPath + client1} {
-		header := b.ask(http.MethodGet, path, "").header
+		header := b.ask(http.MethodGet, path, "").Header
 		require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
 		require.Equal(t, "DENY", header.Get("X-Frame-Options"))
 		require.Equal(t, "no-referrer", header.Get("Referrer-Policy"))
@@ -147,15 +146,15 @@ func TestCORS(t *testing.T) {
 	} {
 		b := setup(t, func(d *api.Deps) { d.Config.CORSOrigins = test.origins })
 		answer := b.ask(http.MethodOptions, dashboardPath+client1, "", append(preflight, "Origin: "+test.origin)...)
-		got := answer.header.Get("Access-Control-Allow-Origin")
+		got := answer.Header.Get("Access-Control-Allow-Origin")
 		require.Equal(t, test.allowed, got != "", name)
 		answer = b.get(dashboardPath+client1, b.agencyToken(), "Origin: "+test.origin)
-		require.Equal(t, test.allowed, answer.header.Get("Access-Control-Allow-Origin") != "", name)
+		require.Equal(t, test.allowed, answer.Header.Get("Access-Control-Allow-Origin") != "", name)
 		if test.allowed {
-			require.Contains(t, strings.ToLower(answer.header.Get("Access-Control-Expose-Headers")), "etag")
+			require.Contains(t, strings.ToLower(answer.Header.Get("Access-Control-Expose-Headers")), "etag")
 		}
 		if name == "any" {
-			require.Empty(t, answer.header.Get("Access-Control-Allow-Credentials"), "not for every site")
+			require.Empty(t, answer.Header.Get("Access-Control-Allow-Credentials"), "not for every site")
 		}
 	}
 }
@@ -175,7 +174,7 @@ func TestAccessLogHoldsNoSecrets(t *testing.T) {
 	require.Equal(t, "GET", line["method"])
 	require.Equal(t, dashboardPath+"{sub_account_id}", line["route"])
 	require.EqualValues(t, 200, line["status"])
-	require.Equal(t, read.header.Get("X-Request-Id"), line["request_id"])
+	require.Equal(t, read.Header.Get("X-Request-Id"), line["request_id"])
 	require.Equal(t, "r-7", line["caller_request_id"])
 	require.Equal(t, trace, line["traceparent"])
 	require.Equal(t, alice, line["user_id"])
@@ -196,7 +195,7 @@ func TestDisconnectedClientsAreNotFailures(t *testing.T) {
 	request.Header.Set("Authorization", "Bearer "+b.agencyToken())
 	b.server.ServeHTTP(httptest.NewRecorder(), request)
 	require.Contains(t, b.logged(), `"status":499`)
-	require.Equal(t, http.StatusServiceUnavailable, b.get(insightsPath, b.agencyToken()).status, "a caller who still waits gets a 503")
+	require.Equal(t, http.StatusServiceUnavailable, b.get(insightsPath, b.agencyToken()).Status, "a caller who still waits gets a 503")
 	metrics, err := registry.Gather()
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(metrics), `value:"499"`)
@@ -213,7 +212,7 @@ func TestMetricsAreByRouteAndNotByPath(t *testing.T) {
 	b.get(dashboardPath+client1, b.agencyToken())
 	b.ask("MADEUP", "/some/where", "")
 	b.ask(http.MethodGet, "/some/where/else", "")
-	body := b.ask(http.MethodGet, "/metrics", "").body
+	body := b.ask(http.MethodGet, "/metrics", "").Body
 	require.Contains(t, body, `ledgerboard_http_request_duration_seconds_count{method="GET",route="/api/projects/dashboard/{sub_account_id}",status="200"} 1`)
 	require.Contains(t, body, `method="other",route="unmatched"`)
 	require.NotContains(t, body, client1)

@@ -2,13 +2,10 @@ package api_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -223,103 +220,20 @@ func (b *bundle) token(account string, role any, change ...map[string]any) strin
 
 func (b *bundle) agencyToken() string { return b.token(agency, "agency") }
 
-// answer is a response with its body.
-type answer struct {
-	request string // method and address
-	status  int
-	header  http.Header
-	body    string
-}
-
-// says requires a status, and texts in the body.
-func (a answer) says(t *testing.T, status int, texts ...string) answer {
-	t.Helper()
-	require.Equal(t, status, a.status, "%.500s: %s", a.request, a.body)
-	return a.has(t, texts...)
-}
-
-func (a answer) has(t *testing.T, texts ...string) answer {
-	t.Helper()
-	for _, text := range texts {
-		require.Contains(t, a.body, text, "%.500s", a.request)
-	}
-	return a
-}
-
-func (a answer) lacks(t *testing.T, texts ...string) answer {
-	t.Helper()
-	for _, text := range texts {
-		require.NotContains(t, a.body, text, "%.500s", a.request)
-	}
-	return a
-}
-
-type failure struct {
-	Success   *bool               `json:"success"`
-	Message   string              `json:"message"`
-	Code      string              `json:"code"`
-	Errors    []domain.FieldError `json:"errors"`
-	RequestID string              `json:"request_id"`
-	CommandID string              `json:"command_id"`
-}
-
-func (a answer) failure(t *testing.T) failure {
-	t.Helper()
-	var f failure
-	require.NoError(t, json.Unmarshal([]byte(a.body), &f), a.body)
-	require.NotNil(t, f.Success, a.body)
-	require.False(t, *f.Success)
-	require.NotEmpty(t, f.Message)
-	require.NotNil(t, f.Errors, "errors is a list, also when it is empty: %s", a.body)
-	require.Equal(t, a.header.Get("X-Request-Id"), f.RequestID)
-	return f
-}
-
 // requireNamed requires an error whose first field is the given one.
-func (a answer) requireNamed(t *testing.T, field string, about ...any) {
+func requireNamed(t *testing.T, a ledgertest.Answer, field string) {
 	t.Helper()
-	require.Equal(t, http.StatusBadRequest, a.status, about...)
-	require.Equal(t, field, a.failure(t).Errors[0].Field, about...)
+	require.Equal(t, field, a.Says(t, http.StatusBadRequest).Failure(t).Errors[0].Field, a.Request)
 }
 
-// fields returns the fields of the error, in order.
-func (f failure) fields() (names []string) {
-	for _, e := range f.Errors {
-		names = append(names, e.Field)
-	}
-	return names
-}
-
-// ask sends a request to the handler. Headers have the form "Name: value".
-func (b *bundle) ask(method, path, body string, headers ...string) answer {
+// ask sends a request to the handler, whose answer must be as the API document describes it.
+func (b *bundle) ask(method, path, body string, headers ...string) ledgertest.Answer {
 	b.t.Helper()
-	a := ask(b.t, b.server, method, path, body, headers...)
+	a := ledgertest.Ask(b.t, b.server, method, path, body, headers...)
 	r, err := http.NewRequest(method, path, http.NoBody)
 	require.NoError(b.t, err)
 	b.contract.check(b.t, r, a)
 	return a
-}
-
-func ask(t *testing.T, handler http.Handler, method, path, body string, headers ...string) answer {
-	t.Helper()
-	var content io.Reader
-	if body != "" {
-		content = strings.NewReader(body)
-	}
-	request := httptest.NewRequestWithContext(t.Context(), method, path, content)
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		if name == "Content-Type" {
-			request.Header.Del(name)
-		}
-		request.Header.Add(name, value)
-	}
-	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, request)
-	return answer{method + " " + path, recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
 // serve serves until the test ends.
@@ -329,12 +243,12 @@ func (b *bundle) serve() *httptest.Server {
 	return server
 }
 
-func (b *bundle) get(path, token string, headers ...string) answer {
+func (b *bundle) get(path, token string, headers ...string) ledgertest.Answer {
 	b.t.Helper()
 	return b.ask(http.MethodGet, path, "", append(headers, "Authorization: Bearer "+token)...)
 }
 
-func (b *bundle) put(subAccount, body string, headers ...string) answer {
+func (b *bundle) put(subAccount, body string, headers ...string) ledgertest.Answer {
 	b.t.Helper()
 	return b.ask(http.MethodPut, "/api/projects/dashboard/"+subAccount, body,
 		append(headers, "Authorization: Bearer "+b.agencyToken())...)

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -64,22 +65,22 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 	staff := "Authorization: Bearer " + b.agencyToken()
 	for _, user := range []string{alice, colleague} {
 		link := b.ask(http.MethodPost, "/api/users/"+user+"/sign-in-link", "", staff, "Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-		require.Equal(t, http.StatusOK, link.status, link.body)
-		require.Contains(t, link.body, `"user_id":"`+user+`","url":"https://boards.example/console/link/WORD","works_until":"2026-07-16T09:00:00Z"`)
-		require.Equal(t, "no-store", link.header.Get("Cache-Control"))
+		require.Equal(t, http.StatusOK, link.Status, link.Body)
+		require.Contains(t, link.Body, `"user_id":"`+user+`","url":"https://boards.example/console/link/WORD","works_until":"2026-07-16T09:00:00Z"`)
+		require.Equal(t, "no-store", link.Header.Get("Cache-Control"))
 	}
-	asks := func(body string) answer {
+	asks := func(body string) ledgertest.Answer {
 		return b.ask(http.MethodPost, "/api/users/"+alice+"/sign-in-link", body, staff, "Content-Type: application/json")
 	}
 	for validFor, until := range map[string]string{"15m": "2026-07-15T09:15:00Z", "168h": "2026-07-22T09:00:00Z"} {
-		asks(`{"valid_for":"`+validFor+`"}`).says(t, http.StatusOK, `"works_until":"`+until+`"`)
+		asks(`{"valid_for":"`+validFor+`"}`).Says(t, http.StatusOK, `"works_until":"`+until+`"`)
 	}
 	require.Len(t, in.made, 4)
 	for _, validFor := range []string{`"14m59s"`, `"168h1s"`, `"-24h"`, `"tomorrow"`} {
-		asks(`{"valid_for":`+validFor+`}`).says(t, http.StatusBadRequest, `"field":"valid_for","detail":"must be a duration from 15m to 168h (7 days)"`)
+		asks(`{"valid_for":`+validFor+`}`).Says(t, http.StatusBadRequest, `"field":"valid_for","detail":"must be a duration from 15m to 168h (7 days)"`)
 	}
 	for _, body := range []string{`{"valid_for":24}`, `{"validfor":"24h"}`} {
-		require.Equal(t, http.StatusBadRequest, asks(body).status, body)
+		require.Equal(t, http.StatusBadRequest, asks(body).Status, body)
 	}
 	require.Len(t, in.made, 4)
 	for _, c := range in.made {
@@ -87,17 +88,17 @@ func TestAgencyManagesSignInsOfItsPeople(t *testing.T) {
 		require.NotEmpty(t, c.RequestID)
 	}
 
-	b.get("/api/users/"+alice+"/sessions", b.agencyToken()).says(t, http.StatusOK, `"id":"S-`+alice+`","way":"link","signed_in_at":"2026-07-15T09:00:00Z"`)
-	b.ask(http.MethodPost, "/api/users/"+alice+"/sessions/S-"+alice+"/end", "", staff).says(t, http.StatusOK, `"data":[]`)
+	b.get("/api/users/"+alice+"/sessions", b.agencyToken()).Says(t, http.StatusOK, `"id":"S-`+alice+`","way":"link","signed_in_at":"2026-07-15T09:00:00Z"`)
+	b.ask(http.MethodPost, "/api/users/"+alice+"/sessions/S-"+alice+"/end", "", staff).Says(t, http.StatusOK, `"data":[]`)
 	require.Equal(t, []string{alice + " S-" + alice}, in.ended)
 
 	for _, path := range []string{"/sign-in-link", "/sessions/S1/end"} {
-		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).status)
-		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).status)
+		require.Equal(t, http.StatusNotFound, b.ask(http.MethodPost, "/api/users/"+otherUser+path, "", staff).Status)
+		require.Equal(t, http.StatusForbidden, b.ask(http.MethodPost, "/api/users/"+alice+path, "", "Authorization: Bearer "+b.token(client1, "client")).Status)
 	}
 	require.Len(t, in.made, 4)
 	require.Len(t, in.ended, 1)
 	in.err = domain.NewError(domain.CodeConflict, "This colleague has signed in before.")
-	refused := b.ask(http.MethodPost, "/api/users/"+colleague+"/sign-in-link", "", staff).says(t, http.StatusConflict)
-	require.Contains(t, refused.failure(t).Message, "has signed in before")
+	refused := b.ask(http.MethodPost, "/api/users/"+colleague+"/sign-in-link", "", staff).Says(t, http.StatusConflict)
+	require.Contains(t, refused.Failure(t).Message, "has signed in before")
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -101,10 +102,10 @@ func TestLiveStreamOfADashboard(t *testing.T) {
 		require.Contains(t, event, `"social_account_id":70`)
 		require.NotContains(t, event, client2, "not linked in it")
 	}
-	require.Equal(t, http.StatusNotFound, b.get(of(client2), client).status, "not the client's")
-	require.Equal(t, http.StatusNotFound, b.get(of(otherClient), staff).status)
-	require.Equal(t, http.StatusNotFound, b.get(of(client1)+"&account=12", staff).status, "an account that is not linked in it")
-	require.Equal(t, http.StatusBadRequest, b.get(of("11"), staff).status)
+	require.Equal(t, http.StatusNotFound, b.get(of(client2), client).Status, "not the client's")
+	require.Equal(t, http.StatusNotFound, b.get(of(otherClient), staff).Status)
+	require.Equal(t, http.StatusNotFound, b.get(of(client1)+"&account=12", staff).Status, "an account that is not linked in it")
+	require.Equal(t, http.StatusBadRequest, b.get(of("11"), staff).Status)
 }
 
 func TestLiveStreamIsRefused(t *testing.T) {
@@ -114,11 +115,11 @@ func TestLiveStreamIsRefused(t *testing.T) {
 		d.Ready = func() error { return fault }
 		d.Config.RateLimit = api.RateLimit{Requests: 5}
 	})
-	require.Equal(t, http.StatusBadRequest, b.get("/api/live?account=x", b.agencyToken()).status)
+	require.Equal(t, http.StatusBadRequest, b.get("/api/live?account=x", b.agencyToken()).Status)
 	b.scopeErr = readmodels.ErrNoOpenDashboard
-	require.Equal(t, http.StatusForbidden, b.get("/api/live", b.token(client1, "client")).status)
+	require.Equal(t, http.StatusForbidden, b.get("/api/live", b.token(client1, "client")).Status)
 	b.scopeErr = readmodels.ErrAccountNotFound
-	require.Equal(t, http.StatusNotFound, b.get("/api/live?account=99", b.agencyToken()).status)
+	require.Equal(t, http.StatusNotFound, b.get("/api/live?account=99", b.agencyToken()).Status)
 	b.scopeErr, fault = nil, &domain.Error{Code: domain.CodeUnavailable, Message: "it is being built", RetryAfter: 7}
 	requireComeBack(t, b.get("/api/live", b.agencyToken()), 7, "it is being built")
 	fault = errors.New("unknown fault")
@@ -128,7 +129,7 @@ func TestLiveStreamIsRefused(t *testing.T) {
 		b.get("/auth/getRoiViews", b.agencyToken())
 	}
 	requireComeBack(t, b.get("/api/live", b.agencyToken()), 50, "You have made more than 5 requests")
-	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
+	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).Status, "no hub, no route")
 }
 
 type issuedTicket struct {
@@ -138,18 +139,14 @@ type issuedTicket struct {
 }
 
 // ticket requests a ticket for a stream, with an Origin header unless origin is empty.
-func ticket(t *testing.T, b *bundle, token, path, origin string) issuedTicket {
+func ticket(t *testing.T, b *bundle, token, path, origin string) (issued issuedTicket) {
 	t.Helper()
 	headers := []string{"Authorization: Bearer " + token}
 	if origin != "" {
 		headers = append(headers, "Origin: "+origin)
 	}
-	answer := b.ask(http.MethodPost, "/api/notices/ticket?path="+path, "", headers...).says(t, http.StatusOK)
-	var body struct {
-		Data issuedTicket `json:"data"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(answer.body), &body))
-	return body.Data
+	b.ask(http.MethodPost, "/api/notices/ticket?path="+path, "", headers...).Says(t, http.StatusOK).Data(t, &issued)
+	return issued
 }
 
 // firstLines opens a stream, reads the two lines after the retry delay, and closes it.
@@ -183,35 +180,24 @@ func TestStreamOfNotices(t *testing.T) {
 	}
 	status, _, _ := firstLines(t, url+"?token="+b.agencyToken())
 	require.Equal(t, http.StatusUnauthorized, status, "tokens do not belong into addresses")
-	b.get("/api/notices", b.agencyToken(), "Last-Event-ID: "+client1+".3").requireNamed(t, "Last-Event-ID")
+	requireNamed(t, b.get("/api/notices", b.agencyToken(), "Last-Event-ID: "+client1+".3"), "Last-Event-ID")
 }
 
 // poll sends a polling request of the standard Socket.IO client; without a session, it opens one.
-func poll(t *testing.T, url, method, sid, body string) answer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+func poll(url, method, sid, body string) ledgertest.Answer {
 	address := url + "/socket.io/?EIO=4&transport=polling"
 	if sid != "" {
 		address += "&sid=" + sid
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "text/plain;charset=UTF-8")
-	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return answer{method + " " + address, response.StatusCode, response.Header, string(raw)}
+	return ledgertest.Send(ledgertest.Once, method, address, body, "Content-Type: text/plain;charset=UTF-8")
 }
 
 // openSession opens a polling session.
 func openSession(t *testing.T, url string) (sid string) {
 	t.Helper()
-	opened := poll(t, url, http.MethodGet, "", "").says(t, http.StatusOK)
-	_, rest, found := strings.Cut(opened.body, `"sid":"`)
-	require.True(t, found, opened.body)
+	opened := poll(url, http.MethodGet, "", "").Says(t, http.StatusOK)
+	_, rest, found := strings.Cut(opened.Body, `"sid":"`)
+	require.True(t, found, opened.Body)
 	sid, _, _ = strings.Cut(rest, `"`)
 	return sid
 }
@@ -220,21 +206,21 @@ func TestSocketIOIsServed(t *testing.T) {
 	t.Parallel()
 	b, _, live := setupLive(t)
 	url := strings.TrimSuffix(live, "/api/live")
-	opened := poll(t, url, http.MethodGet, "", "").says(t, http.StatusOK)
-	require.NotEmpty(t, opened.header.Get("X-Request-Id"))
+	opened := poll(url, http.MethodGet, "", "").Says(t, http.StatusOK)
+	require.NotEmpty(t, opened.Header.Get("X-Request-Id"))
 	b.server.Close()
-	require.Equal(t, http.StatusServiceUnavailable, poll(t, url, http.MethodGet, "", "").status)
+	require.Equal(t, http.StatusServiceUnavailable, poll(url, http.MethodGet, "", "").Status)
 }
 
 const page = "https://app.example.com"
 
 // requireComeBack requires a stream with only a retry delay and the reason.
-func requireComeBack(t *testing.T, answer answer, atLeast int, reason string) {
+func requireComeBack(t *testing.T, answer ledgertest.Answer, atLeast int, reason string) {
 	t.Helper()
-	require.Equal(t, http.StatusOK, answer.status)
-	require.Equal(t, "text/event-stream", answer.header.Get("Content-Type"))
-	found := regexp.MustCompile(`^retry: (\d+)\n\n: ([^\n]+)\n\n$`).FindStringSubmatch(answer.body)
-	require.NotNil(t, found, answer.body)
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
+	found := regexp.MustCompile(`^retry: (\d+)\n\n: ([^\n]+)\n\n$`).FindStringSubmatch(answer.Body)
+	require.NotNil(t, found, answer.Body)
 	wait, err := strconv.Atoi(found[1])
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, wait, atLeast*1000)
@@ -266,10 +252,10 @@ func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, ": connected", line)
 	}
-	require.Equal(t, http.StatusUnauthorized, alien.ask(http.MethodGet, "/api/notices?ticket="+one.Ticket, "", "Origin: "+page).status,
+	require.Equal(t, http.StatusUnauthorized, alien.ask(http.MethodGet, "/api/notices?ticket="+one.Ticket, "", "Origin: "+page).Status,
 		"without the key it opens nothing")
 	require.Equal(t, http.StatusBadRequest,
-		b.ask(http.MethodPost, "/api/notices/ticket?path=/api/users", "", "Authorization: Bearer "+token).status)
+		b.ask(http.MethodPost, "/api/notices/ticket?path=/api/users", "", "Authorization: Bearer "+token).Status)
 }
 
 func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
@@ -301,8 +287,8 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	one := ticket(t, b, b.agencyToken(), "/api/live", page).Ticket
 	for _, bad := range []string{"made-up", one[:len(one)-4], one[:20] + "AAAA" + one[24:], "%00", b.agencyToken()} {
 		answer := b.ask(http.MethodGet, "/api/live?ticket="+bad, "", "Origin: "+page)
-		require.Equal(t, http.StatusUnauthorized, answer.status, bad)
-		require.Contains(t, answer.body, "POST /api/notices/ticket?path=/api/live", "it says where to get one")
+		require.Equal(t, http.StatusUnauthorized, answer.Status, bad)
+		require.Contains(t, answer.Body, "POST /api/notices/ticket?path=/api/live", "it says where to get one")
 	}
 }
 
@@ -335,8 +321,8 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 	// checked again.
 	b.now = time.Now().Add(-5 * time.Minute) // five minutes have passed when the stream begins
 	for _, path := range []string{"/api/live", "/api/notices"} {
-		answer := b.ask(http.MethodGet, path, "").says(t, http.StatusOK)
-		require.True(t, strings.HasSuffix(answer.body, ": "+stream.ErrExpired.Message+"\n\n"), answer.body)
+		answer := b.ask(http.MethodGet, path, "").Says(t, http.StatusOK)
+		require.True(t, strings.HasSuffix(answer.Body, ": "+stream.ErrExpired.Message+"\n\n"), answer.Body)
 	}
 }
 

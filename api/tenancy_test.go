@@ -195,10 +195,10 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 				if route.Method == http.MethodPost && takesAccount()[documented(route.Pattern)] { // that is the GET of the same address
 					path, _, _ = strings.Cut(path, "?")
 				}
-				var answer answer
+				var answer ledgertest.Answer
 				if route.Pattern == "/api/live" || route.Pattern == "/api/notices" {
 					stream := b.listen(server.URL+path, b.tokenOf(role))
-					answer.status = stream.response.StatusCode
+					answer.Status = stream.response.StatusCode
 					require.NoError(t, stream.response.Body.Close())
 				} else {
 					var headers []string
@@ -210,9 +210,9 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 					}
 					answer = b.ask(route.Method, path, bodyOf(route, account), headers...)
 				}
-				require.Equal(t, status, answer.status, "%s %s as %q: %s", route.Method, path, role, answer.body)
+				require.Equal(t, status, answer.Status, "%s %s as %q: %s", route.Method, path, role, answer.Body)
 				for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
-					require.NotContains(t, answer.body, id, "%s %s as %q shows the other tenant", route.Method, path, role)
+					require.NotContains(t, answer.Body, id, "%s %s as %q shows the other tenant", route.Method, path, role)
 				}
 			}
 		}
