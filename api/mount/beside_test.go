@@ -30,15 +30,18 @@ const (
 
 const (
 	followers = 4711
-	patience  = 5 * time.Minute
+	patience  = ledgertest.Patience
 	often     = 20 * time.Millisecond
 )
 
 // served sends a request until the status is not 503.
-func served(ask func() (status int)) {
-	for until := time.Now().Add(patience); ask() == http.StatusServiceUnavailable && time.Now().Before(until); {
-		time.Sleep(often)
+func served(ask func() ledgertest.Answer) (answer ledgertest.Answer) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(often) {
+		if answer = ask(); answer.Status != http.StatusServiceUnavailable {
+			break
+		}
 	}
+	return answer
 }
 
 // running is the environment of a main application: brokers, a database, and a process with the
@@ -103,7 +106,7 @@ func open(t *testing.T, config mount.Config) *mount.Mounted {
 
 func awaitReady(t *testing.T, handler http.Handler) {
 	t.Helper()
-	require.Eventually(t, func() bool { return get(handler, "/readyz", "").Code == http.StatusOK }, patience, often)
+	require.Eventually(t, func() bool { return get(t, handler, "/readyz", "").Status == http.StatusOK }, patience, often)
 }
 
 // config returns the configuration of a main application.

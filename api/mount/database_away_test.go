@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // changeOfUsers is a change that is recorded if it succeeds.
@@ -55,9 +55,13 @@ func TestDatabaseAway(t *testing.T) {
 	config := beside.config(api.AuthenticatorFunc(byCookie))
 	config.HTTP.AnalyticsAtRoot = true
 	boards := open(t, config)
+	ask := func(request, body string) ledgertest.Answer {
+		method, path, _ := strings.Cut(request, " ")
+		return ledgertest.Ask(t, boards.Handler(), method, path, body, "Cookie: session=alice's")
+	}
 	serves := func() bool {
-		return get(boards.Handler(), "/api/projects/dashboard/"+client, "alice's").Code == http.StatusOK &&
-			get(boards.Handler(), "/readyz?for=writes", "").Code == http.StatusOK
+		return get(t, boards.Handler(), "/api/projects/dashboard/"+client, "alice's").Status == http.StatusOK &&
+			get(t, boards.Handler(), "/readyz?for=writes", "").Status == http.StatusOK
 	}
 	for _, cause := range []struct {
 		name       string
@@ -89,38 +93,34 @@ func TestDatabaseAway(t *testing.T) {
 		require.Eventually(t, serves, patience, often, cause.name)
 		cause.take()
 		for noticed := false; !noticed; { // before the monitor has, and after
-			noticed = cause.unseen || readModelFault(boards.Handler()) != ""
+			noticed = cause.unseen || readModelFault(t, boards.Handler()) != ""
 			for request, body := range whileAway() {
-				w := send(boards.Handler(), request, "alice's", body)
-				if w.Code == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others
+				w := ask(request, body)
+				if w.Status == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others
 					continue
 				}
-				about := cause.name + ": " + request + ": " + w.Body.String()
-				require.Equal(t, http.StatusServiceUnavailable, w.Code, about)
-				require.NotEmpty(t, w.Header().Get("Retry-After"), about)
-				if cause.takesChanges && !noticed && strings.Contains(strings.ToLower(w.Body.String()), "your change was recorded") {
+				about := cause.name + ": " + request + ": " + w.Body
+				require.Equal(t, http.StatusServiceUnavailable, w.Status, about)
+				require.NotEmpty(t, w.Header.Get("Retry-After"), about)
+				if cause.takesChanges && !noticed && strings.Contains(strings.ToLower(w.Body), "your change was recorded") {
 					continue
 				}
-				require.Contains(t, strings.ToLower(w.Body.String()), "nothing was changed", about)
+				require.Contains(t, strings.ToLower(w.Body), "nothing was changed", about)
 			}
 		}
 		cause.give()
 	}
 	require.Eventually(t, serves, patience, often)
-	var changed *httptest.ResponseRecorder
-	served(func() int {
-		changed = send(boards.Handler(), "PUT /api/projects/dashboard/"+client, "alice's", changeOfUsers)
-		return changed.Code
-	})
-	require.Equal(t, http.StatusOK, changed.Code, changed.Body)
+	served(func() ledgertest.Answer { return ask("PUT /api/projects/dashboard/"+client, changeOfUsers) }).Says(t, http.StatusOK)
 }
 
 // readModelFault returns the error about the tables of dashboards in /readyz.
-func readModelFault(handler http.Handler) string {
+func readModelFault(t *testing.T, handler http.Handler) string {
+	t.Helper()
 	var ready struct {
 		Checks []struct{ Name, Reason string } `json:"checks"`
 	}
-	_ = json.Unmarshal(get(handler, "/readyz", "").Body.Bytes(), &ready) // without an answer nothing is found
+	_ = json.Unmarshal([]byte(get(t, handler, "/readyz", "").Body), &ready) // without an answer nothing is found
 	for _, check := range ready.Checks {
 		if check.Name == "read model dashboards" {
 			return check.Reason

@@ -3,8 +3,6 @@ package mount_test
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,35 +49,26 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	require.NoError(t, err, "%s", &m.errors)
 	m.base = strings.TrimPrefix(strings.TrimSpace(line), "listening on ")
-	require.Equal(t, http.StatusOK, m.ask(http.MethodGet, "/boards/readyz", "alice", "").status)
+	m.ask(http.MethodGet, "/boards/readyz", "alice", "").Says(t, http.StatusOK)
 	return m
 }
 
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
 // ask sends a request until it is served.
-func (m *mainApp) ask(method, path, who, body string, headers ...string) (got answer) {
-	m.t.Helper()
-	served(func() int {
-		response := m.open(method, path, who, body, headers...)
-		defer response.Body.Close()
-		raw, err := io.ReadAll(response.Body)
-		require.NoError(m.t, err)
-		got = answer{response.StatusCode, response.Header, string(raw)}
-		return got.status
+func (m *mainApp) ask(method, path, who, body string, headers ...string) ledgertest.Answer {
+	return served(func() ledgertest.Answer {
+		return ledgertest.Send(ledgertest.Once, method, m.base+path, body, append(headers, "X-Signed-In: "+who)...)
 	})
-	return got
 }
 
 // listen opens carol's notices, and reopens them if the stream contains only a retry delay.
 func (m *mainApp) listen() (*http.Response, *bufio.Scanner) {
 	m.t.Helper()
 	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(often) {
-		notices := m.open(http.MethodGet, "/boards/api/notices", "carol", "")
+		request, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, m.base+"/boards/api/notices", http.NoBody)
+		require.NoError(m.t, err)
+		request.Header.Set("X-Signed-In", "carol")
+		notices, err := ledgertest.Once.Do(request)
+		require.NoError(m.t, err)
 		require.Equal(m.t, http.StatusOK, notices.StatusCode)
 		for lines := bufio.NewScanner(notices.Body); lines.Scan(); {
 			if lines.Text() == "event: notice_cursor" {
@@ -91,54 +81,38 @@ func (m *mainApp) listen() (*http.Response, *bufio.Scanner) {
 	return nil, nil
 }
 
-func (m *mainApp) open(method, path, who, body string, headers ...string) *http.Response {
-	m.t.Helper()
-	request, err := http.NewRequestWithContext(context.Background(), method, m.base+path, strings.NewReader(body))
-	require.NoError(m.t, err)
-	request.Header.Set("X-Signed-In", who)
-	for _, h := range headers {
-		name, value, _ := strings.Cut(h, ": ")
-		request.Header.Set(name, value)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	m.t.Cleanup(transport.CloseIdleConnections)
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	require.NoError(m.t, err)
-	return response
-}
-
 // A main application in another module serves everything with its router to the people whom it has
 // signed in.
 func testAnotherModule(t *testing.T, r running) {
 	m := startMainApp(t, r)
 	const dashboard = "/boards/api/projects/dashboard/" + client
 
-	require.Equal(t, "the main application\n", m.ask(http.MethodGet, "/", "", "").body)
+	require.Equal(t, "the main application\n", m.ask(http.MethodGet, "/", "", "").Body)
 	for _, path := range []string{dashboard, "/boards/auth/getRoiViews", "/boards/api/notices", "/boards/socket.io/?EIO=4&transport=polling"} {
 		stranger := m.ask(http.MethodGet, path, "mallory", "")
-		require.Equal(t, http.StatusUnauthorized, stranger.status, path)
-		require.Equal(t, "the main application does not know you\n", stranger.body, path)
+		require.Equal(t, http.StatusUnauthorized, stranger.Status, path)
+		require.Equal(t, "the main application does not know you\n", stranger.Body, path)
 	}
-	require.Equal(t, http.StatusOK, m.ask(http.MethodGet, dashboard, "alice", "").status)
-	require.Equal(t, http.StatusForbidden, m.ask(http.MethodGet, dashboard, "carol", "").status, "it is not open to her yet")
+	m.ask(http.MethodGet, dashboard, "alice", "").Says(t, http.StatusOK)
+	m.ask(http.MethodGet, dashboard, "carol", "").Says(t, http.StatusForbidden)
 	insights := m.ask(http.MethodGet, "/boards/auth"+insightsPath(), "alice", "")
-	require.Equal(t, http.StatusOK, insights.status, insights.body)
-	require.Contains(t, insights.body, "4711")
-	require.Contains(t, insights.body, `"next_due":null`, "no fetcher reads it here")
-	require.Equal(t, http.StatusNotFound, m.ask(http.MethodGet, "/boards/getRoiViews", "alice", "").status, "only below /auth, unless configured")
-	require.Contains(t, m.ask(http.MethodGet, "/boards/openapi.json", "alice", "").body, `"url":"/boards/"`)
-	require.Contains(t, m.ask(http.MethodGet, "/boards/socket.io/?EIO=4&transport=polling", "carol", "").body, `"sid"`)
+	require.Equal(t, http.StatusOK, insights.Status, insights.Body)
+	require.Contains(t, insights.Body, "4711")
+	require.Contains(t, insights.Body, `"next_due":null`, "no fetcher reads it here")
+	m.ask(http.MethodGet, "/boards/getRoiViews", "alice", "").Says(t, http.StatusNotFound)
+	require.Contains(t, m.ask(http.MethodGet, "/boards/openapi.json", "alice", "").Body, `"url":"/boards/"`)
+	require.Contains(t, m.ask(http.MethodGet, "/boards/socket.io/?EIO=4&transport=polling", "carol", "").Body, `"sid"`)
 
-	put := m.ask(http.MethodPut, dashboard, "alice", `{"users":["`+carol+`"],"allow_client_dashboard":true}`, "Content-Type: application/json")
-	require.Equal(t, http.StatusOK, put.status, put.body)
+	put := m.ask(http.MethodPut, dashboard, "alice", `{"users":["`+carol+`"],"allow_client_dashboard":true}`)
+	require.Equal(t, http.StatusOK, put.Status, put.Body)
 	read := m.ask(http.MethodGet, dashboard, "carol", "")
-	require.Equal(t, http.StatusOK, read.status, read.body)
-	require.Contains(t, read.body, carol)
-	require.Equal(t, put.header.Get("ETag"), read.header.Get("ETag"))
+	require.Equal(t, http.StatusOK, read.Status, read.Body)
+	require.Contains(t, read.Body, carol)
+	require.Equal(t, put.Header.Get("ETag"), read.Header.Get("ETag"))
 
 	notices, lines := m.listen()
 	defer notices.Body.Close()
-	require.Equal(t, http.StatusOK, m.ask(http.MethodPut, dashboard, "alice", `{"users":[]}`, "Content-Type: application/json").status)
+	m.ask(http.MethodPut, dashboard, "alice", `{"users":[]}`).Says(t, http.StatusOK)
 	var heard strings.Builder
 	for !strings.Contains(heard.String(), "client_access_removed") && lines.Scan() {
 		heard.WriteString(lines.Text())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
@@ -39,21 +39,9 @@ func byCookie(r *http.Request) (api.Principal, error) {
 	return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in at https://app.example.com.")
 }
 
-func get(handler http.Handler, path, session string) *httptest.ResponseRecorder {
-	return send(handler, "GET "+path, session, "")
-}
-
-// send sends a request, given as its method and path, with a session.
-func send(handler http.Handler, request, session, body string) *httptest.ResponseRecorder {
-	method, path, _ := strings.Cut(request, " ")
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.AddCookie(&http.Cookie{Name: "session", Value: session})
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
+func get(t *testing.T, handler http.Handler, path, session string) ledgertest.Answer {
+	t.Helper()
+	return ledgertest.Ask(t, handler, http.MethodGet, path, "", "Cookie: session="+session)
 }
 
 // A main application mounts the handler next to a running service.
@@ -82,19 +70,15 @@ func testMountAgain(t *testing.T, r running) {
 		require.NoError(t, err)
 		router := chi.NewRouter()
 		router.Mount("/boards", boards.Handler())
-		require.Equal(t, http.StatusServiceUnavailable, get(router, "/boards/getRoiViews", "alice's").Code, "nothing is known of the tables yet")
+		get(t, router, "/boards/getRoiViews", "alice's").Says(t, http.StatusServiceUnavailable) // nothing is known of the tables yet
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
 		ran := make(chan error, 1)
 		go func() { ran <- boards.Run(ctx) }()
 		awaitReady(t, boards.Handler())
-		var insights *httptest.ResponseRecorder
-		served(func() int { insights = get(router, "/boards"+insightsPath(), "alice's"); return insights.Code })
-		require.Contains(t, insights.Body.String(), "4711")
-		refused := get(router, "/boards/getRoiViews", "nobody's")
-		require.Equal(t, http.StatusUnauthorized, refused.Code)
-		require.Contains(t, refused.Body.String(), "https://app.example.com")
-		require.Equal(t, http.StatusNotFound, get(router, "/boards/metrics", "alice's").Code)
+		served(func() ledgertest.Answer { return get(t, router, "/boards"+insightsPath(), "alice's") }).Says(t, http.StatusOK, "4711")
+		get(t, router, "/boards/getRoiViews", "nobody's").Says(t, http.StatusUnauthorized, "https://app.example.com")
+		get(t, router, "/boards/metrics", "alice's").Says(t, http.StatusNotFound)
 		families, err := registry.Gather()
 		require.NoError(t, err)
 		require.NotEmpty(t, families)
@@ -149,32 +133,20 @@ func testConsole(t *testing.T, r running) {
 	plain, routed := http.NewServeMux(), chi.NewRouter()
 	plain.Handle("/boards/", boards.Handler())
 	routed.Mount("/boards", boards.Handler())
-	require.Equal(t, http.StatusNotFound, get(plain, "/boards/boards/api/accounts", "alice's").Code, "where a rule of the application for a path would not look")
+	get(t, plain, "/boards/boards/api/accounts", "alice's").Says(t, http.StatusNotFound) // where a rule of the application for a path would not look
 	for name, router := range map[string]http.Handler{"net/http": plain, "chi": routed, "stripped": http.StripPrefix("/boards", boards.Handler())} {
-		var page *httptest.ResponseRecorder
-		served(func() int { page = get(router, "/boards/console/clients", "alice's"); return page.Code })
-		require.Equal(t, http.StatusOK, page.Code, "%s: %s", name, page.Body)
-		require.Contains(t, page.Body.String(), `href="/boards/console/clients/`+client, name)
-		require.NotContains(t, page.Body.String(), `"/console`, name)
-		require.Empty(t, page.Result().Cookies(), name)
-		served(func() int { page = get(router, "/boards/api/accounts", "alice's"); return page.Code })
-		require.Equal(t, http.StatusOK, page.Code, name)
-
-		page = get(router, "/boards/console/history?q=x", "nobody's")
-		require.Equal(t, http.StatusSeeOther, page.Code, name)
-		require.Equal(t, "/login?"+url.Values{"to": {"/boards/console/history?q=x"}}.Encode(), page.Header().Get("Location"), name)
-		served(func() int { page = get(router, "/boards/console/sign-in", "alice's"); return page.Code })
-		require.Equal(t, http.StatusNotFound, page.Code, name)
-		served(func() int {
-			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/boards/console/sessions/end", strings.NewReader("all=1"))
-			r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
-			r.Header.Set("Sec-Fetch-Site", "cross-site")
-			page = httptest.NewRecorder()
-			router.ServeHTTP(page, r)
-			return page.Code
-		})
-		require.Equal(t, http.StatusForbidden, page.Code, name)
-		require.Contains(t, page.Body.String(), "of another site", name)
+		shows := func(path string) ledgertest.Answer {
+			return served(func() ledgertest.Answer { return get(t, router, "/boards"+path, "alice's") })
+		}
+		page := shows("/console/clients").Says(t, http.StatusOK, `href="/boards/console/clients/`+client).Lacks(t, `"/console`)
+		require.Empty(t, page.Header["Set-Cookie"], name)
+		shows("/api/accounts").Says(t, http.StatusOK)
+		page = get(t, router, "/boards/console/history?q=x", "nobody's").Says(t, http.StatusSeeOther)
+		require.Equal(t, "/login?"+url.Values{"to": {"/boards/console/history?q=x"}}.Encode(), page.Header.Get("Location"), name)
+		shows("/console/sign-in").Says(t, http.StatusNotFound)
+		served(func() ledgertest.Answer {
+			return ledgertest.Ask(t, router, http.MethodPost, "/boards/console/sessions/end", "all=1", "Cookie: session=alice's", "Sec-Fetch-Site: cross-site")
+		}).Says(t, http.StatusForbidden, "of another site")
 	}
 }
 
@@ -191,16 +163,13 @@ func testProofs(t *testing.T, r running) {
 	for status, keys := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusOK: {public}} {
 		config.CheckpointPublicKeys = keys
 		boards := open(t, config)
-		var answer *httptest.ResponseRecorder
-		ask := func() int { answer = get(boards.Handler(), "/api/audit/checkpoints", ""); return answer.Code }
-		if ask(); status == http.StatusOK {
+		ask := func() ledgertest.Answer { return get(t, boards.Handler(), "/api/audit/checkpoints", "") }
+		if status == http.StatusOK {
 			served(ask)
 		}
-		require.Equal(t, status, answer.Code, answer.Body)
+		ask().Says(t, status)
 	}
 }
-
-const accessEnded = "Your access has ended. Ask your agency."
 
 // bySession accepts the cookie "<user>/<account>/<role>" for hours.
 func bySession(r *http.Request) (api.Principal, error) {
@@ -210,12 +179,6 @@ func bySession(r *http.Request) (api.Principal, error) {
 	}
 	is := strings.Split(session.Value, "/")
 	return api.Principal{UserID: is[0], AccountID: is[1], Roles: api.Roles{api.Role(is[2])}, ExpiresAt: time.Now().Add(12 * time.Hour)}, nil
-}
-
-// refused reports whether a session no longer has access.
-func refused(handler http.Handler, session string) bool {
-	w := get(handler, "/api/stats", session)
-	return w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), accessEnded)
 }
 
 // A session whose user has lost access is refused. TestEndedAccessIsRefusedEverywhere (api) tests
@@ -228,6 +191,8 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 	config.UnknownUsers = true
 	handlers["allowing"] = open(t, config).Handler()
 
+	status := func(handler http.Handler, session string) int { return get(t, handler, "/api/stats", session).Status }
+
 	users := map[string]domain.DirectoryUser{}
 	sessions := map[string]string{}
 	for i, fate := range []string{"active", "erased", "unknown"} {
@@ -237,7 +202,7 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 	}
 	for _, handler := range handlers {
 		for fate, session := range sessions {
-			require.Eventually(t, func() bool { return get(handler, "/api/stats", session).Code == http.StatusOK }, patience, often, fate)
+			require.Eventually(t, func() bool { return status(handler, session) == http.StatusOK }, patience, often, fate)
 		}
 	}
 	require.NoError(t, r.log.AppendBulk(t.Context(), []domain.Draft{
@@ -245,11 +210,11 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 		commands.EraseDraft(domain.KindUser, users["erased"].ID, time.Now()), commands.EraseDraft(domain.KindUser, users["unknown"].ID, time.Now()),
 	}))
 	for name, handler := range handlers {
-		require.Eventually(t, func() bool { return refused(handler, sessions["erased"]) }, patience, often, name)
-		require.Equal(t, http.StatusOK, get(handler, "/api/stats", sessions["active"]).Code, name)
+		require.Eventually(t, func() bool { return status(handler, sessions["erased"]) == http.StatusForbidden }, patience, often, name)
+		require.Equal(t, http.StatusOK, status(handler, sessions["active"]), name)
 	}
-	require.Eventually(t, func() bool { return refused(handlers["known"], sessions["unknown"]) }, patience, often)
-	require.Equal(t, http.StatusOK, get(handlers["allowing"], "/api/stats", sessions["unknown"]).Code)
+	require.Eventually(t, func() bool { return status(handlers["known"], sessions["unknown"]) == http.StatusForbidden }, patience, often)
+	require.Equal(t, http.StatusOK, status(handlers["allowing"], sessions["unknown"]))
 }
 
 func TestMain(m *testing.M) {

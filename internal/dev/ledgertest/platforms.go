@@ -2,8 +2,12 @@ package ledgertest
 
 import (
 	"context"
+	"html"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +33,49 @@ func Serve(t testing.TB, handler http.Handler) string {
 		server.Close()
 	})
 	return server.URL
+}
+
+var (
+	dialogLink    = regexp.MustCompile(`class="go" href="([^"]+)"`)
+	scopeBox      = regexp.MustCompile(`name="scope" value="([^"]+)" checked`)
+	deletionAt    = regexp.MustCompile(`"url":"([^"]+)"`)
+	choiceOfPages = regexp.MustCompile(`name="(seen)" value="([^"]*)"|name="(page)" value="([^"]*)" aria-describedby="[^"]*"(?: checked)?>`)
+)
+
+// SignIn goes through a sign-in in a browser with cookies of its own: a person of the simulator grants
+// all scopes for these pages, and connects all that is then offered.
+func SignIn(t testing.TB, start, person string, pages ...string) (offered Answer) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar, Transport: Once.Transport, Timeout: Patience}
+	submit := func(address string, form url.Values) Answer {
+		return Send(browser, http.MethodPost, address, form.Encode(), "Content-Type: application/x-www-form-urlencoded").Says(t, http.StatusOK)
+	}
+	begun := Send(browser, http.MethodGet, start, "").Says(t, http.StatusOK)
+	dialog := html.UnescapeString(dialogLink.FindStringSubmatch(begun.Body)[1]) + "&as=" + person
+	consent, choice := url.Values{"decision": {"consent"}, "page": pages}, url.Values{}
+	for _, box := range scopeBox.FindAllStringSubmatch(Send(browser, http.MethodGet, dialog, "").Body, -1) {
+		consent.Add("scope", box[1])
+	}
+	offered = submit(dialog, consent)
+	for _, field := range choiceOfPages.FindAllStringSubmatch(offered.Body, -1) {
+		choice.Add(field[1]+field[3], html.UnescapeString(field[2]+field[4]))
+	}
+	_, address, _ := strings.Cut(offered.Request, " ")
+	submit(address, choice)
+	return offered
+}
+
+// EraseAtMeta has a person of the simulator ask the service for the deletion of their data, and returns
+// the address that the service has given for it.
+func EraseAtMeta(t testing.TB, simulated, person, service string) (address string) {
+	t.Helper()
+	form := url.Values{"as": {person}, "decision": {"erase"}, "deauthorize": {service + "/connect/meta/deauthorize"}, "delete": {service + "/connect/meta/delete"}}
+	list := Send(Once, http.MethodPost, simulated+simulator.PathFacebook+simulator.PathApps, form.Encode(), "Content-Type: application/x-www-form-urlencoded")
+	found := deletionAt.FindStringSubmatch(html.UnescapeString(list.Says(t, http.StatusOK).Body))
+	require.NotNil(t, found, list.Body)
+	return found[1]
 }
 
 // At is the configuration of clients for a simulator, with our app's id and secret at all platforms.

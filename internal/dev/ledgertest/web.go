@@ -16,7 +16,7 @@ import (
 
 // Answer is an answer that was read to its end, or the error that prevented one.
 type Answer struct {
-	Request string // its method and address
+	Request string // its method and address; that of the last one, if redirects were followed
 	Status  int
 	Header  http.Header
 	Body    string
@@ -56,6 +56,7 @@ func Send(client *http.Client, method, url, body string, headers ...string) Answ
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(response.Body)
+	answer.Request = response.Request.Method + " " + response.Request.URL.String()
 	answer.Status, answer.Header, answer.Body, answer.Err = response.StatusCode, response.Header, string(raw), err
 	return answer
 }
