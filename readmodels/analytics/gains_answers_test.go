@@ -268,15 +268,19 @@ func (q question) wantRecorded(w *world, want cells) {
 	}
 }
 
-// wantRoiViews: TikTok counts no views of an account; the gains of its videos are used instead.
-func wantRoiViews(w *world, q question) cells {
+// ofViews: TikTok counts no views of an account; the gains of its videos are used instead.
+func (q question) ofViews(w *world) gains {
 	all := q.ofAccounts(w, domain.MetricViews)
 	for _, g := range q.ofPosts(w, domain.MetricViews) {
 		if g.platform == domain.TikTok {
 			all = append(all, g)
 		}
 	}
-	want := cells{}
+	return all
+}
+
+func wantRoiViews(w *world, q question) cells {
+	all, want := q.ofViews(w), cells{}
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".views"] = all.in(q.Range.From, q.Range.To, platforms...)
 	})

@@ -67,19 +67,7 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		owned.Connected = g.IntN(4) > 0
 		g.Directory = append(g.Directory, owned)
 	}
-	for i, account := range []string{clientA, clientC, agencyA, clientB} {
-		for n := range g.IntN(3) {
-			begins := g.season.AddDate(0, 0, g.IntN(gainsDays)-20)
-			s := domain.DirectorySubscription{ID: int64(10*i + n + 1), AccountID: account, Currency: "EUR", StartsAt: begins}
-			if price := int64(1000 + g.IntN(9000)); g.IntN(4) > 0 {
-				s.PriceMinor = &price
-			}
-			if ends := begins.AddDate(0, 0, 10+g.IntN(60)); g.IntN(2) == 0 {
-				s.EndsAt = &ends
-			}
-			g.Directory = append(g.Directory, s)
-		}
-	}
+	g.drawSubscriptions(rand.New(rand.NewPCG(seed, 0x9a3)))
 	if n := len(g.Events); n > 0 { // some arrive twice
 		for range g.IntN(3) {
 			g.Events = append(g.Events, g.Events[g.IntN(n)])
@@ -87,6 +75,30 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 	}
 	g.Shuffle(len(g.Events), func(i, j int) { g.Events[i], g.Events[j] = g.Events[j], g.Events[i] })
 	return g
+}
+
+// drawSubscriptions draws up to two for each account. Some begin within a day, or when the one before
+// ends; some are free, or in another currency.
+func (g *gainsWorld) drawSubscriptions(more *rand.Rand) {
+	for i, account := range []string{clientA, clientC, agencyA, clientB} {
+		var before *time.Time
+		for n := range g.IntN(3) {
+			begins := g.season.AddDate(0, 0, g.IntN(gainsDays)-20)
+			s := domain.DirectorySubscription{ID: int64(10*i + n + 1), AccountID: account, Currency: pick(more, "EUR", "EUR", "EUR", "USD")}
+			if price := int64(1000 + g.IntN(9000)); g.IntN(4) > 0 {
+				s.PriceMinor = new(pick(more, price, price, price, 0, 1))
+			}
+			s.StartsAt = begins.Add(time.Duration(pick(more, 0, 0, more.IntN(48))) * 30 * time.Minute)
+			if before != nil && more.IntN(3) == 0 {
+				s.StartsAt = *before
+			}
+			if ends := begins.AddDate(0, 0, 10+g.IntN(60)); g.IntN(2) == 0 && ends.After(s.StartsAt) {
+				s.EndsAt = &ends
+			}
+			before = s.EndsAt
+			g.Directory = append(g.Directory, s)
+		}
+	}
 }
 
 // ownership is the time at which an owner acquired a page.
