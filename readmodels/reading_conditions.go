@@ -18,10 +18,6 @@ const (
 	left join kept.secrets k on k.ref = c.secret_ref`
 	// AwaitsSignIn: the platform rejected the token, and no one has signed in since.
 	AwaitsSignIn = `(st.reason is not null and (k.signed_in_at is null or k.signed_in_at <= st.at))`
-	// PausedByOperator: an operator has paused the connection.
-	PausedByOperator = `exists (
-	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `'
-	      and u.name = s.connection_id::text)`
 	// SubscriptionsParam is a session setting of the readers. Its value is [SubscriptionsNone] if
 	// accounts are read without a subscription, see [NoneNeeded].
 	SubscriptionsParam = "ledgerboard.subscriptions"
@@ -34,23 +30,15 @@ const (
 	Subscribed = `(` + NoneNeeded + ` or exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
-	// ToBeRead: a connected account is read when it is due, unless its whole platform is paused.
-	ToBeRead = ReadUnlessPaused + ` and not ` + PausedByOperator
-	// ReadUnlessPaused: a connected account is read when it is due, unless an operator has paused
-	// it or its whole platform.
-	ReadUnlessPaused = `not ` + AwaitsSignIn + ` and ` + Subscribed
+	// ToBeRead: a connected account is read when it is due, unless its whole platform is paused. The
+	// scheduler handles that, so the fetchers' queries do not check it.
+	ToBeRead = `not ` + AwaitsSignIn + ` and ` + Subscribed + ` and not exists (
+	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `'
+	      and u.name = s.connection_id::text)`
 )
 
-// Conditions for an operator's pause of a whole platform.
-var (
-	// PlatformPaused: an operator has paused the platform. The scheduler handles this, so the
-	// fetchers' queries do not check it.
-	PlatformPaused = `exists (
-	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `'
-	      and u.name = ` + PlatformName + `)`
-	// PlatformName is the name of the platform of social account s.
-	PlatformName = platformNameSQL()
-)
+// PlatformName is SQL for the name of the platform of social account s.
+var PlatformName = platformNameSQL()
 
 func platformNameSQL() string {
 	var names strings.Builder

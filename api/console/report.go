@@ -125,21 +125,18 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	if err := readParts(v, &now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
 		return err
 	}
-	toTheEnd := func(read *time.Time) bool {
-		return !now.Open && read != nil && analytics.CalendarDay(*read, shown.zone).Format(time.DateOnly) == asked.Form.To
-	}
-	if shown.AsOf = "at the end of " + shown.Month; now.AsOf != nil && !toTheEnd(now.AsOf) {
-		shown.AsOf = "on " + analytics.CalendarDay(*now.AsOf, shown.zone).Format("2 January 2006")
+	shown.AsOf = "at the end of " + shown.Month
+	if now.AsOf != nil {
+		read := analytics.CalendarDay(*now.AsOf, shown.zone)
+		if now.Open || read.Format(time.DateOnly) != asked.Form.To {
+			shown.AsOf = "on " + read.Format("2 January 2006")
+		}
 	}
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
 	for _, source := range now.Sources {
 		if source.Has(domain.StatusConnectedLater) {
 			continue
-		}
-		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
-		if over && toTheEnd(source.LastRead) { // disconnected after the end of the month
-			source.Reasons = slices.DeleteFunc(source.Reasons, func(r domain.StatusReason) bool { return r.Metric == "" })
 		}
 		nouns := domain.StatusNouns{Platform: source.Platform, Range: asked.within}
 		if why := domain.TextOf(source.Reasons, domain.APIText, nouns); why != "" {

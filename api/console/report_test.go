@@ -84,11 +84,13 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
 	source.Status, source.Reasons = analytics.SourceReconnect, reasons(domain.StatusRefused)
 	shown().says(http.StatusOK, "TikTok, Marrow: The platform no longer grants access.")
-	source.LastRead = new(september(30))
-	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
-		lacks("TikTok, Marrow: The platform") // the sign-in was lost later
-	source.Reasons = append(source.Reasons, domain.StatusReason{Code: domain.StatusDaysMissing, Metric: "followers", Days: 4, Of: 30})
-	shown().says(http.StatusOK, "TikTok, Marrow: For followers, 4 of 30 days were read.")
+	// Disconnected on the last day, after its reading: the report says so, and what else is missing.
+	source.Status, source.LastRead = analytics.SourceDisconnected, new(september(30))
+	source.Reasons = append(reasons(domain.StatusEndedByAgency, domain.StatusNotSubscribed),
+		domain.StatusReason{Code: domain.StatusDaysMissing, Metric: "followers", Days: 4, Of: 30})
+	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.",
+		"TikTok, Marrow: The agency disconnected it. Connect it again to resume reading. "+
+			"No subscription was active in this month, so nothing was read. For followers, 4 of 30 days were read.")
 }
 
 // A price for very many page views is not shown as if they cost nothing.

@@ -5888,7 +5888,7 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Say why the account is not read at the moment, even if the status is ok, and why figures of the response are missing. The first kind is left out if a new reading would not change the response because the account was read after the range. */
+            /** @description Say why the account is not read at the moment, even if the status is ok, and why figures of the response are missing. The first kind is left out if the reason arose after the range, or if the account was read after the range. The status then does not depend on it. */
             reasons: components["schemas"]["StatusReason"][];
             /**
              * Format: int64

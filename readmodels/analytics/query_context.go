@@ -37,9 +37,8 @@ type queryContext struct {
 	metricsRead map[int64]map[string]*metricRead
 	accounts    map[int64]knownAccount // social accounts with rows; some may have left the scope
 
-	sources  []Source
-	lastRead time.Time  // the newest reading of the sources that can be read
-	nextDue  *time.Time // the next reading of these sources
+	sources []Source
+	nextDue *time.Time // the next reading of sources that were not read after the range
 }
 
 // answer builds a response in one snapshot and returns its [Meta]. what names the response in
@@ -72,10 +71,8 @@ func (a *Analytics) answer(
 	meta := Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(),
 		Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: qc.asOf, Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead, NextCursor: qc.cursor,
-	}
-	if qc.lastRead.Before(r.To) { // readings after the range change nothing
-		meta.NextDue = qc.nextDue
+		AsOf: qc.asOf, NextDue: qc.nextDue, Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead,
+		NextCursor: qc.cursor,
 	}
 	if query.seriesCompared() || qc.totals && !qc.uncompared {
 		meta.ComparedFrom, meta.ComparedTo = new(qc.compared.From.UTC()), new(qc.compared.To.UTC())

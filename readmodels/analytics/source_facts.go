@@ -18,9 +18,9 @@ type sourceFacts struct {
 	// time of the next reading unless paused; nil if unknown or not scheduled
 	dueAt     *time.Time
 	ungranted []domain.UngrantedFigure
-	ended     domain.StatusCode // why it is not connected; "" if it is
-	signIn    domain.StatusCode // why a person must sign in; "" if no one must
-	stopped   domain.StatusCode // why no new readings are expected; "" if they are
+	// why no new readings are expected; "" if they are, or if the reason arose after the range. The
+	// status is set if it is [SourceDisconnected] or [SourceReconnect] for that reason.
+	stopped domain.StatusCode
 	// a permission is missing, but only for the account or only for its posts: the other is read
 	readsOther bool
 	// a subscription was active in the range, or none is required
@@ -80,15 +80,21 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
-		       case when not s.connected then coalesce(nullif(s.ended, ''), '`+string(domain.StatusEndedInMainApp)+`') else '' end,
-		       case when `+readmodels.AwaitsSignIn+` then st.reason ->> 'code' else '' end,
+		       s.connected, case when not s.connected then coalesce(nullif(s.ended, ''), '`+string(domain.StatusEndedInMainApp)+`')
+		            when `+readmodels.AwaitsSignIn+` then st.reason ->> 'code'
+		            when u.name is not null then '`+string(domain.StatusConnectionPaused)+`'
+		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
+		            when w.name is not null then '`+string(domain.StatusPlatformPaused)+`' else '' end,
+		       case when not s.connected then s.updated_at when `+readmodels.AwaitsSignIn+` then st.at
+		            when u.name is not null then u.since
+		            when not `+readmodels.Subscribed+` then (
+		              select max(b.ends_at) from tSubscriptions b
+		              where b.account_id in (s.account_id, s.parent_account) and b.ends_at <= t.now)
+		            else w.since end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
-		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
-		       case when `+readmodels.PausedByOperator+` then '`+string(domain.StatusConnectionPaused)+`'
-		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
-		            when `+readmodels.PlatformPaused+` then '`+string(domain.StatusPlatformPaused)+`' else '' end,
+		       due.due_at, due.read_at is not null, k.granted,
 		       coalesce(s.created_at >= $5, false), coalesce(failed.reason ->> 'code', ''),
 		       case when `+readmodels.FailedWith("failed.reason", domain.StatusPermission)+` then exists (
 		         select from kept.fetch_state o
@@ -100,6 +106,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (select due.reason where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
+		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
+		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+readmodels.PlatformName+`
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
@@ -109,16 +117,31 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
+				var connected bool
+				var since *time.Time             // when the reason for f.stopped arose; nil if unknown
 				var failedWith domain.StatusCode // of the last reading, if it failed and no one has signed in since
-				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.ended, &f.signIn,
-					&f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.stopped,
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &connected, &f.stopped,
+					&since, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted,
 					&f.connectedLater, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				if f.stopped == "" && slices.Contains(stops, failedWith.Kind()) {
+				if f.stopped == "" && (slices.Contains(stops, failedWith.Kind()) ||
+					failedWith.Kind() == domain.StatusPermission && !f.readsOther) {
 					f.stopped = failedWith
 				}
-				if f.signIn == "" && failedWith.Kind() == domain.StatusPermission && !f.readsOther && f.stopped == "" {
-					f.signIn = failedWith
+				if f.stopped != "" {
+					f.dueAt = nil
+				}
+				// a response without readings is about now, not about the range
+				afterRange := func(at *time.Time) bool {
+					return at != nil && !at.Before(qc.query.Range.To) && qc.blank != ""
+				}
+				switch {
+				case afterRange(f.LastRead), afterRange(since):
+					f.stopped = ""
+				case !connected:
+					f.Status = SourceDisconnected
+				case f.stopped != "" && !slices.Contains(stops, f.stopped.Kind()):
+					f.Status = SourceReconnect
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)

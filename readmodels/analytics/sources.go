@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -40,8 +39,8 @@ type Source struct {
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"` // how complete the figures are
 	// Reasons say why the account is not read at the moment, even if the status is ok, and why
-	// figures of the response are missing. The first kind is left out if a new reading would not
-	// change the response because the account was read after the range.
+	// figures of the response are missing. The first kind is left out if the reason arose after the
+	// range, or if the account was read after the range. The status then does not depend on it.
 	Reasons []domain.StatusReason `json:"reasons"`
 	Text    domain.OptionalText   `json:"text"` // the reasons in sentences; null without reasons
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
@@ -170,27 +169,20 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 }
 
 // noteTimes sets when the source was last read and when the next reading is due. A reading after
-// the range is not shown. That the account is not read now is a reason only if new readings would
-// otherwise be expected.
+// the range is not shown. It also adds the reason for which new readings are not expected, unless
+// the status follows from it.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
-	stopped := f.stopped
-	if s.Status == SourceDisconnected || s.Status == SourceReconnect {
-		stopped = ""
-	} else if s.LastRead != nil {
-		qc.lastRead = later(qc.lastRead, *s.LastRead)
-		if stopped == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
-			qc.nextDue = new(f.dueAt.UTC())
-		}
-	}
 	if s.LastRead != nil && !s.LastRead.Before(qc.query.Range.To) {
-		s.LastRead, stopped = nil, ""
+		s.LastRead = nil
+	} else if s.LastRead != nil && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
+		qc.nextDue = new(f.dueAt.UTC())
 	}
-	if stopped == domain.StatusUnsubscribed { // the same for now and for the range is said once
+	if f.stopped == domain.StatusUnsubscribed { // the same for now and for the range is said once
 		s.Reasons = slices.DeleteFunc(s.Reasons,
 			func(r domain.StatusReason) bool { return r.Code == domain.StatusNotSubscribed })
 	}
-	if stopped != "" {
-		s.Reasons = slices.Insert(s.Reasons, 0, domain.StatusReason{Code: stopped})
+	if f.stopped != "" && f.Status == "" {
+		s.Reasons = slices.Insert(s.Reasons, 0, domain.StatusReason{Code: f.stopped})
 	}
 	if s.LastRead != nil {
 		return
@@ -207,7 +199,7 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 
 // formerAccounts returns facts of social accounts that have left the scope. It reads the owners of
 // the unknown ones from their posts, and all names from the agency's directory, whichever client
-// owns the accounts now.
+// owns the accounts now. An account that was read for its former owner after the range left later.
 func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
 	if len(unknown) > 0 {
 		rows, _ := qc.tx.Query(ctx, `
@@ -219,29 +211,44 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
 		var id int64
 		var known knownAccount
-		err := forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at},
+		err := forEach(rows, "read owners of former sources", []any{&id, &known.account, &known.platform, &known.at},
 			func() { qc.accounts[id] = known })
 		if err != nil {
 			return nil, err
 		}
 	}
-	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids,
-		qc.scope.ParentAccount)
-	names, err := pg.ScanMap[int64, domain.OptionalText](rows, "read names of former sources")
-	left := domain.StatusLeftAccount
+	left, metrics := domain.StatusLeftAccount, "n.metrics, n.missing"
 	if qc.query.Member > 0 {
 		left = domain.StatusLeftMember
 	}
-	var facts []sourceFacts
-	for _, id := range ids {
-		if known, ok := qc.accounts[id]; ok {
-			facts = append(facts, sourceFacts{left: left, readUntil: &known.at, Source: Source{
-				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform),
-				Name: names[id],
-			}})
-		}
+	if qc.ofPosts {
+		metrics = "null::text[] as metrics, null::jsonb as missing"
 	}
-	return facts, err
+	rows, _ := qc.tx.Query(ctx, `
+		select i.id, coalesce(s.name, ''), n.captured_at, n.metrics, coalesce(n.missing, '[]')
+		from unnest($1::bigint[]) i(id)
+		left join tSAccounts s on s.id = i.id and s.parent_account = $3
+		left join lateral (
+			select n.captured_at, `+metrics+` from account_newest n
+			where n.social_account_id = i.id and n.parent_account = $3 and `+qc.withinAccounts("n.account_id")+`
+			  and ($4::bigint = 0 or n.member_id = $4) and n.tracked_until >= $5
+			order by n.captured_at desc limit 1) n on true`,
+		ids, qc.scope.Accounts, qc.scope.ParentAccount, qc.query.Member, qc.query.Range.To)
+	var facts []sourceFacts
+	f := sourceFacts{subscribed: true}
+	return facts, forEach(rows, "read former sources", []any{
+		&f.SocialAccount, &f.Name, &f.LastRead, &f.figures, &f.missing,
+	}, func() {
+		known, ok := qc.accounts[f.SocialAccount]
+		if !ok {
+			return
+		}
+		f.AccountID, f.PlatformRef, f.readUntil = known.account, readmodels.PlatformRefOf(known.platform), &known.at
+		if f.left = left; f.LastRead != nil { // it left after the range
+			f.left = ""
+		}
+		facts = append(facts, f)
+	})
 }
 
 // classify determines the status, and why figures of the response are missing.
@@ -263,13 +270,9 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 		add(f.left)
 	case f.connectedLater && len(read) == 0 && unsupported < len(qc.metrics):
 		add(domain.StatusConnectedLater)
-	case f.ended != "":
-		status = SourceDisconnected
-		add(f.ended)
-		reasons = slices.Concat(reasons, missing, gaps)
-	case f.signIn != "":
-		status = SourceReconnect
-		add(f.signIn)
+	case f.Status != "":
+		status = f.Status
+		add(f.stopped)
 		reasons = slices.Concat(reasons, missing, gaps)
 	case len(missing) > 0 && (neverRead || nothingOfPosts):
 		reasons = append(reasons, missing...)
@@ -291,7 +294,7 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 	default:
 		reasons = append(reasons, gaps...)
 	}
-	if part != "" && status != SourceDisconnected && status != SourceReconnect {
+	if part != "" {
 		add(part)
 	}
 	if len(reasons) == 0 {

@@ -70,6 +70,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	disconnectedHere.Ended = domain.StatusEndedByAgency
 	erased := disconnected
 	erased.Ended = domain.StatusErased
+	disconnectedAfter := disconnectedHere
+	disconnectedAfter.UpdatedAt = june.To
 	later := connected
 	later.CreatedAt = june.To
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
@@ -172,6 +174,23 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			states: []domain.ConnectionStateChanged{{ConnectionID: disconnectedHere.ConnectionID, Code: domain.StatusRefused, At: inJune}},
 			status: analytics.SourceDisconnected, reasons: because(domain.StatusEndedByAgency),
 		},
+		"disconnected after the range": {page: disconnectedAfter, reads: whole, status: ok},
+		"disconnected after the range, and three days of thirty read": {
+			page:  disconnectedAfter,
+			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
+			reasons: daysOf(domain.MetricEngagement, 3, 30),
+		},
+		"disconnected after the range without a reading": {
+			page: disconnectedAfter, status: analytics.SourceNeverRead, reasons: because(domain.StatusNotReadYet),
+		},
+		"read after the range, and disconnected": {
+			page: disconnectedHere, reads: append(readings{read(domain.Facebook, june.To, people(5))}, whole...), status: ok,
+		},
+		"token refused after the range": {
+			reads:  whole,
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, Code: domain.StatusRefused, At: june.To}},
+			status: ok,
+		},
 		"token refused, and three days of thirty read": {
 			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, Code: domain.StatusRefused, At: inJune}},
@@ -182,6 +201,15 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		}, status: ok},
 		"moved to another agency": {
 			page: moved, reads: whole, status: partial, reasons: because(domain.StatusLeftAccount),
+		},
+		"moved to another agency after the range": {
+			page: moved, reads: append(readings{read(domain.Facebook, june.To, people(5), counter(domain.MetricEngagement, 5))}, whole...), status: ok,
+		},
+		"moved to another agency after the range, and three days of thirty read": {
+			page: moved, reads: readings{
+				read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...),
+				read(domain.Facebook, june.To, people(5)),
+			}, status: partial, reasons: daysOf(domain.MetricEngagement, 3, 30),
 		},
 		"disconnected because a person was erased": {
 			page: erased, reads: whole, status: analytics.SourceDisconnected, reasons: because(domain.StatusErased),
@@ -504,7 +532,7 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	}
 	after := metas(past)
 	for i := range after {
-		require.Equal(t, before[i].Sources[0], after[i].Sources[0], "the past does not change")
+		require.Equal(t, before[i].Sources, after[i].Sources, "the past does not change")
 	}
 	for _, meta := range metas(analytics.Range{From: june.From, To: later.Add(time.Minute), Zone: time.UTC}) {
 		require.Equal(t, new(inJune), meta.Sources[0].LastRead, "in the range; it was read later")
@@ -512,6 +540,9 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 
 	w.Directory = append(w.Directory, domain.DirectorySubscription{ID: 1, AccountID: agencyA, StartsAt: june.From, EndsAt: &later})
 	w.Fold(t, db)
+	for i, meta := range metas(past) {
+		require.Equal(t, before[i].Sources, meta.Sources, "the past does not change")
+	}
 	for _, meta := range metas(june) {
 		require.Nil(t, meta.NextDue, "nothing is read without a subscription")
 		require.True(t, meta.Sources[0].Has(domain.StatusUnsubscribed))
@@ -547,17 +578,20 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 		from, to time.Time
 		paused   []domain.StatusCode // for each source
 		due      *time.Time
+		since    time.Time
 	}{
 		// including one that was never read
-		{domain.PausePlatform, "facebook", from, to, []domain.StatusCode{all, all, "", ""}, nil},
+		{domain.PausePlatform, "facebook", from, to, []domain.StatusCode{all, all, "", ""}, nil, inJune},
 		// the first was read after the range
-		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []domain.StatusCode{"", all, "", ""}, nil},
-		{domain.PauseConnection, "11", from, to, []domain.StatusCode{alone, "", "", ""}, nil},
+		{domain.PausePlatform, "facebook", june.From, inJune.Add(-time.Hour), []domain.StatusCode{"", all, "", ""}, nil, june.From},
+		// paused after the range: no more readings are expected, but none of the range is missing for that
+		{domain.PausePlatform, "facebook", from, to, []domain.StatusCode{"", "", "", ""}, nil, to},
+		{domain.PauseConnection, "11", from, to, []domain.StatusCode{alone, "", "", ""}, nil, inJune},
 		// the one that must be connected again reports that instead
-		{domain.PausePlatform, "tiktok", from, to, []domain.StatusCode{"", "", all, ""}, &inJune},
+		{domain.PausePlatform, "tiktok", from, to, []domain.StatusCode{"", "", all, ""}, &inJune, inJune},
 	} {
 		exec(t, db, `delete from kept.pauses`)
-		exec(t, db, `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(c.kind), c.name)
+		exec(t, db, `insert into kept.pauses values ($1, $2, $3, 'ada', 'incident', '')`, string(c.kind), c.name, c.since)
 		got := meta(c.from, c.to)
 		require.Equal(t, c.due, got.NextDue, "%v", c)
 		for i, source := range got.Sources {
