@@ -13,6 +13,7 @@ type StatusText struct {
 	Kind    StatusCode   // the more general code, see [StatusCode.Kind]; "" if there is no such code
 	Repeats bool         // whether the same call may work later, without anyone doing anything
 	Says    string       // what is the case: one sentence
+	Lacks   string       // for everyone, if the reason is one metric that a reading lacks; "": as the others
 	Helps   string       // what people can do about it, for those who see it; "" if there is nothing to do or say
 	// Operator is what an operator can do, and may name settings; "": as Helps.
 	Operator string
@@ -70,10 +71,11 @@ const (
 	noFix     = "Tell the person who sent you here; you cannot fix this yourself."
 	limited   = "not read yet: {platform} limits requests at the moment. We will read the page as soon as possible. " +
 		"You do not need to do anything."
-	temporary = "not read yet: a temporary error occurred. We retry automatically."
-	rejected  = "not read: {platform} rejected the request. " + noFix
-	waitsFor  = "waiting for a sign-in: "
-	noAccess  = waitsFor + "{platform} no longer grants access. Start again, and sign in there once more."
+	temporary  = "not read yet: a temporary error occurred. We retry automatically."
+	callFailed = "The request failed, so its newest reading lacks {metrics}."
+	rejected   = "not read: {platform} rejected the request. " + noFix
+	waitsFor   = "waiting for a sign-in: "
+	noAccess   = waitsFor + "{platform} no longer grants access. Start again, and sign in there once more."
 )
 
 var statusTexts = map[StatusCode]StatusText{
@@ -158,6 +160,7 @@ var statusTexts = map[StatusCode]StatusText{
 		Helps: "Connect it again and grant all requested permissions. The person must be an administrator of the page.",
 		SignIn: "its own figures are not read: a permission is missing. Start again, and leave everything selected at " +
 			"{platform}. For a page, you must be an administrator of the page.",
+		Lacks: "A permission is missing for {metrics}.",
 	},
 	StatusTwoFactor: {
 		Seen: SeenByAll, Kind: StatusPermission, Says: "The platform requires two-factor authentication for this page.",
@@ -178,6 +181,7 @@ var statusTexts = map[StatusCode]StatusText{
 			"quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set LEDGERBOARD_QUOTAS to the " +
 			"part that is left for ledgerboard, so that readings are spread over the day.",
 		SignIn: limited,
+		Lacks:  "Because of the platform's rate limit, its newest reading lacks {metrics}.",
 	},
 	StatusOwnQuota: {
 		Seen: SeenByAgency, Kind: StatusThrottled, Repeats: true, Says: "The quota of this service is used up for now.",
@@ -189,6 +193,7 @@ var statusTexts = map[StatusCode]StatusText{
 	StatusRetry: {
 		Seen: SeenByAgency, Repeats: true, Says: "A temporary error occurred.",
 		Helps: noAction + " The reading is retried automatically.", SignIn: temporary,
+		Lacks: callFailed,
 	},
 	StatusPostsFailed: {
 		Seen: SeenByAgency, Repeats: true, Says: "{posts} of {of} posts could not be read.",
@@ -216,6 +221,7 @@ var statusTexts = map[StatusCode]StatusText{
 		Helps: "Check whether it still exists there. If not, disconnect it.",
 		SignIn: "not read: {platform} does not show this page to you. Check there whether it still exists and whether " +
 			"you may see its statistics.",
+		Lacks: callFailed,
 	},
 	StatusMoved: {
 		Seen: SeenByAll, Kind: StatusNotFound, Says: "The platform merged it with another page or gave it a new ID.",
@@ -248,17 +254,20 @@ var statusTexts = map[StatusCode]StatusText{
 		Operator: "Upgrade ledgerboard.", SignIn: rejected,
 	},
 	StatusNoData: {
-		Seen: SeenByAgency, Says: "The platform has no such figures for this account.", Helps: noAction,
+		Seen: SeenByAgency, Repeats: true, Says: "The platform has no such figures for this account.", Helps: noAction,
 		SignIn: "connected, but {platform} has no statistics for it yet.",
+		Lacks:  "Its newest reading lacks {metrics}.",
 	},
 	StatusUnsupportedMetric: {
 		Seen: SeenByAgency, Says: "The platform does not report this figure.", Helps: noAction,
 		SignIn: "connected, but {platform} does not report all of its figures.",
+		Lacks:  "Its platform does not report {metrics}.",
 	},
 	StatusInvalid: {
 		Seen: SeenByAgency, Says: "This is an error in the configuration or in ledgerboard.",
 		Helps:    "The operator must act.",
 		Operator: "Check the settings of the platform's address, version and client.", SignIn: rejected,
+		Lacks: callFailed,
 	},
 	StatusUnknown: {
 		Seen: SeenByAgency, Repeats: true, Says: "The platform refused for a reason that ledgerboard does not know.",
@@ -266,6 +275,7 @@ var statusTexts = map[StatusCode]StatusText{
 			"message.",
 		Operator: "Its message, if any, is in table kept.platform_words. Reading is retried automatically.",
 		SignIn:   "not read: {platform} refused for a reason that we do not know. We retry automatically.",
+		Lacks:    callFailed,
 	},
 	StatusInternal: {
 		Seen: SeenByAgency, Repeats: true, Says: "An error occurred in this service.",
@@ -301,16 +311,7 @@ var statusTexts = map[StatusCode]StatusText{
 	StatusNoGain: {
 		Seen: SeenByAll, Says: "No post has two readings that show a gain of {metrics} in {range}.",
 	},
-	StatusNoPostsKnown:      {Seen: SeenByAll, Says: "No published posts are known in {range}."},
-	StatusMetricUnsupported: {Seen: SeenByAll, Says: "Its platform does not report {metrics}."},
-	StatusMetricPermission:  {Seen: SeenByAll, Says: "A permission is missing for {metrics}."},
-	StatusMetricThrottled: {
-		Seen: SeenByAll, Repeats: true, Says: "Because of the platform's rate limit, its newest reading lacks {metrics}.",
-	},
-	StatusMetricEmpty: {Seen: SeenByAll, Repeats: true, Says: "Its newest reading lacks {metrics}."},
-	StatusMetricError: {
-		Seen: SeenByAll, Repeats: true, Says: "The request failed, so its newest reading lacks {metrics}.",
-	},
+	StatusNoPostsKnown: {Seen: SeenByAll, Says: "No published posts are known in {range}."},
 	StatusOnlyPostsRead: {
 		Seen: SeenByAll, Says: "A permission is missing, so only its posts are read.", Helps: grantAll,
 	},

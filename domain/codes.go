@@ -72,32 +72,27 @@ const (
 	StatusInternal          StatusCode = "internal"           // an error of this service
 )
 
-// Figures of a response are missing. The codes that begin with metric_ end with the reason of a
-// [MissingFigure].
+// Figures of a response are missing. Why a reading lacks a metric is a code of a failure with the
+// metric as its parameter.
 const (
-	StatusReadingsErased    StatusCode = "readings_erased"    // readings before a time were erased
-	StatusLeftAccount       StatusCode = "left_account"       // the account belongs to another account now
-	StatusLeftMember        StatusCode = "left_member"        // the account belongs to another member now
-	StatusConnectedLater    StatusCode = "connected_later"    // the account was connected after the range
-	StatusPostsNotReadYet   StatusCode = "posts_not_read_yet" // the first reading of its posts is pending
-	StatusNotSubscribed     StatusCode = "not_subscribed"     // no subscription was active in the range
-	StatusRangeNotBegun     StatusCode = "range_not_begun"    // the range is in the future
-	StatusNothingRead       StatusCode = "nothing_read"       // nothing was read in the range
-	StatusNoDayBegins       StatusCode = "no_day_begins"      // platforms do not divide days, and none begins in the range
-	StatusNoDayOver         StatusCode = "no_day_over"        // no day of the range has ended yet
-	StatusDaysMissing       StatusCode = "days_missing"       // some days that have ended were not read
-	StatusDayMissing        StatusCode = "day_missing"        // the only day that has ended was not read
-	StatusFirstReading      StatusCode = "first_reading"      // a counter was first read in the range
-	StatusLongGap           StatusCode = "long_gap"           // a counter was not read for more than 35 days
-	StatusNoGain            StatusCode = "no_gain"            // no post has two readings of the metric in the range
-	StatusNoPostsKnown      StatusCode = "no_posts_known"     // no published posts are known in the range
-	StatusMetricUnsupported StatusCode = "metric_unsupported" // the platform does not report the metric
-	StatusMetricPermission  StatusCode = "metric_permission"  // a permission for the metric is missing
-	StatusMetricThrottled   StatusCode = "metric_throttled"   // the platform limited requests
-	StatusMetricEmpty       StatusCode = "metric_empty"       // the platform's answer had no value
-	StatusMetricError       StatusCode = "metric_error"       // the request failed
-	StatusOnlyPostsRead     StatusCode = "only_posts_read"    // a permission for the account is missing
-	StatusPostsNotRead      StatusCode = "posts_not_read"     // a permission for its posts is missing
+	StatusReadingsErased  StatusCode = "readings_erased"    // readings before a time were erased
+	StatusLeftAccount     StatusCode = "left_account"       // the account belongs to another account now
+	StatusLeftMember      StatusCode = "left_member"        // the account belongs to another member now
+	StatusConnectedLater  StatusCode = "connected_later"    // the account was connected after the range
+	StatusPostsNotReadYet StatusCode = "posts_not_read_yet" // the first reading of its posts is pending
+	StatusNotSubscribed   StatusCode = "not_subscribed"     // no subscription was active in the range
+	StatusRangeNotBegun   StatusCode = "range_not_begun"    // the range is in the future
+	StatusNothingRead     StatusCode = "nothing_read"       // nothing was read in the range
+	StatusNoDayBegins     StatusCode = "no_day_begins"      // platforms do not divide days, and none begins in the range
+	StatusNoDayOver       StatusCode = "no_day_over"        // no day of the range has ended yet
+	StatusDaysMissing     StatusCode = "days_missing"       // some days that have ended were not read
+	StatusDayMissing      StatusCode = "day_missing"        // the only day that has ended was not read
+	StatusFirstReading    StatusCode = "first_reading"      // a counter was first read in the range
+	StatusLongGap         StatusCode = "long_gap"           // a counter was not read for more than 35 days
+	StatusNoGain          StatusCode = "no_gain"            // no post has two readings of the metric in the range
+	StatusNoPostsKnown    StatusCode = "no_posts_known"     // no published posts are known in the range
+	StatusOnlyPostsRead   StatusCode = "only_posts_read"    // a permission for the account is missing
+	StatusPostsNotRead    StatusCode = "posts_not_read"     // a permission for its posts is missing
 )
 
 // StatusReason is one reason for a status: its code, and the parameters of the code's text. Each
@@ -225,7 +220,11 @@ func TextOf(reasons []StatusReason, words func(StatusCode) string, n StatusNouns
 	var texts []string
 	metrics := map[string][]string{} // by text
 	for _, r := range reasons {
-		text, metric := n.fill(words(r.Code), r), r.metricName()
+		text, metric := words(r.Code), r.metricName()
+		if r.Metric != "" {
+			text = cmp.Or(statusTexts[r.Code].Lacks, text)
+		}
+		text = n.fill(text, r)
 		if text != "" && !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}

@@ -20,11 +20,13 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 	t.Parallel()
 	nouns := domain.StatusNouns{Platform: domain.Facebook}
 	for _, code := range domain.StatusCodes() {
-		r := domain.StatusReason{Code: code, Metric: "views", Days: 3, Of: 28, Day: "2026-11-01", At: new(time.Unix(0, 0))}
+		r := domain.StatusReason{Code: code, Days: 3, Of: 28, Day: "2026-11-01", At: new(time.Unix(0, 0))}
 		for _, words := range []func(domain.StatusCode) string{domain.APIText, domain.OperatorText} {
-			text := r.Text(words, nouns)
-			require.Regexp(t, `^[A-Z0-9].*\.$`, text, code)
-			require.NotContains(t, text, "{", code)
+			for _, r.Metric = range []string{"", "views"} {
+				text := r.Text(words, nouns)
+				require.Regexp(t, `^[A-Z0-9].*\.$`, text, code)
+				require.NotContains(t, text, "{", code)
+			}
 		}
 		require.Equal(t, code.Kind(), code.Kind().Kind(), "%s: a kind is no special case", code)
 		require.True(t, domain.StatusTextOf(code).Repeats || !code.Temporary(), code)

@@ -285,7 +285,7 @@ func (s ConnectionStatus) NeedsSignIn() bool {
 func (s ConnectionStatus) NeedsAttention() bool {
 	return (s.Status == PageBlocked || s.Status == PageFailing) &&
 		slices.ContainsFunc(s.Reasons, func(r StatusReason) bool {
-			return !statusTexts[r.Code].Repeats && r.Code != StatusNoData && r.Code != StatusUnsupportedMetric
+			return !statusTexts[r.Code].Repeats && r.Code != StatusUnsupportedMetric
 		})
 }
 

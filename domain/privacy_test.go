@@ -31,11 +31,11 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 			"dashboards._id", "dashboards.sub_account_id", "dashboards.sub_account_ids", "dashboards.users", "dashboards.main_poc", "dashboards.scopes",
 		},
 		"metrics.account_erased.v1":  tenant,
-		"metrics.post_read.v1":       append([]string{"external_id", "missing.name", "missing.reason", "growth_window"}, tenant...),
+		"metrics.post_read.v1":       append([]string{"external_id", "missing.name", "missing.code", "growth_window"}, tenant...),
 		"metrics.post_registered.v1": append([]string{"external_id", "origin", "post_type"}, tenant...),
 		"metrics.posts_merged.v1":    append([]string{"external_id", "other_id", "code"}, tenant...),
 		"metrics.account_read.v1": append([]string{
-			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.reason",
+			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.code",
 			// our sentence: TestWordsOfPlatformsAreKeptFor30Days
 			"demographics.facet", "demographics.values.*", "demographics.names.*", "demographics.names.*", // places and their names
 		}, tenant...),

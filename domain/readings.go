@@ -45,8 +45,8 @@ type Figure struct {
 
 // MissingFigure says why a requested metric is not in a reading.
 type MissingFigure struct {
-	Name   string `json:"name"`   // name of the metric: followers, engagement, impressions, views, reach, …
-	Reason string `json:"reason"` // "unsupported", "permission", "throttled", "empty" or "error"
+	Name string     `json:"name"` // name of the metric: followers, engagement, impressions, views, reach, …
+	Code StatusCode `json:"code"` // why it is missing
 }
 
 // DemographicFacet is one split of an audience, as returned by the platform.

@@ -310,7 +310,7 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	none := meta
 	none.Sources = []analytics.Source{{
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported,
-		Reasons: []domain.StatusReason{{Code: domain.StatusMetricUnsupported, Metric: domain.MetricImpressions}},
+		Reasons: []domain.StatusReason{{Code: domain.StatusUnsupportedMetric, Metric: domain.MetricImpressions}},
 	}}
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
 	b.get(figures).says(http.StatusOK, "TikTok does not report impressions.").lacks("may still add")
@@ -327,7 +327,7 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 	}
 	s.answer("GET /auth/getPostsViews/2026-09-03/2026-09-30/4", analytics.PostsViews{}, analytics.Meta{Sources: []analytics.Source{{
 		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceUnsupported,
-		Reasons: []domain.StatusReason{{Code: domain.StatusMetricUnsupported, Metric: domain.MetricViews}},
+		Reasons: []domain.StatusReason{{Code: domain.StatusUnsupportedMetric, Metric: domain.MetricViews}},
 	}}})
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
 	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
@@ -395,25 +395,25 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	const ok, partial, unsupported, neverRead = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported, analytics.SourceNeverRead
 	const account, posts = domain.FiguresOfAccount, domain.FiguresOfPosts
 	late := domain.StatusReason{Code: domain.StatusDayMissing, Figures: account, Metric: "followers", Day: "2026-09-30"}
-	uncounted := about(account, domain.StatusMetricUnsupported, "reach")
+	uncounted := about(account, domain.StatusUnsupportedMetric, "reach")
 	notYet, postsNotYet := reasons(domain.StatusNotReadYet), reasons(domain.StatusPostsNotReadYet)
 	answer(fourCompleteWeeks, followers(1000), of(domain.Facebook, 7, ok), of(domain.Instagram, 8, ok), of(domain.TikTok, 9, partial, late),
 		of(domain.Facebook, 10, ok), of(domain.TikTok, 11, ok), of(domain.Facebook, 12, ok), of(domain.TikTok, 13, neverRead, notYet...),
 		of(domain.Facebook, 14, ok), of(domain.Facebook, 15, ok), of(domain.TikTok, 16, analytics.SourceReconnect, reasons(domain.StatusRefused)...))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
 		of(domain.Facebook, 7, partial, uncounted...), of(domain.TikTok, 5, partial, append(uncounted, ofDays(account, "impressions", 3))...),
-		of(domain.TikTok, 6, partial, append(about(account, domain.StatusMetricPermission, "impressions"), uncounted...)...),
+		of(domain.TikTok, 6, partial, append(about(account, domain.StatusPermission, "impressions"), uncounted...)...),
 		of(domain.Instagram, 8, partial, ofDays(account, "impressions", 20)),
-		of(domain.TikTok, 9, unsupported, about(account, domain.StatusMetricUnsupported, "impressions", "reach")...))
+		of(domain.TikTok, 9, unsupported, about(account, domain.StatusUnsupportedMetric, "impressions", "reach")...))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok), of(domain.Instagram, 8, partial, ofDays(account, "views", 22)),
 		of(domain.TikTok, 9, partial, late), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...))
 	engagement := []string{"likes", "comments", "shares"}
 	answer("/auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
-		of(domain.TikTok, 11, partial, about(posts, domain.StatusMetricPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
+		of(domain.TikTok, 11, partial, about(posts, domain.StatusPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
 		of(domain.TikTok, 13, neverRead, postsNotYet...), of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, engagement...)...))
 	answer("/auth/getPostsViews/2026-09-03/2026-09-30/all", analytics.PostsViews{},
-		of(domain.TikTok, 11, partial, append(about(posts, domain.StatusMetricPermission, "views"), ofDays(posts, "views", 9))...),
-		of(domain.Facebook, 12, neverRead, postsNotYet...), of(domain.Facebook, 15, unsupported, about(posts, domain.StatusMetricUnsupported, "views")...),
+		of(domain.TikTok, 11, partial, append(about(posts, domain.StatusPermission, "views"), ofDays(posts, "views", 9))...),
+		of(domain.Facebook, 12, neverRead, postsNotYet...), of(domain.Facebook, 15, unsupported, about(posts, domain.StatusUnsupportedMetric, "views")...),
 		of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, "views")...))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">For followers, 2026-09-30 was not read.<",

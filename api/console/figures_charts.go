@@ -173,7 +173,7 @@ func unreported(metric, name string, sources []analytics.Source) (text, empty st
 	reports := map[domain.Platform]bool{}
 	for _, s := range sources {
 		lacks := slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool {
-			return r.Code == domain.StatusMetricUnsupported && r.Metric == metric
+			return r.Code == domain.StatusUnsupportedMetric && r.Metric == metric
 		})
 		reports[s.Platform] = reports[s.Platform] || !lacks
 	}

@@ -35,7 +35,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	ofPosts := over
 	ofPosts.Sources = append(slices.Clone(over.Sources), analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 5, Name: "Mara bakes", Status: analytics.SourcePartial,
-		Reasons: []domain.StatusReason{{Code: domain.StatusMetricPermission, Figures: domain.FiguresOfPosts, Metric: "likes"}},
+		Reasons: []domain.StatusReason{{Code: domain.StatusPermission, Figures: domain.FiguresOfPosts, Metric: "likes"}},
 	})
 	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, ofPosts)
 	views := analytics.PostsViews{}
@@ -49,7 +49,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	over.Sources = append(over.Sources, analytics.Source{
 		PlatformRef: readmodels.PlatformRefOf(domain.Facebook), SocialAccount: 2, Name: "Harbour",
 		Reasons: []domain.StatusReason{{Code: domain.StatusDaysMissing, Figures: domain.FiguresOfAccount, Metric: "views", Days: 4, Of: 30}},
-	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reasons: reasons(domain.StatusMetricUnsupported)},
+	}, analytics.Source{Name: "In October", SocialAccount: 6, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}, analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 3, Status: analytics.SourceUnsupported, Reasons: reasons(domain.StatusUnsupportedMetric)},
 		analytics.Source{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 4, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusLeftAccount)})
 	s.answer("GET /auth/getRoiViews", costs, over)
 	return s, b

@@ -6150,16 +6150,11 @@ export interface components {
          *     - `long_gap`: a counter was not read for more than 35 days
          *     - `no_gain`: no post has two readings of the metric in the range
          *     - `no_posts_known`: no published posts are known in the range
-         *     - `metric_unsupported`: the platform does not report the metric
-         *     - `metric_permission`: a permission for the metric is missing
-         *     - `metric_throttled`: the platform limited requests
-         *     - `metric_empty`: the platform's answer had no value
-         *     - `metric_error`: the request failed
          *     - `only_posts_read`: a permission for the account is missing
          *     - `posts_not_read`: a permission for its posts is missing
          * @enum {string}
          */
-        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "posts_failed" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "metric_unsupported" | "metric_permission" | "metric_throttled" | "metric_empty" | "metric_error" | "only_posts_read" | "posts_not_read";
+        StatusCode: "erased" | "deauthorized" | "deletion_asked" | "disconnected_by_agency" | "disconnected_by_client" | "disconnected_in_main_app" | "moved_away" | "refused" | "expired" | "role_lost" | "no_token" | "broken_token" | "wrong_account" | "left_out" | "declined" | "connection_paused" | "platform_paused" | "figures_paused" | "unsubscribed" | "not_read_yet" | "permission" | "two_factor" | "other_app" | "throttled" | "own_quota" | "retry" | "posts_failed" | "too_large" | "lasting" | "new_token" | "not_found" | "moved" | "blocked" | "app_blocked" | "app" | "version" | "no_data" | "unsupported_metric" | "invalid" | "unknown" | "internal" | "readings_erased" | "left_account" | "left_member" | "connected_later" | "posts_not_read_yet" | "not_subscribed" | "range_not_begun" | "nothing_read" | "no_day_begins" | "no_day_over" | "days_missing" | "day_missing" | "first_reading" | "long_gap" | "no_gain" | "no_posts_known" | "only_posts_read" | "posts_not_read";
         /** @description One reason for a status: its code, and the parameters of the code's text. Each code uses only some parameters. */
         StatusReason: {
             /**

@@ -46,7 +46,7 @@ func samples(t testing.TB) map[string]domain.Draft {
 		Data: domain.AccountRead{
 			Tenant: tenant(42), Platform: domain.TikTok, CapturedAt: noon,
 			Figures: []domain.Figure{{Name: domain.MetricLikes, Kind: domain.Cumulative, Value: 9, Source: "likes_count"}},
-			Missing: []domain.MissingFigure{{Name: domain.MetricReach, Reason: "unsupported"}},
+			Missing: []domain.MissingFigure{{Name: domain.MetricReach, Code: domain.StatusUnsupportedMetric}},
 		},
 	}
 	return map[string]domain.Draft{

@@ -36,14 +36,14 @@ func Example() {
 		fmt.Println(figure.Name, figure.Kind, figure.Value, figure.Source)
 	}
 	for _, missing := range account.Missing {
-		fmt.Println("missing:", missing.Name, missing.Reason)
+		fmt.Println("missing:", missing.Name, missing.Code)
 	}
 	fmt.Println(err)
 	// Output:
 	// GET /v2/user/info/ Bearer t0ken
 	// followers stock 1284 follower_count
-	// missing: posts empty
-	// missing: likes empty
-	// missing: engagement empty
+	// missing: posts no_data
+	// missing: likes no_data
+	// missing: engagement no_data
 	// <nil>
 }

@@ -106,7 +106,7 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 	for _, metric := range metrics {
 		// If the token lacks read_insights or the page has fewer than 100 likes, Meta answers with HTTP
 		// 200 and no data.
-		r.missRest(ReasonEmpty, pageNames[metric]...)
+		r.missRest(domain.StatusNoData, pageNames[metric]...)
 	}
 	return nil
 }

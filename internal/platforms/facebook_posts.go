@@ -216,16 +216,16 @@ func (p nodePlan) withoutRefused(refused []string) nodePlan {
 }
 
 // missing returns why a metric has no value. metric is "" if metrics are not requested by name.
-func (p nodePlan) missing(metric string) (reason string) {
+func (p nodePlan) missing(metric string) domain.StatusCode {
 	switch {
 	case p.skipped == domain.StatusPermission:
-		return ReasonPermission
+		return domain.StatusPermission
 	case p.edgeErr != nil:
-		return missingReason(p.edgeErr.Kind())
+		return p.edgeErr.Kind()
 	case slices.Contains(p.refused, metric), p.skipped == domain.StatusUnsupportedMetric, p.skipped == domain.StatusInvalid:
-		return ReasonUnsupported
+		return domain.StatusUnsupportedMetric
 	default:
-		return ReasonEmpty
+		return domain.StatusNoData
 	}
 }
 
@@ -242,11 +242,11 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 		s.put(m.name, lifetimeTotal(data, m.metric), plan.missing(m.metric))
 	}
 	shares := new(int64) // requested and absent means 0: one of the two exceptions
-	reason := ReasonEmpty
+	reason := domain.StatusNoData
 	if node.Shares != nil {
 		shares = node.Shares.v.Count.ptr()
 	} else if slices.Contains(plan.lacks, "shares") {
-		shares, reason = nil, ReasonUnsupported
+		shares, reason = nil, domain.StatusUnsupportedMetric
 	}
 	s.put(domain.MetricShares, shares, reason)
 }
@@ -265,15 +265,15 @@ func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	s.put(domain.MetricViews, views, reason)
 	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason)
 	if bare := lifetimeTotal(data, bareVideoViews); bare != nil {
-		reason = ReasonUnsupported
+		reason = domain.StatusUnsupportedMetric
 	}
 	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason)
 }
 
 func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
-	reason := ReasonEmpty
+	reason := domain.StatusNoData
 	if !plan.summaries { // the token lacks pages_read_user_content
-		reason = ReasonPermission
+		reason = domain.StatusPermission
 	}
 	s.put(domain.MetricLikes, likes, reason)
 	s.put(domain.MetricComments, comments, reason)

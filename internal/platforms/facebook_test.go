@@ -137,13 +137,13 @@ func TestFacebookVideoWithoutPost(t *testing.T) {
 		Likes: new(want.Likes), Comments: new(want.Comments), Shares: new(want.Shares), Views: new(want.Views),
 		AvgWatch: new(simulator.AvgWatchOf(seed, "1002_5")),
 	}, video.Counts)
-	require.Equal(t, map[string]string{"reach": "unsupported"}, reasons(video.Missing), "gone since 2026-06-15")
+	require.Equal(t, map[string]domain.StatusCode{"reach": domain.StatusUnsupportedMetric}, reasons(video.Missing), "gone since 2026-06-15")
 	// A new reel answers `data: []`: views and shares are unknown, and nothing is 0.
 	require.Nil(t, fresh.Counts.Views)
 	require.Nil(t, fresh.Counts.Shares)
 	require.Nil(t, fresh.Counts.AvgWatch)
 	require.NotNil(t, fresh.Counts.Likes)
-	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
+	require.Equal(t, domain.StatusNoData, reasons(fresh.Missing)["views"])
 }
 
 // One retired name rejects the whole batch. The other metrics are kept, and the refusal is
@@ -154,7 +154,7 @@ func TestFacebookRetiredMetric(t *testing.T) {
 	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"page_post_engagements"}})
 	client := b.client(t, domain.Facebook)
 	snap := client.account(target(page))
-	require.Equal(t, map[string]string{"engagement": "unsupported"}, reasons(snap.Missing))
+	require.Equal(t, map[string]domain.StatusCode{"engagement": domain.StatusUnsupportedMetric}, reasons(snap.Missing))
 	require.True(t, hasFigure(snap, "views"))
 	require.True(t, hasFigure(snap, "reach"))
 	require.Len(t, b.ops(), 1+1+5, "the batch, then each metric")
@@ -203,7 +203,7 @@ func TestFacebookNoUserContent(t *testing.T) {
 		snaps := client.metrics(target(page), list.Posts[:5])
 		for _, s := range snaps {
 			require.Nil(t, s.Err)
-			require.Equal(t, map[string]string{"comments": "permission"}, reasons(s.Missing))
+			require.Equal(t, map[string]domain.StatusCode{"comments": domain.StatusPermission}, reasons(s.Missing))
 			require.NotNil(t, s.Counts.Likes)
 			require.NotNil(t, s.Counts.Shares)
 			require.NotNil(t, s.Counts.Reach)
@@ -471,8 +471,8 @@ func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
 			require.Len(t, snaps, 3)
 			for _, s := range snaps {
 				require.Nil(t, s.Err)
-				require.Equal(t, "unsupported", reasons(s.Missing)["views"])
-				require.Equal(t, "empty", reasons(s.Missing)["reach"], "not refused")
+				require.Equal(t, domain.StatusUnsupportedMetric, reasons(s.Missing)["views"])
+				require.Equal(t, domain.StatusNoData, reasons(s.Missing)["reach"], "not refused")
 			}
 			b.ops()
 			require.Equal(t, snaps, client.metrics(tgt, posts))
@@ -536,7 +536,7 @@ func TestFacebookPostForbidsInsights(t *testing.T) {
 			require.Equal(t, new(int64(4)), s.Counts.Likes, "the summaries are allowed")
 			if s.Post.ID == "100_17" {
 				require.Nil(t, s.Counts.Views)
-				require.Equal(t, "permission", reasons(s.Missing)["views"])
+				require.Equal(t, domain.StatusPermission, reasons(s.Missing)["views"])
 				continue
 			}
 			require.Equal(t, new(int64(9)), s.Counts.Views, s.Post.ID)

@@ -102,12 +102,12 @@ func TestFaultNoCounts(t *testing.T) {
 		set(simulator.Traps{NoCounts: true})
 		snap := c.account(tgt)
 		require.False(t, hasFigure(snap, "followers"))
-		require.Equal(t, "empty", reasons(snap.Missing)["followers"])
+		require.Equal(t, domain.StatusNoData, reasons(snap.Missing)["followers"])
 		snaps := c.metrics(tgt, somePosts(b, s, tgt))
 		for _, p := range snaps {
 			require.Nil(t, p.Counts.Views)
 			if s.platform != domain.LinkedIn {
-				require.Equal(t, "empty", reasons(p.Missing)["views"])
+				require.Equal(t, domain.StatusNoData, reasons(p.Missing)["views"])
 			}
 		}
 	})

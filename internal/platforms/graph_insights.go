@@ -115,7 +115,7 @@ func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q u
 		op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q,
 	}, metrics)
 	for _, metric := range answer.refused {
-		r.missRest(ReasonUnsupported, r.names[metric]...)
+		r.missRest(domain.StatusUnsupportedMetric, r.names[metric]...)
 	}
 	return answer.data, err
 }

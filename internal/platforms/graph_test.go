@@ -48,7 +48,7 @@ func TestMetaQuotaExhaustedMidway(t *testing.T) {
 		snap := client.account(target(account))
 		require.Len(t, b.ops(), 2)
 		require.True(t, hasFigure(snap, "followers"))
-		require.Equal(t, "throttled", reasons(snap.Missing)["views"])
+		require.Equal(t, domain.StatusThrottled, reasons(snap.Missing)["views"])
 		require.Equal(t, domain.StatusThrottled, snap.Incomplete.Kind())
 		require.Equal(t, code, snap.Incomplete.Code)
 		require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)

@@ -42,7 +42,7 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 		return AccountSnapshot{}, err
 	}
 	for _, metric := range append([]string{igReach}, igTotals...) {
-		r.missRest(ReasonEmpty, igNames[metric]...)
+		r.missRest(domain.StatusNoData, igNames[metric]...)
 	}
 	return r.snap, nil
 }

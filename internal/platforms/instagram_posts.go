@@ -122,12 +122,12 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	}
 	snap := PostSnapshot{Post: p}
 	for _, metric := range requested {
-		reason := ReasonEmpty
+		reason := domain.StatusNoData
 		switch {
 		case refusal != nil:
-			reason = missingReason(KindOf(refusal))
+			reason = KindOf(refusal)
 		case slices.Contains(answer.refused, metric):
-			reason = ReasonUnsupported
+			reason = domain.StatusUnsupportedMetric
 		}
 		snap.put(figureOfMedia(metric), values[metric], reason)
 		if metric == domain.MetricViews {

@@ -37,7 +37,7 @@ func TestInstagramRangeAndRetiredMetric(t *testing.T) {
 	b.sim.SetTraps(domain.Instagram, account.ID, simulator.Traps{RetiredMetrics: []string{"views"}})
 	for _, calls := range []int{5 + 5, 5} {
 		snap := client.account(target(account))
-		require.Equal(t, map[string]string{"views": "unsupported", "impressions": "unsupported"}, reasons(snap.Missing))
+		require.Equal(t, map[string]domain.StatusCode{"views": domain.StatusUnsupportedMetric, "impressions": domain.StatusUnsupportedMetric}, reasons(snap.Missing))
 		require.True(t, hasFigure(snap, "engagement"))
 		require.Len(t, b.ops(), calls, "remembered")
 	}
@@ -129,7 +129,7 @@ func TestInstagramUnknownRefusalMessage(t *testing.T) {
 				want.AvgWatch = new(int64(7))
 			}
 			require.Equal(t, want, snaps[0].Counts, words)
-			require.Equal(t, map[string]string{"shares": "unsupported"}, reasons(snaps[0].Missing))
+			require.Equal(t, map[string]domain.StatusCode{"shares": domain.StatusUnsupportedMetric}, reasons(snaps[0].Missing))
 			require.Len(t, requested, media.calls, "%s %s: %s", media.kind, media.id, words)
 		}
 	}
@@ -150,7 +150,7 @@ func TestInstagramInvalidRequest(t *testing.T) {
 		}
 	})
 	client, tgt := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	require.Equal(t, "error", reasons(client.account(tgt).Missing)["views"])
+	require.Equal(t, domain.StatusInvalid, reasons(client.account(tgt).Missing)["views"])
 	wrong = false
 	require.True(t, hasFigure(client.account(tgt), "views"))
 }

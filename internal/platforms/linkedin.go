@@ -105,7 +105,7 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := r.run(ctx, parts...); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r.missRest(ReasonEmpty,
+	r.missRest(domain.StatusNoData,
 		domain.MetricFollowers, domain.MetricImpressions, domain.MetricReach, domain.MetricEngagement,
 		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks)
 	return r.snap, nil

@@ -190,7 +190,7 @@ func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapsho
 		case !active && complete:
 			*s.field(m.name) = new(int64)
 		default:
-			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty)
+			s.put(m.name, e.Total.v.value(m.source).ptr(), domain.StatusNoData)
 		}
 	}
 	return s
@@ -208,13 +208,13 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
 		switch kind := KindOf(err); {
 		case err == nil:
-			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty)
+			snap.put(m.name, reply.total(m.query).ptr(), domain.StatusNoData)
 		case beyondObject(err), kind == domain.StatusPermission, kind == domain.StatusNotFound,
 			failure != nil && snap.Counts == domain.Counts{}: // the second failure, and nothing was read
 			return PostSnapshot{}, err
 		default:
 			failure = err
-			snap.put(m.name, nil, missingReason(kind))
+			snap.put(m.name, nil, kind)
 		}
 	}
 	return snap, nil

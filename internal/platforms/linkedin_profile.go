@@ -110,7 +110,7 @@ func (r *liReading) mayReadAnalytics() bool {
 // remembered.
 func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
 	if kind := KindOf(err); kind == domain.StatusPermission || kind == domain.StatusNotFound {
-		r.snap.miss(m.name, ReasonPermission)
+		r.snap.miss(m.name, domain.StatusPermission)
 		if r.analyticsRefused++; r.analyticsRefused > 1 && !r.analyticsRead {
 			r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.permissions())
 			r.missAnalytics()
@@ -121,10 +121,10 @@ func (r *liReading) absorbAnalytics(err error, m memberMetric) error {
 
 func (r *liReading) missAnalytics() {
 	for _, m := range memberMetrics {
-		r.snap.miss(m.name, ReasonPermission)
+		r.snap.miss(m.name, domain.StatusPermission)
 	}
-	r.snap.miss(domain.MetricEngagement, ReasonPermission)
-	r.snap.miss(domain.MetricReach, ReasonPermission)
+	r.snap.miss(domain.MetricEngagement, domain.StatusPermission)
+	r.snap.miss(domain.MetricReach, domain.StatusPermission)
 }
 
 // profileDays reads the daily totals over all posts. Engagement is the sum of a day's reactions,

@@ -75,7 +75,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	me := addProfile(b, simulator.Traps{RetiredMetrics: []string{"RESHARE"}})
 	client := b.client(t, domain.LinkedIn)
 	snap := client.account(profileTarget(me))
-	require.Equal(t, map[string]string{"shares": "error", "engagement": "empty"}, reasons(snap.Missing), "no engagement without all three parts")
+	require.Equal(t, map[string]domain.StatusCode{"shares": domain.StatusInvalid, "engagement": domain.StatusNoData}, reasons(snap.Missing), "no engagement without all three parts")
 	require.True(t, hasFigure(snap, "comments"))
 	b.ops()
 
@@ -83,8 +83,8 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	for _, calls := range []int{3, 1, 1} {
 		snap = client.account(profileTarget(me))
 		require.True(t, hasFigure(snap, "followers"))
-		require.Equal(t, "permission", reasons(snap.Missing)["impressions"])
-		require.Equal(t, "permission", reasons(snap.Missing)["reach"])
+		require.Equal(t, domain.StatusPermission, reasons(snap.Missing)["impressions"])
+		require.Equal(t, domain.StatusPermission, reasons(snap.Missing)["reach"])
 		require.Len(t, b.ops(), calls)
 	}
 	b.sim.SetTraps(domain.LinkedIn, me.ID, simulator.Traps{})

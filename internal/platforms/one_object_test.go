@@ -346,7 +346,7 @@ func TestOnePartOfAnAccountIsRefused(t *testing.T) {
 			snap, err := c.Account(t.Context(), tc.target, platforms.AccountRequest{})
 			require.NoError(t, err, tc.part)
 			require.True(t, hasFigure(snap, tc.has), "%s: %v", tc.part, snap)
-			want := map[int]string{403: "permission", 500: "error"}[status]
+			want := map[int]domain.StatusCode{403: domain.StatusPermission, 500: domain.StatusRetry}[status]
 			require.Equal(t, want, reasons(snap.Missing)[tc.missing], tc.part)
 		}
 	}

@@ -270,11 +270,11 @@ func hasFigure(s platforms.AccountSnapshot, name string) bool {
 	return slices.ContainsFunc(s.Figures, func(f domain.Figure) bool { return f.Name == name })
 }
 
-// reasons maps the missing figures to their reasons.
-func reasons(missing []domain.MissingFigure) map[string]string {
-	out := map[string]string{}
+// reasons maps the missing figures to the codes that say why.
+func reasons(missing []domain.MissingFigure) map[string]domain.StatusCode {
+	out := map[string]domain.StatusCode{}
 	for _, m := range missing {
-		out[m.Name] = m.Reason
+		out[m.Name] = m.Code
 	}
 	return out
 }

@@ -144,22 +144,6 @@ type PostSnapshot struct {
 	Err *Error
 }
 
-// The reasons of [domain.MissingFigure].
-const (
-	ReasonUnsupported = "unsupported" // the platform does not know the metric, or no longer does
-	ReasonPermission  = "permission"  // the token may not read the metric
-	ReasonThrottled   = "throttled"   // the quota was used up
-	ReasonEmpty       = "empty"       // the answer has no value
-	ReasonError       = "error"       // the call failed
-)
-
-func missingReason(kind domain.StatusCode) string {
-	return cmp.Or(map[domain.StatusCode]string{
-		domain.StatusUnsupportedMetric: ReasonUnsupported, domain.StatusPermission: ReasonPermission,
-		domain.StatusThrottled: ReasonThrottled, domain.StatusNoData: ReasonEmpty,
-	}[kind], ReasonError)
-}
-
 func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 	if len(values) > 0 {
 		s.Demographics = append(s.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
@@ -168,13 +152,13 @@ func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 
 func (s *AccountSnapshot) missDemographics() {
 	if len(s.Demographics) == 0 {
-		s.miss("demographics", ReasonEmpty)
+		s.miss("demographics", domain.StatusNoData)
 	}
 }
 
-func (s *AccountSnapshot) miss(name, reason string) {
+func (s *AccountSnapshot) miss(name string, code domain.StatusCode) {
 	if !slices.ContainsFunc(s.Missing, func(m domain.MissingFigure) bool { return m.Name == name }) {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason})
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Code: code})
 	}
 }
 
@@ -188,10 +172,10 @@ func (s *PostSnapshot) field(metric string) **int64 {
 	}[metric]
 }
 
-func (s *PostSnapshot) put(metric string, value *int64, reason string) {
+func (s *PostSnapshot) put(metric string, value *int64, code domain.StatusCode) {
 	*s.field(metric) = value
 	if value == nil {
-		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason})
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Code: code})
 	}
 }
 
@@ -297,7 +281,7 @@ func (r *reading) absorb(err error, names ...string) error {
 		return err
 	}
 	for _, name := range names {
-		r.snap.miss(name, missingReason(e.Kind()))
+		r.snap.miss(name, e.Kind())
 	}
 	if e.Kind() == domain.StatusThrottled || (e.Kind() == domain.StatusRetry && r.snap.Incomplete == nil) {
 		r.snap.Incomplete = e
@@ -334,7 +318,7 @@ func (r *reading) each(n int, read func(i int) error) error {
 
 func (r *reading) total(name string, kind domain.Kind, source string, value count) {
 	if !value.ok {
-		r.snap.miss(name, ReasonEmpty)
+		r.snap.miss(name, domain.StatusNoData)
 		return
 	}
 	r.add(domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source})
@@ -342,12 +326,12 @@ func (r *reading) total(name string, kind domain.Kind, source string, value coun
 
 // missRest records why figures are missing, for each name without a figure. If the reading is
 // incomplete, that is the reason, except for metrics that the platform does not know.
-func (r *reading) missRest(reason string, names ...string) {
-	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
-		reason = missingReason(r.snap.Incomplete.Kind())
+func (r *reading) missRest(code domain.StatusCode, names ...string) {
+	if r.snap.Incomplete != nil && code != domain.StatusUnsupportedMetric {
+		code = r.snap.Incomplete.Kind()
 	}
 	for _, name := range r.missingNames(names) {
-		r.snap.miss(name, reason)
+		r.snap.miss(name, code)
 	}
 }
 

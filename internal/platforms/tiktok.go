@@ -241,9 +241,9 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 
 func (v tikTokVideo) snapshot(p Post) PostSnapshot {
 	s := PostSnapshot{Post: p}
-	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty)
-	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty)
-	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty)
-	s.put(domain.MetricViews, v.Views.ptr(), ReasonEmpty)
+	s.put(domain.MetricLikes, v.Likes.ptr(), domain.StatusNoData)
+	s.put(domain.MetricComments, v.Comments.ptr(), domain.StatusNoData)
+	s.put(domain.MetricShares, v.Shares.ptr(), domain.StatusNoData)
+	s.put(domain.MetricViews, v.Views.ptr(), domain.StatusNoData)
 	return s
 }

@@ -22,7 +22,7 @@ import (
 // of the same account and agency at the same instant, the one with the smaller event id counts, and
 // for each day the latest value counts.
 var AccountInsights = fold.Projector{
-	Name: "account_insights", Version: 7 + ahead, Topic: domain.TopicMetrics,
+	Name: "account_insights", Version: 8 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("account_insights"),
 	Tables:     []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"},
 	Types:      []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},

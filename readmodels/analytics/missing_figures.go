@@ -32,7 +32,7 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.S
 	}
 	for _, metric := range qc.metrics {
 		missing := qc.missingFigure(f, metric)
-		lacksPermission := missing.Code == domain.StatusMetricPermission
+		lacksPermission := missing.Code == domain.StatusPermission
 		ended := lacksPermission && f.LastRead != nil && f.LastRead.Before(qc.query.Range.To)
 		if slices.Contains(f.figures, metric) || qc.metricsRead[f.SocialAccount][metric] != nil && !ended {
 			continue
@@ -40,7 +40,7 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.S
 		if unread && !lacksPermission {
 			continue
 		}
-		if missing.Code == domain.StatusMetricUnsupported {
+		if missing.Code == domain.StatusUnsupportedMetric {
 			unsupported++
 		}
 		all = append(all, missing)
@@ -54,15 +54,15 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.S
 func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.StatusReason {
 	lacks := func(u domain.UngrantedFigure) bool { return u.Of == qc.subject() && u.Figure == metric }
 	if i := slices.IndexFunc(f.ungranted, lacks); i >= 0 {
-		reason := qc.about(metric, domain.StatusMetricPermission)
+		reason := qc.about(metric, domain.StatusPermission)
 		reason.Scopes = f.ungranted[i].Scopes
 		return reason
 	}
 	if i := slices.IndexFunc(f.missing, func(m domain.MissingFigure) bool { return m.Name == metric }); i >= 0 {
-		return qc.about(metric, domain.StatusCode("metric_"+f.missing[i].Reason))
+		return qc.about(metric, f.missing[i].Code)
 	}
 	if qc.ofPosts && !qc.givesNone(f.Platform, metric) {
 		return qc.about(metric, domain.StatusNoGain)
 	}
-	return qc.about(metric, domain.StatusMetricUnsupported)
+	return qc.about(metric, domain.StatusUnsupportedMetric)
 }

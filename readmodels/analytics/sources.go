@@ -57,7 +57,7 @@ func (s Source) Has(codes ...domain.StatusCode) bool {
 // Stopped returns why no new readings of the account are expected for now; "" if they are, or if it
 // must be connected first.
 func (s Source) Stopped() domain.StatusCode {
-	if len(s.Reasons) == 0 || !slices.Contains(stops, s.Reasons[0].Code.Kind()) {
+	if len(s.Reasons) == 0 || s.Reasons[0].Metric != "" || !slices.Contains(stops, s.Reasons[0].Code.Kind()) {
 		return ""
 	}
 	return s.Reasons[0].Code
@@ -70,7 +70,7 @@ func JoinSources(first []Source, others ...[]Source) []Source {
 	for _, s := range slices.Concat(others...) {
 		some := len(s.Reasons) > 0
 		s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
-			return r.Code == domain.StatusMetricUnsupported
+			return r.Code == domain.StatusUnsupportedMetric
 		})
 		if s.Status == SourceUnsupported || some && len(s.Reasons) == 0 {
 			continue
@@ -306,7 +306,7 @@ func (qc sourceQuery) classify(f sourceFacts) (status SourceStatus, reasons []do
 // lackingPart returns the code if a permission is missing only for the account or only for its
 // posts, and no missing figure says so.
 func (qc sourceQuery) lackingPart(f sourceFacts, missing []domain.StatusReason) domain.StatusCode {
-	named := func(r domain.StatusReason) bool { return r.Code == domain.StatusMetricPermission }
+	named := func(r domain.StatusReason) bool { return r.Code == domain.StatusPermission }
 	switch {
 	case !f.readsOther || f.stopped != "" || slices.ContainsFunc(missing, named):
 		return ""

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -57,12 +56,14 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
 	}
 	lacking := read(domain.Facebook, inJune, all[0])
-	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "permission"}}
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Code: domain.StatusPermission}}
 	empty := read(domain.Facebook, inJune, all[0])
-	empty.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty"}}
+	empty.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Code: domain.StatusNoData}}
+	hidden := read(domain.Facebook, inJune, all[0])
+	hidden.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Code: domain.StatusNotFound}}
 	nothing := read(domain.Facebook, inJune)
 	nothing.Missing = []domain.MissingFigure{
-		{Name: domain.MetricFollowers, Reason: "unsupported"}, {Name: domain.MetricEngagement, Reason: "unsupported"},
+		{Name: domain.MetricFollowers, Code: domain.StatusUnsupportedMetric}, {Name: domain.MetricEngagement, Code: domain.StatusUnsupportedMetric},
 	}
 	connected := page(11, domain.Facebook)
 	disconnected, disconnectedHere, moved := connected, connected, connected
@@ -94,14 +95,14 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	}{
 		"ok": {reads: whole, status: ok},
 		"a metric lacks in the newest reading": {
-			reads: readings{lacking}, status: partial, reasons: about(domain.StatusMetricPermission, domain.MetricEngagement),
+			reads: readings{lacking}, status: partial, reasons: about(domain.StatusPermission, domain.MetricEngagement),
 		},
 		"a metric lacks in the newest reading and has figures in the range": {
 			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), empty}, status: ok,
 		},
 		"a permission that ended in the range": {
 			reads: readings{read(domain.Facebook, inJune.Add(-time.Hour), all...), lacking}, status: partial,
-			reasons: about(domain.StatusMetricPermission, domain.MetricEngagement),
+			reasons: about(domain.StatusPermission, domain.MetricEngagement),
 		},
 		"three days of thirty": {
 			reads: readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)}, status: partial,
@@ -139,17 +140,20 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"unsupported": {
 			reads: readings{nothing}, status: analytics.SourceUnsupported,
-			reasons: about(domain.StatusMetricUnsupported, domain.MetricFollowers, domain.MetricEngagement),
+			reasons: about(domain.StatusUnsupportedMetric, domain.MetricFollowers, domain.MetricEngagement),
 		},
 		"a metric that the platform was not asked for": {
 			reads: readings{read(domain.Facebook, inJune, all[0])}, status: partial,
-			reasons: about(domain.StatusMetricUnsupported, domain.MetricEngagement),
+			reasons: about(domain.StatusUnsupportedMetric, domain.MetricEngagement),
 		},
 		"read, but not in the range": {
 			reads: readings{counted(june.To, 5)}, status: partial, reasons: about(domain.StatusNothingRead, domain.MetricFollowers, domain.MetricEngagement),
 		},
 		"a metric came without a value": {
-			reads: readings{empty}, status: partial, reasons: about(domain.StatusMetricEmpty, domain.MetricEngagement),
+			reads: readings{empty}, status: partial, reasons: about(domain.StatusNoData, domain.MetricEngagement),
+		},
+		"the call for a metric found nothing": {
+			reads: readings{hidden}, status: partial, reasons: about(domain.StatusNotFound, domain.MetricEngagement),
 		},
 		"connected after the range": {
 			page: later, reads: readings{counted(june.To, 5)}, status: partial, reasons: because(domain.StatusConnectedLater),
@@ -236,19 +240,10 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			require.Equal(t, tt.status, got.Status)
 			require.Equal(t, append([]domain.StatusReason{}, tt.reasons...), got.Reasons)
 			require.EqualValues(t, domain.TextOf(tt.reasons, domain.APIText, domain.StatusNouns{}), got.Text)
+			require.Equal(t, got.Has(domain.StatusUnsubscribed), got.Stopped() != "")
 			require.Equal(t, clientA, got.AccountID)
 			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")
 		})
-	}
-}
-
-// Every reason for which a platform's figure is missing from a reading has a code with a text.
-func TestEveryReasonOfAReadingHasACode(t *testing.T) {
-	t.Parallel()
-	for _, reason := range []string{
-		platforms.ReasonUnsupported, platforms.ReasonPermission, platforms.ReasonThrottled, platforms.ReasonEmpty, platforms.ReasonError,
-	} {
-		require.NotEmpty(t, domain.APIText(domain.StatusCode("metric_"+reason)), reason)
 	}
 }
 
@@ -259,7 +254,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	connected := page(11, domain.Facebook)
 	connected.ConnectionID = 101
 	lacking := read(domain.Facebook, inJune, people(5))
-	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Reason: "empty"}}
+	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Code: domain.StatusNoData}}
 	w := &world{Directory: []domain.DirectoryEntity{
 		connected,
 		domain.DirectoryConnection{ID: 101, MemberID: connected.MemberID, Platform: domain.Facebook, SecretRef: "connection/101"},
@@ -272,7 +267,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(june))
 		return meta.Sources[0]
 	}
-	empty := about(domain.StatusMetricEmpty, domain.MetricEngagement)
+	empty := about(domain.StatusNoData, domain.MetricEngagement)
 	require.Equal(t, append(because(domain.StatusRefused), empty...), source().Reasons, "scopes are unknown")
 	require.Equal(t, analytics.SourceReconnect, source().Status)
 	grant := func(scopes string) {
@@ -280,7 +275,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
 	}
 	grant("pages_read_engagement")
-	ungranted := about(domain.StatusMetricPermission, domain.MetricEngagement)
+	ungranted := about(domain.StatusPermission, domain.MetricEngagement)
 	ungranted[0].Scopes = []string{"read_insights"}
 	require.Equal(t, ungranted, source().Reasons)
 	require.Equal(t, analytics.SourcePartial, source().Status, "someone has signed in since")
@@ -297,7 +292,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, append(ungranted, days...), source().Reasons)
 	_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency,
 		everywhere(analytics.Range{From: at("2026-06-05 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC}))
-	require.False(t, meta.Sources[0].Has(domain.StatusMetricPermission))
+	require.False(t, meta.Sources[0].Has(domain.StatusPermission))
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
@@ -322,7 +317,7 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	}
 	fold()
 	lacks := func(scope string, names ...string) []domain.StatusReason {
-		missing := aboutPosts(domain.StatusMetricPermission, names...)
+		missing := aboutPosts(domain.StatusPermission, names...)
 		for i := range missing {
 			missing[i].Scopes = []string{scope}
 		}
@@ -439,7 +434,7 @@ func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
 		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, everywhere(r))
 		return meta.Sources[0]
 	}
-	unsupported := aboutPosts(domain.StatusMetricUnsupported, domain.MetricViews)
+	unsupported := aboutPosts(domain.StatusUnsupportedMetric, domain.MetricViews)
 	got := source("PostsViews", june)
 	require.Equal(t, analytics.SourceUnsupported, got.Status)
 	require.Equal(t, unsupported, got.Reasons)

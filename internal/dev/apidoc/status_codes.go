@@ -33,6 +33,9 @@ func withStatusCodes(root string) ([]byte, error) {
 			repeats = "yes"
 		}
 		fmt.Fprintf(list, "| `%s` | %s | %s | %s |\n", code, domain.StatusTextOf(code).Seen, domain.APIText(code), repeats)
+		if lacks := domain.StatusTextOf(code).Lacks; lacks != "" {
+			fmt.Fprintf(list, "| `%s` with `metric` | %s | %s | %s |\n", code, domain.SeenByAll, lacks, repeats)
+		}
 	}
 	return bytes.Join([][]byte{before, []byte(codesBelow), list.Bytes(), []byte(codesAbove), after}, nil), nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // GrowthWindow is how long after its publication a post's growth counts.
@@ -63,7 +62,7 @@ func (p post) countsAt(seed uint64, at time.Time) (domain.Counts, []domain.Missi
 func (p post) reelCounts(seed uint64, c domain.Counts, n simulator.PostCounters, at time.Time) (domain.Counts, []domain.MissingFigure) {
 	var missing []domain.MissingFigure
 	miss := func(name string) {
-		missing = append(missing, domain.MissingFigure{Name: name, Reason: platforms.ReasonEmpty})
+		missing = append(missing, domain.MissingFigure{Name: name, Code: domain.StatusNoData})
 	}
 	c.Views, c.Reach, c.AvgWatch = &n.Views, &n.Reach, new(simulator.AvgWatchOf(seed, p.ID))
 	if at.Sub(p.Created) < reelSilence {
