@@ -49,9 +49,7 @@ type apacheKafka struct {
 	admin       string
 	keys, trust string // the PEM files of its certificate and of the authorities of clients
 
-	process *exec.Cmd
-	ended   <-chan struct{}
-	output  bytes.Buffer
+	process *ledgertest.Child
 }
 
 // refusals appends what the broker refuses for certain.
@@ -179,7 +177,7 @@ func (s *secured) startApacheKafka(t *testing.T, libraries string) *apacheKafka 
 	t.Cleanup(func() {
 		broker.stop()
 		if t.Failed() {
-			t.Log(broker.output.String())
+			t.Log(broker.process.Output.String())
 		}
 	})
 	return broker
@@ -196,23 +194,19 @@ func (k *apacheKafka) use(t *testing.T, own certs.Pair, authority *certs.Authori
 
 func (k *apacheKafka) start(t *testing.T) {
 	t.Helper()
-	k.process = k.java("kafka.Kafka", k.properties)
-	k.process.Stdout, k.process.Stderr = &k.output, &k.output
 	var err error
-	k.ended, err = ledgertest.Start(k.process)
+	k.process, err = ledgertest.Start(k.java("kafka.Kafka", k.properties))
 	require.NoError(t, err)
 	for _, listener := range k.listeners {
-		awaitPort(t, listener, k.ended, func() string { <-k.ended; return k.output.String() })
+		awaitPort(t, listener, k.process.Ended, func() string { <-k.process.Ended; return k.process.Output.String() })
 	}
 }
 
 func (k *apacheKafka) stop() {
 	_ = k.process.Process.Signal(os.Interrupt)
-	select {
-	case <-k.ended:
-	case <-time.After(20 * time.Second):
+	if _, err := k.process.Await(20 * time.Second); err != nil {
 		_ = k.process.Process.Kill()
-		<-k.ended
+		<-k.process.Ended
 	}
 }
 

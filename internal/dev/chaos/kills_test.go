@@ -64,7 +64,7 @@ func (k *kills) start() {
 	require.NoError(k.t, k.demo.start())
 	require.Eventually(k.t, func() bool {
 		_, err := os.Stat(written)
-		return err == nil || !k.demo.running()
+		return err == nil || !k.demo.child.Running()
 	}, patience, 20*time.Millisecond, "LEDGERBOARD_DRAWS=%d", k.seed)
 	require.NoError(k.t, k.awaitReady(k.demo), "LEDGERBOARD_DRAWS=%d", k.seed)
 	var info launch.Screen
@@ -83,14 +83,14 @@ func (k *kills) once() {
 	rest(k.t.Context(), time.Duration(k.rng.IntN(3000))*time.Millisecond)
 	begun := time.Now()
 	kind := k.kill()
-	for !k.demo.running() && k.rng.IntN(3) == 0 { // killed again while it starts
+	for !k.demo.child.Running() && k.rng.IntN(3) == 0 { // killed again while it starts
 		require.NoError(k.t, k.demo.start())
 		rest(k.t.Context(), time.Duration(k.rng.IntN(2500))*time.Millisecond)
-		k.signal(syscall.SIGKILL, k.demo.cmd.Process.Pid)
-		<-k.demo.exited
+		k.signal(syscall.SIGKILL, k.demo.child.Process.Pid)
+		<-k.demo.child.Ended
 		kind += ", and again at its start"
 	}
-	if !k.demo.running() {
+	if !k.demo.child.Running() {
 		k.start()
 	}
 	require.NoError(k.t, k.recover(time.Now()), "LEDGERBOARD_DRAWS=%d: after %s", k.seed, kind)
@@ -101,7 +101,7 @@ func (k *kills) once() {
 
 // kill kills one thing and says what; the demo has ended, or runs on.
 func (k *kills) kill() (kind string) {
-	program, servers := k.demo.cmd.Process.Pid, leaks.Processes(k.demo.dir)
+	program, servers := k.demo.child.Process.Pid, leaks.Processes(k.demo.dir)
 	later := time.Duration(k.rng.IntN(800)) * time.Millisecond
 	switch k.rng.IntN(6) {
 	case 0:
@@ -127,7 +127,7 @@ func (k *kills) kill() (kind string) {
 		k.crash()
 		return "a session of PostgreSQL killed"
 	}
-	<-k.demo.exited
+	<-k.demo.child.Ended
 	return kind
 }
 

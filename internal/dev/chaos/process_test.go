@@ -28,10 +28,9 @@ type process struct {
 	dir        string // its data directory
 	clock      string // the file that says by how many seconds its clock is off
 	env        []string
-	log        *os.File
+	log        ledgertest.Output
 
-	cmd    *exec.Cmd
-	exited <-chan struct{}
+	child *ledgertest.Child // nil: not started yet
 }
 
 func buildProgram(t testing.TB, flags ...string) string {
@@ -46,12 +45,10 @@ func buildProgram(t testing.TB, flags ...string) string {
 func newProcess(t testing.TB, program, name string, port int, env ...string) *process {
 	t.Helper()
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	log, err := os.Create(filepath.Join(t.TempDir(), name+".log"))
-	require.NoError(t, err)
-	p := &process{name: name, base: "http://" + addr, program: program, args: []string{"serve"}, dir: t.TempDir(), log: log, clock: filepath.Join(t.TempDir(), "clock")}
+	p := &process{name: name, base: "http://" + addr, program: program, args: []string{"serve"}, dir: t.TempDir(), clock: filepath.Join(t.TempDir(), "clock")}
 	p.env = slices.Concat(ledgertest.Environ(), env, []string{"LEDGERBOARD_ADDR=" + addr, "LEDGERBOARD_DATA_DIR=" + p.dir, clockVariable + "=" + p.clock})
 	t.Cleanup(func() {
-		if p.running() {
+		if p.child.Running() {
 			_ = p.signal(syscall.SIGCONT)
 			if err := p.end(); err != nil {
 				t.Error(err)
@@ -59,64 +56,39 @@ func newProcess(t testing.TB, program, name string, port int, env ...string) *pr
 			}
 		}
 		if t.Failed() {
-			t.Logf("--- %s, its last lines\n%s", p.name, p.tail())
+			t.Logf("--- %s, its last lines\n%s", p.name, p.log.Tail())
 		}
-		_ = log.Close()
 	})
 	return p
 }
 
 // start starts it, again if it has ended.
 func (p *process) start() (err error) {
-	p.cmd = exec.Command(p.program, p.args...)
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, p.log, p.log
-	if p.exited, err = ledgertest.Start(p.cmd); err != nil {
+	cmd := exec.Command(p.program, p.args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, &p.log, &p.log
+	if p.child, err = ledgertest.Start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
 	return nil
 }
 
-func (p *process) signal(with syscall.Signal) error { return p.cmd.Process.Signal(with) }
-
-func (p *process) running() bool {
-	if p.cmd == nil {
-		return false
-	}
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
+func (p *process) signal(with syscall.Signal) error { return p.child.Process.Signal(with) }
 
 func (p *process) kill() error { return p.endBy(syscall.SIGKILL) }
 func (p *process) end() error  { return p.endBy(syscall.SIGTERM) }
 
 // endBy returns when the process is gone.
 func (p *process) endBy(with syscall.Signal) error {
-	if !p.running() {
-		return errors.New(p.name + " has ended by itself:\n" + p.tail())
+	if !p.child.Running() {
+		return errors.New(p.name + " has ended by itself:\n" + p.log.Tail())
 	}
 	if err := p.signal(with); err != nil {
 		return err
 	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(patience):
-		return errors.New(p.name + " does not stop:\n" + p.tail())
+	if _, err := p.child.Await(patience); err != nil {
+		return fmt.Errorf("%s: %w\n%s", p.name, err, p.log.Tail())
 	}
-}
-
-// tail is the end of what it logged, requests left out.
-func (p *process) tail() string {
-	raw, err := os.ReadFile(p.log.Name())
-	if err != nil {
-		return err.Error()
-	}
-	lines := slices.DeleteFunc(strings.Split(string(raw), "\n"), func(line string) bool { return strings.Contains(line, "msg=request ") })
-	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+	return nil
 }
 
 // clockVariable names the file that says by how many seconds the clock of a process is off.

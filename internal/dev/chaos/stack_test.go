@@ -181,8 +181,8 @@ func (s *stack) awaitReady(processes ...*process) error {
 			if got.err == nil && got.status == http.StatusOK {
 				break
 			}
-			if time.Now().After(giveUp) || !p.running() {
-				return fmt.Errorf("%s is not ready (running: %t): %d %s %w\n%s", p.name, p.running(), got.status, got.body, got.err, p.tail())
+			if time.Now().After(giveUp) || !p.child.Running() {
+				return fmt.Errorf("%s is not ready (running: %t): %d %s %w\n%s", p.name, p.child.Running(), got.status, got.body, got.err, p.log.Tail())
 			}
 			time.Sleep(100 * time.Millisecond)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
@@ -26,14 +27,14 @@ type answers map[string]string
 // record asks all about the past. The same log gives the same answers, to the byte.
 func (p *program) record(ranges []string) answers {
 	found := answers{}
-	ask := func(role, path string) response {
+	ask := func(role, path string) ledgertest.Answer {
 		answer := p.get(p.info.Tokens[role], path)
-		require.NoError(p.t, answer.err)
+		require.NoError(p.t, answer.Err)
 		tag := ""
 		if strings.HasPrefix(path, "/api/projects/dashboard/") { // its version; that of figures is of the body, which is compared anyhow
-			tag = answer.header.Get("ETag")
+			tag = answer.Header.Get("ETag")
 		}
-		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.status, tag, p.placeless(answer))
+		found[role+" "+path] = fmt.Sprintf("%d %s %s", answer.Status, tag, p.placeless(answer))
 		return answer
 	}
 	subAccounts := append(slices.Clone(p.info.IDs.SubAccounts), p.info.IDs.Foreign.SubAccounts...)
@@ -48,9 +49,9 @@ func (p *program) record(ranges []string) answers {
 		}
 	}
 	for _, path := range p.analyticsPaths(ranges) {
-		ask("agency", path).ok(p.t, http.StatusOK)
+		ask("agency", path).Says(p.t, http.StatusOK)
 		answer := ask("client", path) // whose dashboards may not show what the path names
-		require.Contains(p.t, []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound}, answer.status, "%s: %s", path, answer.body)
+		require.Contains(p.t, []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound}, answer.Status, "%s: %s", path, answer.Body)
 	}
 	p.await(patience, "the views of people, which are updated after readers have switched", func() bool {
 		return p.column(`select (to_regclass('lb.access_notices') is not null)::text`)[0] == "true"
@@ -68,9 +69,9 @@ func (p *program) record(ranges []string) answers {
 }
 
 // placeless is an answer without the address of the process and the id of the request.
-func (p *program) placeless(r response) string {
-	body := string(r.body)
-	if id := r.header.Get("X-Request-Id"); id != "" {
+func (p *program) placeless(r ledgertest.Answer) string {
+	body := r.Body
+	if id := r.Header.Get("X-Request-Id"); id != "" {
 		body = strings.ReplaceAll(body, id, "its id")
 	}
 	return strings.ReplaceAll(body, p.base+"/demo/pictures", simulator.PicturesURL)

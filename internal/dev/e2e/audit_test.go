@@ -50,7 +50,7 @@ func (p *program) agencyHistory() (all []auditEntry) {
 				NextCursor string `json:"next_cursor"`
 			}
 		}
-		p.get(p.info.Tokens["auditor"], "/api/audit/history?"+query.Encode()).ok(p.t, http.StatusOK).into(p.t, &page)
+		p.get(p.info.Tokens["auditor"], "/api/audit/history?"+query.Encode()).Says(p.t, http.StatusOK).Into(p.t, &page)
 		all = append(all, page.Data...)
 		if page.Meta.NextCursor == "" {
 			return all
@@ -79,8 +79,8 @@ func TestAudit(t *testing.T) {
 		want = append(want, replayed{e.Version, e.Time, e.Type, e.Actor.ID, e.Hash, e.Dashboard.ID})
 	}
 	require.Equal(t, sorted(want), replay(t, p.variables(), "--parent", parent))
-	exported := p.get(p.info.Tokens["auditor"], "/api/audit/export?format=csv").ok(t, http.StatusOK)
-	require.Contains(t, string(exported.body), fmt.Sprintf("complete=true entries=%d", len(history)))
+	exported := p.get(p.info.Tokens["auditor"], "/api/audit/export?format=csv").Says(t, http.StatusOK)
+	require.Contains(t, exported.Body, fmt.Sprintf("complete=true entries=%d", len(history)))
 	p.awaitSigned()
 	require.Contains(t, succeeds(t, p.variables(), "verify", "--all").out, clean)
 	p.Stop()
@@ -103,6 +103,6 @@ func replay(t *testing.T, variables map[string]string, args ...string) (all []re
 // awaitSigned waits until the signer counts a checkpoint; the log has it a moment before.
 func (p *program) awaitSigned() {
 	p.await(patience, "a signed checkpoint", func() bool {
-		return !strings.Contains(string(p.get("", "/metrics").ok(p.t, http.StatusOK).body), `ledgerboard_checkpoint_turns_total{outcome="signed"} 0`)
+		return !strings.Contains(p.get("", "/metrics").Says(p.t, http.StatusOK).Body, `ledgerboard_checkpoint_turns_total{outcome="signed"} 0`)
 	})
 }

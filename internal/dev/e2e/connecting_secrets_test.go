@@ -105,11 +105,11 @@ func (c *connecting) requireSilence() {
 	for _, from := range c.heard.referers {
 		require.False(c.t, strings.HasPrefix(from, c.p.base+"/connect"), "a platform received %s", from)
 	}
-	require.Empty(c.t, c.heard.in(c.p.output.String(), true), "a log line has it")
-	require.Contains(c.t, c.p.output.String(), "/connect/{network}", "the requests of the call-backs are in the log lines")
-	metrics := c.p.get("", "/metrics").ok(c.t, http.StatusOK)
-	require.Contains(c.t, string(metrics.body), "ledgerboard_")
-	require.Empty(c.t, c.heard.in(string(metrics.body), true), "/metrics has it")
+	require.Empty(c.t, c.heard.in(c.p.Output.String(), true), "a log line has it")
+	require.Contains(c.t, c.p.Output.String(), "/connect/{network}", "the requests of the call-backs are in the log lines")
+	metrics := c.p.get("", "/metrics").Says(c.t, http.StatusOK)
+	require.Contains(c.t, metrics.Body, "ledgerboard_")
+	require.Empty(c.t, c.heard.in(metrics.Body, true), "/metrics has it")
 	c.requireSilentLog()
 	c.requireSilentTables()
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,9 +71,7 @@ func newConnecting(t *testing.T) *connecting {
 	}
 	c.sim = simulator.New(simulator.Config{Seed: 7, ClientID: connectingApp, ClientSecret: connectingSecret, Redirects: redirects})
 	c.sim.AddPeople(time.Now().AddDate(0, 0, -10))
-	platforms := httptest.NewServer(c.heard.listen(c.sim))
-	t.Cleanup(platforms.Close)
-	c.pages = platforms.URL
+	c.pages = ledgertest.Serve(t, c.heard.listen(c.sim))
 	c.settings = map[string]string{
 		"KAFKA_BROKERS": strings.Join(broker.Addrs(), ","), "DATABASE_URL": c.postgres.URL(), "PUBLIC_URL": c.public, "PLATFORMS_URL": c.pages,
 		"DIRECTORY": "local", "SUBSCRIPTIONS": "none", "MANAGED_SUBSCRIPTIONS": "managed", "LOG_LEVEL": "debug",
@@ -104,16 +101,12 @@ func (c *connecting) serve(settings map[string]string, addr string, args ...stri
 	return p
 }
 
-func (c *connecting) awaitReady() {
-	c.p.await(readyWithin, "/readyz to answer 200", func() bool { return c.p.get("", "/readyz").status == http.StatusOK })
-}
-
 func startConnecting(t *testing.T) *connecting {
 	t.Helper()
 	c := newConnecting(t)
 	c.north = c.beginAgency(c.settings)
 	c.p = c.serve(c.settings, c.addr)
-	c.awaitReady()
+	c.p.answers()
 	c.heard.secret(c.north.Token, connectingSecret)
 	return c
 }
@@ -127,8 +120,7 @@ func (c *connecting) beginAgency(settings map[string]string) (made agencyBegun) 
 func (c *connecting) post(path string, body, into any) {
 	raw, err := json.Marshal(body)
 	require.NoError(c.t, err)
-	answer := c.p.do(http.MethodPost, c.north.Token, path, string(raw), "Content-Type", "application/json").ok(c.t, http.StatusOK)
-	answer.into(c.t, &struct{ Data any }{into})
+	c.p.do(http.MethodPost, c.north.Token, path, string(raw)).Says(c.t, http.StatusOK).Data(c.t, into)
 }
 
 func (c *connecting) client(name string) (id string) {
@@ -163,10 +155,10 @@ type connectedPage struct {
 }
 
 func (c *connecting) connected() map[string]connectedPage {
-	var all struct{ Data []connectedPage }
-	c.p.get(c.north.Token, "/api/platforms").ok(c.t, http.StatusOK).into(c.t, &all)
+	var all []connectedPage
+	c.p.get(c.north.Token, "/api/platforms").Says(c.t, http.StatusOK).Data(c.t, &all)
 	pages := map[string]connectedPage{}
-	for _, page := range all.Data {
+	for _, page := range all {
 		pages[page.ProfileID] = page
 	}
 	return pages

@@ -107,7 +107,7 @@ func (c *connecting) requireFigures(client string) {
 			}
 		}
 	}
-	c.p.get(c.north.Token, "/getAccountFollowers/"+today()+"/0?account="+client).ok(c.t, http.StatusOK).into(c.t, &answer)
+	c.p.get(c.north.Token, "/getAccountFollowers/"+today()+"/0?account="+client).Says(c.t, http.StatusOK).Into(c.t, &answer)
 	got := map[string]int64{}
 	for _, platform := range answer.Data.Platforms {
 		for _, day := range platform.Series {

@@ -20,10 +20,10 @@ import (
 const markupName = `Aa <img src=x onerror="document.title='owned'"> & Sons`
 
 func (p *program) made(path, body string) string {
-	var made struct{ Data struct{ ID string } }
-	p.do(http.MethodPost, p.info.Tokens["agency"], path, body, "Content-Type", "application/json").ok(p.t, http.StatusOK).into(p.t, &made)
-	require.NotEmpty(p.t, made.Data.ID)
-	return made.Data.ID
+	var made struct{ ID string }
+	p.do(http.MethodPost, p.info.Tokens["agency"], path, body).Says(p.t, http.StatusOK).Data(p.t, &made)
+	require.NotEmpty(p.t, made.ID)
+	return made.ID
 }
 
 func (p *program) onList(subAccount string) []string {
@@ -155,7 +155,7 @@ func connectFromTheConsole(p *program, browser *browserPage) {
 
 // The link that the demo prints leads somebody without a login to the first figures of a page.
 func followThePrintedLink(p *program, browser *browserPage) {
-	require.Contains(p.t, p.output.String(), p.info.ConnectURL)
+	require.Contains(p.t, p.Output.String(), p.info.ConnectURL)
 	v := openWindow(browser, 1200, "light")
 	require.EqualValues(p.t, http.StatusOK, v.open(p.info.ConnectURL))
 	v.follow("Sign in at TikTok")

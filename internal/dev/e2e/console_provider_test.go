@@ -27,7 +27,7 @@ func TestSigningInByAProviderInABrowser(t *testing.T) {
 			Active    bool   `json:"active"`
 		} `json:"data"`
 	}
-	p.get(p.info.Tokens["agency"], "/api/users?active=true&limit=100").ok(t, http.StatusOK).into(t, &users)
+	p.get(p.info.Tokens["agency"], "/api/users?active=true&limit=100").Says(t, http.StatusOK).Into(t, &users)
 	name := ""
 	for _, u := range users.Data {
 		if u.AccountID == p.info.IDs.ParentAccount && u.Email != "" {

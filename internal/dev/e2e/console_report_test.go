@@ -67,14 +67,14 @@ func (w *consoleWindow) hearsOfFigures() {
 			Platform string `json:"platform_name"`
 		}
 	}
-	w.p.get(operator, "/api/ops/connections").ok(w.t, http.StatusOK).into(w.t, &list)
+	w.p.get(operator, "/api/ops/connections").Says(w.t, http.StatusOK).Into(w.t, &list)
 	asked := map[int64]bool{}
 	for _, c := range list.Data {
 		if asked[c.ID] || c.Platform == domain.Facebook.String() {
 			continue
 		}
 		asked[c.ID] = true
-		w.p.do(http.MethodPost, operator, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), `{"reason":"test"}`, "Content-Type", "application/json")
+		w.p.do(http.MethodPost, operator, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), `{"reason":"test"}`)
 	}
 	require.NotEmpty(w.t, asked)
 	w.await("newer figures, and the focus", `window.stayed && `+newest+` !== "`+before+`" && document.activeElement.matches("#figures summary")`)

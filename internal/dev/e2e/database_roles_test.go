@@ -5,22 +5,19 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
-	"html"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
@@ -41,11 +38,12 @@ var databaseLogins = map[string]string{
 func TestProcessesWithTheRightsOfTheirRoles(t *testing.T) {
 	b := startByRole(t)
 	client := b.client("Harbour Ltd")
-	b.signIn(client, 6, simulator.Mara)
+	start, _ := b.begin(6, client)
+	ledgertest.SignIn(t, start, simulator.Mara)
 	b.awaitRead(time.Time{}, baker)
-	b.p.do(http.MethodPut, b.north.Token, "/api/projects/dashboard/"+client, `{"allow_client_dashboard":true}`, "Content-Type", "application/json").ok(t, http.StatusOK)
+	b.p.do(http.MethodPut, b.north.Token, "/api/projects/dashboard/"+client, `{"allow_client_dashboard":true}`).Says(t, http.StatusOK)
 	for _, path := range []string{"/api/projects/dashboard/" + client, "/api/platforms", "/api/audit/history", "/api/members", "/getAccountFollowers/" + today() + "/0?account=" + client} {
-		b.p.get(b.north.Token, path).ok(t, http.StatusOK)
+		b.p.get(b.north.Token, path).Says(t, http.StatusOK)
 	}
 	b.act()
 	b.forgets(client)
@@ -75,7 +73,7 @@ func startByRole(t *testing.T) *byRole {
 	b.serve(sign, "127.0.0.1:0", "--roles", "signer", "--checkpoint-every", "1s")
 	b.serve(b.as("lb_fetch"), "127.0.0.1:0", "--roles", "fetcher")
 	b.p = b.serve(b.as("lb_web"), b.addr, "--roles", "api")
-	b.awaitReady()
+	b.p.answers()
 	b.operator = strings.TrimSpace(succeeds(t, b.settings, "token", "--user", b.north.User, "--role", "operator").out)
 	return b
 }
@@ -90,52 +88,21 @@ func (b *byRole) as(login string) map[string]string {
 	return settings
 }
 
-var toThePlatform = regexp.MustCompile(`class="go" href="([^"]+)"`)
-
-func (b *byRole) signIn(account string, platform int, person string) {
-	jar, err := cookiejar.New(nil)
-	require.NoError(b.t, err)
-	browser := &http.Client{Jar: jar, Timeout: patience}
-	read := func(answer *http.Response, err error) (string, string) {
-		require.NoError(b.t, err)
-		defer answer.Body.Close()
-		raw := new(strings.Builder)
-		_, err = io.Copy(raw, answer.Body)
-		require.NoError(b.t, err)
-		require.Equal(b.t, http.StatusOK, answer.StatusCode, raw.String())
-		return raw.String(), answer.Request.URL.String()
-	}
-	start, _ := b.begin(platform, account)
-	page, _ := read(browser.Get(start)) //nolint:bodyclose // read closes it
-	dialog := html.UnescapeString(toThePlatform.FindStringSubmatch(page)[1])
-	asks, err := url.Parse(dialog)
-	require.NoError(b.t, err)
-	page, at := read(browser.PostForm(dialog+"&as="+person, url.Values{ //nolint:bodyclose // read closes it
-		"decision": {"consent"}, "page": {jonasPage}, "scope": strings.Split(asks.Query().Get("scope"), ","),
-	}))
-	form := url.Values{}
-	for _, field := range regexp.MustCompile(`name="(seen|page)" value="([^"]*)"|id="page\d+" name="(page)" value="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		form.Add(field[1]+field[3], html.UnescapeString(field[2]+field[4]))
-	}
-	require.True(b.t, form.Has("page"), page)
-	read(browser.PostForm(at, form)) //nolint:bodyclose // read closes it
-}
-
 // act does over HTTP what operators do with a service whose api owns no tables.
 func (b *byRole) act() {
-	post := func(path string) response {
-		return b.p.do(http.MethodPost, b.operator, "/api/ops/"+path, `{"reason":"test"}`, "Content-Type", "application/json")
+	post := func(path string) ledgertest.Answer {
+		return b.p.do(http.MethodPost, b.operator, "/api/ops/"+path, `{"reason":"test"}`)
 	}
 	rebuild := post("projections/operations/rebuild")
-	require.Less(b.t, rebuild.status, 300, "%s", rebuild.body)
+	require.Less(b.t, rebuild.Status, 300, "%s", rebuild.Body)
 	for of, seen := range map[string]string{"projections/contents/": "Read model contents is paused", "platforms/tiktok/": `"paused_platforms"`} {
-		post(of+"pause").ok(b.t, http.StatusOK)
-		require.Contains(b.t, string(b.p.get("", "/readyz").body), seen, "at once")
-		require.Equal(b.t, http.StatusConflict, post(of+"pause").status, "it is paused already")
-		post(of+"resume").ok(b.t, http.StatusOK)
+		post(of+"pause").Says(b.t, http.StatusOK)
+		require.Contains(b.t, b.p.get("", "/readyz").Body, seen, "at once")
+		require.Equal(b.t, http.StatusConflict, post(of+"pause").Status, "it is paused already")
+		post(of+"resume").Says(b.t, http.StatusOK)
 	}
 	for _, path := range []string{"projections", "generations", "dead-letters", "pauses", "connections", "actions", "log"} {
-		b.p.get(b.operator, "/api/ops/"+path).ok(b.t, http.StatusOK)
+		b.p.get(b.operator, "/api/ops/"+path).Says(b.t, http.StatusOK)
 	}
 	owner := b.p.database()
 	b.p.await(patience, "the rebuild", func() (done bool) {
@@ -148,23 +115,18 @@ const jonasPage = "90014"
 
 // forgets has a person ask Meta to be forgotten: the process that hears it owns no tables.
 func (b *byRole) forgets(account string) {
-	b.signIn(account, 1, simulator.Jonas)
+	start, _ := b.begin(1, account)
+	ledgertest.SignIn(b.t, start, simulator.Jonas, jonasPage)
 	owner := b.p.database()
 	known := func() (n int) {
 		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select count(*) from lb.members where name like '%Jonas%'").Scan(&n))
 		return n
 	}
 	b.p.await(patience, "the member", func() bool { return known() == 1 })
-	answer, err := http.PostForm(b.pages+simulator.PathFacebook+simulator.PathApps, url.Values{ //nolint:noctx // a browser's
-		"as": {simulator.Jonas}, "decision": {"erase"}, "delete": {b.p.base + "/connect/meta/delete"},
+	at := lastSegment(ledgertest.EraseAtMeta(b.t, b.pages, simulator.Jonas, b.p.base))
+	b.p.await(patience, "the person to be forgotten", func() bool {
+		return strings.Contains(b.p.get("", "/connect/meta/delete/"+at).Body, "Your data has been deleted")
 	})
-	require.NoError(b.t, err)
-	defer answer.Body.Close()
-	raw, err := io.ReadAll(answer.Body)
-	require.NoError(b.t, err)
-	at := regexp.MustCompile(`"url":"[^"]*(/connect/meta/delete/[0-9a-f]+)"`).FindStringSubmatch(html.UnescapeString(string(raw)))
-	require.NotNil(b.t, at, "%s", raw)
-	b.p.await(patience, "the person to be forgotten", func() bool { return strings.Contains(string(b.p.get("", at[1]).body), "Your data has been deleted") })
 	require.Zero(b.t, known())
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -78,10 +77,8 @@ type program struct {
 	dir  string
 
 	t       *testing.T
-	cmd     *exec.Cmd
-	output  *ledgertest.Output
 	started time.Time
-	exited  <-chan struct{}
+	*ledgertest.Child
 }
 
 // addresses remembers which address belongs to a data directory, so that a restart keeps it.
@@ -136,16 +133,14 @@ func launchDemo(t *testing.T, dir string, extra ...string) *program {
 // launch starts the program with any arguments. At the end of the test nothing of it may be left.
 func launch(t *testing.T, dir string, args []string, adjust func(*exec.Cmd)) *program {
 	t.Helper()
-	p := &program{dir: dir, t: t, output: &ledgertest.Output{}}
-	p.cmd = exec.Command(programPath, args...)
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.Env = ledgertest.Environ()
+	cmd := exec.Command(programPath, args...)
+	cmd.Env = ledgertest.Environ()
 	if adjust != nil {
-		adjust(p.cmd)
+		adjust(cmd)
 	}
-	p.started = time.Now()
+	p := &program{dir: dir, t: t, started: time.Now()}
 	var err error
-	p.exited, err = ledgertest.Start(p.cmd)
+	p.Child, err = ledgertest.Start(cmd)
 	require.NoError(t, err)
 	t.Cleanup(p.end)
 	return p
@@ -184,7 +179,12 @@ func awayFromQuarterHours(t *testing.T, lasts time.Duration) {
 
 func (p *program) awaitReady() {
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
-	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+	p.answers()
+}
+
+// answers waits until the process is ready for requests.
+func (p *program) answers() {
+	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").Status == http.StatusOK })
 }
 
 func (p *program) readInfo() bool {
@@ -205,8 +205,8 @@ func (p *program) await(within time.Duration, what string, done func() bool) {
 	deadline := time.Now().Add(within)
 	for !done() {
 		switch {
-		case p.hasExited():
-			p.t.Fatalf("the program ended (code %d) while the test waited for %s\n%s", p.cmd.ProcessState.ExitCode(), what, p.tails())
+		case !p.Running():
+			p.t.Fatalf("the program ended (code %d) while the test waited for %s\n%s", p.ProcessState.ExitCode(), what, p.tails())
 		case time.Now().After(deadline):
 			p.t.Fatalf("gave up waiting for %s after %s\n%s", what, within, p.tails())
 		}
@@ -214,60 +214,45 @@ func (p *program) await(within time.Duration, what string, done func() bool) {
 	}
 }
 
-func (p *program) hasExited() bool {
-	select {
-	case <-p.exited:
-		return true
-	default:
-		return false
-	}
-}
-
 // exitWithin waits for the end of the process and returns its exit code; -1: a signal ended it.
 func (p *program) exitWithin(limit time.Duration) int {
 	p.t.Helper()
-	select {
-	case <-p.exited:
-		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(limit):
-		p.t.Fatalf("the program still runs after %s\n%s", limit, p.tails())
-		return 0
-	}
+	code, err := p.Await(limit)
+	require.NoError(p.t, err, "%s", p.tails())
+	return code
 }
 
 // Kill ends the process as kill -9 does, and returns when it is gone. Its PostgreSQL gets no signal from here.
 func (p *program) Kill() {
-	require.False(p.t, p.hasExited(), "the program ended before it was killed\n%s", p.tails())
-	require.NoError(p.t, p.cmd.Process.Kill())
+	require.True(p.t, p.Running(), "the program ended before it was killed\n%s", p.tails())
+	require.NoError(p.t, p.Process.Kill())
 	p.exitWithin(stopWithin)
 }
 
 // Stop ends the process regularly: SIGTERM, exit code 0, nothing left running.
 func (p *program) Stop() {
-	require.False(p.t, p.hasExited(), "the program ended before it was stopped\n%s", p.tails())
-	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.True(p.t, p.Running(), "the program ended before it was stopped\n%s", p.tails())
+	require.NoError(p.t, p.Process.Signal(syscall.SIGTERM))
 	require.Zero(p.t, p.exitWithin(stopWithin), "exit code after SIGTERM\n%s", p.tails())
 	require.Empty(p.t, leaks.Processes(p.dir), "processes left after a regular stop")
 }
 
 // end is what every test ends with: the process is stopped and nothing works in its directory any more.
 func (p *program) end() {
-	if !p.hasExited() {
+	if p.Running() {
 		if p.t.Failed() {
 			p.t.Logf("%s", p.tails())
 		}
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.exited:
-		case <-time.After(stopWithin):
-			p.t.Errorf("the program did not stop within %s\n%s", stopWithin, p.tails())
-			_ = p.cmd.Process.Kill()
-			<-p.exited
+		_ = p.Process.Signal(syscall.SIGTERM)
+		if _, err := p.Await(stopWithin); err != nil {
+			p.t.Errorf("%s\n%s", err, p.tails())
+			_ = p.Process.Kill()
+			<-p.Ended
 		}
 	}
 	for _, fault := range []string{"DATA RACE", "panic:", "fatal error:"} {
-		if strings.Contains(p.output.String(), fault) {
-			p.t.Errorf("the program printed %q\n%s", fault, p.output.String())
+		if strings.Contains(p.Output.String(), fault) {
+			p.t.Errorf("the program printed %q\n%s", fault, p.Output.String())
 		}
 	}
 	deadline := time.Now().Add(goneWithin)
@@ -281,33 +266,16 @@ func (p *program) end() {
 }
 
 func (p *program) tails() string {
-	text := "--- output\n" + remarkable(p.output.String())
+	text := "--- output\n" + p.Output.Tail()
 	if raw, err := os.ReadFile(filepath.Join(p.dir, "demo.log")); err == nil {
-		text += "\n--- demo.log\n" + remarkable(string(raw))
+		var log ledgertest.Output
+		_, _ = log.Write(raw)
+		text += "\n--- demo.log\n" + log.Tail()
 	}
 	return text
 }
 
-// remarkable is the end of what a process printed, without the requests that it answered well: those would push out what matters.
-func remarkable(output string) string {
-	var kept strings.Builder
-	for line := range strings.Lines(output) {
-		if !strings.Contains(line, "msg=request ") || !strings.Contains(line, " status=2") {
-			kept.WriteString(line)
-		}
-	}
-	return lastBytes(kept.String(), 4<<10)
-}
-
 func lastBytes(s string, n int) string { return s[max(0, len(s)-n):] }
-
-// response is an HTTP answer read to its end, or the error that prevented one.
-type response struct {
-	status int
-	header http.Header
-	body   []byte
-	err    error
-}
 
 // client keeps connections and follows no redirect. Its time limit is for answers that never come.
 var client = &http.Client{
@@ -316,51 +284,15 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (p *program) get(token, path string, headers ...string) response {
+func (p *program) get(token, path string, headers ...string) ledgertest.Answer {
 	return p.do(http.MethodGet, token, path, "", headers...)
 }
 
-func (p *program) put(token, path, body string, headers ...string) response {
-	return p.do(http.MethodPut, token, path, body, append([]string{"Content-Type", "application/json"}, headers...)...)
-}
-
-// do sends one request; headers are names and values by turns, later ones replace earlier ones.
-func (p *program) do(method, token, path, body string, headers ...string) response {
-	var reader io.Reader
-	if body != "" {
-		reader = strings.NewReader(body)
-	}
-	request, err := http.NewRequestWithContext(context.Background(), method, p.base+path, reader)
-	if err != nil {
-		return response{err: err}
-	}
+func (p *program) do(method, token, path, body string, headers ...string) ledgertest.Answer {
 	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+		headers = append(headers, "Authorization: Bearer "+token)
 	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	answer, err := client.Do(request)
-	if err != nil {
-		return response{err: err}
-	}
-	defer answer.Body.Close()
-	r := response{status: answer.StatusCode, header: answer.Header}
-	r.body, r.err = io.ReadAll(answer.Body)
-	return r
-}
-
-func (r response) ok(t *testing.T, status int) response {
-	t.Helper()
-	require.NoError(t, r.err)
-	require.Equal(t, status, r.status, "%s", r.body)
-	return r
-}
-
-func (r response) into(t *testing.T, target any) {
-	t.Helper()
-	require.NoError(t, r.err)
-	require.NoError(t, json.Unmarshal(r.body, target), "%s", r.body)
+	return ledgertest.Send(client, method, p.base+path, body, headers...)
 }
 
 func dashboardPath(subAccount string) string { return "/api/projects/dashboard/" + subAccount }

@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -31,26 +30,26 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 	p.base = "http://" + address
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
 	require.Equal(t, "http://"+admin, p.info.HealthURL)
-	probes := &program{t: t, base: "http://" + admin, cmd: p.cmd, output: p.output, exited: p.exited}
-	probes.await(readyWithin, "/readyz to answer 200", func() bool { return probes.get("", "/readyz").status == http.StatusOK })
+	probes := &program{t: t, base: "http://" + admin, Child: p.Child}
+	probes.answers()
 	for _, path := range []string{"/readyz", "/healthz", "/metrics", "/debug/pprof/"} {
-		require.Equal(t, http.StatusNotFound, p.get("", path).status, path)
-		probes.get("", path).ok(t, http.StatusOK)
+		require.Equal(t, http.StatusNotFound, p.get("", path).Status, path)
+		probes.get("", path).Says(t, http.StatusOK)
 	}
 	backup := exec.Command(programPath, "backup", "--to", t.TempDir())
 	backup.Env = append(ledgertest.Environ(), "LEDGERBOARD_KAFKA_BROKERS="+strings.Join(p.info.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+p.info.DatabaseURL)
 	out, err := backup.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	p.do(http.MethodPost, "", "/console/sign-in/token", "token=wrong", "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin", "Cookie", "__Host-lb_probe=1")
+	p.do(http.MethodPost, "", "/console/sign-in/token", "token=wrong", "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Site: same-origin", "Cookie: __Host-lb_probe=1")
 
-	scrape := probes.get("", "/metrics").body
-	problems, err := promlint.New(bytes.NewReader(scrape)).Lint()
+	scrape := probes.get("", "/metrics").Body
+	problems, err := promlint.New(strings.NewReader(scrape)).Lint()
 	require.NoError(t, err)
 	require.Empty(t, slices.DeleteFunc(problems, func(problem promlint.Problem) bool {
 		return !strings.HasPrefix(problem.Metric, "ledgerboard_") || strings.HasPrefix(problem.Metric, "ledgerboard_kafka_buffered_") // named by kprom
 	}))
-	exported := regexp.MustCompile(`(?m)^ledgerboard_[a-z_]+`).FindAllString(string(scrape), -1)
+	exported := regexp.MustCompile(`(?m)^ledgerboard_[a-z_]+`).FindAllString(scrape, -1)
 	alerts, err := os.ReadFile("../../../deploy/prometheus/alerts.yaml")
 	require.NoError(t, err)
 	for _, name := range regexp.MustCompile(`ledgerboard_[a-z_]+`).FindAllString(string(alerts), -1) {
@@ -73,7 +72,7 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 				var answer struct {
 					Data struct{ Result []any }
 				}
-				prometheus.get("", query).ok(t, http.StatusOK).into(t, &answer)
+				prometheus.get("", query).Says(t, http.StatusOK).Into(t, &answer)
 				if len(answer.Data.Result) == 0 && !slices.Contains(panelsOfFaults, panel.Title) {
 					empty = append(empty, panel.Title+": "+target.Expr)
 				}
@@ -89,7 +88,7 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 		}
 	}
 	prometheus.await(patience, "an evaluation of every alert", func() bool {
-		prometheus.get("", "/api/v1/rules").ok(t, http.StatusOK).into(t, &rules)
+		prometheus.get("", "/api/v1/rules").Says(t, http.StatusOK).Into(t, &rules)
 		return len(rules.Data.Groups) > 0 && !strings.Contains(fmt.Sprint(rules), "unknown")
 	})
 	for _, rule := range rules.Data.Groups[0].Rules {
@@ -140,6 +139,6 @@ func startPrometheus(t *testing.T, target string) *program {
 		c.Path = filepath.Join(suiteDir, "prometheus")
 	})
 	p.base = "http://" + address
-	p.await(readyWithin, "Prometheus to be ready", func() bool { return p.get("", "/-/ready").status == http.StatusOK })
+	p.await(readyWithin, "Prometheus to be ready", func() bool { return p.get("", "/-/ready").Status == http.StatusOK })
 	return p
 }

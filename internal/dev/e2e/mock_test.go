@@ -33,25 +33,25 @@ func TestMockMode(t *testing.T) {
 			continue // the member has accounts of some platforms only
 		}
 		asked++
-		answer := p.get(agency, path).ok(t, http.StatusOK)
-		requireSubstance(t, path, answer.body)
-		require.NotContains(t, string(answer.body), ".invalid", path)
+		answer := p.get(agency, path).Says(t, http.StatusOK)
+		requireSubstance(t, answer)
+		require.NotContains(t, answer.Body, ".invalid", path)
 	}
 	require.GreaterOrEqual(t, asked, 22)
-	platforms := p.get(agency, "/api/platforms").ok(t, http.StatusOK)
-	require.Equal(t, 1, strings.Count(string(platforms.body), `"status":"reconnect"`), "one connection waits for a sign-in")
-	p.get(p.info.Tokens["main_app"], "/api/me").ok(t, http.StatusForbidden) // known, and no reader
+	platforms := p.get(agency, "/api/platforms").Says(t, http.StatusOK)
+	require.Equal(t, 1, strings.Count(platforms.Body, `"status":"reconnect"`), "one connection waits for a sign-in")
+	p.get(p.info.Tokens["main_app"], "/api/me").Says(t, http.StatusForbidden) // known, and no reader
 	for path, status := range map[string]int{
 		"/readyz": http.StatusOK, "/nowhere": http.StatusNotFound, "/auth/getRoiViews?pId=2": http.StatusBadRequest,
 		"/openapi.json": http.StatusOK, "/socket.io/?EIO=4&transport=polling": http.StatusOK, "/healthz/": http.StatusOK,
 	} {
-		require.Equal(t, "true", p.get(agency, path).ok(t, status).header.Get("X-Ledgerboard-Mock"), path)
+		require.Equal(t, "true", p.get(agency, path).Says(t, status).Header.Get("X-Ledgerboard-Mock"), path)
 	}
 	for _, origin := range []string{"http://localhost:5173", "https://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:3000"} {
-		require.Equal(t, origin, p.do(http.MethodGet, "", "/healthz", "", "Origin", origin).ok(t, http.StatusOK).header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, origin, p.do(http.MethodGet, "", "/healthz", "", "Origin: "+origin).Says(t, http.StatusOK).Header.Get("Access-Control-Allow-Origin"))
 	}
-	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type", "application/x-www-form-urlencoded", "Cookie", "__Host-lb_probe=1").ok(t, http.StatusSeeOther)
-	require.Contains(t, entered.header.Get("Set-Cookie"), "__Host-lb_console=", "a browser on this machine goes on as somebody")
+	entered := p.do(http.MethodPost, "", "/console/sign-in/demo", "role=client", "Content-Type: application/x-www-form-urlencoded", "Cookie: __Host-lb_probe=1").Says(t, http.StatusSeeOther)
+	require.Contains(t, entered.Header.Get("Set-Cookie"), "__Host-lb_console=", "a browser on this machine goes on as somebody")
 	t.Run("a frontend developer", func(t *testing.T) { developFrontend(t, p) })
 	p.Stop()
 	left, err := os.ReadDir(p.dir)
@@ -78,30 +78,30 @@ func startMock(t *testing.T) *program {
 		require.NoError(t, err)
 		return json.Unmarshal(raw, &p.info) == nil
 	})
-	p.await(readyWithin, "/readyz to answer 200", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+	p.answers()
 	return p
 }
 
 var ofOnePlatform = regexp.MustCompile(`/[1346](\?|$)|/[1346]/[0-9a-z]+$`)
 
 // requireSubstance wants every list at the top of an answer to have items, and figures that are not 0.
-func requireSubstance(t *testing.T, path string, body []byte) {
+func requireSubstance(t *testing.T, answer ledgertest.Answer) {
 	t.Helper()
-	var answer struct{ Data map[string]any }
-	require.NoError(t, json.Unmarshal(body, &answer), path)
-	require.NotEmpty(t, answer.Data, path)
-	for name, value := range answer.Data {
+	var data map[string]any
+	answer.Data(t, &data)
+	require.NotEmpty(t, data, answer.Request)
+	for name, value := range data {
 		if list, ok := value.([]any); ok && name != "as_read" { // what has no other figures, which nothing of a demo lacks
-			require.NotEmpty(t, list, "%s: %s is empty", path, name)
+			require.NotEmpty(t, list, "%s: %s is empty", answer.Request, name)
 		}
 	}
 	figures := 0
-	walk(answer.Data, func(_ string, value any) {
+	walk(data, func(_ string, value any) {
 		if n, ok := value.(float64); ok && n != 0 {
 			figures++
 		}
 	})
-	require.Greater(t, figures, 3, path)
+	require.Greater(t, figures, 3, answer.Request)
 }
 
 func walk(value any, visit func(name string, value any)) {
@@ -131,8 +131,8 @@ func developFrontend(t *testing.T, p *program) {
 	}
 	require.NoError(t, os.Symlink(installClient(t, p.base), filepath.Join(modules, "ledgerboard-client")))
 	for _, name := range []string{"openapi.json", "asyncapi.json"} {
-		document := p.get("", "/"+name).ok(t, http.StatusOK)
-		require.NoError(t, os.WriteFile(filepath.Join(work, name), document.body, 0o600))
+		document := p.get("", "/"+name).Says(t, http.StatusOK)
+		require.NoError(t, os.WriteFile(filepath.Join(work, name), []byte(document.Body), 0o600))
 	}
 	run := func(name string, args ...string) string {
 		t.Helper()

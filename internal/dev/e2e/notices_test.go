@@ -55,7 +55,7 @@ func (g *gate) cut() {
 
 // listening is how many connections the program has that listen for notices.
 func (p *program) listening() (n int) {
-	_, rest, _ := strings.Cut(string(p.get("", "/metrics").ok(p.t, http.StatusOK).body), "\nledgerboard_notice_connections ")
+	_, rest, _ := strings.Cut(p.get("", "/metrics").Says(p.t, http.StatusOK).Body, "\nledgerboard_notice_connections ")
 	_, err := fmt.Sscan(rest, &n)
 	require.NoError(p.t, err)
 	return n

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -90,15 +91,17 @@ func (h *handbook) stoppedStream(t *testing.T) {
 	p := h.service.api
 	foreign := p.info.IDs.Foreign
 	token := sign(t, demoSecret(t, p.dir), goodClaims(foreign.Users[0].ID, foreign.ParentAccount, "agency"))
-	change := func() response { return p.put(token, dashboardPath(foreign.SubAccounts[0]), `{"users":[]}`) }
-	change().ok(t, http.StatusOK)
+	change := func() ledgertest.Answer {
+		return p.do(http.MethodPut, token, dashboardPath(foreign.SubAccounts[0]), `{"users":[]}`)
+	}
+	change().Says(t, http.StatusOK)
 	id := h.park(t, foreign.ParentAccount)
 	h.service.until("the stream to stop", "select exists (select from lb_engine.dead_letters)")
 	p.await(patience, "a status that tells of it", func() bool {
-		return strings.Contains(string(p.get("", "/readyz").body), "'ledgerboard dead-letters' lists")
+		return strings.Contains(p.get("", "/readyz").Body, "'ledgerboard dead-letters' lists")
 	})
 	h.awaitStatus(t, notReady, "dashboards has 1 dead letter\n")
-	change().ok(t, http.StatusServiceUnavailable)
+	change().Says(t, http.StatusServiceUnavailable)
 
 	list := h.run(t, done, "dead-letters ").out
 	require.Regexp(t, id+` +`+foreign.ParentAccount+` +dashboard\.archived\.v9 +unknown_type`, list)
@@ -109,9 +112,9 @@ func (h *handbook) stoppedStream(t *testing.T) {
 	require.Contains(t, tried.out, "has stopped at "+id)
 	require.Contains(t, tried.err, "dead-letters show")
 	require.Contains(t, h.run(t, done, "dead-letters skip dashboards-3-1204", "dashboards-3-1204", id).out, "is folded")
-	change().ok(t, http.StatusOK)
+	change().Says(t, http.StatusOK)
 	var history struct{ Data []history.HistoryEntry }
-	p.get(token, "/api/audit/history?type=event_skipped").ok(t, http.StatusOK).into(t, &history)
+	p.get(token, "/api/audit/history?type=event_skipped").Says(t, http.StatusOK).Into(t, &history)
 	require.Len(t, history.Data, 1)
 	skip := history.Data[0]
 	require.Equal(t, []string{"incident:OPS-20", "system:operator"}, []string{skip.Skip.Reason.String(), skip.Actor.ID})
@@ -191,7 +194,7 @@ func (h *handbook) upgrade(t *testing.T) {
 	reader, projector := u.serve("api"), u.serve("projector")
 	stopReading := u.hammer(reader, true)
 	defer stopReading()
-	reader.await(patience, "the next version to be ready", func() bool { return reader.get("", "/readyz").status == http.StatusOK })
+	reader.answers()
 	endChanges()
 	changes.Wait()
 	u.before.same(t, u.answers(reader))
@@ -201,11 +204,11 @@ func (h *handbook) upgrade(t *testing.T) {
 
 	h.binary = programPath
 	k.api.await(patience, "a status that tells what the old version lacks", func() bool {
-		return strings.Contains(string(k.api.get("", "/readyz").body), "not folded by any process")
+		return strings.Contains(k.api.get("", "/readyz").Body, "not folded by any process")
 	})
 	h.run(t, notReady, "status")
 	k.runner = k.serve() // back to the old version
-	k.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(string(k.api.get("", "/readyz").body), `"ready"`) })
+	k.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(k.api.get("", "/readyz").Body, `"ready"`) })
 	stopReading()
 	reader.Stop()
 	projector.Stop()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
 	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // demoSecret is the HS256 secret that the demo keeps in its data directory.
@@ -54,29 +55,25 @@ type document struct {
 }
 
 // update PUTs a change as the agency, again while the service cannot take it.
-func (p *program) update(subAccount string, change map[string]any) document {
+func (p *program) update(subAccount string, change map[string]any) (doc document) {
 	body, err := json.Marshal(change)
 	require.NoError(p.t, err)
-	var answer response
+	var answer ledgertest.Answer
 	var key []string
 	p.await(patience, "a change to be taken", func() bool {
-		answer = p.put(p.info.Tokens["agency"], dashboardPath(subAccount), string(body), key...)
+		answer = p.do(http.MethodPut, p.info.Tokens["agency"], dashboardPath(subAccount), string(body), key...)
 		var open struct {
 			CommandID string `json:"command_id"`
 		}
-		if _ = json.Unmarshal(answer.body, &open); open.CommandID != "" {
-			key = []string{"Idempotency-Key", open.CommandID}
+		if _ = json.Unmarshal([]byte(answer.Body), &open); open.CommandID != "" {
+			key = []string{"Idempotency-Key: " + open.CommandID}
 		}
-		return answer.err != nil || answer.status != http.StatusServiceUnavailable
+		return answer.Err != nil || answer.Status != http.StatusServiceUnavailable
 	})
-	answer.ok(p.t, http.StatusOK)
-	var envelope struct {
-		Data document `json:"data"`
-	}
-	answer.into(p.t, &envelope)
-	envelope.Data.version, err = strconv.ParseInt(strings.Trim(answer.header.Get("ETag"), `"`), 10, 64)
+	answer.Says(p.t, http.StatusOK).Data(p.t, &doc)
+	doc.version, err = strconv.ParseInt(strings.Trim(answer.Header.Get("ETag"), `"`), 10, 64)
 	require.NoError(p.t, err)
-	return envelope.Data
+	return doc
 }
 
 // setUsers makes users the list of a dashboard and returns the id that notices of this change have.

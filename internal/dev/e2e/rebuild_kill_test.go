@@ -81,12 +81,12 @@ func TestRebuildIsKilled(t *testing.T) {
 	t.Run("frozen in copy and thawed after its takeover", func(*testing.T) {
 		ended := k.rebuildUntil("post_insights", "copy")
 		frozen := k.runner
-		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGSTOP))
+		require.NoError(t, frozen.Process.Signal(syscall.SIGSTOP))
 		k.runner = k.serve()
 		k.until("the takeover", "select exists (select from lb_engine.generations where state in ('building', 'catching_up') and lease > 1)")
 		k.exec("delete from public.e2e_holds")
 		k.done(<-ended)
-		require.NoError(t, frozen.cmd.Process.Signal(syscall.SIGCONT))
+		require.NoError(t, frozen.Process.Signal(syscall.SIGCONT))
 		k.done(k.rebuild("post_insights")) // both are there now, and one of them runs it
 		frozen.Stop()
 	})
@@ -109,10 +109,10 @@ func startApart(t *testing.T) (*killed, *upgrade) {
 
 	k.api = k.api.beside(dir, programPath, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own
 	u.old = k.api
-	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").status == http.StatusOK })
+	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").Status == http.StatusOK })
 	k.conn = k.api.database() // the port opens before the database
 	k.runner = k.serve()
-	k.api.await(readyWithin, "the service", func() bool { return k.api.get("", "/readyz").status == http.StatusOK })
+	k.api.answers()
 	return k, u
 }
 
@@ -124,7 +124,7 @@ type killed struct {
 
 func (k *killed) serve() *program {
 	p := k.api.beside(k.t.TempDir(), programPath, "projector", nil)
-	p.await(patience, "the process that folds", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+	p.answers()
 	return p
 }
 

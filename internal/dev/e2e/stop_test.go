@@ -31,17 +31,17 @@ func TestGracefulStop(t *testing.T) {
 	serve := func() (p *program) {
 		// Who is asked is not cut, however long this machine takes.
 		p = owner.beside(t.TempDir(), programPath, "api", map[string]string{"STOP_WITHIN": "1h"})
-		p.await(patience, "another process that answers", func() bool { return p.get("", "/readyz").status == http.StatusOK })
+		p.answers()
 		return p
 	}
-	asks := func(p *program) (asked time.Time, release func(), answered chan response) {
+	asks := func(p *program) (asked time.Time, release func(), answered chan ledgertest.Answer) {
 		held, err := owner.database().Begin(context.Background())
 		require.NoError(t, err)
 		_, err = held.Exec(context.Background(), "select from lb_engine.checkpoints where projection = 'dashboards' for update")
 		require.NoError(t, err)
-		asked, answered = time.Now(), make(chan response, 1)
+		asked, answered = time.Now(), make(chan ledgertest.Answer, 1)
 		go func() {
-			answered <- p.put(owner.info.Tokens["agency"], dashboardPath(dashboard), `{"users":["`+strings.Join(ids(everybody[1:]), `","`)+`"]}`)
+			answered <- p.do(http.MethodPut, owner.info.Tokens["agency"], dashboardPath(dashboard), `{"users":["`+strings.Join(ids(everybody[1:]), `","`)+`"]}`)
 		}()
 		k.until("the fold at the lock", `select exists (
 			select from pg_stat_activity where application_name like 'ledgerboard dashboards.g%' and wait_event_type = 'Lock')`)
@@ -51,14 +51,14 @@ func TestGracefulStop(t *testing.T) {
 	p := serve()
 	stream := listenEventSource(t, "a stream", p.base, listener.ID, owner.clientToken(listener))
 	asked, release, answered := asks(p)
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	p.awaitStopping()
 	stream.away(1)
 	release()
 	answer := <-answered
-	require.NoError(t, answer.err)
+	require.NoError(t, answer.Err)
 	if time.Since(asked) < changeWithin { // else it may be told that the outcome is open, as without a stop
-		answer.ok(t, http.StatusOK)
+		answer.Says(t, http.StatusOK)
 	}
 	require.Zero(t, p.exitWithin(stopWithin), p.tails())
 
@@ -67,7 +67,7 @@ func TestGracefulStop(t *testing.T) {
 		owner.update(dashboard, map[string]any{"users": ids(everybody)})
 		p = serve()
 		asked, release, answered = asks(p)
-		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 		p.awaitStopping()
 		if time.Since(asked) >= changeWithin/2 {
 			release()
@@ -75,9 +75,9 @@ func TestGracefulStop(t *testing.T) {
 			<-answered
 			continue
 		}
-		require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
+		require.NoError(t, p.Process.Signal(syscall.SIGINT))
 		require.Equal(t, 131, p.exitWithin(stopWithin), p.tails())
-		require.Error(t, (<-answered).err, "it was cut")
+		require.Error(t, (<-answered).Err, "it was cut")
 		release()
 		return
 	}
@@ -87,11 +87,11 @@ const changeWithin = 10 * time.Second
 
 // awaitStopping waits until the process says that it stops, and /readyz answers 503 or nothing.
 func (p *program) awaitStopping() {
-	p.await(patience, "its word that it stops", func() bool { return strings.Contains(p.output.String(), "msg=stopping") })
+	p.await(patience, "its word that it stops", func() bool { return strings.Contains(p.Output.String(), "msg=stopping") })
 	p.await(patience, "/readyz to say that it stops", func() bool {
 		ready := p.get("", "/readyz")
-		return errors.Is(ready.err, syscall.ECONNREFUSED) ||
-			ready.status == http.StatusServiceUnavailable && strings.Contains(string(ready.body), "stopping")
+		return errors.Is(ready.Err, syscall.ECONNREFUSED) ||
+			ready.Status == http.StatusServiceUnavailable && strings.Contains(ready.Body, "stopping")
 	})
 }
 
@@ -140,10 +140,10 @@ func TestDemoEndsByItself(t *testing.T) {
 	require.Empty(t, leaks.Processes(dir))
 
 	p := startDemo(t, dir)
-	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, p.Process.Signal(os.Interrupt))
 	require.Equal(t, done, p.exitWithin(stopWithin), "%s", p.tails())
 	require.Empty(t, leaks.Processes(dir))
-	require.NotContains(t, p.output.String(), "seeding", "a second start seeds nothing")
+	require.NotContains(t, p.Output.String(), "seeding", "a second start seeds nothing")
 	for _, name := range []string{"demo.json", "demo-state.json"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -157,8 +157,8 @@ func TestDemoEndsByItself(t *testing.T) {
 
 	// Before it is ready, too.
 	p = launchDemo(t, t.TempDir())
-	p.await(readyWithin, "seeding", func() bool { return strings.Contains(p.output.String(), "seeding history: ") })
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.await(readyWithin, "seeding", func() bool { return strings.Contains(p.Output.String(), "seeding history: ") })
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	p.exitWithin(stopWithin)
 	require.Empty(t, leaks.Processes(p.dir))
 }

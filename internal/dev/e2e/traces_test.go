@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,44 +24,35 @@ import (
 
 // span is one span that the program exported.
 type span struct {
-	name, id, parent, trace string
-	attributes              string // their wire form, to search for what must not be there
+	name, id, parent string
+	attributes       string // their wire form, to search for what must not be there
 }
 
 // traceReceiver takes spans by OTLP over HTTP.
 type traceReceiver struct {
-	t *testing.T
-	*httptest.Server
-
 	mu    sync.Mutex
 	spans []span
 }
 
-func startTraceReceiver(t *testing.T) *traceReceiver {
-	t.Helper()
-	r := &traceReceiver{t: t}
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		var export collector.ExportTraceServiceRequest
-		if err != nil || req.URL.Path != "/v1/traces" || proto.Unmarshal(body, &export) != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, resource := range export.GetResourceSpans() {
-			for _, scope := range resource.GetScopeSpans() {
-				for _, s := range scope.GetSpans() {
-					r.spans = append(r.spans, span{
-						name: s.GetName(), id: hex.EncodeToString(s.GetSpanId()), parent: hex.EncodeToString(s.GetParentSpanId()),
-						trace: hex.EncodeToString(s.GetTraceId()), attributes: fmt.Sprint(s.GetAttributes()),
-					})
-				}
+func (r *traceReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	var export collector.ExportTraceServiceRequest
+	if err != nil || req.URL.Path != "/v1/traces" || proto.Unmarshal(body, &export) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, resource := range export.GetResourceSpans() {
+		for _, scope := range resource.GetScopeSpans() {
+			for _, s := range scope.GetSpans() {
+				r.spans = append(r.spans, span{
+					name: s.GetName(), id: hex.EncodeToString(s.GetSpanId()), parent: hex.EncodeToString(s.GetParentSpanId()),
+					attributes: fmt.Sprint(s.GetAttributes()),
+				})
 			}
 		}
-	}))
-	t.Cleanup(r.Close)
-	return r
+	}
 }
 
 func (r *traceReceiver) all() []span {
@@ -94,15 +83,11 @@ func (r *traceReceiver) paths(root string) (paths []string) {
 
 // One trace shows a change from the request to the notice, another a reading from its claim to its row.
 func TestTracesShowAChangeAndAReading(t *testing.T) {
-	receiver := startTraceReceiver(t)
+	receiver := &traceReceiver{}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", ledgertest.Serve(t, receiver))
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
 	dir := t.TempDir()
-	copyDir(t, dir, seededDemo(t))
-	address := ledgertest.FreeAddress(t)
-	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--log-format", "json"}, func(c *exec.Cmd) {
-		c.Env = append(c.Env, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.URL, "OTEL_BSP_SCHEDULE_DELAY=100")
-	})
-	p.base = "http://" + address
-	p.awaitReady()
+	p := startDemo(t, dir, "--log-format", "json")
 
 	dashboard := p.info.IDs.SubAccounts[0]
 	users := p.listed(dashboard)

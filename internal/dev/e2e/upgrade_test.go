@@ -49,8 +49,8 @@ func (u *upgrade) answers(p *program) answers {
 	for _, path := range u.paths {
 		for _, role := range []string{"agency", "client"} {
 			answer := p.get(p.info.Tokens[role], path)
-			require.NoError(u.t, answer.err)
-			found[role+" "+path] = fmt.Sprintf("%d %s", answer.status, p.placeless(answer))
+			require.NoError(u.t, answer.Err)
+			found[role+" "+path] = fmt.Sprintf("%d %s", answer.Status, p.placeless(answer))
 		}
 	}
 	return found
@@ -72,7 +72,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			question := questions[n%len(questions)]
 			role, path, _ := strings.Cut(question, " ")
 			answer := p.get(p.info.Tokens[role], path)
-			if starting && (answer.err != nil || answer.status == http.StatusServiceUnavailable) {
+			if starting && (answer.Err != nil || answer.Status == http.StatusServiceUnavailable) {
 				select { // it is being made
 				case <-ctx.Done():
 				case <-time.After(50 * time.Millisecond):
@@ -80,9 +80,9 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 				continue
 			}
 			starting = false
-			got := fmt.Sprintf("%v %d %s", answer.err, answer.status, answer.body)
-			if answer.err == nil {
-				got = fmt.Sprintf("%d %s", answer.status, p.placeless(answer))
+			got := fmt.Sprintf("%v %d %s", answer.Err, answer.Status, answer.Body)
+			if answer.Err == nil {
+				got = fmt.Sprintf("%d %s", answer.Status, p.placeless(answer))
 			}
 			if want := u.before[question]; got != want && ctx.Err() == nil {
 				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)

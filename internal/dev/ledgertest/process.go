@@ -13,15 +13,28 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
+// Child is a process that this one has started.
+type Child struct {
+	*exec.Cmd
+
+	Output Output          // unless the command had another place for it
+	Ended  <-chan struct{} // closed after its end; the command then has its state
+}
+
 // Start starts a command in a process group of its own. On Linux the kernel kills it with this
-// process. ended is closed after its end, and the command then has its state.
-func Start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
-	cmd.SysProcAttr = ofItsOwn()
+// process.
+func Start(cmd *exec.Cmd) (*Child, error) {
 	started, done := make(chan error), make(chan struct{})
+	c := &Child{Cmd: cmd, Ended: done}
+	cmd.SysProcAttr = ofItsOwn()
+	if cmd.Stdout == nil {
+		cmd.Stdout, cmd.Stderr = &c.Output, &c.Output
+	}
 	go func() { // the parent-death signal is sent when the forking thread ends, and Go ends threads at any time
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -32,7 +45,30 @@ func Start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
 		}
 		close(done)
 	}()
-	return done, <-started
+	return c, <-started
+}
+
+// Running tells whether it has started and not ended. Nil is not running.
+func (c *Child) Running() bool {
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.Ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Await waits for its end and returns its exit code; -1: a signal ended it.
+func (c *Child) Await(within time.Duration) (code int, err error) {
+	select {
+	case <-c.Ended:
+		return c.ProcessState.ExitCode(), nil
+	case <-time.After(within):
+		return 0, fmt.Errorf("process %d still runs after %s", c.Process.Pid, within)
+	}
 }
 
 // Environ is the environment without settings of the service that a developer may have.
@@ -81,6 +117,18 @@ func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(p)
+}
+
+// Tail is the end of it, without the requests that were answered well.
+func (o *Output) Tail() string {
+	var kept strings.Builder
+	for line := range strings.Lines(o.String()) {
+		if !strings.Contains(line, "msg=request ") || !strings.Contains(line, " status=2") {
+			kept.WriteString(line)
+		}
+	}
+	const most = 4 << 10
+	return kept.String()[max(0, kept.Len()-most):]
 }
 
 // String returns all that was written so far.
