@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -198,24 +197,10 @@ func view(subAccount string, version int64, users ...string) readmodels.Dashboar
 	}
 }
 
-// token signs the claims of a test; a nil value removes a claim.
+// token is alice's; changed claims are those of [ledgertest.Token].
 func (b *bundle) token(account string, role any, change ...map[string]any) string {
 	b.t.Helper()
-	claims := jwt.MapClaims{
-		"sub": alice, "account_id": account, "role": role, "iss": "main-app", "aud": "ledgerboard",
-		"exp": b.now.Add(time.Hour).Unix(),
-	}
-	for _, c := range change {
-		for name, value := range c {
-			claims[name] = value
-			if value == nil {
-				delete(claims, name)
-			}
-		}
-	}
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
-	require.NoError(b.t, err)
-	return signed
+	return ledgertest.Token(b.t, secret, b.now, alice, account, role, append([]map[string]any{{"iss": "main-app"}}, change...)...)
 }
 
 func (b *bundle) agencyToken() string { return b.token(agency, "agency") }

@@ -235,7 +235,7 @@ func (c *run) shown(truth *truth) (found []string) {
 		for _, b := range a.boards {
 			version, users := truth.newest(b.id)
 			for _, p := range c.apis {
-				got := ask(context.Background(), answeredWithin, http.MethodGet, boardURL(p.base, b.id), staff, "")
+				got := ask(http.MethodGet, boardURL(p.base, b.id), staff, "")
 				if got.err != nil || got.version != version || !slices.Equal(got.users, users) {
 					found = append(found, fmt.Sprintf("%s shows board %s at version %d with %v (%d, %v); the log has version %d with %v",
 						p.name, b.id, got.version, got.users, got.status, got.err, version, users))

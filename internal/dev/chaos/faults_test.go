@@ -143,7 +143,7 @@ func (s *stack) rebuild(operator string) error {
 	return repeat(pauseAfterRefusal, func() error {
 		base := s.apis[at%len(s.apis)].base
 		at++
-		got := ask(context.Background(), answeredWithin, http.MethodPost, base+"/api/ops/projections/dashboards/rebuild", operator, `{"reason":"test"}`)
+		got := ask(http.MethodPost, base+"/api/ops/projections/dashboards/rebuild", operator, `{"reason":"test"}`)
 		if got.err == nil && (got.status < 300 || got.status == http.StatusConflict) {
 			return nil
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // pauseAfterRefusal is how long a client waits before it asks another process.
@@ -65,8 +66,8 @@ func (c *clients) carry(rng *rand.Rand, change *command, token string) (acknowle
 	for at := rng.IntN(len(c.bases)); time.Now().Before(giveUp); at++ {
 		base := c.bases[at%len(c.bases)]
 		a := c.journal.begin(change, base)
-		got := ask(context.Background(), answeredWithin, http.MethodPut, boardURL(base, change.board), token, body,
-			"Idempotency-Key", change.key, "Traceparent", "00-"+a.trace+"-00f067aa0ba902b7-01")
+		got := ask(http.MethodPut, boardURL(base, change.board), token, body,
+			"Idempotency-Key: "+change.key, "Traceparent: 00-"+a.trace+"-00f067aa0ba902b7-01")
 		c.journal.end(change, a, got)
 		if a.acknowledged() {
 			return true
@@ -105,7 +106,7 @@ func (c *clients) read(ctx context.Context, rng *rand.Rand, agency agency, token
 	for ctx.Err() == nil {
 		b, begun := agency.boards[rng.IntN(len(agency.boards))], time.Now()
 		for at := rng.IntN(len(c.bases)); ctx.Err() == nil; at++ {
-			got := ask(context.Background(), answeredWithin, http.MethodGet, boardURL(c.bases[at%len(c.bases)], b.id), token, "")
+			got := ask(http.MethodGet, boardURL(c.bases[at%len(c.bases)], b.id), token, "")
 			if got.err == nil && got.status == http.StatusOK {
 				c.journal.saw(seen{agency.id, b.id, got.version, got.users})
 				c.did("read "+agency.id, begun)
@@ -144,46 +145,29 @@ type answer struct {
 	retryAfter string
 	message    string
 	users      []string
-	body       []byte
+	body       string
 	err        error
 }
 
 // once keeps no connections: on those Go repeats requests with an Idempotency-Key, unseen.
-var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+var once = &http.Client{Transport: ledgertest.Once.Transport, Timeout: answeredWithin}
 
-// ask sends one request; headers are names and values by turns.
-func ask(ctx context.Context, within time.Duration, method, url, token, body string, headers ...string) (a answer) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return answer{err: err}
-	}
+func ask(method, url, token, body string, headers ...string) (a answer) {
 	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+		headers = append(headers, "Authorization: Bearer "+token)
 	}
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := once.Do(request)
-	if err != nil {
-		return answer{err: err}
-	}
-	defer response.Body.Close()
-	if a.body, err = io.ReadAll(response.Body); err != nil {
-		return answer{err: err}
+	got := ledgertest.Send(once, method, url, body, headers...)
+	if got.Err != nil {
+		return answer{err: got.Err}
 	}
 	var said struct {
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	_ = json.Unmarshal(a.body, &said) // other bodies say neither
-	a.status, a.message, a.users = response.StatusCode, said.Message, usersIn(said.Data)
-	a.command, a.retryAfter = response.Header.Get("Command-Id"), response.Header.Get("Retry-After")
-	a.version, _ = strconv.ParseInt(strings.Trim(response.Header.Get("ETag"), `"`), 10, 64)
+	_ = json.Unmarshal([]byte(got.Body), &said) // other bodies say neither
+	a.status, a.body, a.message, a.users = got.Status, got.Body, said.Message, usersIn(said.Data)
+	a.command, a.retryAfter = got.Header.Get("Command-Id"), got.Header.Get("Retry-After")
+	a.version, _ = strconv.ParseInt(strings.Trim(got.Header.Get("ETag"), `"`), 10, 64)
 	return a
 }
 

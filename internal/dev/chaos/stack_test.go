@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -177,7 +177,7 @@ func (s *stack) awaitReady(processes ...*process) error {
 	giveUp := time.Now().Add(patience)
 	for _, p := range processes {
 		for {
-			got := ask(context.Background(), answeredWithin, http.MethodGet, p.base+"/readyz?for=writes", "", "")
+			got := ask(http.MethodGet, p.base+"/readyz?for=writes", "", "")
 			if got.err == nil && got.status == http.StatusOK {
 				break
 			}
@@ -253,15 +253,11 @@ func openLog(ctx context.Context, t testing.TB, brokers []string) *eventlog.Log 
 	return log
 }
 
-// token signs one for a person of an account ("" for none).
+// token is for a day, for a person of an account ("" for none).
 func (s *stack) token(user, account, role string) string {
-	claims := jwt.MapClaims{
-		"sub": user, "role": role, "iss": "ledgerboard", "aud": "ledgerboard", "exp": time.Now().Add(24 * time.Hour).Unix(),
+	change := map[string]any{}
+	if account == "" {
+		change["account_id"] = nil
 	}
-	if account != "" {
-		claims["account_id"] = account
-	}
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(s.secret))
-	require.NoError(s.t, err)
-	return signed
+	return ledgertest.Token(s.t, s.secret, time.Now().Add(23*time.Hour), user, account, role, change)
 }

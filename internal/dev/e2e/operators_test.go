@@ -90,7 +90,7 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 func (h *handbook) stoppedStream(t *testing.T) {
 	p := h.service.api
 	foreign := p.info.IDs.Foreign
-	token := sign(t, demoSecret(t, p.dir), goodClaims(foreign.Users[0].ID, foreign.ParentAccount, "agency"))
+	token := ledgertest.Token(t, demoSecret(t, p.dir), time.Now(), foreign.Users[0].ID, foreign.ParentAccount, "agency")
 	change := func() ledgertest.Answer {
 		return p.do(http.MethodPut, token, dashboardPath(foreign.SubAccounts[0]), `{"users":[]}`)
 	}

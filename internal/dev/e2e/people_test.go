@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo"
@@ -27,23 +26,8 @@ func demoSecret(t *testing.T, dir string) string {
 	return state.JWTSecret
 }
 
-func goodClaims(user, account, role string) jwt.MapClaims {
-	return jwt.MapClaims{
-		"sub": user, "account_id": account, "role": role, "iss": "ledgerboard", "aud": "ledgerboard",
-		"exp": time.Now().Add(time.Hour).Unix(),
-	}
-}
-
-// sign makes a token; secret is that of [demoSecret] for a good one.
-func sign(t *testing.T, secret string, claims jwt.MapClaims) string {
-	t.Helper()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
-	require.NoError(t, err)
-	return token
-}
-
 func (p *program) clientToken(user demo.UserID) string {
-	return sign(p.t, demoSecret(p.t, p.dir), goodClaims(user.ID, user.Account, "client"))
+	return ledgertest.Token(p.t, demoSecret(p.t, p.dir), time.Now(), user.ID, user.Account, "client")
 }
 
 type document struct {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -72,6 +75,20 @@ func setHeaders(request *http.Request, body string, headers []string) {
 		}
 		request.Header.Add(name, value)
 	}
+}
+
+// Token is signed with a shared secret for an hour from now. Claims of change replace those of a good
+// token; nil removes one.
+func Token(t testing.TB, secret string, now time.Time, user, account string, role any, change ...map[string]any) string {
+	t.Helper()
+	claims := jwt.MapClaims{"sub": user, "account_id": account, "role": role, "iss": "ledgerboard", "aud": "ledgerboard", "exp": now.Add(time.Hour).Unix()}
+	for _, c := range change {
+		maps.Copy(claims, c)
+	}
+	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	require.NoError(t, err)
+	return signed
 }
 
 // Says requires a status, and texts in the body.
