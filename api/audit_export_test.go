@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -373,7 +372,7 @@ func (f *auditFake) Spans(ctx context.Context, q history.Query) ([]history.Acces
 }
 
 func (f *auditFake) records() *commands.Audit {
-	return &commands.Audit{Log: f, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, Logger: slog.New(slog.DiscardHandler)}
+	return &commands.Audit{Log: f, Now: func() time.Time { return time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC) }, Logger: ledgertest.Quiet}
 }
 
 // Append takes the records.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/bearer"
@@ -272,11 +271,4 @@ func (emptyStore) ConnectionNews(context.Context, []string, time.Time, time.Time
 }
 func (emptyStore) SaveCursors(context.Context, []stream.Cursor) error { return nil }
 
-func TestMain(m *testing.M) {
-	leaks.Main(
-		pgtest.Runner{Tests: m},
-		// Timers of the Socket.IO library; see internal/stream.
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
-	)
-}
+func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}, leaks.SocketIO...) }

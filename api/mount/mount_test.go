@@ -218,12 +218,7 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 }
 
 func TestMain(m *testing.M) {
-	leaks.Main(
-		pgtest.Runner{Tests: m},
-		// sarama's metrics library keeps one ticker for ever.
-		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
-		// Timers of the Socket.IO library; see internal/stream.
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
-	)
+	// sarama's metrics library keeps one ticker for ever.
+	ticker := goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")
+	leaks.Main(pgtest.Runner{Tests: m}, append(leaks.SocketIO, ticker)...)
 }

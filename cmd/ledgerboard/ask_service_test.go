@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -56,7 +56,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 		DashboardCommands: struct{ api.DashboardCommands }{}, Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
 		Audit: &api.AuditDeps{
 			History: &history.History{Pool: a.db.ReadOnly},
-			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: ledgertest.Quiet},
 			Proofs:  prover,
 		},
 	})

@@ -8,7 +8,6 @@ import (
 	"image"
 	"image/png"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -41,7 +41,7 @@ var outgoing = map[string]func(ctx context.Context, host string) error{
 		return err
 	},
 	"keys.invalid": func(ctx context.Context, host string) error {
-		tokens, err := bearer.New(ctx, bearer.Config{Keys: "https://" + host + "/jwks.json", Issuer: "i", Audience: "a", Logger: slog.New(slog.DiscardHandler)})
+		tokens, err := bearer.New(ctx, bearer.Config{Keys: "https://" + host + "/jwks.json", Issuer: "i", Audience: "a", Logger: ledgertest.Quiet})
 		if err != nil {
 			return err
 		}

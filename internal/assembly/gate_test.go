@@ -1,8 +1,6 @@
 package assembly_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
@@ -29,7 +28,7 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	t.Parallel()
 	s, err := assembly.Open(t.Context(), assembly.Config{
 		Settings: assembly.Settings{
-			DatabaseURL: pgtest.New(t).URL, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: slog.New(slog.DiscardHandler),
+			DatabaseURL: pgtest.New(t).URL, Embedded: embedded.Directory{Path: t.TempDir()}, Logger: ledgertest.Quiet,
 		},
 	})
 	require.NoError(t, err)
@@ -47,12 +46,12 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 		}
 	}
 	lagging := func(name string) *monitor.Monitor {
-		well := &lookedAt{operator.Projection{Projection: "dashboards", State: "live"}}
-		model := &lookedAt{operator.Projection{Projection: name, State: "live"}}
-		m := monitor.New([]*lookedAt{well, model}, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
+		well := &ledgertest.ReadModel{Projection: operator.Projection{Projection: "dashboards", State: "live"}}
+		model := &ledgertest.ReadModel{Projection: operator.Projection{Projection: name, State: "live"}}
+		m := monitor.New([]*ledgertest.ReadModel{well, model}, monitor.Config{Logger: ledgertest.Quiet})
 		m.Check(t.Context())
-		model.status.Partitions = []operator.Partition{{EndOffset: 20_000}}
-		model.status.Lag, model.status.LagSeconds = 20_000, 60
+		model.Partitions = []operator.Partition{{EndOffset: 20_000}}
+		model.Lag, model.LagSeconds = 20_000, 60
 		return m
 	}
 	s.Monitor = lagging("dashboards")
@@ -61,20 +60,13 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	require.ErrorContains(t, update(), "There is no such dashboard", "a lag of other projections does not affect changes of dashboards, which find empty tables")
 }
 
-// lookedAt is a read model whose status the test sets.
-type lookedAt struct{ status operator.Projection }
-
-func (l *lookedAt) Name() string { return l.status.Projection }
-
-func (l *lookedAt) Status(context.Context) (operator.Projection, error) { return l.status, nil }
-
 // If changes of people wait for more than a minute to be folded, requests that someone who has left
 // could abuse are refused, and /readyz reports it: the assembled handler asks the monitor.
 func TestAssembledHandlerChecksThePeople(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		directory := &lookedAt{operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
-		m := monitor.New([]*lookedAt{directory}, monitor.Config{People: "directory", Logger: slog.New(slog.DiscardHandler)})
+		directory := &ledgertest.ReadModel{Projection: operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
+		m := monitor.New([]*ledgertest.ReadModel{directory}, monitor.Config{People: "directory", Logger: ledgertest.Quiet})
 		m.Check(t.Context())
 		handler, health, err := assembly.HandlerOver(m, assembly.HandlerConfig{
 			Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
@@ -89,7 +81,7 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 		}
 		people := health.Checks[slices.IndexFunc(health.Checks, func(c api.Check) bool { return c.Name == "directory of people" })]
 		const unknown = "it is not known who has left"
-		directory.status.Partitions[0].EndOffset = 1
+		directory.Partitions[0].EndOffset = 1
 		for _, closed := range []bool{false, true} {
 			m.Check(t.Context())
 			err := people.Probe(t.Context())

@@ -59,7 +59,7 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	require.NotContains(t, drained(store.woken), parkedAgency)
 
 	cancel()
-	require.NoError(t, await(t, ended), "wake-ups that wait for the parked agency end with the process")
+	require.NoError(t, ledgertest.Receive(t, ended), "wake-ups that wait for the parked agency end with the process")
 }
 
 // chain appends changes, in order for each agency.
@@ -100,7 +100,7 @@ func listen(ctx context.Context, t *testing.T, running *sync.WaitGroup, streams 
 	w := &opening{ResponseRecorder: httptest.NewRecorder(), served: make(chan struct{}, 1000)}
 	r := httptest.NewRequestWithContext(ctx, "GET", "/api/notices", nil)
 	running.Go(func() { _ = streams.ServeNotices(w, r, stream.Listener{ParentAccount: agency, UserID: member}) })
-	await(t, w.served)
+	ledgertest.Receive(t, w.served)
 }
 
 // opening signals when a response begins.
@@ -154,16 +154,6 @@ func (h *halfParked) Cursor(context.Context, string, string) (int64, bool, error
 }
 
 func (h *halfParked) SaveCursors(context.Context, []stream.Cursor) error { return nil }
-
-func await[T any](t *testing.T, from <-chan T) (value T) {
-	t.Helper()
-	select {
-	case value = <-from:
-	case <-time.After(patience):
-		require.FailNow(t, "nothing was received")
-	}
-	return value
-}
 
 func drained[T any](from <-chan T) (values []T) {
 	for len(from) > 0 {

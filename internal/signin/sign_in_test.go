@@ -1,7 +1,6 @@
 package signin_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -21,21 +20,14 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// readModel is a read model with a lag of events that were in the log at the start.
-type readModel struct {
-	name string
-	lag  int64
-}
-
-func (r readModel) Name() string { return r.name }
-
-func (r readModel) Status(context.Context) (operator.Projection, error) {
-	partition := operator.Partition{NextOffset: 10 - r.lag, EndOffset: 10}
-	return operator.Projection{Projection: r.name, State: "live", Lag: r.lag, Partitions: []operator.Partition{partition}}, nil
-}
-
+// readModels are read models with a lag of events that were in the log at the start.
 func readModels(lag int64) *monitor.Monitor {
-	models := []readModel{{"directory", lag}, {"operations", lag}}
+	var models []*ledgertest.ReadModel
+	for _, name := range []string{"directory", "operations"} {
+		models = append(models, &ledgertest.ReadModel{Projection: operator.Projection{
+			Projection: name, State: "live", Lag: lag, Partitions: []operator.Partition{{NextOffset: 10 - lag, EndOffset: 10}},
+		}})
+	}
 	return monitor.New(models, monitor.Config{Logger: ledgertest.Quiet})
 }
 

@@ -9,24 +9,15 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-func TestMain(m *testing.M) {
-	leaks.Main(m,
-		// Timers of the Socket.IO library (pkg/utils/timer.go of v3.0.2): stopping a timer before
-		// its goroutine waits leaks the goroutine. This often happens without a network.
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
-		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
-	)
-}
+func TestMain(m *testing.M) { leaks.Main(m, leaks.SocketIO...) }
 
 const (
 	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"
@@ -37,8 +28,7 @@ const (
 	bob     = "b0b000000000000000000000"
 )
 
-// patience is the time limit of waits for signals that always arrive, on however busy a machine.
-const patience = 5 * time.Minute
+const patience = ledgertest.Patience
 
 // inBubble runs a hub in a synctest bubble, so that waiting for sweeps takes no time.
 func inBubble(t *testing.T, test func(t *testing.T, hub *stream.Hub, store *memoryStore)) {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -21,17 +20,12 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// pollAnswer is the response to a request of a polling session.
-type pollAnswer struct {
-	status int
-	body   string
-}
-
-// closed is the answer to a poll of a session that has ended.
-var closed = pollAnswer{http.StatusOK, "1"}
+// closes tells whether a poll is answered with the end of its session.
+func closes(poll ledgertest.Answer) bool { return poll.Status == http.StatusOK && poll.Body == "1" }
 
 // patientWithSilence keeps unauthenticated sessions longer than a test takes, so that only the test
 // ends them.
@@ -48,7 +42,7 @@ func pollingSession(t *testing.T, n *node) string {
 func openSession(n *node) (address string, err error) {
 	url := n.url + "/socket.io/?EIO=4&transport=polling"
 	greeting := <-send(http.MethodGet, url, "", "")
-	_, sid, found := strings.Cut(greeting.body, `"sid":"`)
+	_, sid, found := strings.Cut(greeting.Body, `"sid":"`)
 	if !found {
 		err = fmt.Errorf("no session: %v", greeting)
 	}
@@ -56,25 +50,11 @@ func openSession(n *node) (address string, err error) {
 	return url + "&sid=" + sid, err
 }
 
-// send sends a request of a session. The status of a poll that is never answered is 0.
-func send(method, session, contentType, body string) <-chan pollAnswer {
-	answers := make(chan pollAnswer, 1)
+// send sends a request of a session, and does not wait for its answer.
+func send(method, session, contentType, body string) <-chan ledgertest.Answer {
+	answers := make(chan ledgertest.Answer, 1)
 	go func() {
-		defer close(answers)
-		request, err := http.NewRequest(method, session, strings.NewReader(body))
-		if err != nil {
-			return
-		}
-		request.Header.Set("Content-Type", contentType)
-		response, err := (&http.Client{Timeout: patience}).Do(request)
-		if err != nil {
-			return
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err == nil {
-			answers <- pollAnswer{response.StatusCode, string(text)}
-		}
+		answers <- ledgertest.Send(ledgertest.Once, method, session, body, "Content-Type: "+contentType)
 	}()
 	return answers
 }
@@ -84,13 +64,13 @@ func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{AuthTimeout: 50 * time.Millisecond})
 	session := ""
-	for tries, answer := 0, (pollAnswer{}); answer != closed; tries++ {
+	for tries, answer := 0, (ledgertest.Answer{}); !closes(answer); tries++ {
 		session = pollingSession(t, n)
 		answer = <-send(http.MethodGet, session, "", "")
-		late := answer.status == http.StatusBadRequest && tries < 100
-		require.True(t, answer == closed || late, "%v", answer)
+		late := answer.Status == http.StatusBadRequest && tries < 100
+		require.True(t, closes(answer) || late, "%v", answer)
 	}
-	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
+	(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
 }
 
 // Of two concurrent polls the second is refused, and the first is answered with the end of the
@@ -99,13 +79,13 @@ func TestOverlappingPollsEndTheSession(t *testing.T) {
 	t.Parallel()
 	session := pollingSession(t, startNode(t, newStore(), &tokens{}, nil, patientWithSilence))
 	first, second := send(http.MethodGet, session, "", ""), send(http.MethodGet, session, "", "")
-	answers := []pollAnswer{<-first, <-second}
-	if answers[0].status != http.StatusOK {
+	answers := []ledgertest.Answer{<-first, <-second}
+	if answers[0].Status != http.StatusOK {
 		answers[0], answers[1] = answers[1], answers[0]
 	}
-	require.Equal(t, closed, answers[0])
-	require.Equal(t, http.StatusBadRequest, answers[1].status)
-	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
+	require.True(t, closes(answers[0]), "%v", answers[0])
+	require.Equal(t, http.StatusBadRequest, answers[1].Status)
+	(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
 }
 
 // A payload that cannot be decoded is refused and ends the session at once.
@@ -129,13 +109,13 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 			poll := send(http.MethodGet, session, "", "")
 			refused := <-send(http.MethodPost, session, packet.contentType, packet.body)
 			if name == "longer than allowed" {
-				require.Equal(t, http.StatusRequestEntityTooLarge, refused.status)
+				refused.Says(t, http.StatusRequestEntityTooLarge)
 				return
 			}
-			require.Equal(t, http.StatusBadRequest, refused.status, refused.body)
+			refused.Says(t, http.StatusBadRequest)
 			answer := <-poll // it may arrive before or after the packet
-			require.True(t, answer == closed || answer.status == http.StatusBadRequest, "%v", answer)
-			require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
+			require.True(t, closes(answer) || answer.Status == http.StatusBadRequest, "%v", answer)
+			(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
 		})
 	}
 }
@@ -169,19 +149,17 @@ func TestNextPollIsNotReleasedWithThePreviousOne(t *testing.T) {
 	})
 
 	session := pollingSession(t, n)
-	require.Equal(t, "ok", (<-send(http.MethodPost, session, "text/plain", `40{"token":"token-of-`+alice+`"}`)).body)
+	require.Equal(t, "ok", (<-send(http.MethodPost, session, "text/plain", `40{"token":"token-of-`+alice+`"}`)).Body)
 	for heard := ""; !strings.Contains(heard, "notice_cursor"); {
 		answer := <-send(http.MethodGet, session, "", "")
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		heard += answer.body
+		heard += answer.Says(t, http.StatusOK).Body
 	}
 	for len(waits) > 0 {
 		<-waits
 	}
-	notice := func(answer pollAnswer) {
+	notice := func(answer ledgertest.Answer) {
 		t.Helper()
-		require.Equal(t, http.StatusOK, answer.status, answer.body)
-		require.Contains(t, answer.body, "client_access_removed")
+		answer.Says(t, http.StatusOK, "client_access_removed")
 	}
 	late.Store(true)
 	first := send(http.MethodGet, session, "", "")
@@ -287,7 +265,7 @@ func TestQuickLongPollIsNotLost(t *testing.T) {
 				return err
 			}
 			<-send(http.MethodPost, session, "text/plain", fmt.Sprintf(`40{"token":"token-of-%s"}`, user(i)))
-			if answer := <-send(http.MethodGet, session, "", ""); !strings.HasPrefix(answer.body, "40") {
+			if answer := <-send(http.MethodGet, session, "", ""); !strings.HasPrefix(answer.Body, "40") {
 				return fmt.Errorf("client %d: response %v", i, answer)
 			}
 			return nil

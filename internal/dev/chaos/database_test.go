@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
@@ -39,7 +39,7 @@ func startDatabase(t testing.TB) *database {
 // start starts it, again on the same address. Where that fails, the server that ended stays the one that is closed at the end.
 func (d *database) start() error {
 	server, err := embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
-		DataDir: d.dir, Logger: slog.New(slog.DiscardHandler), Settings: map[string]string{"max_connections": "300"},
+		DataDir: d.dir, Logger: ledgertest.Quiet, Settings: map[string]string{"max_connections": "300"},
 	})
 	if err == nil {
 		d.server = server

@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -51,16 +50,15 @@ type agencyBegun struct {
 func newConnecting(t *testing.T) *connecting {
 	t.Helper()
 	c := &connecting{t: t, heard: &overheard{}, addr: ledgertest.FreeAddress(t)}
-	quiet := slog.New(slog.DiscardHandler)
 	dir, err := os.MkdirTemp("", "ledgerboard-connecting-") // t.TempDir is closed to the server's user
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
 	c.dir = dir
-	c.postgres, err = embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: quiet})
+	c.postgres, err = embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: ledgertest.Quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, c.postgres.Close()) })
-	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker"), Logger: quiet})
+	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker"), Logger: ledgertest.Quiet})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
 

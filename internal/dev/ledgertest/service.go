@@ -117,3 +117,12 @@ func (c *Clock) Advance(d time.Duration) {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
+
+// ReadModel has the status that a test gives it.
+type ReadModel struct{ operator.Projection }
+
+// Name is that of the projection.
+func (m *ReadModel) Name() string { return m.Projection.Projection }
+
+// Status returns it.
+func (m *ReadModel) Status(context.Context) (operator.Projection, error) { return m.Projection, nil }
