@@ -66,7 +66,7 @@ type connectPage struct {
 	View      connect.View
 	Checked   url.Values        // the keys of checked pages, as the form sends them
 	Errors    map[string]string // errors of pages, by key
-	Progress  []readingProgress
+	Progress  []pageProgress
 	Late      bool // the directory is so far behind that the pages cannot be read yet
 	Ended     bool // none of its pages is connected for the account any more
 	SignIn    bool // its pages are not read until someone signs in again
@@ -293,9 +293,9 @@ func (c *connecting) showChoice(
 			page.Reload = c.reloadOf(r)
 		}
 		switch {
-		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }):
+		case !slices.ContainsFunc(progress, func(p pageProgress) bool { return p.Status != domain.PageDisconnected }):
 			page.Title, page.Ended = "No longer connected", true
-		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended && !p.SignIn }):
+		case !slices.ContainsFunc(progress, pageProgress.readable):
 			page.Title, page.SignIn = "Sign in again", true
 		}
 		return writePage(w, http.StatusOK, "result", page)
@@ -322,6 +322,46 @@ func (c *connecting) showChoice(
 		page.Error, page.Errors[field.Field] = "Nothing was connected. Correct the marked errors, then connect again.", field.Detail
 	}
 	return writePage(w, http.StatusUnprocessableEntity, "choose", page)
+}
+
+// pageProgress is the status of a page that was connected, with its text for the person who did.
+type pageProgress struct {
+	domain.ConnectedNow
+	domain.ConnectionStatus
+}
+
+// readable reports whether the page can be read without a sign-in.
+func (p pageProgress) readable() bool {
+	return p.Status != domain.PageDisconnected && p.Remedy() != domain.RemedySignIn
+}
+
+// progressOf also reports whether a reading is expected soon.
+func progressOf(view connect.View) (progress []pageProgress, pending bool) {
+	for _, page := range view.Outcome.Connected {
+		p := pageProgress{page, domain.ConnectionStatus{
+			Status: domain.PageWaiting, Reasons: []domain.StatusReason{{Code: domain.StatusNotReadYet}},
+		}}
+		for _, reading := range view.Readings {
+			if reading.SocialAccountID == page.SocialAccountID {
+				p.ConnectionStatus = reading.ConnectionStatus
+			}
+		}
+		nouns := domain.StatusNouns{Platform: page.PID}
+		if !p.readable() { // perhaps at another platform than the page
+			nouns.Platform = view.Platform
+		}
+		switch p.Status { //nolint:exhaustive // the others have reasons
+		case domain.PageOK:
+			p.Text = "read; its figures are available"
+		case domain.PageDisconnected:
+			p.Text = domain.OptionalText("no longer connected for " + view.Account)
+		default:
+			p.Text = domain.OptionalText(domain.TextOf(p.Reasons[:min(1, len(p.Reasons))], domain.SignInText, nouns))
+		}
+		pending = pending || p.Remedy() == domain.RemedyTime && p.Status != domain.PageThrottled
+		progress = append(progress, p)
+	}
+	return progress, pending
 }
 
 // maxConnectForm is the maximum size of a form in bytes, enough for a thousand keys of pages.

@@ -83,7 +83,7 @@ func ShowsHistory(s *Server, method, pattern string) bool {
 func ProgressTexts(view connect.View) (texts []string, reload bool) {
 	progress, reload := progressOf(view)
 	for _, p := range progress {
-		texts = append(texts, p.Text)
+		texts = append(texts, string(p.Text))
 	}
 	return texts, reload
 }

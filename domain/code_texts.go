@@ -9,12 +9,12 @@ import (
 // StatusText is what people read about a [StatusCode]. The texts have placeholders, see
 // [StatusNouns].
 type StatusText struct {
-	Seen    StatusReader // who sees the code
-	Kind    StatusCode   // the more general code, see [StatusCode.Kind]; "" if there is no such code
-	Repeats bool         // whether the same call may work later, without anyone doing anything
-	Says    string       // what is the case: one sentence
-	Lacks   string       // for everyone, if the reason is one metric that a reading lacks; "": as the others
-	Helps   string       // what people can do about it, for those who see it; "" if there is nothing to do or say
+	Seen   StatusReader // who sees the code
+	Kind   StatusCode   // the more general code, see [StatusCode.Kind]; "" if there is no such code
+	Remedy Remedy       // what helps, see [StatusCode.Remedy]; "": as for the kind
+	Says   string       // what is the case: one sentence
+	Lacks  string       // for everyone, if the reason is one metric that a reading lacks; "": as the others
+	Helps  string       // what people can do about it, for those who see it; "" if there is nothing to do or say
 	// Operator is what an operator can do, and may name settings; "": as Helps.
 	Operator string
 	// SignIn is for the person who connected the page, on the page of the sign-in, after its name;
@@ -31,9 +31,25 @@ const (
 	SeenByAgency StatusReader = "agency"   // the agency, who manages connections, and operators
 )
 
+// Remedy is what helps against the reason for a status.
+type Remedy string
+
+// Remedies.
+const (
+	RemedySignIn Remedy = "sign_in" // a person must sign in at the platform, and select and grant everything
+	RemedyAction Remedy = "action"  // someone must do something else; the text says who and what
+	RemedyTime   Remedy = "time"    // the same call may work later, without anyone doing anything
+	RemedyNone   Remedy = ""        // it is intended or over, or nothing helps
+)
+
 // Kind returns the more general code, or the code itself if it is general. People read codes,
 // and programs decide by kinds.
 func (c StatusCode) Kind() StatusCode { return cmp.Or(statusTexts[c].Kind, c) }
+
+// Remedy returns what helps against the reason.
+func (c StatusCode) Remedy() Remedy {
+	return cmp.Or(statusTexts[c].Remedy, statusTexts[c.Kind()].Remedy)
+}
 
 // Temporary reports whether the same call of a platform may work later.
 func (c StatusCode) Temporary() bool { return c.Kind() == StatusThrottled || c.Kind() == StatusRetry }
@@ -80,15 +96,17 @@ const (
 
 var statusTexts = map[StatusCode]StatusText{
 	StatusErased: {
-		Seen: SeenByAll, Says: "The person who connected it was erased.", Helps: resume,
+		Seen: SeenByAll, Remedy: RemedySignIn, Says: "The person who connected it was erased.", Helps: resume,
 		SignIn: noAccess,
 	},
 	StatusDeauthorized: {
-		Seen: SeenByAll, Says: "The person who connected it removed our app at the platform.", Helps: resume,
+		Seen: SeenByAll, Remedy: RemedySignIn,
+		Says: "The person who connected it removed our app at the platform.", Helps: resume,
 		SignIn: noAccess,
 	},
 	StatusDeletionAsked: {
-		Seen: SeenByAll, Says: "The person who connected it asked the platform to delete their data.", Helps: resume,
+		Seen: SeenByAll, Remedy: RemedySignIn,
+		Says: "The person who connected it asked the platform to delete their data.", Helps: resume,
 		SignIn: noAccess,
 	},
 	StatusEndedByAgency: {Seen: SeenByAll, Says: "The agency disconnected it.", Helps: resume},
@@ -101,10 +119,12 @@ var statusTexts = map[StatusCode]StatusText{
 	},
 
 	StatusRefused: {
-		Seen: SeenByAll, Says: "The platform no longer grants access.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Remedy: RemedySignIn,
+		Says: "The platform no longer grants access.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusExpired: {
-		Seen: SeenByAll, Kind: StatusRefused, Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused,
+		Says: "Its token has expired and could not be renewed.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusRoleLost: {
 		Seen: SeenByAll, Kind: StatusRefused, Says: "The person who signed in no longer has a role on the page.",
@@ -113,21 +133,24 @@ var statusTexts = map[StatusCode]StatusText{
 			"of the page to sign in here, or to give you the role again.",
 	},
 	StatusNoToken: {
-		Seen: SeenByAll, Kind: StatusRefused, Says: "There is no token for its connection.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused,
+		Says: "There is no token for its connection.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusBrokenToken: {
-		Seen: SeenByAll, Kind: StatusRefused, Says: "The stored token of its connection is damaged.", Helps: signAgain, SignIn: noAccess,
+		Seen: SeenByAll, Kind: StatusRefused,
+		Says: "The stored token of its connection is damaged.", Helps: signAgain, SignIn: noAccess,
 	},
 	StatusWrongAccount: {
-		Seen: SeenByAll, Kind: StatusRefused, Says: "Its token belongs to another account than the connected one.", Helps: signAgain,
+		Seen: SeenByAll, Kind: StatusRefused,
+		Says: "Its token belongs to another account than the connected one.", Helps: signAgain,
 		SignIn: noAccess,
 	},
 	StatusLeftOut: {
-		Seen: SeenByAll, Says: "The person who connected it signed in again without selecting it.",
+		Seen: SeenByAll, Remedy: RemedySignIn, Says: "The person who connected it signed in again without selecting it.",
 		Helps: "Connect it again and select it on the platform.", SignIn: noAccess,
 	},
 	StatusDeclined: {
-		Seen:  SeenByAll,
+		Seen: SeenByAll, Remedy: RemedySignIn,
 		Says:  "The person who connected it signed in again without selecting it or without granting all permissions.",
 		Helps: "Connect it again, select it on the platform, and grant all permissions.", SignIn: noAccess,
 	},
@@ -152,30 +175,32 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: "no new figures at the moment. No subscription is active, so nothing is read.",
 	},
 	StatusNotReadYet: {
-		Seen: SeenByAll, Repeats: true, Says: "It has not been read yet.", SignIn: "waiting to be read",
+		Seen: SeenByAll, Remedy: RemedyTime, Says: "It has not been read yet.", SignIn: "waiting to be read",
 	},
 
 	StatusPermission: {
-		Seen: SeenByAll, Says: "A permission is missing.",
+		Seen: SeenByAll, Remedy: RemedySignIn, Says: "A permission is missing.",
 		Helps: "Connect it again and grant all requested permissions. The person must be an administrator of the page.",
 		SignIn: "its own figures are not read: a permission is missing. Start again, and leave everything selected at " +
 			"{platform}. For a page, you must be an administrator of the page.",
 		Lacks: "A permission is missing for {metrics}.",
 	},
 	StatusTwoFactor: {
-		Seen: SeenByAll, Kind: StatusPermission, Says: "The platform requires two-factor authentication for this page.",
+		Seen: SeenByAll, Kind: StatusPermission, Remedy: RemedyAction,
+		Says:  "The platform requires two-factor authentication for this page.",
 		Helps: "The person who signed in must turn it on at the platform. Reading then resumes automatically.",
 		SignIn: "not read: {platform} requires two-factor authentication for this page. Turn it on there for your " +
 			"account. Reading then resumes automatically.",
 	},
 	StatusOtherApp: {
-		Seen: SeenByAll, Kind: StatusPermission, Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
+		Seen: SeenByAll, Kind: StatusPermission,
+		Says: "The token was issued to another app of the platform.", Helps: "Connect it again.",
 		Operator: "Check that the app secret is that of the app that issued the token. If it is, the token is another " +
 			"app's: connect the account again.",
 		SignIn: "not read: the access belongs to another app at {platform}. " + noFix,
 	},
 	StatusThrottled: {
-		Seen: SeenByAgency, Repeats: true, Says: "The platform limits requests at the moment.",
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "The platform limits requests at the moment.",
 		Helps: noAction + " It is read again when the quota allows.",
 		Operator: "No action is needed now. It is read again when the platform allows. If this happens often, the " +
 			"quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set LEDGERBOARD_QUOTAS to the " +
@@ -184,27 +209,27 @@ var statusTexts = map[StatusCode]StatusText{
 		Lacks:  "Because of the platform's rate limit, its newest reading lacks {metrics}.",
 	},
 	StatusOwnQuota: {
-		Seen: SeenByAgency, Kind: StatusThrottled, Repeats: true, Says: "The quota of this service is used up for now.",
+		Seen: SeenByAgency, Kind: StatusThrottled, Says: "The quota of this service is used up for now.",
 		Helps: noAction + " It is read again when the quota allows.",
 		Operator: noAction + " It is read again when the quota allows. If this happens often, set LEDGERBOARD_QUOTAS " +
 			"to the quota that the platform shows for your app, request a higher quota there, or read less often.",
 		SignIn: limited,
 	},
 	StatusRetry: {
-		Seen: SeenByAgency, Repeats: true, Says: "A temporary error occurred.",
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "A temporary error occurred.",
 		Helps: noAction + " The reading is retried automatically.", SignIn: temporary,
 		Lacks: callFailed,
 	},
 	StatusPostsFailed: {
-		Seen: SeenByAgency, Repeats: true, Says: "{posts} of {of} posts could not be read.",
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "{posts} of {of} posts could not be read.",
 		Helps: "Reading them is retried automatically, less and less often.", SignIn: temporary,
 	},
 	StatusTooLarge: {
-		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true, Says: "A list of posts was too large for one answer.",
+		Seen: SeenByAgency, Kind: StatusRetry, Says: "A list of posts was too large for one answer.",
 		Helps: noAction + " The list is requested again in smaller parts.", SignIn: temporary,
 	},
 	StatusLasting: {
-		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true,
+		Seen: SeenByAgency, Kind: StatusRetry,
 		Says:  "A part could not be read. The platform's other answers were recorded.",
 		Helps: "The rest is retried automatically, less and less often.",
 		Operator: "The rest is retried automatically, less and less often. If this lasts for more than a day and the " +
@@ -212,12 +237,13 @@ var statusTexts = map[StatusCode]StatusText{
 		SignIn: temporary,
 	},
 	StatusNewToken: {
-		Seen: SeenByAgency, Kind: StatusRetry, Repeats: true, Says: "The platform does not know the new sign-in yet.",
+		Seen: SeenByAgency, Kind: StatusRetry, Says: "The platform does not know the new sign-in yet.",
 		Helps:  noAction + " The reading is retried within minutes.",
 		SignIn: "not read yet: {platform} does not know the new sign-in yet. We retry automatically.",
 	},
 	StatusNotFound: {
-		Seen: SeenByAll, Says: "The platform does not find it, or does not show it to the person who signed in.",
+		Seen: SeenByAll, Remedy: RemedyAction,
+		Says:  "The platform does not find it, or does not show it to the person who signed in.",
 		Helps: "Check whether it still exists there. If not, disconnect it.",
 		SignIn: "not read: {platform} does not show this page to you. Check there whether it still exists and whether " +
 			"you may see its statistics.",
@@ -230,7 +256,7 @@ var statusTexts = map[StatusCode]StatusText{
 			"exists now.",
 	},
 	StatusBlocked: {
-		Seen: SeenByAll, Says: "The platform has blocked access because of a policy violation.",
+		Seen: SeenByAll, Remedy: RemedyAction, Says: "The platform has blocked access because of a policy violation.",
 		Helps:  "Check the platform's notices.",
 		SignIn: "not read: {platform} does not provide statistics for this page. Check the account there.",
 	},
@@ -254,7 +280,7 @@ var statusTexts = map[StatusCode]StatusText{
 		Operator: "Upgrade ledgerboard.", SignIn: rejected,
 	},
 	StatusNoData: {
-		Seen: SeenByAgency, Repeats: true, Says: "The platform has no such figures for this account.", Helps: noAction,
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "The platform has no such figures for this account.", Helps: noAction,
 		SignIn: "connected, but {platform} has no statistics for it yet.",
 		Lacks:  "Its newest reading lacks {metrics}.",
 	},
@@ -264,13 +290,13 @@ var statusTexts = map[StatusCode]StatusText{
 		Lacks:  "Its platform does not report {metrics}.",
 	},
 	StatusInvalid: {
-		Seen: SeenByAgency, Says: "This is an error in the configuration or in ledgerboard.",
+		Seen: SeenByAgency, Remedy: RemedyAction, Says: "This is an error in the configuration or in ledgerboard.",
 		Helps:    "The operator must act.",
 		Operator: "Check the settings of the platform's address, version and client.", SignIn: rejected,
 		Lacks: callFailed,
 	},
 	StatusUnknown: {
-		Seen: SeenByAgency, Repeats: true, Says: "The platform refused for a reason that ledgerboard does not know.",
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "The platform refused for a reason that ledgerboard does not know.",
 		Helps: "Reading is retried automatically. If this lasts, ask the operator, who can look up the platform's " +
 			"message.",
 		Operator: "Its message, if any, is in table kept.platform_words. Reading is retried automatically.",
@@ -278,7 +304,7 @@ var statusTexts = map[StatusCode]StatusText{
 		Lacks:    callFailed,
 	},
 	StatusInternal: {
-		Seen: SeenByAgency, Repeats: true, Says: "An error occurred in this service.",
+		Seen: SeenByAgency, Remedy: RemedyTime, Says: "An error occurred in this service.",
 		Helps:    noAction + " The reading is retried automatically.",
 		Operator: "The error is in the program's log. The reading is retried automatically.", SignIn: temporary,
 	},
@@ -288,16 +314,17 @@ var statusTexts = map[StatusCode]StatusText{
 	StatusLeftMember:     {Seen: SeenByAll, Says: "It no longer belongs to this member.", Helps: readingsKept},
 	StatusConnectedLater: {Seen: SeenByAll, Says: "It was connected after {range}."},
 	StatusPostsNotReadYet: {
-		Seen: SeenByAll, Repeats: true, Says: "Its posts have not been read yet.",
+		Seen: SeenByAll, Remedy: RemedyTime, Says: "Its posts have not been read yet.",
 	},
 	StatusNotSubscribed: {Seen: SeenByAll, Says: "No subscription was active in {range}, so nothing was read."},
-	StatusRangeNotBegun: {Seen: SeenByAll, Repeats: true, Says: "Nothing can be read yet: {range} has not begun."},
+	StatusRangeNotBegun: {Seen: SeenByAll, Remedy: RemedyTime, Says: "Nothing can be read yet: {range} has not begun."},
 	StatusNothingRead:   {Seen: SeenByAll, Says: "For {metrics}, nothing was read in {range}."},
 	StatusNoDayBegins: {
 		Seen: SeenByAll, Says: "For {metrics}, nothing was read because no day begins in {range}.",
 	},
 	StatusNoDayOver: {
-		Seen: SeenByAll, Repeats: true, Says: "For {metrics}, nothing was read yet, because no day of {range} is over.",
+		Seen: SeenByAll, Remedy: RemedyTime,
+		Says: "For {metrics}, nothing was read yet, because no day of {range} is over.",
 	},
 	StatusDaysMissing: {Seen: SeenByAll, Says: "For {metrics}, {days} of {of} days were read."},
 	StatusDayMissing:  {Seen: SeenByAll, Says: "For {metrics}, {day} was not read."},
@@ -313,10 +340,11 @@ var statusTexts = map[StatusCode]StatusText{
 	},
 	StatusNoPostsKnown: {Seen: SeenByAll, Says: "No published posts are known in {range}."},
 	StatusOnlyPostsRead: {
-		Seen: SeenByAll, Says: "A permission is missing, so only its posts are read.", Helps: grantAll,
+		Seen: SeenByAll, Remedy: RemedySignIn,
+		Says: "A permission is missing, so only its posts are read.", Helps: grantAll,
 	},
 	StatusPostsNotRead: {
-		Seen: SeenByAll, Says: "A permission is missing, so its posts are not read.", Helps: grantAll,
+		Seen: SeenByAll, Remedy: RemedySignIn, Says: "A permission is missing, so its posts are not read.", Helps: grantAll,
 	},
 }
 

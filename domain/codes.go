@@ -121,6 +121,11 @@ type StatusReason struct {
 	Answer *PlatformAnswer `json:"platform,omitempty"`
 }
 
+// HasCode reports whether a code is among reasons.
+func HasCode(reasons []StatusReason, code StatusCode) bool {
+	return slices.ContainsFunc(reasons, func(r StatusReason) bool { return r.Code == code })
+}
+
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9_.:-]{0,64}$`)
 
 // checkCode accepts unknown codes, which may be those of a newer program, and no sentences.

@@ -29,7 +29,7 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 			}
 		}
 		require.Equal(t, code.Kind(), code.Kind().Kind(), "%s: a kind is no special case", code)
-		require.True(t, domain.StatusTextOf(code).Repeats || !code.Temporary(), code)
+		require.True(t, code.Remedy() == domain.RemedyTime || !code.Temporary(), code)
 		require.NotContains(t, r.Text(domain.SignInText, nouns), "{", code)
 		require.NotContains(t, domain.APIText(code)+domain.SignInText(code), "LEDGERBOARD_", code)
 		require.Contains(t, []domain.StatusReader{domain.SeenByAll, domain.SeenByAgency}, domain.StatusTextOf(code).Seen, code)
@@ -88,5 +88,34 @@ func TestNoEventHoldsASentence(t *testing.T) {
 		require.NoError(t, json.Unmarshal(raw, &event))
 		delete(event, "demographics") // names of places
 		check(sample, "", event)
+	}
+}
+
+// The first reason of a status says what helps. A page that is read needs nothing, whatever part of
+// it was not read.
+func TestTheFirstReasonSaysWhatHelps(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status domain.PageStatus
+		codes  []domain.StatusCode
+		want   domain.Remedy
+	}{
+		{domain.PageOK, nil, domain.RemedyNone},
+		{domain.PageOK, []domain.StatusCode{domain.StatusPermission}, domain.RemedyNone},
+		{domain.PageReconnect, []domain.StatusCode{domain.StatusExpired, domain.StatusConnectionPaused}, domain.RemedySignIn},
+		{domain.PageDisconnected, []domain.StatusCode{domain.StatusErased}, domain.RemedySignIn},
+		{domain.PageDisconnected, []domain.StatusCode{domain.StatusEndedByAgency}, domain.RemedyNone},
+		{domain.PagePermission, []domain.StatusCode{domain.StatusPermission}, domain.RemedySignIn},
+		{domain.PagePermission, []domain.StatusCode{domain.StatusTwoFactor}, domain.RemedyAction},
+		{domain.PageFailing, []domain.StatusCode{domain.StatusMoved}, domain.RemedyAction},
+		{domain.PageFailing, []domain.StatusCode{domain.StatusLasting}, domain.RemedyTime},
+		{domain.PageFailing, []domain.StatusCode{domain.StatusUnsupportedMetric}, domain.RemedyNone},
+		{domain.PagePaused, []domain.StatusCode{domain.StatusPlatformPaused}, domain.RemedyNone},
+	} {
+		s := domain.ConnectionStatus{Status: c.status}
+		for _, code := range c.codes {
+			s.Reasons = append(s.Reasons, domain.StatusReason{Code: code})
+		}
+		require.Equal(t, c.want, s.Remedy(), c)
 	}
 }

@@ -3,7 +3,6 @@ package domain
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -243,18 +242,13 @@ func PageStatuses() []PageStatus {
 // ConnectionStatus is how a page or profile is connected and read.
 type ConnectionStatus struct {
 	Status PageStatus `json:"status"` // current status
-	// Reasons explain the status. If a person must sign in again, they also mention an operator's
-	// pause and a missing subscription. Empty if there is no problem.
+	// Reasons explain the status, the first one before all others. If a person must sign in again,
+	// they also mention an operator's pause and a missing subscription. Empty if there is no problem.
 	Reasons []StatusReason `json:"reasons"`
 	Text    OptionalText   `json:"text"` // the reasons in sentences, for people; null without a reason
 	// Since is when it was disconnected or paused, or since when it waits for a sign-in. Null for
 	// other statuses and if unknown.
 	Since *time.Time `json:"since"`
-}
-
-// Has reports whether one of the codes is among the reasons.
-func (s ConnectionStatus) Has(codes ...StatusCode) bool {
-	return slices.ContainsFunc(s.Reasons, func(r StatusReason) bool { return slices.Contains(codes, r.Code) })
 }
 
 // Read reports whether the page is read when it is due.
@@ -267,26 +261,13 @@ func (s ConnectionStatus) Read() bool {
 	}
 }
 
-// NeedsSignIn reports whether a person must sign in to the platform so that the page is read. A
-// page that was disconnected on purpose needs none.
-func (s ConnectionStatus) NeedsSignIn() bool {
-	switch s.Status { //nolint:exhaustive // the others need none
-	case PageDisconnected:
-		return s.Has(StatusErased, StatusDeauthorized, StatusDeletionAsked)
-	case PageReconnect, PagePermission:
-		return true
-	default:
-		return false
+// Remedy returns what helps so that the page is read; [RemedyNone] if it is read, or if that is
+// intended.
+func (s ConnectionStatus) Remedy() Remedy {
+	if s.Status == PageOK || len(s.Reasons) == 0 {
+		return RemedyNone
 	}
-}
-
-// NeedsAttention reports whether the page is not read until people do something other than sign in.
-// Pauses and subscriptions are intended.
-func (s ConnectionStatus) NeedsAttention() bool {
-	return (s.Status == PageBlocked || s.Status == PageFailing) &&
-		slices.ContainsFunc(s.Reasons, func(r StatusReason) bool {
-			return !statusTexts[r.Code].Repeats && r.Code != StatusUnsupportedMetric
-		})
+	return s.Reasons[0].Code.Remedy()
 }
 
 // FirstReading is the progress of a page's first reading.

@@ -156,10 +156,10 @@ func pageConcerns(name, account string, pages []directory.ConnectedPlatform) (si
 	stopped, declined := len(pages) > 0, false
 	for _, p := range pages {
 		stopped = stopped && (p.Status == domain.PageDisconnected || p.Status == domain.PagePaused)
-		switch {
-		case p.NeedsSignIn():
+		switch remedy := p.Remedy(); {
+		case remedy == domain.RemedySignIn:
 			signIn[p.Platform] = append(signIn[p.Platform], p)
-		case p.NeedsAttention():
+		case remedy == domain.RemedyAction:
 			help[p.Platform] = append(help[p.Platform], p)
 		case p.Read():
 			declined = declined || len(p.Ungranted) > 0

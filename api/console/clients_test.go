@@ -528,11 +528,11 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	meta := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{
-		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 7, Name: "Harbour on LinkedIn", Status: analytics.SourceOK, Reasons: reasons(domain.StatusConnectionPaused)},
+		{PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), SocialAccount: 7, Name: "Harbour on LinkedIn", Status: analytics.SourceNotRead, Reasons: reasons(domain.StatusConnectionPaused)},
 		{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 8, Name: "Harbour on TikTok", Status: analytics.SourceOK},
 	}}
 	subscriptionEnded := analytics.Source{
-		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourcePartial, Reasons: reasons(domain.StatusUnsubscribed),
+		PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn), Status: analytics.SourceNotRead, Reasons: reasons(domain.StatusUnsubscribed),
 	}
 	ended := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{subscriptionEnded}}
 	s.answer("GET "+fourCompleteWeeks, followers(), ended)
@@ -544,7 +544,6 @@ func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	page := b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, "An operator has paused it.", live, `<span class="badge good">ok</span>`)
 	require.Equal(t, 1, strings.Count(page.Body.String(), badge))
 
-	meta.Sources[0].Status = analytics.SourcePartial
 	meta.Sources[0].Reasons = append(meta.Sources[0].Reasons, domain.StatusReason{Code: domain.StatusDayMissing, Metric: "followers", Day: "2026-09-30"})
 	s.answer("GET "+fourCompleteWeeks, followers(1000), meta)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, badge, ">An operator has paused it. Ask the operator of this service. For followers, 2026-09-30 was not read.<").

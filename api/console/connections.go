@@ -78,14 +78,13 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	}
 	for _, p := range list {
 		c := connection{ConnectedPlatform: p, Says: statusText(p), More: domain.AnswersOf(p.Reasons)}
-		switch p.Status {
-		case domain.PageDisconnected:
+		switch {
+		case p.Status == domain.PageDisconnected:
 			if !connected[page(p)] { // not connected in another row
 				c.Again = signInsOf(p, v.deps.Platforms)
 			}
-		case domain.PageReconnect, domain.PagePermission:
+		case p.Remedy() == domain.RemedySignIn:
 			c.Again = []domain.Platform{p.SignInAt}
-		default:
 		}
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && c.Again == nil {
 			c.Says += fmt.Sprintf(" Some permissions were declined during sign-in, so some figures stay empty (%s). "+

@@ -27,7 +27,7 @@ var reachWindows = []string{"day", "week", "days_28", "months_12"}
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
 	shown.Hidden, shown.AsOf, shown.Open = meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	for _, s := range meta.Sources {
-		if s.Has(domain.StatusConnectedLater) {
+		if domain.HasCode(s.Reasons, domain.StatusConnectedLater) {
 			data.Total.SocialAccounts--
 		}
 	}

@@ -135,7 +135,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
 	for _, source := range now.Sources {
-		if source.Has(domain.StatusConnectedLater) {
+		if domain.HasCode(source.Reasons, domain.StatusConnectedLater) {
 			continue
 		}
 		nouns := domain.StatusNouns{Platform: source.Platform, Range: asked.within}

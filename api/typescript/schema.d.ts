@@ -5638,7 +5638,7 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
-        /** @description Explain the status. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
+        /** @description Explain the status, the first one before all others. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
         Reasons: components["schemas"]["StatusReason"][];
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
@@ -5888,7 +5888,7 @@ export interface components {
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description Say why the account is not read at the moment, even if the status is ok, and why figures of the response are missing. The first kind is left out if the reason arose after the range, or if the account was read after the range. The status then does not depend on it. */
+            /** @description Say why the account is not read, unless that began after the range or the account was read after the range, and why figures of the response are missing. */
             reasons: components["schemas"]["StatusReason"][];
             /**
              * Format: int64
@@ -5905,13 +5905,14 @@ export interface components {
          *
          *     - `disconnected`: the account was disconnected and is not read
          *     - `reconnect`: a person must connect the account again; it is not read
+         *     - `not_read`: the account is not read for another reason, such as a pause
          *     - `never_read`: the account has not been read yet
          *     - `unsupported`: the platform reports none of the response's metrics
          *     - `partial`: metrics or days were not read, or a counter has no baseline
-         *     - `ok`: nothing is missing; the reasons say whether readings are expected
+         *     - `ok`: nothing is missing
          * @enum {string}
          */
-        SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
+        SourceStatus: "disconnected" | "reconnect" | "not_read" | "never_read" | "unsupported" | "partial" | "ok";
         /** @description Describes a page of spans. */
         SpansMeta: {
             /** @description The position in the agency's stream up to which the response is complete. */

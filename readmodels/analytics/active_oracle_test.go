@@ -21,6 +21,9 @@ import (
 func drawPeopleWorld(t *rapid.T, season time.Time) *world {
 	w := drawWorld(t, season) // with readings, so that some sources were read
 	w.Secrets = map[string]domain.SecretTimes{}
+	for i, agency := range []string{agencyA, agencyB} {
+		w.Directory = append(w.Directory, domain.DirectorySubscription{ID: int64(900 + i), AccountID: agency, StartsAt: season.AddDate(-20, 0, 0)})
+	}
 	owner := func(label string) domain.Tenant {
 		return rapid.SampledFrom(append(slices.Clone(tenants), domain.Tenant{ParentAccount: agencyA, AccountID: "a90000000000000000000000"})).Draw(t, label)
 	}

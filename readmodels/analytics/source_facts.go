@@ -3,7 +3,6 @@ package analytics
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +17,8 @@ type sourceFacts struct {
 	// time of the next reading unless paused; nil if unknown or not scheduled
 	dueAt     *time.Time
 	ungranted []domain.UngrantedFigure
-	// why no new readings are expected; "" if they are, or if the reason arose after the range. The
-	// status is set if it is [SourceDisconnected] or [SourceReconnect] for that reason.
+	// why the account is not read, which determines the status; "" if it is read, or if the reason
+	// arose after the range
 	stopped domain.StatusCode
 	// a permission is missing, but only for the account or only for its posts: the other is read
 	readsOther bool
@@ -52,13 +51,6 @@ const (
 			  and ($2::text[] is null or g.account_id = any($2))
 			order by g.quarter desc fetch first row with ties) g`
 )
-
-// stops are the kinds of codes of connected accounts that are not expected to be read again without
-// anyone doing anything.
-var stops = []domain.StatusCode{
-	domain.StatusConnectionPaused, domain.StatusPlatformPaused, domain.StatusUnsubscribed, domain.StatusBlocked,
-	domain.StatusNotFound,
-}
 
 // sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
@@ -124,9 +116,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 					&since, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted,
 					&f.connectedLater, &failedWith, &f.readsOther)
 				f.postsListed = f.postsListed && qc.ofPosts
-				if f.stopped == "" && (slices.Contains(stops, failedWith.Kind()) ||
-					failedWith.Kind() == domain.StatusPermission && !f.readsOther) {
-					f.stopped = failedWith
+				if f.stopped == "" && !f.readsOther && domain.StatusTextOf(failedWith).Seen == domain.SeenByAll {
+					f.stopped = failedWith // the other codes are not for everyone, and most of them are temporary
 				}
 				if f.stopped != "" {
 					f.dueAt = nil
@@ -140,8 +131,10 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 					f.stopped = ""
 				case !connected:
 					f.Status = SourceDisconnected
-				case f.stopped != "" && !slices.Contains(stops, f.stopped.Kind()):
+				case f.stopped.Remedy() == domain.RemedySignIn:
 					f.Status = SourceReconnect
+				case f.stopped != "":
+					f.Status = SourceNotRead
 				}
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
 				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)

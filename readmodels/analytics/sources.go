@@ -17,15 +17,16 @@ type SourceStatus string
 const (
 	SourceDisconnected SourceStatus = "disconnected" // the account was disconnected and is not read
 	SourceReconnect    SourceStatus = "reconnect"    // a person must connect the account again; it is not read
+	SourceNotRead      SourceStatus = "not_read"     // the account is not read for another reason, such as a pause
 	SourceNeverRead    SourceStatus = "never_read"   // the account has not been read yet
 	SourceUnsupported  SourceStatus = "unsupported"  // the platform reports none of the response's metrics
 	SourcePartial      SourceStatus = "partial"      // metrics or days were not read, or a counter has no baseline
-	SourceOK           SourceStatus = "ok"           // nothing is missing; the reasons say whether readings are expected
+	SourceOK           SourceStatus = "ok"           // nothing is missing
 )
 
 // SourceStatuses are all statuses, most severe first.
 var SourceStatuses = []SourceStatus{
-	SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK,
+	SourceDisconnected, SourceReconnect, SourceNotRead, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK,
 }
 
 // Source is one social account that a response uses.
@@ -38,29 +39,14 @@ type Source struct {
 	// null if the social account is no longer in the directory
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"` // how complete the figures are
-	// Reasons say why the account is not read at the moment, even if the status is ok, and why
-	// figures of the response are missing. The first kind is left out if the reason arose after the
-	// range, or if the account was read after the range. The status then does not depend on it.
+	// Reasons say why the account is not read, unless that began after the range or the account was
+	// read after the range, and why figures of the response are missing.
 	Reasons []domain.StatusReason `json:"reasons"`
 	Text    domain.OptionalText   `json:"text"` // the reasons in sentences; null without reasons
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
 	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
-}
-
-// Has reports whether one of the codes is among the reasons.
-func (s Source) Has(codes ...domain.StatusCode) bool {
-	return slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool { return slices.Contains(codes, r.Code) })
-}
-
-// Stopped returns why no new readings of the account are expected for now; "" if they are, or if it
-// must be connected first.
-func (s Source) Stopped() domain.StatusCode {
-	if len(s.Reasons) == 0 || s.Reasons[0].Metric != "" || !slices.Contains(stops, s.Reasons[0].Code.Kind()) {
-		return ""
-	}
-	return s.Reasons[0].Code
 }
 
 // JoinSources combines the sources of several responses about one range into those of all of their
@@ -169,20 +155,12 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 }
 
 // noteTimes sets when the source was last read and when the next reading is due. A reading after
-// the range is not shown. It also adds the reason for which new readings are not expected, unless
-// the status follows from it.
+// the range is not shown.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	if s.LastRead != nil && !s.LastRead.Before(qc.query.Range.To) {
 		s.LastRead = nil
 	} else if s.LastRead != nil && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 		qc.nextDue = new(f.dueAt.UTC())
-	}
-	if f.stopped == domain.StatusUnsubscribed { // the same for now and for the range is said once
-		s.Reasons = slices.DeleteFunc(s.Reasons,
-			func(r domain.StatusReason) bool { return r.Code == domain.StatusNotSubscribed })
-	}
-	if f.stopped != "" && f.Status == "" {
-		s.Reasons = slices.Insert(s.Reasons, 0, domain.StatusReason{Code: f.stopped})
 	}
 	if s.LastRead != nil {
 		return

@@ -165,7 +165,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"never read": {status: analytics.SourceNeverRead, reasons: because(domain.StatusNotReadYet)},
 		"never read without a subscription": {
-			unpaid: true, status: analytics.SourceNeverRead, reasons: because(domain.StatusUnsubscribed),
+			unpaid: true, status: analytics.SourceNotRead, reasons: because(domain.StatusUnsubscribed),
 		},
 		"no subscription in the range, and read after it": {
 			unpaid: true, reads: readings{counted(june.To, 5)}, status: partial, reasons: because(domain.StatusNotSubscribed),
@@ -240,7 +240,6 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			require.Equal(t, tt.status, got.Status)
 			require.Equal(t, append([]domain.StatusReason{}, tt.reasons...), got.Reasons)
 			require.EqualValues(t, domain.TextOf(tt.reasons, domain.APIText, domain.StatusNouns{}), got.Text)
-			require.Equal(t, got.Has(domain.StatusUnsubscribed), got.Stopped() != "")
 			require.Equal(t, clientA, got.AccountID)
 			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")
 		})
@@ -292,7 +291,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, append(ungranted, days...), source().Reasons)
 	_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency,
 		everywhere(analytics.Range{From: at("2026-06-05 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC}))
-	require.False(t, meta.Sources[0].Has(domain.StatusPermission))
+	require.False(t, domain.HasCode(meta.Sources[0].Reasons, domain.StatusPermission))
 }
 
 // A missing permission is the reason if posts were never read, or have no gain in the range.
@@ -366,15 +365,15 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	exec(t, db, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures)
 		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
-	const ok, reconnect = analytics.SourceOK, analytics.SourceReconnect
+	const ok, reconnect, notRead = analytics.SourceOK, analytics.SourceReconnect, analytics.SourceNotRead
 	for code, want := range map[domain.StatusCode]struct {
 		status  analytics.SourceStatus
 		reasons []domain.StatusReason
 	}{
 		domain.StatusPermission: {reconnect, because(domain.StatusPermission)},
-		domain.StatusTwoFactor:  {reconnect, because(domain.StatusTwoFactor)},
-		domain.StatusBlocked:    {ok, because(domain.StatusBlocked)},
-		domain.StatusNotFound:   {ok, because(domain.StatusNotFound)},
+		domain.StatusTwoFactor:  {notRead, because(domain.StatusTwoFactor)}, // a sign-in does not help
+		domain.StatusBlocked:    {notRead, because(domain.StatusBlocked)},
+		domain.StatusNotFound:   {notRead, because(domain.StatusNotFound)},
 		domain.StatusRetry:      {ok, []domain.StatusReason{}},
 	} {
 		exec(t, db, `update kept.fetch_state set reason = jsonb_build_object('code', $1::text)`, string(code))
@@ -397,7 +396,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		exec(t, db, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
 		_, meta := ask(t, db, endpoints[c.endpoint], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
-		require.True(t, meta.Sources[0].Has(c.code))
+		require.True(t, domain.HasCode(meta.Sources[0].Reasons, c.code))
 	}
 	exec(t, db, `update kept.fetch_state set failures = 1`)
 	needs := func() (bool, domain.OptionalText, int) {
@@ -463,7 +462,7 @@ func TestSourcesReportErasures(t *testing.T) {
 		_, ofPosts := ask(t, db, (*analytics.Analytics).PostInsights, scope, everywhere(r))
 		require.Len(t, ofPosts.Sources, len(ofAccounts.Sources))
 		for i, s := range ofPosts.Sources {
-			require.Equal(t, ofAccounts.Sources[i].Has(domain.StatusReadingsErased), s.Has(domain.StatusReadingsErased))
+			require.Equal(t, domain.HasCode(ofAccounts.Sources[i].Reasons, domain.StatusReadingsErased), domain.HasCode(s.Reasons, domain.StatusReadingsErased))
 		}
 		return ofAccounts.Sources
 	}
@@ -484,7 +483,7 @@ func TestSourcesReportErasures(t *testing.T) {
 	later.From = instant
 	got = sources(wholeAgency, later)
 	require.Len(t, got, 1, "nothing of this range is erased")
-	require.False(t, got[0].Has(domain.StatusReadingsErased))
+	require.False(t, domain.HasCode(got[0].Reasons, domain.StatusReadingsErased))
 }
 
 // Newer figures are expected for accounts that will be read, while the range is not over.
@@ -540,11 +539,11 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	}
 	for _, meta := range metas(june) {
 		require.Nil(t, meta.NextDue, "nothing is read without a subscription")
-		require.True(t, meta.Sources[0].Has(domain.StatusUnsubscribed))
+		require.True(t, domain.HasCode(meta.Sources[0].Reasons, domain.StatusUnsubscribed))
 	}
 }
 
-// A pause is reported in addition to the status, unless new readings would change nothing.
+// A pause is the status, unless new readings would change nothing. Reasons for missing figures remain.
 func TestPausedSourcesExpectNoReadings(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -590,15 +589,19 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 		got := meta(c.from, c.to)
 		require.Equal(t, c.due, got.NextDue, "%v", c)
 		for i, source := range got.Sources {
-			if c.paused[i] != "" {
-				require.Equal(t, because(c.paused[i])[0], source.Reasons[0], "%v: source %d", c, i)
-				source.Reasons = source.Reasons[1:]
+			want := before.Sources[i]
+			switch {
+			case c.paused[i] == "" && !c.from.Equal(from):
+				require.NotEqual(t, analytics.SourceNotRead, source.Status, "%v: source %d", c, i)
+				continue
+			case c.paused[i] != "" && want.Status == analytics.SourceNeverRead:
+				want.Reasons = nil // it is not said twice
+				fallthrough
+			case c.paused[i] != "":
+				want.Status, want.Reasons = analytics.SourceNotRead, append(because(c.paused[i]), want.Reasons...)
 			}
-			require.False(t, source.Has(all, alone), "%v: source %d", c, i)
-			if c.from.Equal(from) {
-				require.Equal(t, before.Sources[i].Status, source.Status, "the status does not change")
-				require.Equal(t, before.Sources[i].Reasons, source.Reasons)
-			}
+			require.Equal(t, want.Status, source.Status, "%v: source %d", c, i)
+			require.Equal(t, want.Reasons, source.Reasons, "%v: source %d", c, i)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package apidoc
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,15 +27,12 @@ func withStatusCodes(root string) ([]byte, error) {
 	if !begins || !ends {
 		return nil, fmt.Errorf("%s has no lines %q and %q around the list of codes", frontendGuide, codesBelow, codesAbove)
 	}
-	list := bytes.NewBufferString("| code | seen by | text | repeats |\n|---|---|---|---|\n")
+	list := bytes.NewBufferString("| code | seen by | text | remedy |\n|---|---|---|---|\n")
 	for _, code := range domain.StatusCodes() {
-		repeats := "no"
-		if domain.StatusTextOf(code).Repeats {
-			repeats = "yes"
-		}
-		fmt.Fprintf(list, "| `%s` | %s | %s | %s |\n", code, domain.StatusTextOf(code).Seen, domain.APIText(code), repeats)
+		remedy := cmp.Or(code.Remedy(), "–")
+		fmt.Fprintf(list, "| `%s` | %s | %s | %s |\n", code, domain.StatusTextOf(code).Seen, domain.APIText(code), remedy)
 		if lacks := domain.StatusTextOf(code).Lacks; lacks != "" {
-			fmt.Fprintf(list, "| `%s` with `metric` | %s | %s | %s |\n", code, domain.SeenByAll, lacks, repeats)
+			fmt.Fprintf(list, "| `%s` with `metric` | %s | %s | %s |\n", code, domain.SeenByAll, lacks, remedy)
 		}
 	}
 	return bytes.Join([][]byte{before, []byte(codesBelow), list.Bytes(), []byte(codesAbove), after}, nil), nil
