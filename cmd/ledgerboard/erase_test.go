@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -353,19 +352,15 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 	t.Helper()
 	token, err := a.sign(eraseStaff, eraseAgency, []string{"auditor"}, time.Now().Add(time.Hour))
 	require.NoError(t, err)
-	status, raw := get(t, base+"/api/projects/dashboard/"+eraseClient+"/history", token)
-	require.Equal(t, http.StatusOK, status, raw)
-	var body struct {
-		Data []struct {
-			Changes struct {
-				Added   []map[string]any `json:"users_added"`
-				Removed []map[string]any `json:"users_removed"`
-			} `json:"changes"`
-		} `json:"data"`
+	var entries []struct {
+		Changes struct {
+			Added   []map[string]any `json:"users_added"`
+			Removed []map[string]any `json:"users_removed"`
+		} `json:"changes"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(raw), &body))
+	get(base+"/api/projects/dashboard/"+eraseClient+"/history", token).Says(t, http.StatusOK).Data(t, &entries)
 	names := map[string]any{}
-	for _, entry := range body.Data {
+	for _, entry := range entries {
 		for _, user := range append(entry.Changes.Added, entry.Changes.Removed...) {
 			names[user["id"].(string)] = user["name"]
 		}

@@ -172,17 +172,6 @@ func (p *process) countsOf(t *testing.T, sql string) (n int) {
 	return n
 }
 
-func get(t *testing.T, url, token string) (status int, body string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	require.NoError(t, err)
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	raw, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, string(raw)
+func get(url, token string) ledgertest.Answer {
+	return ledgertest.Send(ledgertest.Once, http.MethodGet, url, "", "Authorization: Bearer "+token)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,21 +63,16 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 		done <- opened{p, err}
 	}()
 	for _, base := range []string{main, admin} {
-		status, _ := get(t, base+"/healthz", "")
-		require.Equal(t, http.StatusOK, status)
+		get(base+"/healthz", "").Says(t, http.StatusOK)
 		require.Eventually(t, func() bool {
-			status, text := get(t, base+"/readyz", "")
-			require.Equal(t, http.StatusServiceUnavailable, status)
 			var body api.HealthBody
-			require.NoError(t, json.Unmarshal([]byte(text), &body))
+			get(base+"/readyz", "").Says(t, http.StatusServiceUnavailable).Into(t, &body)
 			require.Equal(t, "not_ready", body.Status)
 			return strings.Contains(body.Checks[0].Reason, `session "ledgerboard migrate" waits for a lock held by process`) &&
 				strings.Contains(body.Checks[0].Reason, "another program")
 		}, patience, 10*time.Millisecond)
 	}
-	status, text := get(t, main+"/api/me", "")
-	require.Equal(t, http.StatusServiceUnavailable, status)
-	require.Contains(t, text, `"code":"unavailable"`)
+	get(main+"/api/me", "").Says(t, http.StatusServiceUnavailable, `"code":"unavailable"`)
 
 	_, err = other.Exec(t.Context(), "select pg_advisory_unlock_all()")
 	require.NoError(t, err)
@@ -88,8 +82,7 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	require.NoError(t, result.p.run(ctx, "", func(context.Context, string) error {
 		defer stop()
-		status, text := get(t, main+"/readyz", "")
-		require.Equal(t, http.StatusOK, status, text)
+		get(main+"/readyz", "").Says(t, http.StatusOK)
 		return nil
 	}))
 	require.NoError(t, result.p.Close())

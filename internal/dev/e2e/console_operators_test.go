@@ -85,33 +85,6 @@ func (w *consoleWindow) follows(end string) {
 	w.says(end)
 }
 
-// Staff looks at its clients, their figures and their boards; a client at the board that is open to it.
-func agencyAndClient(p *program, browser *browserPage) {
-	for _, width := range []int64{1200, 320} {
-		staff := openAs("agency", p, browser, width, "dark", "/console")
-		staff.says("Needs attention", "Alder & Finch Catering", "Quillfeather Books", "closed")
-		staff.follow("Alder & Finch Catering")
-		staff.says("Net growth of followers", "Leaderboard", "Data sources")
-		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
-		staff.says("Compared with", "Accounts were last read")
-		staff.follow("Board")
-		staff.says("The board is open", "Jonas Alder", "Contacts at Harbourlight Studio")
-
-		client := openAs("client", p, browser, width, "light", "/console")
-		client.follow("Alder & Finch Bakery")
-		client.says("Followers", "Combined view of 3 accounts", "Contacts")
-		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/ops"))
-		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/clients/"+p.info.IDs.SubAccounts[0]+"/board"))
-	}
-}
-
-// status is how a page answers that is not looked at.
-func (w *consoleWindow) status(address string) (status int64) {
-	answer, err := chromedp.RunResponse(w.ctx, chromedp.Navigate(address))
-	require.NoError(w.t, err)
-	return answer.Status
-}
-
 // The page of a rebuild says that it is old when the process dies, and goes on with the next one. So does an open board, behind a proxy.
 func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	dir := t.TempDir()

@@ -80,7 +80,6 @@ func TestConsole(t *testing.T) {
 		{"every page", everyPage},
 		{"an auditor", anAuditor},
 		{"an operator", anOperator},
-		{"agency and client", agencyAndClient},
 		{"two clients are linked by keyboard", linkTwoClients},
 		{"a client is removed while it looks", removeWhoLooks},
 		{"pictures, and a month that prints", printAMonth},

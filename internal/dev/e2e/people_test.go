@@ -85,3 +85,10 @@ func ids(users []demo.UserID) []string {
 	}
 	return list
 }
+
+// variables are the settings by which a command reaches a running demo.
+func (p *program) variables() map[string]string {
+	return map[string]string{
+		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": p.dir,
+	}
+}

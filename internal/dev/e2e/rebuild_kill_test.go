@@ -91,7 +91,7 @@ func TestRebuildIsKilled(t *testing.T) {
 		frozen.Stop()
 	})
 	stop()
-	u.before.same(t, u.answers(k.api))
+	u.before.same(t, k.api.look(u.paths))
 	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.generations where state = 'failed' or state = 'dropped' and live_at is null"))
 	succeeds(t, k.api.variables(), "verify", "--tables")
 	k.runner.Stop()
@@ -104,7 +104,7 @@ func startApart(t *testing.T) (*killed, *upgrade) {
 	k := &killed{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
 	u := &upgrade{t: t, old: k.api}
 	u.paths = k.api.analyticsPaths(pastRanges())
-	u.before = u.answers(k.api)
+	u.before = k.api.look(u.paths)
 	k.api.Stop()
 
 	k.api = k.api.beside(dir, programPath, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own

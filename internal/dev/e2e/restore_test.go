@@ -20,9 +20,9 @@ func TestRestoreOfAnOldBackup(t *testing.T) {
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	lost := t.TempDir()
 	p := startDemo(t, lost, frozen...)
-	ranges := pastRanges()
-	p.record(ranges) // an agency's first GET of a dashboard creates it
-	before := p.record(ranges)
+	paths := append(p.boardPaths(), p.analyticsPaths(pastRanges())...)
+	p.look(paths) // an agency's first GET of a dashboard creates it
+	before := p.look(paths)
 	p.Stop()
 
 	old, files, restored := t.TempDir(), filepath.Join(t.TempDir(), "backup"), t.TempDir()
@@ -37,7 +37,8 @@ func TestRestoreOfAnOldBackup(t *testing.T) {
 	succeeds(t, nil, "migrate", "--data-dir", restored, "--adopt-log", "--yes", "--reason", "incident:OPS-1")
 
 	p = startDemo(t, restored, frozen...)
-	before.same(t, p.record(ranges))
+	before.same(t, p.look(paths))
+	succeeds(t, p.variables(), "verify", "--tables")
 	p.Stop()
 }
 

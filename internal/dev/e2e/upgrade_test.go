@@ -44,18 +44,6 @@ func (u *upgrade) serve(roles string) *program {
 	return u.old.beside(u.t.TempDir(), u.next, roles, nil)
 }
 
-func (u *upgrade) answers(p *program) answers {
-	found := answers{}
-	for _, path := range u.paths {
-		for _, role := range []string{"agency", "client"} {
-			answer := p.get(p.info.Tokens[role], path)
-			require.NoError(u.t, answer.Err)
-			found[role+" "+path] = fmt.Sprintf("%d %s", answer.Status, p.placeless(answer))
-		}
-	}
-	return found
-}
-
 // hammer asks everything until stop, and wants the same answers; one that starts may answer 503 first.
 func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 	ctx, cancel := context.WithCancel(u.t.Context())
