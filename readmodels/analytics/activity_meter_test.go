@@ -22,13 +22,13 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 		asOf    *time.Time
 		sources []int64
 	}
-	agreeOnPart(t, drawStatsWorld,
+	agreeOnPart(t,
 		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
 			got, meta, err := a.ActivityMeter(ctx, scope, q)
 			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
 		}, func(o *oracle) part {
 			byDate := map[int64]map[string]*int64{} // of measured accounts
-			for _, s := range socials {
+			for _, s := range gainsPages {
 				published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
 				for _, date := range o.begun() {
 					day, _ := time.Parse(time.DateOnly, date)
@@ -126,11 +126,9 @@ func (o *oracle) ownedNow(id int64) bool {
 // lastReading returns when an account or one of its posts was last read for the scope; zero if
 // never.
 func (o *oracle) lastReading(id int64) (last time.Time) {
-	for _, ofPosts := range []bool{false, true} {
-		for _, r := range readingsOf(o.w, o.scope.ParentAccount, ofPosts) {
-			if r.owner.SocialAccount == id && o.sees(r.owner, r.platform) {
-				last = later(last, r.at)
-			}
+	for _, r := range slices.Concat(o.accountReads(), readingsOf(o.w, o.scope.ParentAccount, true)) {
+		if r.owner.SocialAccount == id && o.sees(r.owner, r.platform) {
+			last = later(last, r.at)
 		}
 	}
 	return last

@@ -38,6 +38,7 @@ type gainsReading struct {
 	backfill bool
 	figures  []domain.Figure
 	ofPost   domain.PostRead // as read
+	splits   []domain.DemographicFacet
 }
 
 // figure returns the value of a figure; nil if the reading does not have it.
@@ -77,6 +78,7 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 			if !posts && e.ParentAccount == agency {
 				all = append(all, gainsReading{
 					event: ev.Envelope.ID, at: e.CapturedAt, owner: e.Tenant, platform: e.Platform, backfill: e.Backfilled, figures: e.Figures,
+					splits: e.Demographics,
 				})
 			}
 		case domain.PostRead:

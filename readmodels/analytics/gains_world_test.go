@@ -10,6 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// social is a social account of the drawn worlds.
+type social struct {
+	id       int64
+	platform domain.Platform
+}
+
 // gainsPages are social accounts of agency A, optionally next to another agency.
 var gainsPages = []social{
 	{21, domain.Facebook}, {22, domain.Instagram}, {23, domain.LinkedIn}, {24, domain.TikTok}, {25, domain.TikTok}, {26, domain.Facebook},
@@ -303,4 +309,79 @@ func (g *gainsWorld) addAccountReading(p social, owner domain.Tenant, at time.Ti
 func (g *gainsWorld) add(data domain.Data) {
 	g.Add(fmt.Sprintf("e%03d", g.events), data)
 	g.events++
+}
+
+// furnish adds what has no gains, to reading after reading: windows of reach, figures as read and
+// demographics; and posts that are undated, never read or not registered, or have a category, a plan
+// or a text.
+func (g *gainsWorld) furnish() {
+	g.Directory = append(g.Directory, domain.DirectoryCategory{ID: 1, Name: "one"}, domain.DirectoryCategory{ID: 2, Name: "two"})
+	furnished := map[string]domain.AccountRead{}
+	for i, ev := range g.Events {
+		read, ok := ev.Data.(domain.AccountRead)
+		if !ok {
+			continue
+		}
+		if _, again := furnished[ev.Envelope.ID]; !again {
+			furnished[ev.Envelope.ID] = g.furnished(read)
+		}
+		g.Events[i].Data = furnished[ev.Envelope.ID]
+	}
+	planned := map[string]bool{}
+	for n := range g.IntN(20) {
+		p, owner := pick(g.Rand, gainsPages...), pick(g.Rand, append(gainsOwners, tenants[2])...)
+		post := registered(tenantOf(owner, p.id), p.platform, pick(g.Rand, "p0", "p1", "p2", "P3", "ä4"), g.instant(g.IntN(gainsDays)), nil)
+		if g.IntN(4) > 0 {
+			post.PublishedAt = new(g.instant(g.IntN(gainsDays) - 20))
+		}
+		switch of := fmt.Sprint(p.id, post.ExternalID, owner.AccountID); {
+		case g.IntN(3) == 0:
+			post.CategoryID = new(int64(1 + g.IntN(2)))
+		case !planned[of] && g.IntN(2) == 0:
+			planned[of] = true
+			g.Directory = append(g.Directory, domain.DirectoryPlannedPost{
+				ID: int64(n + 1), AccountID: owner.AccountID, SocialAccount: p.id, ExternalID: post.ExternalID, CategoryID: int64(1 + g.IntN(2)),
+			})
+		}
+		g.add(post)
+		g.Say(domain.PostContent{
+			PostRef: domain.PostRefOf(post), AccountID: owner.AccountID, Origin: post.Origin, PostTexts: domain.PostTexts{
+				Content: fmt.Sprint("text ", n), MediaURL: fmt.Sprint("https://img.example/", n), Permalink: fmt.Sprint("https://post.example/", n),
+			},
+		}, post.RegisteredAt)
+	}
+	for range g.IntN(4) {
+		p := pick(g.Rand, gainsPages...)
+		g.drawPostReadings(p, pick(g.Rand, "p1", "P3", "unregistered"), g.season, g.readingTimes(5), []ownership{{g.season, pick(g.Rand, gainsOwners...)}})
+	}
+}
+
+func (g *gainsWorld) furnished(read domain.AccountRead) domain.AccountRead {
+	add := func(name, window string, ago int) {
+		f := domain.Figure{Name: name, Kind: domain.Rolling, Value: g.Int64N(500), Source: "rolling", Window: window}
+		if ago > 0 {
+			f.Day = read.CapturedAt.AddDate(0, 0, -ago).Format(time.DateOnly)
+		}
+		if g.IntN(5) > 0 {
+			read.Figures = append(read.Figures, f)
+		}
+	}
+	switch read.Platform {
+	case domain.Facebook, domain.Instagram:
+		for _, window := range []string{"day", "days_3", "week"} {
+			add(domain.MetricReach, window, 2)
+			add(domain.MetricReach, window, 1)
+		}
+	case domain.LinkedIn:
+		add(domain.MetricImpressions, "months_12", 0)
+		add(domain.MetricReach, "months_12", 0)
+	}
+	for _, facet := range []string{"age", "gender", "country", "city"} {
+		if g.IntN(3) == 0 {
+			read.Demographics = append(read.Demographics, domain.DemographicFacet{
+				Facet: facet, Values: map[string]int64{"x": 1 + g.Int64N(9), pick(g.Rand, "y", "z"): 1 + g.Int64N(9)},
+			})
+		}
+	}
+	return read
 }

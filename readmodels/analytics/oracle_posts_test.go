@@ -8,91 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// drawPostWorld adds posts to a world: gaps, missing figures, changes of owner, some unregistered.
-func drawPostWorld(t *rapid.T, season time.Time) *world {
-	w := drawWorld(t, season)
-	w.Directory = append(w.Directory, domain.DirectoryCategory{ID: 1, Name: "one"}, domain.DirectoryCategory{ID: 2, Name: "two"})
-	published := map[string]*time.Time{}
-	taken := map[string]bool{}
-	posts := []string{"p1", "p2", "P3", "ä4"}
-	draw := func(label string) (social, domain.Tenant, string, *time.Time) {
-		s := rapid.SampledFrom(socials[:4]).Draw(t, label+" social")
-		owner := tenantOf(tenants[s.id%2], s.id)
-		if rapid.IntRange(0, 5).Draw(t, label+" moved") == 0 {
-			owner = tenantOf(rapid.SampledFrom(tenants).Draw(t, label+" owner"), s.id)
-		}
-		if rapid.IntRange(0, 5).Draw(t, label+" successor") == 0 && owner.AccountID == clientA {
-			owner.MemberID = successor
-		}
-		post := rapid.SampledFrom(posts).Draw(t, label+" post")
-		key := fmt.Sprint(s.id, post)
-		if _, ok := published[key]; !ok {
-			published[key] = nil
-			if rapid.IntRange(0, 3).Draw(t, label+" published") > 0 {
-				published[key] = new(drawInstant(t, season))
-			}
-		}
-		return s, owner, post, published[key]
-	}
-	for i := range rapid.IntRange(0, 12).Draw(t, "registrations") {
-		s, owner, post, at := draw("registered")
-		e := registered(owner, s.platform, post, drawInstant(t, season), at)
-		if rapid.IntRange(0, 2).Draw(t, "category") == 0 {
-			e.CategoryID = new(rapid.Int64Range(1, 2).Draw(t, "which category"))
-		} else if key := fmt.Sprint("plan", s.id, post, owner.AccountID); rapid.Bool().Draw(t, "planned") && !taken[key] {
-			taken[key] = true
-			w.Directory = append(w.Directory, domain.DirectoryPlannedPost{
-				ID: int64(i + 1), AccountID: owner.AccountID, SocialAccount: s.id, ExternalID: post, CategoryID: rapid.Int64Range(1, 2).Draw(t, "planned category"),
-			})
-		}
-		w.Add(fmt.Sprintf("g%03d", i), e)
-		w.Say(domain.PostContent{
-			PostRef: domain.PostRefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{
-				Content: fmt.Sprint("text ", i), MediaURL: fmt.Sprint("https://img.example/", i), Permalink: fmt.Sprint("https://post.example/", i),
-			},
-		}, e.RegisteredAt)
-	}
-	var last *domain.PostRead
-	for i := range rapid.IntRange(0, 40).Draw(t, "post readings") {
-		s, owner, post, published := draw("read")
-		at := drawInstant(t, season)
-		if last != nil && rapid.IntRange(0, 9).Draw(t, "again") == 0 {
-			// Two readings at the same instant: the smaller event id counts.
-			s, owner, post, at = social{last.SocialAccount, last.Platform}, last.Tenant, last.ExternalID, last.CapturedAt
-			published = last.PublishedAt
-		} else if key := fmt.Sprint(s.id, post, owner.ParentAccount, at); taken[key] {
-			continue
-		} else {
-			taken[key] = true
-		}
-		if rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
-			published = nil
-		}
-		maybe := func(label string, top int64) *int64 {
-			if rapid.IntRange(0, 7).Draw(t, label+" absent") == 0 {
-				return nil
-			}
-			return new(rapid.Int64Range(0, top).Draw(t, label))
-		}
-		last = &domain.PostRead{
-			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: domain.Counts{
-				Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
-				Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
-				Saves: maybe("saves", 20), AvgWatch: maybe("watch", 9000),
-			},
-			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0, FromZero: rapid.Bool().Draw(t, "from zero"),
-		}
-		w.Add(fmt.Sprintf("p%03d", 999-i), *last)
-	}
-	return w
-}
 
 // agencyReads returns the readings of posts of all clients of the agency, in order of capture.
 func (o *oracle) agencyReads() []domain.PostRead {

@@ -13,42 +13,10 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
-
-// drawStatsWorld returns a world with posts, and demographics in some readings.
-func drawStatsWorld(t *rapid.T, season time.Time) *world {
-	w := drawWorld(t, season)
-	for _, ev := range w.Events {
-		read, ok := ev.Data.(domain.AccountRead)
-		if !ok || rapid.IntRange(0, 2).Draw(t, "splits") > 0 {
-			continue
-		}
-		for _, facet := range []string{"age", "gender", "country", "city"} {
-			if rapid.Bool().Draw(t, facet) {
-				read.Demographics = append(read.Demographics, domain.DemographicFacet{Facet: facet, Values: map[string]int64{
-					"x": rapid.Int64Range(1, 9).Draw(t, "x"), rapid.SampledFrom([]string{"y", "z"}).Draw(t, "name"): rapid.Int64Range(1, 9).Draw(t, "n"),
-				}})
-			}
-		}
-		for j := range w.Events { // a duplicate stays a duplicate
-			if w.Events[j].Envelope.ID == ev.Envelope.ID {
-				w.Events[j].Data = read
-			}
-		}
-	}
-	for n := range rapid.IntRange(0, 40).Draw(t, "posts") {
-		s := rapid.SampledFrom(socials).Draw(t, "social")
-		post := registered(tenantOf(rapid.SampledFrom(tenants).Draw(t, "owner"), s.id), s.platform,
-			fmt.Sprint("p", rapid.IntRange(0, n).Draw(t, "post")), drawInstant(t, season), nil)
-		if rapid.IntRange(0, 4).Draw(t, "dated") > 0 {
-			post.PublishedAt = new(drawInstant(t, season.AddDate(0, 0, -rapid.SampledFrom([]int{0, 0, 20}).Draw(t, "ago"))))
-		}
-		w.Add(fmt.Sprintf("r%03d", n), post)
-	}
-	return w
-}
 
 // stats computes each platform and period separately.
 func (o *oracle) stats() analytics.PlatformStats {
@@ -101,28 +69,24 @@ func (o *oracle) demographics(p domain.Platform, in part) *analytics.Demographic
 	out := analytics.Demographics{}
 	facets := map[string]map[string]int64{}
 	for _, s := range o.ids([]domain.Platform{p}) {
-		var last *domain.AccountRead
-		for _, ev := range o.w.Events {
-			read, ok := ev.Data.(domain.AccountRead)
-			if !ok || read.SocialAccount != s.id || len(read.Demographics) == 0 || !o.sees(read.Tenant, p) ||
-				read.CapturedAt.Before(in.from) || !read.CapturedAt.Before(in.to) {
+		var last *gainsReading
+		for _, read := range o.accountReads() {
+			if read.owner.SocialAccount != s.id || len(read.splits) == 0 || read.at.Before(in.from) || !read.at.Before(in.to) {
 				continue
 			}
-			if o.asOf == nil || read.CapturedAt.After(*o.asOf) {
-				o.asOf = &read.CapturedAt
+			if o.asOf == nil || read.at.After(*o.asOf) {
+				o.asOf = &read.at
 			}
-			if last == nil || read.CapturedAt.After(last.CapturedAt) {
-				last = &read
-			}
+			last = &read
 		}
 		if last == nil {
 			continue
 		}
 		out.SocialAccounts++
-		if last.CapturedAt.After(out.CapturedAt) {
-			out.CapturedAt = last.CapturedAt
+		if last.at.After(out.CapturedAt) {
+			out.CapturedAt = last.at
 		}
-		for _, facet := range last.Demographics {
+		for _, facet := range last.splits {
 			for name, n := range facet.Values {
 				if facets[facet.Facet] == nil {
 					facets[facet.Facet] = map[string]int64{}
@@ -164,7 +128,7 @@ func TestStatsAgreeWithTheOracle(t *testing.T) {
 		}
 		return stats
 	}
-	agreeOnPart(t, drawStatsWorld,
+	agreeOnPart(t,
 		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (analytics.PlatformStats, analytics.Meta, error) {
 			got, meta, err := a.Stats(ctx, scope, q)
 			return withoutGains(got), meta, err
@@ -177,10 +141,9 @@ func TestStatsOfOnePage(t *testing.T) {
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
 	rapid.Check(t, func(t *rapid.T) {
-		season := rapid.SampledFrom(seasons).Draw(t, "season")
-		w := drawStatsWorld(t, season)
-		scope, query := drawQuery(t, season)
-		one := rapid.SampledFrom(socials).Draw(t, "page")
+		w := drawFurnished(t)
+		scope, query := w.drawQuery()
+		one := pick(w.Rand, gainsPages...)
 		query.Platforms, query.Member, query.Compare = []domain.Platform{one.platform}, 0, analytics.ComparePrevious
 		w.Fold(t, db)
 		query.Social = one.id
@@ -192,13 +155,9 @@ func TestStatsOfOnePage(t *testing.T) {
 			page, ok := entity.(domain.DirectorySocialAccount)
 			return ok && page.ID != one.id
 		})
-		for _, ev := range w.Events {
-			stats, isRead := ev.Data.(domain.AccountRead)
-			post, isPost := ev.Data.(domain.PostRegistered)
-			if isRead && stats.SocialAccount == one.id || isPost && post.SocialAccount == one.id {
-				alone.Events = append(alone.Events, ev)
-			}
-		}
+		alone.Events = slices.DeleteFunc(slices.Clone(w.Events), func(ev fold.Event) bool {
+			return ev.Data.(interface{ Key() string }).Key() != fmt.Sprint(one.id)
+		})
 		alone.Fold(t, db)
 		query.Social = 0
 		want, wantMeta, err := queries.Stats(t.Context(), scope, query)

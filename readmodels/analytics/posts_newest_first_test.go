@@ -26,18 +26,17 @@ func TestPostsAgreeWithTheOracle(t *testing.T) {
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
 	rapid.Check(t, func(t *rapid.T) {
-		season := rapid.SampledFrom(seasons).Draw(t, "season")
-		w := drawPostWorld(t, season)
-		w.Fold(t, db)
+		g := drawFurnished(t)
+		g.Fold(t, db)
 		for range 4 {
-			scope, query := drawQuery(t, season)
+			scope, query := g.drawQuery()
 			query.Category = rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "category")
 			query.Page.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
 			query.By = rapid.SampledFrom([]analytics.RankBy{"", analytics.RankByGained, analytics.RankByTotal, analytics.RankByTotal}).Draw(t, "by")
 			for _, agree := range []postsAgree{
 				postInsightsAgree, postsLikesAgree, postsEngagementsAgree, topPostsAgree, leaderboardAgrees,
 			} {
-				agree(t, queries, w, scope, query)
+				agree(t, queries, &g.world, scope, query)
 			}
 		}
 	})
