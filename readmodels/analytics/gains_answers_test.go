@@ -334,7 +334,6 @@ func wantPostsViews(w *world, q question) cells {
 func wantPostsLikes(w *world, q question) cells {
 	want := cells{}
 	q.wantPostSeries(w, want, domain.MetricLikes)
-	q.wantPosts(want, "gained", q.ofPosts(w, domain.MetricLikes))
 	q.wantReadings(w, want)
 	return want
 }
@@ -348,7 +347,7 @@ func (q question) wantPostSeries(w *world, want cells, name string) {
 
 func wantPostsTotalEngagements(w *world, q question) cells {
 	want := cells{}
-	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
+	for _, name := range engagementFigures {
 		q.wantPostSeries(w, want, name)
 	}
 	q.wantReadings(w, want)
@@ -385,74 +384,4 @@ func (q question) wantReadings(w *world, want cells) {
 			want[path] = new(int64(0))
 		}
 	}
-}
-
-func wantPostsEngagements(w *world, q question) cells {
-	want := cells{}
-	q.wantPosts(want, "gained", q.ofPosts(w, domain.MetricEngagement))
-	return want
-}
-
-func wantPostInsights(w *world, q question) cells {
-	want := cells{}
-	for _, name := range append(slices.Clone(postFigures), domain.MetricEngagement) {
-		q.wantPosts(want, "growth."+name, q.ofPosts(w, name))
-	}
-	return want
-}
-
-// wantPosts: a list contains every post with a gain for the asker (rule 5); other posts in it have
-// no known gain.
-func (q question) wantPosts(want cells, name string, all gains) {
-	want["posts[]."+name] = nil
-	for _, g := range all {
-		of := all.ofPost(g.post).in(q.Range.From, q.Range.To, q.Platforms...)
-		if of != nil {
-			want[fmt.Sprintf("posts[%s].%s", g.post, name)] = of
-		}
-	}
-}
-
-// wantTopPosts returns the posts with a known gain of engagement, ranked by it.
-func wantTopPosts(w *world, q question) cells {
-	want := cells{}
-	q.wantPosts(want, "growth.engagement", q.ofPosts(w, domain.MetricEngagement))
-	ranks(want, "posts", "growth.engagement")
-	return want
-}
-
-// ranks adds the ranks of a list: equal entries share a rank.
-func ranks(want cells, list, by string) {
-	for path, v := range maps.Clone(want) {
-		entry, ok := strings.CutSuffix(path, "."+by)
-		if !ok || !strings.HasPrefix(path, list+"[") || v == nil {
-			continue
-		}
-		rank := int64(1)
-		for other, n := range want {
-			if n != nil && strings.HasPrefix(other, list+"[") && strings.HasSuffix(other, "."+by) && *n > *v {
-				rank++
-			}
-		}
-		want[entry+".rank"] = &rank
-	}
-}
-
-// wantLeaderboard: a member has the gains while it owned the page. Views count only for ranked
-// posts.
-func wantLeaderboard(w *world, q question) cells {
-	want := wantTopPosts(w, q)
-	engagement := q.ofPosts(w, domain.MetricEngagement)
-	for _, name := range append(slices.Clone(engagementParts), domain.MetricEngagement) {
-		all := q.ofPosts(w, name)
-		for _, t := range slices.Concat(gainsOwners, []domain.Tenant{tenants[2]}) {
-			if engagement.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...) != nil {
-				of := all.ofMember(t.MemberID).in(q.Range.From, q.Range.To, q.Platforms...)
-				want[fmt.Sprintf("members[%d].%s", t.MemberID, name)] = of
-			}
-		}
-		want[fmt.Sprintf("members[].%s", name)] = nil
-	}
-	ranks(want, "members", domain.MetricEngagement)
-	return want
 }

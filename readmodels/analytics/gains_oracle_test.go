@@ -219,15 +219,6 @@ func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64)
 	return v
 }
 
-// ofPost and ofMember return the gains of one post or member.
-func (all gains) ofPost(id string) gains {
-	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.post != id })
-}
-
-func (all gains) ofMember(id int64) gains {
-	return slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.MemberID != id })
-}
-
 // ofAccounts returns the gains of accounts: a day with a day flow is not counted by steps (rule 4).
 func (q question) ofAccounts(w *world, name string) gains {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
