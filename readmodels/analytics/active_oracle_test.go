@@ -210,19 +210,19 @@ func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
 		w := drawPeopleWorld(t)
 		w.Fold(t, db)
 		for range 4 {
-			scope, query := w.drawQuery()
-			query.Member, query.Page.Limit = 0, rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")
-			o := newOracle(&w.world, scope, query)
+			q := w.drawQuery()
+			q.Member, q.Page.Limit = 0, rapid.SampledFrom([]int{0, 1, 2, 3}).Draw(t, "limit")
+			o := newOracle(&w.world, q)
 			var statuses []analytics.SourceStatus
 			var ids []int64
 			for _, s := range o.connectedNow() {
 				ids, statuses = append(ids, s.ID), append(statuses, o.connectionStatus(s))
 			}
 			got := analytics.ActiveMembers{Members: []analytics.ActiveMember{}}
-			for first := true; first || query.Page.Cursor != ""; first = false {
-				page, meta, err := queries.ActiveMembers(t.Context(), scope, query)
+			for first := true; first || q.Page.Cursor != ""; first = false {
+				page, meta, err := queries.ActiveMembers(t.Context(), q.scope, q.RangeQuery)
 				require.NoError(t, err)
-				require.True(t, query.Page.Limit == 0 || len(page.Members) <= query.Page.Limit)
+				require.True(t, q.Page.Limit == 0 || len(page.Members) <= q.Page.Limit)
 				for _, m := range page.Members {
 					for i := range m.SocialAccounts {
 						forgetReadings(&m.SocialAccounts[i].ConnectionStatus)
@@ -235,7 +235,7 @@ func TestActiveMembersAgreeWithTheOracle(t *testing.T) {
 				for i, status := range statuses {
 					require.Equal(t, status, meta.Sources[i].Status, "source %d: %s", ids[i], meta.Sources[i].Text)
 				}
-				query.Page.Cursor = meta.NextCursor
+				q.Page.Cursor = meta.NextCursor
 			}
 			require.Equal(t, o.activeMembers(), got)
 		}

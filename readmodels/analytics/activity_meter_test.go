@@ -32,15 +32,15 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 				published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
 				for _, date := range o.begun() {
 					day, _ := time.Parse(time.DateOnly, date)
-					from, to := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)
-					numbers[date] = published(later(from, o.q.Range.From), earlier(to, o.elapsed()))
+					from, to := firstInstant(day, o.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.Range.Zone)
+					numbers[date] = published(later(from, o.Range.From), earlier(to, o.elapsed()))
 					known = known || numbers[date] != nil
 				}
 				if known {
 					byDate[s.id] = numbers
 				}
 				for _, p := range o.posts(s.id) {
-					if !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed()) {
+					if !p.PublishedAt.Before(o.Range.From) && p.PublishedAt.Before(o.elapsed()) {
 						o.shown[s.id] = true
 						if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
 							o.asOf = &p.RegisteredAt
@@ -48,12 +48,12 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 					}
 				}
 			}
-			want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.q.Platforms...)}
-			for _, p := range o.q.Platforms {
+			want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.Platforms...)}
+			for _, p := range o.Platforms {
 				want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
 			}
 			meter := want // sets shown
-			return part{meter, o.asOf, o.socialIDs(o.q.Platforms...)}
+			return part{meter, o.asOf, o.socialIDs(o.Platforms...)}
 		})
 }
 
@@ -139,7 +139,7 @@ func (o *oracle) lastReading(id int64) (last time.Time) {
 func (o *oracle) published(id int64, until time.Time) func(from, to time.Time) *int64 {
 	posts, last, owned := o.posts(id), o.lastReading(id), o.ownedNow(id)
 	inRange := slices.ContainsFunc(posts, func(p domain.PostRegistered) bool {
-		return !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(until)
+		return !p.PublishedAt.Before(o.Range.From) && p.PublishedAt.Before(until)
 	})
 	return func(from, to time.Time) (n *int64) {
 		for _, p := range posts {

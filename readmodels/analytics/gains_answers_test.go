@@ -302,16 +302,16 @@ func wantMemberGrowth(w *world, q question) cells {
 	q.wantAccountTotal(want, ".impressions", q.ofAccounts(w, domain.MetricImpressions))
 	q.wantTotal(want, ".post_engagement", q.ofPosts(w, domain.MetricEngagement))
 	q.wantTotal(want, ".post_views", q.ofPosts(w, domain.MetricViews))
-	o := newOracle(w, q.scope, q.RangeQuery)
+	o := newOracle(w, q)
 	before, until := o.previous()
-	earlier := newOracle(w, q.scope, q.RangeQuery)
-	earlier.q.Range.From, earlier.q.Range.To = before, until
+	earlier := newOracle(w, q)
+	earlier.Range.From, earlier.Range.To = before, until
 	count := func(o *oracle, platforms []domain.Platform) (n *int64) {
 		for _, page := range gainsPages {
 			if !slices.Contains(platforms, page.platform) {
 				continue
 			}
-			if posts := o.published(page.id, o.q.Range.To)(o.q.Range.From, o.q.Range.To); posts != nil {
+			if posts := o.published(page.id, o.Range.To)(o.Range.From, o.Range.To); posts != nil {
 				sum(&n, *posts)
 			}
 		}

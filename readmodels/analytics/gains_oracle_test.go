@@ -197,8 +197,13 @@ type question struct {
 
 // sees is rule 5 for one gain: it is visible to those who can see its owner.
 func (q question) sees(owner domain.Tenant, platform domain.Platform) bool {
+	return q.seesAll(owner, platform) && (q.Member == 0 || owner.MemberID == q.Member)
+}
+
+// seesAll also sees what does not belong to the question's member.
+func (q question) seesAll(owner domain.Tenant, platform domain.Platform) bool {
 	return owner.ParentAccount == q.scope.ParentAccount && slices.Contains(q.Platforms, platform) &&
-		(q.scope.Accounts == nil || slices.Contains(q.scope.Accounts, owner.AccountID)) && (q.Member == 0 || owner.MemberID == q.Member)
+		(q.scope.Accounts == nil || slices.Contains(q.scope.Accounts, owner.AccountID))
 }
 
 // visible returns the gains that the question can see, at any time.

@@ -75,7 +75,7 @@ type part struct {
 
 // parts cuts the range at days, Mondays or the first of each month.
 func (o *oracle) parts() (out []part) {
-	for _, p := range (question{RangeQuery: o.q}).periods() {
+	for _, p := range o.question.periods() {
 		out = append(out, part{p.name, p.from, p.to, o.datesOf(p.from, p.to, false)})
 	}
 	return out
@@ -84,7 +84,7 @@ func (o *oracle) parts() (out []part) {
 // lastPostRead returns the newest reading in the range that answers about posts use.
 func (o *oracle) lastPostRead() *time.Time {
 	var last *time.Time
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, _ analytics.PostGrowth) { last = &read.CapturedAt })
+	o.stepsIn(o.Range.From, o.Range.To, func(read domain.PostRead, _ analytics.PostGrowth) { last = &read.CapturedAt })
 	return last
 }
 
@@ -102,7 +102,7 @@ func (o *oracle) registrations() []registration {
 	ids, erased := map[string]string{}, erasedUntil(o.w, o.scope.ParentAccount)
 	for _, ev := range o.w.Events {
 		e, ok := ev.Data.(domain.PostRegistered)
-		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.q.Platforms, e.Platform) || e.RegisteredAt.Before(erased[e.SocialAccount]) {
+		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.Platforms, e.Platform) || e.RegisteredAt.Before(erased[e.SocialAccount]) {
 			continue
 		}
 		r := registration{e, !o.seesAll(e.Tenant, e.Platform)}
@@ -135,7 +135,7 @@ type knownPost struct {
 // readInRange reports whether the post was read in the range for the scope and the member.
 func (o *oracle) readInRange(p knownPost) bool {
 	return slices.ContainsFunc(p.reads, func(r domain.PostRead) bool {
-		return !r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To) && (o.q.Member == 0 || r.MemberID == o.q.Member)
+		return !r.CapturedAt.Before(o.Range.From) && r.CapturedAt.Before(o.Range.To) && (o.Member == 0 || r.MemberID == o.Member)
 	})
 }
 
@@ -175,7 +175,7 @@ func (o *oracle) knownPosts() []knownPost {
 		if e.elsewhere {
 			p.Category = nil // the other client's
 		}
-		if o.q.Category > 0 && (p.Category == nil || *p.Category != o.q.Category) {
+		if o.Category > 0 && (p.Category == nil || *p.Category != o.Category) {
 			continue
 		}
 		for _, read := range o.agencyReads() {
@@ -187,12 +187,12 @@ func (o *oracle) knownPosts() []knownPost {
 			}
 		}
 		// planned for later, or a wrong clock
-		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.q.Range.To)
+		later := p.PublishedAt != nil && !p.PublishedAt.Before(o.Range.To)
 		if (later || e.elsewhere) && !o.readInRange(p) {
 			continue
 		}
 		if e.elsewhere {
-			last := p.at(o.q.Range.To)
+			last := p.at(o.Range.To)
 			p.AccountID, p.MemberID = last.AccountID, last.MemberID
 		}
 		p.growth, p.gained = o.gainedByPost(p)
@@ -205,7 +205,7 @@ func (o *oracle) knownPosts() []knownPost {
 // unregistered returns the posts that are not registered in the agency, with their gains: they are
 // in no list and have no category, but sums of gains include them.
 func (o *oracle) unregistered() []knownPost {
-	if o.q.Category > 0 || o.q.By == analytics.RankByTotal {
+	if o.Category > 0 || o.By == analytics.RankByTotal {
 		return nil
 	}
 	registered := map[domain.PostRef]bool{}
@@ -217,7 +217,7 @@ func (o *oracle) unregistered() []knownPost {
 	var out []knownPost
 	for _, read := range o.agencyReads() {
 		ref := domain.PostRef{SocialAccount: read.SocialAccount, ExternalID: read.ExternalID}
-		if registered[ref] || !slices.Contains(o.q.Platforms, read.Platform) {
+		if registered[ref] || !slices.Contains(o.Platforms, read.Platform) {
 			continue
 		}
 		registered[ref] = true // once
@@ -232,7 +232,7 @@ func (o *oracle) unregistered() []knownPost {
 // while it owned them.
 func (o *oracle) memberPosts() []knownPost {
 	return slices.DeleteFunc(o.knownPosts(), func(p knownPost) bool {
-		return o.q.Member > 0 && p.MemberID != o.q.Member && !o.readInRange(p)
+		return o.Member > 0 && p.MemberID != o.Member && !o.readInRange(p)
 	})
 }
 
@@ -246,7 +246,7 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 		}
 	}
 	var steps []domain.PostRead
-	o.stepsIn(o.q.Range.From, o.q.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
+	o.stepsIn(o.Range.From, o.Range.To, func(read domain.PostRead, g analytics.PostGrowth) {
 		if read.SocialAccount != p.SocialAccount || read.ExternalID != p.ExternalID {
 			return
 		}
@@ -323,7 +323,7 @@ func (p *knownPost) counts(to time.Time) (c analytics.PostCounts) {
 func (o *oracle) asOfList(posts []knownPost) *time.Time {
 	last := o.lastPostRead()
 	for _, p := range posts {
-		if read := p.at(o.q.Range.To); read != nil && (last == nil || read.CapturedAt.After(*last)) {
+		if read := p.at(o.Range.To); read != nil && (last == nil || read.CapturedAt.After(*last)) {
 			last = &read.CapturedAt
 		}
 	}

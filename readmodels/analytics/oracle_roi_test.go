@@ -94,7 +94,7 @@ const costParts = 28 * 29 * 30 * 31
 
 func (c costs) months() (months []costMonth) {
 	c.Granularity = analytics.ByMonth
-	begun := newOracle(nil, c.scope, c.RangeQuery).begun()
+	begun := newOracle(nil, c.question).begun()
 	for _, p := range c.periods() {
 		first, _ := time.Parse(time.DateOnly, p.name)
 		month := costMonth{name: first.Format("2006-01"), days: first.AddDate(0, 1, -1).Day(), from: p.from, to: p.to}

@@ -20,18 +20,17 @@ import (
 
 // oracle searches all events for every figure; it shares only the shape of the answers.
 type oracle struct {
-	w          *world
-	scope      readmodels.Scope
-	q          analytics.RangeQuery
-	asOf       *time.Time
-	reads      []domain.PostRead // result of [oracle.agencyReads]
-	ofAccounts []gainsReading    // result of [oracle.accountReads]
-	steps      map[postStep]int64
-	shown      map[int64]bool // social accounts with a figure in the range
+	question
+	w        *world
+	asOf     *time.Time
+	reads    []domain.PostRead // result of [oracle.agencyReads]
+	accounts []gainsReading    // result of [oracle.accountReads]
+	steps    map[postStep]int64
+	shown    map[int64]bool // social accounts with a figure in the range
 }
 
-func newOracle(w *world, scope readmodels.Scope, q analytics.RangeQuery) *oracle {
-	return &oracle{w: w, scope: scope, q: q, shown: map[int64]bool{}}
+func newOracle(w *world, q question) *oracle {
+	return &oracle{question: q, w: w, shown: map[int64]bool{}}
 }
 
 // firstInstants caches results of [firstInstant], which is slow.
@@ -52,14 +51,14 @@ func firstInstant(day time.Time, zone *time.Location) time.Time {
 }
 
 // dates returns the days that the range touches.
-func (o *oracle) dates() []string { return o.datesOf(o.q.Range.From, o.q.Range.To, false) }
+func (o *oracle) dates() []string { return o.datesOf(o.Range.From, o.Range.To, false) }
 
 // wholeDates returns the days that are wholly in [from, to).
 func (o *oracle) wholeDates(from, to time.Time) []string { return o.datesOf(from, to, true) }
 
 func (o *oracle) datesOf(from, to time.Time, whole bool) (out []string) {
 	for day := from.UTC().Truncate(24*time.Hour).AddDate(0, 0, -2); day.Before(to.AddDate(0, 0, 2)); day = day.AddDate(0, 0, 1) {
-		begins, ends := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)
+		begins, ends := firstInstant(day, o.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.Range.Zone)
 		if whole && !begins.Before(from) && !ends.After(to) || !whole && begins.Before(to) && ends.After(from) {
 			out = append(out, day.Format(time.DateOnly))
 		}
@@ -69,7 +68,7 @@ func (o *oracle) datesOf(from, to time.Time, whole bool) (out []string) {
 
 // elapsed returns the end of the elapsed part of the range, including today.
 func (o *oracle) elapsed() time.Time {
-	r := o.q.Range
+	r := o.Range
 	if r.Now.IsZero() {
 		return r.To
 	}
@@ -86,16 +85,16 @@ func (o *oracle) elapsed() time.Time {
 
 // begun returns the days that the range touches and that have begun.
 func (o *oracle) begun() []string {
-	if !o.q.Range.From.Before(o.elapsed()) {
+	if !o.Range.From.Before(o.elapsed()) {
 		return nil
 	}
-	return o.datesOf(o.q.Range.From, o.elapsed(), false)
+	return o.datesOf(o.Range.From, o.elapsed(), false)
 }
 
 // previous returns the previous period: as many days as have elapsed, otherwise the same length. It
 // is cut at the same hour while the range has not ended.
 func (o *oracle) previous() (from, to time.Time) {
-	elapsed, r := question{RangeQuery: o.q}, o.q.Range
+	elapsed, r := o.question, o.Range
 	elapsed.Range.To = o.elapsed()
 	from = elapsed.earlierBy(analytics.ComparePrevious)(r.From)
 	if r.Now.IsZero() || !r.Now.Before(r.To) {
@@ -121,10 +120,10 @@ type hit struct {
 // accountReads returns the readings of accounts of the agency that the query covers, in order of
 // capture.
 func (o *oracle) accountReads() []gainsReading {
-	if o.ofAccounts == nil {
-		o.ofAccounts = slices.DeleteFunc(readingsOf(o.w, o.scope.ParentAccount, false), func(r gainsReading) bool { return !o.sees(r.owner, r.platform) })
+	if o.accounts == nil {
+		o.accounts = slices.DeleteFunc(readingsOf(o.w, o.scope.ParentAccount, false), func(r gainsReading) bool { return !o.sees(r.owner, r.platform) })
 	}
-	return o.ofAccounts
+	return o.accounts
 }
 
 // find returns the matching figures of the rows that the scope can see, in order of capture.
@@ -137,16 +136,6 @@ func (o *oracle) find(id int64, match func(gainsReading, domain.Figure) bool) (h
 		}
 	}
 	return hits
-}
-
-func (o *oracle) sees(t domain.Tenant, p domain.Platform) bool {
-	return o.seesAll(t, p) && (o.q.Member == 0 || t.MemberID == o.q.Member)
-}
-
-// seesAll also sees rows that do not belong to the query's member.
-func (o *oracle) seesAll(t domain.Tenant, p domain.Platform) bool {
-	return t.ParentAccount == o.scope.ParentAccount && slices.Contains(o.q.Platforms, p) &&
-		(o.scope.Accounts == nil || slices.Contains(o.scope.Accounts, t.AccountID))
 }
 
 // last returns the last reading of a figure in [from, to).
@@ -186,7 +175,7 @@ func (o *oracle) socialIDs(platforms ...domain.Platform) (ids []int64) {
 func (o *oracle) erasedIn(id int64) bool {
 	return slices.ContainsFunc(o.w.Events, func(ev fold.Event) bool {
 		e, ok := ev.Data.(domain.AccountErased)
-		return ok && e.SocialAccount == id && e.ErasedAt.After(o.q.Range.From) && o.sees(domain.Tenant{ParentAccount: e.ParentAccount, AccountID: e.AccountID}, e.Platform)
+		return ok && e.SocialAccount == id && e.ErasedAt.After(o.Range.From) && o.sees(domain.Tenant{ParentAccount: e.ParentAccount, AccountID: e.AccountID}, e.Platform)
 	})
 }
 
@@ -212,7 +201,7 @@ func drawFurnished(t *rapid.T) *gainsWorld {
 }
 
 // drawQuery draws a question that may be refused, empty, or about a range that is not over.
-func (g *gainsWorld) drawQuery() (readmodels.Scope, analytics.RangeQuery) {
+func (g *gainsWorld) drawQuery() question {
 	q := g.drawQuestion()
 	if g.IntN(3) > 0 {
 		q.Range.Now = g.instant(g.IntN(gainsDays + 20))
@@ -220,7 +209,7 @@ func (g *gainsWorld) drawQuery() (readmodels.Scope, analytics.RangeQuery) {
 	q.Granularity = pick(g.Rand, q.Granularity, "")
 	q.Member = pick(g.Rand, q.Member, q.Member, q.Member, q.Member, 99)
 	q.scope.Accounts = pick(g.Rand, q.scope.Accounts, q.scope.Accounts, q.scope.Accounts, q.scope.Accounts, []string{})
-	return q.scope, q.RangeQuery
+	return q
 }
 
 // agreeOnPart compares the part of an answer that [TestGainsAddUp] does not check.
@@ -232,9 +221,9 @@ func agreeOnPart[R any](t *testing.T, answer endpoint[R], want func(*oracle) R) 
 		g := drawFurnished(t)
 		g.Fold(t, db)
 		for range 4 {
-			scope, query := g.drawQuery()
-			got, meta, err := answer(queries, t.Context(), scope, query)
-			if o := newOracle(&g.world, scope, query); !o.refuses(t, err) {
+			q := g.drawQuery()
+			got, meta, err := answer(queries, t.Context(), q.scope, q.RangeQuery)
+			if o := newOracle(&g.world, q); !o.refuses(t, err) {
 				require.Equal(t, want(o), got)
 				o.agreeOnMeta(t, meta)
 			}
@@ -260,11 +249,11 @@ func TestReachAgreesWithTheOracle(t *testing.T) {
 
 // agreeOnMeta compares the query's fields in meta.
 func (o *oracle) agreeOnMeta(t require.TestingT, meta analytics.Meta) {
-	require.Equal(t, o.q.Range.From.UTC(), meta.From)
-	require.Equal(t, o.q.Range.To.UTC(), meta.To)
-	require.Equal(t, o.q.Range.Zone.String(), meta.TimeZone)
-	require.Equal(t, cmp.Or(o.q.Granularity, analytics.ByDay), meta.Granularity)
-	require.Equal(t, o.q.Range.Now.IsZero() || !o.q.Range.To.After(o.q.Range.Now), meta.Complete)
+	require.Equal(t, o.Range.From.UTC(), meta.From)
+	require.Equal(t, o.Range.To.UTC(), meta.To)
+	require.Equal(t, o.Range.Zone.String(), meta.TimeZone)
+	require.Equal(t, cmp.Or(o.Granularity, analytics.ByDay), meta.Granularity)
+	require.Equal(t, o.Range.Now.IsZero() || !o.Range.To.After(o.Range.Now), meta.Complete)
 }
 
 // sourceIDs returns the social accounts of an answer's sources, in order.
@@ -277,7 +266,7 @@ func sourceIDs(meta analytics.Meta) (ids []int64) {
 
 // refuses requires the error that the query should return, and reports whether there is one.
 func (o *oracle) refuses(t require.TestingT, err error) bool {
-	if _, known := o.member(o.q.Member); o.q.Member == 0 || known {
+	if _, known := o.member(o.Member); o.Member == 0 || known {
 		require.NoError(t, err)
 		return false
 	}
@@ -288,8 +277,8 @@ func (o *oracle) refuses(t require.TestingT, err error) bool {
 // reach searches each window and day separately.
 func (o *oracle) reach() []analytics.AccountReach {
 	out := []analytics.AccountReach{}
-	whole := o.wholeDates(o.q.Range.From, o.q.Range.To)
-	for _, s := range o.ids(o.q.Platforms) {
+	whole := o.wholeDates(o.Range.From, o.Range.To)
+	for _, s := range o.ids(o.Platforms) {
 		account := analytics.AccountReach{SocialAccount: s.id, PlatformRef: readmodels.PlatformRefOf(s.platform)}
 		for _, window := range []string{"day", "days_3", "months_12", "week"} {
 			if w := o.lastWindow(s.id, window, whole); w != nil {
@@ -302,7 +291,7 @@ func (o *oracle) reach() []analytics.AccountReach {
 		for _, part := range o.parts() {
 			account.Series = append(account.Series, analytics.ReachPoint{Day: part.day, Value: o.windowOver(s.id, part.dates, part.from, part.to)})
 		}
-		account.Value = o.windowOver(s.id, o.dates(), o.q.Range.From, o.q.Range.To)
+		account.Value = o.windowOver(s.id, o.dates(), o.Range.From, o.Range.To)
 		out = append(out, account)
 	}
 	return out
@@ -342,7 +331,7 @@ func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.
 	var newest *analytics.ReachWindow
 	undated := o.find(id, func(r gainsReading, f domain.Figure) bool {
 		return f.Name == domain.MetricReach && f.Window == window && f.Day == "" &&
-			!r.at.Before(o.q.Range.From) && r.at.Before(o.q.Range.To)
+			!r.at.Before(o.Range.From) && r.at.Before(o.Range.To)
 	})
 	if len(undated) > 0 {
 		h := undated[len(undated)-1]
@@ -367,7 +356,7 @@ func (o *oracle) asRead(metrics ...string) []analytics.ReadFigure {
 	for _, p := range domain.Platforms() {
 		for _, s := range o.ids([]domain.Platform{p}) {
 			for _, metric := range metrics {
-				h := o.last(s.id, metric, domain.Rolling, o.q.Range.From, o.q.Range.To)
+				h := o.last(s.id, metric, domain.Rolling, o.Range.From, o.Range.To)
 				if h == nil {
 					continue
 				}

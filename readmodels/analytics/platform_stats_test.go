@@ -21,7 +21,7 @@ import (
 // stats computes each platform and period separately.
 func (o *oracle) stats() analytics.PlatformStats {
 	var want analytics.PlatformStats
-	for _, p := range o.q.Platforms {
+	for _, p := range o.Platforms {
 		stats := analytics.StatsOfPlatform{PlatformRef: readmodels.PlatformRefOf(p)}
 		stats.SocialAccountIDs, stats.UserIDs = o.connected(p)
 		for _, part := range o.parts() {
@@ -58,7 +58,7 @@ func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
 // publishedIn counts the posts of the platform's accounts whose number is known; nil if none is.
 func (o *oracle) publishedIn(p domain.Platform, in part) (n *int64) {
 	for _, s := range o.ids([]domain.Platform{p}) {
-		if posts := o.published(s.id, o.q.Range.To)(in.from, in.to); posts != nil {
+		if posts := o.published(s.id, o.Range.To)(in.from, in.to); posts != nil {
 			sum(&n, *posts)
 		}
 	}
@@ -142,12 +142,12 @@ func TestStatsOfOnePage(t *testing.T) {
 	queries := &analytics.Analytics{Pool: db.ReadOnly}
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawFurnished(t)
-		scope, query := w.drawQuery()
+		q := w.drawQuery()
 		one := pick(w.Rand, gainsPages...)
-		query.Platforms, query.Member, query.Compare = []domain.Platform{one.platform}, 0, analytics.ComparePrevious
+		q.Platforms, q.Member, q.Compare = []domain.Platform{one.platform}, 0, analytics.ComparePrevious
 		w.Fold(t, db)
-		query.Social = one.id
-		got, meta, err := queries.Stats(t.Context(), scope, query)
+		q.Social = one.id
+		got, meta, err := queries.Stats(t.Context(), q.scope, q.RangeQuery)
 		require.NoError(t, err)
 
 		alone := &world{}
@@ -159,8 +159,8 @@ func TestStatsOfOnePage(t *testing.T) {
 			return ev.Data.(interface{ Key() string }).Key() != fmt.Sprint(one.id)
 		})
 		alone.Fold(t, db)
-		query.Social = 0
-		want, wantMeta, err := queries.Stats(t.Context(), scope, query)
+		q.Social = 0
+		want, wantMeta, err := queries.Stats(t.Context(), q.scope, q.RangeQuery)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Equal(t, wantMeta, meta)

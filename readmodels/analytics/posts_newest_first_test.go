@@ -18,7 +18,7 @@ import (
 )
 
 // postsAgree compares one answer about posts with the oracle.
-type postsAgree func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery)
+type postsAgree func(t *rapid.T, queries *analytics.Analytics, w *world, q question)
 
 // Every answer about posts agrees with the oracle, in one drawn world.
 func TestPostsAgreeWithTheOracle(t *testing.T) {
@@ -29,14 +29,14 @@ func TestPostsAgreeWithTheOracle(t *testing.T) {
 		g := drawFurnished(t)
 		g.Fold(t, db)
 		for range 4 {
-			scope, query := g.drawQuery()
-			query.Category = rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "category")
-			query.Page.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
-			query.By = rapid.SampledFrom([]analytics.RankBy{"", analytics.RankByGained, analytics.RankByTotal, analytics.RankByTotal}).Draw(t, "by")
+			q := g.drawQuery()
+			q.Category = rapid.SampledFrom([]int64{0, 0, 1, 2}).Draw(t, "category")
+			q.Page.Limit = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "limit")
+			q.By = rapid.SampledFrom([]analytics.RankBy{"", analytics.RankByGained, analytics.RankByTotal, analytics.RankByTotal}).Draw(t, "by")
 			for _, agree := range []postsAgree{
 				postInsightsAgree, postsLikesAgree, postsEngagementsAgree, topPostsAgree, leaderboardAgrees,
 			} {
-				agree(t, queries, &g.world, scope, query)
+				agree(t, queries, &g.world, q)
 			}
 		}
 	})
@@ -44,25 +44,25 @@ func TestPostsAgreeWithTheOracle(t *testing.T) {
 
 // agreeing requests pages of a drawn length one after the other; join combines them.
 func agreeing[R any](answer endpoint[R], want func(*oracle) R, join func(all *R, page R)) postsAgree {
-	return func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery) {
-		got, meta, err := answer(queries, t.Context(), scope, query)
-		o := newOracle(w, scope, query)
+	return func(t *rapid.T, queries *analytics.Analytics, w *world, q question) {
+		got, meta, err := answer(queries, t.Context(), q.scope, q.RangeQuery)
+		o := newOracle(w, q)
 		if o.refuses(t, err) {
 			return
 		}
 		expected := want(o) // sets shown
 		for meta.NextCursor != "" {
-			query.Page.Cursor = meta.NextCursor
+			q.Page.Cursor = meta.NextCursor
 			var page R
-			page, meta, err = answer(queries, t.Context(), scope, query)
+			page, meta, err = answer(queries, t.Context(), q.scope, q.RangeQuery)
 			require.NoError(t, err)
 			require.NotNil(t, join, "an answer without pages has no cursor")
 			join(&got, page)
 		}
 		require.Equal(t, expected, got)
 		o.agreeOnMeta(t, meta)
-		require.Equal(t, o.socialIDs(query.Platforms...), sourceIDs(meta))
-		if query.Page.Limit == 0 || join == nil {
+		require.Equal(t, o.socialIDs(q.Platforms...), sourceIDs(meta))
+		if q.Page.Limit == 0 || join == nil {
 			require.Equal(t, o.asOf, meta.AsOf)
 		}
 	}
@@ -72,8 +72,8 @@ func agreeing[R any](answer endpoint[R], want func(*oracle) R, join func(all *R,
 func (o *oracle) showing(metrics ...string) {
 	o.asOf = o.lastPostRead()
 	for _, metric := range metrics {
-		for _, g := range (question{scope: o.scope, RangeQuery: o.q}).ofPosts(o.w, metric) {
-			if !g.at.Before(o.q.Range.From) && g.at.Before(o.q.Range.To) {
+		for _, g := range o.question.ofPosts(o.w, metric) {
+			if !g.at.Before(o.Range.From) && g.at.Before(o.Range.To) {
 				o.shown[g.owner.SocialAccount] = true
 			}
 		}
@@ -95,7 +95,7 @@ func listed[E any](o *oracle, line func(knownPost) E, metrics ...string) []E {
 
 var postInsightsAgree = agreeing((*analytics.Analytics).PostInsights, func(o *oracle) analytics.PostInsights {
 	return analytics.PostInsights{Posts: listed(o, func(p knownPost) analytics.PostInsight {
-		return analytics.PostInsight{Post: p.Post, Latest: p.counts(o.q.Range.To), Growth: p.growth}
+		return analytics.PostInsight{Post: p.Post, Latest: p.counts(o.Range.To), Growth: p.growth}
 	}, append([]string{domain.MetricViews}, engagementParts...)...)}
 }, func(all *analytics.PostInsights, page analytics.PostInsights) {
 	all.Posts = append(all.Posts, page.Posts...)
@@ -110,14 +110,14 @@ func listedLikes(a *analytics.Analytics, ctx context.Context, s readmodels.Scope
 var postsLikesAgree = agreeing(listedLikes, func(o *oracle) []analytics.PostLikes {
 	return listed(o, func(p knownPost) analytics.PostLikes {
 		return analytics.PostLikes{
-			Post: p.Post, Likes: p.counts(o.q.Range.To).Likes, Gained: p.growth.Likes, NoBaseline: p.growth.NoBaseline,
+			Post: p.Post, Likes: p.counts(o.Range.To).Likes, Gained: p.growth.Likes, NoBaseline: p.growth.NoBaseline,
 		}
 	}, domain.MetricLikes)
 }, func(all *[]analytics.PostLikes, page []analytics.PostLikes) { *all = append(*all, page...) })
 
 var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, func(o *oracle) analytics.PostsEngagements {
 	return analytics.PostsEngagements{Posts: listed(o, func(p knownPost) analytics.PostEngagement {
-		c, g := p.counts(o.q.Range.To), p.growth
+		c, g := p.counts(o.Range.To), p.growth
 		return analytics.PostEngagement{
 			Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement, EngagementPartial: c.EngagementPartial,
 			Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
@@ -131,9 +131,9 @@ var postsEngagementsAgree = agreeing((*analytics.Analytics).PostsEngagements, fu
 // published in the range; nil if it is not ranked.
 func (o *oracle) measure(p knownPost, from, to time.Time) *int64 {
 	switch {
-	case o.q.By != analytics.RankByTotal:
+	case o.By != analytics.RankByTotal:
 		return p.growth.Engagement
-	case p.elsewhere || p.PublishedAt == nil || p.PublishedAt.Before(from) || !p.PublishedAt.Before(to) || o.q.Member > 0 && p.MemberID != o.q.Member:
+	case p.elsewhere || p.PublishedAt == nil || p.PublishedAt.Before(from) || !p.PublishedAt.Before(to) || o.Member > 0 && p.MemberID != o.Member:
 		return nil
 	default:
 		return p.counts(to).Engagement
@@ -148,9 +148,9 @@ func rankOf[E any](all []E, above func(E) bool) int64 {
 // ranking orders the ranked posts.
 func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 	ranked = []analytics.RankedPost{}
-	by := func(p knownPost) int64 { return *o.measure(p, o.q.Range.From, o.q.Range.To) }
+	by := func(p knownPost) int64 { return *o.measure(p, o.Range.From, o.Range.To) }
 	for _, p := range o.knownPosts() {
-		if o.measure(p, o.q.Range.From, o.q.Range.To) != nil {
+		if o.measure(p, o.Range.From, o.Range.To) != nil {
 			shown = append(shown, p)
 		}
 	}
@@ -159,7 +159,7 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 		one := analytics.RankedPost{
 			Rank: rankOf(shown, func(other knownPost) bool { return by(other) > by(p) }), Post: p.Post, PageName: o.pageName(p.SocialAccount),
 			AccountName: domain.OptionalText("account " + p.AccountID[:2]), MemberName: o.memberName(p.MemberID),
-			Latest: p.counts(o.q.Range.To), Growth: p.growth,
+			Latest: p.counts(o.Range.To), Growth: p.growth,
 		}
 		if p.Category != nil {
 			one.CategoryName = map[int64]domain.OptionalText{1: "one", 2: "two"}[*p.Category]
@@ -182,7 +182,7 @@ func (o *oracle) pageName(id int64) domain.OptionalText {
 // period.
 func (o *oracle) previousRank(id int64) *int64 {
 	before := *o
-	before.q.Range.From, before.q.Range.To = o.previous()
+	before.Range.From, before.Range.To = o.previous()
 	sums := map[int64]int64{}
 	add := func(member int64, v *int64) {
 		if v != nil {
@@ -190,8 +190,8 @@ func (o *oracle) previousRank(id int64) *int64 {
 		}
 	}
 	for _, p := range append(before.knownPosts(), before.unregistered()...) {
-		if o.q.By == analytics.RankByTotal {
-			add(p.MemberID, before.measure(p, before.q.Range.From, before.q.Range.To))
+		if o.By == analytics.RankByTotal {
+			add(p.MemberID, before.measure(p, before.Range.From, before.Range.To))
 			continue
 		}
 		for member, gained := range p.gained {
@@ -219,9 +219,9 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 		m := analytics.RankedMember{MemberID: id, Name: o.memberName(id), AccountName: o.memberAccount(id), PreviousRank: o.previousRank(id)}
 		for _, p := range append(slices.Clip(shown), o.unregistered()...) {
 			gained := p.gained[id]
-			if o.q.By == analytics.RankByTotal {
+			if o.By == analytics.RankByTotal {
 				gained = analytics.PostGrowth{}
-				if c := p.counts(o.q.Range.To); p.MemberID == id {
+				if c := p.counts(o.Range.To); p.MemberID == id {
 					gained = analytics.PostGrowth{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Views: c.Views, Engagement: c.Engagement}
 				}
 			}
@@ -247,7 +247,7 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 	for i, m := range board.Members {
 		board.Members[i].Rank = rankOf(board.Members, func(other analytics.RankedMember) bool { return other.Engagement > m.Engagement })
 	}
-	limit := o.q.Page.Limit
+	limit := o.Page.Limit
 	if limit == 0 {
 		limit = 50
 	}
