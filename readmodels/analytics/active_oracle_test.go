@@ -24,7 +24,7 @@ func drawPeopleWorld(t *rapid.T) *gainsWorld {
 	w.Events = slices.DeleteFunc(w.Events, func(ev fold.Event) bool { _, erased := ev.Data.(domain.AccountErased); return erased })
 	w.Secrets = map[string]domain.SecretTimes{}
 	for i, agency := range []string{agencyA, agencyB} {
-		w.Directory = append(w.Directory, domain.DirectorySubscription{ID: int64(900 + i), AccountID: agency, StartsAt: season.AddDate(-20, 0, 0)})
+		w.Directory = append(w.Directory, domain.DirectorySubscription{ID: int64(900 + i), AccountID: agency, StartsAt: w.season.AddDate(-20, 0, 0)})
 	}
 	owner := func(label string) domain.Tenant {
 		return rapid.SampledFrom(append(slices.Clone(tenants), domain.Tenant{ParentAccount: agencyA, AccountID: "a90000000000000000000000"})).Draw(t, label)

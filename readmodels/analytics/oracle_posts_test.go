@@ -75,7 +75,7 @@ type part struct {
 
 // parts cuts the range at days, Mondays or the first of each month.
 func (o *oracle) parts() (out []part) {
-	for _, p := range o.question.periods() {
+	for _, p := range o.periods() {
 		out = append(out, part{p.name, p.from, p.to, o.datesOf(p.from, p.to, false)})
 	}
 	return out

@@ -72,7 +72,7 @@ func agreeing[R any](answer endpoint[R], want func(*oracle) R, join func(all *R,
 func (o *oracle) showing(metrics ...string) {
 	o.asOf = o.lastPostRead()
 	for _, metric := range metrics {
-		for _, g := range o.question.ofPosts(o.w, metric) {
+		for _, g := range o.ofPosts(o.w, metric) {
 			if !g.at.Before(o.Range.From) && g.at.Before(o.Range.To) {
 				o.shown[g.owner.SocialAccount] = true
 			}
