@@ -36,10 +36,6 @@ var (
 	paramBrowserLink = Param{
 		Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: exampleSecret,
 	}
-	paramAttemptPage = Param{
-		Name: "attempt", Kind: KindText, Text: "The id of a sign-in.",
-		Example: "0191c2f0-0000-4000-8000-000000000001",
-	}
 	paramCallBack = Param{
 		Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1,
 	}
@@ -97,11 +93,11 @@ func (c *connecting) routes() []Operation {
 		},
 		{
 			http.MethodGet, patternConnectChoose, "getConnectChoose", nil,
-			c.browserPage(false, paramAttemptPage, c.getConnectChoose),
+			c.browserPage(false, paramAttempt, c.getConnectChoose),
 		},
 		{
 			http.MethodPost, patternConnectChoose, "postConnectChoose", nil,
-			c.browserPage(true, paramAttemptPage, c.postConnectChoose),
+			c.browserPage(true, paramAttempt, c.postConnectChoose),
 		},
 		{
 			http.MethodGet, patternConnectLink, "getConnectLink", nil,

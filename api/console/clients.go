@@ -221,12 +221,6 @@ func latelyDays(v *visit) (from, to string) {
 	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 
-// homeView is the start page for roles without another start page.
-type homeView struct {
-	Me    directory.Me
-	Links []navItem
-}
-
 func openHome(v *visit) (view, error) {
 	switch {
 	case v.who.Roles.Has(api.RoleAgency):
@@ -238,5 +232,5 @@ func openHome(v *visit) (view, error) {
 	case v.who.Roles.Has(api.RoleOperator):
 		return redirect(opsPath), nil
 	}
-	return homeView{Me: *v.me, Links: navigation(v)}, nil
+	return nil, errNoStart
 }

@@ -406,7 +406,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Instagram, 8, partial, ofDays(account, "impressions", 20)),
 		of(domain.TikTok, 9, unsupported, about(account, domain.StatusUnsupportedMetric, "impressions", "reach")...))
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok), of(domain.Instagram, 8, partial, ofDays(account, "views", 22)),
-		of(domain.TikTok, 9, partial, late), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...))
+		of(domain.TikTok, 9, partial, late), of(domain.TikTok, 6, analytics.SourceNotRead, reasons(domain.StatusBlocked)...), of(domain.Facebook, 10, partial, about(account, domain.StatusNothingRead, "views")...))
 	engagement := []string{"likes", "comments", "shares"}
 	answer("/auth/getPostsTotalEngagements/2026-09-03/2026-09-30/all", analytics.PostsTotalEngagements{},
 		of(domain.TikTok, 11, partial, about(posts, domain.StatusPermission, engagement...)...), of(domain.Facebook, 12, neverRead, postsNotYet...),
@@ -417,7 +417,8 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		of(domain.Facebook, 14, partial, about(posts, domain.StatusNothingRead, "views")...))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For page views, 22 of 24 days were read.<", ">For followers, 2026-09-30 was not read.<",
-		">For impressions, 3 of 24 days were read.<", ">For page views, nothing was read in this range.<", ">A permission is missing for impressions.<",
+		">For impressions, 3 of 24 days were read.<", ">For page views, nothing was read in this range.<", ">A permission is missing for impressions. The platform has blocked access because of a policy violation. ",
+		`<span class="badge warn">not read</span>`, // the most severe status
 		">A permission is missing for likes, comments, shares and video views. For video views, 9 of 24 days were read.<",
 		">Its posts have not been read yet.<", ">It has not been read yet.<",
 		">For likes, comments, shares and video views, nothing was read in this range.<", ">"+domain.APIText(domain.StatusRefused)+"<")

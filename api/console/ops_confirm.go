@@ -17,7 +17,7 @@ import (
 
 const actPath = opsPath + "/do/"
 
-// API paths of the actions that do not return to a fixed page.
+// API paths of the actions with pages of their own.
 const (
 	rebuildAction = "projections/%s/rebuild"
 	showAction    = "dead-letters/%s/show"
@@ -31,14 +31,14 @@ type operatorAction struct {
 	more   targetText // scope of the effects; nil: not shown
 	idle   targetText // why there is nothing to do, or ""; nil: there is always something to do
 	path   string     // API path under /api/ops/; %s: id of the target
-	back   string     // page that shows the result
+	back   string     // page of the list that contains the target
 }
 
 type targetText func(v *visit, target string) (string, error)
 
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
-		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, more: rebuildCosts,
+		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, back: projectionsPath, more: rebuildCosts,
 		does: "New tables are built from the log next to the current tables. When the new tables have caught up, " +
 			"they replace the current tables. The rebuild interrupts neither reads nor changes, and you can cancel it.",
 	},
@@ -70,7 +70,7 @@ var operatorActions = map[string]operatorAction{
 			"first one, without this event. Skipping cannot be undone and is recorded in the agency's history.",
 	},
 	"show": {
-		title: "Show %s", button: "Show", path: showAction,
+		title: "Show %s", button: "Show", path: showAction, back: deadLettersPath,
 		does: "The page shows the payload of this event, which may contain personal data. The view is recorded.",
 	},
 	"pause-platform": {
@@ -96,7 +96,7 @@ var operatorActions = map[string]operatorAction{
 		does: "The accounts of the connection are read again when they are due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: actionsPath,
+		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath,
 		names: connectionNamed,
 		does: "The accounts of the connection become due now. As far as the quota permits, their totals are read, " +
 			"and also the posts that are due because of their age.",
@@ -155,15 +155,7 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	}
 	shown := opsActView{
 		Title: fmt.Sprintf(action.title, named), Does: action.does, Button: action.button, Here: v.r.URL.EscapedPath(),
-		Codes: domain.ReasonCodes(), Reason: entered, Faults: faults,
-	}
-	switch kind, _, _ := strings.Cut(action.path, "/"); kind {
-	case "dead-letters":
-		shown.Back = deadLettersPath
-	case "connections", "platforms":
-		shown.Back = platformsPath
-	default:
-		shown.Back = projectionsPath
+		Codes: domain.ReasonCodes(), Back: action.back, Reason: entered, Faults: faults,
 	}
 	if action.idle != nil {
 		if shown.Idle, err = action.idle(v, target); err != nil {

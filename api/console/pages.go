@@ -99,7 +99,7 @@ func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 
 func (c *Console) allPages() []page {
 	all := []page{
-		row("GET ", nil, openHome, homeView{}, clientsView{}, boardsView{}),
+		row("GET ", nil, openHome, clientsView{}, boardsView{}),
 		row("GET /clients", staff, openClients, clientsView{}).inBar("Clients", ""),
 		row("GET /clients/{id}/figures", staff, ofClient(clientFigures), figuresView{}),
 		row("GET /clients/{id}/figures/{table}", staff, clientFile),

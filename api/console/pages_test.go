@@ -308,6 +308,11 @@ func TestApplicationAuthenticates(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.console.ServeHTTP(w, left)
 	require.Contains(t, w.Body.String(), "Name of "+adam, "whom a middleware has left")
+	left = left.WithContext(api.WithPrincipal(left.Context(), api.Principal{UserID: adam, AccountID: agency, Roles: api.Roles{"writer"}}))
+	w = httptest.NewRecorder()
+	s.console.ServeHTTP(w, left)
+	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Contains(t, w.Body.String(), "The console has no page for your role yet.")
 
 	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 	b.sendAs(alice, http.MethodGet, "/boards/console", nil).says(http.StatusForbidden, "Your access has ended", `href="/login?from=boards"`)

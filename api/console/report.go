@@ -29,15 +29,10 @@ type reportView struct {
 	Form       reportForm
 	Faults     formFaults
 	Zone       dayZone
-	Open       bool   // the month has not ended, so its figures may still change
 	AsOf       string // time of the followers: "at the end of October 2026", "on 24 November 2026"
 	Begun      bool
 	Said       []string
-	Numbers    []figureShown
-	Charts     []chart.Chart
-	Costs      costsShown
-	Reach      []reachShown
-	Posts      []analytics.RankedPost
+	Figures    figuresView
 	Missing    []string
 
 	zone *time.Location
@@ -99,7 +94,7 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 		shown.Before += " to " + last.Format("2 January 2006")
 		shown.DaysBefore = fmt.Sprintf("the %d days before", days)
 	}
-	if at := before.To.In(zone); !today.Before(month) && today.Before(later) {
+	if at := before.To.In(zone); today.Before(later) {
 		shown.Before += at.Format(" until 15:04")
 		shown.DaysBefore += at.Format(" until 15:04")
 	}
@@ -113,7 +108,7 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 // readReport reads the figures of a month. The totals and the comparison are the same as on the
 // figures page for the same days.
 func readReport(v *visit, shown *reportView, month, at time.Time) error {
-	var now figuresView
+	now := &shown.Figures
 	asked := figures{
 		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at, zone: shown.zone,
 		within: "this month",
@@ -122,7 +117,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			Zone: shown.Form.Zone,
 		},
 	}
-	if err := readParts(v, &now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
+	if err := readParts(v, now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
 		return err
 	}
 	shown.AsOf = "at the end of " + shown.Month
@@ -132,8 +127,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			shown.AsOf = "on " + read.Format("2 January 2006")
 		}
 	}
-	shown.Open, shown.Numbers, shown.Costs, shown.Reach = now.Open, now.Numbers, now.Costs, now.Reach
-	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
+	now.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
 	for _, source := range now.Sources {
 		if domain.HasCode(source.Reasons, domain.StatusConnectedLater) {
 			continue
@@ -148,20 +142,18 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	if len(shown.Missing) > 0 {
 		help = " See Missing data below."
 	}
-	for _, c := range now.Charts {
-		if c.ID == "followers" || c.ID == "engagement" {
-			c.CSV, c.Empty = "", c.Empty+help // no download on paper
-			shown.Charts = append(shown.Charts, c)
-		}
+	now.Charts = slices.DeleteFunc(now.Charts, func(c chart.Chart) bool { return c.ID != "followers" && c.ID != "engagement" })
+	for i := range now.Charts {
+		now.Charts[i].CSV, now.Charts[i].Empty = "", now.Charts[i].Empty+help // no download on paper
 	}
-	markSoFar(shown.Numbers, shown.Open)
+	markSoFar(now.Numbers, now.Open)
 	shown.Said = shown.sentences()
 	return nil
 }
 
 func (r reportView) sentences() (said []string) {
 	sofar := ""
-	if r.Open {
+	if r.Figures.Open {
 		sofar = " so far"
 	}
 	words := map[string][4]string{ // texts before, the unit for 1 and for others, and after the difference
@@ -173,7 +165,7 @@ func (r reportView) sentences() (said []string) {
 		},
 		figureNames["views"]: {"Posts gained ", "video view" + sofar, "video views" + sofar, " in " + r.DaysBefore},
 	}
-	for _, n := range r.Numbers {
+	for _, n := range r.Figures.Numbers {
 		texts, known := words[n.Name]
 		if !known || n.Value == nil {
 			continue

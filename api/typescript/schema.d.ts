@@ -6782,7 +6782,7 @@ export interface components {
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
         At2: components["schemas"]["Moment"];
         /**
-         * @description The id of a sign-in.
+         * @description The id of a sign-in, from POST /api/connect.
          * @example 0191c2f0-0000-4000-8000-000000000001
          */
         AttemptInPath: string;
@@ -8768,7 +8768,7 @@ export interface operations {
                  * @description The id of a sign-in, from POST /api/connect.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
-                attempt: string;
+                attempt: components["parameters"]["AttemptInPath"];
             };
             cookie?: never;
         };
@@ -12678,7 +12678,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a sign-in.
+                 * @description The id of a sign-in, from POST /api/connect.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
                 attempt: components["parameters"]["AttemptInPath"];
@@ -12765,7 +12765,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The id of a sign-in.
+                 * @description The id of a sign-in, from POST /api/connect.
                  * @example 0191c2f0-0000-4000-8000-000000000001
                  */
                 attempt: components["parameters"]["AttemptInPath"];

@@ -54,13 +54,13 @@ type Source struct {
 func JoinSources(first []Source, others ...[]Source) []Source {
 	joined := slices.Clone(first)
 	for _, s := range slices.Concat(others...) {
-		some := len(s.Reasons) > 0
-		s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
+		reasons := slices.DeleteFunc(slices.Clone(s.Reasons), func(r domain.StatusReason) bool {
 			return r.Code == domain.StatusUnsupportedMetric
 		})
-		if s.Status == SourceUnsupported || some && len(s.Reasons) == 0 {
+		if len(reasons) == 0 && len(s.Reasons) > 0 {
 			continue
 		}
+		s.Reasons = reasons
 		at := slices.IndexFunc(joined, func(known Source) bool { return known.SocialAccount == s.SocialAccount })
 		if at < 0 {
 			joined = append(joined, s)
@@ -74,7 +74,7 @@ func JoinSources(first []Source, others ...[]Source) []Source {
 			}
 			s.Status = SourcePartial // other figures of this source were read
 		}
-		if known.Status == SourceOK {
+		if slices.Index(SourceStatuses, s.Status) < slices.Index(SourceStatuses, known.Status) {
 			known.Status = s.Status
 		}
 		known.Reasons = append(slices.Clip(known.Reasons), s.Reasons...)
