@@ -47,7 +47,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	records := e.records(pages)
 	done := make([]domain.Draft, len(records))
 	for i, record := range records {
-		done[i] = DoneDraft(record, domain.ActionPersonErased, e.Now())
+		done[i] = DoneDraft(record, e.Now())
 	}
 	return appendErasure(ctx, e.Append, records, figures, contents, drafts, done)
 }

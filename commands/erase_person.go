@@ -86,7 +86,7 @@ func (e ErasePerson) finish(ctx context.Context, p domain.Person, record domain.
 		return err
 	}
 	now := e.Now()
-	return e.append(ctx, eraseContents(late, now), []domain.Draft{DoneDraft(record, domain.ActionPersonErased, now)})
+	return e.append(ctx, eraseContents(late, now), []domain.Draft{DoneDraft(record, now)})
 }
 
 // endReadings deletes the tokens of the person's connections, disconnects the social accounts to

@@ -88,7 +88,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 	require.Negative(t, eraser.reading-1, "it waited until nothing was being read")
 	var keys []string
 	last := len(log.drafts) - 1
-	require.Equal(t, domain.OperatorFinished{Of: log.drafts[4].Envelope.ID, Action: domain.ActionPersonErased, Outcome: domain.OutcomeDone}, log.drafts[last].Data)
+	require.Equal(t, domain.OperatorFinished{Of: log.drafts[4].Envelope.ID}, log.drafts[last].Data)
 	for _, d := range log.drafts[:last] {
 		keys = append(keys, d.Topic+" "+d.Key)
 		switch data := d.Data.(type) {
@@ -256,7 +256,7 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	var lines []domain.ErasedID
 	var pages []int64
 	for _, d := range log.drafts[len(log.drafts)-4:] {
-		require.Equal(t, domain.OutcomeDone, d.Data.(domain.OperatorFinished).Outcome)
+		require.Equal(t, domain.OutcomeDone, d.Data.(domain.OperatorFinished).Outcome())
 	}
 	require.Len(t, log.drafts, appended)
 	for _, d := range log.drafts[:len(log.drafts)-4] {

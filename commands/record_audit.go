@@ -83,31 +83,18 @@ func (a *Audit) Act(
 		return unavailable("Your request could not be recorded, so nothing was done. Try again.")
 	}
 	effect, err := do(ctx)
-	finished := outcome(effect, err)
-	finished.Of, finished.Action = announced.Envelope.ID, act.Action
+	finished := domain.OperatorFinished{Of: announced.Envelope.ID, Rebuild: effect.Rebuild, Stopped: effect.Stopped}
+	if err != nil {
+		finished.Code = domain.CodeOf(err)
+	}
 	draft := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, a.Now())
 	_ = a.record(context.WithoutCancel(ctx), c, draft, "outcome of operator action not recorded")
 	return err
 }
 
 // DoneDraft returns the draft of the record that an announced erasure or import is done.
-func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Time) domain.Draft {
-	done := NewDraft(domain.TopicOperations, domain.OperationsKeyAll,
-		domain.OperatorFinished{Of: announced.Envelope.ID, Action: action, Outcome: domain.OutcomeDone}, now)
+func DoneDraft(announced domain.Draft, now time.Time) domain.Draft {
+	done := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, domain.OperatorFinished{Of: announced.Envelope.ID}, now)
 	done.Envelope.Audit.Actor = announced.Envelope.Audit.Actor
 	return done
-}
-
-func outcome(effect Effect, err error) domain.OperatorFinished {
-	f := domain.OperatorFinished{
-		Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Stopped: effect.Stopped,
-	}
-	if err == nil {
-		return f
-	}
-	f.Outcome, f.Code = domain.OutcomeFailed, domain.CodeOf(err)
-	if f.Code != domain.CodeUnavailable && f.Code != domain.CodeInternal {
-		f.Outcome = domain.OutcomeRefused
-	}
-	return f
 }

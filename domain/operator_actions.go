@@ -90,12 +90,22 @@ const (
 // OperatorFinished records the outcome of an action that [OperatorActed], [PersonErased] or
 // [DataImported] announced. It is appended to `operations` under the key "-".
 type OperatorFinished struct {
-	Of      string          `json:"of"`                // id of the event that announced the action
-	Action  OperatorAction  `json:"action"`            // the announced action
-	Outcome OperatorOutcome `json:"outcome"`           // done, refused or failed
-	Code    Code            `json:"code,omitempty"`    // code of the error, if the action was refused or failed
-	Rebuild string          `json:"rebuild,omitempty"` // id of the generation that is built, which reports its own outcome
-	Stopped bool            `json:"stopped,omitempty"` // whether the stream has stopped again, at another event or the same
+	Of      string `json:"of"`                // id of the event that announced the action
+	Code    Code   `json:"code,omitempty"`    // code of the error, if the action was refused or failed
+	Rebuild string `json:"rebuild,omitempty"` // id of the generation that is built, which reports its own outcome
+	Stopped bool   `json:"stopped,omitempty"` // whether the stream has stopped again, at another event or the same
+}
+
+// Outcome returns what became of the action.
+func (e OperatorFinished) Outcome() OperatorOutcome {
+	switch e.Code { //nolint:exhaustive // the others are one case
+	case "":
+		return OutcomeDone
+	case CodeUnavailable, CodeInternal:
+		return OutcomeFailed
+	default:
+		return OutcomeRefused
+	}
 }
 
 // EventType implements [Data].

@@ -112,7 +112,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 		return a, fmt.Errorf("read outcome of action %s: %w", a.ID, err)
 	}
 	a.FinishedAt = new(finishedAt.UTC())
-	a.Outcome, a.Code, a.Stopped = f.Outcome, f.Code, f.Stopped
+	a.Outcome, a.Code, a.Stopped = f.Outcome(), f.Code, f.Stopped
 	a.Rebuild = cmp.Or(f.Rebuild, act.Target.Rebuild)
 	return a, nil
 }

@@ -240,7 +240,7 @@ func (i *importRun) appendAll(ctx context.Context, checked importReport) (import
 	if err != nil {
 		return report, err
 	}
-	done := commands.DoneDraft(draft, domain.ActionDataImported, time.Now())
+	done := commands.DoneDraft(draft, time.Now())
 	return report, wrapError("record that the import is done", i.log.Append(ctx, done))
 }
 

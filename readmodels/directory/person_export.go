@@ -223,9 +223,8 @@ const personTrail = `
 	         when 'audit.read.v1' then data - 'filter'
 	         when 'audit.exported.v1' then data - 'filter'
 	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}'
-	         when 'operations.operator_finished.v1' then data - 'why'
-	         when 'operations.connection_state_changed.v1'
-	           then data - 'reason' - case when about then '' else 'member_id' end
+	         when 'operations.operator_finished.v1' then data
+	         when 'operations.connection_state_changed.v1' then data - case when about then '' else 'member_id' end
 	         when 'operations.person_erased.v1' then case when about then data else '{}' end
 	         else '{}' end as data
 	from (
