@@ -287,15 +287,16 @@ func readPeople(v *visit, shown *boardEditView) error {
 	pick := func(id, name, about string) choice {
 		added[id] = true
 		note, listed := notes[id]
-		note, selected := cmp.Or(note, about), slices.Contains(edit.After, id)
+		parts, selected := []string{cmp.Or(note, about)}, slices.Contains(edit.After, id)
 		switch {
 		case selected && !listed:
-			note += ", will be added"
+			parts = append(parts, "will be added")
 		case listed && !selected:
-			note += ", will be removed"
+			parts = append(parts, "will be removed")
 		}
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 		return choice{
-			ID: id, Name: foreign(name, foreign(shown.Names[id], id)), Note: strings.TrimLeft(note, ", "),
+			ID: id, Name: foreign(name, foreign(shown.Names[id], id)), Note: strings.Join(parts, ", "),
 			Before: slices.Contains(edit.Before, id), After: selected,
 		}
 	}

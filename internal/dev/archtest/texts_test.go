@@ -15,11 +15,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readers of texts are the functions of package strings that read or change a part of a text.
-var readers = []string{
-	"Contains", "ContainsAny", "HasPrefix", "HasSuffix", "Cut", "CutPrefix", "CutSuffix", "EqualFold", "Index", "Replace",
-	"ReplaceAll", "NewReplacer", "Split", "TrimPrefix", "TrimSuffix",
-}
+// wholeTexts are the functions of packages strings and bytes that do not look into a text. All others
+// read a text or change a part of it, as do the methods of a regular expression.
+var (
+	wholeTexts  = []string{"Join", "Repeat", "ToLower", "ToUpper", "TrimSpace", "ToValidUTF8", "NewReader", "Clone"}
+	expressions = regexp.MustCompile(`^(Match|Find|ReplaceAll)(All)?(String|Bytes)?(Submatch)?(Index|Func)?$`)
+)
+
+// inSQL finds statements that look into a reason, a state, a note or a message.
+var inSQL = regexp.MustCompile(`(?i)(\w*(reason|state|status|note|message|text|words|problem|detail|error)'?\)? (not )?(i?like|similar to|!?~\*?) ` +
+	`|(split_part|strpos|position|starts_with|regexp_\w+|substring)\((\w+\.)?(reason|state|status|note|message|text|words|problem|detail|error)\b)`)
 
 // spoken are the names of values that hold a reason, a state, a note or a message. A local "text"
 // may be anything.
@@ -27,11 +32,14 @@ var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]ote
 
 // foreignTexts are the functions that read a text of someone else or a code with parts, and whose.
 var foreignTexts = map[string]string{
+	"cmd/ledgerboard/ask_service.go print":      "lines of a signed note",
 	"internal/embedded/postgres.go launch":      "messages of PostgreSQL's programs, which have no codes",
 	"internal/operator/action.go ReasonWords":   "an operator's reason, CODE:TICKET",
 	"internal/platforms/error_rules.go in":      "messages of Meta, which have a meaning that no code has",
 	"internal/platforms/linkedin_posts.go post": "a state of LinkedIn",
 	"internal/stream/serve.go RetryLater":       "line ends, for a comment in a stream",
+	"projections/write/table.go Copy":           "the type of a column",
+	"projections/write/table.go declare":        "the type of a column",
 }
 
 // textReaders lists the calls in a file that read a reason, a state, a note or a message, each with
@@ -42,14 +50,28 @@ func textReaders(file *ast.File) (found []string) {
 		if !ok {
 			continue
 		}
+		add := func(format string, args ...any) { found = append(found, f.Name.Name+": "+fmt.Sprintf(format, args...)) }
 		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || !readsText(call) {
-				return true
-			}
-			for _, arg := range call.Args {
-				if name := nameIn(arg); spoken.MatchString(name) {
-					found = append(found, fmt.Sprintf("%s: strings.%s(%s)", f.Name.Name, call.Fun.(*ast.SelectorExpr).Sel.Name, name))
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				for _, arg := range n.Args {
+					if name := nameIn(arg); readsText(n) && spoken.MatchString(name) {
+						add("%s(%s)", n.Fun.(*ast.SelectorExpr).Sel.Name, name)
+					}
+				}
+			case *ast.BinaryExpr:
+				for _, side := range []ast.Expr{n.X, n.Y} {
+					if n.Op == token.EQL || n.Op == token.NEQ {
+						addSentence(add, side)
+					}
+				}
+			case *ast.CaseClause:
+				for _, value := range n.List {
+					addSentence(add, value)
+				}
+			case *ast.BasicLit:
+				for _, looks := range inSQL.FindAllString(n.Value, -1) {
+					add("SQL %s", looks)
 				}
 			}
 			return true
@@ -58,13 +80,23 @@ func textReaders(file *ast.File) (found []string) {
 	return found
 }
 
+// addSentence adds a text of several words that another is compared with.
+func addSentence(add func(string, ...any), compared ast.Expr) {
+	if text, ok := compared.(*ast.BasicLit); ok && text.Kind == token.STRING && strings.Contains(text.Value, " ") {
+		add("compares with %s", text.Value)
+	}
+}
+
 func readsText(call *ast.CallExpr) bool {
 	f, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {
 		return false
 	}
 	pkg, ok := f.X.(*ast.Ident)
-	return ok && (pkg.Name == "strings" || pkg.Name == "bytes") && slices.Contains(readers, f.Sel.Name)
+	if ok && (pkg.Name == "strings" || pkg.Name == "bytes") {
+		return !slices.Contains(wholeTexts, f.Sel.Name)
+	}
+	return expressions.MatchString(f.Sel.Name)
 }
 
 // nameIn returns the name of a value, also inside a conversion or a call such as strings.ToLower.
@@ -124,8 +156,16 @@ func TestAReaderOfASentenceIsFound(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "planted.go", `package planted
 func f(s Source, reason string) bool {
-	return strings.HasSuffix(string(s.Reason), "erased") || strings.Contains(strings.ToLower(reason), "x") || strings.Contains(s.Name, "y")
+	switch reason {
+	case "paused", "no one signed in":
+	}
+	_ = "select 1 where f.reason ->> 'text' like 'x%' or split_part(s.state, ':', 1) = s.name"
+	return strings.HasSuffix(string(s.Reason), "erased") || strings.Contains(strings.ToLower(reason), "x") || strings.Contains(s.Name, "y") ||
+		ended.MatchString(s.Text) || s.Text == "It was erased." || len(strings.Fields(reason)) > 1 || s.Text == "" || strings.TrimSpace(reason) == "x"
 }`, 0)
 	require.NoError(t, err)
-	require.Equal(t, []string{"f: strings.HasSuffix(Reason)", "f: strings.Contains(reason)"}, textReaders(file))
+	require.ElementsMatch(t, []string{
+		"f: HasSuffix(Reason)", "f: Contains(reason)", "f: MatchString(Text)", "f: Fields(reason)",
+		`f: compares with "It was erased."`, `f: compares with "no one signed in"`, "f: SQL text' like ", "f: SQL split_part(s.state",
+	}, textReaders(file))
 }
