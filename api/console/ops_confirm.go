@@ -309,7 +309,7 @@ func pausedAlready(kind domain.PauseKind) targetText {
 		if err != nil || paused == nil {
 			return "", err
 		}
-		return "It is already paused. " + pausedFor(paused.Since, paused.Actor, paused.Reason.String()), nil
+		return "It is already paused. " + pausedFor(paused.Since, paused.Actor, paused.Reason), nil
 	}
 }
 

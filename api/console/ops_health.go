@@ -103,7 +103,7 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 		case p.Paused:
 			says := "Readers do not see new events."
 			if paused := pauseOf(pauses, domain.PauseProjection, p.Name); paused != nil {
-				says = pausedFor(paused.Since, paused.Actor, paused.Reason.String()) + " " + says
+				says = pausedFor(paused.Since, paused.Actor, paused.Reason) + " " + says
 			}
 			if refused := pauseRefusals[p.Name]; refused != "" {
 				says += " " + refused
@@ -124,7 +124,7 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 		}
 	}
 	for _, p := range pauses {
-		why := pausedFor(p.Since, p.Actor, p.Reason.String())
+		why := pausedFor(p.Since, p.Actor, p.Reason)
 		switch p.Kind {
 		case domain.PausePlatform:
 			all = append(all, concern{network(p.Name) + " is paused", why, platformsPath})
@@ -146,6 +146,6 @@ func deadLettersMean(projection string) string {
 	return means
 }
 
-func pausedFor(since time.Time, by, reason string) string {
+func pausedFor(since time.Time, by string, reason domain.Reason) string {
 	return fmt.Sprintf("Since %s, by %s. Reason: %s.", instant(since), by, operator.ReasonWords(reason))
 }

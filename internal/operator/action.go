@@ -43,13 +43,12 @@ func (a Action) Because() string {
 	if a.Role == "agency" {
 		return "by the agency itself"
 	}
-	return ReasonWords(a.Reason.String())
+	return ReasonWords(a.Reason)
 }
 
-// ReasonWords formats a reason, CODE or CODE:TICKET, for people.
-func ReasonWords(reason string) string {
-	code, ticket, _ := strings.Cut(reason, ":")
-	return strings.TrimSuffix(strings.ReplaceAll(code, "_", " ")+", "+ticket, ", ")
+// ReasonWords formats an operator's reason for people.
+func ReasonWords(r domain.Reason) string {
+	return strings.TrimSuffix(strings.ReplaceAll(string(r.Code), "_", " ")+", "+r.Ticket, ", ")
 }
 
 // On describes the target. The functions return the names of platforms and connections. The result

@@ -3,6 +3,8 @@ package operator
 import (
 	"fmt"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Projection is the status of a projection.
@@ -140,6 +142,12 @@ type Generation struct {
 	Error       string     `json:"error,omitempty"`        // why it ended, or why its build is retried
 	Bytes       int64      `json:"bytes"`                  // size of tables and indexes; 0 while the log is copied into them
 	Folded      bool       `json:"folded"`                 // whether a process is following the log into it
+}
+
+// Because describes the operator's reason for the build; "" if no operator requested it.
+func (g Generation) Because() string {
+	reason, _ := domain.ParseReason(g.Reason)
+	return ReasonWords(reason)
 }
 
 // Problem returns what the build waits for, and why the generation ended or is built again; "" if

@@ -34,7 +34,6 @@ var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]ote
 var foreignTexts = map[string]string{
 	"cmd/ledgerboard/ask_service.go print":      "lines of a signed note",
 	"internal/embedded/postgres.go launch":      "messages of PostgreSQL's programs, which have no codes",
-	"internal/operator/action.go ReasonWords":   "an operator's reason, CODE:TICKET",
 	"internal/platforms/error_rules.go in":      "messages of Meta, which have a meaning that no code has",
 	"internal/platforms/linkedin_posts.go post": "a state of LinkedIn",
 	"internal/stream/serve.go RetryLater":       "line ends, for a comment in a stream",
