@@ -80,7 +80,7 @@ func (c *connecting) routes() []Operation {
 			})},
 		{
 			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", roles,
-			asking(c, idOf(paramConnection), connects.Disconnect),
+			asking(c, idOf(paramPlatformID), connects.Disconnect),
 		},
 
 		{

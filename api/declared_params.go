@@ -145,13 +145,12 @@ var (
 	paramActivityID = Param{
 		Name: "activityId", Kind: KindActivity, Text: "The activity's id: <connected account>:<the platform's id of the post>.", Example: "70:104_77",
 	}
-	paramOwner      = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of the member with this id.", Example: 7}
-	paramConnection = Param{Name: "platformId", Kind: KindRowID, Text: "The connected profile or page, by its id.", Example: 70}
-	paramSearch     = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, ignoring case in every script."}
-	paramUserRole   = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application, ignoring case."}
-	paramUserActive = Param{
+	paramOwner    = Param{Name: "memberId", Kind: KindRowID, Text: "Limits the result to the connections of the member with this id.", Example: 7}
+	paramSearch   = Param{Name: "q", Kind: KindText, Text: "Part of the name or email address, ignoring case in every script."}
+	paramUserRole = Param{Name: "role", Kind: KindText, Text: "Only users with this role, as named by the main application, ignoring case."}
+	paramActive   = Param{
 		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
-		Text: "Only active (true) or inactive (false) users.",
+		Text: "Only those that are active (true) or inactive (false).",
 	}
 	paramOfUser = Param{
 		Name: "userId", Kind: KindHexID, Text: "Only members of this user: 24 hex digits.", Example: exampleUser,
@@ -159,14 +158,6 @@ var (
 	paramExists = Param{
 		Name: "exists", Kind: KindWord, Words: []string{"true", "false"},
 		Text: "Only clients with (true) or without (false) a dashboard.",
-	}
-	paramAccountActive = Param{
-		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
-		Text: "Only active (true) or inactive (false) accounts.",
-	}
-	paramMemberActive = Param{
-		Name: "active", Kind: KindWord, Words: []string{"true", "false"},
-		Text: "Only active (true) or inactive (false) members.",
 	}
 	paramPostType      = Param{Name: "type", Kind: KindText, Text: "Only posts of this type: post, photo, video, reel, story, carousel or ad."}
 	paramActivityState = Param{

@@ -15,20 +15,20 @@ import (
 func parseUsers(p *Params) directory.UsersQuery {
 	return directory.UsersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole),
-		Active:       p.optionalBool(paramUserActive),
+		Active:       p.optionalBool(paramActive),
 		OfDashboards: isClient(p.caller),
 	}
 }
 
 func parseAccounts(p *Params) directory.AccountsQuery {
 	return directory.AccountsQuery{
-		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive),
+		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramActive),
 	}
 }
 
 func parseMembers(p *Params) directory.MembersQuery {
 	return directory.MembersQuery{
-		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive),
+		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramActive),
 		User:         p.hex(paramOfUser),
 		OfDashboards: isClient(p.caller),
 	}
@@ -64,16 +64,8 @@ func parsePlatformsOfUser(p *Params) directory.PlatformsQuery {
 }
 
 func parseActivities(p *Params) analytics.ActivitiesQuery {
-	return activitiesOf(p, paramConnection)
-}
-
-func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery {
-	return activitiesOf(p, paramPlatformID)
-}
-
-func activitiesOf(p *Params, connection Param) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
-		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(connection),
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(paramPlatformID),
 		Category: p.Category(), Type: p.text(paramPostType), State: analytics.ActivityState(p.word(paramActivityState)),
 	}
 	q.From, q.To = p.optionalRange()

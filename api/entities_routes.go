@@ -49,7 +49,7 @@ func (e *entities) routes() []Operation {
 			}, paramAccount)),
 		get("/api/platforms", "getPlatforms", scoped(door, parsePlatforms, rows.Platforms, paramAccount)),
 		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", one(door, idOf(paramPlatformID), rows.Platform)),
-		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", scoped(door, parseActivitiesOfPlatform,
+		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", scoped(door, parseActivities,
 			func(ctx context.Context, scope readmodels.Scope, q analytics.ActivitiesQuery) (
 				list []analytics.PostActivity, meta readmodels.ListMeta, err error,
 			) {

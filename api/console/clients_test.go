@@ -424,6 +424,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 		">For likes, comments, shares and video views, nothing was read in this range.<", ">"+domain.APIText(domain.StatusRefused)+"<")
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
+	page.says(http.StatusOK, `<span class="badge warn">sign-in required</span>`) // as on the page of connections
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn does not report video views.", "the client has no account there")
 }

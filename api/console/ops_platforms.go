@@ -93,14 +93,15 @@ func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.
 	return nil
 }
 
-func pageStatus(status domain.PageStatus) string {
-	switch status { //nolint:exhaustive // the others are plain words
-	case domain.PageReconnect:
+// statusWords returns the words for the status of a connection or of a source of figures.
+func statusWords(status any) string {
+	switch words := plain(status); words {
+	case string(domain.PageReconnect):
 		return "sign-in required"
-	case domain.PageUnsubscribed:
+	case string(domain.PageUnsubscribed):
 		return "without a subscription"
 	default:
-		return plain(status)
+		return words
 	}
 }
 

@@ -39,7 +39,7 @@ var words = template.FuncMap{
 	"counted":    func(n any, one, many string) string { return counted(whole(n), one, many) },
 	"scopes":     func(ids []string) string { return strings.Join(scopeNames(ids), ", ") },
 	"network":    network,
-	"reading":    pageStatus,
+	"status":     statusWords,
 	"personal":   personal,
 	"window":     window,
 	"ofDay":      ofDay,

@@ -6770,6 +6770,8 @@ export interface components {
          * @example c10000000000000000000001
          */
         Account2: string;
+        /** @description Only those that are active (true) or inactive (false). */
+        Active: "true" | "false";
         /**
          * @description The activity's id: <connected account>:<the platform's id of the post>.
          * @example 70:104_77
@@ -7177,8 +7179,8 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
-                /** @description Only active (true) or inactive (false) accounts. */
-                active?: "true" | "false";
+                /** @description Only those that are active (true) or inactive (false). */
+                active?: components["parameters"]["Active"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -7369,7 +7371,7 @@ export interface operations {
                  */
                 memberId?: components["parameters"]["MemberId"];
                 /**
-                 * @description The connected profile or page, by its id.
+                 * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
                  */
                 platformId?: number;
@@ -9195,8 +9197,8 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
-                /** @description Only active (true) or inactive (false) members. */
-                active?: "true" | "false";
+                /** @description Only those that are active (true) or inactive (false). */
+                active?: components["parameters"]["Active"];
                 /**
                  * @description Only members of this user: 24 hex digits.
                  * @example a11ce0000000000000000000
@@ -10914,10 +10916,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The connected profile or page, by its id.
+                 * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
                  */
-                platformId: number;
+                platformId: components["parameters"]["PlatformIdInPath"];
             };
             cookie?: never;
         };
@@ -12204,8 +12206,8 @@ export interface operations {
                 q?: components["parameters"]["Q"];
                 /** @description Only users with this role, as named by the main application, ignoring case. */
                 role?: string;
-                /** @description Only active (true) or inactive (false) users. */
-                active?: "true" | "false";
+                /** @description Only those that are active (true) or inactive (false). */
+                active?: components["parameters"]["Active"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
