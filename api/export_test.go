@@ -56,7 +56,6 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 
 // What the tests look into.
 var (
-	BoundBodies  = boundBodies
 	UpdateDigest = updateDigest
 	ParseObject  = parseObject
 	ParseUpdate  = parseUpdate

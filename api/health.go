@@ -115,7 +115,7 @@ func (h Health) Handler(metrics http.Handler) http.Handler {
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}
-	return boundBodies(defaultRequestTimeout, mux)
+	return BoundBodies(defaultRequestTimeout, mux)
 }
 
 // getHealth reports that the process is running.

@@ -24,7 +24,7 @@ const (
 )
 
 // bounded limits the time of a request, both for producing and for sending the response.
-// [boundBodies] limits the body. Streams and exports are not wrapped; they have a deadline for each
+// [BoundBodies] limits the body. Streams and exports are not wrapped; they have a deadline for each
 // write.
 func bounded(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,12 +37,12 @@ func bounded(limit time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// boundBodies limits the time for reading a request body, for every caller and path: net/http reads
+// BoundBodies limits the time for reading a request body, for every caller and path: net/http reads
 // the whole body even if the handler does not, for example for an unknown path or a caller without
 // a token, and would wait forever. Requests without a body get no read deadline, because net/http
 // treats its expiry as a disconnected caller. net/http clears the deadline itself after a complete
 // body.
-func boundBodies(limit time.Duration, next http.Handler) http.Handler {
+func BoundBodies(limit time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)

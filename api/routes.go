@@ -155,7 +155,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	}
 	mux := chi.NewRouter()
 	config := s.deps.Config
-	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
+	bodies := func(next http.Handler) http.Handler { return BoundBodies(config.RequestTimeout, next) }
 	if tracing.Enabled() {
 		mux.Use(s.traced)
 	}

@@ -107,39 +107,22 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route serves r, which is original without the prefix. Requests for other paths go to the API
 // unchanged: the API removes the prefix itself, and refuses a path that contains it twice.
 func (c *Console) route(w http.ResponseWriter, r, original *http.Request) {
+	handler := http.Handler(c.mux)
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
-		defer c.setDeadlines(w, r)()
-		c.setHeaders(w.Header())
-		c.mux.ServeHTTP(w, r)
 	case r.URL.Path == "/" && r.Method == http.MethodGet &&
 		strings.Contains(r.Header.Get("Accept"), "text/html"): // from a browser, not from a program
-		defer c.setDeadlines(w, r)()
-		c.setHeaders(w.Header())
-		c.redirectTo(w, r, root)
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.redirectTo(w, r, root) })
 	default:
 		c.deps.API.ServeHTTP(w, original)
+		return
 	}
-}
-
-// setDeadlines sets deadlines for reading the body and writing the response. The returned function
-// removes the write deadline and limits how long net/http may read the rest of the body. A request
-// without a body has no read deadline: net/http would treat its expiry as a closed connection.
-func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
-	if r.Body == nil || r.Body == http.NoBody {
-		return func() { _ = control.SetWriteDeadline(time.Time{}) }
-	}
-	_ = control.SetReadDeadline(time.Now().Add(c.patience))
-	return func() {
-		_ = control.SetReadDeadline(time.Now().Add(min(c.patience, leftOver)))
-		_ = control.SetWriteDeadline(time.Time{})
-	}
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+	c.setHeaders(w.Header())
+	api.BoundBodies(c.patience, handler).ServeHTTP(w, r)
 }
-
-// leftOver limits how long net/http may read the rest of a body after the handler has returned.
-const leftOver = 5 * time.Second
 
 // policy allows the browser to load content only from this host.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
