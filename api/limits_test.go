@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -138,7 +139,7 @@ func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		synctest.Test(t, func(t *testing.T) {
 			client, served := net.Pipe()
-			conns := make(pipes, 1)
+			conns := make(ledgertest.Pipes, 1)
 			conns <- served
 			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != http.MethodGet {
@@ -166,16 +167,3 @@ func TestAnswersOutliveTheTimeOfTheirBodies(t *testing.T) {
 		})
 	}
 }
-
-// pipes are connections within this process, by the clock of a bubble.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	if conn, open := <-p; open {
-		return conn, nil
-	}
-	return nil, net.ErrClosed
-}
-
-func (pipes) Close() error   { return nil }
-func (pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
@@ -73,19 +72,12 @@ func (b *personsBrowser) send(path string, form url.Values) (status int, text st
 		method, form = http.MethodPost, maps.Clone(form)
 		form.Set("drawn_for", b.owner)
 	}
-	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path, strings.NewReader(form.Encode()))
-	require.NoError(b.t, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "text/html")
-	answer, err := b.client.Do(r)
-	require.NoError(b.t, err)
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	require.NoError(b.t, err)
-	if found := formOwner.FindSubmatch(body); found != nil {
-		b.owner = string(found[1])
+	answer := ledgertest.Send(&b.client, method, b.base+path, form.Encode(), "Content-Type: application/x-www-form-urlencoded", "Accept: text/html")
+	require.NoError(b.t, answer.Err)
+	if found := formOwner.FindStringSubmatch(answer.Body); found != nil {
+		b.owner = found[1]
 	}
-	return answer.StatusCode, string(body)
+	return answer.Status, answer.Body
 }
 
 func (b *personsBrowser) opens(path string, form url.Values) (text string) {
@@ -241,32 +233,6 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		require.Equal(t, http.StatusForbidden, status, "the list is now empty")
 		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'sign_in.unlinked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
 	})
-}
-
-// The provider gets a new address. The same people come from it with the same verified addresses, and
-// are linked again without an operator.
-func TestTheProviderGetsANewAddress(t *testing.T) {
-	in, before, after := newStorage(t), issuer.Start(t), issuer.Start(t)
-	for _, at := range []*issuer.Issuer{before, after} {
-		at.Knows("stella", map[string]any{"email": "stella@agency.example", "email_verified": true})
-		at.Knows("cleo", map[string]any{"email": "cleo@client.example", "email_verified": true})
-	}
-	everybodySignsIn := func(_ *process, sight func() *personsBrowser) {
-		for _, as := range []string{"stella", "cleo"} {
-			status, text := sight().signsIn(as)
-			require.Equal(t, http.StatusOK, status, text)
-		}
-	}
-	withProvider(t, in, before, nil, func(a *process, sight func() *personsBrowser) {
-		seedConsole(t, a)
-		a.appendEntities(t,
-			domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@agency.example", Active: true},
-			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true})
-		a.until(t, 2, "select count(*) from users where email <> ''")
-		everybodySignsIn(a, sight)
-	})
-	withProvider(t, in, after, nil, everybodySignsIn)
-	withProvider(t, in, before, nil, everybodySignsIn) // and back
 }
 
 // An operator links a person whose address the provider does not verify.

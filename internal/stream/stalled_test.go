@@ -6,40 +6,21 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// pipes is a listener whose connections have no buffer: unread data blocks the writer.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
-
 // connect requests the stream and reads up to its cursor event.
-func (p *pipes) connect(t *testing.T) (net.Conn, *bufio.Reader) {
+func connect(t *testing.T, to ledgertest.Pipes) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	client, server := net.Pipe()
-	p.conns <- server
+	to <- server
 	_, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	require.NoError(t, err)
 	reader := bufio.NewReaderSize(client, 16)
@@ -53,17 +34,17 @@ func (p *pipes) connect(t *testing.T) (net.Conn, *bufio.Reader) {
 }
 
 // servePipes serves alice's notices over pipes.
-func servePipes(t *testing.T, hub *stream.Hub, server *http.Server) *pipes {
+func servePipes(t *testing.T, hub *stream.Hub, server *http.Server) ledgertest.Pipes {
 	t.Helper()
-	listener := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	listener := make(ledgertest.Pipes)
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = hub.ServeNotices(w, r, stream.Listener{ParentAccount: agency, UserID: alice})
 	})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		require.NoError(t, server.Close())
-		require.ErrorIs(t, <-served, http.ErrServerClosed)
+		close(listener)
+		require.ErrorIs(t, <-served, net.ErrClosed)
 	})
 	return listener
 }
@@ -86,8 +67,8 @@ func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})
-		stalled, rest := listener.connect(t)
-		quick, lines := listener.connect(t)
+		stalled, rest := connect(t, listener)
+		quick, lines := connect(t, listener)
 		heard := make(chan string, 100)
 		go func() {
 			defer close(heard)
@@ -134,7 +115,7 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		server := &http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second}
 		clients := servePipes(t, hub, server)
-		conn, lines := clients.connect(t)
+		conn, lines := connect(t, clients)
 		for range 3 {
 			require.Equal(t, ": keep-alive", nextLine(t, lines))
 		}

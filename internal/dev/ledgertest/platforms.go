@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"html"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -77,6 +78,24 @@ func EraseAtMeta(t testing.TB, simulated, person, service string) (address strin
 	require.NotNil(t, found, list.Body)
 	return found[1]
 }
+
+// Pipes is a listener whose connections are of this process, have no buffer, and go by the clock of a
+// bubble.
+type Pipes chan net.Conn
+
+// Accept waits for a connection that was put in; a closed channel is the end.
+func (p Pipes) Accept() (net.Conn, error) {
+	if conn, open := <-p; open {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// Close implements net.Listener.
+func (Pipes) Close() error { return nil }
+
+// Addr implements net.Listener.
+func (Pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
 // At is the configuration of clients for a simulator, with our app's id and secret at all platforms.
 func At(base, app, secret string) platforms.Config {
