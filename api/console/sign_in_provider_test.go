@@ -59,7 +59,7 @@ func (b *browser) begins(p *idp, to string) (back string) {
 	require.Equal(b.t, http.StatusSeeOther, went.Code, went.Body.String())
 	address := went.Header().Get("Location")
 	require.True(b.t, strings.HasPrefix(address, p.at.URL), address)
-	back = p.signsIn(b.t, address)
+	back = issuer.SignsIn(b.t, address, alice).RequestURI()
 	require.Contains(b.t, back, "state="+identity.FlowOf(b.word(back)).State, "the state is of this browser's word")
 	return back
 }
@@ -75,19 +75,6 @@ func (b *browser) word(back string) string {
 // flowOf returns the name of the cookie of a sign-in.
 func flowOf(back url.Values) string {
 	return flowCookie + (back.Get("state") + strings.Repeat(" ", 16))[:16]
-}
-
-// signsIn signs alice in at the provider, and returns the response to the callback.
-func (p *idp) signsIn(t *testing.T, address string) (back string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+alice, nil)
-	require.NoError(t, err)
-	answer, err := http.DefaultTransport.RoundTrip(r)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	to, err := answer.Location()
-	require.NoError(t, err)
-	return to.RequestURI()
 }
 
 func TestTheProviderSignsIn(t *testing.T) {
@@ -126,7 +113,7 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	b.cookies[flowCookie+flow.State[:16]] = "a word.%%%"
 	address, err := p.Address(t.Context(), flow, false)
 	require.NoError(t, err)
-	b.get(p.signsIn(t, address)).leadsTo("/console")
+	b.get(issuer.SignsIn(t, address, alice).RequestURI()).leadsTo("/console")
 }
 
 // If the callback or the provider's response does not belong to this sign-in, no one is signed in,

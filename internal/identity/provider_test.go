@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -15,12 +14,6 @@ import (
 
 const back = "https://boards.example/console/signin/callback"
 
-// provider returns a client of an issuer.
-func provider(iss *issuer.Issuer) *identity.Provider {
-	iss.Returns(back)
-	return identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: secret(issuer.ClientSecret), RedirectURL: back})
-}
-
 func secret(value string) func() (string, error) {
 	return func() (string, error) { return value, nil }
 }
@@ -30,14 +23,7 @@ func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string)
 	t.Helper()
 	address, err := p.Address(t.Context(), flow, false)
 	require.NoError(t, err)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+url.QueryEscape(as), nil)
-	require.NoError(t, err)
-	answer, err := http.DefaultTransport.RoundTrip(r)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Equal(t, http.StatusFound, answer.StatusCode)
-	to, err := answer.Location()
-	require.NoError(t, err)
+	to := issuer.SignsIn(t, address, as)
 	require.Equal(t, "boards.example", to.Host)
 	return to.Query()
 }
@@ -45,7 +31,7 @@ func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string)
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
-	p := provider(iss)
+	p := configured(iss, nil)
 	for subject, c := range map[string]struct {
 		claims map[string]any
 		want   identity.Identity
@@ -83,7 +69,7 @@ func TestIdentity(t *testing.T) {
 func TestForeignToken(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
-	p := provider(iss)
+	p := configured(iss, nil)
 	for what, bend := range map[string]func(map[string]any){
 		"another's nonce":   func(c map[string]any) { c["nonce"] = identity.FlowOf("another").Nonce },
 		"no nonce":          func(c map[string]any) { delete(c, "nonce") },
@@ -112,7 +98,7 @@ func TestForeignToken(t *testing.T) {
 func TestTokenWithUnknownKey(t *testing.T) {
 	t.Parallel()
 	iss, other := issuer.Start(t), issuer.Start(t)
-	p := provider(iss)
+	p := configured(iss, nil)
 	flow := identity.FlowOf("word")
 	iss.SignsAs(other)
 	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), iss.URL)
@@ -124,7 +110,7 @@ func TestTokenWithUnknownKey(t *testing.T) {
 func TestProviderUnavailable(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
-	p, flow := provider(iss), identity.FlowOf("word")
+	p, flow := configured(iss, nil), identity.FlowOf("word")
 	iss.Away(true)
 	_, err := p.Address(t.Context(), flow, false)
 	require.ErrorIs(t, err, identity.ErrAway)
@@ -150,7 +136,7 @@ func TestProviderUnavailable(t *testing.T) {
 func TestKeysUnavailable(t *testing.T) {
 	t.Parallel()
 	iss := issuer.Start(t)
-	p, flow := provider(iss), identity.FlowOf("word")
+	p, flow := configured(iss, nil), identity.FlowOf("word")
 	signIn := func() (identity.Identity, error) {
 		return p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), iss.URL)
 	}

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -158,25 +158,14 @@ func (c *carried) answers() {
 // link is the network from one process to one server.
 type link struct{ proxy *toxiproxy.Proxy }
 
-var taken = map[int]bool{}
-
 // newLink returns a link that takes connections at once; to says what they reach.
 func newLink(t testing.TB, name string) *link {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	// Its port is below those that the kernel gives to others, so that it is free again after a cut.
-	for port := 30000; port < 32768; port++ {
-		if taken[port] {
-			continue
-		}
-		l := &link{toxiproxy.NewProxy(server, name, "127.0.0.1:"+strconv.Itoa(port), "127.0.0.1:1")}
-		if l.proxy.Start() == nil {
-			t.Cleanup(l.cut)
-			return l
-		}
-	}
-	require.FailNow(t, "no port is free")
-	return nil
+	l := &link{toxiproxy.NewProxy(server, name, ledgertest.FreeAddress(t), "127.0.0.1:1")}
+	require.NoError(t, l.proxy.Start())
+	t.Cleanup(l.cut)
+	return l
 }
 
 func (l *link) to(upstream string) error {

@@ -46,7 +46,7 @@ func newKills(t *testing.T) *kills {
 	c := drawRun(t)
 	c.stack = &stack{t: t, world: newWorld()}
 	k := &kills{run: c}
-	k.demo = newProcess(t, buildProgram(t), "demo", freePort(t))
+	k.demo = newProcess(t, buildProgram(t), "demo")
 	k.demo.args = []string{"demo", "--account-insights-interval", "1s", "--post-insights-interval", "1m"}
 	c.apis = []*process{k.demo}
 	k.start()

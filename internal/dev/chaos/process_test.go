@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,9 +41,9 @@ func buildProgram(t testing.TB, flags ...string) string {
 	return path
 }
 
-func newProcess(t testing.TB, program, name string, port int, env ...string) *process {
+func newProcess(t testing.TB, program, name string, env ...string) *process {
 	t.Helper()
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	addr := ledgertest.FreeAddress(t)
 	p := &process{name: name, base: "http://" + addr, program: program, args: []string{"serve"}, dir: t.TempDir(), clock: filepath.Join(t.TempDir(), "clock")}
 	p.env = slices.Concat(ledgertest.Environ(), env, []string{"LEDGERBOARD_ADDR=" + addr, "LEDGERBOARD_DATA_DIR=" + p.dir, clockVariable + "=" + p.clock})
 	t.Cleanup(func() {

@@ -90,7 +90,7 @@ func (s *stack) add(program string, n int, net network) {
 	if n >= perRole {
 		role = "projector"
 	}
-	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%perRole+1), freePort(s.t),
+	p := newProcess(s.t, program, fmt.Sprintf("%s %d", role, n%perRole+1),
 		"LEDGERBOARD_ROLES="+role, "LEDGERBOARD_DATABASE_URL="+s.database.via(net.database.addr()),
 		"LEDGERBOARD_KAFKA_BROKERS="+net.brokers[0].addr()+","+net.brokers[1].addr()+","+net.brokers[2].addr(),
 		"LEDGERBOARD_JWT_SECRET="+jwtSecret, "LEDGERBOARD_DIRECTORY=main_app",
@@ -101,17 +101,6 @@ func (s *stack) add(program string, n int, net network) {
 	} else {
 		s.projectors = append(s.projectors, p)
 	}
-}
-
-// freePort is below those that the kernel gives to others, so that it is free again after a kill.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l := newLink(t, "a free port")
-	l.cut()
-	port, err := strconv.Atoi(l.port())
-	require.NoError(t, err)
-	taken[port] = true
-	return port
 }
 
 func (s *stack) processes() []*process {

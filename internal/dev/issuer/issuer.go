@@ -182,6 +182,20 @@ func (i *Issuer) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, i.redirect+"?"+back.Encode(), http.StatusFound)
 }
 
+// SignsIn has a person sign in at the address that a service leads to, and returns what the browser is
+// led back to.
+func SignsIn(t testing.TB, address, subject string) *url.URL {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+url.QueryEscape(subject), http.NoBody)
+	require.NoError(t, err)
+	answer, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	back, err := answer.Location()
+	require.NoError(t, err)
+	return back
+}
+
 // choose is the page of the provider; i.mu is held.
 func (i *Issuer) choose(w http.ResponseWriter, r *http.Request) {
 	subjects := []string{"nobody"}
