@@ -27,27 +27,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
-	t.Parallel()
-	const path = "/getAccountInsights/2026-01-01/2026-01-31/3"
-	b := setup(t)
-	for _, prefix := range []string{"", "/auth"} {
-		answer := b.get(prefix+path+"?tz=Europe/Berlin", b.agencyToken()).Says(t, http.StatusOK)
-		body := answer.Object(t)
-		require.Equal(t, []any{true, "SUCCESS"}, []any{body["success"], body["message"]})
-		require.NotNil(t, body["data"])
-		meta := body["meta"].(map[string]any)
-		require.Equal(t, "2025-12-31T23:00:00Z", meta["from"])
-		require.Equal(t, "2026-01-31T23:00:00Z", meta["to"])
-		require.Equal(t, "Europe/Berlin", meta["time_zone"])
-		require.Contains(t, meta, "as_of")
-	}
-	require.Equal(t, []domain.Platform{domain.Instagram}, b.queries[0].Platforms)
-	mounted := setup(t, func(d *api.Deps) { d.Config.AnalyticsAtRoot = false })
-	require.Equal(t, http.StatusNotFound, mounted.get(path, mounted.agencyToken()).Status)
-	require.Equal(t, http.StatusOK, mounted.get("/auth"+path, mounted.agencyToken()).Status)
-}
-
 func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

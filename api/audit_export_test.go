@@ -61,8 +61,7 @@ func TestExportAsCSV(t *testing.T) {
 	for i, name := range names {
 		f.entries = append(f.entries, exportedEntry(int64(i+1), name))
 	}
-	answer := b.get("/api/audit/export?format=csv&dashboard="+client1+"&from=2026-01-01", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.Status)
+	answer := b.get("/api/audit/export?format=csv&dashboard="+client1+"&from=2026-01-01", b.auditorToken()).Says(t, http.StatusOK)
 	require.True(t, strings.HasPrefix(answer.Header.Get("Content-Type"), "text/csv"))
 	require.Equal(t, `attachment; filename="link-history-from-20260101T000000Z-`+agency+`-v41.csv"`, answer.Header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{
@@ -186,8 +185,7 @@ func TestExportsForSpreadsheets(t *testing.T) {
 	f.entries = []history.HistoryEntry{exportedEntry(1, "Ünal;=1+2")}
 	f.spans = []history.AccessSpan{exportedSpan(alice, "7301234567890123457", 0)}
 	for path, want := range map[string]string{"/api/audit/export": `"Ünal;'=1+2"`, "/api/audit/access/export": `"'7301234567890123457"`} {
-		sheet := b.get(path+"?format=csv&for=spreadsheet", b.auditorToken())
-		require.Equal(t, http.StatusOK, sheet.Status, sheet.Body)
+		sheet := b.get(path+"?format=csv&for=spreadsheet", b.auditorToken()).Says(t, http.StatusOK)
 		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""), sheet.Body)
 		require.Contains(t, sheet.Body, want)
 		require.Contains(t, sheet.Body, "\n\"# complete=true entries=1 ")
@@ -248,8 +246,7 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	ask := func(query string) (one map[string]any, next any) {
-		answer := b.get("/api/audit/checkpoints"+query, b.auditorToken())
-		require.Equal(t, http.StatusOK, answer.Status, answer.Body)
+		answer := b.get("/api/audit/checkpoints"+query, b.auditorToken()).Says(t, http.StatusOK)
 		page := answer.Object(t)
 		require.Len(t, page["data"], 1)
 		return page["data"].([]any)[0].(map[string]any), page["meta"].(map[string]any)["next_cursor"]
@@ -272,23 +269,20 @@ func TestCheckpointsArePagedNewestFirst(t *testing.T) {
 func TestBundleIsRecordedFirst(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	answer := b.get("/api/audit/bundle", b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.Status, answer.Body)
+	answer := b.get("/api/audit/bundle", b.auditorToken()).Says(t, http.StatusOK)
 	require.Equal(t, "bundle of "+agency+"\n", answer.Body)
 	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.Header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{What: "history", Format: "bundle", AsOf: 12}}, f.exports)
 	require.NoError(t, f.exports[0].Validate())
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
-	answer = b.get("/api/audit/bundle", b.auditorToken())
-	require.Equal(t, http.StatusServiceUnavailable, answer.Status)
+	answer = b.get("/api/audit/bundle", b.auditorToken()).Says(t, http.StatusServiceUnavailable)
 	require.NotContains(t, answer.Body, "bundle of")
 	for status, err := range map[int]error{
 		http.StatusConflict:            domain.NewError(domain.CodeConflict, "No checkpoint covers this agency yet."),
 		http.StatusInternalServerError: errors.New("broker-7 is away"),
 	} {
 		b, f := setupAudit(t, func(d *api.Deps) { d.Audit.Proofs = fakeProver{err: err} })
-		answer := b.get("/api/audit/bundle", b.auditorToken())
-		require.Equal(t, status, answer.Status)
+		answer := b.get("/api/audit/bundle", b.auditorToken()).Says(t, status)
 		require.NotContains(t, answer.Body, "broker-7")
 		require.Empty(t, f.callers, "what cannot be made is not recorded")
 	}

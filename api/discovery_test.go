@@ -302,8 +302,7 @@ func TestAPictureIsShownByTheRightsOfItsPost(t *testing.T) {
 		"/api/activities/70:q/picture": {"agency": http.StatusNotFound, "client": http.StatusNotFound},
 	} {
 		for role, status := range want {
-			answer := b.get(path, b.tokenOf(role))
-			require.Equal(t, status, answer.Status, "%s as %q: %s", path, role, answer.Body)
+			answer := b.get(path, b.tokenOf(role)).Says(t, status)
 			require.NotContains(t, answer.Body, "picture of "+otherClient)
 		}
 	}

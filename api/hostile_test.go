@@ -29,12 +29,11 @@ func TestRangesAtTheEndsOfTime(t *testing.T) {
 		if !strings.HasPrefix(route.Pattern, "/auth/") || !strings.Contains(route.Pattern, end) {
 			continue
 		}
-		for name, span := range map[string][2]string{
-			"the first day": {"1970-01-01", "1970-01-01"}, "far ahead": {"9998-12-30", "9998-12-31"}, "three years": {"2023-01-01", "2025-12-31"}, "a microsecond": {"2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z"},
+		for _, span := range [][2]string{
+			{"1970-01-01", "1970-01-01"}, {"9998-12-30", "9998-12-31"}, {"2023-01-01", "2025-12-31"}, {"2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000001Z"},
 		} {
 			for _, tz := range []string{"Pacific/Kiritimati", "Pacific/Pago_Pago"} {
-				answer := b.get(pathOf(strings.NewReplacer(start, span[0], end, span[1]).Replace(route.Pattern))+"?tz="+tz, b.agencyToken())
-				require.Equal(t, http.StatusOK, answer.Status, "%s %s: %s", name, route.Pattern, answer.Body)
+				b.get(pathOf(strings.NewReplacer(start, span[0], end, span[1]).Replace(route.Pattern))+"?tz="+tz, b.agencyToken()).Says(t, http.StatusOK)
 			}
 		}
 	}
@@ -91,13 +90,10 @@ func TestHostileRequests(t *testing.T) {
 	}
 	for _, text := range []string{"%00", "%ff", "%ed%a0%80", "a%00b"} {
 		for _, path := range []string{"/connect/start/", "/connect/choose/", "/connect/link/", "/connect/meta/delete/", "/connect/"} {
-			answer := b.ask(http.MethodGet, path+text, "")
-			require.Equal(t, http.StatusNotFound, answer.Status, "%s%s: %s", path, text, answer.Body)
-			require.Contains(t, answer.Body, "Check the URL", "%s%s", path, text)
+			b.ask(http.MethodGet, path+text, "").Says(t, http.StatusNotFound, "Check the URL")
 		}
 		for _, path := range []string{"/connect/choose/", "/connect/link/"} {
-			answer := b.ask(http.MethodPost, path+text, "platform=1", "Content-Type: application/x-www-form-urlencoded")
-			require.Equal(t, http.StatusNotFound, answer.Status, "%s%s: %s", path, text, answer.Body)
+			b.ask(http.MethodPost, path+text, "platform=1", "Content-Type: application/x-www-form-urlencoded").Says(t, http.StatusNotFound)
 		}
 		require.Equal(t, http.StatusBadRequest, b.get("/api/connect/"+text, token).Status)
 	}

@@ -27,8 +27,7 @@ import (
 // document reads /openapi.json, decoded.
 func (b *bundle) document() map[string]any {
 	b.t.Helper()
-	answer := b.ask(http.MethodGet, "/openapi.json", "")
-	require.Equal(b.t, http.StatusOK, answer.Status, b.logged())
+	answer := b.ask(http.MethodGet, "/openapi.json", "").Says(b.t, http.StatusOK)
 	require.Equal(b.t, "application/json", answer.Header.Get("Content-Type"))
 	return answer.Object(b.t)
 }
@@ -246,8 +245,7 @@ func list(value any) (objects []map[string]any) {
 func TestDocsPageShowsEveryOperation(t *testing.T) {
 	t.Parallel()
 	b := setupAll(t)
-	page := b.ask(http.MethodGet, "/docs", "")
-	require.Equal(t, http.StatusOK, page.Status, b.logged())
+	page := b.ask(http.MethodGet, "/docs", "").Says(t, http.StatusOK)
 	require.Equal(t, "text/html; charset=utf-8", page.Header.Get("Content-Type"))
 	require.Contains(t, page.Header.Get("Content-Security-Policy"), "default-src 'none'")
 	require.NotContains(t, page.Body, "<script")
@@ -284,8 +282,7 @@ type asyncDocument struct {
 
 func readAsync(t *testing.T) asyncDocument {
 	t.Helper()
-	answer := setupAll(t).ask(http.MethodGet, "/asyncapi.json", "")
-	require.Equal(t, http.StatusOK, answer.Status, "%.500s", answer.Body)
+	answer := setupAll(t).ask(http.MethodGet, "/asyncapi.json", "").Says(t, http.StatusOK)
 	var doc asyncDocument
 	require.NoError(t, json.Unmarshal([]byte(answer.Body), &doc))
 	return doc

@@ -99,8 +99,7 @@ func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 			names[declared.Name] = true
 			for _, value := range values {
 				address := addressOf(op, declared.Name, value)
-				answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op)))
-				require.Equal(t, http.StatusBadRequest, answer.Status, "%s %.300q: %.300s", op.Method, address, answer.Body)
+				answer := b.ask(op.Method, address, "", "Authorization: Bearer "+b.tokenOf(roleFor(op))).Says(t, http.StatusBadRequest)
 				f := answer.Failure(t)
 				require.Equal(t, "invalid", f.Code)
 				require.True(t, slices.ContainsFunc(f.Errors, func(e domain.FieldError) bool { return e.Field == declared.Name && e.Detail != "" }),
@@ -146,8 +145,7 @@ func TestUnknownParametersAtEveryRoute(t *testing.T) {
 		"/auth/membersSocialGrowth/7/2026-01-01/2026-01-31": "fromDate and toDate in the path",
 	} {
 		for _, name := range []string{"start", "end", "from", "to"} {
-			answer := b.get(path+"?"+name+"=2025-01-01", b.agencyToken())
-			require.Equal(t, http.StatusBadRequest, answer.Status, "%s?%s: %s", path, name, answer.Body)
+			answer := b.get(path+"?"+name+"=2025-01-01", b.agencyToken()).Says(t, http.StatusBadRequest)
 			f := answer.Failure(t).Errors[0]
 			require.Equal(t, name, f.Field)
 			require.Contains(t, f.Detail, said)

@@ -59,7 +59,6 @@ type bundle struct {
 	updateErr error
 	scopes    []readmodels.ScopeRequest
 	scopeErr  error
-	scoped    []string // accounts in the scope
 	queries   []analytics.RangeQuery
 	meta      analytics.Meta // beside the range, of AccountInsights
 	large     int            // platforms that AccountInsights lists
@@ -176,7 +175,7 @@ func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (read
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.scopes = append(b.scopes, request)
-	return readmodels.Scope{ParentAccount: request.ParentAccount, Accounts: b.scoped}, b.scopeErr
+	return readmodels.Scope{ParentAccount: request.ParentAccount}, b.scopeErr
 }
 
 // ofAnalytics replaces the analytics queries and returns no figures.

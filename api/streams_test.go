@@ -286,9 +286,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	}
 	one := ticket(t, b, b.agencyToken(), "/api/live", page).Ticket
 	for _, bad := range []string{"made-up", one[:len(one)-4], one[:20] + "AAAA" + one[24:], "%00", b.agencyToken()} {
-		answer := b.ask(http.MethodGet, "/api/live?ticket="+bad, "", "Origin: "+page)
-		require.Equal(t, http.StatusUnauthorized, answer.Status, bad)
-		require.Contains(t, answer.Body, "POST /api/notices/ticket?path=/api/live", "it says where to get one")
+		b.ask(http.MethodGet, "/api/live?ticket="+bad, "", "Origin: "+page).Says(t, http.StatusUnauthorized, "POST /api/notices/ticket?path=/api/live")
 	}
 }
 

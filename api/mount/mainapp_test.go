@@ -89,25 +89,18 @@ func testAnotherModule(t *testing.T, r running) {
 
 	require.Equal(t, "the main application\n", m.ask(http.MethodGet, "/", "", "").Body)
 	for _, path := range []string{dashboard, "/boards/auth/getRoiViews", "/boards/api/notices", "/boards/socket.io/?EIO=4&transport=polling"} {
-		stranger := m.ask(http.MethodGet, path, "mallory", "")
-		require.Equal(t, http.StatusUnauthorized, stranger.Status, path)
-		require.Equal(t, "the main application does not know you\n", stranger.Body, path)
+		m.ask(http.MethodGet, path, "mallory", "").Says(t, http.StatusUnauthorized, "the main application does not know you\n")
 	}
 	m.ask(http.MethodGet, dashboard, "alice", "").Says(t, http.StatusOK)
 	m.ask(http.MethodGet, dashboard, "carol", "").Says(t, http.StatusForbidden)
-	insights := m.ask(http.MethodGet, "/boards/auth"+insightsPath(), "alice", "")
-	require.Equal(t, http.StatusOK, insights.Status, insights.Body)
-	require.Contains(t, insights.Body, "4711")
+	insights := m.ask(http.MethodGet, "/boards/auth"+insightsPath(), "alice", "").Says(t, http.StatusOK, "4711")
 	require.Contains(t, insights.Body, `"next_due":null`, "no fetcher reads it here")
 	m.ask(http.MethodGet, "/boards/getRoiViews", "alice", "").Says(t, http.StatusNotFound)
 	require.Contains(t, m.ask(http.MethodGet, "/boards/openapi.json", "alice", "").Body, `"url":"/boards/"`)
 	require.Contains(t, m.ask(http.MethodGet, "/boards/socket.io/?EIO=4&transport=polling", "carol", "").Body, `"sid"`)
 
-	put := m.ask(http.MethodPut, dashboard, "alice", `{"users":["`+carol+`"],"allow_client_dashboard":true}`)
-	require.Equal(t, http.StatusOK, put.Status, put.Body)
-	read := m.ask(http.MethodGet, dashboard, "carol", "")
-	require.Equal(t, http.StatusOK, read.Status, read.Body)
-	require.Contains(t, read.Body, carol)
+	put := m.ask(http.MethodPut, dashboard, "alice", `{"users":["`+carol+`"],"allow_client_dashboard":true}`).Says(t, http.StatusOK)
+	read := m.ask(http.MethodGet, dashboard, "carol", "").Says(t, http.StatusOK, carol)
 	require.Equal(t, put.Header.Get("ETag"), read.Header.Get("ETag"))
 
 	notices, lines := m.listen()

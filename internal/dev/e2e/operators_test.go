@@ -29,8 +29,7 @@ func TestOperatorsHandbook(t *testing.T) {
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
 	text, err := os.ReadFile("../../../docs/operators.md")
 	require.NoError(t, err)
-	h := &handbook{text: string(text), binary: programPath}
-	h.service, h.readers = startApart(t)
+	h := &handbook{apart: startApart(t), text: string(text), binary: programPath}
 	for _, chapter := range []struct {
 		name string
 		do   func(*testing.T)
@@ -45,10 +44,10 @@ func TestOperatorsHandbook(t *testing.T) {
 }
 
 type handbook struct {
-	text    string
-	binary  string // that follows it
-	service *killed
-	readers *upgrade
+	*apart
+
+	text   string
+	binary string // that follows it
 }
 
 // run runs the command that is printed with this beginning, after replacements, and says yes to what it asks.
@@ -62,7 +61,7 @@ func (h *handbook) run(t *testing.T, code int, begins string, replace ...string)
 // awaitStatus runs the printed status until it says something and ends so. Each process tells of what it noticed last.
 func (h *handbook) awaitStatus(t *testing.T, code int, says string) {
 	t.Helper()
-	h.service.api.await(patience, "a status that says "+says, func() bool {
+	h.api.await(patience, "a status that says "+says, func() bool {
 		r := h.tried(t, "status")
 		return r.code == code && strings.Contains(r.out, says)
 	})
@@ -76,19 +75,19 @@ func (h *handbook) tried(t *testing.T, begins string, replace ...string) ran {
 	if end := strings.IndexAny(rest, "`\n#"); end >= 0 {
 		rest = rest[:end]
 	}
-	addr := strings.TrimPrefix(h.service.api.base, "http://")
+	addr := strings.TrimPrefix(h.api.base, "http://")
 	args := strings.Fields(strings.NewReplacer(append(replace, "HOST:PORT", addr)...).Replace(begins + rest))
 	if slices.Contains(args, "--reason") {
 		args = append(args, "--yes")
 	}
-	variables := maps.Clone(h.service.api.variables())
+	variables := maps.Clone(h.api.variables())
 	variables["ADDR"] = addr
 	return command(t, h.binary, variables, args...)
 }
 
 // stoppedStream resolves an event of an agency that this program does not know: it looks, tries again, and skips.
 func (h *handbook) stoppedStream(t *testing.T) {
-	p := h.service.api
+	p := h.api
 	foreign := p.info.IDs.Foreign
 	token := ledgertest.Token(t, demoSecret(t, p.dir), time.Now(), foreign.Users[0].ID, foreign.ParentAccount, "agency")
 	change := func() ledgertest.Answer {
@@ -96,7 +95,7 @@ func (h *handbook) stoppedStream(t *testing.T) {
 	}
 	change().Says(t, http.StatusOK)
 	id := h.park(t, foreign.ParentAccount)
-	h.service.until("the stream to stop", "select exists (select from lb_engine.dead_letters)")
+	h.until("the stream to stop", "select exists (select from lb_engine.dead_letters)")
 	p.await(patience, "a status that tells of it", func() bool {
 		return strings.Contains(p.get("", "/readyz").Body, "'ledgerboard dead-letters' lists")
 	})
@@ -132,7 +131,7 @@ func (h *handbook) park(t *testing.T, agency string) string {
 	t.Helper()
 	var version int64
 	var head []byte
-	require.NoError(t, h.service.conn.QueryRow(context.Background(),
+	require.NoError(t, h.conn.QueryRow(context.Background(),
 		"select version, hash from lb_engine.streams where stream_key = $1", agency).Scan(&version, &head))
 	record := &kgo.Record{Topic: "dashboards", Key: []byte(agency), Value: []byte(`{"why":"for the shelf"}`)}
 	for _, header := range [][2]string{
@@ -151,7 +150,7 @@ func (h *handbook) park(t *testing.T, agency string) string {
 	} {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: header[0], Value: []byte(header[1])})
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.service.api.info.Brokers...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.api.info.Brokers...))
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, client.ProduceSync(context.Background(), record).FirstErr())
@@ -165,52 +164,50 @@ func (h *handbook) pause(t *testing.T) {
 }
 
 func (h *handbook) rebuild(t *testing.T) {
-	stop := h.readers.hammer(h.service.api, false)
+	stop := h.hammer(h.api, false)
 	defer stop()
 	require.Contains(t, h.run(t, done, "rebuild post_insights --reason").out, "post_insights: generation 2 serves")
-	h.service.api.await(patience, "a status that names the generation", func() bool {
+	h.api.await(patience, "a status that names the generation", func() bool {
 		return regexp.MustCompile("post_insights +g2 ").MatchString(h.tried(t, "status").out)
 	})
 }
 
 // upgrade makes the tables of the next version beforehand, lets it take over while changes go on, and takes it back.
 func (h *handbook) upgrade(t *testing.T) {
-	k, u := h.service, h.readers
-	u.next = buildNext(t)
-	stop := u.hammer(k.api, false)
+	stop := h.hammer(h.api, false)
 	defer stop()
-	dashboard := u.old.info.IDs.SubAccounts[0]
-	everybody := ids(u.old.listed(dashboard))
+	dashboard := h.api.info.IDs.SubAccounts[0]
+	everybody := ids(h.api.listed(dashboard))
 	changing, endChanges := context.WithCancel(t.Context())
 	var changes sync.WaitGroup
 	changes.Go(func() {
 		for n := 0; changing.Err() == nil; n++ {
-			u.old.setUsers(dashboard, everybody[:len(everybody)-n%2])
+			h.api.setUsers(dashboard, everybody[:len(everybody)-n%2])
 		}
 	})
-	h.binary = u.next
+	h.binary = buildNext(t)
 	prepared := h.run(t, done, "prepare --reason").out
 	require.Equal(t, 6, strings.Count(prepared, "is ready for readers of this version"), prepared)
-	reader, projector := u.serve("api"), u.serve("projector")
-	stopReading := u.hammer(reader, true)
+	reader, projector := h.api.beside(t.TempDir(), h.binary, "api", nil), h.api.beside(t.TempDir(), h.binary, "projector", nil)
+	stopReading := h.hammer(reader, true)
 	defer stopReading()
 	reader.answers()
 	endChanges()
 	changes.Wait()
-	u.before.same(t, reader.look(u.paths))
-	require.Len(t, u.old.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
-	k.runner.Stop() // the old projector: the next version goes on without it
+	h.before.same(t, reader.look(h.paths))
+	require.Len(t, h.api.column("select projection from generations where state = 'live'"), 12, "each version has its own generation")
+	h.runner.Stop() // the old projector: the next version goes on without it
 	reader.setUsers(dashboard, everybody[:len(everybody)-1])
 
 	h.binary = programPath
-	k.api.await(patience, "a status that tells what the old version lacks", func() bool {
-		return strings.Contains(k.api.get("", "/readyz").Body, "not folded by any process")
+	h.api.await(patience, "a status that tells what the old version lacks", func() bool {
+		return strings.Contains(h.api.get("", "/readyz").Body, "not folded by any process")
 	})
 	h.run(t, notReady, "status")
-	k.runner = k.serve() // back to the old version
-	k.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(k.api.get("", "/readyz").Body, `"ready"`) })
+	h.runner = h.serve() // back to the old version
+	h.api.await(patience, "the old version to be ready", func() bool { return strings.Contains(h.api.get("", "/readyz").Body, `"ready"`) })
 	stopReading()
 	reader.Stop()
 	projector.Stop()
-	k.runner.Stop()
+	h.runner.Stop()
 }

@@ -59,9 +59,9 @@ const holdSQL = `
 // A rebuild is killed or frozen at each stage: readers get the same answers, the next process ends it.
 func TestRebuildIsKilled(t *testing.T) {
 	awayFromQuarterHours(t, 5*time.Minute) // no day ends within one
-	k, u := startApart(t)
+	k := startApart(t)
 	k.exec(holdSQL)
-	stop := u.hammer(k.api, false)
+	stop := k.hammer(k.api, false)
 	defer stop()
 	for _, at := range []struct{ stage, projection string }{
 		{"copy", "post_insights"},
@@ -91,38 +91,39 @@ func TestRebuildIsKilled(t *testing.T) {
 		frozen.Stop()
 	})
 	stop()
-	u.before.same(t, k.api.look(u.paths))
+	k.before.same(t, k.api.look(k.paths))
 	require.Equal(t, []string{"0"}, k.api.column("select count(*)::text from lb_engine.generations where state = 'failed' or state = 'dropped' and live_at is null"))
 	succeeds(t, k.api.variables(), "verify", "--tables")
 	k.runner.Stop()
 }
 
 // startApart starts a service whose read models another process fills, and knows all its answers.
-func startApart(t *testing.T) (*killed, *upgrade) {
+func startApart(t *testing.T) *apart {
 	t.Helper()
 	dir := t.TempDir()
-	k := &killed{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
-	u := &upgrade{t: t, old: k.api}
-	u.paths = k.api.analyticsPaths(pastRanges())
-	u.before = k.api.look(u.paths)
+	k := &apart{t: t, api: startDemo(t, dir, append([]string{"--rate-limit", "0"}, frozen...)...)}
+	k.paths = k.api.analyticsPaths(pastRanges())
+	k.before = k.api.look(k.paths)
 	k.api.Stop()
 
 	k.api = k.api.beside(dir, programPath, "api", map[string]string{"DATA_DIR": dir}) // broker and database are its own
-	u.old = k.api
 	k.api.await(readyWithin, "the port", func() bool { return k.api.get("", "/healthz").Status == http.StatusOK })
 	k.conn = k.api.database() // the port opens before the database
 	k.runner = k.serve()
 	k.api.answers()
-	return k, u
+	return k
 }
 
-type killed struct {
+// apart is a process that serves, and one that folds.
+type apart struct {
 	t           *testing.T
 	api, runner *program
 	conn        *pgx.Conn
+	paths       []string
+	before      answers // to the paths
 }
 
-func (k *killed) serve() *program {
+func (k *apart) serve() *program {
 	p := k.api.beside(k.t.TempDir(), programPath, "projector", nil)
 	p.answers()
 	return p
@@ -151,12 +152,12 @@ func (p *program) beside(dir, binary, roles string, more map[string]string) *pro
 	return started
 }
 
-func (k *killed) rebuild(projection string) ran {
+func (k *apart) rebuild(projection string) ran {
 	return command(k.t, programPath, k.api.variables(), "rebuild", projection, "--yes", "--reason", "test")
 }
 
 // rebuildUntil asks for a rebuild and waits until the server holds it at a stage.
-func (k *killed) rebuildUntil(projection, stage string) (ended chan ran) {
+func (k *apart) rebuildUntil(projection, stage string) (ended chan ran) {
 	k.until("a process that folds "+projection, `select exists (
 		select from lb_engine.generations g join pg_stat_activity on application_name = 'ledgerboard ' || projection || '.g' || generation
 		where projection = '`+projection+`' and g.state = 'live')`)
@@ -168,16 +169,16 @@ func (k *killed) rebuildUntil(projection, stage string) (ended chan ran) {
 	return ended
 }
 
-func (k *killed) done(r ran) {
+func (k *apart) done(r ran) {
 	require.Equal(k.t, done, r.code, "%s%s\n%s", r.out, r.err, k.runner.tails())
 }
 
-func (k *killed) exec(sql string, args ...any) {
+func (k *apart) exec(sql string, args ...any) {
 	_, err := k.conn.Exec(context.Background(), sql, args...)
 	require.NoError(k.t, err)
 }
 
-func (k *killed) until(what, query string) {
+func (k *apart) until(what, query string) {
 	k.api.await(patience, what, func() (ok bool) {
 		require.NoError(k.t, k.conn.QueryRow(context.Background(), query).Scan(&ok))
 		return ok

@@ -23,7 +23,7 @@ import (
 
 // What was asked before a stop is answered; a second signal cuts it. A lock keeps a change under way.
 func TestGracefulStop(t *testing.T) {
-	k, _ := startApart(t)
+	k := startApart(t)
 	owner := k.api
 	dashboard := owner.info.IDs.SubAccounts[0]
 	everybody := owner.listed(dashboard)

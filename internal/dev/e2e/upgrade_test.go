@@ -19,15 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// upgrade is an old binary that serves, and processes of the next one on its log and database.
-type upgrade struct {
-	t      *testing.T
-	next   string // path of the binary
-	old    *program
-	paths  []string
-	before answers
-}
-
 func buildNext(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(suiteDir, "ledgerboard-next")
@@ -40,18 +31,14 @@ func buildNext(t *testing.T) string {
 	return path
 }
 
-func (u *upgrade) serve(roles string) *program {
-	return u.old.beside(u.t.TempDir(), u.next, roles, nil)
-}
-
 // hammer asks everything until stop, and wants the same answers; one that starts may answer 503 first.
-func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
-	ctx, cancel := context.WithCancel(u.t.Context())
+func (k *apart) hammer(p *program, starting bool) (stop func()) {
+	ctx, cancel := context.WithCancel(k.t.Context())
 	var asking sync.WaitGroup
 	var wrong atomic.Pointer[string]
 	var asked atomic.Int64
-	questions := make([]string, 0, len(u.before))
-	for question := range u.before {
+	questions := make([]string, 0, len(k.before))
+	for question := range k.before {
 		questions = append(questions, question)
 	}
 	slices.Sort(questions)
@@ -72,7 +59,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			if answer.Err == nil {
 				got = fmt.Sprintf("%d %s", answer.Status, p.placeless(answer))
 			}
-			if want := u.before[question]; got != want && ctx.Err() == nil {
+			if want := k.before[question]; got != want && ctx.Err() == nil {
 				text := fmt.Sprintf("%s\nwas %.300s\nis  %.300s", question, want, got)
 				wrong.CompareAndSwap(nil, &text)
 			}
@@ -85,9 +72,9 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			cancel()
 			asking.Wait()
 			if text := wrong.Load(); text != nil {
-				u.t.Errorf("an answer of %s differs from the earlier one: %s", p.base, *text)
+				k.t.Errorf("an answer of %s differs from the earlier one: %s", p.base, *text)
 			}
-			u.t.Logf("%s was asked %d times", p.base, asked.Load())
+			k.t.Logf("%s was asked %d times", p.base, asked.Load())
 		})
 	}
 }
