@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -103,21 +105,36 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, port *os.File, cf
 	return &node{hub: hub, sockets: sockets, url: "http://" + listener.Addr().String(), port: port, stop: stop}
 }
 
+// listenJS listens with the stock client.
+func listenJS(t *testing.T, config map[string]any) *needs.Listener {
+	t.Helper()
+	return needs.Listen(t, "the client", filepath.Join("..", "dev", "e2e", "testdata", "js"), "socketio.js", config)
+}
+
+// notices returns the ids of the next notices, up to the one with the given id.
+func notices(t *testing.T, l *needs.Listener, last string) (ids []string) {
+	t.Helper()
+	for len(ids) == 0 || ids[len(ids)-1] != last {
+		ids = append(ids, l.Next("event", "client_access_removed").ID)
+	}
+	return ids
+}
+
 func aliceAuth() map[string]any { return map[string]any{"token": "token-of-" + alice} }
 
 // Each case is a way in which existing frontends connect.
-var ways = map[string]func(url string) jsConfig{
-	"websocket": func(url string) jsConfig {
-		return jsConfig{URL: url, Transports: []string{"websocket"}, Auth: aliceAuth()}
+var ways = map[string]func(url string) map[string]any{
+	"websocket": func(url string) map[string]any {
+		return map[string]any{"url": url, "transports": []string{"websocket"}, "auth": aliceAuth()}
 	},
-	"polling": func(url string) jsConfig {
-		return jsConfig{URL: url, Transports: []string{"polling"}, Auth: aliceAuth()}
+	"polling": func(url string) map[string]any {
+		return map[string]any{"url": url, "transports": []string{"polling"}, "auth": aliceAuth()}
 	},
-	"polling with upgrade": func(url string) jsConfig {
-		return jsConfig{URL: url, Auth: aliceAuth()}
+	"polling with upgrade": func(url string) map[string]any {
+		return map[string]any{"url": url, "auth": aliceAuth()}
 	},
-	"bearer header": func(url string) jsConfig {
-		return jsConfig{URL: url, Headers: map[string]string{"Authorization": "Bearer token-of-" + alice}}
+	"bearer header": func(url string) map[string]any {
+		return map[string]any{"url": url, "headers": map[string]string{"Authorization": "Bearer token-of-" + alice}}
 	},
 }
 
@@ -129,14 +146,13 @@ func TestStockClientGetsItsNotices(t *testing.T) {
 			store := newStore()
 			store.append(agency, alice)
 			n := startNode(t, store, &tokens{}, nil, stream.Config{})
-			client := startJS(t, way(n.url))
-			client.until("event", "notice_cursor")
+			client := listenJS(t, way(n.url))
+			client.Next("event", "notice_cursor")
 			store.append(agency, bob)
 			store.announce(t, n.hub, alice, bob)
-			line := client.until("event", "client_access_removed")
-			require.Len(t, line.Args, 2)
-			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
-			require.JSONEq(t, `"`+id(3)+`"`, string(line.Args[1]), "neither the old notice nor another user's arrived first")
+			line := client.Next("event", "client_access_removed")
+			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Payload))
+			require.Equal(t, id(3), line.ID, "neither the old notice nor another user's arrived first")
 			store.requireSaved(t, 3)
 		})
 	}
@@ -154,15 +170,15 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				t.Parallel()
 				store := newStore()
 				first := startNode(t, store, &tokens{}, nil, stream.Config{})
-				client := startJS(t, way(first.url))
-				client.until("event", "notice_cursor")
+				client := listenJS(t, way(first.url))
+				client.Next("event", "notice_cursor")
 				var want []string
 				if heardOne {
 					seen := id(store.announce(t, first.hub, alice))
-					require.Equal(t, []string{seen}, client.notices(seen))
+					require.Equal(t, []string{seen}, notices(t, client, seen))
 				}
 				first.stop()
-				require.True(t, client.until("disconnect", "").Active, "the client reconnects automatically")
+				require.True(t, client.Next("disconnect", "").Active, "the client reconnects automatically")
 				// The stored cursor is beyond the missed notices, as if another page had got them:
 				// only the client's offset leads to them.
 				want = append(want, id(store.append(agency, alice)), id(store.append(agency, alice)))
@@ -170,11 +186,11 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 					{ParentAccount: agency, UserID: alice, Version: 100},
 				}))
 				second := startNode(t, store, &tokens{}, first.port, stream.Config{})
-				client.until("connect", "")
+				client.Next("connect", "")
 				last := want[len(want)-1]
-				require.Equal(t, want, client.notices(last))
+				require.Equal(t, want, notices(t, client, last))
 				next := id(store.announce(t, second.hub, alice))
-				require.Equal(t, []string{next}, client.notices(next), "each missed notice arrived once")
+				require.Equal(t, []string{next}, notices(t, client, next), "each missed notice arrived once")
 			})
 		}
 	}
@@ -184,30 +200,30 @@ func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, stream.Config{})
-	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
-	first.until("event", "notice_cursor")
+	first := listenJS(t, map[string]any{"url": n.url, "auth": aliceAuth()})
+	first.Next("event", "notice_cursor")
 	seen := id(store.announce(t, n.hub, alice))
-	require.Equal(t, []string{seen}, first.notices(seen))
+	require.Equal(t, []string{seen}, notices(t, first, seen))
 	store.requireSaved(t, 1)
-	first.tell(map[string]any{"close": true})
-	first.until("disconnect", "")
+	first.Tell(map[string]any{"close": true})
+	first.Next("disconnect", "")
 	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
 
 	missed := id(store.append(agency, alice))
-	second := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
-	require.Equal(t, []string{missed}, second.notices(missed))
+	second := listenJS(t, map[string]any{"url": n.url, "auth": aliceAuth()})
+	require.Equal(t, []string{missed}, notices(t, second, missed))
 }
 
 func TestWrongTokenIsRefusedForGood(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{})
-	for _, cfg := range []jsConfig{
-		{URL: n.url, Auth: map[string]any{"token": "forged"}},
-		{URL: n.url, Auth: map[string]any{"token": 7}},
-		{URL: n.url},
-		{URL: n.url, Headers: map[string]string{"Authorization": "Bearer forged"}, Transports: []string{"websocket"}},
+	for _, cfg := range []map[string]any{
+		{"url": n.url, "auth": map[string]any{"token": "forged"}},
+		{"url": n.url, "auth": map[string]any{"token": 7}},
+		{"url": n.url},
+		{"url": n.url, "headers": map[string]string{"Authorization": "Bearer forged"}, "transports": []string{"websocket"}},
 	} {
-		line := startJS(t, cfg).until("connect_error", "")
+		line := listenJS(t, cfg).Next("connect_error", "")
 		require.Equal(t, "The token cannot be verified.", line.Text)
 		require.False(t, line.Active)
 	}
@@ -220,10 +236,10 @@ func TestServerFaultMakesTheClientTryAgain(t *testing.T) {
 	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
 	n := startNode(t, newStore(), keys, nil, stream.Config{})
 	for _, way := range ways {
-		client := startJS(t, way(n.url))
+		client := listenJS(t, way(n.url))
 		require.Eventually(t, keys.refused, patience, time.Millisecond)
 		keys.set(time.Time{}, nil)
-		client.until("connect", "")
+		client.Next("connect", "")
 		keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
 	}
 }
@@ -236,15 +252,15 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	n := startNode(t, store, &tokens{}, nil, stream.Config{})
 	auth := aliceAuth()
 	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
-	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
-	line := client.until("event", "notice_cursor")
-	require.JSONEq(t, `"`+id(1)+`"`, string(line.Args[len(line.Args)-1]), "it starts at the head")
+	client := listenJS(t, map[string]any{"url": n.url + "?user_id=" + bob, "auth": auth})
+	line := client.Next("event", "notice_cursor")
+	require.Equal(t, id(1), line.ID, "it starts at the head")
 	for _, event := range []string{"join", "subscribe", "room"} {
-		client.tell(map[string]any{"emit": []any{event, bob}})
+		client.Tell(map[string]any{"emit": []any{event, bob}})
 	}
 	store.append(agency, bob)
 	own := id(store.announce(t, n.hub, alice))
-	require.Equal(t, []string{own}, client.notices(own))
+	require.Equal(t, []string{own}, notices(t, client, own))
 }
 
 // A connection ends with its token; its client reconnects and is refused permanently.
@@ -252,10 +268,10 @@ func TestConnectionEndsWhenTokenExpires(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Now(), nil)
-	client := startJS(t, jsConfig{URL: startNode(t, newStore(), keys, nil, stream.Config{}).url, Auth: aliceAuth()})
-	client.until("disconnect", "")
+	client := listenJS(t, map[string]any{"url": startNode(t, newStore(), keys, nil, stream.Config{}).url, "auth": aliceAuth()})
+	client.Next("disconnect", "")
 	keys.set(time.Time{}, stream.ErrExpired)
-	require.False(t, client.until("connect_error", stream.ErrExpired.Message).Active)
+	require.False(t, client.Next("connect_error", stream.ErrExpired.Message).Active)
 }
 
 func TestLostAccessDisconnectsTheClientForGood(t *testing.T) {
@@ -272,13 +288,13 @@ func TestLostAccessDisconnectsTheClientForGood(t *testing.T) {
 		return nil, nil
 	}}
 	n := startNode(t, store, keys, nil, stream.Config{Recheck: 20 * time.Millisecond})
-	client := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth(), Transports: []string{"websocket"}})
-	client.until("event", "notice_cursor")
+	client := listenJS(t, map[string]any{"url": n.url, "auth": aliceAuth(), "transports": []string{"websocket"}})
+	client.Next("event", "notice_cursor")
 	mu.Lock()
 	last := id(store.append(agency, alice))
 	dismissed = true
 	mu.Unlock()
-	require.Equal(t, []string{last}, client.notices(last), "the last notice arrives before the disconnect")
-	client.until("disconnect", "")
+	require.Equal(t, []string{last}, notices(t, client, last), "the last notice arrives before the disconnect")
+	client.Next("disconnect", "")
 	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
 }

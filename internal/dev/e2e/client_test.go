@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,42 +46,42 @@ func TestTypedClientInNode(t *testing.T) {
 		p.setUsers(board, ids(everybody))
 	}
 	leaver := listen("leaver", everybody[0].ID, p.clientToken(everybody[0]))
-	leaver.await(1, "connect", "socket")
+	leaver.Await(1, "connect", "socket")
 	remove() // SSE may not be open yet: it begins at the newest
-	leaver.await(1, "event", "socket removed")
-	for leaver.count("event", "sse removed") == 0 {
-		told := leaver.count("event", "socket removed")
+	leaver.Await(1, "event", "socket removed")
+	for leaver.Count("event", "sse removed") == 0 {
+		told := leaver.Count("event", "socket removed")
 		remove()
-		leaver.await(told+1, "event", "socket removed")
+		leaver.Await(told+1, "event", "socket removed")
 	}
 	staff := listen("staff", "", p.info.Tokens["agency"])
-	staff.await(1, "connect", "socket")
+	staff.Await(1, "connect", "socket")
 
-	before := leaver.count("event", "sse removed")
+	before := leaver.Count("event", "sse removed")
 	p.Stop()
 	p = startDemo(t, dir)
 	remove()
-	leaver.await(before+1, "event", "sse removed")
-	staff.await(1, "event", "figures") // the new process says that anything may have changed
+	leaver.Await(before+1, "event", "sse removed")
+	staff.Await(1, "event", "figures") // the new process says that anything may have changed
 	// Figures of the leaver may end: a check of rights while it is off the list answers 403, which is final.
-	require.Zero(t, staff.count("ended", ""), "%s", staff.transcript())
+	require.Zero(t, staff.Count("ended", ""), "%s", staff.Transcript())
 	t.Run("behind a busy proxy", func(t *testing.T) { outliveBusyServers(t, p, module) })
 	p.update(board, map[string]any{"allow_client_dashboard": true})
 	p.update(board, map[string]any{"allow_client_dashboard": false})
-	leaver.await(1, "event", "sse closed")
-	leaver.await(1, "event", "socket closed")
+	leaver.Await(1, "event", "sse closed")
+	leaver.Await(1, "event", "socket closed")
 	// Figures of the leaver end when its rights are checked: no dashboard shows any. Its notices continue.
-	for _, line := range leaver.all() {
-		require.False(t, line.Kind == "ended" && line.Text != "live", "%s", leaver.transcript())
+	for _, line := range leaver.All() {
+		require.False(t, line.Kind == "ended" && line.Text != "live", "%s", leaver.Transcript())
 	}
 
 	nobody := listen("nobody", "", "no token")
 	for _, what := range []string{"notices", "live", "socket"} {
-		nobody.await(1, "ended", what)
+		nobody.Await(1, "ended", what)
 	}
-	require.True(t, slices.ContainsFunc(nobody.all(), func(line heard) bool {
+	require.True(t, slices.ContainsFunc(nobody.All(), func(line needs.Line) bool {
 		return line.Text == "live" && string(line.Payload) == `{"status":401,"code":"unauthenticated"}`
-	}), "%s", nobody.transcript())
+	}), "%s", nobody.Transcript())
 }
 
 // A busy server or proxy ends no stream: the client tries again.
@@ -111,16 +112,16 @@ func outliveBusyServers(t *testing.T, p *program, module string) {
 		"url": front.URL, "token": p.clientToken(everybody[0]), "client": module,
 	})
 	hears := func() { // the stream may not be open yet, and begins at the newest
-		before := listener.count("event", "sse removed")
+		before := listener.Count("event", "sse removed")
 		p.await(patience, "a notice behind the proxy", func() bool {
-			told := listener.count("event", "socket removed")
+			told := listener.Count("event", "socket removed")
 			p.setUsers(board, ids(everybody[1:]))
 			p.setUsers(board, ids(everybody))
-			listener.await(told+1, "event", "socket removed")
-			return listener.count("event", "sse removed") > before
+			listener.Await(told+1, "event", "socket removed")
+			return listener.Count("event", "sse removed") > before
 		})
 	}
-	listener.await(1, "connect", "socket")
+	listener.Await(1, "connect", "socket")
 	hears()
 	for _, status := range []int32{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		refused.Store(0)
@@ -130,5 +131,5 @@ func outliveBusyServers(t *testing.T, p *program, module string) {
 		busy.Store(0)
 		hears()
 	}
-	require.Zero(t, listener.count("ended", ""), "%s", listener.transcript())
+	require.Zero(t, listener.Count("ended", ""), "%s", listener.Transcript())
 }

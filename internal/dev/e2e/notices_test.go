@@ -43,7 +43,7 @@ func (g *gate) reopen() {
 func (g *gate) cut() {
 	before := make([]int, len(g.listeners))
 	for i, l := range g.listeners {
-		before[i] = l.count("disconnect", "")
+		before[i] = l.Count("disconnect", "")
 	}
 	g.Stop()
 	for i, l := range g.listeners {

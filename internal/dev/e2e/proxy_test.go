@@ -80,30 +80,30 @@ func TestDocumentedProxy(t *testing.T) {
 		t.Run(strings.TrimPrefix(base, front), func(t *testing.T) {
 			p := p.in(t)
 			saver := listenJS(t, "saver", "save.js", "", map[string]any{"url": base, "token": p.info.Tokens["agency"], "client": module, "board": board})
-			saver.await(4, "event", "saved")
-			saver.await(1, "event", "unchanged")
-			for _, line := range saver.all() {
+			saver.Await(4, "event", "saved")
+			saver.Await(1, "event", "unchanged")
+			for _, line := range saver.All() {
 				if line.Text == "saved" {
 					require.Regexp(t, `^"W/`, string(line.Payload), "nginx has compressed the answer that the tag is of")
 				}
 			}
 			leaver := listenJS(t, "leaver", "client.js", everybody[0].ID, map[string]any{"url": base, "token": p.clientToken(everybody[0]), "client": module})
-			leaver.await(1, "connect", "socket")
-			for leaver.count("event", "sse removed") == 0 { // the stream may not be open yet, and begins at the newest
-				told := leaver.count("event", "socket removed")
+			leaver.Await(1, "connect", "socket")
+			for leaver.Count("event", "sse removed") == 0 { // the stream may not be open yet, and begins at the newest
+				told := leaver.Count("event", "socket removed")
 				p.setUsers(board, ids(everybody[1:]))
 				p.setUsers(board, ids(everybody))
-				leaver.await(told+1, "event", "socket removed")
+				leaver.Await(told+1, "event", "socket removed")
 			}
 			for _, transport := range []string{"polling", "websocket"} {
 				socket := listenJS(t, transport, "socketio.js", everybody[0].ID, map[string]any{
 					"url": front, "path": strings.TrimPrefix(base, front) + "/socket.io/", "token": p.clientToken(everybody[0]), "transports": []string{transport},
 				})
-				socket.await(1, "event", cursorEvent)
-				told := socket.count("event", "client_access_removed")
+				socket.Await(1, "event", cursorEvent)
+				told := socket.Count("event", "client_access_removed")
 				p.setUsers(board, ids(everybody[1:]))
 				p.setUsers(board, ids(everybody))
-				socket.await(told+1, "event", "client_access_removed")
+				socket.Await(told+1, "event", "client_access_removed")
 			}
 		})
 	}

@@ -1,5 +1,5 @@
 // A frontend as they exist: the stock Socket.IO client with its own reconnection, nothing patched and
-// nothing read of its inside. It prints what it hears as JSON lines.
+// nothing read of its inside. It prints what it hears as JSON lines, and obeys lines on its standard input.
 const { io } = require("socket.io-client");
 
 const config = JSON.parse(process.argv.at(-1));
@@ -8,7 +8,8 @@ const say = (line) => process.stdout.write(JSON.stringify(line) + "\n");
 const socket = io(config.url, {
   transports: config.transports,
   path: config.path ?? "/socket.io/",
-  auth: { token: config.token },
+  auth: config.auth ?? { token: config.token },
+  extraHeaders: config.headers,
   reconnectionDelay: 50,
   reconnectionDelayMax: 200,
 });
@@ -18,4 +19,11 @@ socket.on("connect_error", (err) => say({ kind: "connect_error", text: err.messa
 socket.on("disconnect", (reason) => say({ kind: "disconnect", text: reason, active: socket.active }));
 socket.onAny((event, payload, id) => say({ kind: "event", text: event, payload, id }));
 
-process.stdin.on("end", () => process.exit(0)).resume();
+require("readline")
+  .createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const command = JSON.parse(line);
+    if (command.emit) socket.emit(...command.emit);
+    if (command.close) socket.disconnect();
+  })
+  .on("close", () => process.exit(0));
