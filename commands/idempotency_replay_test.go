@@ -11,19 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-func TestSameKeyOtherBodyIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newStage()
-	p := s.process(t)
-	update(t, p, put(north, users(nina), key("k")))
-	_, err := p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
-	e := asError(t, err)
-	require.Equal(t, domain.CodeUnprocessable, e.Code)
-	require.Len(t, e.Fields, 1)
-	require.Equal(t, "Idempotency-Key", e.Fields[0].Field)
-	require.Len(t, s.records, 1)
-}
-
 // Commands that were refused or changed nothing are not remembered. A repetition is decided again.
 func TestOnlyRecordsAreRemembered(t *testing.T) {
 	t.Parallel()

@@ -119,7 +119,7 @@ func TestImportDashboards(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
 	cut, killed := s.use(), errors.New("killed")
-	cut.Log = appender(func(context.Context, domain.Draft) error { return killed })
+	cut.Log = ledgertest.Append(func(context.Context, domain.Draft) error { return killed })
 	_, err := cut.Import(t.Context(), s.facts, s.documents)
 	require.ErrorIs(t, err, killed)
 	plan, err := s.use().Import(t.Context(), s.facts, s.documents)

@@ -77,19 +77,22 @@ func TestReadsAndActionsAreRecorded(t *testing.T) {
 	require.NotEqual(t, log.drafts[0].Envelope.ID, log.drafts[1].Envelope.ID)
 }
 
-// The reader is refused after any error of the log, even if the record may have been appended.
-func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
+// Readers and operators are refused after any error of the log, even if the record may have been
+// appended.
+func TestWithoutARecordReadersAndOperatorsAreRefused(t *testing.T) {
 	t.Parallel()
 	audit := newAudit(&takingLog{append: func(context.Context) error { return errors.New("no broker") }})
 	for _, err := range []error{
 		audit.RecordRead(t.Context(), reader, domain.AuditRead{What: domain.AuditHistory}),
 		audit.RecordExport(t.Context(), reader, domain.AuditExported{Format: "csv"}),
+		audit.Act(t.Context(), operator, pausing, nil),
 	} {
 		known := asError(t, err)
 		require.Equal(t, domain.CodeUnavailable, known.Code)
 		require.Positive(t, known.RetryAfter)
 		require.NotContains(t, err.Error(), "broker")
 	}
+	require.ErrorContains(t, audit.Act(t.Context(), operator, pausing, nil), "nothing was done")
 }
 
 // A log that does not respond must not block readers and operators for minutes.
@@ -138,17 +141,6 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 		require.NotContains(t, known.Message, "invalid:", "a sentence for people")
 	}
 	require.Empty(t, log.drafts)
-}
-
-func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
-	t.Parallel()
-	log := &takingLog{append: func(context.Context) error { return errors.New("no broker") }}
-	err := newAudit(log).Act(t.Context(), operator, pausing, nil)
-	known := asError(t, err)
-	require.Equal(t, domain.CodeUnavailable, known.Code)
-	require.Positive(t, known.RetryAfter)
-	require.Contains(t, known.Message, "nothing was done")
-	require.NotContains(t, err.Error(), "broker")
 }
 
 // The outcome of an action is recorded after it, by the same caller and request.

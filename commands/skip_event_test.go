@@ -67,7 +67,7 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	s := newSpine(t)
 	var last domain.Draft
 	d := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+		c.Log = ledgertest.Append(func(ctx context.Context, d domain.Draft) error {
 			last = d
 			return s.log.Append(ctx, d)
 		})
@@ -142,7 +142,7 @@ func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 	}
 	errs := make(chan error, 2)
 	for range 2 {
-		d := s.process(func(c *commands.DashboardsConfig) { c.Log = appender(both) })
+		d := s.process(func(c *commands.DashboardsConfig) { c.Log = ledgertest.Append(both) })
 		go func() { errs <- d.Skip(context.Background(), skipSecond) }()
 	}
 	won, lost := <-errs, <-errs
@@ -164,7 +164,7 @@ func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
 	s.follows(`{`)
 	d := s.process(func(c *commands.DashboardsConfig) {
 		raced := false
-		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
+		c.Log = ledgertest.Append(func(ctx context.Context, d domain.Draft) error {
 			if !raced {
 				raced = true
 				s.follows("", sam)
@@ -189,7 +189,7 @@ func TestSkipWithoutAnAnswer(t *testing.T) {
 	s.stop()
 	ctx, hangUp := context.WithCancel(t.Context())
 	d := s.process(func(c *commands.DashboardsConfig) {
-		c.Log = appender(func(_ context.Context, d domain.Draft) error {
+		c.Log = ledgertest.Append(func(_ context.Context, d domain.Draft) error {
 			defer hangUp()
 			return s.log.Append(t.Context(), d)
 		})

@@ -147,11 +147,6 @@ func (s *spine) exec(sql string, args ...any) {
 	ledgertest.Exec(s.t, s.db.Pool, sql, args...)
 }
 
-// appender is a log with scripted appends.
-type appender func(ctx context.Context, d domain.Draft) error
-
-func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }
-
 const manyAccounts = 60
 
 func numbered(i int) string { return fmt.Sprintf("c9%022x", i) }
@@ -283,7 +278,10 @@ func TestRealIdempotency(t *testing.T) {
 		return result.Replayed
 	}
 	_, err := p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
-	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
+	other := asError(t, err)
+	require.Equal(t, domain.CodeUnprocessable, other.Code)
+	require.Len(t, other.Fields, 1)
+	require.Equal(t, "Idempotency-Key", other.Fields[0].Field)
 	mine := update(t, p, put(south, users(sam), key("k"), func(u *commands.UpdateDashboard) { u.UserID = "eve" }))
 	require.False(t, mine.Replayed)
 

@@ -87,7 +87,7 @@ type folding struct {
 }
 
 func (f *folding) state(t require.TestingT) []string {
-	checkpoints := texts(t, f.db, `
+	checkpoints := ledgertest.Column[string](t, f.db.Pool, `
 		select format('checkpoint %s %s %s', partition, next_offset, event_time) from checkpoints
 		where projection = $1 order by partition`, f.projector.Name)
 	return append(checkpoints, state(t, f.db, f.projector)...)
@@ -218,7 +218,7 @@ func outcomes(t require.TestingT, db *pgtest.DB, p fold.Projector) (lines []stri
 		from dead_letters where projection = $1 order by partition, log_offset`, p.Name) {
 		lines = append(lines, fmt.Sprint(d.Line, " ", d.Params))
 	}
-	return append(lines, texts(t, db, `
+	return append(lines, ledgertest.Column[string](t, db.Pool, `
 		select format('%s %s %s %s %s', stream_key, version, encode(hash, 'hex'), coalesce(stopped_at, 0),
 			case when fold_again then 'true' else 'false' end)
 		from streams where projection = $1 order by stream_key collate "C"`, p.Name)...)

@@ -6,11 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -24,11 +21,6 @@ const (
 	client2 = "c20000000000000000000000"
 	client3 = "c30000000000000000000000" // also of agency A
 )
-
-// texts reads rows of one text column.
-func texts(t require.TestingT, db *pgtest.DB, sql string, args ...any) []string {
-	return ledgertest.Column[string](t, db.Pool, sql, args...)
-}
 
 func tenantOf(social int64) domain.Tenant {
 	return domain.Tenant{ParentAccount: agencyA, AccountID: client1, MemberID: 7, SocialAccount: social}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -121,7 +122,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		other.Wait()
 		return errors.Join(errInjected, err)
 	}))
-	folded := texts(t, b.db, "select id from tally order by 1")
+	folded := ledgertest.Column[string](t, b.db.Pool, "select id from tally order by 1")
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", own, lost)
 }
 

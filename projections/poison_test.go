@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 
 	"github.com/stretchr/testify/require"
@@ -103,7 +104,7 @@ func TestDeadLettersHoldNoValues(t *testing.T) {
 	b.run(b.engine(refusing(projectors.Directory, "select '"+name+"'::int", &tries, refused.Envelope.ID), func(c *projections.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
-	rows := texts(t, b.db, "select dead_letters::text from dead_letters")
+	rows := ledgertest.Column[string](t, b.db.Pool, "select dead_letters::text from dead_letters")
 	require.Len(t, rows, 5)
 	require.Contains(t, strings.Join(rows, "\n"), "22P02")
 	require.Contains(t, logged.String(), "event is a dead letter")

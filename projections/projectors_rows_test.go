@@ -104,6 +104,6 @@ func TestOneNoticeForEachRecordAndUser(t *testing.T) {
 	require.Equal(t, []string{
 		"2 both client_access_removed", "2 gone client_access_removed", "2 split client_access_removed", "2 stays client_access_removed",
 		"3 both board_closed", "3 split board_closed",
-	}, texts(t, l.db, "select version || ' ' || user_id || ' ' || kind from access_notices order by version, user_id"))
+	}, ledgertest.Column[string](t, l.db.Pool, "select version || ' ' || user_id || ' ' || kind from access_notices order by version, user_id"))
 	l.sameFromZero(dashboards)
 }

@@ -56,7 +56,7 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 	readJSON(t, digestsFile, &digests)
 	db := pgtest.New(t)
 	for _, p := range every() {
-		lines := texts(t, db, `
+		lines := ledgertest.Column[string](t, db.Pool, `
 		select format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
 		where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition

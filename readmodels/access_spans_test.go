@@ -14,6 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -372,7 +373,7 @@ func TestEndOfASpanReadsNoOtherSpans(t *testing.T) {
 	}
 	events := p.events(agencyA)
 	last := events[len(events)-1] // removes nina
-	exec(t, p.DB, `
+	ledgertest.Exec(t, p.DB.Pool, `
 		with entry as (delete from dashboard_history where version = $1),
 		     notice as (delete from access_notices where version = $1),
 		     span as (update dashboard_listed set to_version = 9223372036854775807 where to_version = $1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -30,7 +31,7 @@ func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 // moveIn fills the directory: clientTwo and its user belong to one agency or to the other.
 func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...domain.DirectoryEntity) {
 	t.Helper()
-	exec(t, db, `truncate accounts, users, sessions`)
+	ledgertest.Exec(t, db.Pool, `truncate accounts, users, sessions`)
 	w := &world{Directory: []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agencyA, Name: "A", WhiteLabelURL: "https://a.example"},
 		domain.DirectoryAccount{ID: agencyB, Name: "B"},
@@ -52,7 +53,7 @@ func TestDashboardShowsOnlyItsOwnAgency(t *testing.T) {
 	linked := open(clientOwn, clientTwo)
 	linked.users = append(linked.users, foreman)
 	setDashboards(t, db, linked)
-	exec(t, db, `update dashboard_preferences set main_poc = array[$1::text]`, staff)
+	ledgertest.Exec(t, db.Pool, `update dashboard_preferences set main_poc = array[$1::text]`, staff)
 
 	moveIn(t, db, agencyA, agencyA)
 	v := view(t, db)

@@ -292,9 +292,9 @@ func TestPlatforms(t *testing.T) {
 		return got
 	}
 	require.Equal(t, domain.Facebook, platform(7).SignInAt)
-	exec(t, log.DB, `
+	ledgertest.Exec(t, log.DB.Pool, `
 		insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at) values ($1, 'app', '77', 'grant/7', '{}', '{}', now())`, domain.Instagram)
-	exec(t, log.DB, `
+	ledgertest.Exec(t, log.DB.Pool, `
 		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
 		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
@@ -345,7 +345,7 @@ func TestPlatforms(t *testing.T) {
 		NextDue: new(entityDay.Add(time.Hour)), Pace: "every 1 hour, as configured: 2 calls a reading", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, platform(1))
-	exec(t, log.DB, `
+	ledgertest.Exec(t, log.DB.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, reason)
 		select $1, $2, id, $3, $3, '{"code": "posts_failed", "posts": 1, "of": 8}' from unnest(array[1, 2, 8]) id`,
 		domain.FetchPosts, domain.Facebook, entityDay)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -114,14 +115,14 @@ func TestASkipIsAnEntry(t *testing.T) {
 	p := newPast(t)
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.open(agencyA, stella, south)
-	exec(t, p.DB, `update streams set version = 3, stopped_at = 3 where stream_key = $1`, agencyA) // it could not be folded
+	ledgertest.Exec(t, p.DB.Pool, `update streams set version = 3, stopped_at = 3 where stream_key = $1`, agencyA) // it could not be folded
 	_, state := asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "1 record of this stream could not be processed")
 	require.Zero(t, state.LeftOut)
-	exec(t, p.DB, "update streams set version = 5")
+	ledgertest.Exec(t, p.DB.Pool, "update streams set version = 5")
 	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "3 records of this stream are in the log")
-	exec(t, p.DB, "update streams set version = 2, stopped_at = null")
+	ledgertest.Exec(t, p.DB.Pool, "update streams set version = 2, stopped_at = null")
 	skip, draft := p.skip()
 	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Empty(t, state.Incomplete)
@@ -169,7 +170,7 @@ func TestASkipIsAnEntry(t *testing.T) {
 // repeat adds copies of the first entry as the versions first to last, a second apart.
 func (p *past) repeat(first, last int) {
 	p.t.Helper()
-	exec(p.t, p.DB, `
+	ledgertest.Exec(p.t, p.DB.Pool, `
 		insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
 			actor, role, on_behalf_of, command_id, request_id, hash, document_id, sub_account_ids, users_count, main_poc,
 			allow_client_dashboard, scopes, created_at, updated_at, changed
@@ -193,7 +194,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	require.Empty(t, meta.NextCursor)
 
 	// The search for the next match is limited too.
-	exec(t, p.DB, "update dashboard_history set actor = $1 where version = 25001", stan)
+	ledgertest.Exec(t, p.DB.Pool, "update dashboard_history set actor = $1 where version = 25001", stan)
 	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
 		to := began.Add(time.Duration(seconds) * time.Second)
 		_, meta = asked(p, (*history.History).Entries, history.Query{ParentAccount: agencyA, Actor: stan, Limit: 10, To: history.Moment{Time: to}})
@@ -277,7 +278,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1", User: stan}}, read)
 	require.Equal(t, []history.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
 
-	exec(t, p.DB, `insert into dead_letters values ('operations', 1, 0, 7, $1, 'audit.read.v1', '', null, 'undecodable', '{}'),
+	ledgertest.Exec(t, p.DB.Pool, `insert into dead_letters values ('operations', 1, 0, 7, $1, 'audit.read.v1', '', null, 'undecodable', '{}'),
 		('operations', 1, 0, 8, $2, 'audit.read.v1', '', null, 'undecodable', '{}'),
 		('operations', 1, 0, 9, $1, 'operations.operator_acted.v1', '', null, 'undecodable', '{}')`, agencyA, agencyB)
 	_, meta, err := reads.Reads(t.Context(), query)

@@ -229,13 +229,8 @@ type known struct {
 func (p *past) oracle(agency string) (entries []known) {
 	p.t.Helper()
 	present := map[string]domain.Dashboard{}
-	for _, record := range p.Records(domain.TopicDashboards) {
-		if string(record.Key) != agency {
-			continue
-		}
-		recorded, err := p.Decode(record)
-		require.NoError(p.t, err)
-		version, at := recorded.Envelope.Chain.Version, recorded.Envelope.Time
+	for _, recorded := range p.events(agency) {
+		version, at := recorded.Head.Version, recorded.Envelope.Time
 		event, changes := recorded.Data.(domain.DashboardEvent)
 		if !changes {
 			entries = append(entries, known{version: version, at: at, eventType: recorded.Envelope.Type, actor: recorded.Envelope.Audit.Actor})
@@ -315,20 +310,12 @@ func applied(before *domain.Dashboard, sub string, d history.Differences) domain
 // hashOf returns the hash of a record, computed with the chain's own function.
 func (p *past) hashOf(agency string, version int64) string {
 	p.t.Helper()
-	for _, record := range p.Records(domain.TopicDashboards) {
-		recorded, err := p.Decode(record)
-		require.NoError(p.t, err)
-		if recorded.Key == agency && recorded.Envelope.Chain.Version == version {
-			hash := eventlog.RecordHash(recorded.Envelope.Chain.Prev, record)
-			return fmt.Sprintf("%x", hash[:])
+	for _, ev := range p.events(agency) {
+		if ev.Head.Version == version {
+			return fmt.Sprintf("%x", ev.Head.Hash[:])
 		}
 	}
 	return ""
-}
-
-func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
-	t.Helper()
-	ledgertest.Exec(t, db.Pool, sql, args...)
 }
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -85,7 +86,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, string(all[4].RequestID), all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
 	pause(t, p.Log, domain.PauseProjection, "operations")
-	exec(t, p.DB, `insert into dead_letters select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v1'
+	ledgertest.Exec(t, p.DB.Pool, `insert into dead_letters select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v1'
 		else 'operations.operator_finished.v1' end, '', null, 'undecodable', '{}' from generate_series(1, 3) n`)
 	_, meta, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
 	require.NoError(t, err)

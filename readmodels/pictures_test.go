@@ -63,7 +63,7 @@ func TestPicturesAreWantedUntilStoredOrErased(t *testing.T) {
 		if key != nil {
 			sealed = []byte("sealed")
 		}
-		exec(t, log.DB, `
+		ledgertest.Exec(t, log.DB.Pool, `
 			insert into kept.pictures (parent_account, social_account_id, external_id, tries, tried_at, next_at, key_id, sealed)
 			values ($1, 1, $2, 1, $3, $4, $5, $6)
 			on conflict (parent_account, social_account_id, external_id) do update set next_at = $4, key_id = $5, sealed = $6`, agencyA, id, now, next, key, sealed)

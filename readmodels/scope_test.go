@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -47,9 +48,9 @@ func seedScopes(t *testing.T) *pgtest.DB {
 
 func setDashboards(t *testing.T, db *pgtest.DB, dashboards ...dashboard) {
 	t.Helper()
-	exec(t, db, `delete from dashboard_preferences`)
+	ledgertest.Exec(t, db.Pool, `delete from dashboard_preferences`)
 	for _, d := range dashboards {
-		exec(t, db, `
+		ledgertest.Exec(t, db.Pool, `
 			insert into dashboard_preferences (parent_account, sub_account_id, document_id, sub_account_ids, users, main_poc,
 				allow_client_dashboard, scopes, created_at, updated_at, version)
 			values ($1, $2, 'd', $3, $4, '{}', $5, $6, $7, $7, 1)`,

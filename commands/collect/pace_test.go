@@ -17,13 +17,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // rates are what a gate makes of limits.
 func rates(t require.TestingT, p domain.Platform, texts ...string) []quota.Budget {
-	gate := quota.New(quota.Config{Store: noStore{}, Limits: limits(t, texts...)})
+	gate := quota.New(quota.Config{Store: noStore{}, Limits: ledgertest.Limits(t, texts...)})
 	return gate.Rates(p)
 }
 
@@ -184,7 +185,7 @@ func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newFetchStage(t)
-			finds, works := s.processWithin(limits(t, "linkedin:app:50000/24h")), s.processWithin(limits(t, "linkedin:app:50000/24h"))
+			finds, works := s.processWithin(ledgertest.Limits(t, "linkedin:app:50000/24h")), s.processWithin(ledgertest.Limits(t, "linkedin:app:50000/24h"))
 			queue := queueOf(domain.FetchAccounts, domain.LinkedIn)
 			accounts := []connected{s.connect(domain.LinkedIn, domain.LinkedInProfile)}
 			_, err := works.Due(t.Context(), queue, tick)
@@ -216,7 +217,7 @@ func inDevelopment(t *testing.T, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
 	s := newFetchStage(t)
 	s.simulate(simulator.Config{LinkedInPerDay: 500, LinkedInPerUser: 100})
-	s.collect = s.processWithin(limits(t), append(change, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })...)
+	s.collect = s.processWithin(ledgertest.Limits(t), append(change, func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })...)
 	return s
 }
 
@@ -308,8 +309,8 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	}, accounts[0].ref}
 	s.log.Put(t, profile.DirectorySocialAccount)
 	s.store(profile, commands.StoredTokens{AccessToken: given.AccessToken, ExpiresAt: given.ExpiresAt})
-	s.clock.Advance(12 * time.Hour)                                                                          // to midnight: what the sign-in cost is of the day before
-	s.collect = s.processWithin(limits(t), func(c *collect.Config) { c.Backfill = collect.DefaultBackfill }) // nobody has set a quota
+	s.clock.Advance(12 * time.Hour)                                                                                     // to midnight: what the sign-in cost is of the day before
+	s.collect = s.processWithin(ledgertest.Limits(t), func(c *collect.Config) { c.Backfill = collect.DefaultBackfill }) // nobody has set a quota
 
 	const days = 3
 	s.passes(days * day)
@@ -367,7 +368,7 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	s.collect = s.processWithin(limits(t, "linkedin:app:16/72h"))
+	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:16/72h"))
 	page := s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	due := s.state(domain.FetchPosts, page).DueAt

@@ -1,7 +1,6 @@
 package collect_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -184,29 +183,5 @@ func TestHandOverThatCannotSucceedIsNotTemporary(t *testing.T) {
 			_, err := s.checked().HandOver(t.Context(), 301, collect.NewTokens{AccessToken: "ATOKEN"})
 			require.Equal(t, c.code, domain.CodeOf(err), "%v", err)
 		})
-	}
-}
-
-// The values of a day can change for two days. Each day is requested once more after that.
-func TestDaysAreRequestedAgainWhenTheyAreFinal(t *testing.T) {
-	t.Parallel()
-	last := map[string]time.Duration{} // by day: how long after its end it was last requested
-	var s *fetchStage
-	s = newFaultyStage(t, func(r *http.Request) (int, string) {
-		q := r.URL.Query()
-		var since int64
-		if _, err := fmt.Sscan(q.Get("since"), &since); err == nil && q.Get("metric_type") == "total_value" && strings.Contains(q.Get("metric"), "views") {
-			begin := time.Unix(since, 0)
-			last[begin.UTC().Format(time.DateOnly)] = s.clock.Now().Sub(begin.Add(24 * time.Hour))
-		}
-		return 0, ""
-	}, func(c *collect.Config) { c.AccountInterval = 6 * time.Hour })
-	s.connect(domain.Instagram, 0)
-	for range 4 * 8 {
-		s.round(domain.FetchAccounts, domain.Instagram)
-		s.clock.Advance(6 * time.Hour)
-	}
-	for _, day := range []string{"2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"} {
-		require.GreaterOrEqual(t, last[day], 48*time.Hour, day)
 	}
 }

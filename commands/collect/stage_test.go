@@ -94,12 +94,6 @@ func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector
 	return s.processWithin(ledgertest.Unlimited(s.t), change...)
 }
 
-func limits(t require.TestingT, texts ...string) []domain.Quota {
-	parsed, err := quota.ParseLimits(texts)
-	require.NoError(t, err)
-	return parsed
-}
-
 func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
 	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})

@@ -214,7 +214,7 @@ func (u unshown) Page(ctx context.Context, parent string, id int64) (domain.Conn
 }
 
 // after is a log that runs a function after a record, for example to disconnect the caller.
-func after(log commands.Appender, then func()) appender {
+func after(log commands.Appender, then func()) ledgertest.Append {
 	return func(ctx context.Context, d domain.Draft) error {
 		err := log.Append(ctx, d)
 		then()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
@@ -156,7 +157,7 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	id, view := s.signIn(facebook(north))
 	log, chosen := s.Log, s.now
 	var states []domain.ConnectionStateChanged
-	s.Log = appender(func(ctx context.Context, d domain.Draft) error {
+	s.Log = ledgertest.Append(func(ctx context.Context, d domain.Draft) error {
 		switch data := d.Data.(type) {
 		case domain.DirectorySocialAccount:
 			s.now = s.now.Add(time.Minute) // it takes its time for each page
@@ -202,7 +203,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
 	s.log.Fail(nil)
 	log := s.Log
-	s.Log = appender(func(ctx context.Context, d domain.Draft) error {
+	s.Log = ledgertest.Append(func(ctx context.Context, d domain.Draft) error {
 		if _, waits := d.Data.(domain.ConnectionStateChanged); waits {
 			return domain.NewError(domain.CodeUnavailable, "the brokers are away")
 		}

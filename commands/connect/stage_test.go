@@ -251,11 +251,6 @@ func (s *stage) silent(words ...string) {
 	}
 }
 
-// appender is a log with scripted appends.
-type appender func(ctx context.Context, d domain.Draft) error
-
-func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }
-
 // storeBefore is a store that runs a function before a call.
 type storeBefore struct {
 	connect.Store

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -22,7 +23,7 @@ import (
 func TestReadingAges(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	exec(t, pool, `
+	ledgertest.Exec(t, pool, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, read_at) values
 			('account_insights', 1, 1, now(), 'now', now() - interval '30 hours'),
 			('account_insights', 1, 2, now(), 'now', now() - interval '25 hours'),
@@ -33,7 +34,7 @@ func TestReadingAges(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, ages, 1)
 	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
-	exec(t, pool, `insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'facebook', now(), '', '', '')`)
+	ledgertest.Exec(t, pool, `insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'facebook', now(), '', '', '')`)
 	ages, err = vault.Fetching{Pool: pool}.ReadingAges(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, ages)
@@ -132,7 +133,7 @@ func TestMarkIsSetOnce(t *testing.T) {
 	}
 	recorded := func(works bool, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, works, at)) }
 	ages := func(by time.Duration) {
-		exec(t, pool, `update connection_marks set at = at - $1::interval`, by)
+		ledgertest.Exec(t, pool, `update connection_marks set at = at - $1::interval`, by)
 	}
 	require.True(t, first(refused))
 	require.False(t, first(refused))
@@ -179,7 +180,7 @@ func TestLeaseExcludesOthers(t *testing.T) {
 
 		_, stale, err := one.Lease(t.Context(), "connection/7") // and then stops
 		require.NoError(t, err)
-		exec(t, pool, `update token_leases set until = now() - interval '1 second'`)
+		ledgertest.Exec(t, pool, `update token_leases set until = now() - interval '1 second'`)
 		_, release, err = other.Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
 		stale() // the stopped holder returns: it must not release the other's lease
@@ -210,7 +211,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 		require.NoError(t, leaseCtx.Err())
 		requireLeased(t, other)
 
-		exec(t, pool, `update token_leases set token = 'of somebody else'`)
+		ledgertest.Exec(t, pool, `update token_leases set token = 'of somebody else'`)
 		time.Sleep(time.Minute)
 		require.Error(t, leaseCtx.Err(), "a holder that lost the lease must stop")
 		release()
@@ -241,7 +242,7 @@ func TestLeaseLostBeforeItExpires(t *testing.T) {
 		began := time.Now()
 		leaseCtx, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
-		exec(t, pool, `alter table token_leases rename to away`)
+		ledgertest.Exec(t, pool, `alter table token_leases rename to away`)
 		<-leaseCtx.Done()
 		require.Equal(t, 35*time.Second, time.Since(began), "others may take over after a minute")
 		release()
@@ -266,7 +267,7 @@ func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
 	require.ErrorIs(t, swap("r", "second", ""), vault.ErrEmptySecret)
 	require.ErrorIs(t, swap("nobody", "second", "x"), vault.ErrSwapped)
 	require.Equal(t, "second", get(t, secrets, "r"))
-	exec(t, pool, `alter table secrets rename to away`)
+	ledgertest.Exec(t, pool, `alter table secrets rename to away`)
 	err = swap("r", "second", "third")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, vault.ErrSwapped)
@@ -279,7 +280,7 @@ func TestRecordQueryPlan(t *testing.T) {
 	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	exec(t, pool, `alter table fetch_state set (autovacuum_enabled = false)`)
+	ledgertest.Exec(t, pool, `alter table fetch_state set (autovacuum_enabled = false)`)
 	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	record := func(accounts ...int64) {
 		claim := domain.FetchClaim{FetchQueue: queue, Accounts: accounts}
@@ -298,12 +299,12 @@ func TestRecordQueryPlan(t *testing.T) {
 		record(1, 2, 3)
 	}
 	const connections = 20_000
-	exec(t, pool, `
+	ledgertest.Exec(t, pool, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select $1, $2, n, $3, $3 from generate_series(10, $4::int) n`, queue.Kind, int(queue.Platform), day0, connections)
 	looked := func() (rows int) {
-		exec(t, pool, `select pg_stat_force_next_flush()`)
-		exec(t, pool, `select pg_stat_clear_snapshot()`)
+		ledgertest.Exec(t, pool, `select pg_stat_force_next_flush()`)
+		ledgertest.Exec(t, pool, `select pg_stat_clear_snapshot()`)
 		row := pool.QueryRow(t.Context(), `
 			select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where schemaname = current_schema() and relname = 'fetch_state'`)
 		require.NoError(t, row.Scan(&rows))

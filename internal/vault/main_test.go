@@ -24,16 +24,6 @@ func setup(t testing.TB) *pgxpool.Pool {
 	return ledgertest.OpenVault(t, pgtest.New(t).URL)
 }
 
-// exec runs a statement as an operator would by hand.
-func exec(t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) {
-	ledgertest.Exec(t, pool, sql, args...)
-}
-
-// scan returns a single value from a query.
-func scan[T any](t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) T {
-	return ledgertest.Value[T](t, pool, sql, args...)
-}
-
 // inBubble runs a test with a fake clock, which advances only while all goroutines wait.
 func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
 	t.Helper()
@@ -64,6 +54,6 @@ func oneWins(t *testing.T, lost error, try func(n int) error) {
 
 func TestPoolSettings(t *testing.T) {
 	t.Parallel()
-	settings := scan[string](t, setup(t), `select current_schema() || ' ' || current_setting('synchronous_commit')`)
+	settings := ledgertest.Value[string](t, setup(t), `select current_schema() || ' ' || current_setting('synchronous_commit')`)
 	require.Equal(t, "kept on", settings)
 }

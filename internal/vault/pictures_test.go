@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -59,8 +60,8 @@ func TestPictureIsDownloadedOnce(t *testing.T) {
 	p.requirePicture(t, "a picture", pictured)
 	require.False(t, p.begins(t, pictured, day0.AddDate(0, 1, 0)))
 
-	require.NotContains(t, scan[string](t, pool, `select encode(sealed, 'escape') from pictures`), "a picture", "the stored picture is sealed")
-	exec(t, pool, `update pictures set parent_account = $1`, strings.Repeat("b", 24))
+	require.NotContains(t, ledgertest.Value[string](t, pool, `select encode(sealed, 'escape') from pictures`), "a picture", "the stored picture is sealed")
+	ledgertest.Exec(t, pool, `update pictures set parent_account = $1`, strings.Repeat("b", 24))
 	moved := pictured
 	moved.ParentAccount = strings.Repeat("b", 24)
 	p.requirePicture(t, "", moved) // it does not open for another agency
@@ -124,7 +125,7 @@ func TestErasedPictureIsNotStored(t *testing.T) {
 	p.requirePicture(t, "another", stays) // of a page that remains
 
 	require.NoError(t, p.Forget(t.Context(), []domain.PostRef{stays, kept}))
-	require.Zero(t, scan[int](t, pool, `select count(*) from pictures`))
+	require.Zero(t, ledgertest.Value[int](t, pool, `select count(*) from pictures`))
 }
 
 func TestPostNotesAreDeleted(t *testing.T) {

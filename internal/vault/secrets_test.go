@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -49,7 +50,7 @@ func TestSecretRoundTrip(t *testing.T) {
 		require.NoError(r, err)
 		require.Equal(r, secret, got)
 
-		sealed := scan[[]byte](r, pool, `select sealed from secrets where ref = $1`, ref)
+		sealed := ledgertest.Value[[]byte](r, pool, `select sealed from secrets where ref = $1`, ref)
 		if len(secret) > 3 {
 			require.NotContains(r, string(sealed), string(secret))
 		}
@@ -130,8 +131,8 @@ func TestMovedRowDoesNotOpen(t *testing.T) {
 	for _, ref := range []string{"a", "b", "c"} {
 		put(t, secrets, ref, "token")
 	}
-	require.Equal(t, 3, scan[int](t, pool, `select count(distinct sealed) from secrets`))
-	exec(t, pool, `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
+	require.Equal(t, 3, ledgertest.Value[int](t, pool, `select count(distinct sealed) from secrets`))
+	ledgertest.Exec(t, pool, `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
 	_, err := secrets.Get(t.Context(), "b")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	got, err := secrets.GetMany(t.Context(), []string{"a", "b", "c", "nobody"})
@@ -144,8 +145,8 @@ func TestChangedByteIsDetected(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
 	put(t, secrets, "r", "a secret token")
-	sealed := scan[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
-	store := func(b []byte) { exec(t, pool, `update secrets set sealed = $1 where ref = 'r'`, b) }
+	sealed := ledgertest.Value[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
+	store := func(b []byte) { ledgertest.Exec(t, pool, `update secrets set sealed = $1 where ref = 'r'`, b) }
 	changed := [][]byte{append(bytes.Clone(sealed), 0)}
 	for i := range sealed {
 		other := bytes.Clone(sealed)
@@ -177,7 +178,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
 
 	// A row with the wrong key ID is not opened with other keys.
-	exec(t, pool, `update secrets set key_id = $1`, key(t, 2).ID())
+	ledgertest.Exec(t, pool, `update secrets set key_id = $1`, key(t, 2).ID())
 	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	for name, keys := range map[string]vault.Keys{"none": nil, "empty": {vault.Key{}}, "twice": {key(t, 1), key(t, 1)}} {
@@ -197,7 +198,7 @@ func TestRotateResealsWithNewestKey(t *testing.T) {
 	}
 	put(t, newSecrets(t, pool, key(t, 3)), "of a lost key", "token")
 	put(t, old, "spoilt", "token")
-	exec(t, pool, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
+	ledgertest.Exec(t, pool, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
 	newest := newSecrets(t, pool, key(t, 2), key(t, 1))
 	put(t, newest, "new", "sealed with the new key")
 	done, err := newest.Rotate(ctx)
@@ -215,7 +216,7 @@ func TestRotateResealsWithNewestKey(t *testing.T) {
 	done, err = alone.Rotate(ctx)
 	require.NoError(t, err)
 	require.Equal(t, vault.Rotation{}, done)
-	require.Zero(t, scan[int](t, pool, `select count(*) from secrets where updated_at <> $1`, day0), "updated_at does not change")
+	require.Zero(t, ledgertest.Value[int](t, pool, `select count(*) from secrets where updated_at <> $1`, day0), "updated_at does not change")
 }
 
 // Tokens are refreshed while operators rotate keys.
@@ -226,7 +227,7 @@ func TestRotateWithConcurrentPut(t *testing.T) {
 	old := newSecrets(t, pool, key(t, 1))
 	sealed := func(token string) []byte {
 		put(t, old, "r", token)
-		return scan[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
+		return ledgertest.Value[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
 	}
 	fresh := sealed("fresh token")
 	sealed("stale token")

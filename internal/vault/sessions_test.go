@@ -66,7 +66,7 @@ func TestSessionLifetime(t *testing.T) {
 	now = now.Add(time.Hour)
 	requireSession(vault.ErrNoSession, "two", now)
 	begin("four", "carol")
-	require.Equal(t, 1, scan[int](t, pool, `select count(*) from sessions`), "expired sessions are deleted")
+	require.Equal(t, 1, ledgertest.Value[int](t, pool, `select count(*) from sessions`), "expired sessions are deleted")
 }
 
 func TestLinkBeginsOneSession(t *testing.T) {
@@ -110,7 +110,7 @@ func TestSignInUsesUpAllLinks(t *testing.T) {
 	require.ErrorIs(t, begin("late", digest("first")), vault.ErrNoSignInLink)
 
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("one")))
-	exec(t, pool, `
+	ledgertest.Exec(t, pool, `
 		insert into sign_in_links
 		select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two")) // at the same instant
 	require.NoError(t, begin("by one", digest("one")))
@@ -247,5 +247,5 @@ func TestReserve(t *testing.T) {
 	require.ErrorIs(t, reserve("another address", "2"), errTaken)
 	ledgertest.Exec(t, pool, `update reservations set until = now() - interval '1 s'`)
 	require.NoError(t, reserve("another address", "2"), "it has expired")
-	require.Equal(t, 1, scan[int](t, pool, `select count(*) from reservations`), "expired ones are deleted")
+	require.Equal(t, 1, ledgertest.Value[int](t, pool, `select count(*) from reservations`), "expired ones are deleted")
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -30,7 +31,7 @@ func TestCursorsKeepTheMaximum(t *testing.T) {
 		return cursor("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
 	rapid.Check(t, func(r *rapid.T) {
-		exec(r, pool, `truncate notice_cursors`)
+		ledgertest.Exec(r, pool, `truncate notice_cursors`)
 		want := map[string]int64{}
 		for _, batch := range rapid.SliceOfN(rapid.SliceOfN(position, 0, 8), 1, 4).Draw(r, "batches") {
 			require.NoError(r, cursors.SaveCursors(context.Background(), batch))
@@ -73,7 +74,7 @@ func TestConcurrentSavesKeepTheMaximum(t *testing.T) {
 		})
 	}
 	require.NoError(t, group.Wait())
-	require.Equal(t, users, scan[int](t, pool, `select count(*) from notice_cursors where version = $1`, rounds*writers-1))
+	require.Equal(t, users, ledgertest.Value[int](t, pool, `select count(*) from notice_cursors where version = $1`, rounds*writers-1))
 }
 
 // After an older log is restored, a cursor is not beyond the last version of its agency: users

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -91,11 +92,11 @@ func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
 	const later = 3000
 	db := pgtest.New(t)
 	fillAgencies(t, db, 2)
-	exec(t, db, `
+	ledgertest.Exec(t, db.Pool, `
 		insert into tSPosts (social_account_id, external_id, parent_account, account_id, member_id, p_id, a_type, published_at, registered_at, updated_at)
 		select 1, 'later ' || n, $1, $2, 1, $3, 0, $4::timestamptz + n * interval '1 minute', $4, $4 from generate_series(1, $5::integer) n`,
 		planAgency(0), planClient(0, 0), int16(domain.Platforms()[0]), planDay.AddDate(0, 0, 40), later)
-	exec(t, db, "vacuum analyze")
+	ledgertest.Exec(t, db.Pool, "vacuum analyze")
 	pool := traced(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"all": nil, "one member": ofOneMember,
@@ -250,5 +251,5 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 	}
 	put(domain.DirectoryCategory{ID: 1, Name: "one"})
 	w.Fold(t, db)
-	exec(t, db, "vacuum analyze")
+	ledgertest.Exec(t, db.Pool, "vacuum analyze")
 }

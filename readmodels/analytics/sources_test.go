@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -270,7 +271,7 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, append(because(domain.StatusRefused), empty...), source().Reasons, "scopes are unknown")
 	require.Equal(t, analytics.SourceReconnect, source().Status)
 	grant := func(scopes string) {
-		exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted, signed_in_at) values ('connection/101', 'k', '', $1, $2, now())
+		ledgertest.Exec(t, db.Pool, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted, signed_in_at) values ('connection/101', 'k', '', $1, $2, now())
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
 	}
 	grant("pages_read_engagement")
@@ -308,7 +309,7 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	}
 	fold := func() {
 		w.Fold(t, db)
-		exec(t, db, `
+		ledgertest.Exec(t, db.Pool, `
 			insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values
 				('connection/111', 'k', '', $1, 'user.info.basic user.info.stats'),
 				('connection/112', 'k', '', $1, 'pages_read_engagement read_insights'),
@@ -339,7 +340,7 @@ func TestSourcesNameThePermissionForPosts(t *testing.T) {
 	w.Add("listed", registered(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From))
 	w.Add("post", readPost(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From, domain.Counts{Views: new(int64(3))}))
 	fold()
-	exec(t, db, `
+	ledgertest.Exec(t, db.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, read_at, due_at, updated_at)
 		values ('post_insights', $1, 13, $2, $2, $2)`, int(domain.Instagram), inJune)
 	says("PostsLikes", domain.Facebook, partial, aboutPosts(domain.StatusNoGain, "likes")...)       // insights contain likes
@@ -361,8 +362,8 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	}}
 	w.Add("read", readOf(11, domain.TikTok, inJune, people(5)))
 	w.Fold(t, db)
-	exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at) values ('connection/111', 'k', '', $1)`, june.From)
-	exec(t, db, `
+	ledgertest.Exec(t, db.Pool, `insert into kept.secrets (ref, key_id, sealed, updated_at) values ('connection/111', 'k', '', $1)`, june.From)
+	ledgertest.Exec(t, db.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures)
 		values ('account_insights', $1, 11, $2, $2, 1), ('post_insights', $1, 11, $2, $2, 0)`, int(domain.TikTok), inJune)
 	const ok, reconnect, notRead = analytics.SourceOK, analytics.SourceReconnect, analytics.SourceNotRead
@@ -376,7 +377,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		domain.StatusNotFound:   {notRead, because(domain.StatusNotFound)},
 		domain.StatusRetry:      {ok, []domain.StatusReason{}},
 	} {
-		exec(t, db, `update kept.fetch_state set reason = jsonb_build_object('code', $1::text)`, string(code))
+		ledgertest.Exec(t, db.Pool, `update kept.fetch_state set reason = jsonb_build_object('code', $1::text)`, string(code))
 		_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		got := meta.Sources[0]
 		require.Equal(t, want.status, got.Status, code)
@@ -385,7 +386,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		require.Equal(t, analytics.SourceNeverRead, meta.Sources[0].Status, "posts: %s", code) // the last reading of them did not fail
 	}
 	// A permission is missing for one of the two only.
-	exec(t, db, `update kept.fetch_state set reason = '{"code": "permission"}'`)
+	ledgertest.Exec(t, db.Pool, `update kept.fetch_state set reason = '{"code": "permission"}'`)
 	for kind, c := range map[string]struct {
 		endpoint string
 		code     domain.StatusCode
@@ -393,12 +394,12 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 		"post_insights":    {"AccountFollowers", domain.StatusOnlyPostsRead},
 		"account_insights": {"PostsViews", domain.StatusPostsNotRead},
 	} {
-		exec(t, db, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
+		ledgertest.Exec(t, db.Pool, `update kept.fetch_state set failures = (kind <> $1)::int, read_at = case when kind = $1 then updated_at end`, kind)
 		_, meta := ask(t, db, endpoints[c.endpoint], wholeAgency, everywhere(analytics.Range{From: june.From, To: june.To, Zone: time.UTC}))
 		require.NotContains(t, []analytics.SourceStatus{reconnect, ok}, meta.Sources[0].Status)
 		require.True(t, domain.HasCode(meta.Sources[0].Reasons, c.code))
 	}
-	exec(t, db, `update kept.fetch_state set failures = 1`)
+	ledgertest.Exec(t, db.Pool, `update kept.fetch_state set failures = 1`)
 	needs := func() (bool, domain.OptionalText, int) {
 		got, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).ActiveMembers(t.Context(), wholeAgency, everywhere(june))
 		require.NoError(t, err)
@@ -409,7 +410,7 @@ func TestSourcesSayThatReadingsFail(t *testing.T) {
 	require.Equal(t, []any{true, domain.OptionalText(domain.APIText(domain.StatusPermission)), 0}, []any{asked, why, usable})
 	_, meta := ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, reconnect, meta.Sources[0].Status)
-	exec(t, db, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
+	ledgertest.Exec(t, db.Pool, `update kept.secrets set updated_at = $1`, inJune.Add(time.Minute))
 	_, meta = ask(t, db, endpoints["AccountFollowers"], wholeAgency, everywhere(june))
 	require.Equal(t, ok, meta.Sources[0].Status, "someone has signed in since")
 	asked, why, usable = needs()
@@ -495,7 +496,7 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	w.Add("r1", read(domain.Facebook, inJune, people(5)))
 	w.Add("r2", readOf(12, domain.Facebook, later, people(7)))
 	w.Fold(t, db)
-	exec(t, db, `
+	ledgertest.Exec(t, db.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select 'account_insights', 1, 10 + n, $1::timestamptz + (3 - n) * interval '1 hour', $1 from generate_series(1, 2) n`, later)
 	metas := func(r analytics.Range) []analytics.Meta {
@@ -556,7 +557,7 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 	}
 	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
 	w.Fold(t, db)
-	exec(t, db, `
+	ledgertest.Exec(t, db.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
 	from, to := at("2026-06-09 00:00"), at("2026-06-11 00:00")
 	meta := func(from, to time.Time) analytics.Meta {
@@ -584,8 +585,8 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 		// the one that must be connected again reports that instead
 		{domain.PausePlatform, "tiktok", from, to, []domain.StatusCode{"", "", all, ""}, &inJune, inJune},
 	} {
-		exec(t, db, `delete from kept.pauses`)
-		exec(t, db, `insert into kept.pauses values ($1, $2, $3, 'ada', 'incident', '')`, string(c.kind), c.name, c.since)
+		ledgertest.Exec(t, db.Pool, `delete from kept.pauses`)
+		ledgertest.Exec(t, db.Pool, `insert into kept.pauses values ($1, $2, $3, 'ada', 'incident', '')`, string(c.kind), c.name, c.since)
 		got := meta(c.from, c.to)
 		require.Equal(t, c.due, got.NextDue, "%v", c)
 		for i, source := range got.Sources {

@@ -169,11 +169,6 @@ func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
-	t.Helper()
-	ledgertest.Exec(t, db.Pool, sql, args...)
-}
-
 const (
 	agencyA = ledgertest.AgencyA
 	agencyB = ledgertest.AgencyB

@@ -86,6 +86,12 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	return l.AppendBatch(ctx, []domain.Draft{d})[0]
 }
 
+// Append is an appender that is a test's own function.
+type Append func(context.Context, domain.Draft) error
+
+// Append implements commands.Appender.
+func (a Append) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }
+
 // AppendBatch implements collect.BatchAppender. Each projection folds the batch at once, as the engine does.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	l.mu.Lock()

@@ -120,7 +120,12 @@ func Clients(t testing.TB, config platforms.Config) *platforms.Set {
 
 // Unlimited are the quotas of platforms that take any number of calls.
 func Unlimited(t require.TestingT) []domain.Quota {
-	limits, err := quota.ParseLimits([]string{"facebook:none", "instagram:none", "linkedin:none", "tiktok:none"})
+	return Limits(t, "facebook:none", "instagram:none", "linkedin:none", "tiktok:none")
+}
+
+// Limits are quotas as an operator writes them.
+func Limits(t require.TestingT, texts ...string) []domain.Quota {
+	limits, err := quota.ParseLimits(texts)
 	require.NoError(t, err)
 	return limits
 }

@@ -64,9 +64,6 @@ func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.sim.ServeHTTP(w, r)
 }
 
-// patience is what a slow machine is given.
-const patience = 5 * time.Minute
-
 // fetchEverySecond reads all accounts of a world each second until the test ends.
 func fetchEverySecond(t *testing.T, cfg soak.Config) *soak.Stack {
 	t.Helper()
@@ -104,7 +101,7 @@ func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 		err := stack.Pool.QueryRow(t.Context(), `
 			select count(*), count(read_at) from kept.fetch_state where p_id = $1 and claimed_until is null`, int(domain.LinkedIn)).Scan(&judged, &read)
 		return err == nil && judged == accountsEach && read > 0
-	}, patience, 10*time.Millisecond)
+	}, ledgertest.Patience, ledgertest.Tick)
 	before.mu.Lock()
 	defer before.mu.Unlock()
 	require.Equal(t, 1, before.most, "%d calls of %d connections, %d were read", before.all, judged, read)

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
@@ -281,32 +282,27 @@ func (r *run) tables(ledger *soak.Ledger) {
 	for _, at := range ledger.Readings {
 		live += len(at)
 	}
-	var rows, posts int
-	require.NoError(r, r.stack.Pool.QueryRow(r.Context(), `select count(*) from tSAccountIns where not backfilled`).Scan(&rows))
-	require.NoError(r, r.stack.Pool.QueryRow(r.Context(), `select count(*) from tSPostInsights`).Scan(&posts))
-	require.Equal(r, live, rows)
-	require.Equal(r, ledger.Posts, posts)
+	require.Equal(r, live, ledgertest.Value[int](r, r.stack.Pool, `select count(*) from tSAccountIns where not backfilled`))
+	require.Equal(r, ledger.Posts, ledgertest.Value[int](r, r.stack.Pool, `select count(*) from tSPostInsights`))
 	wall := r.clock.Wall(r.lasts).Seconds()
 	r.Logf("%d account readings and %d post readings in %.0f s: %.0f a second", live, ledger.Posts, wall, float64(live+ledger.Posts)/wall)
 }
 
 // pauses are the pauses that a connection's failures have asked for up to now.
 type pauses struct {
-	failures  int
-	notBefore *time.Time
+	Failures  int
+	NotBefore *time.Time
 }
 
 func (r *run) pauses() map[int64]pauses {
-	rows, err := r.stack.Pool.Query(r.Context(), `
-		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts)
-	require.NoError(r, err)
-	defer rows.Close()
+	type row struct {
+		ID int64
+		pauses
+	}
 	out := map[int64]pauses{}
-	for rows.Next() {
-		var id int64
-		var p pauses
-		require.NoError(r, rows.Scan(&id, &p.failures, &p.notBefore))
-		out[id] = p
+	for _, p := range ledgertest.Rows[row](r, r.stack.Pool, `
+		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts) {
+		out[p.ID] = p.pauses
 	}
 	return out
 }
@@ -337,11 +333,11 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 		age := r.end.Sub(newest)
 		allowed := bound
 		if w, failing := waiting[a.SocialAccount]; failing {
-			for n := range w.failures {
+			for n := range w.Failures {
 				allowed += min(time.Hour, 30*time.Second<<n) + tick
 			}
-			if w.notBefore != nil && w.notBefore.After(newest.Add(allowed)) {
-				allowed = w.notBefore.Sub(newest) + tick // what the platform itself asked for
+			if w.NotBefore != nil && w.NotBefore.After(newest.Add(allowed)) {
+				allowed = w.NotBefore.Sub(newest) + tick // what the platform itself asked for
 			}
 		}
 		ages = append(ages, age)

@@ -86,7 +86,7 @@ func late(readings []time.Time, from time.Time, silences []span, allowed func(at
 	for _, at := range append(slices.Clone(readings), ends) {
 		var silent time.Duration
 		for _, s := range silences {
-			silent += max(0, earliest(at, s.until).Sub(latest(last, s.from)))
+			silent += max(0, min(at.Sub(last), s.until.Sub(last))-max(0, s.from.Sub(last)))
 		}
 		if at.Sub(last)-silent > allowed(last.Add(silent)) {
 			gaps = append(gaps, fmt.Sprintf("no reading from %s to %s", last.Format(time.DateTime), at.Format(time.DateTime)))
@@ -94,20 +94,6 @@ func late(readings []time.Time, from time.Time, silences []span, allowed func(at
 		last = at
 	}
 	return gaps
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (w *unkindWeeks) unread() (lines []string) {
@@ -132,7 +118,7 @@ func (w *unkindWeeks) unread() (lines []string) {
 				readings = append(readings, h.posts[id]...)
 			}
 			slices.SortFunc(readings, time.Time.Compare)
-			for _, gap := range late(readings, latest(worldBegins, p.Created), silences, func(at time.Time) time.Duration {
+			for _, gap := range late(readings, worldBegins.Add(max(0, p.Created.Sub(worldBegins))), silences, func(at time.Time) time.Duration {
 				age := at.Sub(p.Created) + (2+lateRounds)*postEvery // posts are read less often from some ages on
 				return max(postEvery, collect.ReadAgainAfter(age, growth)) + lateRounds*postEvery
 			}) {

@@ -281,11 +281,8 @@ func (r *unkindRun) people() {
 func (r *unkindRun) round(queue domain.FetchQueue) {
 	ctx := r.Context()
 	if whole := r.clock.Sub(worldBegins)%accountEvery == 0; !whole { // only what failed is due in between
-		var some bool
-		err := r.states.Pool.QueryRow(ctx, `select exists (select from fetch_state where kind = $1 and p_id = $2 and due_at <= $3)`,
-			queue.Kind, int(queue.Platform), r.clock).Scan(&some)
-		require.NoError(r, err)
-		if !some {
+		if !ledgertest.Value[bool](r, r.states.Pool, `select exists (select from fetch_state where kind = $1 and p_id = $2 and due_at <= $3)`,
+			queue.Kind, int(queue.Platform), r.clock) {
 			return
 		}
 	}
@@ -298,19 +295,16 @@ func (r *unkindRun) round(queue domain.FetchQueue) {
 	require.NoError(r, err)
 	require.NoError(r, r.collect.Work(ctx, claim))
 	require.NoError(r, r.states.Release(ctx, claim))
-	rows, err := r.states.Pool.Query(ctx, `
-		select social_account_id, reason ->> 'code' from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null`,
-		queue.Kind, int(queue.Platform), r.clock)
-	require.NoError(r, err)
-	defer rows.Close()
-	for rows.Next() {
-		var account int64
-		v := verdict{at: r.clock, kind: queue.Kind}
-		require.NoError(r, rows.Scan(&account, &v.code))
-		h := r.by[r.world.accounts[account-1].ID]
-		h.verdicts = append(h.verdicts, v)
+	type row struct {
+		Account int64
+		Code    domain.StatusCode
 	}
-	require.NoError(r, rows.Err())
+	for _, failed := range ledgertest.Rows[row](r, r.states.Pool, `
+		select social_account_id, reason ->> 'code' from fetch_state where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null`,
+		queue.Kind, int(queue.Platform), r.clock) {
+		h := r.of(failed.Account)
+		h.verdicts = append(h.verdicts, verdict{at: r.clock, kind: queue.Kind, code: failed.Code})
+	}
 }
 
 // gather reads the log.
@@ -351,17 +345,14 @@ func (r *unkindRun) gather() {
 
 // counts reads which posts the tables have.
 func (r *unkindRun) counts() {
-	rows, err := r.log.DB.ReadOnly.Query(r.Context(), `select social_account_id, external_id from tSPosts`)
-	require.NoError(r, err)
-	defer rows.Close()
-	for rows.Next() {
-		var account int64
-		var id string
-		require.NoError(r, rows.Scan(&account, &id))
-		h := r.of(account)
-		h.counted = append(h.counted, id)
+	type post struct {
+		Account int64
+		ID      string
 	}
-	require.NoError(r, rows.Err())
+	for _, p := range ledgertest.Rows[post](r, r.log.DB.ReadOnly, `select social_account_id, external_id from tSPosts`) {
+		h := r.of(p.Account)
+		h.counted = append(h.counted, p.ID)
+	}
 }
 
 func (r *unkindRun) of(social int64) *history { return r.by[r.world.accounts[social-1].ID] }
