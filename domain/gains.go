@@ -6,8 +6,8 @@ import "time"
 // it in the transaction that changes the rows.
 type FigureChange struct {
 	Tenant            // SocialAccount and MemberID are 0 if several social accounts of the account changed
-	Platform Platform `json:"p_id"` // 0 if several social accounts changed
-	Figures  Figures  `json:"figures"`
+	Platform Platform `json:"p_id"`              // 0 if several social accounts changed
+	Figures  Figures  `json:"figures,omitempty"` // "" for a connection that needs a sign-in
 
 	// Connection is the connection that needs a sign-in; 0 if figures changed.
 	Connection int64     `json:"connection_id,omitempty"`
@@ -23,9 +23,6 @@ const (
 	FiguresOfPosts   Figures = "posts"   // posts, their metrics and growth
 )
 
-// NeedsSignIn is not a group of figures: a connection cannot be read until a person signs in again.
-const NeedsSignIn Figures = "sign_in"
-
 // FigureChangeOf returns the change to report to listeners for an event; the zero value for events
 // that change nothing for them.
 func FigureChangeOf(event Data) FigureChange {
@@ -33,9 +30,7 @@ func FigureChangeOf(event Data) FigureChange {
 	case ConnectionStateChanged:
 		if e.Code != "" {
 			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
-			return FigureChange{
-				Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC(),
-			}
+			return FigureChange{Tenant: tenant, Platform: e.Platform, Connection: e.ConnectionID, At: e.At.UTC()}
 		}
 	case AccountRead:
 		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
@@ -78,7 +73,7 @@ func (s *FigureChanges) Named() []FigureChange {
 	}
 	var accounts FigureChanges
 	for _, c := range s.list {
-		if c.Figures != NeedsSignIn { // connections are always reported one by one
+		if c.Connection == 0 { // connections are always reported one by one
 			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 		}
 		accounts.Add(c)

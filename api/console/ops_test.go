@@ -222,8 +222,8 @@ func TestBuildProgress(t *testing.T) {
 	show("Done. Another generation has replaced this one.")
 	g.LiveAt = nil
 	show("Canceled. Readers use the same tables as before.")
-	g.State, g.Error = "failed", "the disk is full"
-	show("Failed. Readers do not use this generation.", "The disk is full")
+	g.State, g.Error, g.Reason = "failed", "the disk is full", "incident:OPS-7"
+	show("Failed. Readers do not use this generation.", "The disk is full", "<dd>incident, OPS-7</dd>")
 	b.get("/console/ops/projections/generations/none").says(http.StatusNotFound)
 }
 

@@ -3509,7 +3509,7 @@ export interface components {
          *     - `posts`: posts, their metrics and growth
          * @enum {string}
          */
-        Figures: "account" | "posts" | "sign_in";
+        Figures: "account" | "posts";
         /** @description The progress of a page's first reading. */
         FirstReading: {
             /**

@@ -61,7 +61,7 @@ func (h *Hub) Notify(payload string) {
 	defer f.mu.Unlock()
 	f.all = f.all || unknown
 	for _, c := range changes {
-		if c.Figures == domain.NeedsSignIn {
+		if c.Connection != 0 {
 			f.note(ConnectionNews{
 				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID,
 				ConnectionID: c.Connection, Platform: c.Platform, At: c.At,

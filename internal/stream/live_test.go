@@ -324,7 +324,7 @@ func TestLateRefusalIsAnnounced(t *testing.T) {
 func signIn(parent, account string, connection int64) domain.FigureChange {
 	return domain.FigureChange{
 		Tenant: domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7}, Platform: domain.LinkedIn,
-		Figures: domain.NeedsSignIn, Connection: connection, At: time.Now().UTC(),
+		Connection: connection, At: time.Now().UTC(),
 	}
 }
 

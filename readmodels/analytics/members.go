@@ -97,7 +97,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, status.status in ('reconnect', 'permission'),
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected,
 		       status.status, status.reasons, status.since, case when s.connected then status.token_ends end
 		from tSAccounts s
 		cross join (select now() as now) t`+readmodels.ConnectionStatus+`
@@ -108,9 +108,10 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 	var s ConnectedSocial
 	return forEach(rows, "read social accounts of members", []any{
 		&member, &s.SocialAccount, &s.Platform, &s.AccountType, &s.Name, &s.Connected,
-		&s.NeedsReconnect, &s.Status, &s.Reasons, &s.Since, &s.ExpiresAt,
+		&s.Status, &s.Reasons, &s.Since, &s.ExpiresAt,
 	}, func() {
 		s.PlatformRef = readmodels.PlatformRefOf(s.Platform)
+		s.NeedsReconnect = s.Status == domain.PageReconnect || s.Status == domain.PagePermission
 		readmodels.DescribeConnection(&s.ConnectionStatus, domain.APIText, s.Platform)
 		m := &members[place[member]]
 		m.SocialAccounts = append(m.SocialAccounts, s)

@@ -259,7 +259,7 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 	return pg.List(ctx, c.Pool, "list reading status of connections", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id,
 		       coalesce(client.name, ''), s.connection_id, status.status, status.reasons, status.since, status.pause,
-		       status.token_ends, case when status.status <> 'reconnect' then status.renewable_until end,
+		       status.token_ends, case when status.status <> '`+string(domain.PageReconnect)+`' then status.renewable_until end,
 		       status.data_access_until, status.granted, coalesce(status.read_at, status.captured_at), status.due_at,
 		       status.is_read, status.pace, status.posts_pace
 		from tSAccounts s
