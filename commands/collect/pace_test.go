@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -361,6 +363,44 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 			require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`))
 		})
 	}
+}
+
+// wireTrip is a transport that is a test's own function.
+type wireTrip func(*http.Request) (*http.Response, error)
+
+func (w wireTrip) RoundTrip(r *http.Request) (*http.Response, error) { return w(r) }
+
+// Where an app's quota does not hold the calls of all readings of a claim, they come one after the
+// other: begun together, each would have some of the calls, and none would be whole.
+func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	others := s.process()
+	var users []connected
+	var due []domain.DueAccount
+	for range 4 {
+		due = append(due, domain.DueAccount{SocialAccount: s.connect(domain.LinkedIn, domain.LinkedInProfile).ID})
+		users = append(users, s.connect(domain.TikTok, 0))
+	}
+	var first sync.Once
+	var underWay, most atomic.Int32
+	s.wire = func(transport http.RoundTripper) http.RoundTripper {
+		return wireTrip(func(r *http.Request) (*http.Response, error) {
+			most.Store(max(most.Load(), underWay.Add(1)))
+			defer underWay.Add(-1)
+			first.Do(func() { // whatever is begun beside it comes while accounts of another platform are read
+				for _, user := range slices.Concat(users, users) {
+					require.NoError(t, s.readOne(t.Context(), others, domain.FetchAccounts, user))
+				}
+			})
+			return transport.RoundTrip(r)
+		})
+	}
+	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:260/24h"))
+	require.NoError(t, s.collect.Work(t.Context(), s.claimOf(due, domain.FetchAccounts, domain.LinkedIn)))
+	require.EqualValues(t, 1, most.Load())
+	require.Positive(t, s.number(`select count(*) from tSAccountIns where p_id = $1`, domain.LinkedIn))
+	require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`), "a reading that was begun is whole")
 }
 
 // Others use up the quota during a reading: its calls are spent, so it waits for its turn, not only
