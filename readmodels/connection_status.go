@@ -33,8 +33,7 @@ var ConnectionStatus = `
 			     when f.failures > 0 then 'failing'
 			     when n.captured_at is null then 'waiting' else 'ok' end as status,
 			to_jsonb(array_remove(array[
-				case when not s.connected
-				     then jsonb_build_object('code', coalesce(nullif(s.ended, ''), '` + string(domain.StatusEndedInMainApp) + `')) end,
+				case when not s.connected then jsonb_build_object('code', s.ended) end,
 				case when s.connected and b.waits then st.reason end,
 				case when s.connected and b.paused then '{"code": "` + string(domain.StatusConnectionPaused) + `"}'::jsonb end,
 				case when s.connected and not b.paid then '{"code": "` + string(domain.StatusUnsubscribed) + `"}'::jsonb end,

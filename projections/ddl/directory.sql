@@ -89,7 +89,7 @@ create table tSAccounts (
   external_id    text     not null,
   name           text     not null,
   connected      boolean  not null,
-  ended          text     not null, -- why it is no longer connected; '' if the main application disconnected it
+  ended          text     not null, -- why it is no longer connected; '' while it is
   created_at     timestamptz,
   updated_at     timestamptz,
   told_at timestamptz not null

@@ -46,6 +46,9 @@ var entityKinds = []entityKind{
 		connection_id bigint, p_id smallint, a_type smallint, external_id text, name text, connected boolean,
 		ended text, created_at timestamptz, updated_at timestamptz`,
 		func(r domain.DirectorySocialAccount) []any {
+			if !r.Connected && r.Ended == "" {
+				r.Ended = domain.StatusEndedInMainApp
+			}
 			return []any{
 				r.ID, r.ParentAccount, r.AccountID, r.MemberID, r.ConnectionID,
 				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected, string(r.Ended),

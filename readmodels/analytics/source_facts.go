@@ -72,7 +72,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
-		       s.connected, case when not s.connected then coalesce(nullif(s.ended, ''), '`+string(domain.StatusEndedInMainApp)+`')
+		       s.connected, case when not s.connected then s.ended
 		            when `+readmodels.AwaitsSignIn+` then st.reason ->> 'code'
 		            when u.name is not null then '`+string(domain.StatusConnectionPaused)+`'
 		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
