@@ -336,8 +336,8 @@ func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 		d.Withdrawn = withdrawn
 		d.Operators = &fakeOperators{builds: []operator.Generation{{ID: "x.g1", State: "building"}}} // it never ends
 	})
-	server := b.serve()
-	s := b.listen(server.URL+"/api/ops/generations/x.g1/events", b.token("", "operator", map[string]any{"account_id": nil}))
+	base := b.serve()
+	s := b.listen(base+"/api/ops/generations/x.g1/events", b.token("", "operator", map[string]any{"account_id": nil}))
 	require.NotEmpty(t, s.next("generation"))
 	require.NoError(t, os.WriteFile(file, []byte(alice), 0o600))
 	for s.next("generation") != "" {
@@ -450,7 +450,7 @@ func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	good := issuer.Claims{User: alice, Account: client1, Now: b.now}
 	b.views[agency+"/"+client1] = view(client1, 3)
-	server := b.serve()
+	base := b.serve()
 	traps := map[string]string{
 		"crit that nobody knows": issuer.SignPlain(secret, `{"alg":"HS256","crit":["http://example.com/x"]}`, good.With("")),
 	}
@@ -460,16 +460,16 @@ func TestInvalidTokensAreRefusedEverywhere(t *testing.T) {
 	taken := issuer.SignPlain(secret, issuer.PlainHeader, good.With(""))
 	require.NotEqual(t, http.StatusUnauthorized, b.get(dashboardPath+client1, taken).Status,
 		"the traps differ from a good token in one thing each")
-	m := &matrixCase{t: t, b: b, url: server.URL, token: taken}
+	m := &matrixCase{t: t, b: b, url: base, token: taken}
 	require.NotNil(t, m.connect(""), "Socket.IO lets a good token in")
 	for name, token := range traps {
 		answer := b.get(dashboardPath+client1, token)
 		require.Equal(t, http.StatusUnauthorized, answer.Status, name)
 		for _, path := range []string{"/api/live", "/api/notices"} {
-			status, _, _ := firstLines(t, server.URL+path, "Authorization: Bearer "+token)
+			status, _, _ := firstLines(t, base+path, "Authorization: Bearer "+token)
 			require.Equal(t, http.StatusUnauthorized, status, "%s, %s", name, path)
 		}
-		m := &matrixCase{t: t, b: b, url: server.URL, token: token}
+		m := &matrixCase{t: t, b: b, url: base, token: token}
 		require.Nil(t, m.connect(answer.Failure(t).Message), "%s, Socket.IO", name)
 	}
 }

@@ -119,7 +119,7 @@ func TestClientConnects(t *testing.T) {
 	log := setupTenants(t).facts
 	deps := mainAppDeps(t, log, onePage)
 	b := setup(t, func(d *api.Deps) { d.Connect, d.MainApp = connectDesk(t, log, time.Now), deps })
-	server := b.serve()
+	base := b.serve()
 	client, err := filepath.Abs(filepath.Join("typescript", "index.js"))
 	require.NoError(t, err)
 	script := filepath.Join(t.TempDir(), "connect.mjs")
@@ -139,7 +139,7 @@ said.refused = await app.handOverTokens(page.connection_id, { access_token: "ano
 said.disconnected = (await staff.disconnect(page.social_account_id)).social_account_id === page.social_account_id;
 console.log(JSON.stringify(said));
 `), 0o600))
-	out := runNode(t, script, "CLIENT=file://"+client, "BASE="+server.URL, "STAFF="+b.agencyToken(), "APP="+b.tokenOf("main_app"), "ACCOUNT="+client1)
+	out := runNode(t, script, "CLIENT=file://"+client, "BASE="+base, "STAFF="+b.agencyToken(), "APP="+b.tokenOf("main_app"), "ACCOUNT="+client1)
 	var said map[string]any
 	require.NoError(t, json.Unmarshal(out, &said), "%s", out)
 	require.Equal(t, map[string]any{
@@ -161,9 +161,9 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 	log := setupTenants(t).facts
 	b := setup(t, func(d *api.Deps) { d.Directory, d.MainApp = directoryDeps(log, false), mainAppDeps(t, log, onePage) })
 	b.facts = log
-	server := b.serve()
+	base := b.serve()
 	for changed := range 2 {
-		out := runNode(t, file, "LEDGERBOARD_URL="+server.URL, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
+		out := runNode(t, file, "LEDGERBOARD_URL="+base, "LEDGERBOARD_TOKEN="+b.tokenOf("main_app"), "PAGE_TOKEN=PAGESTOKEN")
 		var said struct {
 			Refused  [][]string         `json:"refused"`
 			Page     connect.Registered `json:"page"`
@@ -274,8 +274,8 @@ func TestTimeoutsSpareStreams(t *testing.T) {
 			return readmodels.Scope{}, ctx.Err()
 		}
 	})
-	server := b.serve()
-	stream, late := b.listen(server.URL+"/api/notices", b.agencyToken()), b.listen(server.URL+insightsPath, b.agencyToken())
+	base := b.serve()
+	stream, late := b.listen(base+"/api/notices", b.agencyToken()), b.listen(base+insightsPath, b.agencyToken())
 	require.Equal(t, http.StatusServiceUnavailable, late.response.StatusCode, "half an answer is no answer")
 	require.Less(t, <-asked, time.Second)
 	require.True(t, stream.lines.Scan(), "the stream is still open")

@@ -57,16 +57,16 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 		d.Streams = quietHub(t)
 	})
 	b.now = time.Now()
-	server := b.serve()
-	sid := openSession(t, server.URL)
-	poll(server.URL, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
+	base := b.serve()
+	sid := openSession(t, base)
+	poll(base, http.MethodPost, sid, `40{"token":"`+b.agencyToken()+`"}`)
 	for told := ""; !strings.Contains(told, "notice_cursor"); {
-		heard := poll(server.URL, http.MethodGet, sid, "").Says(t, http.StatusOK)
+		heard := poll(base, http.MethodGet, sid, "").Says(t, http.StatusOK)
 		told = heard.Body
 	}
 	made := 0
 	for ; made < requests; made++ {
-		answer := poll(server.URL, http.MethodPost, sid, "3")
+		answer := poll(base, http.MethodPost, sid, "3")
 		if answer.Status == http.StatusTooManyRequests {
 			require.Contains(t, answer.Body, `"code":"rate_limited"`)
 			require.NotEmpty(t, answer.Header.Get("Retry-After"))
@@ -75,7 +75,7 @@ func TestPollsAndUpgradesAreBounded(t *testing.T) {
 		require.Equal(t, http.StatusOK, answer.Status)
 	}
 	require.Less(t, made, requests, "its opening counts too")
-	_, response, err := websocket.DefaultDialer.Dial(strings.Replace(server.URL, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
+	_, response, err := websocket.DefaultDialer.Dial(strings.Replace(base, "http", "ws", 1)+"/socket.io/?EIO=4&transport=websocket&sid="+sid, nil)
 	require.Error(t, err)
 	require.Equal(t, http.StatusTooManyRequests, response.StatusCode)
 	require.NoError(t, response.Body.Close())
@@ -91,7 +91,7 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 		d.Streams = stream.New(nil, stream.Config{})
 		d.Metrics = http.NotFoundHandler()
 	})
-	served := b.serve()
+	base := b.serve()
 	for _, c := range []struct {
 		request string
 		status  int
@@ -111,7 +111,7 @@ func TestSlowBodiesAreCutEverywhere(t *testing.T) {
 		for _, length := range []string{"Content-Length: 1000", "Transfer-Encoding: chunked"} {
 			t.Run(c.request+" "+length, func(t *testing.T) {
 				t.Parallel()
-				conn, err := net.Dial("tcp", served.Listener.Addr().String())
+				conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 				require.NoError(t, err)
 				defer conn.Close()
 				require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))

@@ -179,8 +179,8 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	operators.builds = []operator.Generation{
 		{ID: "x.g1", State: operator.StateBuilding, EventsDone: 10, EventsTotal: 20}, {ID: "x.g1", State: operator.StateLive},
 	}
-	server := b.serve()
-	s := b.listen(server.URL+"/api/ops/generations/x.g1/events", b.token(agency, "operator"))
+	base := b.serve()
+	s := b.listen(base+"/api/ops/generations/x.g1/events", b.token(agency, "operator"))
 	require.Equal(t, "text/event-stream", s.response.Header.Get("Content-Type"))
 	var states []operator.State
 	for data := s.next("generation"); data != ""; data = s.next("generation") {

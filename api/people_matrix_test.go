@@ -83,11 +83,11 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 				d.People = people
 			})
 			b.now = time.Now() // streams end with their tokens
-			server := b.serve()
+			base := b.serve()
 			var cases []*matrixCase
 			for fate := range fates {
 				for _, role := range []api.Role{api.RoleAgency, api.RoleClient} {
-					m := newMatrixCase(t, b, server.URL, len(cases)+1, role)
+					m := newMatrixCase(t, b, base, len(cases)+1, role)
 					m.platform, m.fate = platform, fate
 					require.Zero(t, m.refusals(), "%s as %s, before", fate, role)
 					m.open()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -219,11 +218,9 @@ func (b *bundle) ask(method, path, body string, headers ...string) ledgertest.An
 	return a
 }
 
-// serve serves until the test ends.
-func (b *bundle) serve() *httptest.Server {
-	server := httptest.NewServer(b.server)
-	b.t.Cleanup(server.Close)
-	return server
+// serve serves until the test ends, and returns the base URL.
+func (b *bundle) serve() string {
+	return ledgertest.Serve(b.t, b.server)
 }
 
 func (b *bundle) get(path, token string, headers ...string) ledgertest.Answer {

@@ -78,8 +78,8 @@ func setupLive(t *testing.T, change ...func(*api.Deps)) (b *bundle, hub *stream.
 	hub = quietHub(t)
 	b = setup(t, append([]func(*api.Deps){func(d *api.Deps) { d.Streams = hub }}, change...)...)
 	b.now = time.Now() // streams end with their tokens
-	server := b.serve()
-	return b, hub, server.URL + "/api/live"
+	base := b.serve()
+	return b, hub, base + "/api/live"
 }
 
 // The stream of a dashboard reports changes of its linked accounts to callers who may see its
@@ -89,11 +89,11 @@ func TestLiveStreamOfADashboard(t *testing.T) {
 	hub := quietHub(t)
 	b := setupTenants(t, func(d *api.Deps) { d.Streams = hub })
 	b.now = time.Now() // streams end with their tokens
-	server := b.serve()
+	base := b.serve()
 	of := func(dashboard string) string { return "/api/live?dashboard=" + dashboard }
 	staff, client := b.agencyToken(), b.token(client1, "client")
 	for _, token := range []string{staff, client} {
-		s := b.listen(server.URL+of(strings.ToUpper(client1)), token)
+		s := b.listen(base+of(strings.ToUpper(client1)), token)
 		require.Equal(t, http.StatusOK, s.response.StatusCode)
 		require.Equal(t, "{}", s.next(stream.FiguresCursorEvent))
 		hub.Notify(told(t, client2, 90))
@@ -241,14 +241,14 @@ func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 	require.Equal(t, "/api/notices", one.Path)
 	for name, process := range map[string]*bundle{"its own": b, "another": other} {
 		process.now = time.Now()
-		server := process.serve()
+		base := process.serve()
 		for range 2 {
-			status, line, second := firstLines(t, server.URL+"/api/notices?ticket="+one.Ticket, "Origin: "+page)
+			status, line, second := firstLines(t, base+"/api/notices?ticket="+one.Ticket, "Origin: "+page)
 			require.Equal(t, http.StatusOK, status, name)
 			require.Equal(t, "event: notice_cursor", line)
 			require.Equal(t, "id: "+agency+".7", second)
 		}
-		status, line, _ := firstLines(t, server.URL+"/api/notices?ticket="+one.Ticket, "Origin: "+page, "Last-Event-ID: "+agency+".3")
+		status, line, _ := firstLines(t, base+"/api/notices?ticket="+one.Ticket, "Origin: "+page, "Last-Event-ID: "+agency+".3")
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, ": connected", line)
 	}
@@ -262,7 +262,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(d *api.Deps) { d.Streams = quietHub(t) })
 	b.now = time.Now()
-	server := b.serve()
+	base := b.serve()
 	const sameOrigin = "Sec-Fetch-Site: same-origin"
 	for name, c := range map[string]struct {
 		taken, opens string // paths
@@ -281,7 +281,7 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 		"a token beside it":               {"/api/live", "/api/notices", page, []string{"Authorization: Bearer " + b.agencyToken()}, http.StatusUnauthorized},
 	} {
 		one := ticket(t, b, b.agencyToken(), c.taken, c.origin)
-		status, _, _ := firstLines(t, server.URL+c.opens+"?ticket="+one.Ticket, c.headers...)
+		status, _, _ := firstLines(t, base+c.opens+"?ticket="+one.Ticket, c.headers...)
 		require.Equal(t, c.status, status, name)
 	}
 	one := ticket(t, b, b.agencyToken(), "/api/live", page).Ticket
@@ -299,7 +299,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		d.Streams = quietHub(t)
 		d.Authenticator = api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) { return login, nil })
 	})
-	server := b.serve()
+	base := b.serve()
 	b.now = time.Now()
 	for _, c := range []struct{ login, life time.Duration }{{time.Hour, time.Hour}, {48 * time.Hour, 12 * time.Hour}, {0, 5 * time.Minute}} {
 		start := b.now
@@ -309,7 +309,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		one := ticket(t, b, "", "/api/live", page)
 		require.InDelta(t, c.life.Seconds(), one.ExpiresIn, 1)
 		b.now = start.Add(c.life)
-		stream := b.listen(server.URL+"/api/live?ticket="+one.Ticket, "", "Origin: "+page)
+		stream := b.listen(base+"/api/live?ticket="+one.Ticket, "", "Origin: "+page)
 		require.Equal(t, http.StatusUnauthorized, stream.response.StatusCode)
 		require.True(t, stream.lines.Scan())
 		require.Contains(t, stream.lines.Text(), "has expired")

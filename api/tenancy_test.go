@@ -177,7 +177,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	b := setupTenants(t)
 	require.Len(t, rightsOfPublic.ofRole(), len(api.AllRoles())+1, "every role has a column")
 	rows, tried := maps.Clone(rightsTable), map[string]bool{}
-	server := b.serve()
+	base := b.serve()
 	for _, route := range b.server.Routes() {
 		tried[route.Method+" "+documented(route.Pattern)] = true
 		if route.Pattern == socketIO {
@@ -197,7 +197,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 				}
 				var answer ledgertest.Answer
 				if route.Pattern == "/api/live" || route.Pattern == "/api/notices" {
-					stream := b.listen(server.URL+path, b.tokenOf(role))
+					stream := b.listen(base+path, b.tokenOf(role))
 					answer.Status = stream.response.StatusCode
 					require.NoError(t, stream.response.Body.Close())
 				} else {

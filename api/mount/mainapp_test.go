@@ -2,7 +2,6 @@ package mount_test
 
 import (
 	"bufio"
-	"bytes"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,10 +17,9 @@ import (
 
 // mainApp is a process of testdata/mainapp.
 type mainApp struct {
-	t       *testing.T
-	base    string
-	process *exec.Cmd
-	errors  bytes.Buffer
+	t    *testing.T
+	base string
+	*ledgertest.Child
 }
 
 func startMainApp(t *testing.T, r running) *mainApp {
@@ -33,23 +31,18 @@ func startMainApp(t *testing.T, r running) *mainApp {
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s\nAfter a change of go.mod: cd %[2]s; go mod tidy -e", out, "api/mount/testdata/mainapp")
-	m.process = exec.Command(program)
-	m.process.Env = append(os.Environ(), "MAINAPP_ADDR=127.0.0.1:0",
+	process := exec.Command(program)
+	address := ledgertest.FreeAddress(t)
+	process.Env = append(ledgertest.Environ(), "MAINAPP_ADDR="+address,
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
-	m.process.Stderr = &m.errors
-	stdout, err := m.process.StdoutPipe()
+	m.Child, err = ledgertest.Start(process)
 	require.NoError(t, err)
-	require.NoError(t, m.process.Start())
-	t.Cleanup(func() {
-		if m.process.ProcessState == nil {
-			_ = m.process.Process.Kill()
-			_ = m.process.Wait()
-		}
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err, "%s", &m.errors)
-	m.base = strings.TrimPrefix(strings.TrimSpace(line), "listening on ")
-	m.ask(http.MethodGet, "/boards/readyz", "alice", "").Says(t, http.StatusOK)
+	t.Cleanup(func() { _ = m.Process.Kill(); <-m.Ended })
+	m.base = "http://" + address
+	require.Eventually(t, func() bool {
+		return !m.Running() || m.ask(http.MethodGet, "/boards/readyz", "alice", "").Status == http.StatusOK
+	}, patience, often)
+	require.True(t, m.Running(), "%s", &m.Output)
 	return m
 }
 
@@ -112,8 +105,10 @@ func testAnotherModule(t *testing.T, r running) {
 	}
 	require.Contains(t, heard.String(), "client_access_removed")
 
-	require.NoError(t, m.process.Process.Signal(syscall.SIGTERM), "a stop ends with streams open")
-	require.NoError(t, m.process.Wait(), "%s", &m.errors)
+	require.NoError(t, m.Process.Signal(syscall.SIGTERM), "a stop ends with streams open")
+	code, err := m.Await(patience)
+	require.NoError(t, err)
+	require.Zero(t, code, "%s", &m.Output)
 	for lines.Scan() { // what ends the stream
 		heard.WriteString(lines.Text())
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,9 +23,7 @@ import (
 
 func remoteOf(t *testing.T, handler http.Handler) remote {
 	t.Helper()
-	service := httptest.NewServer(handler)
-	t.Cleanup(service.Close)
-	return remote{URL: service.URL, TokenFile: newFile(t, "token", "mine\n")}
+	return remote{URL: ledgertest.Serve(t, handler), TokenFile: newFile(t, "token", "mine\n")}
 }
 
 func answering(t *testing.T, status int, body string) remote {

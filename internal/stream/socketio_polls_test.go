@@ -202,11 +202,10 @@ const (
 func TestQuickWebSocketIsNotLost(t *testing.T) {
 	t.Parallel()
 	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	at := ledgertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sockets.ServeHTTP(&slowSetup{ResponseWriter: w}, r)
 	}))
-	t.Cleanup(server.Close)
-	address := strings.Replace(server.URL, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+	address := strings.Replace(at, "http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
 	conn, response, err := websocket.DefaultDialer.Dial(address, nil)
 	require.NoError(t, err)
 	defer conn.Close()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -116,7 +115,7 @@ func (p *browserPage) await(what, expression string) {
 
 func serveFiles(t *testing.T, files map[string]string) (origin string) {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	at := ledgertest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, ok := files[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
@@ -129,8 +128,7 @@ func serveFiles(t *testing.T, files map[string]string) (origin string) {
 		}
 		_, _ = w.Write([]byte(text))
 	}))
-	t.Cleanup(server.Close)
-	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // an origin that the demo allows
+	return strings.Replace(at, "127.0.0.1", "localhost", 1) // an origin that the demo allows
 }
 
 // keyboard is a window that is used by the keyboard alone.

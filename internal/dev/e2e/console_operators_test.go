@@ -4,13 +4,13 @@ package e2e_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -105,10 +105,8 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	})
 	target, err := url.Parse(p.base)
 	require.NoError(t, err)
-	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }})
-	t.Cleanup(proxy.Close)
 	behind := p.in(t)
-	behind.base = proxy.URL
+	behind.base = ledgertest.Serve(t, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }})
 	board := p.info.IDs.SubAccounts[0]
 	client := openAs("client", behind, browser, 1200, "light", "/console/board/"+board)
 	client.await("the stream to be open", `!document.getElementById("live").hidden`)

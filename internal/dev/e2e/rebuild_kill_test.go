@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -254,12 +253,10 @@ func newFetchers(t *testing.T) *fetchers {
 	t.Cleanup(func() { require.NoError(t, f.stack.Close()) })
 	require.NoError(t, f.world.StoreTokens(t.Context(), f.sim, f.stack.Secrets, time.Now(),
 		func(a soak.Account) commands.StoredTokens { return commands.StoredTokens{VerifiedAs: a.ExternalID} }))
-	platform := httptest.NewServer(f.sim)
-	t.Cleanup(platform.Close)
 	f.env = append(ledgertest.Environ(),
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(f.stack.Brokers, ","), "LEDGERBOARD_DATABASE_URL="+f.stack.DatabaseURL(),
 		"LEDGERBOARD_JWT_SECRET="+strings.Repeat("s", 32), "LEDGERBOARD_DIRECTORY=main_app", "LEDGERBOARD_MANAGED_SUBSCRIPTIONS=managed", "LEDGERBOARD_SECRETS_KEY="+f.stack.SecretsKey,
-		"LEDGERBOARD_PLATFORMS_URL="+platform.URL, "LEDGERBOARD_LOG_LEVEL=error",
+		"LEDGERBOARD_PLATFORMS_URL="+ledgertest.Serve(t, f.sim), "LEDGERBOARD_LOG_LEVEL=error",
 		"LEDGERBOARD_QUOTAS=facebook:none,instagram:none,linkedin:none,tiktok:none",
 		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL=1s",
 	)
