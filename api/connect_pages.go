@@ -16,6 +16,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 //go:embed connect_pages.html
@@ -346,9 +347,9 @@ func progressOf(view connect.View) (progress []pageProgress, pending bool) {
 				p.ConnectionStatus = reading.ConnectionStatus
 			}
 		}
-		nouns := domain.StatusNouns{Platform: page.PID}
+		at := page.PID
 		if !p.readable() { // perhaps at another platform than the page
-			nouns.Platform = view.Platform
+			at = view.Platform
 		}
 		switch p.Status { //nolint:exhaustive // the others have reasons
 		case domain.PageOK:
@@ -356,7 +357,7 @@ func progressOf(view connect.View) (progress []pageProgress, pending bool) {
 		case domain.PageDisconnected:
 			p.Text = domain.OptionalText("no longer connected for " + view.Account)
 		default:
-			p.Text = domain.OptionalText(domain.TextOf(p.Reasons[:min(1, len(p.Reasons))], domain.SignInText, nouns))
+			p.Text = readmodels.TextOf(p.Reasons[:min(1, len(p.Reasons))], domain.SignInText, at)
 		}
 		pending = pending || p.Remedy() == domain.RemedyTime && p.Status != domain.PageThrottled
 		progress = append(progress, p)

@@ -202,11 +202,6 @@ func (n StatusNouns) fill(text string, r StatusReason) string {
 		Replace(text)
 }
 
-// Text returns the text of a reason, in the words for one kind of reader, such as [APIText].
-func (r StatusReason) Text(words func(StatusCode) string, n StatusNouns) string {
-	return TextOf([]StatusReason{r}, words, n)
-}
-
 // metricName returns the name of the metric in texts.
 func (r StatusReason) metricName() string {
 	switch {

@@ -23,14 +23,14 @@ func TestEveryStatusCodeHasItsTexts(t *testing.T) {
 		r := domain.StatusReason{Code: code, Days: 3, Of: 28, Day: "2026-11-01", At: new(time.Unix(0, 0))}
 		for _, words := range []func(domain.StatusCode) string{domain.APIText, domain.OperatorText} {
 			for _, r.Metric = range []string{"", "views"} {
-				text := r.Text(words, nouns)
+				text := domain.TextOf([]domain.StatusReason{r}, words, nouns)
 				require.Regexp(t, `^[A-Z0-9].*\.$`, text, code)
 				require.NotContains(t, text, "{", code)
 			}
 		}
 		require.Equal(t, code.Kind(), code.Kind().Kind(), "%s: a kind is no special case", code)
 		require.True(t, code.Remedy() == domain.RemedyTime || !code.Temporary(), code)
-		require.NotContains(t, r.Text(domain.SignInText, nouns), "{", code)
+		require.NotContains(t, domain.TextOf([]domain.StatusReason{r}, domain.SignInText, nouns), "{", code)
 		require.NotContains(t, domain.APIText(code)+domain.SignInText(code), "LEDGERBOARD_", code)
 		require.Contains(t, []domain.StatusReader{domain.SeenByAll, domain.SeenByAgency}, domain.StatusTextOf(code).Seen, code)
 	}

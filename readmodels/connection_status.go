@@ -88,8 +88,10 @@ func FailedWith(reason string, kind domain.StatusCode) string {
 // from the main application is used only without a stored secret, because tokens are renewed here.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// DescribeConnection sets the text of a status: that of the API, see [domain.APIText], or that for
-// operators, see [domain.OperatorText].
-func DescribeConnection(s *domain.ConnectionStatus, words func(domain.StatusCode) string, p domain.Platform) {
-	s.Text = domain.OptionalText(domain.TextOf(s.Reasons, words, domain.StatusNouns{Platform: p}))
+// TextOf returns the text of the status of a connection or of a source of figures: that of the API,
+// see [domain.APIText], or that for operators, see [domain.OperatorText].
+func TextOf(
+	reasons []domain.StatusReason, words func(domain.StatusCode) string, p domain.Platform,
+) domain.OptionalText {
+	return domain.OptionalText(domain.TextOf(reasons, words, domain.StatusNouns{Platform: p}))
 }

@@ -58,7 +58,7 @@ func TestClientsAreListed(t *testing.T) {
 	of := func(client string, p domain.Platform, status domain.PageStatus, codes ...domain.StatusCode) directory.ConnectedPlatform {
 		page := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(p), AccountID: client}
 		page.Status, page.Reasons = status, reasons(codes...)
-		readmodels.DescribeConnection(&page.ConnectionStatus, domain.APIText, p)
+		page.Text = readmodels.TextOf(page.Reasons, domain.APIText, p)
 		return page
 	}
 	home(of(agency, domain.Facebook, domain.PageReconnect, domain.StatusRefused)).

@@ -35,7 +35,7 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 // statusOf is the status that the API gives of a LinkedIn page.
 func statusOf(status domain.PageStatus, codes ...domain.StatusCode) domain.ConnectionStatus {
 	s := domain.ConnectionStatus{Status: status, Reasons: reasons(codes...)}
-	readmodels.DescribeConnection(&s, domain.APIText, domain.LinkedIn)
+	s.Text = readmodels.TextOf(s.Reasons, domain.APIText, domain.LinkedIn)
 	return s
 }
 

@@ -2748,7 +2748,7 @@ export interface components {
             expires_at: string | null;
             /** @description Name, as in the directory. */
             name: string;
-            /** @description True if a person must connect the account again: the status is reconnect or permission. */
+            /** @description True if a person must sign in to the platform and connect the account again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**

@@ -240,7 +240,7 @@ func (s *fetchStage) operatorReads(kind string, c connected) string {
 	s.t.Helper()
 	reason := s.state(kind, c).Reason
 	require.NotNil(s.t, reason)
-	return reason.Text(domain.OperatorText, domain.StatusNouns{Platform: c.Platform})
+	return domain.TextOf([]domain.StatusReason{*reason}, domain.OperatorText, domain.StatusNouns{Platform: c.Platform})
 }
 
 // readings are the live readings of an account, by capture time.

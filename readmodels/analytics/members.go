@@ -49,8 +49,7 @@ type ConnectedSocial struct {
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
 	Connected     bool               `json:"connected"` // false if it was disconnected
-	// NeedsReconnect is true if a person must connect the account again: the status is reconnect or
-	// permission.
+	// NeedsReconnect is true if a person must sign in to the platform and connect the account again.
 	NeedsReconnect bool `json:"needs_reconnect"`
 
 	domain.ConnectionStatus
@@ -111,8 +110,8 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		&s.Status, &s.Reasons, &s.Since, &s.ExpiresAt,
 	}, func() {
 		s.PlatformRef = readmodels.PlatformRefOf(s.Platform)
-		s.NeedsReconnect = s.Status == domain.PageReconnect || s.Status == domain.PagePermission
-		readmodels.DescribeConnection(&s.ConnectionStatus, domain.APIText, s.Platform)
+		s.NeedsReconnect = s.Connected && s.Remedy() == domain.RemedySignIn
+		s.Text = readmodels.TextOf(s.Reasons, domain.APIText, s.Platform)
 		m := &members[place[member]]
 		m.SocialAccounts = append(m.SocialAccounts, s)
 		if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {

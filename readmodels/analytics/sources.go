@@ -80,13 +80,9 @@ func JoinSources(first []Source, others ...[]Source) []Source {
 		known.Reasons = append(slices.Clip(known.Reasons), s.Reasons...)
 	}
 	for i := range joined {
-		joined[i].Text = joined[i].describe()
+		joined[i].Text = readmodels.TextOf(joined[i].Reasons, domain.APIText, joined[i].Platform)
 	}
 	return joined
-}
-
-func (s Source) describe() domain.OptionalText {
-	return domain.OptionalText(domain.TextOf(s.Reasons, domain.APIText, domain.StatusNouns{Platform: s.Platform}))
 }
 
 type knownAccount struct {
@@ -145,7 +141,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		s := f.Source
 		s.Status, s.Reasons = qc.classify(f)
 		qc.noteTimes(f, &s)
-		s.Text = s.describe()
+		s.Text = readmodels.TextOf(s.Reasons, domain.APIText, s.Platform)
 		qc.sources[i] = s
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {

@@ -155,7 +155,7 @@ func scanFirstReading(row pgx.CollectableRow) (r domain.FirstReading, err error)
 	if r.Status == domain.PageDisconnected {
 		r.ReadAt = nil
 	}
-	readmodels.DescribeConnection(&r.ConnectionStatus, domain.APIText, platform)
+	r.Text = readmodels.TextOf(r.Reasons, domain.APIText, platform)
 	return r, err
 }
 

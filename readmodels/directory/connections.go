@@ -284,7 +284,7 @@ func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 		r.Pace, r.CallsADay = domain.OptionalText(pace.String()), pace.CallsADay()+postsPace.CallsADay()
 	}
 	r.PlatformName = platform.String()
-	readmodels.DescribeConnection(&r.ConnectionStatus, domain.OperatorText, platform)
+	r.Text = readmodels.TextOf(r.Reasons, domain.OperatorText, platform)
 	for _, detail := range []string{pause, domain.AnswersOf(r.Reasons)} {
 		if detail != "" {
 			r.Text += domain.OptionalText(" (" + detail + ")")

@@ -147,7 +147,7 @@ func platformsPage(
 			pace.Quota.Assumed = false // only operators read about settings
 			p.Pace = domain.OptionalText(pace.String())
 			p.PlatformRef = readmodels.PlatformRefOf(p.Platform)
-			readmodels.DescribeConnection(&p.ConnectionStatus, domain.APIText, p.Platform)
+			p.Text = readmodels.TextOf(p.Reasons, domain.APIText, p.Platform)
 			switch p.Status {
 			case domain.PageDisconnected: // other pages may still use the connection's token
 				granted = nil
