@@ -109,6 +109,8 @@ func TestKeysAreRecordedAsDigests(t *testing.T) {
 	require.True(t, again.Replayed)
 	again = update(t, p, put(north, users(sam), key(s.records[1].Envelope.Audit.CommandID)))
 	require.True(t, again.Replayed, "a command without a key is known by its id")
+	_, err := p.Update(t.Context(), put(north, users(sam), key(address), digest("another")))
+	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err), "another request with the same key")
 
 	mine := s.records[0].Envelope.Audit
 	update(t, p, put(north, users(nina, sam), key(address), func(u *commands.UpdateDashboard) { u.UserID = "bob" }))

@@ -1,10 +1,8 @@
 package contract_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -130,14 +128,7 @@ func (s *stage) posts() []string {
 }
 
 func (s *stage) ask(path string) map[string]any {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
-	w := httptest.NewRecorder()
-	s.server.ServeHTTP(w, r)
-	require.Equal(s.t, http.StatusOK, w.Code, w.Body.String())
-	require.NotContains(s.t, w.Body.String(), token)
-	var body map[string]any
-	require.NoError(s.t, json.Unmarshal(w.Body.Bytes(), &body))
-	return body
+	return ledgertest.Ask(s.t, s.server, http.MethodGet, path, "").Says(s.t, http.StatusOK).Lacks(s.t, token).Object(s.t)
 }
 
 // activity requires that what is absent on the wire is null in the answer, and zero is zero.
