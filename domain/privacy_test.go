@@ -33,7 +33,7 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 		"metrics.account_erased.v1":  tenant,
 		"metrics.post_read.v1":       append([]string{"external_id", "missing.name", "missing.code", "growth_window"}, tenant...),
 		"metrics.post_registered.v1": append([]string{"external_id", "origin", "post_type"}, tenant...),
-		"metrics.posts_merged.v1":    append([]string{"external_id", "other_id", "code"}, tenant...),
+		"metrics.posts_merged.v1":    append([]string{"external_id", "other_id"}, tenant...),
 		"metrics.account_read.v1": append([]string{
 			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.code",
 			// our sentence: TestWordsOfPlatformsAreKeptFor30Days

@@ -263,7 +263,6 @@ type PostsMerged struct {
 	Platform   Platform  `json:"p_id"`
 	ExternalID string    `json:"external_id"` // the id of the post
 	OtherID    string    `json:"other_id"`    // the other id, which no longer counts
-	Code       string    `json:"code"`        // what the other id names: "video", "photo" or "post"
 	MergedAt   time.Time `json:"merged_at"`   // UTC, whole microseconds
 }
 
@@ -278,7 +277,7 @@ func (e PostsMerged) Validate() error {
 	if e.ExternalID == e.OtherID {
 		return fmt.Errorf("external_id and other_id are both %q", e.OtherID)
 	}
-	return cmp.Or(validateExternalID(e.ExternalID), validateExternalID(e.OtherID), checkLengths(e.Code),
+	return cmp.Or(validateExternalID(e.ExternalID), validateExternalID(e.OtherID),
 		validateReading(e.Tenant, e.Platform, e.MergedAt))
 }
 

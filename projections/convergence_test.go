@@ -357,7 +357,7 @@ func (d *drawing) metrics() {
 		d.record(key, d.operator())
 	case 6:
 		d.record(key, domain.PostsMerged{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", OtherID: "q", Code: "video", MergedAt: hour,
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", OtherID: "q", MergedAt: hour,
 		})
 	case 5:
 		d.record(key, domain.AccountErased{ParentAccount: tenant.ParentAccount, SocialAccount: social, Platform: domain.Facebook, ErasedAt: hour})

@@ -207,7 +207,6 @@ func readAsPost(p platforms.Post) bool { return p.Type == platforms.TypePhoto }
 func (l *postListing) merge(p platforms.Post) domain.PostsMerged {
 	return domain.PostsMerged{
 		Tenant: l.f.Tenant, Platform: l.f.Platform, ExternalID: p.ID, OtherID: p.SameAs,
-		Code:     cmp.Or(map[string]string{platforms.TypePhoto: "photo", platforms.TypePost: "post"}[p.Type], "video"),
 		MergedAt: l.clock(),
 	}
 }

@@ -193,7 +193,6 @@ create table post_merges (
   account_id        text        not null,
   member_id         bigint      not null,
   p_id              smallint    not null,
-  code              text        not null, -- what the other id names: video, photo or post
   merged_at         timestamptz not null,
   event_id          text        not null
 );

@@ -14,7 +14,7 @@ import (
 // same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
 // readings with earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 10 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 11 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),

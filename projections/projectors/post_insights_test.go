@@ -70,7 +70,7 @@ func drawPostEvents(t *rapid.T) []fold.Event {
 		kind := rapid.IntRange(0, 7).Draw(t, "kind")
 		if other := fmt.Sprintf("p%d", rapid.IntRange(0, posts).Draw(t, "other")); merges && kind == 1 && other != post {
 			events = append(events, ledgertest.Event(fmt.Sprintf("m%02d", i), domain.PostsMerged{
-				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, OtherID: other, Code: "video", MergedAt: spelling(t, at),
+				Tenant: tenant, Platform: domain.Facebook, ExternalID: post, OtherID: other, MergedAt: spelling(t, at),
 			}))
 			continue
 		}

@@ -105,7 +105,7 @@ func (m *merges) queueLoad(batch *pgx.Batch, events []fold.Event) {
 		slices.Sorted(maps.Keys(accounts))).Query(func(rows pgx.Rows) error {
 		var r merge
 		into := []any{
-			&r.SocialAccount, &r.OtherID, &r.ExternalID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.Platform, &r.Code,
+			&r.SocialAccount, &r.OtherID, &r.ExternalID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.Platform,
 			&r.MergedAt, &r.EventID,
 		}
 		_, err := pgx.ForEachRow(rows, into, func() error {
@@ -116,16 +116,16 @@ func (m *merges) queueLoad(batch *pgx.Batch, events []fold.Event) {
 	})
 }
 
-const mergeColumns = `social_account_id, external_id, merged_into, parent_account, account_id, member_id, p_id, code,
+const mergeColumns = `social_account_id, external_id, merged_into, parent_account, account_id, member_id, p_id,
 	merged_at, event_id`
 
 var postMerges = write.NewTable("post_merges",
 	`social_account_id bigint, external_id text, merged_into text, parent_account text, account_id text, member_id bigint,
-	 p_id smallint, code text, merged_at timestamptz, event_id text`,
+	 p_id smallint, merged_at timestamptz, event_id text`,
 	write.ReplaceRow("social_account_id, parent_account, external_id, merged_into", ""),
 	func(m merge) []any {
 		return []any{
-			m.SocialAccount, m.OtherID, m.ExternalID, m.ParentAccount, m.AccountID, m.MemberID, int16(m.Platform), m.Code,
+			m.SocialAccount, m.OtherID, m.ExternalID, m.ParentAccount, m.AccountID, m.MemberID, int16(m.Platform),
 			m.MergedAt, m.EventID,
 		}
 	})
