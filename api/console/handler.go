@@ -88,7 +88,9 @@ func Handler(deps Deps) *Console {
 		a.body = c.withPrefix(a.body)
 		c.mux.Handle("GET "+name, compressed(http.HandlerFunc(a.serve)))
 	}
-	c.mux.HandleFunc("GET "+root+"/{$}", func(w http.ResponseWriter, r *http.Request) { c.redirectTo(w, r, root) })
+	for _, start := range []string{"/{$}", root + "/{$}"} {
+		c.mux.HandleFunc("GET "+start, func(w http.ResponseWriter, r *http.Request) { c.redirectTo(w, r, root) })
+	}
 	c.mux.HandleFunc(root+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
 	return c
 }
@@ -107,13 +109,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route serves r, which is original without the prefix. Requests for other paths go to the API
 // unchanged: the API removes the prefix itself, and refuses a path that contains it twice.
 func (c *Console) route(w http.ResponseWriter, r, original *http.Request) {
-	handler := http.Handler(c.mux)
-	switch {
-	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
-	case r.URL.Path == "/" && r.Method == http.MethodGet &&
-		strings.Contains(r.Header.Get("Accept"), "text/html"): // from a browser, not from a program
-		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.redirectTo(w, r, root) })
-	default:
+	own := r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/")
+	fromBrowser := r.URL.Path == "/" && r.Method == http.MethodGet && // and not from a program
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+	if !own && !fromBrowser {
 		c.deps.API.ServeHTTP(w, original)
 		return
 	}
@@ -121,7 +120,7 @@ func (c *Console) route(w http.ResponseWriter, r, original *http.Request) {
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	c.setHeaders(w.Header())
-	api.BoundBodies(c.patience, handler).ServeHTTP(w, r)
+	api.BoundBodies(c.patience, c.mux).ServeHTTP(w, r)
 }
 
 // policy allows the browser to load content only from this host.
