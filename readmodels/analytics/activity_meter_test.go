@@ -161,9 +161,9 @@ func (o *oracle) activityOf(byDate map[int64]map[string]*int64, platforms ...dom
 		a.Series = append(a.Series, analytics.ActivityDay{Day: part.day})
 	}
 	var frequency, regularity, perWeek float64
-	for _, s := range o.ids(platforms) {
+	for _, s := range gainsPages { // by id: the order of sums decides a half
 		numbers, measured := byDate[s.id]
-		if !measured {
+		if !measured || !slices.Contains(platforms, s.platform) {
 			continue
 		}
 		a.AccountsMeasured++

@@ -208,9 +208,10 @@ func (o *oracle) unregistered() []knownPost {
 	if o.Category > 0 || o.By == analytics.RankByTotal {
 		return nil
 	}
-	registered := map[domain.PostRef]bool{}
+	registered, erased := map[domain.PostRef]bool{}, erasedUntil(o.w, o.scope.ParentAccount)
 	for _, ev := range o.w.Events {
-		if e, ok := ev.Data.(domain.PostRegistered); ok && e.ParentAccount == o.scope.ParentAccount {
+		e, ok := ev.Data.(domain.PostRegistered)
+		if ok && e.ParentAccount == o.scope.ParentAccount && !e.RegisteredAt.Before(erased[e.SocialAccount]) {
 			registered[domain.PostRef{SocialAccount: e.SocialAccount, ExternalID: e.ExternalID}] = true
 		}
 	}

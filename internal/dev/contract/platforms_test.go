@@ -28,7 +28,7 @@ func TestFacebookPage(t *testing.T) {
 		"views day_flow 120 page_media_view 2026-11-17 ",
 		"views day_flow 131 page_media_view 2026-11-18 ",
 	}, s.figures())
-	require.Equal(t, []string{"clicks empty"}, s.missing())
+	require.Equal(t, []string{"clicks no_data"}, s.missing())
 	require.Equal(t, []string{`[{"facet": "country", "values": {"AT": 2100, "DE": 600}}]`}, s.lines("select demographics::text from tSAccountIns"))
 	require.Equal(t, []string{
 		"1000001_55 photo | 14 3 2 6000000000 6000000000 410 12 - - | 19 f",
@@ -67,7 +67,7 @@ func TestInstagram(t *testing.T) {
 		"views day_flow 21 views 2026-11-19 ",
 		"views day_flow 321 views 2026-11-18 ",
 	}, s.figures())
-	require.Equal(t, []string{"shares empty"}, s.missing())
+	require.Equal(t, []string{"shares no_data"}, s.missing())
 	require.Equal(t, []string{
 		"age 18-24 20", "age 25-34 55", "city Vienna, Vienna 70", "country AT 90", "gender F 60", "gender M 40",
 	}, s.lines(`select format('%s %s %s', d->>'facet', v.key, v.value) from tSAccountIns, jsonb_array_elements(demographics) d, jsonb_each_text(d->'values') v order by 1`))
@@ -206,6 +206,6 @@ func TestLinkedInProfile(t *testing.T) {
 		"reach rolling 5100 MEMBERS_REACHED 2026-11-19 days_28",
 		"shares day_flow 1 RESHARE 2026-11-17 ",
 	}, s.figures())
-	require.Equal(t, []string{"clicks empty"}, s.missing())
+	require.Equal(t, []string{"clicks no_data"}, s.missing())
 	require.Equal(t, []string{"urn:li:share:7001 post | 31 6 2 - 1200 800 - 9 - | 39 f"}, s.posts())
 }

@@ -112,7 +112,7 @@ func (s *stage) figures() []string {
 }
 
 func (s *stage) missing() []string {
-	return s.lines(`select format('%s %s', m->>'name', m->>'reason') from tSAccountIns, jsonb_array_elements(missing) m order by 1`)
+	return s.lines(`select format('%s %s', m->>'name', m->>'code') from tSAccountIns, jsonb_array_elements(missing) m order by 1`)
 }
 
 // posts are the posts and their counts: id type | likes comments shares views impressions reach clicks saves watch | engagement partial.
