@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -78,8 +77,7 @@ type Engine struct {
 	problem  string           // why no generation can be followed; "" if there is no problem
 	waits    map[waiting]wait // partitions that were behind at the last Status
 
-	unpublished atomic.Bool // the views of schema lb must be checked
-	notDropped  string      // why old tables are not dropped, as last logged
+	notDropped string // why old tables are not dropped, as last logged
 }
 
 type work struct {
@@ -132,7 +130,6 @@ func New(c Config) (*Engine, error) {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
 	}
 	e := &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}
-	e.unpublished.Store(true)
 	return e, nil
 }
 
@@ -161,17 +158,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// tidy drops generations that are no longer needed. After a start until it succeeds, and while a
-// newer version has tables, it also updates the views of schema lb: processes of the newer version
-// may have ended.
+// tidy drops generations that are no longer needed. It also updates the views of schema lb: the
+// process that switched may have been interrupted before, and processes of a newer version may have
+// ended.
 func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
-	newer, err := pg.QueryBool(ctx, e.pool, "look for a newer version",
-		`select exists (select from generations where projection = $1 and version > $2 and state = 'live')`,
-		e.projector.Name, e.projector.Version)
-	if e.unpublished.Swap(false) || newer || err != nil {
-		e.publish(ctx)
-	}
-	err = e.dropOld(ctx)
+	e.publish(ctx)
+	err := e.dropOld(ctx)
 	if err != nil && ctx.Err() == nil && err.Error() != e.notDropped {
 		e.notDropped = err.Error()
 		e.logger.Warn("old tables are not dropped yet", "error", err)
@@ -182,12 +174,8 @@ func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
 // publish updates the views of schema lb, which people read, to this version, now or later. It only
 // logs an error, because the program does not read these views.
 func (e *Engine) publish(ctx context.Context) {
-	again, err := e.replaceViews(ctx)
-	if err != nil && ctx.Err() == nil {
+	if err := e.replaceViews(ctx); err != nil && ctx.Err() == nil {
 		e.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
-	}
-	if again || err != nil {
-		e.unpublished.Store(true)
 	}
 }
 

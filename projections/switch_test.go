@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -123,10 +124,21 @@ func TestViewsForPeopleAreReplacedLater(t *testing.T) {
 		c.Logger = slog.New(onMessage{"the views of schema lb are not updated to this version yet", sync.OnceFunc(func() { close(failed) })})
 	})
 	b.follow(newer)
-	<-failed
+	ledgertest.Receive(t, failed)
 	require.Equal(t, 10, b.count("select count(*) from lb_tally_v2.tally"), "the program's own views are replaced")
 	require.NoError(t, reading.Rollback(b.ctx()))
 	b.shows("tally", "lb_tally_v2")
+}
+
+// The process that switched may be interrupted before it has replaced the views for people. A process
+// that runs on replaces them.
+func TestViewsForPeopleAreReplacedByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 10)
+	b.follow(b.engine(tally))
+	b.shows("tally", "lb_tally_v1")
+	b.exec("create or replace view lb.tally as select * from lb_tally_g1.tally")
+	b.shows("tally", "lb_tally_v1")
 }
 
 // onMessage calls a function when a message is logged.

@@ -71,36 +71,29 @@ func boundLocks(ctx context.Context, tx pgx.Tx, idle string) error {
 }
 
 // unpublished selects whether schema lb must be updated: this program's version is live, no process
-// folds a newer live version, and a view is missing or shows other tables. It also selects whether
-// to check again later: a process folds a newer version, which may end, or the view of posts lacks
-// their texts, because the view of the texts does not exist yet.
+// folds a newer live version, and a view is missing or shows other tables. The view of posts also
+// shows their texts, once the view of the texts exists.
 const unpublished = `
-	select not newer and exists (
+	select exists (select from generations where projection = $1 and version = $2 and state = 'live')
+	  and not exists (
+		select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
+	  and exists (
 		select from unnest($3::text[]) name
 		cross join lateral unnest(array[to_regclass($4 || '.' || name)::oid,
 			case when name = 'tsposts' then to_regclass($5 || '.post_contents')::oid end]) shown
 		where shown is not null and not exists (
 			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
-			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown)),
-	  newer or 'tsposts' = any($3) and to_regclass($5 || '.post_contents') is null
-	from (
-		select exists (
-			select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `) as newer
-		from generations where projection = $1 and version = $2 and state = 'live') live`
+			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
 
-// replaceViews updates the views if necessary, and reports whether it must run again.
-func (w work) replaceViews(ctx context.Context) (again bool, err error) {
+// replaceViews updates the views if necessary.
+func (w work) replaceViews(ctx context.Context) error {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
-	due := false
-	err = w.pool.QueryRow(ctx, unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views).
-		Scan(&due, &again)
-	if errors.Is(err, pgx.ErrNoRows) { // no generation is live
-		return false, nil
-	}
+	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished,
+		w.projector.Name, w.projector.Version, names, schema, migrations.Views)
 	if err != nil || !due {
-		return again, pg.Wrap("check the views of schema lb", err)
+		return err
 	}
-	return again, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		if err := beginViews(ctx, tx); err != nil {
 			return err
 		}
