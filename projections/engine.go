@@ -129,8 +129,7 @@ func New(c Config) (*Engine, error) {
 	if w.paused == nil {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
 	}
-	e := &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}
-	return e, nil
+	return &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}, nil
 }
 
 // Name returns the projection's name.

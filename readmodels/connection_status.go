@@ -51,7 +51,7 @@ var ConnectionStatus = `
 			coalesce(p.pace, '{}') as posts_pace,
 			a.read_at, p.read_at as posts_read_at, n.captured_at,
 			` + TokenEnds + ` as token_ends, k.renewable_until, k.data_access_until, k.granted, k.signed_in_at
-		from (values (1)) one` + SignInJoins + `
+		from (values (1)) one` + SignInJoins + ReadingConditions + `
 		left join kept.fetch_state a on a.kind = '` + domain.FetchAccounts + `' and a.p_id = s.p_id
 		  and a.social_account_id = s.id
 		left join kept.fetch_state p on p.kind = '` + domain.FetchPosts + `' and p.p_id = s.p_id
@@ -59,16 +59,10 @@ var ConnectionStatus = `
 		left join lateral (select a.failures, a.reason, a.due_at
 			where k.updated_at is null or a.updated_at >= k.updated_at) f on true
 		left join lateral (select p.reason where k.updated_at is null or p.updated_at >= k.updated_at) g on true
-		left join kept.pauses u on u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text
-		left join kept.pauses w on w.kind = '` + string(domain.PausePlatform) + `' and w.name = ` + PlatformName + `
 		left join lateral (
 			select max(n.captured_at) as captured_at from account_newest n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account
 			  and n.account_id = s.account_id) n on true
-		cross join lateral (
-			select ` + AwaitsSignIn + ` as waits, ` + Subscribed + ` as paid,
-			       u.name is not null as paused, w.name is not null as held
-			offset 0) b -- evaluated once: otherwise each use of a column would repeat its expression
 		cross join lateral (
 			select s.connected and b.paid and not b.waits and not b.paused and not b.held as is_read) d
 	) status`

@@ -37,6 +37,17 @@ const (
 	      and u.name = s.connection_id::text)`
 )
 
+// ReadingConditions joins whether social account s is read at t.now, after [SignInJoins]: u and w
+// are the pauses of its connection and of its platform. Of b, waits is [AwaitsSignIn], paid is
+// [Subscribed], and paused and held tell whether there is a u and a w.
+var ReadingConditions = `
+	left join kept.pauses u on u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text
+	left join kept.pauses w on w.kind = '` + string(domain.PausePlatform) + `' and w.name = ` + PlatformName + `
+	cross join lateral (
+		select ` + AwaitsSignIn + ` as waits, ` + Subscribed + ` as paid,
+		       u.name is not null as paused, w.name is not null as held
+		offset 0) b -- evaluated once: otherwise each use of a column would repeat its expression`
+
 // PlatformName is SQL for the name of the platform of social account s.
 var PlatformName = platformNameSQL()
 

@@ -72,16 +72,14 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name,
-		       s.connected, case when not s.connected then s.ended
-		            when `+readmodels.AwaitsSignIn+` then st.reason ->> 'code'
-		            when u.name is not null then '`+string(domain.StatusConnectionPaused)+`'
-		            when not `+readmodels.Subscribed+` then '`+string(domain.StatusUnsubscribed)+`'
-		            when w.name is not null then '`+string(domain.StatusPlatformPaused)+`' else '' end,
-		       case when not s.connected then s.updated_at when `+readmodels.AwaitsSignIn+` then st.at
-		            when u.name is not null then u.since
-		            when not `+readmodels.Subscribed+` then (
-		              select max(b.ends_at) from tSubscriptions b
-		              where b.account_id in (s.account_id, s.parent_account) and b.ends_at <= t.now)
+		       s.connected, case when not s.connected then s.ended when b.waits then st.reason ->> 'code'
+		            when b.paused then '`+string(domain.StatusConnectionPaused)+`'
+		            when not b.paid then '`+string(domain.StatusUnsubscribed)+`'
+		            when b.held then '`+string(domain.StatusPlatformPaused)+`' else '' end,
+		       case when not s.connected then s.updated_at when b.waits then st.at when b.paused then u.since
+		            when not b.paid then (
+		              select max(p.ends_at) from tSubscriptions p
+		              where p.account_id in (s.account_id, s.parent_account) and p.ends_at <= t.now)
 		            else w.since end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
@@ -94,12 +92,10 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		           and o.social_account_id = s.id and o.read_at is not null and o.failures = 0
 		           and (k.updated_at is null or o.updated_at >= k.updated_at)) else false end
 		from tSAccounts s
-		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
+		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+readmodels.ReadingConditions+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
 		left join lateral (select due.reason where due.failures > 0
 		  and (k.updated_at is null or due.updated_at >= k.updated_at)) failed on true
-		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
-		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+readmodels.PlatformName+`
 		left join lateral (`+newest+`) n on true
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
