@@ -103,6 +103,26 @@ func drawErasures(t *rapid.T, events []fold.Event) (erased []fold.Event) {
 	return erased
 }
 
+// The first registration of a merged post is unknown after an erasure, also if only the merge comes
+// in a later batch.
+func TestMergeAloneAfterAnErasure(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tenant := domain.Tenant{ParentAccount: ledgertest.AgencyA, AccountID: ledgertest.ClientA, SocialAccount: 11}
+	registered := func(id, post string, hours int) fold.Event {
+		return ledgertest.Event(id, domain.PostRegistered{
+			Tenant: tenant, Platform: domain.Facebook, ExternalID: post, Origin: domain.OriginMainApp, RegisteredAt: day0.Add(time.Duration(hours) * time.Hour),
+		})
+	}
+	before := []fold.Event{
+		ledgertest.Event("x", domain.AccountErased{ParentAccount: tenant.ParentAccount, SocialAccount: 11, Platform: domain.Facebook, ErasedAt: day0}),
+		registered("r1", "p1", 1), registered("r2", "p0", 2),
+	}
+	merged := []fold.Event{ledgertest.Event("m", domain.PostsMerged{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p0", OtherID: "p1", MergedAt: day0})}
+	want := tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Fold, [][]fold.Event{slices.Concat(before, merged)})
+	require.Equal(t, want, tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Fold, [][]fold.Event{before, merged}))
+}
+
 // captureOf returns the tenant of an event and its capture time.
 func captureOf(ev fold.Event) (domain.Tenant, time.Time) {
 	switch data := ev.Data.(type) {

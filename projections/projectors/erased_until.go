@@ -57,6 +57,8 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 			accounts = append(accounts, data.SocialAccount)
 		case domain.PostRegistered:
 			accounts = append(accounts, data.SocialAccount)
+		case domain.PostsMerged:
+			accounts = append(accounts, data.SocialAccount)
 		}
 	}
 	if len(accounts) == 0 {
