@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -186,12 +186,26 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 		entities, err := tables.EntitiesByKey(ctx, slices.Collect(maps.Keys(last)))
 		for key, draft := range last {
 			state, known := entities[key]
-			if known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
+			if known != (draft.Data != nil) || known && !shows(state, draft) {
 				return false, err
 			}
 		}
 		return true, err
 	})
+}
+
+// shows reports whether a row holds the state of a draft or a later one. Two states can have the same
+// time, so the times alone do not tell.
+func shows(row domain.RecordedEntity, draft domain.Draft) bool {
+	at := stored(draft.Envelope.Time)
+	return row.At.After(at) || row.At.Equal(at) && sameState(row.Entity, draft.Data)
+}
+
+// sameState compares two states by their JSON, because rows return times in another location.
+func sameState(a, b domain.Data) bool {
+	one, err := json.Marshal(a)
+	other, err2 := json.Marshal(b)
+	return err == nil && err2 == nil && bytes.Equal(one, other)
 }
 
 func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
@@ -227,7 +241,7 @@ func (l *fedLine) refuse(why error) *fedLine {
 	return l
 }
 
-// compare marks lines as unchanged that are not newer than the known state, which is that of an
+// compare marks lines as unchanged that equal the known state, or are older than it: the state of an
 // earlier line or of the tables. It refuses lines about pages that are connected in ledgerboard.
 func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	var keys []string
@@ -291,16 +305,17 @@ func (l *fedLine) unchanged(reason string) {
 }
 
 // news reports whether the line replaces the stored state, and otherwise marks it as unchanged. A
-// nil entity erases.
+// nil entity erases. Of two different states with one time, the later line counts: origins with times
+// in whole seconds often change an entity twice within one.
 func (l *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEntity) bool {
 	at, now := stored(before.At), l.drafts[0].Envelope.Time
-	switch same := reflect.DeepEqual(entity, before.Entity); {
+	switch same := sameState(entity, before.Entity); {
 	case same && (!l.timed || at.Equal(stored(now))):
 		l.unchanged("")
-	case (domain.CompactedRecord{At: now, Erased: entity == nil}).Replaces(domain.CompactedRecord{At: at}):
+	case !stored(now).Before(at):
 		return true
 	default:
-		l.unchanged("its updated_at is not later than that of the stored entity, " + at.Format(time.RFC3339Nano))
+		l.unchanged("its updated_at is earlier than that of the stored entity, " + at.Format(time.RFC3339Nano))
 	}
 	return false
 }

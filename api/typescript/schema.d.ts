@@ -8970,7 +8970,7 @@ export interface operations {
                      *           {
                      *             "line": 1,
                      *             "outcome": "unchanged",
-                     *             "reason": "its updated_at is not later than that of the stored entity, 2026-11-26T01:42:00Z"
+                     *             "reason": "its updated_at is earlier than that of the stored entity, 2026-11-26T01:42:00Z"
                      *           }
                      *         ],
                      *         "refused": 0,
