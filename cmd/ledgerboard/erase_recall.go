@@ -44,6 +44,10 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 			members, connections = append(members, r.Members...), append(connections, r.Connections...)
 		}
 	})
+	if errors.Is(err, assembly.ErrUnreadableErasure) { // it must not prevent other erasures
+		e.log.WarnContext(ctx, "erasures in the log", "error", err)
+		err = nil
+	}
 	if err != nil || !recorded {
 		return false, err
 	}

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,8 +16,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
+// ErrUnreadableErasure is the error of a list of erasures that lacks one.
+var ErrUnreadableErasure = errors.New("an erasure in the log cannot be decoded, so it is not known whom it concerns")
+
 // Erasures returns all erasures recorded in a log. The erasures of an agency are in the order of
-// its records.
+// its records. Errors are those of [EachErasure].
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
 	err = EachErasure(ctx, log, func(agency string, at time.Time, erased domain.PersonErased) {
 		lines = append(lines, erased.ErasedIDs(agency, at)...)
@@ -25,23 +29,29 @@ func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, 
 }
 
 // EachErasure calls each with every erasure recorded in a log, one at a time. The erasures of an
-// agency are in the order of its records. EachErasure skips records that cannot be decoded, because
-// the projection parks them.
+// agency are in the order of its records. If an erasure cannot be decoded, the error is
+// [ErrUnreadableErasure], after the others: a list without it would look complete.
 func EachErasure(
 	ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased),
 ) error {
 	var mu sync.Mutex // partitions are scanned concurrently
+	var unreadable error
 	handle := func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
 				continue // most records are audit reads
 			}
 			recorded, err := log.Decode(r)
-			if erased, ok := recorded.Data.(domain.PersonErased); err == nil && ok {
-				mu.Lock()
+			erased, ok := recorded.Data.(domain.PersonErased)
+			mu.Lock()
+			switch {
+			case err == nil && ok:
 				each(recorded.Key, recorded.Envelope.Time, erased)
-				mu.Unlock()
+			case err != nil:
+				unreadable = fmt.Errorf("%w: record %s: %w", ErrUnreadableErasure,
+					domain.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}, err)
 			}
+			mu.Unlock()
 		}
 		return nil
 	}
@@ -49,7 +59,7 @@ func EachErasure(
 	if err != nil {
 		return fmt.Errorf("read the recorded erasures: %w", err)
 	}
-	return nil
+	return unreadable
 }
 
 // EraseAgain repeats erasures after a restore. It returns how many records it appended.
