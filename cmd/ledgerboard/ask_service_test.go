@@ -130,3 +130,13 @@ func TestRemoteRefusals(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// A response of another service says nothing about this one, whatever its status.
+func TestStatusOfAnotherService(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"{}", `{"ready":true}`, "OK"} {
+		address, _ := strings.CutPrefix(answering(t, http.StatusOK, body).URL, "http://")
+		_, err := runCommand(t, statusCommand{Addr: address, Timeout: time.Minute})
+		require.ErrorContains(t, err, "does not contain the state of ledgerboard", body)
+	}
+}

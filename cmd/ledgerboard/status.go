@@ -35,7 +35,10 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	var answer readiness
-	if err := json.Unmarshal(body, &answer); err != nil {
+	if err = json.Unmarshal(body, &answer); err == nil && answer.Status == "" {
+		err = errors.New("status is missing") // of another service: its 200 says nothing about this one
+	}
+	if err != nil {
 		return fmt.Errorf("the response from %s does not contain the state of ledgerboard: "+
 			"if the service has an admin address, set --addr to LEDGERBOARD_ADMIN_ADDR (%w)", c.Addr, err)
 	}
