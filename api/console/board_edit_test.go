@@ -316,6 +316,9 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	require.Equal(t, []string{mill}, again["account"], "what was entered stays")
 	require.Contains(t, again["user"], jonas, "what the first changed stays, too")
 	require.Empty(t, again["was_account"])
+
+	b.refuse("GET "+board+"/history", http.StatusServiceUnavailable, domain.CodeUnavailable, "Try again shortly.")
+	b.post(edits, form).says(http.StatusOK, "This board was changed while you were editing it.", "What was changed cannot be shown right now.")
 }
 
 // If a change of another board makes the preview outdated, the page shows that change.

@@ -34,6 +34,8 @@ type boardEditView struct {
 	Faults    formFaults             // why the change was not saved, and what to do
 	Stale     bool                   // the board has changed since the page was opened
 	Meanwhile []history.HistoryEntry // changes since then, newest first
+	Unknown   bool                   // changes could not be read
+	Earlier   bool                   // there were more changes, before Meanwhile
 	Edit      boardEdit
 	Names     map[string]string // of clients and people, by id
 
@@ -94,10 +96,10 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 	}
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
-			shown.Meanwhile = changesSince(v, client.ID, edit.Version)
+			shown.changedSince(v, client.ID, edit.Version)
 		} else if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
 			for _, id := range edit.Accounts.all() {
-				shown.Meanwhile = append(shown.Meanwhile, changesSince(v, id, edit.Seen)...)
+				shown.changedSince(v, id, edit.Seen)
 			}
 		}
 		shown.Edit = applyEdit(v, &shown, *edit, shown.Edit)
@@ -185,18 +187,20 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 	return now
 }
 
-// changesSince returns the changes to a board after a version, or nil if they are unknown.
-func changesSince(v *visit, id, version string) (since []history.HistoryEntry) {
+// changedSince adds the changes to a board after a version, or notes that they are unknown or that
+// earlier ones are not shown.
+func (s *boardEditView) changedSince(v *visit, id, version string) {
 	after, err := strconv.ParseInt(version, 10, 64)
-	if err != nil {
-		return nil
+	var entries []history.HistoryEntry
+	var meta history.EntriesMeta
+	if err == nil {
+		entries, meta, err = getMeta[[]history.HistoryEntry, history.EntriesMeta](v, boardAPI(id)+"/history",
+			url.Values{"order": {"desc"}, "limit": {changesToExplain}})
 	}
-	entries, err := get[[]history.HistoryEntry](v, boardAPI(id)+"/history",
-		url.Values{"order": {"desc"}, "limit": {changesToExplain}})
-	if err != nil {
-		return nil
-	}
-	return slices.DeleteFunc(entries, func(e history.HistoryEntry) bool { return e.Version <= after })
+	since := slices.DeleteFunc(slices.Clone(entries), func(e history.HistoryEntry) bool { return e.Version <= after })
+	s.Meanwhile = append(s.Meanwhile, since...)
+	s.Unknown = s.Unknown || err != nil
+	s.Earlier = s.Earlier || err == nil && len(since) == len(entries) && meta.NextCursor != ""
 }
 
 func readAccounts(v *visit, shown *boardEditView) error {
