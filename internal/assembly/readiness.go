@@ -78,7 +78,9 @@ func (s *Service) Health() api.Health {
 func (s *Service) appsWork(ctx context.Context) error {
 	off, err := vault.PlatformsWith(ctx, s.KeptPool, domain.StatusAppBlocked, time.Now().Add(-2*time.Hour))
 	if err != nil {
-		return nil //nolint:nilerr // another check reports an unreachable database
+		s.settings.Logger.DebugContext(ctx, "cannot read which apps are switched off", "error", err)
+		return &api.DegradedError{Writes: true, Reason: "it is not known whether a platform has switched off an app: " +
+			cmp.Or(pg.Advice(err), "schema kept cannot be read")}
 	}
 	if len(off) == 0 {
 		return nil

@@ -142,4 +142,8 @@ func TestASwitchedOffAppIsNamed(t *testing.T) {
 	require.Contains(t, degraded.Reason, "LinkedIn: The platform has switched off the app")
 	require.NotContains(t, degraded.Reason, "Facebook")
 	require.True(t, degraded.Writes, "boards can be changed")
+	ledgertest.Exec(t, s.KeptPool, "alter table fetch_state rename to gone")
+	require.EventuallyWithT(t, func(c *assert.CollectT) { // a result is kept for a second
+		require.ErrorContains(c, apps(), "it is not known whether a platform has switched off an app")
+	}, time.Minute, time.Millisecond)
 }
