@@ -41,21 +41,22 @@ const lockName = "ledgerboard migrate"
 // them. Several processes may call it at the same time. It waits at most [pg.LockWait] for each
 // lock.
 func Up(ctx context.Context, databaseURL string) error {
-	config, err := pg.Parse(databaseURL, map[string]string{"application_name": "ledgerboard migrate"})
+	// One connection, because the session that migrates must be the one that holds the advisory
+	// lock.
+	pool, err := pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Kept}, Name: "migrate", MaxConns: 1})
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*config)
-	defer db.Close() // releases the lock
-	// One connection, because the session that migrates must be the one that holds the advisory
-	// lock.
+	defer pool.Close() // releases the lock
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration: %w", pg.Explain(err))
 	}
 	for _, schema := range []string{Kept, Engine, Views} {
 		if err := createSchema(ctx, db, schema); pg.IsForbidden(err) {
-			return fmt.Errorf("create schema %s: %w: %w", schema, err, pg.NeedsCreate(config))
+			return fmt.Errorf("create schema %s: %w: %w", schema, err, pg.NeedsCreate(pool.Config().ConnConfig))
 		} else if err != nil {
 			return fmt.Errorf("create schema %s: %w", schema, err)
 		}

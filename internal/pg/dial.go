@@ -69,6 +69,7 @@ func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 		}
 	}
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return set(ctx, conn, session) }
+	config.OnPgError = noteReadOnly(config.OnPgError)
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{
@@ -90,7 +91,7 @@ var startupParameters = []string{
 	"application_name", "timezone", "client_encoding", "datestyle", "standard_conforming_strings", "options", "replication",
 }
 
-// set changes settings of a session.
+// set changes settings of a session, and notes whether it was opened as read-only.
 func set(ctx context.Context, conn *pgconn.PgConn, settings map[string]string) error {
 	var calls []string
 	var args [][]byte
@@ -98,7 +99,11 @@ func set(ctx context.Context, conn *pgconn.PgConn, settings map[string]string) e
 		args = append(args, []byte(name), []byte(settings[name]))
 		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args)))
 	}
+	calls = append(calls, "current_setting('transaction_read_only')") // not affected by the settings before it
 	result := conn.ExecParams(ctx, "select "+strings.Join(calls, ", "), args, nil, nil, nil).Read()
+	if result.Err == nil && string(result.Rows[0][len(args)/2]) == "on" {
+		conn.CustomData()[uselessFrom] = time.Now().Add(readOnlyFor)
+	}
 	return Wrap("set session settings", result.Err)
 }
 

@@ -6,6 +6,7 @@
 //   - Every pool names its schema; times are scanned as UTC. Settings of a session are sent after
 //     connecting, because poolers refuse startup parameters that they do not know.
 //   - The URL, and the files that it names, are read again for each connection.
+//   - A session that cannot write is not used for longer than a few seconds: see [Open].
 //   - Only pools for data that can be refolded from the log, or that may be lost in a crash, commit
 //     asynchronously.
 //   - The simple protocol is never used.

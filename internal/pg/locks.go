@@ -48,7 +48,7 @@ func waiting(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeConn(ctx, conn)
 	found, err := List(ctx, conn, "read who holds locks", pgx.RowTo[string], `
 		select distinct concat('session "', w.application_name, '" waits for a lock held by ', case when blocker = 0
 			then 'a prepared transaction (see pg_prepared_xacts)' else concat('process ', blocker, ' (', concat_ws(', ',

@@ -36,7 +36,9 @@ type Config struct {
 }
 
 // Open returns a pool after a first successful connection. Times are scanned as UTC, regardless of
-// the time zones of the server and the process.
+// the time zones of the server and the process. The pool closes sessions in which the server refused
+// a write as read-only, and after five seconds those that it opened as read-only. So it follows
+// within seconds if the database becomes writable or the address leads to another server.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	if c.URL == "" || len(c.SearchPath) == 0 {
 		return nil, errors.New("check pool config: URL or SearchPath is missing")
@@ -82,6 +84,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		config.MaxConns = c.MaxConns
 	}
 	config.AfterConnect = scanTimesAsUTC
+	config.PrepareConn, config.BeforeClose = useful, endUseless
 	if tracing.Enabled() { // statements of traced requests, without their parameters
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}

@@ -116,7 +116,7 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeConn(ctx, conn)
 	for _, channel := range []string{ProgressChannel, FiguresChannel} {
 		if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
 			return fmt.Errorf("listen: %w", err)

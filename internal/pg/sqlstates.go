@@ -52,7 +52,7 @@ func NeedsCreate(config *pgx.ConnConfig) error {
 }
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
-// stopping, overloaded or now a read-only replica, or tables are missing, for example because a
+// stopping, overloaded or read-only, or tables are missing, for example because a
 // generation was dropped while the process was suspended. All connection errors are temporary,
 // including those reported by a server. Otherwise the SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
@@ -63,7 +63,7 @@ func IsTemporary(err error) bool {
 		return true
 	}
 	if code := sqlstate(err); len(code) == 5 {
-		return slices.Contains([]string{"25006", "25P03", "25P04", "55P03"}, code) ||
+		return slices.Contains([]string{readOnly, "25P03", "25P04", "55P03"}, code) ||
 			slices.Contains([]string{"08", "40", "53", "58"}, code[:2]) || code[:3] == "57P" || IsMissing(err)
 	}
 	var network net.Error
@@ -145,7 +145,8 @@ var advice = map[string]string{
 	"53300": "raise the server's max_connections, or run fewer processes (docs/scaling.md)",
 	"57P03": "the server is starting, stopping or recovering: wait, or see its log",
 	"57P01": "an administrator ended the session or stops the server",
-	"25006": "the server is a read-only replica: set LEDGERBOARD_DATABASE_URL to the primary",
+	readOnly: "the database accepts no changes: LEDGERBOARD_DATABASE_URL leads to a standby, or default_transaction_read_only " +
+		"is set, as managed servers do during maintenance or if a disk is full",
 	"55000": "the database accepts no connections (alter database … allow_connections true)",
 	"08P01": "this is the answer of a pooler. For a startup parameter, remove it from LEDGERBOARD_DATABASE_URL; " +
 		"for a timeout, raise the pooler's pool size",

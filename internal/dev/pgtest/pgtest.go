@@ -100,6 +100,8 @@ var server struct {
 	err      error
 }
 
+var discard = slog.New(slog.DiscardHandler)
+
 // serverURL returns the URL of the server of this test process, which it starts at the first call.
 func serverURL(t testing.TB) string {
 	t.Helper()
@@ -117,7 +119,7 @@ func serverURL(t testing.TB) string {
 			level = "logical"
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
-			Logger: slog.New(slog.DiscardHandler),
+			Logger: discard,
 			// Test data need not survive a crash of the machine. There are few shared buffers,
 			// because dropping a table searches all of them. Autovacuum is off, so that query plans
 			// do not depend on the duration of a test. Each test running in parallel has about ten
@@ -168,6 +170,16 @@ func exec(t testing.TB, databaseURL, sql string) {
 		_, err = conn.Exec(ctx, sql)
 	}
 	require.NoError(t, err)
+}
+
+func query[T any](t testing.TB, databaseURL, sql string, args ...any) (value T) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	require.NoError(t, conn.QueryRow(ctx, sql, args...).Scan(&value))
+	return value
 }
 
 // patience limits the wait for the end of a database's sessions.

@@ -1,0 +1,108 @@
+package pg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// A pool is kept for hours, and a test must not wait that long.
+const patience, tick = time.Minute, 50 * time.Millisecond
+
+func openTest(t *testing.T, c pg.Config) *pgxpool.Pool {
+	t.Helper()
+	c.SearchPath, c.Name = []string{"public"}, "test"
+	pool, err := pg.Open(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// writes reports whether a pool can write with every connection that it may open.
+func writes(t *testing.T, pool *pgxpool.Pool) (err error) {
+	t.Helper()
+	var conns []*pgxpool.Conn
+	for range pool.Config().MaxConns {
+		conn, errAcquire := pool.Acquire(t.Context())
+		require.NoError(t, errAcquire)
+		conns = append(conns, conn)
+	}
+	for _, conn := range conns {
+		if _, errWrite := conn.Exec(t.Context(), "insert into written values (1)"); errWrite != nil {
+			err = errWrite
+		}
+		conn.Release()
+	}
+	return err
+}
+
+// Managed servers make a database read-only for a while, by a default of new sessions. Afterward, a
+// pool has no session left that was opened in the meantime, also behind a pooler, which keeps
+// sessions of its own.
+func TestPoolsWriteAgainAfterAReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
+	for name, address := range map[string]func(*testing.T, *pgtest.DB) string{
+		"server": func(_ *testing.T, db *pgtest.DB) string { return db.URL },
+		"pooler": func(t *testing.T, db *pgtest.DB) string { return db.Pooler(t, "session", 20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.New(t)
+			database, admin := db.Pool.Config().ConnConfig.Database, openTest(t, pg.Config{URL: db.Superuser()})
+			_, err := admin.Exec(t.Context(), "create table written (n int)")
+			require.NoError(t, err)
+			_, err = admin.Exec(t.Context(), "grant insert on written to public")
+			require.NoError(t, err)
+			_, err = admin.Exec(t.Context(), "alter database "+database+" set default_transaction_read_only = on")
+			require.NoError(t, err)
+			pool := openTest(t, pg.Config{URL: address(t, db), MaxConns: 3})
+			require.ErrorContains(t, writes(t, pool), "25006")
+			_, err = admin.Exec(t.Context(), "alter database "+database+" reset default_transaction_read_only")
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return writes(t, pool) == nil }, patience, tick)
+		})
+	}
+}
+
+// An address may lead to a standby for a while, and connections to the standby stay open when it leads
+// to the primary again. Pools do not stay with the standby: those that only read would never notice
+// that its rows are old.
+func TestPoolsDoNotStayWithAStandby(t *testing.T) {
+	t.Parallel()
+	pair := pgtest.NewPair(t)
+	admin := openTest(t, pg.Config{URL: pair.Primary.URL()})
+	_, err := admin.Exec(t.Context(), "create table written (n int)")
+	require.NoError(t, err)
+	pair.Follows(t)
+	pair.Lead(t, pair.Standby)
+	pools := []*pgxpool.Pool{
+		openTest(t, pg.Config{URL: pair.URL(t), MaxConns: 2}),
+		openTest(t, pg.Config{URL: pair.URL(t), MaxConns: 2, ReadOnly: true}),
+	}
+	onStandby := func(pool *pgxpool.Pool) (is bool) {
+		require.NoError(t, pool.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&is))
+		return is
+	}
+	for _, pool := range pools {
+		require.True(t, onStandby(pool), "it reads there")
+	}
+	pair.Lead(t, pair.Primary)
+	for _, pool := range pools {
+		require.Eventually(t, func() bool { return !onStandby(pool) }, patience, tick)
+	}
+	require.NoError(t, writes(t, pools[0]))
+
+	pair.Follows(t)
+	pair.Promote(t)
+	pair.Lead(t, pair.Standby)
+	pair.Cut()
+	require.Eventually(t, func() bool {
+		_, err := pools[0].Exec(t.Context(), "insert into written values (1)")
+		return err == nil
+	}, patience, tick)
+}
