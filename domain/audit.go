@@ -94,12 +94,14 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
 // CheckpointSigned is a signed statement about all records of `dashboards` up to a position. It is
-// appended to `operations` under the key "-". The note alone is the evidence; the other fields
-// repeat contents of the note.
+// appended to `operations` under the key "-". The note alone is the evidence; the other fields are
+// hints.
 type CheckpointSigned struct {
 	Size      int64   `json:"size"`      // number of effective records that the checkpoint covers
 	Positions []int64 `json:"positions"` // next offset of each partition
 	Note      string  `json:"note"`      // text and signature in the format of golang.org/x/mod/sumdb/note
+	// Topic is Kafka's id of the topic that was signed, 32 hex digits. A copy of the log has another.
+	Topic string `json:"topic,omitempty"`
 }
 
 // EventType implements [Data].

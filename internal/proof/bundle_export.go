@@ -88,26 +88,28 @@ type exporter struct {
 // agency's last record.
 func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	p := &partition{number: e.number, count: e.partitions, streams: map[string]*stream{}, due: []*signed{e.signed}}
-	covered := e.signed.Partitions[e.number]
 	p.keep = func(agency string, leaf tlog.Hash) {
 		if agency == e.cfg.Parent {
 			e.leaves = append(e.leaves, e.tree.size)
 		}
 		e.tree.add(leaf)
 	}
+	p.compareDue()
 	err := e.cfg.Source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, TopicID: e.id, To: map[int32]int64{e.number: min(covered.Next, e.end)},
+		Topic: domain.TopicDashboards, TopicID: e.id, To: map[int32]int64{e.number: e.end},
 		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
+			if len(p.due) == 0 {
+				return errEnough
+			}
 			p.add(r)
 			return nil
 		}),
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return bundleLeaf{}, err
 	}
-	p.pass(min(covered.Next, e.end))
 	switch {
-	case covered.Next > e.end, e.signed.fails:
+	case len(p.due) > 0, e.signed.fails:
 		return bundleLeaf{}, e.signed.contradicted()
 	case len(e.leaves) == 0:
 		return bundleLeaf{}, e.uncovered(ctx)

@@ -45,10 +45,10 @@ type Checkpoint struct {
 
 // Covered is the part of a checkpoint about one partition.
 type Covered struct {
-	Next    int64     // the first offset that is not covered
-	Records int64     // effective records before Next: the leaves of the tree
+	Next    int64     // the first offset that was not covered; another one in a copy of the log
+	Records int64     // effective records from the start of the partition: the leaves of the tree
 	Root    tlog.Hash // root of the tree over them
-	Streams int64     // streams with a record before Next
+	Streams int64     // streams with one of these records
 	Heads   tlog.Hash // root of the tree over the streams' last records, sorted by key
 }
 
@@ -152,6 +152,7 @@ type signed struct {
 
 	note     string
 	location string // for people
+	topic    string // id of the topic that was signed, from outside of the note; "" if it is not known
 	err      error  // why the note is invalid
 	fails    bool   // the log contradicts it
 }
@@ -189,7 +190,9 @@ func readCheckpoints(
 			recorded, _ := source.Decode(r) // an unreadable record has an empty note, which is invalid
 			data, _ := recorded.Data.(domain.CheckpointSigned)
 			location := fmt.Sprintf("operations/%d offset %d", r.Partition, r.Offset)
-			list = append(list, openSigned(data.Note, location, verifiers))
+			c := openSigned(data.Note, location, verifiers)
+			c.topic = data.Topic
+			list = append(list, c)
 			return nil
 		}),
 	})

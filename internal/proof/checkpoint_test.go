@@ -114,11 +114,11 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 		lie   func(c *proof.Checkpoint)
 		words string
 	}{
-		"records":    {func(c *proof.Checkpoint) { c.Partitions[0].Records-- }, "effective records, but the checkpoint covers"},
-		"root":       {func(c *proof.Checkpoint) { c.Partitions[0].Root[0]++ }, "a record was altered, replaced or moved"},
+		"fewer":      {func(c *proof.Checkpoint) { c.Partitions[0].Records-- }, "a record was altered, replaced, inserted or moved"},
+		"more":       {func(c *proof.Checkpoint) { c.Partitions[0].Records += 100 }, "effective records, but the checkpoint of"},
+		"root":       {func(c *proof.Checkpoint) { c.Partitions[0].Root[0]++ }, "a record was altered, replaced, inserted or moved"},
 		"heads":      {func(c *proof.Checkpoint) { c.Partitions[0].Heads[0]++ }, "last records of agencies' streams differ"},
 		"streams":    {func(c *proof.Checkpoint) { c.Partitions[0].Streams++ }, "last records of agencies' streams differ"},
-		"offset":     {func(c *proof.Checkpoint) { c.Partitions[0].Next += 100 }, "records were removed from its end"},
 		"partitions": {func(c *proof.Checkpoint) { c.Partitions = c.Partitions[:2] }, "covers 2 partitions, but the topic has 3"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,10 +4,14 @@
 //
 // The chain of a stream (internal/eventlog) reveals a change within it, but neither the removal of
 // its last records nor a completely rewritten stream. A checkpoint signs two Merkle trees (RFC
-// 6962) per partition of `dashboards`, up to an offset: over all effective records in offset order,
-// and over the last record of each stream, sorted by key, so that a bundle can prove the end of one
-// stream. The trees are per partition because Kafka orders records only within a partition. Two
-// processes that sign at the same time create two valid checkpoints.
+// 6962) per partition of `dashboards`, over a number of effective records from its start: over all
+// of them in order, and over the last record of each stream, sorted by key, so that a bundle can
+// prove the end of one stream. The trees are per partition because Kafka orders records only within
+// a partition. Two processes that sign at the same time create two valid checkpoints.
+//
+// A checkpoint is compared once as many effective records were read as it covers. Offsets identify
+// nothing: in a copy of the log (a mirror, a restore), the same records may have others. Verify
+// reports a copy ([Report].CopiedAfter) if the record of a checkpoint names another topic id.
 //
 // # Limits
 //
@@ -21,7 +25,8 @@
 //   - If a public key is given but the log contains no checkpoint, Verify reports a finding,
 //     because an attacker may have removed the checkpoints.
 //   - The signer refuses to sign ([ErrContradiction]) while the log contradicts a checkpoint of a
-//     known key. It ignores invalid notes; Verify reports them.
+//     known key, or ends before what the signer has read. It ignores invalid notes; Verify reports
+//     them.
 //   - A bundle contains no data of another agency: audit paths are hashes, and the checkpoint has
 //     only counts per partition.
 //   - Signed notes and bundles must be in canonical form, so no change of a byte goes unnoticed.

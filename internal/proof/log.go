@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -37,8 +38,8 @@ type partition struct {
 	tree    tree
 	streams map[string]*stream
 	keep    func(agency string, leaf tlog.Hash) // receives each leaf; nil: not needed
-	due     []*signed                           // checkpoints still to compare, by the end of their range
-	fits    int64                               // end of the newest matching checkpoint; 0 if none exists
+	due     []*signed                           // checkpoints still to compare, by the number of covered records
+	fits    int64                               // where the newest matching checkpoint ends in this log; 0 if none exists
 
 	findings []Finding
 	more     int64 // findings beyond maxFindings
@@ -62,12 +63,13 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	return r
 }
 
-// expect schedules the comparison of a checkpoint with each partition for when the reader reaches
-// the end of the covered range. It returns false if a partition was already read further.
+// expect schedules the comparison of a checkpoint with each partition for when the reader has read
+// as many effective records as the checkpoint covers. Offsets do not matter: a copy of the log may
+// have others. It returns false if a partition was already read further.
 func (r *reader) expect(c *signed) (ahead bool) {
 	ahead = true
 	for i, p := range r.parts {
-		ahead = ahead && c.Partitions[i].Next >= p.next
+		ahead = ahead && c.Partitions[i].Records >= p.tree.size
 		p.due = append(p.due, c)
 	}
 	return ahead
@@ -79,7 +81,14 @@ func (r *reader) expect(c *signed) (ahead bool) {
 func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, progress func(offsets int)) error {
 	from, to := map[int32]int64{}, map[int32]int64{}
 	for i, p := range r.parts {
-		slices.SortStableFunc(p.due, func(a, b *signed) int { return int(a.Partitions[i].Next - b.Partitions[i].Next) })
+		slices.SortStableFunc(p.due, func(a, b *signed) int {
+			return cmp.Compare(a.Partitions[i].Records, b.Partitions[i].Records)
+		})
+		if p.next > ranges[i].End { // what was read is gone, and nothing of it may be signed again
+			return fmt.Errorf("%w: partition %d ends at %d, but was read up to %d",
+				eventlog.ErrBeyondEnd, p.number, ranges[i].End, p.next)
+		}
+		p.compareDue()
 		from[p.number], to[p.number] = p.next, ranges[i].End
 	}
 	err := r.source.Scan(ctx, eventlog.ScanConfig{
@@ -90,7 +99,7 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 			for _, record := range run.Records {
 				p.add(record)
 			}
-			p.pass(run.Next)
+			p.next = run.Next
 			if progress != nil {
 				progress(int(p.next - before))
 			}
@@ -101,12 +110,12 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 		return err
 	}
 	for i, p := range r.parts {
-		p.pass(ranges[i].End)
+		p.next = ranges[i].End
 		for _, c := range p.due {
 			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
-				"the partition ends here, but the checkpoint of %s covers it up to offset %d: "+
-					"records were removed from its end",
-				c.Time.Format(timeLayout), c.Partitions[p.number].Next)})
+				"the partition ends here with %d effective records, but the checkpoint of %s covers %d: "+
+					"records were removed from its end, or their chain is broken",
+				p.tree.size, c.Time.Format(timeLayout), c.Partitions[p.number].Records)})
 			c.fails = true
 		}
 		p.due = nil
@@ -114,12 +123,12 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 	return nil
 }
 
-func (p *partition) pass(offset int64) {
-	for len(p.due) > 0 && p.due[0].Partitions[p.number].Next <= offset {
+// compareDue compares the checkpoints that cover as many effective records as were read.
+func (p *partition) compareDue() {
+	for len(p.due) > 0 && p.due[0].Partitions[p.number].Records <= p.tree.size {
 		p.compare(p.due[0])
 		p.due = p.due[1:]
 	}
-	p.next = max(p.next, offset)
 }
 
 func (p *partition) compare(c *signed) {
@@ -127,21 +136,18 @@ func (p *partition) compare(c *signed) {
 	actual := p.covered()
 	var detail string
 	switch {
-	case signedPart.Records != actual.Records:
-		detail = fmt.Sprintf("the log has %d effective records, but the checkpoint covers %d",
-			actual.Records, signedPart.Records)
 	case signedPart.Root != actual.Root:
-		detail = "a record was altered, replaced or moved"
+		detail = "a record was altered, replaced, inserted or moved"
 	case signedPart.Streams != actual.Streams || signedPart.Heads != actual.Heads:
 		detail = "the last records of agencies' streams differ"
 	default:
-		p.fits = max(p.fits, signedPart.Next)
+		p.fits = p.next
 		return
 	}
 	c.fails = true
 	p.found(Finding{Partition: &p.number, Offset: new(p.fits), Detail: fmt.Sprintf(
-		"from this offset up to %d the log differs from the checkpoint of %s: %s",
-		signedPart.Next, c.Time.Format(timeLayout), detail)})
+		"from this offset up to %d, the first %d effective records differ from the checkpoint of %s: %s",
+		p.next, signedPart.Records, c.Time.Format(timeLayout), detail)})
 }
 
 func (p *partition) covered() Covered {
@@ -164,7 +170,6 @@ func (p *partition) keys() []string {
 }
 
 func (p *partition) add(r eventlog.Record) {
-	p.pass(r.Offset)
 	p.next = r.Offset + 1
 	p.records++
 	s := p.streams[string(r.Key)]
@@ -185,6 +190,7 @@ func (p *partition) add(r eventlog.Record) {
 		if p.keep != nil {
 			p.keep(string(r.Key), s.leaf)
 		}
+		p.compareDue()
 	case eventlog.Stale:
 		p.stale++
 	case eventlog.Broken:

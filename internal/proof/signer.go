@@ -131,7 +131,7 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 			ID: "checkpoint-" + hex.EncodeToString(id[:16]), Subject: origin, Time: c.Time,
 			Audit: domain.Audit{Actor: "system:checkpoint"},
 		},
-		Data: domain.CheckpointSigned{Size: c.Records(), Positions: positions, Note: string(text)},
+		Data: domain.CheckpointSigned{Size: c.Records(), Positions: positions, Note: string(text), Topic: s.log.topicID.String()},
 	})
 	if err != nil {
 		return Checkpoint{}, false, fmt.Errorf("append checkpoint: %w", err)

@@ -76,7 +76,10 @@ type Report struct {
 	// SignedAt is the time of the newest valid checkpoint, by the signer's clock; nil without a
 	// checkpoint.
 	SignedAt *time.Time `json:"signed_at"`
-	Findings []Finding  `json:"findings"`
+	// CopiedAfter is the time of the newest valid checkpoint that was signed in another topic, of
+	// which this log is a copy: its records may have other offsets. nil: no such checkpoint.
+	CopiedAfter *time.Time `json:"copied_after"`
+	Findings    []Finding  `json:"findings"`
 }
 
 // OK reports whether there are no findings.
@@ -194,6 +197,9 @@ func take(r *Report, log *reader, list []*signed) {
 		if r.SignedAt == nil || c.Time.After(*r.SignedAt) {
 			r.SignedAt = &c.Time
 		}
+		if c.topic != "" && c.topic != log.topicID.String() && (r.CopiedAfter == nil || c.Time.After(*r.CopiedAfter)) {
+			r.CopiedAfter = &c.Time
+		}
 		r.Covered = max(r.Covered, c.Records())
 	}
 }
@@ -209,8 +215,13 @@ func (r Report) Proven() string {
 		return "Every chain is valid. No checkpoint was checked, so a completely rewritten history " +
 			"or the removal of the last records cannot be detected."
 	}
-	return fmt.Sprintf("No finding: %s %s, which covers %d records. %d later records are chained. %s.",
+	text := fmt.Sprintf("No finding: %s %s, which covers %d records. %d later records are chained. %s.",
 		nothingAltered, r.SignedAt.Format(timeLayout), r.Covered, r.Effective-r.Covered, unknowable)
+	if r.CopiedAfter != nil {
+		text += fmt.Sprintf(" This log is a copy: checkpoints up to that of %s were signed in another topic, "+
+			"where the same records may have had other offsets.", r.CopiedAfter.Format(timeLayout))
+	}
+	return text
 }
 
 // Proven returns one or more sentences that state what a bundle without findings proves.

@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,6 +119,75 @@ func TestTamperingIsLocated(t *testing.T) {
 			require.False(t, slices.ContainsFunc(other.Findings, func(f proof.Finding) bool { return f.Agency == agencies[0] }))
 		})
 	}
+}
+
+// copyElsewhere copies the log to other topics as a mirror does: the records keep their order, some
+// are repeated, and all have other offsets.
+func (w *world) copyElsewhere() {
+	w.topic = eventlog.TopicID{4, 5, 6}
+	for _, parts := range w.Topics {
+		for p, records := range parts {
+			parts[p] = slices.Concat([]eventlog.Record{{}}, records[:len(records)/2], records[len(records)/3:])
+			for i := range parts[p] {
+				parts[p][i].Topic = cmp.Or(parts[p][i].Topic, domain.TopicDashboards)
+			}
+		}
+	}
+	w.renumber()
+}
+
+// A copy has the same records in the same order at other offsets. It verifies and says that it is a
+// copy, bundles are exported, and signing continues. A change still contradicts the checkpoints.
+func TestACopyOfTheLogVerifies(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 10)
+	kept := strings.Join(w.notes(t), "\n")
+	require.Nil(t, w.verify(t).CopiedAfter)
+	before := check(t, w, w.export(t, agencies[0]))
+	w.copyElsewhere()
+	withKept := func(c *proof.VerifyConfig) { c.Kept = kept }
+	report := w.verify(t, withKept)
+	require.True(t, report.OK(), "%v", report.Findings)
+	require.Equal(t, []int64{30, 27}, []int64{report.Effective, report.Covered})
+	require.Equal(t, report.SignedAt, report.CopiedAfter)
+	require.Contains(t, report.Proven(), "This log is a copy: checkpoints up to that of 2026-03-14T12:03:00.000000Z")
+	require.Equal(t, before, check(t, w, w.export(t, agencies[0])))
+
+	running := w.signer(t)
+	for range 2 {
+		w.change(t, agencies[1])
+		w.sign(t, running)
+	}
+	report = w.verify(t, withKept)
+	require.True(t, report.OK(), "%v", report.Findings)
+	require.True(t, report.SignedAt.After(*report.CopiedAfter))
+	require.True(t, check(t, w, w.export(t, agencies[1])).OK())
+
+	p, i := w.find(agencies[0], 5)
+	setHeader(&w.Topics[domain.TopicDashboards][p][i], "ce_actor", "somebody")
+	require.False(t, w.verify(t).OK())
+	_, _, err := w.signer(t).Sign(t.Context())
+	require.ErrorIs(t, err, proof.ErrContradiction)
+}
+
+// A signer does not sign records again that are gone since it read them, even if no checkpoint is
+// newer than its last turn.
+func TestSignerNoticesThatWhatItReadIsGone(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 3)
+	running := w.signer(t)
+	for range 2 { // the second turn reads the checkpoint of the first
+		_, _, err := running.Sign(t.Context())
+		require.NoError(t, err)
+	}
+	p, _ := w.find(agencies[0], 3)
+	records := w.Topics[domain.TopicDashboards]
+	records[p] = records[p][:2]
+	w.now = w.now.Add(time.Hour) // a checkpoint is due
+	_, _, err := running.Sign(t.Context())
+	require.ErrorIs(t, err, eventlog.ErrBeyondEnd)
+	_, _, err = running.Sign(t.Context())
+	require.ErrorIs(t, err, proof.ErrContradiction)
 }
 
 // Invalid records belong to no stream: they are counted, and stop neither verification nor signing.

@@ -42,6 +42,13 @@ type memory struct {
 	*ledgertest.Memory
 
 	broken error // error of the next append
+	topic  eventlog.TopicID
+}
+
+// Ranges returns the offsets and the id of the topic.
+func (m *memory) Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
+	ranges, _, err := m.Memory.Ranges(ctx, topic)
+	return ranges, m.topic, err
 }
 
 // Append encodes and appends.
@@ -101,7 +108,7 @@ func newWorld(t testing.TB) *world {
 	log := ledgertest.NewMemory(eventlog.NewCodec(domain.NewRegistry(), ledgertest.Topics(t, nil), "/ledgerboard/test"), map[string]int32{
 		domain.TopicDashboards: testPartitions, domain.TopicOperations: 3,
 	})
-	return &world{memory: &memory{Memory: log}, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
+	return &world{memory: &memory{Memory: log, topic: ledgertest.MemoryTopic}, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
