@@ -39,6 +39,9 @@ func (l listItem) pagePost(page, kind string) (Post, bool) {
 		ID: string(l.ID), Type: kind, Content: string(cmp.Or(l.Message, l.Description)),
 		Permalink: string(l.URL), PublishedAt: metaTime(l.Created),
 	}
+	if strings.HasPrefix(p.Permalink, "/") { // videos and reels have a path: /reel/123/
+		p.Permalink = "https://www.facebook.com" + p.Permalink
+	}
 	switch l.StatusType {
 	case "added_photos":
 		p.Type = TypePhoto

@@ -85,7 +85,7 @@ func TestFacebookPostsAllSections(t *testing.T) {
 		posts, pages := allPosts(t, b.client(t, domain.Facebook), target(addPage(b, simulator.Traps{Faults: []simulator.Fault{{Kind: simulator.TooLarge, Limit: most}}})))
 		require.GreaterOrEqual(t, pages, 4)
 		listedIDs := map[string]platforms.Post{}
-		for _, p := range posts {
+		for _, p := range slices.Backward(posts) { // a video counts as listed first
 			listedIDs[p.ID] = p
 		}
 		kinds := map[string]int{}
@@ -94,6 +94,9 @@ func TestFacebookPostsAllSections(t *testing.T) {
 			require.True(t, ok, want.ID)
 			require.Equal(t, want.Created, got.PublishedAt)
 			require.Equal(t, want.Text, got.Content)
+			require.Equal(t, "https://www.facebook.com"+map[simulator.Kind]string{
+				simulator.KindPhoto: "/" + want.ID, simulator.KindVideo: "/1001/videos/" + want.VideoID + "/", simulator.KindReel: "/reel/" + want.ID + "/",
+			}[want.Kind], got.Permalink)
 			require.NotContains(t, listedIDs, want.VideoID, "a video that names its post is that post")
 			kinds[got.Type]++
 		}

@@ -93,7 +93,7 @@ func (e linkedInPost) post() (Post, bool) {
 		return Post{}, false
 	}
 	p := Post{
-		ID: id, Type: TypePost, Content: string(e.Text), Permalink: "https://www.linkedin.com/feed/update/" + id,
+		ID: id, Type: TypePost, Content: plainText(string(e.Text)), Permalink: "https://www.linkedin.com/feed/update/" + id,
 		PublishedAt: cmp.Or(milliTime(e.Published), milliTime(e.Created)),
 	}
 	switch media := string(e.Content.v.Media.v.ID); {

@@ -106,6 +106,7 @@ func TestLinkedInPosts(t *testing.T) {
 	for i, p := range posts {
 		require.Equal(t, want[i].ID, p.ID)
 		require.Equal(t, want[i].Created, p.PublishedAt)
+		require.Equal(t, want[i].Text, p.Content)
 		require.Equal(t, strings.Contains(p.ID, "ugcPost"), p.Type == platforms.TypeVideo)
 	}
 	requireKind(t, domain.StatusInvalid, client.postsErr(pageTarget(page), "-1"))
@@ -235,6 +236,30 @@ func TestGoldenLinkedInPosts(t *testing.T) {
 		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: tgt + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
 		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: tgt + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
 	}, Next: "100"}, page)
+}
+
+// LinkedIn's commentaries are in its "little text" format. People see what LinkedIn shows.
+func TestLinkedInCaptions(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][2]string{
+		{
+			`We are hiring \(Berlin\) with @[Acme GmbH](urn:li:organization:77): 50\% more {hashtag|\#|baeckerei}`,
+			`We are hiring (Berlin) with Acme GmbH: 50% more #baeckerei`,
+		},
+		{`{hashtag|#|Tech} {hashtag|＃|工}, {hashtag|\＃|open\_day}, #plain`, `#Tech ＃工, ＃open_day, #plain`},
+		{`@[Ada \[CTO\]](urn:li:person:a-1_Z) and @[Devtestco] (urn:li:organization:1)`, `Ada [CTO] and Devtestco`},
+		{`\| \{ \} \@ \[ \] \( \) \< \> \# \\ \* \_ \~ \\(`, `| { } @ [ ] ( ) < > # \ * _ ~ \(`},
+		{`\@[no mention\](urn:li:organization:1) \{hashtag|\#|no tag\}`, `@[no mention](urn:li:organization:1) {hashtag|#|no tag}`},
+		{`C:\new (2019) *bold* [x](y) me@example.com {a|b}`, `C:\new (2019) *bold* [x](y) me@example.com {a|b}`},
+		{`cut off: @[Acme](urn:li:org`, `cut off: @[Acme](urn:li:org`},
+		{"two\nlines @[A\nB](urn:li:organization:1)", "two\nlines A\nB"},
+		{`a backslash at the end\`, `a backslash at the end\`},
+	} {
+		raw, err := json.Marshal(map[string]any{"elements": []any{map[string]any{"id": "urn:li:share:71", "commentary": c[0]}}})
+		require.NoError(t, err)
+		page := canned(t, always(http.StatusOK, string(raw))).client(t, domain.LinkedIn).posts(companyPage("9"), "")
+		require.Equal(t, c[1], page.Posts[0].Content)
+	}
 }
 
 // Saves of a profile's post take one call. The sample dates from 2026-11-21.

@@ -195,6 +195,10 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 		return nil, nil
 	case name == "created_time":
 		return p.Created.UTC().Format(metaTimeLayout), nil
+	case name == "permalink_url" && p.Kind == KindReel:
+		return "/reel/" + p.ID + "/", nil
+	case name == "permalink_url" && isVideo:
+		return "/" + c.acc.ID + "/videos/" + p.VideoID + "/", nil
 	case name == "permalink_url":
 		return "https://www.facebook.com/" + p.ID, nil
 	case name == "comments":

@@ -272,6 +272,19 @@ func (s *Server) postStatistics(c *request, urns []string) reply {
 	return elements(0, len(list), list)
 }
 
+var (
+	littleReserved = regexp.MustCompile(`[|{}@\[\]()<>#\\*_~]`)
+	littleHashtag  = regexp.MustCompile(`\\#((?:[\pL\pN]|\\_)+)`)
+)
+
+// littleText writes a caption in LinkedIn's format: reserved characters are escaped, hashtags are templates, and the
+// page's own name is a mention.
+func littleText(a *account, caption string) string {
+	escape := func(s string) string { return littleReserved.ReplaceAllString(s, `\$0`) }
+	text := littleHashtag.ReplaceAllString(escape(caption), `{hashtag|\#|$1}`)
+	return strings.ReplaceAll(text, escape(a.Name), "@["+escape(a.Name)+"]("+organizationURN+a.ID+")")
+}
+
 // linkedInPosts lists by start and count. Items may be left out of any page; a next link need not be there.
 func (s *Server) linkedInPosts(c *request) reply {
 	if c.query.Get("author") != s.urn(c) {
@@ -297,7 +310,7 @@ func (s *Server) linkedInPosts(c *request) reply {
 			media = "urn:li:video:C4D05"
 		}
 		list = append(list, object{
-			"id": p.ID, "author": s.urn(c), "commentary": p.Text, "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
+			"id": p.ID, "author": s.urn(c), "commentary": littleText(c.acc, p.Text), "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
 			"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC",
 			"content": object{"media": object{"id": media}},
 		})

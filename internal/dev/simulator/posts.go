@@ -93,6 +93,7 @@ func generated(seed uint64, p domain.Platform, accountID, slot string, created t
 			post.Kind = KindStory
 		}
 	case domain.LinkedIn:
+		post.Text = "A post of Account " + accountID + " (#launch_day, 10% off)"
 		post.ID = "urn:li:share:7" + digits + "123"
 		if dice < 30 {
 			post.Kind, post.ID = KindVideo, "urn:li:ugcPost:7"+digits+"456"
