@@ -29,6 +29,7 @@ func (k *authorizer) principal(r *http.Request) (Principal, error) {
 		// A main application's own errors are not failures of this service.
 		err = fmt.Errorf("%w (%w)", errNotSignedIn, err)
 	}
+	k.refusals.failed(r.Context(), err)
 	return Principal{}, err
 }
 
@@ -38,6 +39,7 @@ var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in is 
 func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, error) {
 	p, err := p.Canonical()
 	if err != nil {
+		k.refusals.failed(ctx, err)
 		return Principal{}, err
 	}
 	return p, k.admit(ctx, p)
@@ -126,7 +128,8 @@ func (p Principal) Canonical() (Principal, error) {
 	case ok:
 		p.UserID = user
 	case p.UserID == "" || !noTenant:
-		return Principal{}, unauthenticated("The token's subject is not a user id (24 hex digits). Get a new token.")
+		return Principal{}, Refuse("sub", "a user id (24 hex digits)", p.UserID,
+			"The token's subject is not a user id (24 hex digits). Get a new token.")
 	}
 	if noTenant {
 		p.AccountID = "" // an operator or a main application belongs to no tenant, even if its token names one
@@ -134,7 +137,8 @@ func (p Principal) Canonical() (Principal, error) {
 	}
 	account, ok := domain.HexID(p.AccountID)
 	if !ok {
-		return Principal{}, unauthenticated("The token's account_id is not an account id (24 hex digits). Get a new token.")
+		return Principal{}, Refuse("account_id", "an account id (24 hex digits)", p.AccountID,
+			"The token's account_id is not an account id (24 hex digits). Get a new token.")
 	}
 	p.AccountID = account
 	return p, nil

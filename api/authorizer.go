@@ -70,8 +70,9 @@ func whyRefused(p Principal, withdrawn bool, s directory.UserStatus, unknownAllo
 // authorizer identifies callers and their agencies, checks every verified caller with [whyRefused],
 // limits the rate of requests, and determines the scope of a caller.
 type authorizer struct {
-	deps   Deps
-	limits *rateLimits
+	deps     Deps
+	limits   *rateLimits
+	refusals *refusalLog
 
 	queries  singleflight.Group
 	mu       sync.Mutex
@@ -86,7 +87,10 @@ type cachedStatus struct {
 }
 
 func newAuthorizer(d Deps) *authorizer {
-	return &authorizer{deps: d, limits: newRateLimits(d.Config.RateLimit, d.Now), statuses: map[string]cachedStatus{}}
+	return &authorizer{
+		deps: d, limits: newRateLimits(d.Config.RateLimit, d.Now), statuses: map[string]cachedStatus{},
+		refusals: &refusalLog{logger: d.Logger, reasons: map[string]refusalCount{}},
+	}
 }
 
 // admit returns nil if the caller has access now, forbidden if not, and any other error if that
@@ -101,7 +105,7 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 		}
 	}
 	if why := whyRefused(p, withdrawn, status, k.deps.UnknownUsers); why != "" {
-		k.deps.Logger.DebugContext(ctx, "caller refused", "user", p.UserID, "why", why)
+		k.refusals.add(ctx, why, "user", p.UserID, "account", p.AccountID, "why", why)
 		return errAccessEnded
 	}
 	return nil

@@ -287,6 +287,54 @@ func TestWithdrawnSubjects(t *testing.T) {
 	})
 }
 
+// The reason of each refusal is in the log, at most one line per reason in ten seconds, and never a
+// token.
+func TestRefusedCallersAreLogged(t *testing.T) {
+	t.Parallel()
+	var logs ledgertest.Output
+	synctest.Test(t, func(t *testing.T) {
+		other := errors.New("the session store of the main application has no such session")
+		var app error
+		known := &people{status: statusIn(agency)}
+		b := setup(t, func(d *api.Deps) {
+			d.People, d.Logger = known, slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			tokens := d.Authenticator
+			d.Authenticator = api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
+				if app != nil {
+					return api.Principal{}, app
+				}
+				return tokens.Authenticate(r)
+			})
+		})
+		b.views[agency+"/"+client1] = view(client1, 3)
+		get := func(token string, status int) string {
+			t.Helper()
+			before := len(logs.String())
+			b.get(dashboardPath+client1, token).Says(t, status)
+			return logs.String()[before:]
+		}
+		foreign := b.token(agency, "agency", map[string]any{"aud": "account"})
+		line := get(foreign, http.StatusUnauthorized)
+		for _, part := range []string{"caller refused", "claim=aud", "expected=", "came=[account]", "refusals=1"} {
+			require.Contains(t, line, part)
+		}
+		require.NotContains(t, line, strings.Split(foreign, ".")[1])
+		require.Contains(t, get(b.token("none", "agency"), http.StatusUnauthorized), "claim=account_id", "another reason")
+		for range 5 {
+			require.Empty(t, get(foreign, http.StatusUnauthorized), "reported a moment ago")
+		}
+		time.Sleep(10 * time.Second)
+		require.Contains(t, get(foreign, http.StatusUnauthorized), "refusals=6")
+		require.Empty(t, get("", http.StatusUnauthorized), "no token")
+		require.Empty(t, get(b.agencyToken(), http.StatusOK))
+		known.set(directory.UserStatus{Known: true}, nil)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, get(b.agencyToken(), http.StatusForbidden), `why="not active"`)
+		app = other
+		require.Contains(t, get("", http.StatusUnauthorized), other.Error())
+	})
+}
+
 // cutWithin is the bound of REQUIREMENTS §2.
 const cutWithin = 10 * time.Second
 

@@ -164,6 +164,7 @@ func (s *streams) streamPrincipal(
 	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
 		var t ticket
 		if t, err = openTicket(s.tickets, text, pattern, r, s.now()); err != nil {
+			s.authorizer.refusals.failed(r.Context(), err)
 			return Principal{}, "", err
 		}
 		ticketID = t.ID
@@ -251,15 +252,16 @@ func openTicket(aead cipher.AEAD, text, path string, r *http.Request, now time.T
 		err = json.Unmarshal(raw, &content)
 	}
 	if err != nil {
-		return ticket{}, unauthenticated("The ticket was not issued by this service. %s", advice)
+		return ticket{}, Refuse("ticket", "a ticket of this service", err, "The ticket was not issued by this service. %s", advice)
 	}
 	switch {
 	case !now.Before(content.Until):
-		return ticket{}, unauthenticated("The ticket has expired. %s", advice)
+		return ticket{}, Refuse("ticket end", "a later time", content.Until, "The ticket has expired. %s", advice)
 	case content.Path != path:
-		return ticket{}, unauthenticated("The ticket is valid for %s only. %s", content.Path, advice)
+		return ticket{}, Refuse("ticket path", path, content.Path, "The ticket is valid for %s only. %s", content.Path, advice)
 	case !content.matchesOrigin(r):
-		return ticket{}, unauthenticated("The ticket was issued to a page of another origin. %s", advice)
+		return ticket{}, Refuse("ticket origin", content.Origin, r.Header.Get("Origin"),
+			"The ticket was issued to a page of another origin. %s", advice)
 	}
 	return content, nil
 }

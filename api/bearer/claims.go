@@ -74,26 +74,37 @@ func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// checkForm refuses a token that could be interpreted in two ways: Go's base64 decoder skips line
+// tokenHeader contains the members of a token's header that are used.
+type tokenHeader struct {
+	Algorithm string
+	KeyID     string
+}
+
+// readHeader refuses a token that could be interpreted in two ways: Go's base64 decoder skips line
 // breaks, and a header may contain a member twice or require an unknown extension with `crit`
 // (RFC 7515 §4.1.11).
-func checkForm(token string) error {
+func readHeader(token string) (tokenHeader, error) {
 	if strings.ContainsAny(token, "\r\n") {
-		return errors.New("it contains line breaks")
+		return tokenHeader{}, errors.New("it contains line breaks")
 	}
 	first, _, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(first)
 	if err != nil {
-		return err
+		return tokenHeader{}, err
 	}
 	var header struct {
-		Critical jsontext.Value `json:"crit"`
+		Algorithm any            `json:"alg"`
+		KeyID     any            `json:"kid"`
+		Critical  jsontext.Value `json:"crit"`
 	}
 	if err := json.Unmarshal(raw, &header); err != nil {
-		return fmt.Errorf("header: %w", err)
+		return tokenHeader{}, fmt.Errorf("header: %w", err)
 	}
 	if header.Critical != nil {
-		return errors.New("header: crit requires an unknown extension")
+		return tokenHeader{}, errors.New("header: crit requires an unknown extension")
 	}
-	return nil
+	h := tokenHeader{}
+	h.Algorithm, _ = header.Algorithm.(string)
+	h.KeyID, _ = header.KeyID.(string)
+	return h, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -25,9 +26,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
-// Keys from a URL are reloaded after keyMaxAge. For an unknown kid, they are reloaded immediately,
-// but at most once per keyMinAge, so that invented kids cannot flood the provider. If a reload
-// fails, the last keys stay in use.
+// Keys from a URL are reloaded after keyMaxAge. For a token that no loaded key verifies, they are
+// reloaded immediately, but at most once per keyMinAge, so that invented tokens cannot flood the
+// provider. If a reload fails, the last keys stay in use.
 const (
 	keyMaxAge  = 15 * time.Minute
 	keyMinAge  = 10 * time.Second
@@ -42,9 +43,11 @@ type tokenKeys struct {
 	algorithms []string                        // the algorithms of the keys
 	local      func() ([]verifyKey, error)     // the keys of a secret or file
 	url        func() (keyfunc.Keyfunc, error) // nil if the keys are local
+	source     string                          // where the keys are from, for the log
 
-	mu      sync.Mutex // held during the lookup of an unknown kid
-	unknown *rate.Limiter
+	mu      sync.Mutex // held during a reload
+	reloads atomic.Int64
+	reload  *rate.Limiter
 	logger  *slog.Logger
 }
 
@@ -57,14 +60,14 @@ type verifyKey struct {
 
 func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 	if c.Secret != "" {
-		k := &tokenKeys{logger: c.Logger, algorithms: []string{jwt.SigningMethodHS256.Alg()}}
+		k := &tokenKeys{logger: c.Logger, source: "the shared secret", algorithms: []string{jwt.SigningMethodHS256.Alg()}}
 		k.local = secret.Cached(c.Secret, secretKey)
 		_, err := k.local()
 		return k, err
 	}
-	k := &tokenKeys{logger: c.Logger, algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}}
+	k := &tokenKeys{logger: c.Logger, source: c.Keys, algorithms: []string{jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg()}}
 	if strings.HasPrefix(c.Keys, "https://") || strings.HasPrefix(c.Keys, "http://") {
-		k.unknown = rate.NewLimiter(rate.Every(keyMinAge), 1)
+		k.reload = rate.NewLimiter(rate.Every(keyMinAge), 1)
 		k.url = sync.OnceValues(func() (keyfunc.Keyfunc, error) { return openURL(ctx, c) })
 		return k, nil
 	}
@@ -86,10 +89,10 @@ func secretKey(text string) ([]verifyKey, error) {
 func openURL(ctx context.Context, c Config) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(ctx, []string{c.Keys}, keyfunc.Override{
 		Client: keyClient(), HTTPTimeout: keyTimeout, RateLimitWaitMax: keyTimeout, RefreshInterval: keyMaxAge,
-		RefreshUnknownKID: rate.NewLimiter(rate.Inf, 1), // tokenKeys.unknown limits it without waiting
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+		RefreshUnknownKID: rate.NewLimiter(rate.Inf, 1), // tokenKeys.reload limits it without waiting
+		RefreshErrorHandlerFunc: func(address string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
-				c.Logger.WarnContext(ctx, "cannot load the token verification keys", "error", err)
+				c.Logger.WarnContext(ctx, "cannot load the token verification keys", "url", address, "error", err)
 			}
 		},
 	})
@@ -109,37 +112,15 @@ func keyClient() *http.Client {
 	}}
 }
 
-func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, error) {
+// loaded returns the keys that were last loaded. If there are none, the error has code
+// [domain.CodeUnavailable].
+func (k *tokenKeys) loaded(ctx context.Context) (keys []verifyKey, err error) {
 	if k.url == nil {
-		keys, err := k.local()
-		if err != nil {
+		if keys, err = k.local(); err != nil {
 			k.logger.WarnContext(ctx, "cannot read the token verification keys again; the last ones stay in use", "error", err)
 		}
-		return matching(keys, kid, algorithm)
+		return keys, nil
 	}
-	set, err := k.loaded(ctx, kid, algorithm)
-	if err == nil {
-		return set, nil
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if set, err = k.loaded(ctx, kid, algorithm); err != nil && k.unknown.Allow() {
-		if set, failed := k.url(); failed == nil {
-			// KeyRead reloads the URL, because no key has this kid. The reload is not canceled with
-			// this request, because other requests need the keys too.
-			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
-		}
-		if set, err = k.loaded(ctx, kid, algorithm); domain.CodeOf(err) == domain.CodeUnavailable {
-			k.logger.WarnContext(ctx, "no token verification keys are loaded")
-		}
-	}
-	return set, err
-}
-
-// loaded returns the matching keys among those that were last loaded. If there are no keys, the
-// error has code [domain.CodeUnavailable].
-func (k *tokenKeys) loaded(ctx context.Context, kid, algorithm string) (any, error) {
-	var keys []verifyKey
 	if set, err := k.url(); err == nil {
 		all, _ := set.Storage().KeyReadAll(ctx) // from memory
 		keys = usable(all)
@@ -149,9 +130,33 @@ func (k *tokenKeys) loaded(ctx context.Context, kid, algorithm string) (any, err
 		e.RetryAfter = int(keyMinAge / time.Second)
 		return nil, e
 	}
-	return matching(keys, kid, algorithm)
+	return keys, nil
 }
 
+// reloadedSince reports whether the keys were reloaded after the given number of reloads, and
+// reloads them if that may be done now.
+func (k *tokenKeys) reloadedSince(ctx context.Context, reloads int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.url == nil || k.reloads.Load() == reloads && !k.reload.Allow() {
+		return false
+	}
+	if k.reloads.Load() == reloads {
+		k.reloads.Add(1)
+		if set, err := k.url(); err == nil {
+			// KeyRead reloads the URL, because no key has this kid. The reload is not canceled with
+			// this request, because other requests need the keys too.
+			_, _ = set.Storage().KeyRead(context.WithoutCancel(ctx), "\x00")
+		}
+		if _, err := k.loaded(ctx); err != nil {
+			k.logger.WarnContext(ctx, "no token verification keys are loaded: the last response of the URL contains no "+
+				"public RSA (RS256) or P-256 (ES256) key for signatures, or there was none", "url", k.source)
+		}
+	}
+	return true
+}
+
+// matching returns the keys that may verify a token.
 func matching(keys []verifyKey, kid, algorithm string) (any, error) {
 	var set jwt.VerificationKeySet
 	for _, key := range keys {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ func (c Config) validate() error {
 
 // JWT verifies bearer tokens. The key determines the algorithm; the token does not choose it.
 type JWT struct {
+	config Config
 	parser *jwt.Parser
 	keys   *tokenKeys
 }
@@ -70,7 +72,7 @@ func New(ctx context.Context, c Config) (*JWT, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &JWT{keys: keys, parser: jwt.NewParser(
+	return &JWT{config: c, keys: keys, parser: jwt.NewParser(
 		jwt.WithValidMethods(keys.algorithms),
 		jwt.WithIssuer(c.Issuer),
 		jwt.WithAudience(c.Audience),
@@ -92,49 +94,74 @@ func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
 }
 
 // verify returns the principal of a token. The error code unavailable means that the keys cannot be
-// loaded now.
+// loaded now. All other errors are [*api.CredentialError]s.
 func (j *JWT) verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
-		return api.Principal{}, refused("The token is longer than %d bytes. Get a new one.", maxTokenBytes)
+		return api.Principal{}, api.Refuse("form", fmt.Sprintf("at most %d bytes", maxTokenBytes), len(token),
+			"The token is longer than %d bytes. Get a new one.", maxTokenBytes)
 	}
-	if err := checkForm(token); err != nil {
-		return api.Principal{}, tokenError(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err))
-	}
-	var c claims
-	_, err := j.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		kid, _ := t.Header["kid"].(string)
-		return j.keys.lookup(ctx, kid, t.Method.Alg())
-	})
+	h, err := readHeader(token)
 	if err != nil {
-		return api.Principal{}, tokenError(err)
+		return api.Principal{}, j.refusal(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err), h, claims{})
+	}
+	reloads := j.keys.reloads.Load()
+	c, err := j.parse(ctx, token, h)
+	unverified := errors.Is(err, jwt.ErrTokenSignatureInvalid) || errors.Is(err, jwt.ErrTokenUnverifiable)
+	if unverified && slices.Contains(j.keys.algorithms, h.Algorithm) && j.keys.reloadedSince(ctx, reloads) {
+		c, err = j.parse(ctx, token, h)
+	}
+	if err != nil {
+		return api.Principal{}, j.refusal(err, h, c)
 	}
 	if c.Role == nil {
-		return api.Principal{}, refused("The token has no role. Get a new one.")
+		return api.Principal{}, api.Refuse("role", api.AllRoles(), nil, "The token has no role. Get a new one.")
 	}
 	p := api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}
 	return p.Canonical()
 }
 
-// tokenError returns an error that says what to do about a refused token. A token is reported as
-// expired only if its signature is valid, because golang-jwt verifies the signature first.
-func tokenError(err error) error {
-	var known *domain.Error
-	switch {
-	case errors.As(err, &known): // from the key source
+func (j *JWT) parse(ctx context.Context, token string, h tokenHeader) (c claims, err error) {
+	_, err = j.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		keys, err := j.keys.loaded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return matching(keys, h.KeyID, t.Method.Alg())
+	})
+	return c, err
+}
+
+// refusal returns an error that says what to do about a refused token and, for the log, which claim
+// is not as expected. A token is reported as expired only if its signature is valid, because
+// golang-jwt verifies the signature first.
+func (j *JWT) refusal(err error, h tokenHeader, c claims) error {
+	const elsewhere = "The token was not issued for this service, or lacks iss, aud or exp. Get a token for this service."
+	const unverified = "The token cannot be verified. Sign in again to get a new one."
+	switch known, _ := errors.AsType[*domain.Error](err); {
+	case known != nil: // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return refused("The token is not a well-formed JWT. Send the complete token, unchanged.")
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
-		return refused("The token cannot be verified. Sign in again to get a new one.")
+		return api.Refuse("form", "a JWT", err, "The token is not a well-formed JWT. Send the complete token, unchanged.")
+	case !slices.Contains(j.keys.algorithms, h.Algorithm):
+		return api.Refuse("alg", j.keys.algorithms, h.Algorithm, unverified)
+	case errors.Is(err, jwt.ErrTokenUnverifiable):
+		return api.Refuse("kid", "a key of "+j.keys.source+" for "+h.Algorithm, h.KeyID, unverified)
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return api.Refuse("signature", "by a key of "+j.keys.source, fmt.Sprintf("kid %q, unverified iss %q", h.KeyID, c.Issuer), unverified)
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return refused("The token has expired. Sign in again or refresh it.")
-	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return refused("The token is not valid yet. Check the clock of the service that issued it.")
-	case errors.Is(err, jwt.ErrTokenInvalidIssuer), errors.Is(err, jwt.ErrTokenInvalidAudience),
-		errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return refused("The token was not issued for this service, or lacks iss, aud or exp. Get a token for this service.")
+		return api.Refuse("exp", "a later time", c.ExpiresAt, "The token has expired. Sign in again or refresh it.")
+	case errors.Is(err, jwt.ErrTokenNotValidYet):
+		return api.Refuse("nbf", "an earlier time", c.NotBefore, "The token is not valid yet. Check the clock of the service that issued it.")
+	case errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
+		return api.Refuse("iat", "an earlier time", c.IssuedAt, "The token is not valid yet. Check the clock of the service that issued it.")
+	case c.Issuer != j.config.Issuer:
+		return api.Refuse("iss", j.config.Issuer, c.Issuer, elsewhere)
+	case !slices.Contains(c.Audience, j.config.Audience):
+		return api.Refuse("aud", j.config.Audience, c.Audience, elsewhere)
+	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
+		return api.Refuse("exp", "a time", nil, elsewhere)
 	default:
-		return refused("The token is not valid. Sign in again to get a new one.")
+		return api.Refuse("form", "a valid JWT", err, "The token is not valid. Sign in again to get a new one.")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -372,6 +373,110 @@ func TestKeysFromURLRotate(t *testing.T) {
 		require.NoError(t, verify("2", second))
 		require.Error(t, verify("1", first), "a withdrawn key is not accepted any more")
 	})
+}
+
+// A provider may sign without kid: a token that no loaded key verifies is a reason to load the keys
+// again, with and without a kid.
+func TestKeysWithoutIDsRotate(t *testing.T) {
+	t.Parallel()
+	for _, kid := range []string{"", "same"} {
+		first, second := ecKey(t), ecKey(t)
+		idp := &provider{keys: []jose.JSONWebKey{{Key: first.Public(), KeyID: kid}}}
+		server := httptest.NewServer(idp)
+		t.Cleanup(server.Close)
+		synctest.Test(t, func(t *testing.T) {
+			verifier := byKeys(t, server.URL, io.Discard)
+			verify := func(key *ecdsa.PrivateKey) error {
+				_, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, kid, key, nil))
+				return err
+			}
+			require.NoError(t, verify(first))
+			idp.set(false, jose.JSONWebKey{Key: first.Public(), KeyID: kid}, jose.JSONWebKey{Key: second.Public(), KeyID: kid})
+			time.Sleep(time.Minute)
+			require.NoError(t, verify(second), "the new key was published a minute ago")
+			require.NoError(t, verify(first))
+			asked := idp.count()
+			for range 20 {
+				require.Error(t, verify(ecKey(t)))
+			}
+			require.Equal(t, asked, idp.count(), "forged tokens do not flood the provider")
+		})
+	}
+}
+
+// The log says what is wrong with a token. The caller does not see that, and no one sees the token.
+func TestTheReasonOfARefusal(t *testing.T) {
+	t.Parallel()
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	idp := &provider{keys: []jose.JSONWebKey{{Key: rsaKey.Public(), KeyID: "realm-key"}}}
+	server := httptest.NewServer(idp)
+	t.Cleanup(server.Close)
+	verifier := byKeys(t, server.URL, io.Discard)
+	rs := func(change map[string]any) string {
+		return sign(t, jwt.SigningMethodRS256, "realm-key", rsaKey, change)
+	}
+	for name, c := range map[string]struct{ token, claim, expected, came string }{
+		"audience":         {rs(map[string]any{"aud": "account"}), "aud", "ledgerboard", "account"},
+		"issuer":           {rs(map[string]any{"iss": "https://id.example/realms/b"}), "iss", "main-app", "https://id.example/realms/b"},
+		"no issuer":        {rs(map[string]any{"iss": nil}), "iss", "main-app", ""},
+		"algorithm":        {sign(t, jwt.SigningMethodES384, "realm-key", p384, nil), "alg", "RS256", "ES384"},
+		"no such key":      {sign(t, jwt.SigningMethodRS256, "other", rsaKey, nil), "kid", server.URL, "other"},
+		"another key":      {sign(t, jwt.SigningMethodRS256, "realm-key", otherRSA(t), nil), "signature", server.URL, "realm-key"},
+		"expired":          {rs(map[string]any{"exp": jwtNow.Add(-time.Hour).Unix()}), "exp", "later", "2026-07-15 11:00:00"},
+		"no expiry":        {rs(map[string]any{"exp": nil}), "exp", "", ""},
+		"early":            {rs(map[string]any{"nbf": jwtNow.Add(time.Hour).Unix()}), "nbf", "earlier", "2026-07-15 13:00:00"},
+		"from the future":  {rs(map[string]any{"iat": jwtNow.Add(time.Hour).Unix()}), "iat", "earlier", "2026-07-15 13:00:00"},
+		"subject":          {rs(map[string]any{"sub": "f3c1a7de-0000-4000-8000-000000000000"}), "sub", "24 hex digits", "f3c1a7de-0000-4000-8000-000000000000"},
+		"account":          {rs(map[string]any{"account_id": nil}), "account_id", "24 hex digits", ""},
+		"role":             {rs(map[string]any{"role": nil}), "role", "agency", ""},
+		"role is a number": {rs(map[string]any{"role": 7}), "form", "", "role"},
+	} {
+		_, err := verifier.Verify(t.Context(), c.token)
+		refused, ok := errors.AsType[*api.CredentialError](err)
+		require.True(t, ok, "%s: %v", name, err)
+		require.Equal(t, c.claim, refused.Claim, name)
+		require.Contains(t, refused.Expected, c.expected, name)
+		require.Contains(t, refused.Came, c.came, name)
+		public, _ := errors.AsType[*domain.Error](err)
+		require.Equal(t, domain.CodeUnauthenticated, public.Code)
+		for _, part := range strings.Split(c.token, ".") {
+			require.NotContains(t, err.Error(), part, name)
+		}
+	}
+}
+
+func otherRSA(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return key
+}
+
+// If the URL of the keys has none, the log says which URL and why.
+func TestTheReasonThatNoKeysAreLoaded(t *testing.T) {
+	t.Parallel()
+	routes := http.NewServeMux()
+	serve := func(path, text string) {
+		routes.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+	}
+	serve("/realms/north", `{"realm":"north","public_key":"MIIB","tokens-not-before":0}`)
+	serve("/page", "<!doctype html><title>Sign in</title>")
+	serve("/encryption", `{"keys":[{"kty":"RSA","use":"enc","kid":"1","n":"AQAB","e":"AQAB"}]}`)
+	server := httptest.NewServer(routes)
+	t.Cleanup(server.Close)
+	for path, says := range map[string]string{
+		"/realms/north": "no public RSA (RS256) or P-256 (ES256) key", "/encryption": "no public RSA (RS256) or P-256 (ES256) key",
+		"/page": "failed to decode JWK Set response", "/absent": "404",
+	} {
+		var logged bytes.Buffer
+		_, err := byKeys(t, server.URL+path, &logged).Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", ecKey(t), nil))
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), path)
+		require.Contains(t, logged.String(), says)
+		require.Contains(t, logged.String(), "url="+server.URL+path)
+	}
 }
 
 // A signed token has one interpretation: an accepted token has each claim once, by its exact name.
