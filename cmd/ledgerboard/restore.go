@@ -27,7 +27,8 @@ type restoreRun struct {
 	target  *eventlog.Target
 	files   *backup.Files
 	m       *backup.Manifest
-	records int64
+	records int64                        // to be restored
+	leftOut int64                        // invalid records that cannot be written again
 	heads   map[string]domain.StreamHead // by agency, from the backup
 }
 
@@ -55,11 +56,11 @@ func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	if err := r.files.CheckTarget(ctx, r.target); err != nil {
 		return err
 	}
-	lost, err := r.parts.FoldedBeyond(ctx, r.m)
+	lost, otherLog, err := r.parts.FoldedBeyond(ctx, r.m)
 	if err != nil {
 		return err
 	}
-	reason, err := r.confirm(s, r.inWords(lost))
+	reason, err := r.confirm(s, r.inWords(lost, otherLog))
 	if err != nil {
 		return err
 	}
@@ -83,14 +84,14 @@ func (r *restoreRun) check(ctx context.Context, s streams) error {
 			r.heads[agency] = head
 		}
 	}, bar.reach)
-	r.records = found.Records
+	r.records, r.leftOut = found.Records-found.LeftOut, found.LeftOut
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w; nothing was restored", err)
 	}
 	return interruptedError(ctx, err, nothingDone)
 }
 
-func (r *restoreRun) inWords(lost map[string]int64) string {
+func (r *restoreRun) inWords(lost map[string]int64, otherLog bool) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
@@ -99,6 +100,13 @@ func (r *restoreRun) inWords(lost map[string]int64) string {
 		"Records written to the log after the backup are lost", r.m.Cut.Format(time.RFC3339), r.records, where)}
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
 		words = append(words, fmt.Sprintf("on topic %s the database has folded %d such records", topic, lost[topic]))
+	}
+	if otherLog {
+		words = append(words, "the tables were built from another log than the one in the backup, "+
+			"so it is not known how many of their records are lost")
+	}
+	if r.leftOut > 0 {
+		words = append(words, fmt.Sprintf("%d invalid records (without a key, or too large) are left out", r.leftOut))
 	}
 	return strings.Join(words, "; ") + ". The service rebuilds its read models when it starts"
 }

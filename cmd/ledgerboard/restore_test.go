@@ -98,4 +98,8 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 	})
 	_, err = runCommand(t, restore)
 	require.ErrorContains(t, err, "nothing was changed", "the log continued")
+	require.NoError(t, os.RemoveAll(filepath.Join(at.DataDir, "broker")))
+	_, err = runCommand(t, unconfirmed)
+	require.ErrorContains(t, err, "the tables were built from another log than the one in the backup", "offsets of two logs are not compared")
+	require.NotContains(t, err.Error(), "such records")
 }

@@ -52,28 +52,34 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 }
 
 // FoldedBeyond returns, by topic, how many records that are not in a backup have been folded into
-// the tables of the database.
-func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
+// the live tables of the database. otherLog is true if tables were built from another log than the
+// one in the backup: how many of their records are missing is not known then.
+func (p *Parts) FoldedBeyond(
+	ctx context.Context, m *backup.Manifest,
+) (records map[string]int64, otherLog bool, err error) {
 	records = map[string]int64{}
 	if exists, err := p.hasTable(ctx, "lb_engine.generations"); err != nil || !exists {
-		return records, err
+		return records, false, err
 	}
 	rows, _ := p.engine.value.Query(ctx, `
-		select g.topic, c.partition, max(c.next_offset)
-		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation) group by 1, 2`)
-	var topic string
+		select g.topic, replace(coalesce(c.topic_id, g.topic_id)::text, '-', ''), c.partition, max(c.next_offset)
+		from lb_engine.generations g join lb_engine.checkpoints c using (projection, generation)
+		where g.state = 'live' and c.next_offset > 0 group by 1, 2, 3`)
+	var topic, id string
 	var partition int32
 	var next int64
-	_, err = pgx.ForEachRow(rows, []any{&topic, &partition, &next}, func() error {
-		if n := next - m.End(topic, partition); n > 0 {
+	_, err = pgx.ForEachRow(rows, []any{&topic, &id, &partition, &next}, func() error {
+		if t := m.Topic(topic); t == nil || t.ID != id {
+			otherLog = true
+		} else if n := next - m.End(topic, partition); n > 0 {
 			records[topic] += n
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read how far tables were folded: %w", err)
+		return nil, false, fmt.Errorf("read how far tables were folded: %w", err)
 	}
-	return records, nil
+	return records, otherLog, nil
 }
 
 // ResetAfterRestore resets the database to a restored log. It marks the tables, which were built

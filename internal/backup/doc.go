@@ -3,10 +3,9 @@
 //
 // # Invariants
 //
-//   - A restored log equals the original: each record keeps its bytes, its append time and, except
-//     on compacted topics, its offset. Therefore signed checkpoints remain valid. On compacted
-//     topics, the offsets of restored records have no gaps; only derived tables refer to the
-//     offsets of these topics.
+//   - A restored log has the records of the original in the same order, each with its bytes and
+//     its append time. Their offsets have no gaps and may differ: signed checkpoints count records
+//     and remain valid, and only derived tables refer to offsets.
 //   - The manifest is replaced atomically at the end of a run and names only complete files. If a
 //     run is interrupted, the last backup stays valid, and the next run starts from it.
 //   - A backup is consistent: the end of `operations` is read first, so a signed checkpoint in the
@@ -32,8 +31,9 @@
 //     checks the signed checkpoints of a restored log.
 //   - A record that is superseded and removed by compaction during a run is missing from the
 //     backup. This cannot happen to records that are newer than min.compaction.lag.ms (one day).
-//   - Transaction markers cannot be appended again, and neither can records that are too large for
-//     the topic without compression. A restore replaces them with records without a key.
+//   - A backup keeps the offset of each transaction marker of another program, so that a missing
+//     record is detected. A restore leaves markers out, and says how many invalid records (without
+//     a key, or too large for the topic without compression) it also leaves out.
 //   - Records with a time in the future get the time of the restore, because brokers would refuse
 //     them otherwise.
 package backup

@@ -132,18 +132,14 @@ func (f *Files) append(ctx context.Context, target *eventlog.Target, t Topic, pa
 			return 0, err
 		}
 	}
-	end, err := appender.End(ctx)
-	if err == nil && end != p.End && !t.Compacted {
-		err = fmt.Errorf("%w: the backup of %s/%d ends at offset %d instead of %d",
-			eventlog.ErrGap, t.Name, partition, end, p.End)
-	}
-	return end, err
+	return appender.End(ctx)
 }
 
 // Checked is the result of a check.
 type Checked struct {
 	Manifest *Manifest
-	Records  int64
+	Records  int64 // without transaction markers
+	LeftOut  int64 // those that a restore leaves out ([eventlog.Record.Restorable])
 	Bytes    int64
 	Segments int
 	Faults   []error // the first 20
@@ -206,7 +202,12 @@ func (c *Checked) segment(dir string, t Topic, number int32, s Segment, each fun
 			return fmt.Errorf("%w: segment %s has offset %d after %d", ErrDamaged, s.File, r.Offset, next-1)
 		}
 		next = r.Offset + 1
-		c.Records++
+		if !r.IsMarker() {
+			c.Records++
+			if !r.Restorable() {
+				c.LeftOut++
+			}
+		}
 		if each != nil {
 			each(r)
 		}

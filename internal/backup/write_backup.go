@@ -229,7 +229,9 @@ func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) er
 			}
 			w = next
 		}
-		r.report.Records++
+		if !rec.IsMarker() {
+			r.report.Records++
+		}
 		r.count(rec.Offset + 1 - counted)
 		counted = rec.Offset + 1
 		return w.add(rec)

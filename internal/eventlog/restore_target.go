@@ -105,15 +105,11 @@ func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error
 	return &TargetAppender{cluster: t.cluster, spec: spec, partition: partition}, err
 }
 
-// Add passes the next record to the client without waiting for the acknowledgment. A record keeps
-// its offset: Add returns [ErrGap] if that is not the next offset. On compacted topics, where
-// nothing refers to offsets, records are numbered without gaps instead.
+// Add passes the next record to the client without waiting for the acknowledgment. Records keep
+// their order and get offsets without gaps. Add leaves out what is not [Record.Restorable].
 func (a *TargetAppender) Add(ctx context.Context, r Record) error {
-	switch {
-	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key on a compacted topic
+	if !r.Restorable() {
 		return nil
-	case !a.spec.Compacted && r.Offset != a.next:
-		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

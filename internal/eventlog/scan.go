@@ -193,14 +193,10 @@ func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) err
 	return nil
 }
 
-// standIn is the value of a record that replaces one that cannot be appended again. Such a record
-// has no key, so every reader treats it as invalid.
-const standIn = "placeholder for a transaction marker or for a record that is too large to be written again"
-
-// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. A transaction
-// marker, or a record that is too large to be appended uncompressed, is replaced by a small invalid
-// record; on a compacted topic, it is skipped. If another offset is missing on a topic that is not
-// compacted, ReadRaw returns [ErrGap].
+// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. In place of a
+// transaction marker it yields a record with neither key nor value ([Record.IsMarker]); on a
+// compacted topic, it skips it. If an offset is missing on a topic that is not compacted, ReadRaw
+// returns [ErrGap].
 func (cl *cluster) ReadRaw(
 	ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error,
 ) error {
@@ -210,17 +206,25 @@ func (cl *cluster) ReadRaw(
 	}
 	return newFetcher(cl, topic, id, in.Partition, scanFetchBytes).fetchAll(ctx, in, func(got fetched) error {
 		return cl.inOrder(topic, got, func(raw *kgo.Record) error {
-			r := fromKgo(topic, raw)
-			if !raw.Attrs.IsControl() && sizeOf(r) <= maxRestored {
-				return yield(r)
+			if !raw.Attrs.IsControl() {
+				return yield(fromKgo(topic, raw))
 			}
 			if spec.Compacted {
 				return nil
 			}
-			return yield(Record{Topic: topic, Partition: in.Partition, Offset: raw.Offset, Value: []byte(standIn)})
+			return yield(Record{Topic: topic, Partition: in.Partition, Offset: raw.Offset})
 		})
 	})
 }
+
+// IsMarker reports whether a record of [Log.ReadRaw] stands for a transaction marker, which holds
+// nothing.
+func (r Record) IsMarker() bool { return r.Key == nil && r.Value == nil }
+
+// Restorable reports whether a record can be appended again. One without a key belongs to no stream
+// (brokers refuse it on a compacted topic), and one that only fits into a batch while it is
+// compressed was written by another program.
+func (r Record) Restorable() bool { return r.Key != nil && sizeOf(r) <= maxRestored }
 
 // sizeOf returns an upper bound on the size of a record in an uncompressed batch.
 func sizeOf(r Record) int {
