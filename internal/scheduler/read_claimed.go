@@ -45,14 +45,13 @@ func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time
 }
 
 // blocked returns true if it is unknown whether the platform is paused.
-func (s *Scheduler) blocked(ctx context.Context, platform domain.Platform) bool {
+func (s *Scheduler) blocked(ctx context.Context, queue domain.FetchQueue) bool {
 	if !s.cfg.Ready() {
 		return true
 	}
-	paused, err := s.cfg.Paused(ctx, platform)
+	paused, err := s.cfg.Paused(ctx, queue.Platform)
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.WarnContext(ctx, "readings are delayed: cannot determine whether the platform is paused",
-			"platform", platform.String(), "error", err)
+		s.warn(ctx, queue, fmt.Errorf("determine whether the platform is paused: %w", err))
 	}
 	return paused || err != nil
 }

@@ -56,7 +56,8 @@ func New(cfg Config) *Scheduler {
 		cfg: cfg,
 		claims: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_fetch_claims_total",
-			Help: "Claims of due connections, by outcome; connections that were not read are due again.",
+			Help: "Claims of due connections, by outcome; connections that were not read are due again. not_checked: it is " +
+				"not known which are due.",
 		}, append(labels, "outcome")),
 		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_fetch_claim_duration_seconds",
@@ -179,7 +180,7 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 
 // due returns no accounts if the check fails. The next check finds them.
 func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
-	if s.blocked(ctx, queue.Platform) {
+	if s.blocked(ctx, queue) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -196,7 +197,7 @@ func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []dom
 func (s *Scheduler) claim(
 	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount,
 ) (claim domain.FetchClaim, err error) {
-	if s.blocked(ctx, queue.Platform) {
+	if s.blocked(ctx, queue) {
 		return claim, errPaused
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
@@ -211,6 +212,7 @@ func (s *Scheduler) claim(
 
 func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
+		s.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(outcomeNotChecked)).Inc()
 		s.cfg.Logger.WarnContext(ctx, "due connections could not be claimed; the next check retries",
 			"kind", queue.Kind, "platform", queue.Platform.String(), "error", err)
 	}
@@ -235,6 +237,7 @@ const (
 	outcomeCut         outcome = "cut"         // the claim expired before its reading was complete
 	outcomePaused      outcome = "paused"      // an operator paused the platform
 	outcomeInterrupted outcome = "interrupted" // the process shut down
+	outcomeNotChecked  outcome = "not_checked" // nothing was claimed: what is due is not known
 )
 
 // Config configures a [Scheduler].

@@ -275,6 +275,7 @@ func TestPausedPlatformIsNotRead(t *testing.T) {
 		pass(time.Minute)
 		require.NoError(t, p.end())
 		require.Empty(t, begun)
+		require.Positive(t, p.outcomes("not_checked"))
 		require.Zero(t, q.readOf(domain.LinkedIn))
 
 		p = q.run(t, q.read)
