@@ -92,6 +92,8 @@ type PostListing struct {
 	// To is when the last finished pass began: posts published before that time are known. It is
 	// nil if no pass has finished.
 	To *time.Time
+	// Whole is when the last finished pass through the whole list began; nil if there was none.
+	Whole *time.Time
 }
 
 // PostNote records that a reading of a post failed, or that the post is known under another id.

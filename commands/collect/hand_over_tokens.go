@@ -352,6 +352,8 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 				o.ExternalID == page.Platform.PlainID(page.ExternalID)
 		})
 		switch {
+		case at < 0 && platforms.KindOf(holds.Incomplete).Temporary():
+			return fmt.Errorf("%w (%w)", errNotAsked, holds.Incomplete)
 		case at < 0:
 			wrong = append(wrong, page.ExternalID)
 		case !holds.Offered[at].MayRead:

@@ -408,7 +408,7 @@ func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:16/72h"))
+	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:24/72h"))
 	page := s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage)
 	require.Empty(t, s.round(domain.FetchPosts, domain.LinkedIn))
 	due := s.state(domain.FetchPosts, page).DueAt

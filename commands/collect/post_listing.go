@@ -21,7 +21,8 @@ const maxListingPages = 50
 // the current member; otherwise the posts and their gains would be shown under different members.
 //
 // A pass goes from the newest post to older ones, through all sections, until it reaches posts that
-// an earlier finished pass has listed, or the end. A known post alone does not end a pass: the main
+// an earlier finished pass has listed, or the end. About once a week, it goes to the end, so that
+// what earlier passes missed does not stay missed. A known post alone does not end a pass: the main
 // application registers single posts, platforms repeat posts on the next page, and some list a post
 // in two sections. The next round continues a pass that was interrupted or is longer than a round.
 type postListing struct {
@@ -41,7 +42,7 @@ func (l *postListing) round(ctx context.Context) error {
 	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
 		startedAt := l.clock()
-		state, err = l.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To})
+		state, err = l.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To, Whole: state.Whole})
 	}
 	if same(state, l.f.Listing) {
 		return err
@@ -56,8 +57,19 @@ func same(a, b domain.PostListing) bool {
 	return a.Cursor == b.Cursor && (a.To == nil) == (b.To == nil) && (a.To == nil || a.To.Equal(*b.To))
 }
 
+// wholeEvery is how long after a pass through the whole list the next one begins, at least; some
+// hours more spread the accounts.
+const wholeEvery = 7 * day
+
+// whole reports whether a pass goes to the end of the list.
+func (l *postListing) whole(state domain.PostListing) bool {
+	spread := phase(domain.Pace{Every: day}, l.f.SocialAccount)
+	return state.To == nil || state.Whole == nil || state.Began.Sub(*state.Whole) >= wholeEvery+spread
+}
+
 // resume lists the newest posts first, so that they do not wait for old ones, and then continues
-// the unfinished pass, if there is one.
+// the unfinished pass, if there is one. A pass starts again if its page is refused, or fails for
+// more than an hour while the newest posts are listed: they may be more than a page.
 func (l *postListing) resume(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	if state.Cursor == "" {
 		return state, nil
@@ -65,7 +77,7 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	var failure error
 	for cursor := ""; ; {
 		page, err := l.page(ctx, cursor)
-		if err != nil && !skips(page, err) {
+		if err != nil && !skips(page, err) && (len(page.Posts) == 0 || platforms.AboutOf(err) != platforms.AboutObject) {
 			return state, err
 		}
 		if failure, cursor = cmp.Or(failure, err), page.Skip; cursor == "" {
@@ -75,10 +87,15 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	cursorBefore := state.Cursor
 	state, err := l.pass(ctx, state)
 	kind, err := platforms.KindOf(err), cmp.Or(err, failure)
-	if state.Cursor == cursorBefore && (kind == domain.StatusInvalid || kind == domain.StatusNotFound) {
-		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
+	refused := kind == domain.StatusInvalid || kind == domain.StatusNotFound
+	stuck := lasting(l.f.Failures) && platforms.AboutOf(err) == platforms.AboutObject
+	if state.Cursor == cursorBefore && (refused || stuck) {
+		l.Logger.WarnContext(ctx, "a page of an unfinished listing fails; the next round starts the listing again",
 			"social_account", l.f.SocialAccount, "error", err)
-		return domain.PostListing{To: state.To}, nil
+		state.Cursor, state.Began = "", nil
+		if refused {
+			return state, nil
+		}
 	}
 	return state, err
 }
@@ -93,17 +110,23 @@ func skips(failed platforms.PostsPage, err error) bool {
 // It is then finished if the section had not started: when it works, its posts are not known yet.
 func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	var failure error
-	failedAt, atStart := "", state.Cursor == ""
+	failed, failedAt, atStart := false, "", state.Cursor == ""
+	listed := map[string]bool{}
 	for l.pages > 0 {
 		page, err := l.page(ctx, state.Cursor)
+		listed[state.Cursor] = true
+		seen := err == nil && l.seenBefore(page, state)
+		if err == nil && !seen && listed[page.Next] && page.Next != "" { // a cycle of cursors
+			err, state.Cursor = platforms.NoWayOn(l.f.Platform, "posts"), page.Next
+		}
 		switch {
-		case err == nil && !l.seenBefore(page, state):
-			state.Cursor, atStart = page.Next, page.Next == page.Skip
-		case err == nil:
+		case seen:
 			state.Cursor, atStart = page.Skip, true
+		case err == nil:
+			state.Cursor, atStart = page.Next, page.Next == page.Skip
 		case skips(page, err):
-			if !atStart {
-				failedAt = cmp.Or(failedAt, state.Cursor)
+			if (!atStart || len(page.Posts) > 0) && !failed {
+				failed, failedAt = true, state.Cursor
 			}
 			failure, state.Cursor, atStart = cmp.Or(failure, err), page.Skip, true
 		case state.Cursor == "": // it has not started
@@ -112,25 +135,33 @@ func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domai
 		default:
 			return state, cmp.Or(failure, err)
 		}
-		if state.Cursor == "" && failedAt == "" {
-			return domain.PostListing{To: state.Began}, failure
+		if state.Cursor == "" && !failed {
+			if l.whole(state) {
+				state.Whole = state.Began
+			}
+			return domain.PostListing{To: state.Began, Whole: state.Whole}, failure
 		}
 		if state.Cursor == "" {
 			break
 		}
 	}
-	state.Cursor = cmp.Or(failedAt, state.Cursor)
+	if failed {
+		state.Cursor = failedAt
+	}
+	if state.Cursor == "" {
+		state.Began = nil
+	}
 	return state, failure
 }
 
 // seenBefore reports whether an earlier pass listed the posts after this page: the last post of the
 // page was published before that pass began, and is known under the connection's current member.
 func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
-	if state.To == nil || len(page.Posts) == 0 {
+	if l.whole(state) || len(page.Posts) == 0 {
 		return false
 	}
 	last := page.Posts[len(page.Posts)-1]
-	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.After(*state.To)
+	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.IsZero() && !last.PublishedAt.After(*state.To)
 }
 
 // isKnown reports whether a post is known, possibly under its other id. An earlier round may have
@@ -142,14 +173,14 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	return l.known[p.ID] || l.f.notes.stored[p.ID].Code == sameAsAnother
 }
 
-// page lists one page, registers its new posts, and appends texts that differ from the stored ones.
-// If an append was lost or the author changed a post, the next round that lists the post appends
-// the texts again.
+// page lists one page, registers its new posts, and appends texts that differ from the stored ones,
+// also if the page has an error. If an append was lost or the author changed a post, the next round
+// that lists the post appends the texts again.
 func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
 	l.pages--
-	page, err := l.f.client.Posts(ctx, l.f.target, cursor)
-	if err != nil {
-		return page, err
+	page, listErr := l.f.client.Posts(ctx, l.f.target, cursor)
+	if listErr != nil && len(page.Posts) == 0 {
+		return page, listErr
 	}
 	l.f.answered = true
 	ids := make([]string, len(page.Posts))
@@ -158,6 +189,7 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	}
 	var texts map[string]domain.PostTexts
 	if len(ids) > 0 {
+		var err error
 		if texts, err = l.Connections.ListedTexts(ctx, l.f.Tenant, ids); err != nil {
 			return page, fmt.Errorf("read stored texts of posts: %w", err)
 		}
@@ -187,11 +219,12 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 			add(post, l.content(l.f.ConnectedAccount, post), false)
 		}
 	}
-	return page, l.record(ctx, l.f, found, facts, func(i int) {
+	failed := l.record(ctx, l.f, found, facts, func(i int) {
 		if fresh[i] {
 			l.fresh = append(l.fresh, found[i])
 		}
 	})
+	return page, cmp.Or(failed, listErr)
 }
 
 // hasTwoIDs reports whether a post is registered under another id too.

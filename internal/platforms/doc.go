@@ -14,7 +14,9 @@
 //     after a second post.
 //   - Codes decide, in one table per platform. Where Meta has no code, the words do, in one table,
 //     and every Graph call requests English.
-//   - A list ends at an empty page or without a cursor, never at a short page.
+//   - A list ends where the platform says so: without `next` (Graph), with `has_more` false
+//     (TikTok), or at an empty page that a second look confirms (LinkedIn), never at a short page.
+//     A page that says that more follows, and not how, is an error that the scheduler repeats.
 //   - An answer about an account other than the requested one is an error, never a reading.
 //   - Bodies are limited after decompression, calls have a time limit, and redirects are not
 //     followed.

@@ -145,6 +145,7 @@ const (
 	codeNetwork   = "network"
 	codeTimeout   = "timeout"
 	codeWrongID   = "wrong_account"
+	codeNoWayOn   = "no_way_on"
 )
 
 // CodeCanceled is the code of a call that its caller canceled.
@@ -200,6 +201,13 @@ func checkAccount(p domain.Platform, op, want string, got ...text) error {
 // mean that the platform has none.
 func incompleteAnswer(p domain.Platform, op, message string) *Error {
 	return &Error{Reason: domain.StatusRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
+}
+
+// NoWayOn returns the error for a page that says that its list goes on, and not how. Such a page is
+// not the last one.
+func NoWayOn(p domain.Platform, op string) *Error {
+	const message = "the list goes on, but the answer does not say how"
+	return &Error{Reason: domain.StatusRetry, Code: codeNoWayOn, About: AboutObject, Platform: p, Op: op, Message: message}
 }
 
 // wrongAccount returns the error for an answer about another account, which must not be recorded.

@@ -32,7 +32,7 @@ func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 // IDs its figures would be counted twice. A post of one photo names the photo, because the call that
 // publishes a photo returns the photo's own ID.
 func (l listItem) pagePost(page, kind string) (Post, bool) {
-	if l.Published != nil && !*l.Published {
+	if l.Published != nil && !bool(*l.Published) {
 		return Post{}, false
 	}
 	p := Post{

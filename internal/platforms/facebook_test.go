@@ -174,14 +174,6 @@ func TestFacebookRetiredMetric(t *testing.T) {
 	require.True(t, hasFigure(back, "engagement"))
 }
 
-// A platform that always returns the same cursor does not cause an endless listing.
-func TestFacebookRepeatedCursor(t *testing.T) {
-	t.Parallel()
-	b := canned(t, always(http.StatusOK, `{"data":[{"id":"1_1"}],"paging":{"cursors":{"after":"same"},"next":"https://x"}}`))
-	_, pages := allPosts(t, b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
-	require.Equal(t, 2*3, pages)
-}
-
 // The limit that a page's lists do not exceed is found once, not at each listing.
 func TestFacebookListLimitIsRemembered(t *testing.T) {
 	t.Parallel()

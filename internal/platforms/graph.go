@@ -98,7 +98,7 @@ func (g *graph) check(op string, t Target) error {
 // graphPage is a list with cursors. paging.next contains the token and is never followed: it only
 // shows that there is a next page, which is requested with cursors.after.
 type graphPage[T any] struct {
-	Data   list[T] `json:"data"`
+	Data   completeList[T] `json:"data"`
 	Paging maybe[struct {
 		Cursors maybe[struct {
 			After text `json:"after"`
@@ -107,14 +107,15 @@ type graphPage[T any] struct {
 	}] `json:"paging"`
 }
 
-// after returns the cursor of the next page, or "" for the last page. It also returns "" if the
-// platform returns the same cursor again, which would cause an endless loop.
-func (p graphPage[T]) after(sent string) string {
-	after := string(p.Paging.v.Cursors.v.After)
-	if p.Paging.v.Next == "" || after == sent {
-		return ""
+// after returns the cursor of the next page, or "" for the last page. The cursor is not known if the
+// page has a `next` link, and no cursor or the one that was sent: both have been observed, once and
+// in the middle of a list (PostHog 73783, restfb 916).
+func (p graphPage[T]) after(sent string) (next string, known bool) {
+	next = string(p.Paging.v.Cursors.v.After)
+	if p.Paging.v.Next == "" {
+		return "", true
 	}
-	return after
+	return next, next != "" && next != sent && len(next) <= maxCursorLen
 }
 
 // pacificDay returns the Pacific day that ended at the end_time of a daily value. The time twelve

@@ -30,7 +30,7 @@ type listItem struct {
 	Created     text  `json:"created_time"`
 	URL         text  `json:"permalink_url"`
 	StatusType  text  `json:"status_type"`
-	Published   *bool `json:"is_published"`
+	Published   *flag `json:"is_published"`
 	PostID      text  `json:"post_id"`
 	Attachments maybe[struct {
 		Data list[struct {
@@ -82,7 +82,7 @@ func (g *graph) posts(
 		err := g.get(ctx, s.edge, t, t.ExternalID+"/"+s.edge, q, &page)
 		switch kind := KindOf(err); {
 		case err == nil:
-			return postsPage(pos, page, makePost), nil
+			return g.postsPage(pos, page, makePost)
 		case oversized(err) && pos.limit > 1:
 			g.tooLarge.recordRefusal(s.edge, strconv.Itoa(pos.limit), t.ExternalID)
 			pos.limit /= 2
@@ -97,21 +97,29 @@ func (g *graph) posts(
 	}
 }
 
-func postsPage(pos sectionCursor, page graphPage[listItem], makePost postMaker) PostsPage {
-	out := PostsPage{Skip: pos.next(), Next: pos.next()}
-	if after := page.after(pos.after); after != "" && len(after) <= maxCursorLen {
-		pos.after = after
-		out.Next = pos.String()
-	}
-	for _, item := range page.Data {
+func (g *graph) postsPage(pos sectionCursor, page graphPage[listItem], makePost postMaker) (PostsPage, error) {
+	s, out := pos.sections[pos.index], PostsPage{Skip: pos.next()}
+	for _, item := range page.Data.list {
 		if !plainID(string(item.ID), "_") {
 			continue
 		}
-		if post, ok := makePost(item, pos.sections[pos.index]); ok {
+		if post, ok := makePost(item, s); ok {
 			out.add(post)
 		}
 	}
-	return out
+	after, known := page.after(pos.after)
+	switch {
+	case !page.Data.ok:
+		return out, incompleteAnswer(g.platform, s.edge, "the answer does not contain the posts")
+	case !known:
+		return out, NoWayOn(g.platform, s.edge)
+	case after == "":
+		out.Next = pos.next()
+	default:
+		pos.after = after
+		out.Next = pos.String()
+	}
+	return out, nil
 }
 
 type sectionCursor struct {

@@ -133,6 +133,9 @@ func (r *liReading) pageDays(ctx context.Context) error {
 			r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
 		}
 	}
+	if reply.hasNext() {
+		return r.absorb(incompleteAnswer(r.platform, "page_days", "the answer does not contain all days"))
+	}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package platforms
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -38,13 +37,14 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 		return PostsPage{}, err
 	}
 	start := 0
-	if cursor != "" {
-		if start, err = strconv.Atoi(cursor); err != nil || start < 0 || start > 1_000_000 {
+	position, secondLook := strings.CutSuffix(cursor, emptyOnce)
+	if position != "" {
+		if start, err = strconv.Atoi(position); err != nil || start < 0 || start > 1_000_000 {
 			return PostsPage{}, invalid(l.platform, "posts", "cursor is invalid")
 		}
 	}
 	var reply struct {
-		Elements []json.RawMessage `json:"elements"`
+		Elements completeList[linkedInPost] `json:"elements"`
 		linkedInPaging
 	}
 	query := fmt.Sprintf("q=author&author=%s&count=%d&start=%d&sortBy=CREATED", urnIn(urn), linkedInPage, start)
@@ -52,24 +52,29 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 		return PostsPage{}, err
 	}
 	var page PostsPage
-	for _, raw := range reply.Elements {
-		var item linkedInPost
-		if json.Unmarshal(raw, &item) != nil {
-			continue
-		}
+	for _, item := range reply.Elements.list {
 		if post, ok := item.post(); ok {
 			page.add(post)
 		}
 	}
-	if len(reply.Elements) > 0 || reply.hasNext() {
+	switch {
+	case !reply.Elements.ok:
+		return page, incompleteAnswer(l.platform, "posts", "the answer does not contain the posts")
+	case len(reply.Elements.list) > 0 || reply.hasNext():
 		page.Next = strconv.Itoa(start + linkedInPage)
+	case !secondLook:
+		page.Next = strconv.Itoa(start) + emptyOnce
 	}
 	return page, nil
 }
 
+// emptyOnce marks the cursor of a page that was empty. It is requested once more.
+const emptyOnce = ":empty"
+
 // linkedInPaging says whether a list goes on. A page may be short in the middle of a list, because
 // elements are withheld after the page was cut, and paging.total is unreliable: without a `next`
-// link, only an empty page is the last one.
+// link, only an empty page is the last one. A page in the middle of a list has been observed empty
+// once, so it is requested again.
 type linkedInPaging struct {
 	Paging maybe[struct {
 		Total count          `json:"total"`

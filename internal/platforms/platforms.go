@@ -25,7 +25,8 @@ type Client interface {
 	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
 	// Posts lists one page of posts, newest first. The cursor is "" for the first page; otherwise
 	// it comes from a [PostsPage]. A page that is returned with an error has the cursor of the next
-	// section, if there is one: its Skip.
+	// section, if there is one: its Skip. Posts on it are valid: the error says why it is not known
+	// how the list goes on.
 	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
 	// PostMetrics reads the counters of posts. Snapshots returned with an error are valid: the
 	// error says why the other posts have none.

@@ -78,10 +78,7 @@ const (
 )
 
 // A list of accounts with more than maxListPages pages is treated as endless.
-const (
-	maxListPages = 200
-	endlessList  = "the list of accounts does not end"
-)
+const maxListPages = 200
 
 func (c *httpClient) checkPersonID(id string) error {
 	if !plainID(id, "_-") {
@@ -134,6 +131,9 @@ type Consent struct {
 	Offered         []Offered
 	// NotOffered lists what the person has or granted on the platform and cannot choose, with reasons.
 	NotOffered []NotOffered
+	// Incomplete says why a list of accounts could not be read to its end, if so: an account that is
+	// not offered may be the person's nevertheless.
+	Incomplete error
 
 	targets []granularScope // Facebook: the pages and accounts for which scopes were granted
 }
@@ -146,10 +146,11 @@ type NotOffered struct {
 }
 
 // endsSignIn reports whether an error of one call of a sign-in ends the whole. A definite refusal
-// of a list or a name does not: what the platform shows is offered, and what is missing is named.
+// of a list or a name does not, and neither does a list without a way on: what the platform shows
+// is offered, and what is missing is named.
 func endsSignIn(err error) bool {
 	kind := KindOf(err)
-	return err != nil && (kind.Temporary() || kind == domain.StatusRefused || kind == domain.StatusBlocked || IsCanceled(err))
+	return err != nil && errorIn(err).Code != codeNoWayOn && (kind.Temporary() || kind == domain.StatusRefused || kind == domain.StatusBlocked || IsCanceled(err))
 }
 
 // Format hides the tokens for every verb.

@@ -164,12 +164,15 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	err := f.eachPage(ctx, t, "me/accounts", c, func(p managedPage) {
 		c.Offered = append(c.Offered, p.offered(c.Offered)...)
 	})
-	if err != nil && !endsSignIn(err) {
-		c.NotOffered = append(c.NotOffered, NotOffered{"Pages that Facebook does not list", "Facebook refused to list " +
-			"your pages. Start again, and leave everything selected there."})
-		return nil
+	if err == nil || endsSignIn(err) {
+		return err
 	}
-	return err
+	reason := "Facebook refused to list your pages. Start again, and leave everything selected there."
+	if c.Incomplete = err; errorIn(err).Code == codeNoWayOn {
+		reason = "Facebook did not list all of your pages. If one is missing here, start again in a few minutes."
+	}
+	c.NotOffered = append(c.NotOffered, NotOffered{"Pages that Facebook does not list", reason})
+	return nil
 }
 
 func (c Consent) pageFields() url.Values {
@@ -181,22 +184,20 @@ func (c Consent) pageFields() url.Values {
 }
 
 // eachPage requests a list that is too large for the platform again with half the limit. A list
-// that is shorter than the limit is not necessarily the last one.
+// that is shorter than the limit is not necessarily the last one. A page without a way on is
+// requested once more.
 func (f facebookSignIn) eachPage(
 	ctx context.Context, t Target, path string, c *Consent, found func(managedPage),
 ) error {
 	const first = 100
 	query := c.pageFields()
-	limit, after := first, ""
+	limit, after, again := first, "", false
 	for range maxListPages {
 		query.Set("limit", strconv.Itoa(limit))
 		if after != "" {
 			query.Set("after", after)
 		}
-		var page struct {
-			graphPage[managedPage]
-			Data completeList[managedPage] `json:"data"`
-		}
+		var page graphPage[managedPage]
 		err := f.get(ctx, opOffered, t, path, query, &page)
 		if oversized(err) && limit > 1 {
 			limit /= 2
@@ -211,11 +212,18 @@ func (f facebookSignIn) eachPage(
 		for _, p := range page.Data.list {
 			found(p)
 		}
-		if after = page.after(after); after == "" {
+		switch next, known := page.after(after); {
+		case known && next == "":
 			return nil
+		case known:
+			after, again = next, false
+		case again:
+			return NoWayOn(f.platform, opOffered)
+		default:
+			again = true
 		}
 	}
-	return incompleteAnswer(f.platform, opOffered, endlessList)
+	return NoWayOn(f.platform, opOffered)
 }
 
 const scopeBusiness = "business_management" // required for pages that belong to a business
@@ -281,7 +289,7 @@ func (f facebookSignIn) searchBusinesses(ctx context.Context, t Target, c *Conse
 	if err := f.get(ctx, opOffered, t, "me/businesses", query, &businesses); err != nil {
 		return err
 	}
-	for _, business := range businesses.Data {
+	for _, business := range businesses.Data.list {
 		for _, edge := range []string{"owned_pages", "client_pages"} {
 			missing := c.missing(domain.Facebook)
 			if len(missing) == 0 || !plainID(string(business.ID), "") {
@@ -295,6 +303,7 @@ func (f facebookSignIn) searchBusinesses(ctx context.Context, t Target, c *Conse
 			if endsSignIn(err) {
 				return err
 			}
+			c.Incomplete = cmp.Or(c.Incomplete, err)
 		}
 	}
 	return nil

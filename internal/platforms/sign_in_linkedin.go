@@ -116,8 +116,12 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 		return err
 	}
 	if err != nil {
-		c.NotOffered = append(c.NotOffered, NotOffered{"Company pages", "LinkedIn refused to list your pages. Start again, " +
-			"and agree to everything. If that does not help, tell the operator of this service."})
+		reason := "LinkedIn refused to list your pages. Start again, and agree to everything. If that does not help, " +
+			"tell the operator of this service."
+		if c.Incomplete = err; errorIn(err).Code == codeNoWayOn {
+			reason = "LinkedIn did not list all of your pages. If one is missing here, start again in a few minutes."
+		}
+		c.NotOffered = append(c.NotOffered, NotOffered{"Company pages", reason})
 	}
 	var ids []string
 	mayRead := map[string]bool{}
@@ -144,9 +148,10 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return nil
 }
 
-// pageRoles returns all roles of the member. A list ends at a page without new elements.
+// pageRoles returns all roles of the member. A list ends at a page without new elements, which is
+// requested twice because a page has been observed empty once.
 func (l linkedInSignIn) pageRoles(ctx context.Context, t Target) (roles []pageRole, err error) {
-	for n := range maxListPages {
+	for n, again := 0, false; n < maxListPages; {
 		var page struct {
 			Elements completeList[pageRole] `json:"elements"`
 			linkedInPaging
@@ -164,11 +169,16 @@ func (l linkedInSignIn) pageRoles(ctx context.Context, t Target) (roles []pageRo
 				roles = append(roles, r)
 			}
 		}
-		if len(roles) == before && !page.hasNext() {
+		switch {
+		case len(roles) > before || page.hasNext():
+			n, again = n+1, false
+		case again:
 			return roles, nil
+		default:
+			again = true
 		}
 	}
-	return roles, incompleteAnswer(l.platform, opOffered, endlessList)
+	return roles, NoWayOn(l.platform, opOffered)
 }
 
 // pageID returns the number of a page. The number of a showcase page (organizationBrand) also names

@@ -150,7 +150,8 @@ func TestFacebookSignInForeignToken(t *testing.T) {
 	}
 }
 
-// A list that is too large is requested in smaller parts; an endless one is given up.
+// A list that is too large is requested in smaller parts; an endless one is given up, and that is
+// said.
 func TestFacebookPageLists(t *testing.T) {
 	t.Parallel()
 	var limits []string
@@ -163,9 +164,10 @@ func TestFacebookPageLists(t *testing.T) {
 		}
 		fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
 	}))
-	_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
-	requireKind(t, domain.StatusRetry, err)
-	require.ErrorContains(t, err, "does not end")
+	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	requireKind(t, domain.StatusRetry, c.Incomplete)
+	require.Len(t, c.NotOffered, 1)
 	require.Equal(t, []string{"100", "50", "25", "25"}, limits[:4])
 }
 
@@ -235,7 +237,8 @@ func TestLinkedInSignInRequests(t *testing.T) {
 	requireSent(t, got[1], "POST /linkedin/oauth/v2/introspectToken", map[string]string{"client_id": "app", "client_secret": clientSecret, "token": "Tok3nMember"})
 	requireSent(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "state": "APPROVED", "count": "100", "start": "0"})
 	requireSent(t, got[4], "GET /linkedin/rest/organizationAcls", map[string]string{"start": "100"})
-	requireSent(t, got[5], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
+	requireSent(t, got[5], "GET /linkedin/rest/organizationAcls", map[string]string{"start": "100"})
+	requireSent(t, got[6], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
 }
 
 func TestTikTokSignInRequests(t *testing.T) {

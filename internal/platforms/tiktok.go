@@ -145,11 +145,11 @@ const (
 )
 
 type tikTokVideos struct {
-	Data struct {
+	Data maybe[struct {
 		Videos  list[tikTokVideo] `json:"videos"`
 		Cursor  count             `json:"cursor"` // UTC milliseconds
-		HasMore flag              `json:"has_more"`
-	} `json:"data"`
+		HasMore *flag             `json:"has_more"`
+	}] `json:"data"`
 }
 
 type tikTokVideo struct {
@@ -184,7 +184,8 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 		return PostsPage{}, err
 	}
 	var page PostsPage
-	for _, v := range reply.Data.Videos {
+	data := reply.Data.v
+	for _, v := range data.Videos {
 		if plainID(string(v.ID), "") {
 			page.add(Post{
 				ID: string(v.ID), Type: TypeVideo, Content: string(cmp.Or(v.Description, v.Title)),
@@ -192,11 +193,16 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 			})
 		}
 	}
-	next := strconv.FormatInt(reply.Data.Cursor.n, 10)
-	// A cursor that does not advance would list the same page forever.
-	if bool(reply.Data.HasMore) && reply.Data.Cursor.n > 0 && next != cursor {
-		page.Next = next
+	next := strconv.FormatInt(data.Cursor.n, 10)
+	switch {
+	case !reply.Data.ok:
+		return page, incompleteAnswer(k.platform, op, "the answer does not contain the videos")
+	case data.HasMore == nil && len(data.Videos) == 0, data.HasMore != nil && !bool(*data.HasMore):
+		return page, nil
+	case data.HasMore == nil, data.Cursor.n <= 0, next == cursor: // it would list the same page forever
+		return page, NoWayOn(k.platform, op)
 	}
+	page.Next = next
 	return page, nil
 }
 
@@ -221,7 +227,7 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 			return nil, err
 		}
 		byID := map[string]tikTokVideo{}
-		for _, v := range reply.Data.Videos {
+		for _, v := range reply.Data.v.Videos {
 			byID[string(v.ID)] = v
 		}
 		out := make([]PostSnapshot, len(part))

@@ -158,9 +158,9 @@ func (f Fetching) KeepListing(
 	ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing,
 ) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
-		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6
+		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6, listed_whole = $7
 		where kind = $1 and p_id = $2 and social_account_id = $3`,
-		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
+		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To, listing.Whole)
 }
 
 // KeepHistory stores how far back an account's history has been read, and the result of the last

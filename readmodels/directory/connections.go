@@ -83,7 +83,7 @@ const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', ''), ` + readmodels.Subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
-	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
+	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to, f.listed_whole,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       f.history_reason,
 	       st.at, k.updated_at, k.signed_in_at,
@@ -120,7 +120,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 		return t, row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
 			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.SubscriptionActive,
 			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
-			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To,
+			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To, &t.Listing.Whole,
 			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
 			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
 	}, query, args...)
