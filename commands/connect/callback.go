@@ -111,6 +111,12 @@ func (c *Connect) redeem(
 	}
 	w := waitingOf(consent, a.Platform)
 	w.Code, w.ConsentedAt = digest(b.Code), c.Now()
+	if consent.Incomplete != nil { // it is not known which pages the consent leaves out
+		if p, err := c.plan(ctx, a, w); err != nil || len(p.lost) > 0 {
+			c.Logger.WarnContext(ctx, "the platform listed some pages only", "attempt", a.ID, "error", consent.Incomplete)
+			return nil, cmp.Or(err, errListedSome(a.Platform))
+		}
+	}
 	if refused := c.checkWaiting(ctx, a, w); refused != nil {
 		fellAway, err = c.afterRefusal(ctx, a, w)
 		return fellAway, cmp.Or(err, refused)
@@ -214,6 +220,13 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 	return domain.NewError(domain.CodeUnprocessable,
 		"Your consent could not be read from %s. Nothing was connected. Start again in a few minutes. "+
 			"If the error persists, contact the operator of this service.", at)
+}
+
+func errListedSome(p domain.Platform) error {
+	return domain.NewError(domain.CodeUnprocessable,
+		"%s did not list all of your pages, and pages that are connected with your earlier consent are missing in the "+
+			"list. Nothing was changed. Start again in a few minutes. If the error persists, contact the operator of this service.",
+		p.Title())
 }
 
 // checkWaiting refuses a consent that cannot be used: it does not include the page to reconnect, or

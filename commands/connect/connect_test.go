@@ -185,6 +185,30 @@ func TestPagesThatAreNotOfferedAreNamed(t *testing.T) {
 	require.Contains(t, view.Outcome.Refused, "Facebook page 103: Facebook does not show it.")
 }
 
+// If the platform lists some of a person's pages only, a page that is missing was not left out.
+func TestPagesThatAnIncompleteListLacksAreNotLeftOut(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.connected("1001", "1002")
+	for _, offered := range [][]platforms.Offered{{page("1001")}, nil} {
+		s.now = s.now.Add(time.Hour)
+		s.dialog.consent = consent("77", offered...)
+		s.dialog.consent.Incomplete = platforms.NoWayOn(domain.Facebook, "sign_in_offered")
+		begun, state := s.open(facebook(north), browser)
+		_, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: "CODEFROMPLATFORM"}, s.still)
+		require.NoError(t, err)
+		view, err := s.View(t.Context(), begun.ID, browser, s.still)
+		require.NoError(t, err)
+		require.Contains(t, view.Outcome.Refused, "did not list all of your pages")
+		require.Empty(t, view.Outcome.FellAway)
+		require.Len(t, s.due(domain.Facebook), 2, "both are read as before")
+	}
+	s.dialog.consent = consent("77", page("1001"), page("1002"))
+	s.dialog.consent.Incomplete = platforms.NoWayOn(domain.Facebook, "sign_in_offered")
+	_, view := s.signIn(facebook(north))
+	require.Len(t, view.Choice.Pages, 2, "if no page is missing, the sign-in goes on")
+}
+
 // A second consent replaces the set of pages. The pages that it leaves out are named before
 // anything is stored, and then wait for a sign-in. This includes pages of another agency, which is
 // not named.
