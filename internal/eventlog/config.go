@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -53,7 +54,8 @@ type Config struct {
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 
-	warnings *warnings // set by newCluster
+	warnings   *warnings     // set by newCluster
+	fetchRetry time.Duration // for tests; 0: fetchRetryTime
 }
 
 // source is the default ce_source of drafts: a URI reference.

@@ -3,9 +3,11 @@ package eventlog_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -89,6 +91,28 @@ func TestScanSurvivesMovedLeaders(t *testing.T) {
 			require.Equal(t, 6*80, n)
 		})
 	}
+}
+
+// Only silence counts as a failure: a broker that delays this client by a quota answers, however
+// often and long it does.
+func TestAQuotaIsNotSilence(t *testing.T) {
+	t.Parallel()
+	cluster, brokers := newCluster(t)
+	b := setup(t, brokers, func(c *eventlog.Config) { *c = c.WithFetchRetry(time.Nanosecond) })
+	b.fill(t, 6, 0, 5)
+	scan := eventlog.ScanConfig{Topic: domain.TopicMetrics, Parallel: 1, Handle: func(context.Context, eventlog.Run) error { return nil }}
+	answerFetches(cluster, 1, func(*kmsg.FetchResponse) error { return errors.New("the connection broke") })
+	require.Error(t, b.Scan(testContext(t), scan), "no answer in time")
+	answerFetches(cluster, 9, func(resp *kmsg.FetchResponse) error { resp.ThrottleMillis = 1; return nil })
+	require.NoError(t, b.Scan(testContext(t), scan))
+
+	ctx, cancel := context.WithCancel(testContext(t))
+	answerFetches(cluster, 1, func(resp *kmsg.FetchResponse) error {
+		cancel()
+		resp.ThrottleMillis = math.MaxInt32
+		return nil
+	})
+	require.ErrorIs(t, b.Scan(ctx, scan), context.Canceled, "it does not wait for the quota")
 }
 
 // An error of the handler ends a scan, and so does a permanent refusal to fetch: it is not an

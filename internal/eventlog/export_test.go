@@ -48,6 +48,12 @@ func (l *Log) Size(d domain.Draft) (int, error) {
 // MaxRecordBytes is the limit that [Log.Size] is compared with.
 const MaxRecordBytes = maxRecordBytes
 
+// WithFetchRetry bounds how long a fetch is repeated while brokers do not answer.
+func (c Config) WithFetchRetry(limit time.Duration) Config {
+	c.fetchRetry = limit
+	return c
+}
+
 // WireName is a topic's name on the brokers.
 func (c Config) WireName(topic string) string { return c.wireName(topic) }
 

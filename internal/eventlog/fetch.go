@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,14 @@ type fetched struct {
 	next    int64 // the next offset to fetch; equal to from if there were no records
 }
 
-// errNoPartition is temporary: the client delays its next request as the broker requires.
-var errNoPartition = errors.New("the broker's response contains no partition (a quota may throttle this client)")
+var errNoPartition = errors.New("the broker's response contains no partition")
+
+// throttledError is the answer of a broker without records, because a quota throttles this client.
+type throttledError struct{ wait time.Duration }
+
+func (e *throttledError) Error() string {
+	return fmt.Sprintf("a quota of the brokers delays reading by %s", e.wait)
+}
 
 // fetcher reads one partition with raw fetch requests. Unlike a consumer, it sees responses without
 // records, so a scan detects that compaction left no records up to its end. It identifies the topic
@@ -49,7 +56,27 @@ func newFetcher(cl *cluster, topic string, id TopicID, partition, maxBytes int32
 const fetchRetryTime = 30 * time.Second
 
 // fetch reads records from an offset. It returns [ErrOutOfRange] if the offset is outside the log.
+// A quota may delay it without limit: a broker that asks to wait does answer.
 func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
+	for {
+		got, err := f.tryInTime(ctx, offset)
+		throttled, ok := errors.AsType[*throttledError](err)
+		if !ok {
+			return got, err
+		}
+		if f.cluster.cfg.warnings.due("quota") {
+			f.cluster.log.WarnContext(ctx, "reading the log is slow", "topic", f.topic, "reason", throttled)
+		}
+		select {
+		case <-time.After(throttled.wait):
+		case <-ctx.Done():
+			return fetched{}, context.Cause(ctx)
+		}
+	}
+}
+
+// tryInTime retries until a broker answers, within fetchRetryTime.
+func (f *fetcher) tryInTime(ctx context.Context, offset int64) (fetched, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
 	return backoff.Retry(ctx, func() (fetched, error) {
@@ -61,11 +88,14 @@ func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 			f.leader = -1
 		}
 		return got, err
-	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(fetchRetryTime))
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(cmp.Or(f.cluster.cfg.fetchRetry, fetchRetryTime)))
 }
 
 // retriable reports whether another attempt, perhaps with another leader, may succeed.
 func retriable(err error) bool {
+	if _, ok := errors.AsType[*throttledError](err); ok {
+		return false // for the caller
+	}
 	if protocol, ok := errors.AsType[*kerr.Error](err); ok {
 		return protocol.Retriable &&
 			!errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
@@ -88,6 +118,9 @@ func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
+	}
+	if len(resp.Topics) == 0 && resp.ThrottleMillis > 0 {
+		return fetched{}, &throttledError{time.Duration(resp.ThrottleMillis) * time.Millisecond}
 	}
 	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, errNoPartition)

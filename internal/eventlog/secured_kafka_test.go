@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/certs"
@@ -38,6 +40,7 @@ func TestSecuredBrokersOnApacheKafka(t *testing.T) {
 		t.Run(mechanism, func(t *testing.T) { s.suite(t, mechanism) })
 	}
 	t.Run("refusals", func(t *testing.T) { s.refusals(t, broker) })
+	t.Run("quota", func(t *testing.T) { s.quota(t, broker) })
 	t.Run("replaced credentials", func(t *testing.T) { s.replaceCredentials(t, broker) })
 }
 
@@ -103,6 +106,36 @@ func awaitDefinite(t *testing.T, appends func() error, reason *kerr.Error, topic
 	require.Eventually(t, func() bool { err = appends(); return err != nil }, ledgertest.Patience, ledgertest.Tick, topic)
 	require.ErrorIs(t, err, reason)
 	require.ErrorIs(t, err, eventlog.ErrRefused)
+}
+
+// quota scans under a quota, below which a partition waits for longer than brokers may be silent.
+func (s *secured) quota(t *testing.T, broker *apacheKafka) {
+	const partitions, size, rate = 3, 300_000, 20_000 // three times 15 s
+	cfg := s.config(t, s.brokers, eventlog.SASLScramSHA512)
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	raw, admin := ledgertest.NewAdmin(t, []string{broker.admin})
+	for p := range int32(partitions) {
+		r := &kgo.Record{Topic: cfg.WireName(domain.TopicMetrics), Partition: p, Key: []byte("k"), Value: make([]byte, size)}
+		_, _ = rand.Read(r.Value) // it cannot be compressed
+		require.NoError(t, raw.ProduceSync(testContext(t), r).FirstErr())
+	}
+	limit := func(op kadm.AlterClientQuotaOp) {
+		t.Helper()
+		op.Key = "consumer_byte_rate"
+		entity := kadm.ClientQuotaEntity{{Type: "user", Name: new(securedUser)}}
+		altered, err := admin.AlterClientQuotas(testContext(t), []kadm.AlterClientQuotaEntry{{Entity: entity, Ops: []kadm.AlterClientQuotaOp{op}}})
+		require.NoError(t, err)
+		require.NoError(t, altered[0].Err)
+	}
+	limit(kadm.AlterClientQuotaOp{Value: rate})
+	defer limit(kadm.AlterClientQuotaOp{Remove: true})
+	records := 0
+	for _, list := range scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicMetrics}) {
+		records += len(list)
+	}
+	require.Equal(t, partitions, records)
 }
 
 // replaceCredentials replaces the authority, both certificates and the password, and restarts the
