@@ -53,9 +53,10 @@ size: ## print the size of each package, and the numbers of tests, settings, com
 	@go run ./internal/dev/size
 
 # internal/dev/pgtest/environments.go explains the properties.
-environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer
-environments: ## test tables, rebuilds and searches with a database of another locale, owner and pooler
+environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer,timeouts
+environments: ## test tables, rebuilds and searches with a database of another locale, owner, pooler and limits
 	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...
+	.ci/temporary go test -count=1 -run 'TestPools|LimitsOfTheDatabase' ./internal/pg
 	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress' ./readmodels ./api
 
 e2e: ## test the program as a process, with kill -9 under load and stock clients

@@ -43,7 +43,9 @@ const lockName = "ledgerboard migrate"
 func Up(ctx context.Context, databaseURL string) error {
 	// One connection, because the session that migrates must be the one that holds the advisory
 	// lock.
-	pool, err := pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Kept}, Name: "migrate", MaxConns: 1})
+	pool, err := pg.Open(ctx, pg.Config{
+		URL: databaseURL, SearchPath: []string{Kept}, Name: "migrate", MaxConns: 1, Params: pg.Limits("0", "", "0"),
+	})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ const (
 	leaseFor  = 10 * time.Second       // without a heartbeat, a process is considered dead
 	buildBeat = 500 * time.Millisecond // between heartbeats
 	stepAgain = 100 * time.Millisecond // before a step is checked or retried
+
+	stuckAfter = 3           // failures in the same way, after which an operator must help
+	stuckAgain = time.Minute // longest pause between later attempts
 )
 
 var errLeaseLost = errors.New("another process has taken over the build, or it has ended")
@@ -99,6 +102,7 @@ func (e *Engine) takeBuild(ctx context.Context) (*build, error) {
 // is done.
 func (b *build) build(ctx context.Context) {
 	logger := b.logger.With("generation", b.number, "lease", b.lease)
+	repeated, last := 0, ""
 	err := b.run(ctx, "build", nil, func(ctx context.Context) (time.Duration, error) {
 		err := b.attempt(ctx)
 		if ctx.Err() == nil && err != nil && final(err) {
@@ -108,11 +112,22 @@ func (b *build) build(ctx context.Context) {
 		if err == nil || errors.Is(err, errLeaseLost) {
 			return 0, cmp.Or(err, errDone)
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return 0, nil
+		}
+		code := pg.Persistent(err)
+		if repeated++; code == "" || code != last {
+			repeated, last = 1, code
+		}
+		if repeated < stuckAfter {
 			logger.Warn("retrying the build", "error", err)
 			b.waitsFor(ctx, operator.WaitsRetry, err.Error())
+			return b.every.look, nil
 		}
-		return b.every.look, nil
+		err = pg.Explain(err)
+		logger.Error("the build fails again and again in the same way", "error", err, "attempts", repeated)
+		b.waitsFor(ctx, operator.WaitsStuck, err.Error())
+		return min(b.every.look<<min(repeated-stuckAfter, 5), stuckAgain), nil
 	})
 	if err == nil || errors.Is(err, errLeaseLost) {
 		logger.Info("build ended in this process", "outcome", err)
@@ -264,7 +279,7 @@ func final(err error) bool {
 		// The database refused a value, a table or privilege is missing, the disk is full, or a
 		// value could not be encoded for COPY.
 		return pg.IsDataError(err) || refused.Code[:2] == "42" || refused.Code == "53100" ||
-			refused.Code == "57014" && refused.Routine == "CopyGetData"
+			refused.Code == "57014" && !pg.IsCanceled(err)
 	}
 	permanent := []error{
 		errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap,

@@ -32,7 +32,7 @@ func (b *build) copy(ctx context.Context, g generation) error {
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: b.databaseURL, SearchPath: []string{ddl.Schema(b.projector.Name, g.Number), migrations.Engine},
 		Name: buildName(b.projector.Name, g.Number, strconv.FormatInt(b.lease, 10)), MaxConns: int32(tablesAtOnce()) + 1,
-		AsyncCommit: true, Params: map[string]string{"lock_timeout": lockInFold},
+		AsyncCommit: true, Params: pg.Limits("0", lockInFold, "0"), // [endBuilders] ends frozen sessions
 	})
 	if err != nil {
 		return fmt.Errorf("open tables of a build: %w", err)

@@ -34,6 +34,7 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
 	pool, err := pg.Open(ctx, pg.Config{
 		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: 1, AsyncCommit: true,
+		Params: pg.Limits("0", lockInFold, "0"),
 	})
 	if err != nil {
 		return r, fmt.Errorf("open a connection for a check: %w", err)

@@ -105,7 +105,7 @@ type work struct {
 func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: conns, AsyncCommit: true,
-		Params: map[string]string{"idle_in_transaction_session_timeout": idleAtMost},
+		Params: pg.Limits(statementInFold, "", idleAtMost),
 	})
 }
 

@@ -289,10 +289,6 @@ func openTables(ctx context.Context, databaseURL, projection string, number int)
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
 		Name: generationName(projection, number), MaxConns: foldConns, AsyncCommit: true,
-		Params: map[string]string{
-			"idle_in_transaction_session_timeout": idleAtMost,
-			"lock_timeout":                        lockInFold,
-			"statement_timeout":                   statementInFold,
-		},
+		Params: pg.Limits(statementInFold, lockInFold, idleAtMost),
 	})
 }

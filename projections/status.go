@@ -88,7 +88,8 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 
 // statusSQL selects the generation that readers use, or will use first, with the number of its dead
 // letters and its missing tables; whether its version is rebuilt because an earlier generation became
-// unusable; whether the newest generation of any version failed within a day; and the latest check.
+// unusable; whether the newest generation of any version failed within a day or a build is stuck; and
+// the latest check.
 const statusSQL = `
 	select coalesce(g.generation, 0), coalesce(g.state, 'building'), coalesce(g.topic_id, '00000000-0000-0000-0000-000000000000'),
 	       (select count(*) from dead_letters d where d.projection = $1 and d.generation = g.generation),
@@ -98,8 +99,10 @@ const statusSQL = `
 	         where projection = $1 and version = $2 and state in ('dropped', 'failed') and live_at is not null),
 	       exists (
 	         select from generations
-	         where projection = $1 and state = 'failed' and ended_at > clock_timestamp() - interval '1 day'
-	           and generation = (select max(generation) from generations where projection = $1)),
+	         where projection = $1 and (
+	           state = 'failed' and ended_at > clock_timestamp() - interval '1 day'
+	           and generation = (select max(generation) from generations where projection = $1)
+	           or state in ('building', 'catching_up') and waits = 'stuck')),
 	       c.at, c.equal, c.report ->> 'id'
 	from (select) one
 	left join lateral (

@@ -6514,12 +6514,13 @@ export interface components {
          * @description What a build waits for.
          *
          *     - `retry`: its last attempt failed
+         *     - `stuck`: its last attempts failed in the same way
          *     - `resume`: the projection is paused
          *     - `tables`: the new tables are behind the live ones
          *     - `readers`: a transaction reads the tables that the switch replaces
          * @enum {string}
          */
-        Wait: "retry" | "resume" | "tables" | "readers";
+        Wait: "retry" | "stuck" | "resume" | "tables" | "readers";
         /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */

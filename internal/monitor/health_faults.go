@@ -32,13 +32,14 @@ const (
 	classLagging     class = "lagging"      // smaller lag without progress
 	classPaused      class = "paused"       // an operator has paused the projection
 	classDeadLetters class = "dead_letters" // events could not be folded
+	classBuildStuck  class = "build_stuck"  // a build fails again and again in the same way
 	classProblem     class = "problem"      // a session of this process cannot run
 )
 
 func classes() []class {
 	return []class{
 		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
-		classStandsStill, classLagging, classPaused, classDeadLetters, classProblem,
+		classStandsStill, classLagging, classPaused, classDeadLetters, classBuildStuck, classProblem,
 	}
 }
 
@@ -101,6 +102,8 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds() && !resumed, behind)},
 		{classDeadLetters, textIf(s.DeadLetters > 0,
 			"has "+operator.DeadLetters(s.DeadLetters)+" that an operator must review: 'ledgerboard dead-letters' lists them")},
+		{classBuildStuck, textIf(slices.ContainsFunc(s.Building, func(g operator.Generation) bool { return g.Waits == operator.WaitsStuck }),
+			"cannot be rebuilt: "+operator.WaitsStuck.Text())},
 		{classProblem, textIf(s.Problem != "" && !s.Paused,
 			"cannot be folded by this process. The log output of the process says why")},
 	} {

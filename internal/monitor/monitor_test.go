@@ -84,6 +84,23 @@ func TestTruncatedLogIsAnError(t *testing.T) {
 	})
 }
 
+// A build that fails again and again in the same way is reported; the tables that it would replace
+// are read and changed.
+func TestBuildsThatAreStuckAreReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 5, 5)
+		model.status.Building = []operator.Generation{{Generation: 2, Waits: operator.WaitsRetry}}
+		m := look(t, model)
+		require.Empty(t, m.Reason("dashboards"), "the first failures")
+		model.status.Building[0].Waits = operator.WaitsStuck
+		m.Check(t.Context())
+		require.Contains(t, m.Reason("dashboards"), "failed in the same way")
+		require.NoError(t, m.MayRead())
+		require.NoError(t, m.MayCommand())
+	})
+}
+
 // A fault of one projection does not affect the others.
 func TestFaultsAffectOnlyTheirProjection(t *testing.T) {
 	t.Parallel()

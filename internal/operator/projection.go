@@ -33,7 +33,8 @@ type Projection struct {
 	// unusable.
 	TablesGone []string `json:"-"`
 	Rebuilding bool     `json:"-"`
-	// BuildFailed is true for a day if the newest generation, of any version, has failed.
+	// BuildFailed is true for a day if the newest generation, of any version, has failed, and while a
+	// build fails again and again in the same way.
 	BuildFailed bool `json:"-"`
 }
 
@@ -98,6 +99,7 @@ type Wait string
 // What builds wait for.
 const (
 	WaitsRetry   Wait = "retry"   // its last attempt failed
+	WaitsStuck   Wait = "stuck"   // its last attempts failed in the same way
 	WaitsResume  Wait = "resume"  // the projection is paused
 	WaitsTables  Wait = "tables"  // the new tables are behind the live ones
 	WaitsReaders Wait = "readers" // a transaction reads the tables that the switch replaces
@@ -106,7 +108,9 @@ const (
 // Text returns what people read about a wait; "" for none.
 func (w Wait) Text() string {
 	return map[Wait]string{
-		WaitsRetry:  "retrying after an error",
+		WaitsRetry: "retrying after an error",
+		WaitsStuck: "its last attempts failed in the same way: an operator must remove the cause, " +
+			"which the log of the process that builds it names",
 		WaitsResume: "the projection is paused; the switch waits until it is resumed",
 		WaitsTables: "the new tables are behind the live ones; the switch is retried every 2 s",
 		WaitsReaders: "a transaction reads the tables that the switch replaces (pg_locks shows it); the switch is " +

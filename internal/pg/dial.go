@@ -37,7 +37,9 @@ const (
 // session for two hours.
 //
 // Settings, also those of the URL, are sent after connecting, because a pooler refuses startup
-// parameters that it does not know.
+// parameters that it does not know. The session has limits of its own for statements, locks and
+// transactions: defaults of the user or the database do not reach it. Settings of the URL replace
+// these limits, and settings replace both.
 func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 	url, err := secret.Read(url)
 	if err != nil {
@@ -58,7 +60,9 @@ func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 		"tcp_keepalives_count":    strconv.Itoa(keepAliveTries),
 		"tcp_user_timeout":        strconv.FormatInt(userTimeout.Milliseconds(), 10),
 		"lock_timeout":            strconv.FormatInt(LockWait.Milliseconds(), 10),
+		"idle_session_timeout":    "0",
 	}
+	maps.Copy(session, Limits(statementLimit, "", "0"))
 	maps.Copy(session, config.RuntimeParams)
 	maps.Copy(session, settings)
 	config.RuntimeParams = map[string]string{}
@@ -86,6 +90,25 @@ func Parse(url string, settings map[string]string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
+// statementLimit is longer than any request.
+const statementLimit = "2min"
+
+// Limits returns settings for [Config] that limit statements, waits for locks, and the idle time in a
+// transaction, in the syntax of PostgreSQL; "0" is no limit. Transactions are not limited. If lock
+// is empty, [LockWait] applies, or what the URL sets.
+func Limits(statement, lock, idle string) map[string]string {
+	limits := map[string]string{
+		"statement_timeout": statement, "idle_in_transaction_session_timeout": idle, transactionTimeout: "0",
+	}
+	if lock != "" {
+		limits["lock_timeout"] = lock
+	}
+	return limits
+}
+
+// transactionTimeout is a setting that servers before PostgreSQL 17 do not know.
+const transactionTimeout = "transaction_timeout"
+
 // startupParameters are the parameters that poolers know, and those that cannot be set later.
 var startupParameters = []string{
 	"application_name", "timezone", "client_encoding", "datestyle", "standard_conforming_strings", "options", "replication",
@@ -97,7 +120,11 @@ func set(ctx context.Context, conn *pgconn.PgConn, settings map[string]string) e
 	var args [][]byte
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, []byte(name), []byte(settings[name]))
-		calls = append(calls, fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args)))
+		call := fmt.Sprintf("set_config($%d, $%d, false)", len(args)-1, len(args))
+		if name == transactionTimeout {
+			call = "case when current_setting('" + name + "', true) is not null then " + call + " end"
+		}
+		calls = append(calls, call)
 	}
 	calls = append(calls, "current_setting('transaction_read_only')") // not affected by the settings before it
 	result := conn.ExecParams(ctx, "select "+strings.Join(calls, ", "), args, nil, nil, nil).Read()

@@ -31,6 +31,16 @@ func sqlstate(err error) string {
 	return ""
 }
 
+// Persistent returns the SQLSTATE of an error that may have a cause on the server which a retry does
+// not remove; "" for other errors, and while the server is not reachable, starts or stops.
+func Persistent(err error) string {
+	code := sqlstate(err)
+	if strings.HasPrefix(code, "08") || strings.HasPrefix(code, "57P") {
+		return ""
+	}
+	return code
+}
+
 // IsMissing reports whether the server lacks a table, a schema or a function that a statement
 // names.
 func IsMissing(err error) bool {
@@ -42,6 +52,13 @@ func IsForbidden(err error) bool { return sqlstate(err) == "42501" }
 
 // IsLockTimeout reports whether a session gave up waiting for a lock.
 func IsLockTimeout(err error) bool { return sqlstate(err) == "55P03" }
+
+// IsCanceled reports whether the server canceled a statement because of a timeout or a request. pgx
+// cancels a COPY if a value cannot be encoded; that does not count.
+func IsCanceled(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "57014" && refused.Routine != "CopyGetData"
+}
 
 // NeedsCreate returns the error for a user who may not create schemas, with the command that
 // permits it.
@@ -57,13 +74,14 @@ func NeedsCreate(config *pgx.ConnConfig) error {
 // including those reported by a server. Otherwise the SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
 // starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
-// transactions and of locks), and [IsMissing].
+// transactions and of locks), 57014 (canceled, for example by a timeout of statements), and
+// [IsMissing].
 func IsTemporary(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
 	if code := sqlstate(err); len(code) == 5 {
-		return slices.Contains([]string{readOnly, "25P03", "25P04", "55P03"}, code) ||
+		return IsCanceled(err) || slices.Contains([]string{readOnly, "25P03", "25P04", "55P03"}, code) ||
 			slices.Contains([]string{"08", "40", "53", "58"}, code[:2]) || code[:3] == "57P" || IsMissing(err)
 	}
 	var network net.Error
@@ -147,6 +165,13 @@ var advice = map[string]string{
 	"57P01": "an administrator ended the session or stops the server",
 	readOnly: "the database accepts no changes: LEDGERBOARD_DATABASE_URL leads to a standby, or default_transaction_read_only " +
 		"is set, as managed servers do during maintenance or if a disk is full",
+	"57014": "a statement was canceled: by statement_timeout in LEDGERBOARD_DATABASE_URL, or by an administrator or a watchdog",
+	"55P03": "a lock was not free in time: see lock_timeout, and pg_locks for its holder",
+	"25P03": "a session was ended by idle_in_transaction_session_timeout, while this process did not respond",
+	"25P04": "a session was ended by transaction_timeout",
+	"53100": "the disk of the server is full",
+	"53200": "the server has too little memory",
+	"53400": "a limit of the server was exceeded, such as temp_file_limit: an administrator must raise it for the database user",
 	"55000": "the database accepts no connections (alter database … allow_connections true)",
 	"08P01": "this is the answer of a pooler. For a startup parameter, remove it from LEDGERBOARD_DATABASE_URL; " +
 		"for a timeout, raise the pooler's pool size",

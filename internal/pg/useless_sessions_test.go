@@ -106,3 +106,25 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 		return err == nil
 	}, patience, tick)
 }
+
+// Administrators give a user or a database limits for people's sessions. They do not reach the
+// sessions of the service, which have their own.
+func TestSessionsKeepNoLimitsOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	limits := db.Limit(t)
+	show := func(c pg.Config) (values []string) {
+		pool := openTest(t, c)
+		for _, limit := range limits {
+			var value string
+			require.NoError(t, pool.QueryRow(t.Context(), "select current_setting($1)", limit).Scan(&value))
+			values = append(values, value)
+		}
+		return values
+	}
+	require.Equal(t, []string{"2min", "2min", "0", "0", "0"}[:len(limits)], show(pg.Config{URL: db.URL}), "requests")
+	require.Equal(t, []string{"30s", "2min", "0", "0", "0"}[:len(limits)],
+		show(pg.Config{URL: db.URL + "&statement_timeout=30000"}), "of the operator")
+	require.Equal(t, []string{"0", "30s", "0", "0", "0"}[:len(limits)],
+		show(pg.Config{URL: db.URL + "&statement_timeout=30000", Params: pg.Limits("0", "30s", "0")}), "long work")
+}

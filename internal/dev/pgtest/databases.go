@@ -70,7 +70,7 @@ func giveBack(t testing.TB, name string) {
 	t.Helper()
 	admin, next := serverURL(t), newName()
 	exec(t, admin, "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = '"+name+"';"+
-		"alter database "+name+" allow_connections true; alter database "+name+" reset all; "+
+		"alter database "+name+" allow_connections true; alter database "+name+" reset all; "+alterSessions(name)+" reset all; "+
 		"alter database "+name+" rename to "+next)
 	if fingerprint, err := empty(withDatabase(t, admin, next)); err != nil || fingerprint != databases.fresh {
 		exec(t, admin, "drop database "+next+" with (force)")

@@ -21,6 +21,7 @@ const (
 	published = "published" // a publication for all tables exists, as for logical replication
 	role      = "role"      // the user owns nothing but what it creates in the database
 	pgbouncer = "pgbouncer" // PgBouncer in session mode, with its default settings
+	timeouts  = "timeouts"  // short limits for people's statements, locks, transactions and sessions: see [DB.Limit]
 )
 
 const roleName = "ledgerboard_tester"
@@ -56,4 +57,29 @@ func clientURL(t testing.TB, database string) string {
 		u.Host = server.pooler.addr
 	}
 	return u.String()
+}
+
+// Limit gives new sessions of the database short limits, as an administrator does for people's
+// sessions, and returns their names.
+func (db *DB) Limit(t testing.TB) []string {
+	t.Helper()
+	limits := []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"}
+	if query[bool](t, db.admin, "select current_setting('transaction_timeout', true) is not null") {
+		limits = append(limits, "transaction_timeout")
+	}
+	u, err := url.Parse(db.admin)
+	require.NoError(t, err)
+	for _, name := range limits {
+		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '200ms'")
+	}
+	return limits
+}
+
+// alterSessions is the beginning of a statement that changes the defaults of the user's sessions in a
+// database.
+func alterSessions(database string) string {
+	if is(role) {
+		return "alter role " + roleName + " in database " + database
+	}
+	return "alter database " + database
 }

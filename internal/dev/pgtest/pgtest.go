@@ -43,6 +43,9 @@ func New(t testing.TB) *DB {
 	name := takeDatabase(t)
 	t.Cleanup(func() { giveBack(t, name) })
 	db := &DB{URL: clientURL(t, name), admin: withDatabase(t, serverURL(t), name)}
+	if is(timeouts) {
+		db.Limit(t)
+	}
 	db.Pool = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
 	})
