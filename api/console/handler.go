@@ -72,6 +72,7 @@ type Console struct {
 	pages   []page
 	cross   *http.CrossOriginProtection
 	sending singleflight.Group // deduplicates the API requests of forms
+	flows   singleflight.Group // deduplicates the callbacks of a sign-in at the provider
 	// patience limits how long it may take to open a page and to receive the body of a form. API
 	// requests have their own limits; session queries do not.
 	patience time.Duration

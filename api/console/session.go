@@ -25,12 +25,12 @@ const (
 	wayFirst    = "first" // the code with which the first agency is created
 )
 
-func principalOf(p identity.Person, until time.Time) api.Principal {
+func principalOf(s identity.Session) api.Principal {
 	var roles api.Roles
-	for role := range strings.SplitSeq(p.Role, ",") {
+	for role := range strings.SplitSeq(s.Role, ",") {
 		roles = append(roles, api.Role(role))
 	}
-	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: roles, ExpiresAt: until}
+	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: roles, ExpiresAt: s.ExpiresAt}
 }
 
 // Sessions stores sessions and one-time links. It receives only digests of their secrets, never the
@@ -73,7 +73,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 		return false, err
 	}
 	noteActivity(v)
-	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
+	v.who = principalOf(v.session)
 	me, err := get[directory.Me](v, "/api/me", nil)
 	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
 		if err := closeSession(v); err != nil {
@@ -140,29 +140,46 @@ func closeSession(v *visit) error {
 // signIn starts a session for a person whom the API accepts. Link is the digest of the sign-in link
 // that was used, or nil. Until, if not zero, is the latest time at which the session may expire.
 func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
-	now := v.deps.Now()
-	s := identity.Session{
-		Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
+	begun, err := beginSession(v, identity.Session{Person: p, Way: way, ExpiresAt: until}, link)
+	if err != nil {
+		return err
 	}
-	if !until.IsZero() && until.Before(s.ExpiresAt) {
-		s.ExpiresAt = until
+	return begun.keep(v)
+}
+
+// begunSession is a session with the secret for its cookie.
+type begunSession struct {
+	identity.Session
+
+	secret string
+}
+
+// beginSession starts a session for a person whom the API accepts. If s has an expiry, the session
+// does not last longer.
+func beginSession(v *visit, s identity.Session, link []byte) (begunSession, error) {
+	now, latest := v.deps.Now(), s.ExpiresAt
+	s.ID, s.BegunAt, s.SeenAt, s.ExpiresAt = rand.Text(), now, now, now.Add(sessionFor)
+	if !latest.IsZero() && latest.Before(s.ExpiresAt) {
+		s.ExpiresAt = latest
 	}
-	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, s.ExpiresAt)}
+	judged := &visit{Console: v.Console, r: v.r, who: principalOf(s)}
 	if _, err := get[directory.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: RefusalEnded, User: p.UserID})
+			v.deps.Refused(v.r.Context(), RefusalError{Way: s.Way, Why: RefusalEnded, User: s.UserID})
 		}
-		return err
+		return begunSession{}, err
 	}
-	secret := rand.Text()
-	if err := v.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
-		return err
-	}
-	setCookie(v.w, api.ConsoleCookie, secret, int(s.ExpiresAt.Sub(now).Seconds()))
+	begun := begunSession{s, rand.Text()}
+	return begun, v.deps.Sessions.Begin(v.r.Context(), s, Digest(begun.secret), link)
+}
+
+// keep gives the session to the browser, which has one session.
+func (s begunSession) keep(v *visit) error {
+	setCookie(v.w, api.ConsoleCookie, s.secret, int(s.ExpiresAt.Sub(s.BegunAt).Seconds()))
 	if v.session.ID == "" {
 		return nil
 	}
-	return v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID) // a browser has one session
+	return v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
 }
 
 func setCookie(w http.ResponseWriter, name, value string, maxAge int) {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -100,6 +101,7 @@ func useToken(v *visit) (view, error) {
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
 	p, err := v.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
+		v.log(slog.LevelWarn, "console: a token was refused", err)
 		v.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: refusalToken})
 		return showSignIn(v, signInView{
 			To: v.form.Get("to"), TokenFault: signInRefusals[refusalToken].Message,
@@ -163,7 +165,7 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, badLink(v, err)
 	}
-	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, time.Time{})}
+	judged := &visit{Console: v.Console, r: v.r, who: principalOf(identity.Session{Person: p})}
 	me, err := get[directory.Me](judged, "/api/me", nil)
 	if err != nil {
 		return nil, err

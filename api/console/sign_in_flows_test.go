@@ -62,27 +62,52 @@ func TestACallbackSurvivesATemporaryFailure(t *testing.T) {
 	require.Empty(t, s.refused)
 }
 
-// After a refusal, the provider asks which account to use. If it cannot, the next sign-in does
-// without.
+// After a refusal, the provider asks which account to use, in the best way that it lists. If it
+// refuses that way, the browser continues with the next one at once, and at last without.
 func TestARefusedPersonCanChooseAnotherAccount(t *testing.T) {
 	t.Parallel()
-	s, p := withProvider(t, issuer.Start(t))
-	p.none = &console.RefusalError{Why: console.RefusalUnknownPerson}
-	b := s.browser()
-	prompt := func() string {
-		at, err := url.Parse(b.get("/console/signin/start").Header().Get("Location"))
-		require.NoError(t, err)
-		return at.Query().Get("prompt")
+	for _, c := range []struct{ listed, want []string }{
+		{nil, []string{"login", ""}},
+		{[]string{"none", "login", "select_account"}, []string{"select_account", "login", ""}},
+		{[]string{"none", "consent"}, []string{"", ""}},
+	} {
+		at := issuer.Start(t)
+		at.Play(issuer.Profile{Methods: []string{"client_secret_basic"}, Prompts: c.listed, Claims: func(string, string) (token, userinfo map[string]any) {
+			return map[string]any{}, nil
+		}}, alice, "")
+		s, p := withProvider(t, at)
+		p.none = &console.RefusalError{Why: console.RefusalUnknownPerson}
+		b := s.browser()
+		start := func(address string) (back, prompt string) {
+			to, err := url.Parse(b.get(address).Header().Get("Location"))
+			require.NoError(t, err)
+			return issuer.SignsIn(t, to.String(), alice).RequestURI(), to.Query().Get("prompt")
+		}
+		begin := "/console/signin/start?to=%2Fconsole%2Fsessions"
+		_, prompt := start(begin)
+		require.Empty(t, prompt)
+		b.get(b.begins(p, "")).says(http.StatusForbidden, "start again: you can choose it then", `href="/console/sign-in"`)
+		for _, want := range c.want {
+			back, prompt := start(begin)
+			require.Equal(t, want, prompt)
+			if want != "" {
+				b.get(withError(t, back, "invalid_request", "unsupported prompt value requested")).leadsTo(begin)
+			}
+		}
+		require.Len(t, s.refused, 1)
+		var shown page
+		tries := 0
+		for ; tries == 0 || shown.Code == http.StatusSeeOther; tries++ {
+			back, _ := start(begin)
+			shown = b.get(withError(t, back, "invalid_request", "unknown scope"))
+		}
+		shown.says(http.StatusForbidden, "not configured for each other")
+		require.LessOrEqual(t, tries, identity.MaxChoices+1)
+		p.none = nil
+		b.get(b.begins(p, "")).leadsTo("/console")
+		_, prompt = start(begin)
+		require.Empty(t, prompt, "the person is signed in")
 	}
-	require.Empty(t, prompt())
-	b.get(b.begins(p, "")).says(http.StatusForbidden, "start again: you can choose it then", `href="/console/sign-in"`)
-	require.Equal(t, "select_account", prompt())
-	b.get(withError(t, b.begins(p, ""), "invalid_request", "unknown prompt")).says(http.StatusForbidden, "not configured for each other")
-	require.Empty(t, prompt())
-	b.get(b.begins(p, "")).says(http.StatusForbidden)
-	p.none = nil
-	b.get(b.begins(p, "")).leadsTo("/console")
-	require.Empty(t, prompt(), "the person is signed in")
 }
 
 // withError replaces the code in an address of the callback by an error.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ const (
 	maxFlows  = 4
 	maxWanted = 1000
 	// chooseCookie is the name of a cookie that a refused sign-in sets: the next one asks which
-	// account to use, because the provider would use the refused one again.
+	// account to use, because the provider would use the refused one again. Its value is the choice
+	// of [identity.Provider.Address].
 	chooseCookie = "__Host-lb_choose_account"
 )
 
@@ -61,20 +63,42 @@ func cookieOf(r *http.Request, name string) string {
 	return ""
 }
 
+// choiceOf returns the choice of [identity.Provider.Address] for the browser's next sign-in.
+func choiceOf(r *http.Request) int {
+	choice, err := strconv.Atoi(cookieOf(r, chooseCookie))
+	if err != nil {
+		return 0
+	}
+	return min(max(choice, 0), identity.MaxChoices+1)
+}
+
+func startAddress(to string) redirect {
+	return redirect(startPath + "?" + url.Values{"to": {to}}.Encode())
+}
+
 // goToProvider starts a sign-in. A cookie holds the secret that binds the sign-in to this browser.
+// Because the provider returns browsers to the public URL, the sign-in begins there: a cookie of
+// another host name would not be sent. A proxy may replace the host name of requests, so a browser
+// is sent there only once.
 func goToProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	secret := rand.Text()
-	flow := identity.FlowOf(secret)
-	address, err := v.deps.Provider.Address(v.r.Context(), flow, cookieOf(v.r, chooseCookie) != "")
-	if err != nil {
-		return nil, refuseProvider(v, err)
-	}
-	to := v.r.URL.Query().Get("to")
+	query := v.r.URL.Query()
+	to := query.Get("to")
 	if len(to) > maxWanted {
 		to = ""
+	}
+	public, err := url.Parse(v.deps.Provider.RedirectURL())
+	if err == nil && !strings.EqualFold(public.Host, v.r.Host) && query.Get("at") == "" {
+		public.Path, public.RawQuery = startPath, url.Values{"to": {to}, "at": {"public"}}.Encode()
+		return redirect(public.String()), nil
+	}
+	secret := rand.Text()
+	flow := identity.FlowOf(secret)
+	address, err := v.deps.Provider.Address(v.r.Context(), flow, choiceOf(v.r))
+	if err != nil {
+		return nil, refuseProvider(v, reportProvider(v, err))
 	}
 	flows := slices.DeleteFunc(v.r.Cookies(), func(c *http.Cookie) bool { return !strings.HasPrefix(c.Name, flowCookie) })
 	for _, oldest := range flows[:max(0, len(flows)-maxFlows+1)] {
@@ -87,7 +111,9 @@ func goToProvider(v *visit) (view, error) {
 
 // comeFromProvider completes a sign-in that this browser started. The cookie of the sign-in is
 // deleted once it has matched, unless the provider is temporarily unavailable: loading the page
-// again then continues. Browsers also load the page again without the cookie.
+// again then continues. Browsers also load the page again without the cookie, and load it twice at
+// once: concurrent callbacks share one sign-in. If the code was used, perhaps by another process for
+// another callback of this browser, the browser comes once more: it may have a session by then.
 func comeFromProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage
@@ -96,46 +122,91 @@ func comeFromProvider(v *visit) (view, error) {
 	cookie := flowCookieOf(params.Get("state"))
 	secret, to, _ := strings.Cut(cookieOf(v.r, cookie), ".")
 	flow := identity.FlowOf(secret)
+	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
+	wanted := returnAddress(string(wantedTo))
 	if secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1 {
 		if v.session.ID != "" { // the sign-in has already succeeded
-			return redirect(root), nil
+			return returnAddress(params.Get("again")), nil
 		}
-		return nil, refuseSignIn(v, RefusalError{Way: wayProvider, Why: refusalNotBegun})
+		why := refusalNotBegun
+		if params.Get("error") != "" { // some providers report errors without the state
+			reason, _ := errors.AsType[*RefusalError](refusalOf(v, params))
+			if reason != nil && params.Get("state") == "" {
+				why = reason.Why
+			}
+		}
+		return nil, refuseSignIn(v, RefusalError{Way: wayProvider, Why: why})
 	}
-	err := refuseProvider(v, signInAs(v, flow, params))
+	if params.Get("again") != "" && v.session.ID != "" {
+		setCookie(v.w, cookie, "", -1)
+		return wanted, nil
+	}
+	if choice := choiceOf(v.r); 0 < choice && choice <= identity.MaxChoices && slices.Contains(choiceRefusals, params.Get("error")) {
+		_ = refusalOf(v, params) // logs it
+		setCookie(v.w, cookie, "", -1)
+		setCookie(v.w, chooseCookie, strconv.Itoa(choice+1), int(flowFor.Seconds()))
+		return startAddress(string(wantedTo)), nil
+	}
+	done, err, _ := v.flows.Do(secret, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), v.patience)
+		defer cancel()
+		shared := *v
+		shared.r = v.r.WithContext(ctx)
+		begun, err := signInAs(&shared, flow, params)
+		if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
+			return begun, err
+		}
+		return begun, reportProvider(&shared, err)
+	})
+	if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
+		params.Set("again", string(wanted))
+		return redirect(v.r.URL.Path + "?" + params.Encode()), nil
+	}
+	err = refuseProvider(v, err)
 	if domain.CodeOf(err) != domain.CodeUnavailable {
 		setCookie(v.w, cookie, "", -1)
 	}
-	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
-	return returnAddress(string(wantedTo)), err
+	if begun, ok := done.(begunSession); ok && err == nil {
+		err = begun.keep(v)
+	}
+	return wanted, err
 }
 
-// refuseProvider reports the errors of a sign-in at the provider that are refusals, and logs what
+// reportProvider reports the errors of a sign-in at the provider that are refusals, and logs what
 // the provider said.
-func refuseProvider(v *visit, err error) error {
+func reportProvider(v *visit, err error) error {
 	refused, ok := errors.AsType[*RefusalError](err)
-	if !ok {
-		for why, cause := range map[string]error{
-			refusalCode: identity.ErrCode, refusalClaims: identity.ErrToken, refusalSetup: identity.ErrSetup,
-		} {
-			if errors.Is(err, cause) {
-				v.log(slog.LevelWarn, "console: the identity provider did not complete a sign-in", err)
-				refused = &RefusalError{Why: why}
-			}
+	for why, cause := range map[string]error{
+		refusalCode: identity.ErrCode, refusalClaims: identity.ErrToken, refusalSetup: identity.ErrSetup,
+	} {
+		if !ok && errors.Is(err, cause) {
+			v.log(slog.LevelWarn, "console: the identity provider did not complete a sign-in", err)
+			refused = &RefusalError{Why: why}
 		}
 	}
+	if refused == nil {
+		return err
+	}
+	refused.Way = wayProvider
+	v.deps.Refused(v.r.Context(), *refused)
+	return refused
+}
+
+// refuseProvider returns the error to show for an error of [reportProvider]. The browser's next
+// sign-in lets the person choose another account, if that can help.
+func refuseProvider(v *visit, err error) error {
+	refused, _ := errors.AsType[*RefusalError](err)
 	choose := refused != nil || domain.CodeOf(err) == domain.CodeForbidden
 	switch {
 	case choose && (refused == nil || refused.Why != refusalSetup):
-		setCookie(v.w, chooseCookie, "1", int(flowFor.Seconds()))
+		setCookie(v.w, chooseCookie, strconv.Itoa(max(choiceOf(v.r), 1)), int(flowFor.Seconds()))
 	case (choose || err == nil) && cookieOf(v.r, chooseCookie) != "": // some providers refuse the choice itself
 		setCookie(v.w, chooseCookie, "", -1)
 	}
 	if refused == nil {
 		return err
 	}
-	refused.Way = wayProvider
-	return refuseSignIn(v, *refused)
+	return signInRefusals[refused.Why]
 }
 
 // providerRefusals maps error codes of the provider (RFC 6749 §4.1.2.1, OpenID Connect Core
@@ -144,6 +215,9 @@ var providerRefusals = map[string]string{
 	"access_denied": refusalDenied, "login_required": refusalInteraction, "interaction_required": refusalInteraction,
 	"account_selection_required": refusalInteraction, "consent_required": refusalInteraction,
 }
+
+// choiceRefusals are the codes with which providers refuse to let a person choose an account.
+var choiceRefusals = []string{"invalid_request", "account_selection_required", "unmet_authentication_requirements"}
 
 // refusalOf returns the error that the provider reports in the address of the callback.
 func refusalOf(v *visit, params url.Values) error {
@@ -156,25 +230,25 @@ func refusalOf(v *visit, params url.Values) error {
 	return &RefusalError{Why: cmp.Or(providerRefusals[code], refusalSetup)}
 }
 
-func signInAs(v *visit, flow identity.Flow, params url.Values) error {
+func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSession, err error) {
 	if params.Get("code") == "" {
-		return refusalOf(v, params)
+		return begun, refusalOf(v, params)
 	}
 	who, err := v.deps.Provider.Identity(v.r.Context(), flow, params.Get("code"), params.Get("iss"))
 	if err != nil {
-		return err
+		return begun, err
 	}
 	p, err := v.deps.Identities.Person(v.r.Context(), who)
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
 		refused.Subject = who.Subject
 	}
 	if err != nil {
-		return err
+		return begun, err
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return &RefusalError{Why: refusalNarrowed, User: p.UserID, Subject: who.Subject}
+		return begun, &RefusalError{Why: refusalNarrowed, User: p.UserID, Subject: who.Subject}
 	}
 	p.Role = strings.Join(roles, ",")
-	return signIn(v, p, wayProvider, nil, time.Time{})
+	return beginSession(v, identity.Session{Person: p, Way: wayProvider}, nil)
 }

@@ -1,7 +1,10 @@
 package console_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,6 +51,7 @@ func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	p := &idp{at: at, person: identity.Person{UserID: alice, AccountID: agency, Role: "agency"}}
 	p.Provider = identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: secret, RedirectURL: callback})
 	s := newStage(t)
+	s.host = "boards.example"
 	s.deps.Provider, s.deps.Identities, s.deps.Demo = p.Provider, p, nil
 	return s.open(), p
 }
@@ -111,7 +115,7 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	b := s.browser()
 	flow := identity.FlowOf("a word")
 	b.cookies[flowCookie+flow.State[:16]] = "a word.%%%"
-	address, err := p.Address(t.Context(), flow, false)
+	address, err := p.Address(t.Context(), flow, 0)
 	require.NoError(t, err)
 	b.get(issuer.SignsIn(t, address, alice).RequestURI()).leadsTo("/console")
 }
@@ -166,7 +170,12 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		require.NoError(t, err)
 		q := back.Query()
 		c.change(b, p, q)
-		b.get(back.Path+"?"+q.Encode()).says(http.StatusForbidden, c.says)
+		shown := b.get(back.Path + "?" + q.Encode())
+		if name == "a used code" { // the browser comes once more
+			require.Empty(t, s.refused)
+			shown = b.get(shown.Header().Get("Location"))
+		}
+		shown.says(http.StatusForbidden, c.says)
 		require.Empty(t, b.cookie, name)
 		require.Empty(t, s.sessions.sessions, name)
 		require.Len(t, s.refused, 1, name)
@@ -176,6 +185,83 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 		}
 		require.Equal(t, console.RefusalError{Way: "provider", Why: c.why, User: c.user, Subject: subject}, s.refused[0], name)
 	}
+}
+
+// A browser that preloads requests the callback twice at once, and shows the second answer: both
+// share one sign-in. Another process cannot know of the first request, so the browser comes again
+// with the session that it has by then.
+func TestTheCallbackIsRequestedTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, processes := range []int{1, 2} {
+		s, p := withProvider(t, issuer.Start(t))
+		b := s.browser()
+		back := b.begins(p, "/console/sessions?a=b")
+		twin := &browser{stage: s, cookies: maps.Clone(b.cookies)}
+		if processes == 2 {
+			twin.stage = &stage{t: t, host: s.host, sessions: s.sessions, console: console.Handler(s.deps)}
+		}
+		began, shown := make(chan struct{}), make(chan page)
+		p.asked = func() {
+			p.asked = nil
+			go func() {
+				shown <- twin.send(http.MethodGet, back, nil, func(*http.Request) { close(began) })
+			}()
+			<-began
+		}
+		b.get(back).leadsTo("/console/sessions?a=b")
+		second := <-shown
+		require.Equal(t, http.StatusSeeOther, second.Code, second.Body.String())
+		if twin.cookie == "" {
+			twin.cookie = b.cookie // the first answer has arrived
+			second = twin.get(second.Header().Get("Location"))
+		}
+		second.leadsTo("/console/sessions?a=b")
+		twin.get("/console/sessions").says(http.StatusOK)
+		require.Len(t, s.sessions.sessions, 1)
+		require.Empty(t, s.refused)
+	}
+}
+
+// A sign-in that begins at another host name of the service continues at its public URL, where the
+// provider returns the browser to. Behind a proxy that replaces the host name, it begins there.
+func TestASignInBeginsAtThePublicURL(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t, issuer.Start(t))
+	s.host = "boards.internal:8443"
+	b := s.browser()
+	started := b.get("/console/signin/start?to=%2Fconsole%2Fsessions")
+	started.leadsTo("https://boards.example/console/signin/start?at=public&to=%2Fconsole%2Fsessions")
+	require.Empty(t, b.flows())
+	at, err := url.Parse(started.Header().Get("Location"))
+	require.NoError(t, err)
+	for _, host := range []string{"Boards.example", "127.0.0.1:6001"} {
+		s.host = host
+		address := b.get(at.RequestURI()).Header().Get("Location")
+		require.True(t, strings.HasPrefix(address, p.at.URL), address)
+		b.get(issuer.SignsIn(t, address, alice).RequestURI()).leadsTo("/console/sessions")
+		require.NotEmpty(t, b.cookie)
+		b.cookie = ""
+	}
+	require.Empty(t, s.refused)
+}
+
+// Some providers report errors without the state. No sign-in is begun or ended by them, but the log
+// and the page have the reason.
+func TestErrorsWithoutAStateAreLogged(t *testing.T) {
+	t.Parallel()
+	s, p := withProvider(t, issuer.Start(t))
+	var lines bytes.Buffer
+	s.deps.Logger = slog.New(slog.NewJSONHandler(&lines, nil))
+	b := s.open().browser()
+	back := b.begins(p, "/console/sessions")
+	b.get("/console/signin/callback?error=invalid_client&error_description=redirect_uri+is+not+registered").
+		says(http.StatusForbidden, "whose log contains the reason")
+	require.Contains(t, lines.String(), `"error":"invalid_client","error_description":"redirect_uri is not registered"`)
+	b.get("/console/signin/callback?error=access_denied&state=of+another&error_description=not+assigned").
+		says(http.StatusForbidden, "was not started in this browser")
+	require.Contains(t, lines.String(), "not assigned")
+	require.Equal(t, []console.RefusalError{{Way: "provider", Why: "setup"}, {Way: "provider", Why: "not_begun"}}, s.refused)
+	b.get(back).leadsTo("/console/sessions")
 }
 
 func TestClaimsOnlyRemoveRoles(t *testing.T) {

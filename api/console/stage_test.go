@@ -38,6 +38,7 @@ const (
 // stage is a console with a fake API whose responses tests set.
 type stage struct {
 	t        *testing.T
+	host     string // to which browsers send requests
 	console  *console.Console
 	sessions *memory
 	looks    *looks
@@ -54,7 +55,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, looks: &looks{}, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		t: t, host: "localhost:6001", looks: &looks{}, now: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
@@ -236,7 +237,7 @@ func (b *browser) post(path string, form url.Values) page {
 
 func (b *browser) send(method, path string, form url.Values, change func(*http.Request)) page {
 	b.t.Helper()
-	r := httptest.NewRequest(method, "http://localhost:6001"+path, http.NoBody)
+	r := httptest.NewRequest(method, "http://"+b.host+path, http.NoBody)
 	r.RemoteAddr = "127.0.0.1:50000"
 	r.Header.Set("Accept", "text/html")
 	if form != nil {

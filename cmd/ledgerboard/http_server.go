@@ -167,7 +167,7 @@ func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*a
 	if p.withPictures {
 		config.HTTP.Filter = launch.NamePictures
 	}
-	if config.SignIns, err = p.signIns(); err != nil {
+	if config.SignIns, err = p.signIns(p.logger); err != nil {
 		return nil, nil, usageError{err}
 	}
 	config.SignIns.Demo, config.SignIns.First = p.continueAs, first

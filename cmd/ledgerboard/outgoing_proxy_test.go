@@ -37,7 +37,7 @@ var outgoing = map[string]func(ctx context.Context, host string) error{
 		return err
 	},
 	"issuer.invalid": func(ctx context.Context, host string) error {
-		_, err := identity.NewProvider(identity.Config{Issuer: "https://" + host, ClientID: "c"}).Address(ctx, identity.Flow{}, false)
+		_, err := identity.NewProvider(identity.Config{Issuer: "https://" + host, ClientID: "c"}).Address(ctx, identity.Flow{}, 0)
 		return err
 	},
 	"keys.invalid": func(ctx context.Context, host string) error {

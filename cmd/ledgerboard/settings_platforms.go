@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -168,7 +169,7 @@ func (s signInSettings) validate(publicURL string) (wrong faults) {
 	return wrong
 }
 
-func (s settings) signIns() (in *assembly.SignIns, err error) {
+func (s settings) signIns(logger *slog.Logger) (in *assembly.SignIns, err error) {
 	in = &assembly.SignIns{PublicURL: s.PublicURL}
 	if s.OIDCIssuer == "" {
 		return in, nil
@@ -177,6 +178,7 @@ func (s settings) signIns() (in *assembly.SignIns, err error) {
 		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, TrustEmail: s.OIDCTrustEmail,
 		ClientSecret: secret.Text(s.OIDCClientSecret),
 		RedirectURL:  s.PublicURL + console.ReturnPath,
+		Logger:       logger,
 	})
 	in.Staff, err = identity.ParseStaff(s.OIDCStaff)
 	return in, err

@@ -141,6 +141,8 @@ func (i Identity) Narrowed(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return !slices.Contains(i.Roles, role) })
 }
 
+const rolesClaim = "ledgerboard_roles"
+
 // claims are the claims that are used in addition to those with which the token is verified.
 type claims struct {
 	Email         string          `json:"email"`

@@ -31,8 +31,9 @@ const maxTokenAnswer = 1 << 20
 
 // exchange exchanges a code for tokens. Providers refuse a client that authenticates with another
 // method than the registered one, and often their metadata lists both methods. exchange then tries
-// the other method, and begins with it from then on. A provider does not use up the code of a
-// client that it refuses.
+// the other method, and begins with it from then on. The refusal is invalid_client or has status
+// 401, with other codes too: Keycloak's is unauthorized_client. A provider does not use up the code
+// of a client that it refuses.
 func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code string) (tokenAnswer, error) {
 	secret, secretErr := p.config.ClientSecret()
 	p.mu.Lock()
@@ -40,12 +41,15 @@ func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code
 	p.mu.Unlock()
 	var answer tokenAnswer
 	var status int
+	var said []string
 	for range 2 {
 		var err error
 		if status, answer, err = p.askForTokens(ctx, found.Endpoint().TokenURL, f, code, secret, posts); err != nil {
 			return answer, fmt.Errorf("%w (%w)", ErrAway, err)
 		}
-		if answer.Error != "invalid_client" {
+		said = append(said, fmt.Sprintf("status %d, error %q: %s",
+			status, answer.Error, p.without(answer.Description, code, secret, f.Verifier)))
+		if answer.Error != "invalid_client" && status != http.StatusUnauthorized {
 			p.mu.Lock()
 			p.posts = posts
 			p.mu.Unlock()
@@ -53,23 +57,22 @@ func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code
 		}
 		posts = !posts
 	}
-	said := fmt.Sprintf("the token endpoint returned status %d, error %q: %s",
-		status, answer.Error, p.without(answer.Description, code, secret, f.Verifier))
+	refusal := "the token endpoint returned " + strings.Join(said, "; with the other client authentication method ")
 	temporary := status >= http.StatusInternalServerError || status == http.StatusTooManyRequests ||
 		answer.Error == "temporarily_unavailable" || answer.Error == "server_error"
 	switch {
-	case status == http.StatusOK && answer.IDToken != "":
+	case answer.Error == "invalid_grant": // some providers send errors with status 200
+		return answer, fmt.Errorf("%w (%s)", ErrCode, refusal)
+	case temporary || answer.Error == "" && status != http.StatusOK:
+		return answer, fmt.Errorf("%w (%s)", ErrAway, refusal)
+	case answer.Error == "" && answer.IDToken != "":
 		return answer, nil
-	case status == http.StatusOK:
+	case answer.Error == "":
 		return answer, fmt.Errorf("%w (the token endpoint returned no ID token)", ErrSetup)
-	case answer.Error == "invalid_grant":
-		return answer, fmt.Errorf("%w (%s)", ErrCode, said)
-	case temporary || answer.Error == "":
-		return answer, fmt.Errorf("%w (%s)", ErrAway, said)
 	case secretErr != nil:
-		return answer, fmt.Errorf("%w (%s; the client secret may be outdated: %w)", ErrSetup, said, secretErr)
+		return answer, fmt.Errorf("%w (%s; the client secret may be outdated: %w)", ErrSetup, refusal, secretErr)
 	default:
-		return answer, fmt.Errorf("%w (%s)", ErrSetup, said)
+		return answer, fmt.Errorf("%w (%s)", ErrSetup, refusal)
 	}
 }
 

@@ -1,8 +1,11 @@
 package identity_test
 
 import (
+	"bytes"
+	"log/slog"
+	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -144,6 +147,71 @@ func TestUserinfo(t *testing.T) {
 	}
 }
 
+// A userinfo endpoint that refuses all access tokens has nothing to add: the ID token decides. If the
+// provider is known to have roles there, or is unavailable, no one gets roles that it may not allow.
+func TestUserinfoIsRefused(t *testing.T) {
+	t.Parallel()
+	iss := issuer.Start(t)
+	iss.Knows("s", map[string]any{"email": "ann@north.example", "email_verified": true})
+	iss.Knows("linked", nil)
+	iss.Tells(map[string]any{"sub": "s"})
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
+		var log bytes.Buffer
+		p := configured(iss, func(c *identity.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		iss.RefusesUserinfo(status)
+		who, err := signIn(t, p, "s")
+		require.NoError(t, err, status)
+		require.Equal(t, identity.Identity{Issuer: iss.URL, Subject: "s", Email: "ann@north.example"}, who)
+		require.Contains(t, log.String(), strconv.Itoa(status))
+		who, err = signIn(t, p, "linked")
+		require.NoError(t, err)
+		require.Equal(t, identity.Identity{Issuer: iss.URL, Subject: "linked"}, who)
+
+		iss.RefusesUserinfo(0)
+		iss.Tells(map[string]any{"sub": "s", "ledgerboard_roles": "client"})
+		who, err = signIn(t, p, "s")
+		require.NoError(t, err)
+		require.Equal(t, []string{"client"}, who.Narrowed([]string{"client", "agency"}))
+		iss.RefusesUserinfo(status)
+		_, err = signIn(t, p, "s")
+		require.ErrorIs(t, err, identity.ErrAway, "the roles were there before")
+		iss.Knows("s", map[string]any{"email": "ann@north.example", "email_verified": true, "ledgerboard_roles": "client"})
+		_, err = signIn(t, p, "s")
+		require.NoError(t, err, "nothing is missing")
+		iss.Knows("s", map[string]any{"email": "ann@north.example", "email_verified": true})
+	}
+	for _, status := range []int{http.StatusBadGateway, http.StatusTooManyRequests} {
+		iss.RefusesUserinfo(status)
+		_, err := signIn(t, configured(iss, nil), "s")
+		require.ErrorIs(t, err, identity.ErrAway, status)
+	}
+}
+
+// A provider refuses the method of the client's authentication with status 401 and any code, as
+// Keycloak does. A refused code is one, whatever the status of the response.
+func TestErrorsOfTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	iss := issuer.Start(t)
+	profile := issuer.Profiles["Google"]
+	profile.Methods, profile.ClientError = []string{"client_secret_basic", "client_secret_post"}, "unauthorized_client"
+	iss.Play(profile, "s-1", "ann@north.example")
+	_, err := signIn(t, configured(iss, nil), "s-1")
+	require.NoError(t, err)
+	_, err = signIn(t, configured(iss, func(c *identity.Config) { c.ClientSecret = secret("wrong") }), "s-1")
+	require.ErrorIs(t, err, identity.ErrSetup)
+	require.ErrorContains(t, err, "unauthorized_client")
+
+	profile.GrantErrorStatus = http.StatusOK
+	iss.Play(profile, "s-1", "ann@north.example")
+	p, flow := configured(iss, nil), identity.FlowOf("s-1")
+	code := comeBack(t, p, flow, "s-1").Get("code")
+	_, err = p.Identity(t.Context(), flow, code, "")
+	require.NoError(t, err)
+	_, err = p.Identity(t.Context(), flow, code, "")
+	require.ErrorIs(t, err, identity.ErrCode, "the code was used")
+	require.ErrorContains(t, err, "invalid_grant")
+}
+
 // The metadata is read again when the provider signs with another algorithm or has moved its
 // endpoints, without a restart and within the sign-in that finds it out.
 func TestTheProviderChanges(t *testing.T) {
@@ -190,24 +258,26 @@ func TestUnknownKeysOfTheProvider(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A person can choose an account if the provider supports it; an unknown value could be refused.
+// A person can choose an account in the ways that the provider lists, and else in the one that each
+// provider must support; an unknown value could be refused.
 func TestPromptForAnAccount(t *testing.T) {
 	t.Parallel()
-	for want, prompts := range map[string][]string{
-		"select_account": nil, "login": {"none", "login", "consent"}, "": {"none"},
+	for _, c := range []struct{ listed, want []string }{
+		{nil, []string{"", "login", "", ""}}, {[]string{"none", "login", "consent"}, []string{"", "login", "", ""}},
+		{[]string{"create", "login", "select_account"}, []string{"", "select_account", "login", ""}}, {[]string{"none"}, []string{"", "", "", ""}},
 	} {
 		iss := issuer.Start(t)
 		profile := issuer.Profiles["Google"]
-		profile.Prompts = prompts
+		profile.Prompts = c.listed
 		iss.Play(profile, "s-1", "ann@north.example")
 		p := configured(iss, nil)
-		for _, choose := range []bool{false, true} {
-			address, err := p.Address(t.Context(), identity.FlowOf("a"), choose)
+		for choice, want := range c.want {
+			address, err := p.Address(t.Context(), identity.FlowOf("a"), choice)
 			require.NoError(t, err)
 			at, err := url.Parse(address)
 			require.NoError(t, err)
-			require.Equal(t, choose && want != "", at.Query().Has("prompt"))
-			require.Equal(t, strings.Repeat(want, map[bool]int{true: 1}[choose]), at.Query().Get("prompt"))
+			require.Equal(t, want != "", at.Query().Has("prompt"))
+			require.Equal(t, want, at.Query().Get("prompt"))
 		}
 	}
 }

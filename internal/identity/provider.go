@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -52,6 +53,8 @@ type Config struct {
 	ClientSecret func() (string, error)
 	RedirectURL  string // where the provider returns browsers to
 	TrustEmail   bool   // all addresses of the provider count as verified; see [CheckTrust]
+
+	Logger *slog.Logger // for answers that are ignored; the default discards
 }
 
 // Provider is a client of the identity provider. It is safe for concurrent use.
@@ -64,6 +67,7 @@ type Provider struct {
 	mu    sync.Mutex
 	found *discovered // nil: discovery has not succeeded yet
 	posts bool        // the provider accepted the client secret in the body of a request
+	roles bool        // the userinfo endpoint has returned the roles of a person
 }
 
 type discovered struct {
@@ -71,8 +75,9 @@ type discovered struct {
 
 	keys       oidc.KeySet
 	algorithms []string
-	prompt     string // lets a person choose an account; "": the provider cannot do that
-	posts      bool   // the provider accepts the client secret only in the body of a request
+	prompts    []string // let a person choose an account, the best one first; nil: the provider cannot do that
+	posts      bool     // the provider accepts the client secret only in the body of a request
+	roles      bool     // the metadata lists the claim with the roles
 	at         time.Time
 }
 
@@ -104,22 +109,30 @@ func CheckIssuer(issuer string) error {
 
 // NewProvider returns a provider for a validated configuration. It makes no request.
 func NewProvider(c Config) *Provider {
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return &Provider{
 		config: c, client: &http.Client{Timeout: timeout}, refresh: rate.NewLimiter(rate.Every(discoveryMinAge), 1),
 	}
 }
 
-// Address returns the URL where a browser signs in. With choose, the provider asks which account to
-// use, if it can, instead of using the account that is signed in there. Errors: [ErrAway],
-// [ErrSetup].
-func (p *Provider) Address(ctx context.Context, f Flow, choose bool) (string, error) {
+// RedirectURL returns where the provider returns browsers to.
+func (p *Provider) RedirectURL() string { return p.config.RedirectURL }
+
+// MaxChoices is the number of ways in which [Provider.Address] can offer another account.
+const MaxChoices = 2
+
+// Address returns the URL where a browser signs in. If choice is 0, the provider uses the account
+// that is signed in there. With 1, it asks which account to use, in the best way that its metadata
+// lists; with 2, in the next best way, if it has refused the first one. If there is no such way,
+// it does not ask. Errors: [ErrAway], [ErrSetup].
+func (p *Provider) Address(ctx context.Context, f Flow, choice int) (string, error) {
 	found, err := p.find(ctx)
 	if err != nil {
 		return "", err
 	}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)}
-	if choose && found.prompt != "" {
-		options = append(options, oauth2.SetAuthURLParam("prompt", found.prompt))
+	if 0 < choice && choice <= len(found.prompts) {
+		options = append(options, oauth2.SetAuthURLParam("prompt", found.prompts[choice-1]))
 	}
 	config := oauth2.Config{
 		ClientID: p.config.ClientID, Endpoint: found.Endpoint(),
@@ -162,18 +175,31 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 }
 
 // complete asks the userinfo endpoint for the address and the roles if the ID token lacks them.
-// Some providers send them only there (OpenID Connect Core §5.4).
+// Some providers send them only there (OpenID Connect Core §5.4). Others refuse the access token:
+// then they have nothing to add, unless they are known to have the roles there, which may limit
+// the person. If the endpoint is unavailable, the roles are unknown.
 func (p *Provider) complete(ctx context.Context, found *discovered, who Identity, accessToken string) (Identity, error) {
 	if who.Email != "" && who.Narrows || accessToken == "" || found.UserInfoEndpoint() == "" {
 		return who, nil
 	}
 	source := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken})
-	info, err := found.UserInfo(oidc.ClientContext(ctx, p.client), source)
+	var seen statusRecorder
+	info, err := found.UserInfo(oidc.ClientContext(ctx, &http.Client{Timeout: timeout, Transport: &seen}), source)
+	p.mu.Lock()
+	needed := (found.roles || p.roles) && !who.Narrows
+	p.mu.Unlock()
 	if err != nil {
-		return Identity{}, fmt.Errorf("%w (ask the userinfo endpoint: %s)", ErrAway, p.without(err.Error(), accessToken))
+		err = fmt.Errorf("ask the userinfo endpoint: %s", p.without(err.Error(), accessToken))
+		if !seen.final() || needed {
+			return Identity{}, fmt.Errorf("%w (%w)", ErrAway, err)
+		}
+		p.config.Logger.WarnContext(ctx, "the userinfo endpoint refuses access tokens, so only the ID token counts", "error", err)
+		return who, nil
 	}
 	// Values about someone else must not be used. The ID token is enough for people who are linked.
 	if info.Subject != who.Subject {
+		p.config.Logger.WarnContext(ctx, "the userinfo endpoint responds about another subject, so only the ID token counts",
+			"expected", who.Subject, "came", info.Subject)
 		return who, nil
 	}
 	var more claims
@@ -185,7 +211,31 @@ func (p *Provider) complete(ctx context.Context, found *discovered, who Identity
 	if !who.Narrows {
 		who.Narrows, who.Roles = other.Narrows, other.Roles
 	}
+	if other.Narrows {
+		p.mu.Lock()
+		p.roles = true
+		p.mu.Unlock()
+	}
 	return who, nil
+}
+
+// statusRecorder records the status of the last response.
+type statusRecorder struct{ status int }
+
+// RoundTrip implements [http.RoundTripper].
+func (s *statusRecorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	s.status = 0
+	if err == nil {
+		s.status = answer.StatusCode
+	}
+	return answer, err
+}
+
+// final reports whether the response is a refusal that another attempt does not change.
+func (s *statusRecorder) final() bool {
+	temporary := []int{http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests}
+	return s.status/100 == 4 && !slices.Contains(temporary, s.status)
 }
 
 // verify verifies that the provider signed the token for us and for this flow, and that it has not
@@ -278,6 +328,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
 		Methods    []string `json:"token_endpoint_auth_methods_supported"`
 		Prompts    []string `json:"prompt_values_supported"`
+		Claims     []string `json:"claims_supported"`
 	}
 	if err := provider.Claims(&metadata); err != nil {
 		return nil, err
@@ -290,10 +341,14 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		Provider: provider, algorithms: algorithms, at: time.Now(),
 		keys:  oidc.NewRemoteKeySet(oidc.ClientContext(ctx, p.keyClient()), metadata.Keys),
 		posts: !slices.Contains(metadata.Methods, methodBasic) && slices.Contains(metadata.Methods, methodPost),
+		roles: slices.Contains(metadata.Claims, rolesClaim),
 	}
-	for _, prompt := range []string{"login", "select_account"} { // the last one that the provider supports
-		if slices.Contains(metadata.Prompts, prompt) || len(metadata.Prompts) == 0 {
-			found.prompt = prompt
+	if len(metadata.Prompts) == 0 {
+		metadata.Prompts = unlistedPrompts(p.config.Issuer)
+	}
+	for _, prompt := range [MaxChoices]string{"select_account", "login"} {
+		if slices.Contains(metadata.Prompts, prompt) {
+			found.prompts = append(found.prompts, prompt)
 		}
 	}
 	return found, nil

@@ -21,7 +21,7 @@ func secret(value string) func() (string, error) {
 // comeBack signs in at the provider and returns the query of the callback.
 func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string) url.Values {
 	t.Helper()
-	address, err := p.Address(t.Context(), flow, false)
+	address, err := p.Address(t.Context(), flow, 0)
 	require.NoError(t, err)
 	to := issuer.SignsIn(t, address, as)
 	require.Equal(t, "boards.example", to.Host)
@@ -112,7 +112,7 @@ func TestProviderUnavailable(t *testing.T) {
 	iss := issuer.Start(t)
 	p, flow := configured(iss, nil), identity.FlowOf("word")
 	iss.Away(true)
-	_, err := p.Address(t.Context(), flow, false)
+	_, err := p.Address(t.Context(), flow, 0)
 	require.ErrorIs(t, err, identity.ErrAway)
 	iss.Away(false)
 	came := comeBack(t, p, flow, "alice")
@@ -127,7 +127,7 @@ func TestProviderUnavailable(t *testing.T) {
 	require.ErrorIs(t, err, identity.ErrSetup, "the configured secret is wrong")
 	require.ErrorContains(t, err, "invalid_client")
 	renamed := identity.NewProvider(identity.Config{Issuer: iss.URL + "/", ClientID: issuer.ClientID, ClientSecret: secret("x"), RedirectURL: back})
-	_, err = renamed.Address(t.Context(), flow, false)
+	_, err = renamed.Address(t.Context(), flow, 0)
 	require.ErrorIs(t, err, identity.ErrSetup, "the issuer in its metadata differs")
 }
 

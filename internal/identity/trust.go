@@ -30,6 +30,20 @@ func entraTenant(u *url.URL) string {
 	return ""
 }
 
+// unlistedPrompts returns what an issuer supports whose metadata lists no prompts. Every provider
+// must support login (OpenID Connect Core §3.1.2.1); many refuse select_account. Google and Entra
+// ID document select_account, and Google does not document login.
+func unlistedPrompts(issuer string) []string {
+	u, err := url.Parse(issuer)
+	switch {
+	case err == nil && u.Hostname() == "accounts.google.com":
+		return []string{"select_account"}
+	case err == nil && entraTenant(u) != "":
+		return []string{"select_account", "login"}
+	}
+	return []string{"login"}
+}
+
 // CheckTrust returns an error if an issuer serves several organizations. Anyone could then create an
 // account there with the address of another person, so its addresses must not be trusted unless the
 // provider has verified them. The issuer must be valid, see [CheckIssuer].

@@ -44,6 +44,7 @@ type Issuer struct {
 	moved    string // new path of the keys and of the token endpoint; "": not moved
 	profile  Profile
 	userinfo map[string]any  // answer of the userinfo endpoint; nil: no endpoint
+	refusal  int             // status of the userinfo endpoint; 0: it answers
 	access   map[string]bool // access tokens
 	moreKeys []string        // JWKs that the key set begins with
 	authed   int             // requests of the client at the token endpoint

@@ -11,6 +11,10 @@ type Profile struct {
 	Prompts []string // prompt_values_supported; nil: the metadata does not have it
 	// NoAccessToken means that the answer has no access token for the scopes openid and email.
 	NoAccessToken bool
+	// ClientError is the code of a refused client; "": invalid_client.
+	ClientError string
+	// GrantErrorStatus is the status of a refused code; 0: 400.
+	GrantErrorStatus int
 }
 
 const (

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -75,6 +76,10 @@ func (i *Issuer) authenticates(r *http.Request) bool {
 func (i *Issuer) tellMore(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.refusal != 0 {
+		answer(w, i.refusal, map[string]string{"error": "invalid_token", "error_description": "no token is accepted here"})
+		return
+	}
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if i.userinfo == nil || !i.access[token] {
 		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token", "error_description": "what is " + token + "?"})
@@ -90,13 +95,22 @@ func (i *Issuer) Tells(claims map[string]any) {
 	i.userinfo = claims
 }
 
+// RefusesUserinfo has the userinfo endpoint answer with a status; 0: it answers again.
+func (i *Issuer) RefusesUserinfo(status int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.refusal = status
+}
+
 // token gives a token for a code: once, to the client, and to who can prove that it asked for it.
 func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.authed++
 	if !i.authenticates(r) {
-		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "this client may not use this method"})
+		answer(w, http.StatusUnauthorized, map[string]string{
+			"error": cmp.Or(i.profile.ClientError, "invalid_client"), "error_description": "this client may not use this method",
+		})
 		return
 	}
 	of, known := i.codes[r.PostFormValue("code")]
@@ -104,7 +118,7 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 	proof := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 	if !known || r.PostFormValue("grant_type") != "authorization_code" || r.PostFormValue("redirect_uri") != i.redirect ||
 		base64.RawURLEncoding.EncodeToString(proof[:]) != of.challenge {
-		answer(w, http.StatusBadRequest, map[string]string{"error": "invalid_grant"})
+		answer(w, cmp.Or(i.profile.GrantErrorStatus, http.StatusBadRequest), map[string]string{"error": "invalid_grant"})
 		return
 	}
 	claims := map[string]any{
