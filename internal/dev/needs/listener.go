@@ -23,7 +23,7 @@ type Line struct {
 	ID      string          `json:"id"`
 }
 
-// Listener is a script in Node that listens to a service with a stock client.
+// Listener is a script that listens to a service with a stock client.
 type Listener struct {
 	t     testing.TB
 	name  string
@@ -34,11 +34,11 @@ type Listener struct {
 	read  int // lines that Next has passed
 }
 
-// Listen runs a script of a folder as [Node] does.
+// Listen runs a script of a folder as [Script] does.
 func Listen(t testing.TB, name, folder, script string, config any) *Listener {
 	t.Helper()
 	l := &Listener{t: t, name: name}
-	l.input = Node(t, folder, script, config, func(line Line) {
+	l.input = Script(t, folder, script, config, func(line Line) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.lines = append(l.lines, line)
