@@ -57,7 +57,7 @@ func kafka(t *testing.T, args ...string) *exec.Cmd {
 	home := t.TempDir()
 	program, err := os.Executable()
 	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll(filepath.Join(home, "ledgerboard-ci", "kafka-0", "libs"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(home, "ledgerboard-ci", "kafka-0", "jars"), 0o700))
 	java := "#!/bin/sh\nexport " + fakeVariable + "=1\nexec '" + program + "' \"$@\"\n"
 	require.NoError(t, os.WriteFile(filepath.Join(home, "java"), []byte(java), 0o700))
 	cmd := exec.Command("./kafka", args...)

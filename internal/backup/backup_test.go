@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -236,6 +237,22 @@ func TestRestoreIntoNonEmptyTopics(t *testing.T) {
 	require.NoError(t, restored.restore(dir), "into empty topics")
 	require.Equal(t, b.holds(), restored.holds())
 	require.ErrorIs(t, restored.restore(dir), backup.ErrNotEmpty)
+}
+
+// A target whose topics would refuse old records is refused before anything is written.
+func TestRestoreChecksTheTopics(t *testing.T) {
+	t.Parallel()
+	_, dir := backedUp(t, 30, 2)
+	to := newBench(t).begin()
+	limit := []kadm.AlterConfig{{Name: "message.timestamp.before.max.ms", Value: new("86400000")}}
+	altered, err := to.Admin.AlterTopicConfigs(t.Context(), limit, domain.TopicMetrics)
+	require.NoError(t, err)
+	require.NoError(t, altered[0].Err)
+	before := to.holds()
+	err = to.restore(dir)
+	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
+	require.ErrorContains(t, err, "--add-config message.timestamp.before.max.ms=9223372036854775807")
+	require.Equal(t, before, to.holds())
 }
 
 // A restore notices another process that writes between its records or after them.

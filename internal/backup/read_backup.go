@@ -74,7 +74,7 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 			}
 		}
 	}
-	return nil
+	return target.MayCreate(ctx)
 }
 
 // Restore creates missing topics and appends all records. The caller must have called Check and

@@ -169,5 +169,5 @@ func (l *Log) answered(b *batch, a answer) {
 	if r.Partition == refusedPartition {
 		a.err = fmt.Errorf("%w: %w", errPartitionCount, a.err)
 	}
-	b.fail(a.at, p.mayBeAppended(r, a.err, b.uncertain[a.at]), a.err)
+	b.fail(a.at, p.mayBeAppended(r, a.err, b.uncertain[a.at]), missingRight(a.err, "Write"))
 }

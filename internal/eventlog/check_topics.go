@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strconv"
@@ -99,6 +100,10 @@ func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec, complete bool
 		"an out-of-sync replica could become leader and lose acknowledged records")
 	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead),
 		"the broker would refuse the largest allowed record")
+	if _, known := settings["message.timestamp.before.max.ms"]; known { // of Kafka since 3.6
+		t.atLeast("message.timestamp.before.max.ms", math.MaxInt64,
+			"the broker would refuse the records of a restored or mirrored log, which keep their time")
+	}
 	return errors.Join(t.errs...)
 }
 
@@ -112,7 +117,7 @@ func (cl *cluster) settings(ctx context.Context, name string) (map[string]string
 		err = brokersReason(resource.Err, resource.ErrMessage)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
+		return nil, fmt.Errorf("describe settings of %s: %w", name, missingRight(err, "DescribeConfigs"))
 	}
 	settings := map[string]string{}
 	for _, c := range resource.Configs {

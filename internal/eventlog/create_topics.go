@@ -26,40 +26,16 @@ var (
 // ErrNoTopic means that a topic is missing and [Config.Existing] forbids creating it.
 var ErrNoTopic = errors.New("the log does not exist yet")
 
-// createMissing creates missing topics, unless [Config.Existing] is set. It creates nothing if an
-// existing topic is unsafe, since that may be the topic of another application, or if the brokers
-// would refuse one of the missing topics. It does not change existing topics: [Log.Check] reports
-// what is wrong with them, and an operator fixes it.
+// createMissing creates missing topics, unless [Config.Existing] is set. It does not change existing
+// topics: [Log.Check] reports what is wrong with them, and an operator fixes it.
 func (cl *cluster) createMissing(ctx context.Context) error {
-	var missing []TopicSpec
-	var unsafe []error
-	for _, spec := range cl.codec.Topics() {
-		switch err := cl.checkTopic(ctx, spec, false); {
-		case errors.Is(err, errTopicMissing):
-			missing = append(missing, spec)
-		case errors.Is(err, ErrUnsafeTopic):
-			unsafe = append(unsafe, err)
-		case err != nil:
-			return err
-		}
-	}
-	switch {
-	case len(missing) == 0:
-		return nil
-	case cl.cfg.Existing:
-		return fmt.Errorf("topic %s: %w", cl.cfg.wireName(missing[0].Name), ErrNoTopic)
-	case len(unsafe) > 0:
-		return errors.Join(unsafe...)
-	}
-	brokers, err := cl.awaitBrokers(ctx)
+	missing, brokers, err := cl.creatable(ctx)
 	if err != nil {
 		return err
 	}
-	for _, onlyValidate := range []bool{true, false} {
-		for _, spec := range missing {
-			if err := cl.create(ctx, spec, brokers, onlyValidate); err != nil {
-				return err
-			}
+	for _, spec := range missing {
+		if err := cl.create(ctx, spec, brokers, false); err != nil {
+			return err
 		}
 	}
 	for _, spec := range missing {
@@ -68,6 +44,45 @@ func (cl *cluster) createMissing(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// creatable returns the missing topics and the number of brokers, and changes nothing. It returns an
+// error if nothing may be created: an existing topic is unsafe, since it may be another
+// application's, the brokers would refuse one of the missing topics, or [Log.Check] could not read
+// its settings later.
+func (cl *cluster) creatable(ctx context.Context) (missing []TopicSpec, brokers int, err error) {
+	var unsafe []error
+	for _, spec := range cl.codec.Topics() {
+		switch err := cl.checkTopic(ctx, spec, false); {
+		case errors.Is(err, errTopicMissing):
+			missing = append(missing, spec)
+		case errors.Is(err, ErrUnsafeTopic):
+			unsafe = append(unsafe, err)
+		case err != nil:
+			return nil, 0, err
+		}
+	}
+	switch {
+	case len(missing) == 0:
+		return nil, 0, nil
+	case cl.cfg.Existing:
+		return nil, 0, fmt.Errorf("topic %s: %w", cl.cfg.wireName(missing[0].Name), ErrNoTopic)
+	case len(unsafe) > 0:
+		return nil, 0, errors.Join(unsafe...)
+	}
+	if brokers, err = cl.awaitBrokers(ctx); err != nil {
+		return nil, 0, err
+	}
+	for _, spec := range missing {
+		_, err := cl.settings(ctx, cl.cfg.wireName(spec.Name)) // brokers check the right before they look for the topic
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			err = cl.create(ctx, spec, brokers, true)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return missing, brokers, nil
 }
 
 func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, onlyValidate bool) error {
@@ -86,7 +101,7 @@ func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int, only
 	responses, err := create(ctx, spec.Partitions, replicas, configs, name)
 	response := responses[name]
 	if err == nil {
-		err = brokersReason(response.Err, response.ErrMessage)
+		err = missingRight(brokersReason(response.Err, response.ErrMessage), "Create")
 	}
 	if errors.Is(err, kerr.TopicAlreadyExists) { // another process is starting too
 		return nil
@@ -112,6 +127,19 @@ func brokersReason(err error, message string) error {
 		return err
 	}
 	return fmt.Errorf("%w (the broker says: %s)", err, message)
+}
+
+// missingRight adds to the refusal of a request which right the user of the brokers lacks. Brokers
+// name only the resource.
+func missingRight(err error, right string) error {
+	for _, refusal := range []error{
+		kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+	} {
+		if errors.Is(err, refusal) {
+			return fmt.Errorf("the user of the brokers lacks the right %s (docs/operators.md lists the rights): %w", right, err)
+		}
+	}
+	return err
 }
 
 // awaitBrokers returns the number of brokers, which is at least 1. Brokers may start one after

@@ -43,7 +43,7 @@ func (cl *cluster) describe(ctx context.Context, topic string) (topicState, erro
 		err = errTopicMissing
 	}
 	if err != nil {
-		return d, fmt.Errorf("describe topic %s: %w", d.name, err)
+		return d, fmt.Errorf("describe topic %s: %w", d.name, missingRight(err, "Describe (part of Read and Write)"))
 	}
 	d.id = resp.Topics[0].TopicID
 	for _, p := range resp.Topics[0].Partitions {

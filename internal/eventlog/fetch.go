@@ -150,7 +150,7 @@ func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetch
 		return fetched{}, fmt.Errorf("%w: %s/%d at %d", ErrOutOfRange, f.topic, f.partition, offset)
 	}
 	if part.Err != nil {
-		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, part.Err)
+		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, missingRight(part.Err, "Read"))
 	}
 	if len(part.Records) == 0 && part.HighWatermark < f.need {
 		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, but ended at %d before",

@@ -186,6 +186,8 @@ func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed
 	switch {
 	case errors.Is(p.Err, context.Canceled), errors.Is(p.Err, context.DeadlineExceeded):
 		return nil, nil // the ctx of the poll
+	case errors.Is(p.Err, kerr.GroupAuthorizationFailed):
+		return nil, missingRight(p.Err, "Read on group "+f.log.cfg.Prefix+f.cfg.Group)
 	case errors.As(p.Err, &group):
 		if f.log.cfg.warnings.due("group " + f.cfg.Group) {
 			f.log.log.WarnContext(ctx, "consumer group error", "group", f.cfg.Group, "error", p.Err)
@@ -199,6 +201,6 @@ func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed
 		errors.Is(p.Err, kerr.InconsistentTopicID), errors.Is(p.Err, kerr.UnknownTopicOrPartition):
 		return f.validateAgain(ctx, p)
 	default:
-		return nil, fmt.Errorf("fetch %s/%d: %w", f.cfg.Topic, p.Partition, p.Err)
+		return nil, fmt.Errorf("fetch %s/%d: %w", f.cfg.Topic, p.Partition, missingRight(p.Err, "Read"))
 	}
 }

@@ -79,6 +79,17 @@ func (t *Target) ExistingRanges(ctx context.Context) (map[string][]PartitionRang
 	return existing, nil
 }
 
+// MayCreate returns an error if [Target.Create] would be refused. It changes nothing.
+func (t *Target) MayCreate(ctx context.Context) error {
+	return settled(ctx, t.log, func(ctx context.Context) error {
+		missing, _, err := t.creatable(ctx)
+		if err == nil && len(missing) == 0 {
+			err = t.Check(ctx)
+		}
+		return err
+	})
+}
+
 // Create creates missing topics and checks the settings of all topics, as [Open] does.
 func (t *Target) Create(ctx context.Context) error {
 	if err := settled(ctx, t.log, t.createMissing); err != nil {

@@ -110,16 +110,20 @@ func awaitDefinite(t *testing.T, appends func() error, reason *kerr.Error, topic
 
 // quota scans under a quota, below which a partition waits for longer than brokers may be silent.
 func (s *secured) quota(t *testing.T, broker *apacheKafka) {
-	const partitions, size, rate = 3, 300_000, 20_000 // three times 15 s
+	// The four partitions are read one after the other, each after 13 s. A batch that is larger than
+	// ten seconds of the rate could never be read.
+	const partitions, records, size, rate = 4, 7, 30_000, 32_768
 	cfg := s.config(t, s.brokers, eventlog.SASLScramSHA512)
 	log, err := eventlog.Open(testContext(t), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, log.Close()) })
 	raw, admin := ledgertest.NewAdmin(t, []string{broker.admin})
 	for p := range int32(partitions) {
-		r := &kgo.Record{Topic: cfg.WireName(domain.TopicMetrics), Partition: p, Key: []byte("k"), Value: make([]byte, size)}
-		_, _ = rand.Read(r.Value) // it cannot be compressed
-		require.NoError(t, raw.ProduceSync(testContext(t), r).FirstErr())
+		for range records {
+			r := &kgo.Record{Topic: cfg.WireName(domain.TopicMetrics), Partition: p, Key: []byte("k"), Value: make([]byte, size)}
+			_, _ = rand.Read(r.Value) // it cannot be compressed
+			require.NoError(t, raw.ProduceSync(testContext(t), r).FirstErr())
+		}
 	}
 	limit := func(op kadm.AlterClientQuotaOp) {
 		t.Helper()
@@ -131,11 +135,11 @@ func (s *secured) quota(t *testing.T, broker *apacheKafka) {
 	}
 	limit(kadm.AlterClientQuotaOp{Value: rate})
 	defer limit(kadm.AlterClientQuotaOp{Remove: true})
-	records := 0
+	read := 0
 	for _, list := range scanAll(t, log, eventlog.ScanConfig{Topic: domain.TopicMetrics}) {
-		records += len(list)
+		read += len(list)
 	}
-	require.Equal(t, partitions, records)
+	require.Equal(t, partitions*records, read)
 }
 
 // replaceCredentials replaces the authority, both certificates and the password, and restarts the

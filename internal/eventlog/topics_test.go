@@ -37,6 +37,7 @@ func testCheckSettings(t *testing.T, brokers []string) {
 		"segments are closed too late":                    {domain.TopicContents, "segment.ms", "604800000", "segment.ms=86400000"},
 		"nothing can be written":                          {domain.TopicOperations, "min.insync.replicas", "9", "min.insync.replicas="},
 		"an out-of-sync replica may lead":                 {domain.TopicOperations, "unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"},
+		"records of a restored log are refused":           {domain.TopicDashboards, "message.timestamp.before.max.ms", "604800000", "message.timestamp.before.max.ms=9223372036854775807"},
 		"large records are refused":                       {domain.TopicMetrics, "max.message.bytes", "1000000", "max.message.bytes=1050624"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -401,4 +402,72 @@ func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
 	require.Equal(t, len(cfg.Topics), strings.Count(logged.String(), "topic created"))
 	require.Contains(t, logged.String(), "min.insync.replicas:1")
 	require.NotContains(t, logged.String(), "min.insync.replicas:2")
+}
+
+// A user of the brokers who lacks a right is told which one, and nothing is created before that.
+func TestAMissingRightIsNamed(t *testing.T) {
+	t.Parallel()
+	all := map[kmsg.ACLOperation]string{
+		kmsg.ACLOperationCreate: "Create", kmsg.ACLOperationDescribeConfigs: "DescribeConfigs", kmsg.ACLOperationRead: "Read", kmsg.ACLOperationWrite: "Write",
+	}
+	for missing, name := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var rights []kfake.ACL
+			grant := func(resource kmsg.ACLResourceType, resourceName string, operation kmsg.ACLOperation) {
+				rights = append(rights, kfake.ACL{Resource: resource, Name: resourceName, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: operation, Allow: true})
+			}
+			for operation := range all {
+				if operation != missing {
+					grant(kmsg.ACLResourceTypeTopic, "*", operation)
+				}
+			}
+			grant(kmsg.ACLResourceTypeCluster, "kafka-cluster", kmsg.ACLOperationIdempotentWrite)
+			cluster, brokers := newCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User(eventlog.SASLPlain, securedUser, securedPassword, rights...))
+			cfg := newConfig(t, brokers)
+			cfg.SASL = &eventlog.SASLConfig{Mechanism: eventlog.SASLPlain, User: securedUser, Password: password(securedPassword)}
+			log, err := eventlog.Open(testContext(t), cfg)
+			if missing == kmsg.ACLOperationRead || missing == kmsg.ACLOperationWrite {
+				require.NoError(t, err)
+				defer func() { require.NoError(t, log.Close()) }()
+				err = log.Append(testContext(t), postRead(1, 1))
+				if missing == kmsg.ACLOperationRead {
+					require.NoError(t, err)
+					err = log.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }})
+				}
+				require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
+				require.ErrorContains(t, err, "lacks the right "+name)
+				return
+			}
+			require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
+			require.ErrorContains(t, err, "lacks the right "+name)
+			for _, topic := range cfg.Topics {
+				require.Nil(t, cluster.TopicInfo(cfg.WireName(topic.Name)), "nothing was created")
+			}
+		})
+	}
+}
+
+// A follower whose user may not join the group says so, instead of waiting forever.
+func TestAGroupWithoutTheRightIsRefused(t *testing.T) {
+	t.Parallel()
+	topics := kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "*", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: kmsg.ACLOperationAll, Allow: true}
+	_, brokers := newCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.User(eventlog.SASLPlain, securedUser, securedPassword, topics))
+	cfg := newConfig(t, brokers)
+	cfg.SASL = &eventlog.SASLConfig{Mechanism: eventlog.SASLPlain, User: securedUser, Password: password(securedPassword)}
+	log, err := eventlog.Open(testContext(t), cfg)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, log.Close()) }()
+	f, err := log.Follow(eventlog.FollowConfig{
+		Topic: domain.TopicMetrics, Group: "group", MaxRecords: 10,
+		Positions: func(context.Context, []int32) (map[int32]eventlog.Checkpoint, error) { return nil, nil },
+	})
+	require.NoError(t, err)
+	defer f.Close()
+	require.Eventually(t, func() bool {
+		_, err = f.Poll(testContext(t), time.Second)
+		return err != nil
+	}, ledgertest.Patience, ledgertest.Tick)
+	require.ErrorIs(t, err, kerr.GroupAuthorizationFailed)
+	require.ErrorContains(t, err, "lacks the right Read on group "+cfg.Prefix+"group")
 }
