@@ -111,6 +111,9 @@ func TestStoppedStreamMovesItsHead(t *testing.T) {
 	// Foreign records are counted after the commit.
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Lag == 0 && s.Ignored == foreign })
 	require.Equal(t, want, b.letters("dashboards"))
+	for _, letter := range b.list(operator.DeadLetterFilter{}) {
+		require.EqualValues(t, 2, *letter.Waiting, "u2 and u3")
+	}
 	for i, c := range cases {
 		users := []string{"u1"}
 		if c.reason == "" {

@@ -139,7 +139,11 @@ func DeadLetters(
 		select format('%s-%s-%s', d.projection, d.partition, d.log_offset),
 		       d.projection, g.topic, d.partition, d.log_offset,
 		       d.stream_key, d.event_type, d.event_id, d.event_time, d.reason, d.params,
-		       coalesce(s.stopped_at, 0), coalesce(s.version - s.stopped_at, 0), coalesce(s.fold_again, false)
+		       coalesce(s.stopped_at, 0),
+		       case when s.stopped_at is null then 0
+		            when d.reason = 'chain_broken' then nullif(s.version - s.stopped_at + 1, 0) -- it has no version itself
+		            else s.version - s.stopped_at end,
+		       coalesce(s.fold_again, false)
 		from dead_letters d join generations g using (projection, generation)
 		left join streams s on s.projection = d.projection and s.generation = d.generation
 			and s.stream_key = d.stream_key and s.stopped_at is not null

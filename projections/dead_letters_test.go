@@ -34,12 +34,13 @@ func TestListOfDeadLetters(t *testing.T) {
 	require.Len(t, all, 2)
 	first, second := all[0], all[1]
 	require.Equal(t, bad, first.Position())
-	require.Equal(t, []any{agencyA, int64(2), int64(2), operator.ReasonUndecodable}, []any{first.Stream, first.StoppedAt, first.Waiting, first.Reason})
+	require.Equal(t, []any{agencyA, int64(2), int64(2), operator.ReasonUndecodable}, []any{first.Stream, first.StoppedAt, *first.Waiting, first.Reason})
 	require.Equal(t, domain.DashboardUsersChanged{}.EventType(), first.Type)
 	require.NotEmpty(t, first.EventID)
 	require.NotNil(t, first.EventTime, "from the headers, regardless of the payload")
 	require.Equal(t, half, second.Position())
 	require.False(t, second.StopsStream())
+	require.Zero(t, *second.Waiting)
 	require.Equal(t, all[:1], l.list(operator.DeadLetterFilter{ID: first.ID}))
 	require.Equal(t, all[:1], l.list(operator.DeadLetterFilter{Limit: 1}))
 	require.Equal(t, all[1:], l.list(operator.DeadLetterFilter{After: first.ID, Limit: 1}))
@@ -47,6 +48,22 @@ func TestListOfDeadLetters(t *testing.T) {
 		_, err := projections.DeadLetters(t.Context(), l.db.Pool, f)
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 	}
+}
+
+// Of a stream whose chain is broken, no later record counts: how many wait is not known, and never a
+// negative number.
+func TestWaitingOfABrokenChainIsUnknown(t *testing.T) {
+	t.Parallel()
+	l := followLive(t)
+	l.set("u1")
+	l.head.Hash[0] ^= 1
+	l.set("u2")
+	l.set("u3")
+	l.followEngine(projectors.Directory)
+	all := l.list(operator.DeadLetterFilter{})
+	require.Len(t, all, 1)
+	require.Equal(t, operator.ReasonChainBroken, all[0].Reason)
+	require.Nil(t, all[0].Waiting)
 }
 
 // The record is shown as it is in the log, with the reason why it cannot be decoded.

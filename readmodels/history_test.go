@@ -122,6 +122,9 @@ func TestASkipIsAnEntry(t *testing.T) {
 	ledgertest.Exec(t, p.DB.Pool, "update streams set version = 5")
 	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, state.Incomplete, "3 records of this stream are in the log")
+	ledgertest.Exec(t, p.DB.Pool, "update streams set version = 2, stopped_at = 3") // version 3 breaks the chain
+	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})
+	require.Contains(t, state.Incomplete, "an unknown number", "not 1")
 	ledgertest.Exec(t, p.DB.Pool, "update streams set version = 2, stopped_at = null")
 	skip, draft := p.skip()
 	_, state = asked(p, (*history.History).State, history.Query{ParentAccount: agencyA, Dashboard: north})

@@ -3125,11 +3125,7 @@ export interface components {
             topic: string;
             /** @description Full name of the event type. */
             type: string;
-            /**
-             * Format: int64
-             * @description Number of later events of the stream, which wait for this one.
-             */
-            waiting: number;
+            waiting: components["schemas"]["Waiting"];
         };
         /**
          * @description The kind of reason for which an event could not be folded.
@@ -3203,11 +3199,7 @@ export interface components {
             topic: string;
             /** @description Full name of the event type. */
             type: string;
-            /**
-             * Format: int64
-             * @description Number of later events of the stream, which wait for this one.
-             */
-            waiting: number;
+            waiting: components["schemas"]["Waiting"];
         };
         /** @description A flag with the record that last changed it. */
         DecidedFlag: {
@@ -6521,6 +6513,11 @@ export interface components {
          * @enum {string}
          */
         Wait: "retry" | "stuck" | "resume" | "tables" | "readers";
+        /**
+         * Format: int64
+         * @description The number of later events of the stream, which wait for this one; null if it is not known, because the event breaks the chain and no later record continues it.
+         */
+        Waiting: number | null;
         /** @description Dashboards that were closed to their clients, or open with an empty list. */
         WithoutAccess: {
             /** @description Ordered by id, at most 500. */

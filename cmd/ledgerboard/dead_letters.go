@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -40,7 +41,11 @@ func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
 			if d.StopsStream() {
 				stopped = fmt.Sprintf("version %d", d.StoppedAt)
 			}
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, d.Waiting, d.Text())
+			waiting := "unknown"
+			if d.Waiting != nil {
+				waiting = strconv.FormatInt(*d.Waiting, 10)
+			}
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, waiting, d.Text())
 		})
 	})
 }

@@ -37,8 +37,10 @@ type DeadLetter struct {
 	Reason     DeadLetterReason  `json:"reason"`     // kind of reason
 	Params     map[string]string `json:"params"`     // details of the reason, such as rule, sqlstate or column
 	StoppedAt  int64             `json:"stopped_at"` // version of the event, at which its stream has stopped; 0 if no stream has
-	Waiting    int64             `json:"waiting"`    // number of later events of the stream, which wait for this one
-	FoldAgain  bool              `json:"fold_again"` // whether the stream is about to be folded again from its start
+	// Waiting is the number of later events of the stream, which wait for this one; null if it is not
+	// known, because the event breaks the chain and no later record continues it.
+	Waiting   *int64 `json:"waiting"`
+	FoldAgain bool   `json:"fold_again"` // whether the stream is about to be folded again from its start
 }
 
 // Position returns the position of the event in the log.

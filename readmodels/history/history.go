@@ -143,14 +143,17 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string, until int64) (m H
 	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{Version: until}); err != nil {
 		return m, err
 	}
+	var stopped bool
 	var waiting int64
 	err = tx.QueryRow(ctx, `
-		select coalesce((
-		         select greatest(version - stopped_at + 1, 1) from dashboards_streams
-		         where stream_key = $1 and stopped_at is not null), 0),
+		select s.stopped_at is not null, coalesce(s.version - s.stopped_at + 1, 0),
 		       (select count(distinct skip ->> 'version') from dashboard_history
-		        where parent_account = $1 and sub_account_id = '')`, parent).Scan(&waiting, &m.LeftOut)
+		        where parent_account = $1 and sub_account_id = '')
+		from (select) one left join dashboards_streams s on s.stream_key = $1`, parent).Scan(&stopped, &waiting, &m.LeftOut)
 	switch {
+	case stopped && waiting == 0: // the event that follows the head breaks the chain
+		m.Incomplete = "The chain of this stream is broken: the record after the last one that is shown does not fit, and it and " +
+			"all later records, an unknown number, are in the log but not shown here. An operator must restore the log"
 	case waiting == 1:
 		m.Incomplete = "1 record of this stream could not be processed and waits for an operator; " +
 			"it is in the log but not shown here"
