@@ -125,6 +125,9 @@ type KnownPost struct {
 	PublishedAt *time.Time
 	ReadAt      *time.Time // its last reading; nil if never read
 	MemberID    int64      // the member under whom it was last registered
+	// HadFigures and HadShares report whether the last known figures, or shares, for the agency are
+	// other than 0.
+	HadFigures, HadShares bool
 }
 
 // ActorMeta is the actor in records of requests from Meta: a person removed our app, or requested

@@ -44,7 +44,9 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		if !c.postDue(f, p, now) {
 			continue
 		}
-		post := platforms.Post{ID: p.ExternalID, Type: p.PostType}
+		post := platforms.Post{
+			ID: p.ExternalID, Type: p.PostType, HadFigures: p.HadFigures, HadShares: p.HadShares,
+		}
 		if p.PublishedAt != nil {
 			post.PublishedAt = *p.PublishedAt
 		}

@@ -246,10 +246,13 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	}
 	shares := new(int64) // requested and absent means 0: one of the two exceptions
 	reason := domain.StatusNoData
-	if node.Shares != nil {
+	switch {
+	case node.Shares != nil:
 		shares = node.Shares.v.Count.ptr()
-	} else if slices.Contains(plan.lacks, "shares") {
+	case slices.Contains(plan.lacks, "shares"):
 		shares, reason = nil, domain.StatusUnsupportedMetric
+	case s.Post.HadShares: // it may be an omission
+		shares = nil
 	}
 	s.put(domain.MetricShares, shares, reason)
 }

@@ -131,7 +131,8 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 }
 
 // pagePosts reads posts of a company page. A post that is missing from the answer had no activity
-// and gets zeros: one of the two exceptions. A deleted post cannot be distinguished from it.
+// and gets zeros: one of the two exceptions. A deleted post cannot be distinguished from it. A post
+// that had figures, or that is older than the statistics, is unknown instead.
 func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
 	var out []PostSnapshot
 	var valid []Post
@@ -161,7 +162,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		}
 		read := make([]PostSnapshot, len(part))
 		for i, p := range part {
-			read[i] = sharePost(p, byURN, complete)
+			read[i] = sharePost(p, byURN, complete && l.neverActive(p))
 		}
 		return read, nil
 	})
@@ -184,15 +185,21 @@ func postLists(posts []Post) string {
 	return query
 }
 
-// sharePost returns the snapshot of a post. If complete is true, the answer omits only posts
-// without activity.
-func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
+// neverActive reports whether a post that an answer omits has had no activity: statistics go back a
+// rolling twelve months, and answers have been observed that omit active posts.
+func (l *linkedIn) neverActive(p Post) bool {
+	return !p.HadFigures && p.PublishedAt.After(l.cfg.Now().AddDate(0, -historyMonths, 0))
+}
+
+// sharePost returns the snapshot of a post. If zero is true and the answer omits the post, its
+// numbers are 0.
+func sharePost(p Post, byURN map[string]shareElement, zero bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
 	for _, m := range shareMetrics {
 		switch {
 		case m.name == domain.MetricEngagement: // computed from its parts
-		case !active && complete:
+		case !active && zero:
 			*s.field(m.name) = new(int64)
 		default:
 			s.put(m.name, e.Total.v.value(m.source).ptr(), domain.StatusNoData)

@@ -61,7 +61,7 @@ func TestLinkedInZeroOnlyInCompleteAnswer(t *testing.T) {
 		`{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71","timeRange":"","totalShareStatistics":{"likeCount":30}}]}`: new(int64(30)),
 	} {
 		client := canned(t, always(http.StatusOK, body)).client(t, domain.LinkedIn)
-		got := client.metrics(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})
+		got := client.metrics(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71", PublishedAt: testNow.Add(-time.Hour)}})
 		require.Len(t, got, 1, body)
 		require.Equal(t, want, got[0].Counts.Likes, body)
 		if want == nil {

@@ -103,6 +103,10 @@ type Post struct {
 	Permalink   string
 	PublishedAt time.Time // UTC; zero: not reported
 
+	// HadFigures and HadShares report whether the last known figures of the post, or its shares, are
+	// other than 0. What is absent from an answer then is not 0.
+	HadFigures, HadShares bool
+
 	// SameAs is another ID of the same post on the platform (Facebook: the video of a post). Do not
 	// register this post if one is registered under SameAs.
 	SameAs string

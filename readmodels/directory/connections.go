@@ -167,7 +167,7 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 const maxKnownPosts = 20_000
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last
-// reading.
+// reading, and with whether it has had figures.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
 	doing := fmt.Sprintf("read posts of social account %d", tenant.SocialAccount)
 	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.KnownPost], `
@@ -176,8 +176,17 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
 		          and d.parent_account = p.parent_account and d.account_id = p.account_id
 		        order by d.day desc, d.captured_at desc limit 1),
-		       p.member_id
+		       p.member_id, coalesce(l.figures, false), coalesce(l.shares, false)
 		from tSPosts p
+		left join lateral (
+		       select 0 <> any (array[d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.clicks, d.saves,
+		                d.known_likes, d.known_comments, d.known_shares, d.known_views, d.known_impressions, d.known_clicks,
+		                d.known_saves]) as figures,
+		              coalesce(d.shares, d.known_shares) <> 0 as shares
+		       from post_daily d
+		       where d.social_account_id = p.social_account_id and d.external_id = p.external_id
+		         and d.parent_account = p.parent_account
+		       order by d.day desc, d.captured_at desc limit 1) l on true
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
 		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)
