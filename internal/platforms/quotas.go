@@ -135,8 +135,18 @@ func metaWait(_ time.Duration, h http.Header) time.Duration {
 	return min(wait, maxWait)
 }
 
+// retryAfter returns the wait that an answer asks for, in seconds or until a time (RFC 9110 §10.2.3).
+// The time is that of the server's clock, which the header Date shows.
 func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseInt(strings.TrimSpace(h.Get("Retry-After")), 10, 64)
+	asked := strings.TrimSpace(h.Get("Retry-After"))
+	seconds, err := strconv.ParseInt(asked, 10, 64)
+	if until, failed := http.ParseTime(asked); failed == nil {
+		now, unknown := http.ParseTime(h.Get("Date"))
+		if unknown != nil {
+			now = time.Now()
+		}
+		seconds, err = int64(until.Sub(now)/time.Second), nil
+	}
 	if err != nil || seconds <= 0 {
 		return 0
 	}
