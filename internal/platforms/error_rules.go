@@ -61,7 +61,7 @@ var phrases = map[phrase][]string{
 	unknownField:  {"nonexisting field"},
 	fewViewers:    {"Not enough viewers"},
 	roleLost:      {"must be an administrator"},
-	appOff:        {"API access blocked"},
+	appOff:        {"API access blocked", "disabled for non-active apps"},
 	wrongProof:    {"appsecret_proof"},
 	// A wrong secret has been reported with the error codes 1, 100 and 400.
 	appSettings:   {"client secret", "redirect_uri", "platform app", "validating application"},

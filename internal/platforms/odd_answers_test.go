@@ -181,8 +181,11 @@ func TestMetaErrorClasses(t *testing.T) {
 		`"message":"(#100) Tried accessing nonexisting field (x)","code":100`:                       invalid,
 		`"message":"m","code":3001,"error_subcode":1504028`:                                         invalid,
 		`"message":"API access blocked.","code":200`:                                                {domain.StatusBlocked, platforms.AboutApp, domain.StatusAppBlocked},
-		`"message":"m","code":368`:                                                                  {domain.StatusBlocked, platforms.AboutAccount, "blocked"},
-		`"message":"m","code":9876`:                                                                 {domain.StatusUnknown, platforms.AboutAccount, "unknown"},
+		`"message":"(#200) Access to this data is temporarily disabled for non-active apps or apps that have not recently accessed this data due to changes we are making to the Facebook Platform.","code":200`: {
+			domain.StatusBlocked, platforms.AboutApp, domain.StatusAppBlocked,
+		},
+		`"message":"m","code":368`:  {domain.StatusBlocked, platforms.AboutAccount, "blocked"},
+		`"message":"m","code":9876`: {domain.StatusUnknown, platforms.AboutAccount, "unknown"},
 	} {
 		client := canned(t, always(http.StatusBadRequest, `{"error":{`+body+`}}`)).client(t, domain.Facebook)
 		err := client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
@@ -199,6 +202,29 @@ func TestMetaErrorClasses(t *testing.T) {
 	}
 	client := canned(t, always(http.StatusBadRequest, `{"error":"surprise"}`)).client(t, domain.Facebook)
 	requireKind(t, domain.StatusRetry, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+}
+
+// A wait may be given in seconds or as a time of the server's clock.
+func TestRetryAfterMayBeATime(t *testing.T) {
+	t.Parallel()
+	for p, body := range map[domain.Platform]string{
+		domain.Facebook: `{"error":{"message":"m","code":4}}`,
+		domain.LinkedIn: `{"status":429,"code":"TOO_MANY_REQUESTS","message":"m"}`,
+		domain.TikTok:   `{"error":{"code":"rate_limit_exceeded","message":"m"}}`,
+	} {
+		for asked, want := range map[string]time.Duration{
+			"1200": 20 * time.Minute, "Fri, 20 Nov 2026 12:20:00 GMT": 20 * time.Minute,
+			"Friday, 20-Nov-26 12:20:00 GMT": 20 * time.Minute, "Sat, 20 Nov 2027 12:20:00 GMT": 24 * time.Hour,
+		} {
+			client := canned(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Date", "Fri, 20 Nov 2026 12:00:00 GMT")
+				w.Header().Set("Retry-After", asked)
+				answer(w, http.StatusTooManyRequests, body)
+			}).client(t, p)
+			err := client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage})
+			require.Equal(t, want, platforms.RetryAfter(err), "%s %s", p, asked)
+		}
+	}
 }
 
 // A post that is refused is about that post. An expired version or an exhausted quota is not.
