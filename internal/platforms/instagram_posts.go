@@ -83,7 +83,8 @@ type mediaNode struct {
 }
 
 // media reads one post. Likes and comments are also fields of the object, so they are available
-// even if insights are refused. Views also serve as impressions; there are no clicks.
+// even if insights are refused. Views also serve as impressions. Clicks are not requested: Meta's SDK
+// for Python (26.0.3) lists the metric link_clicks, but nothing says for which media.
 func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
 		return PostSnapshot{Post: p, Err: invalid(g.platform, "media_insights", "id is not a Graph ID")}, nil

@@ -117,26 +117,38 @@ func (r *liReading) pageLifetime(ctx context.Context) error {
 	return nil
 }
 
-// pageDays reads daily statistics. A day's reshares exclude instant reshares, so the days do not
-// add up to the lifetime numbers.
+// maxShareDays is the maximum number of days per call: an answer ends there even if the range does
+// not (public connectors, November 2026).
+const maxShareDays = 100
+
+// pageDays reads daily statistics, the newest first. A day's reshares exclude instant reshares, so
+// the days do not add up to the lifetime numbers.
 func (r *liReading) pageDays(ctx context.Context) error {
-	reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(r.days[0], r.days[1]))
-	if err != nil {
-		var names []string
-		for _, m := range shareMetrics {
-			names = append(names, m.name)
+	days := int(r.days[1].Sub(r.days[0]) / (24 * time.Hour))
+	return r.each((days+maxShareDays-1)/maxShareDays, func(n int) error {
+		end := r.days[1].AddDate(0, 0, -n*maxShareDays)
+		first := end.AddDate(0, 0, -maxShareDays)
+		if first.Before(r.days[0]) {
+			first = r.days[0]
 		}
-		return r.absorb(err, r.missingNames(names)...)
-	}
-	for _, e := range reply.Elements.list {
-		if day := milliTime(e.TimeRange.v.Start); r.isAboutPage(e) && !day.IsZero() {
-			r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
+		reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(first, end))
+		if err != nil {
+			var names []string
+			for _, m := range shareMetrics {
+				names = append(names, m.name)
+			}
+			return r.absorb(err, r.missingNames(names)...)
 		}
-	}
-	if reply.hasNext() {
-		return r.absorb(incompleteAnswer(r.platform, "page_days", "the answer does not contain all days"))
-	}
-	return nil
+		for _, e := range reply.Elements.list {
+			if day := milliTime(e.TimeRange.v.Start); r.isAboutPage(e) && !day.IsZero() {
+				r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
+			}
+		}
+		if reply.hasNext() {
+			return r.absorb(incompleteAnswer(r.platform, "page_days", "the answer does not contain all days"))
+		}
+		return nil
+	})
 }
 
 // followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. Places

@@ -402,3 +402,37 @@ func TestLinkedInManyPlaces(t *testing.T) {
 	client.account(companyPage("4242"), withPlaces)
 	require.Equal(t, []string{"249"}, requested)
 }
+
+// One deleted post makes LinkedIn refuse a whole call, with 400, 403 or 404. The others are read, and
+// the post fails alone.
+func TestLinkedInDeletedPostsInACall(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	deleted := []simulator.Post{
+		{ID: "urn:li:share:7000000000000000001", Created: testNow.AddDate(0, 0, -1), Dead: true},
+		{ID: "urn:li:share:7000000000000000002", Created: testNow.AddDate(0, 0, -3), Dead: true},
+		{ID: "urn:li:ugcPost:7000000000000000003", Created: testNow.AddDate(0, 0, -9), Dead: true},
+	}
+	page := b.sim.AddCompanyPage(simulator.Account{ID: "5501", PostsFrom: testNow.AddDate(0, 0, -60), PostEvery: 12 * time.Hour, Posts: deleted})
+	var posts []platforms.Post
+	for _, p := range b.sim.Posts(domain.LinkedIn, page.ID, testNow) {
+		posts = append(posts, platforms.Post{ID: p.ID})
+	}
+	snaps := byID(b.client(t, domain.LinkedIn).metrics(pageTarget(page), posts))
+	require.Len(t, snaps, len(posts))
+	statuses := []int{}
+	for _, p := range b.sim.Posts(domain.LinkedIn, page.ID, testNow) {
+		snap := snaps[p.ID]
+		if p.Dead {
+			require.NotNil(t, snap.Err, p.ID)
+			require.Zero(t, snap.Counts, "unknown, not zero")
+			require.Equal(t, platforms.AboutObject, platforms.AboutOf(snap.Err))
+			statuses = append(statuses, snap.Err.Status)
+			continue
+		}
+		require.Nil(t, snap.Err, p.ID)
+		require.Equal(t, simulator.PostAt(seed, p.ID, p.Created, testNow).Views, *snap.Counts.Impressions)
+	}
+	require.ElementsMatch(t, []int{400, 403, 404}, statuses)
+	require.Less(t, len(b.ops()), 40)
+}

@@ -1,10 +1,8 @@
 package simulator
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	_ "time/tzdata" // Facebook's days end at Pacific midnight
 )
@@ -49,14 +47,14 @@ func (s *Server) metricsOf(c *request, raw string, known func(string) bool) ([]s
 		fail := s.graphFail(c, 400, 3001, 1504028, "(#3001) No metric was specified to be fetched.")
 		return nil, &fail
 	}
-	names := strings.Split(raw, ",")
-	for _, name := range names {
+	list := names(raw)
+	for _, name := range list {
 		if !known(name) || slices.Contains(c.traps.RetiredMetrics, name) {
 			fail := s.graphFail(c, 400, 100, 0, "(#100) The value must be a valid insights metric")
 			return nil, &fail
 		}
 	}
-	return names, nil
+	return list, nil
 }
 
 // pageInsights answers GET /{page}/insights.
@@ -86,10 +84,7 @@ func (s *Server) pageInsights(c *request) reply {
 // windowPaging is the next and previous time window: it never ends, and it holds the token.
 func (c *request) windowPaging(since, until time.Time) object {
 	link := func(from, to time.Time) string {
-		q := url.Values{
-			"access_token": {c.acc.AccessToken}, "since": {strconv.FormatInt(from.Unix(), 10)}, "until": {strconv.FormatInt(to.Unix(), 10)},
-		}
-		return "http://" + c.Host + c.URL.Path + "?" + q.Encode()
+		return c.link("since", itoa(from.Unix()), "until", itoa(to.Unix()))
 	}
 	span := until.Sub(since)
 	return object{"previous": link(since.Add(-span), since), "next": link(until, until.Add(span))}

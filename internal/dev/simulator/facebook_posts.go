@@ -1,8 +1,8 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/base64"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +26,7 @@ func (s *Server) pageNode(c *request) reply {
 		all["instagram_business_account"] = object{"id": behind.ID, "username": behind.Username, "name": behind.Name}
 	}
 	out := object{"id": id}
-	for _, field := range splitFields(c.query.Get("fields")) {
+	for _, field := range splitFields(cmp.Or(c.query.Get("fields"), "id,name")) {
 		field, _, _ = strings.Cut(field, "{")
 		if value, known := all[field]; known {
 			out[field] = value
@@ -116,8 +116,7 @@ func (c *request) cursorPaging(posts []Post, end int, more bool) object {
 	after := base64.RawURLEncoding.EncodeToString([]byte("after:" + posts[end-1].ID))
 	out := object{"cursors": object{"before": "QVFIbefore", "after": after}}
 	if more {
-		q := url.Values{"access_token": {c.acc.AccessToken}, "after": {after}, "limit": {c.query.Get("limit")}}
-		out["next"] = "http://" + c.Host + c.URL.Path + "?" + q.Encode()
+		out["next"] = c.link("after", after, "limit", cmp.Or(c.query.Get("limit"), "25"))
 	}
 	return out
 }
@@ -147,8 +146,11 @@ func (s *Server) postNode(c *request, id string) (object, *reply) {
 func (s *Server) fieldsOf(c *request, p Post, id string) (object, *reply) {
 	isVideo := !strings.Contains(id, "_") && id != p.PhotoID
 	n := s.counters(c, p)
-	out := object{"id": id}
-	for _, field := range splitFields(c.query.Get("fields")) {
+	out, otherwise := object{"id": id}, "created_time,message"
+	if isVideo {
+		otherwise = "updated_time,description"
+	}
+	for _, field := range splitFields(cmp.Or(c.query.Get("fields"), otherwise)) {
 		name, _, _ := strings.Cut(strings.SplitN(strings.SplitN(field, "(", 2)[0], "{", 2)[0], ".")
 		value, fail := s.postField(c, p, n, name, field, isVideo)
 		if strings.HasSuffix(name, "insights") {
@@ -193,7 +195,7 @@ func (s *Server) postField(c *request, p Post, n PostCounters, name, field strin
 	switch {
 	case name == "id":
 		return nil, nil
-	case name == "created_time":
+	case name == "created_time", isVideo && name == "updated_time":
 		return p.Created.UTC().Format(metaTimeLayout), nil
 	case name == "permalink_url" && p.Kind == KindReel:
 		return "/reel/" + p.ID + "/", nil

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,7 +33,49 @@ func (s *Server) graphHost(prefix string, platforms ...domain.Platform) {
 	s.mux.HandleFunc("GET "+prefix+"/{version}/{id}/{edge}", s.graph("", prefix, platforms, s.graphEdge))
 }
 
-var graphVersion = regexp.MustCompile(`^v\d+\.\d+$`)
+var graphVersion = regexp.MustCompile(`^v(\d+)\.\d+$`)
+
+// The versions of the Graph API that answer. A call without a version is one of the oldest.
+const oldestGraph, newestGraph = 19, 26
+
+// withGraphPath gives a call of the Graph API the path that is routed: Meta takes a slash at the end, and calls without
+// a version.
+func withGraphPath(r *http.Request) *http.Request {
+	prefix := PathFacebook
+	path, found := strings.CutPrefix(r.URL.Path, prefix+"/")
+	if !found {
+		prefix = PathInstagram
+		path, found = strings.CutPrefix(r.URL.Path, prefix+"/")
+	}
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	unversioned := prefix == PathInstagram && (parts[0] == "oauth" || strings.HasSuffix(parts[0], "access_token"))
+	if !found || unversioned || strings.HasPrefix("/"+path, PathApps) {
+		return r
+	}
+	if !graphVersion.MatchString(parts[0]) {
+		parts = append([]string{"v" + strconv.Itoa(oldestGraph) + ".0"}, parts...)
+	}
+	if len(parts) == 1 {
+		parts = append(parts, "")
+	}
+	routed := *r
+	routed.URL = &url.URL{Path: prefix + "/" + strings.Join(parts, "/"), RawQuery: r.URL.RawQuery}
+	return &routed
+}
+
+// graphVersionRefusal refuses a version that is not out yet, whose path is unknown, and one that has ended.
+func (s *Server) graphVersionRefusal(c *request) (rep reply, refused bool) {
+	parts := graphVersion.FindStringSubmatch(c.PathValue("version"))
+	switch {
+	case parts == nil || atoi(parts[1]) > newestGraph || !strings.HasSuffix(parts[0], ".0"):
+		_, path, _ := strings.Cut(c.URL.Path, c.PathValue("version"))
+		return s.graphFail(c, 400, 2500, 0, "Unknown path components: "+path), true
+	case atoi(parts[1]) < oldestGraph:
+		return s.graphFail(c, 400, 2635, 0, "(#2635) You are calling a deprecated version of the Graph API. Please update to the latest version."), true
+	default:
+		return reply{}, false
+	}
+}
 
 // graph authenticates, counts and applies the traps that concern every call of Meta's.
 func (s *Server) graph(op, prefix string, platforms []domain.Platform, handle func(*request) reply) http.HandlerFunc {
@@ -53,8 +97,8 @@ func (s *Server) graph(op, prefix string, platforms []domain.Platform, handle fu
 
 // graphRequest finds out whose call it is: by the token in the header, the address or the form.
 func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain.Platform) *request {
-	c := &request{Request: r, query: r.URL.Query(), now: s.cfg.Clock().UTC(), platform: platforms[0]}
-	c.token = cmp.Or(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.FormValue("access_token"))
+	c := &request{Request: withJSONForm(r), query: r.URL.Query(), now: s.cfg.Clock().UTC(), platform: platforms[0]}
+	c.token = cmp.Or(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), c.FormValue("access_token"))
 	for _, candidate := range platforms {
 		if c.acc, c.state = s.authenticate(candidate, c.token, c.now); c.acc != nil {
 			c.platform = candidate
@@ -68,6 +112,45 @@ func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain
 		s.graphConsent(c)
 	}
 	return c
+}
+
+// withJSONForm reads parameters in JSON, which Meta accepts instead of a form. What is no text is JSON within the form.
+func withJSONForm(r *http.Request) *http.Request {
+	if r.Method != http.MethodPost || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return r
+	}
+	var parameters map[string]json.RawMessage
+	raw, _ := io.ReadAll(io.LimitReader(r.Body, maxRequestBody))
+	_ = json.Unmarshal(raw, &parameters)
+	r.Form = r.URL.Query()
+	for name, value := range parameters {
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			text = string(value)
+		}
+		r.Form.Set(name, text)
+	}
+	return r
+}
+
+// names reads a list of names: with commas, or as a JSON array.
+func names(raw string) (list []string) {
+	if json.Unmarshal([]byte(raw), &list) != nil {
+		list = strings.Split(raw, ",")
+	}
+	return list
+}
+
+// link is the address of another part of an answer: the same call, with these parameters instead. It holds the caller's
+// token, but no proof that the call comes from the app.
+func (c *request) link(instead ...string) string {
+	q := c.URL.Query()
+	q.Del("appsecret_proof")
+	q.Set("access_token", c.token)
+	for i := 0; i < len(instead); i += 2 {
+		q.Set(instead[i], instead[i+1])
+	}
+	return "http://" + c.Host + c.URL.Path + "?" + q.Encode()
 }
 
 // graphConsent takes into account what a person consented to: what a token lacks, and that a page's token reads the
@@ -125,9 +208,12 @@ func (s *Server) graphReply(c *request, op string, handle func(*request) reply) 
 // graphRefusal refuses who may not ask at all.
 func (s *Server) graphRefusal(c *request) (rep reply, refused bool) {
 	token, state := c.token, c.state
+	if rep, refused = s.graphVersionRefusal(c); refused {
+		return rep, true
+	}
 	switch {
-	case !graphVersion.MatchString(c.PathValue("version")):
-		return s.graphFail(c, 400, 2635, 0, "(#2635) You are calling a version of the API that does not exist"), true
+	case token == "" && c.PathValue("id") == "me":
+		return s.graphFail(c, 400, 2500, 0, "An active access token must be used to query information about the current user."), true
 	case token == "":
 		return s.graphFail(c, 400, 104, 0, "An access token is required to request this resource."), true
 	case state == tokenUnknown:

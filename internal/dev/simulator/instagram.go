@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -48,11 +49,14 @@ func (s *Server) instagramUser(c *request) reply {
 	return s.graphPick(c, all, "IGUser")
 }
 
+// defaultFields are what a node answers that is asked for no fields.
+var defaultFields = map[string]string{"User": "id,name", "Page": "id,name,access_token,tasks", "IGUser": "id", "IGMedia": "id"}
+
 // graphPick answers the fields asked for; a field the node does not have is an error, one without a
 // value is left out.
 func (s *Server) graphPick(c *request, all object, node string) reply {
 	out := object{"id": all["id"]}
-	for _, field := range splitFields(c.query.Get("fields")) {
+	for _, field := range splitFields(cmp.Or(c.query.Get("fields"), defaultFields[node])) {
 		field, _, _ = strings.Cut(field, "{") // what is wanted of it
 		value, known := all[field]
 		if !known {

@@ -25,15 +25,15 @@ var instagramMetrics = map[string]int{
 func (s *Server) instagramMetricsOf(c *request, allowed []string) ([]string, *reply) {
 	allowed = slices.DeleteFunc(slices.Clone(allowed), func(m string) bool { return slices.Contains(c.traps.RetiredMetrics, m) })
 	slices.Sort(allowed)
-	names := strings.Split(c.query.Get("metric"), ",")
-	for i, name := range names {
+	list := names(c.query.Get("metric"))
+	for i, name := range list {
 		if !slices.Contains(allowed, name) {
 			fail := s.graphFail(c, 400, 100, 0,
 				"(#100) metric["+itoa(int64(i))+"] must be one of the following values: "+strings.Join(allowed, ", "))
 			return nil, &fail
 		}
 	}
-	return names, nil
+	return list, nil
 }
 
 // instagramInsights answers GET /{ig}/insights.
@@ -167,7 +167,7 @@ var mediaMetricsOf = map[string][]string{
 func (s *Server) mediaMetrics(c *request, p Post) ([]string, *reply) {
 	product, _ := productOf(p.Kind)
 	known := slices.Concat(mediaMetricsOf["FEED"], mediaMetricsOf["REELS"], mediaMetricsOf["STORY"])
-	for name := range strings.SplitSeq(c.query.Get("metric"), ",") {
+	for _, name := range names(c.query.Get("metric")) {
 		if slices.Contains(known, name) && !slices.Contains(mediaMetricsOf[product], name) {
 			fail := s.graphFail(c, 400, 100, 0,
 				"(#100) The Media Insights API does not support the "+name+" metric for this media product type.")

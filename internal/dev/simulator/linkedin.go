@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 func (s *Server) routeLinkedIn() {
 	s.mux.HandleFunc("GET "+PathLinkedIn+"/rest/{resource}", s.linkedIn)
 	s.mux.HandleFunc("GET "+PathLinkedIn+"/rest/{resource}/{key}", s.linkedIn)
+	s.mux.HandleFunc("POST "+PathLinkedIn+"/rest/{resource}", s.linkedIn)
 	s.mux.HandleFunc("GET "+PathLinkedIn+"/v2/{resource}", s.linkedIn)
 	s.mux.HandleFunc("POST "+PathLinkedIn+"/oauth/v2/accessToken", s.linkedInToken)
 }
@@ -42,6 +44,9 @@ func (d *dayCounter) take(key string, limit int, now time.Time) bool {
 
 // linkedIn authenticates, checks the version, counts against the day, and hands on.
 func (s *Server) linkedIn(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-HTTP-Method-Override") == http.MethodGet {
+		untunnel(r)
+	}
 	c := &request{Request: r, query: r.URL.Query(), now: s.cfg.Clock().UTC()}
 	c.token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	var state tokenState
@@ -56,6 +61,12 @@ func (s *Server) linkedIn(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, r, domain.LinkedIn, c.acc, c.traps, rep)
 }
 
+// untunnel turns a POST that is a GET with a long query back into that: the body is the query.
+func untunnel(r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRequestBody))
+	r.Method, r.URL.RawQuery = http.MethodGet, string(body)
+}
+
 func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttled bool) {
 	version := c.Header.Get("LinkedIn-Version")
 	refusal, dead := s.linkedInDead(state)
@@ -67,7 +78,9 @@ func (s *Server) linkedInReply(c *request, state tokenState) (rep reply, throttl
 		return s.linkedInFail(400, 0, "VERSION_MISSING", "A version must be present. Please specify a version by adding the "+
 			"Linkedin-Version header."), false
 	case versioned && !slices.Contains(s.cfg.LinkedInVersions, version):
-		return s.linkedInFail(426, 0, "NONEXISTENT_VERSION", "Requested version "+version+" is not active"), false
+		return s.linkedInFail(426, 0, "NONEXISTENT_VERSION", "Requested version "+version+"01 is not active"), false
+	case c.Method == http.MethodPost:
+		return s.linkedInFail(405, 0, "METHOD_NOT_ALLOWED", "Method POST is not supported"), false
 	case dead:
 		return refusal, false
 	case c.traps.TokenError != 0:
@@ -135,6 +148,8 @@ func (s *Server) linkedInResource(c *request) reply {
 		return s.shareStatistics(c)
 	case resource == "posts" && c.query.Get("q") == "author":
 		return s.linkedInPosts(c)
+	case resource == "posts":
+		return s.linkedInPostsByURN(c)
 	default:
 		return s.linkedInFail(404, 0, "RESOURCE_NOT_FOUND", "No virtual resource found")
 	}

@@ -77,8 +77,8 @@ func (s *Server) memberAnalytics(c *request) reply {
 	return elements(0, len(list), list)
 }
 
-// maxDays is the longest series that is answered.
-const maxDays = 400
+// The longest series that are answered: of a member, and of a page. What is longer ends there without a word.
+const maxDays, maxShareDays = 400, 100
 
 func restliDay(t time.Time) object {
 	return object{"year": t.Year(), "month": int(t.Month()), "day": t.Day()}
@@ -233,7 +233,7 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 	}
 	list := []object{}
 	seed, id := s.cfg.Seed, c.acc.ID
-	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxDays; day = day.AddDate(0, 0, 1) {
+	for day := start; day.Before(end) && day.Before(c.now) && len(list) < maxShareDays; day = day.AddDate(0, 0, 1) {
 		label := day.Format(time.DateOnly)
 		soFar := func(value int64) int64 { return SoFar(value, day, day.AddDate(0, 0, 1), c.now) }
 		element := s.shareElement(c, PostCounters{
@@ -246,7 +246,8 @@ func (s *Server) dayStatistics(c *request, intervals string) reply {
 	return elements(0, len(list), list)
 }
 
-// postStatistics leaves out posts with no activity, and those it does not know.
+// postStatistics leaves out posts with no activity, and those it does not know. One post that was deleted refuses all:
+// with 400, 403 or 404, by its number.
 func (s *Server) postStatistics(c *request, urns []string) reply {
 	if _, bad := c.fault(BadObject, urns...); bad {
 		return s.linkedInBroken()
@@ -254,6 +255,9 @@ func (s *Server) postStatistics(c *request, urns []string) reply {
 	list := []object{}
 	for _, urn := range urns {
 		p, found := s.findPost(c, urn)
+		if p.Dead {
+			return s.linkedInDeleted(urn)
+		}
 		if !found {
 			continue
 		}
@@ -272,6 +276,17 @@ func (s *Server) postStatistics(c *request, urns []string) reply {
 	return elements(0, len(list), list)
 }
 
+func (s *Server) linkedInDeleted(urn string) reply {
+	switch urn[len(urn)-1] % 3 {
+	case 0:
+		return s.linkedInFail(400, 0, "ILLEGAL_ARGUMENT", "Invalid query parameter: "+urn)
+	case 1:
+		return s.linkedInDenied(urn)
+	default:
+		return s.linkedInFail(404, 0, "NOT_FOUND", "Could not find entity "+urn)
+	}
+}
+
 var (
 	littleReserved = regexp.MustCompile(`[|{}@\[\]()<>#\\*_~]`)
 	littleHashtag  = regexp.MustCompile(`\\#((?:[\pL\pN]|\\_)+)`)
@@ -283,6 +298,43 @@ func littleText(a *account, caption string) string {
 	escape := func(s string) string { return littleReserved.ReplaceAllString(s, `\$0`) }
 	text := littleHashtag.ReplaceAllString(escape(caption), `{hashtag|\#|$1}`)
 	return strings.ReplaceAll(text, escape(a.Name), "@["+escape(a.Name)+"]("+organizationURN+a.ID+")")
+}
+
+func (s *Server) linkedInPost(c *request, p Post) object {
+	media := "urn:li:image:C4D22"
+	if p.Kind == KindVideo {
+		media = "urn:li:video:C4D05"
+	}
+	return object{
+		"id": p.ID, "author": s.urn(c), "commentary": littleText(c.acc, p.Text), "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
+		"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC",
+		"content": object{"media": object{"id": media}},
+	}
+}
+
+// linkedInPostsByURN answers /posts/{urn} and ?ids=List(…).
+func (s *Server) linkedInPostsByURN(c *request) reply {
+	missing := func(urn string) reply { return s.linkedInFail(404, 0, "NOT_FOUND", "Could not find entity "+urn) }
+	if urn := c.PathValue("key"); urn != "" {
+		p, found := s.findPost(c, urn)
+		if !found {
+			return missing(urn)
+		}
+		return ok(s.linkedInPost(c, p))
+	}
+	ids := restliList(c.query.Get("ids"))
+	if len(ids) == 0 {
+		return s.linkedInFail(404, 0, "RESOURCE_NOT_FOUND", "No virtual resource found")
+	}
+	statuses, failures, results := object{}, object{}, object{}
+	for _, urn := range ids {
+		if p, found := s.findPost(c, urn); found {
+			statuses[urn], results[urn] = 200, s.linkedInPost(c, p)
+		} else {
+			statuses[urn], failures[urn] = 404, missing(urn).body
+		}
+	}
+	return ok(object{"statuses": statuses, "errors": failures, "results": results})
 }
 
 // linkedInPosts lists by start and count. Items may be left out of any page; a next link need not be there.
@@ -305,15 +357,7 @@ func (s *Server) linkedInPosts(c *request) reply {
 		if p.Dead {
 			continue
 		}
-		media := "urn:li:image:C4D22"
-		if p.Kind == KindVideo {
-			media = "urn:li:video:C4D05"
-		}
-		list = append(list, object{
-			"id": p.ID, "author": s.urn(c), "commentary": littleText(c.acc, p.Text), "createdAt": p.Created.UnixMilli(), "publishedAt": p.Created.UnixMilli(),
-			"lastModifiedAt": p.Created.UnixMilli(), "lifecycleState": "PUBLISHED", "visibility": "PUBLIC",
-			"content": object{"media": object{"id": media}},
-		})
+		list = append(list, s.linkedInPost(c, p))
 	}
 	rep := elements(start, count, list)
 	if f, hit := c.fault(Withheld); hit && more && f.Variant%2 == 0 {
