@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -138,25 +139,12 @@ func CanReconnect(code domain.Code) bool {
 	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
 }
 
-// reconnecting wraps a stream so that its client reconnects automatically after errors for which
-// that can help. Other errors keep their status.
-func (f *faults) reconnecting(next endpointFunc) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		err := next(w, r)
-		if err == nil {
-			return nil
-		}
-		if !CanReconnect(publicError(err).Code) {
-			return err
-		}
-		public := f.report(r, err)
-		stream.RetryLater(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
-		return nil
-	}
-}
-
 func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	public := f.report(r, err)
+	if slices.Contains(eventStreams, routePattern(r)) && CanReconnect(public.Code) {
+		stream.RetryLater(w, r, time.Duration(public.RetryAfter)*time.Second, public.Message)
+		return
+	}
 	status := StatusOf(public.Code)
 	header := w.Header()
 	header.Del(headerETag)

@@ -149,6 +149,7 @@ type Server struct {
 	paths      pathFolder
 	mux        *chi.Mux
 	socketIO   *stream.SocketIO // nil if there are no streams
+	unmatched  error            // for a path without a route
 	documents  *documents
 
 	closing <-chan struct{} // closed by close; ends the streams of rebuild progress
@@ -201,10 +202,37 @@ func newServer(deps Deps) *Server {
 	s := &Server{
 		deps: deps, authorizer: access, faults: &faults{deps.IsTemporary, deps.Logger},
 		closing: closing.Done(), close: stop,
-		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil),
+		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil), unmatched: errNothingHere,
 	}
 	s.routes = s.table()
 	return s
+}
+
+// Starting returns the handler of a process that is not open yet. It serves /healthz and /readyz.
+// Everything else is unavailable, with the headers, the error shape, and the streams that only
+// delay their clients, as [Handler] returns them.
+func Starting(config Config, health Health, logger *slog.Logger) (http.Handler, error) {
+	deps := Deps{Config: config, Health: health, Logger: logger}.withDefaults()
+	s := &Server{deps: deps, faults: &faults{deps.IsTemporary, deps.Logger}, unmatched: errStarting}
+	s.routes = []Operation{
+		{http.MethodGet, "/healthz", "", nil, operation{serve: plain(http.HandlerFunc(getHealth))}},
+		{http.MethodGet, "/readyz", "", nil, operation{serve: plain(http.HandlerFunc(health.getReady))}},
+	}
+	for _, pattern := range eventStreams {
+		s.routes = append(s.routes, Operation{http.MethodGet, pattern, "", nil, operation{
+			serve: func(http.ResponseWriter, *http.Request) error { return errStarting },
+		}})
+	}
+	s.paths = newPathFolder(s.routes)
+	metrics, err := newRequestMetrics(nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.router(&accessLog{metrics, deps.Logger, deps.Now})
+}
+
+var errStarting = &domain.Error{
+	Code: domain.CodeUnavailable, RetryAfter: 5, Message: "The service is starting. Try again shortly.",
 }
 
 // ServeHTTP implements [http.Handler].

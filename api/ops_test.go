@@ -27,6 +27,7 @@ type fakeOperators struct {
 	caller commands.Caller
 	reason domain.Reason
 	builds []operator.Generation // answers of Generation, in turn; the last one stays
+	fault  func() error          // of Generation; nil: none
 }
 
 func (f *fakeOperators) did(c commands.Caller, reason domain.Reason, act ...string) error {
@@ -63,6 +64,9 @@ func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]
 func (f *fakeOperators) Generation(_ context.Context, id string) (operator.Generation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.fault != nil {
+		return operator.Generation{}, f.fault()
+	}
 	if len(f.builds) == 0 {
 		return operator.Generation{ID: id, Projection: "post_insights", State: operator.StateLive}, nil
 	}
@@ -190,6 +194,11 @@ func TestOperatorsSeeProgressAndActions(t *testing.T) {
 	}
 	require.NoError(t, s.lines.Err())
 	require.Equal(t, []operator.State{operator.StateBuilding, operator.StateLive}, states)
+
+	for _, fault := range []func() error{func() error { return errPasses }, func() error { panic("a defect") }} {
+		operators.fault = fault
+		requireComeBack(t, b.get("/api/ops/generations/x.g1/events", b.token(agency, "operator")), 1, "Try again")
+	}
 
 	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator")).Says(t, http.StatusOK)
 	require.Equal(t, []string{"actions 3 abc"}, operators.acts)

@@ -130,9 +130,6 @@ func (s *Server) handler(op Operation) http.HandlerFunc {
 		}
 		return op.read(w, r, requestParams(r, s.deps.Now(), op, s.deps.Config.IgnoreParams))
 	}
-	if op.Pattern == patternNotices || op.Pattern == patternLive {
-		serve = s.faults.reconnecting(serve)
-	}
 	return s.faults.handle(serve)
 }
 
@@ -156,11 +153,11 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	mux := chi.NewRouter()
 	config := s.deps.Config
 	bodies := func(next http.Handler) http.Handler { return BoundBodies(config.RequestTimeout, next) }
+	mux.Use(s.paths.middleware)
 	if tracing.Enabled() {
 		mux.Use(s.traced)
 	}
-	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer,
-		withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
+	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins))
 	for _, r := range s.routes {
 		var handler http.Handler = s.handler(r)
 		if filter := config.Filter; filter != nil && !isStream(r.Pattern) {
@@ -178,7 +175,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 			mux.Method(http.MethodHead, r.Pattern, handler) // net/http omits the body
 		}
 	}
-	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error { return errNothingHere }))
+	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error { return s.unmatched }))
 	mux.MethodNotAllowed(s.faults.handle(s.refuseMethod))
 	return mux, nil
 }
@@ -229,10 +226,13 @@ func storable(text string) bool { return utf8.ValidString(text) && !strings.Cont
 
 var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this path. Check the URL.")
 
+// eventStreams are the routes of Server-Sent Events. An error after which their clients should
+// reconnect is a [stream.RetryLater].
+var eventStreams = []string{patternNotices, patternLive, patternBuildEvents}
+
 // isStream reports whether requests of the route last as long as the client listens.
 func isStream(pattern string) bool {
-	return pattern == patternNotices || pattern == patternLive || pattern == patternBuildEvents ||
-		strings.HasPrefix(pattern, prefixSocketIO)
+	return slices.Contains(eventStreams, pattern) || strings.HasPrefix(pattern, prefixSocketIO)
 }
 
 // isLong reports whether responses of the route may contain a whole history or require reading a

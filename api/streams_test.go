@@ -168,10 +168,10 @@ func TestStreamOfNotices(t *testing.T) {
 	url := strings.Replace(live, "live", "notices", 1)
 	s := b.listen(url, b.agencyToken(), "Accept-Encoding: gzip, zstd")
 	require.Empty(t, s.response.Header.Get("Content-Encoding"))
-	begin := make([]byte, len("retry: 1000\n\nevent: notice_cursor"))
+	begin := make([]byte, len("retry: 1000\nevent: notice_cursor"))
 	_, err := io.ReadFull(s.response.Body, begin)
 	require.NoError(t, err)
-	require.Regexp(t, `^retry: \d{4}\n\nevent: notice_cursor$`, string(begin))
+	require.Regexp(t, `^retry: \d{4}\nevent: notice_cursor$`, string(begin))
 	for name, token := range map[string]string{"agency": b.agencyToken(), "client": b.token(client1, "client")} {
 		status, line, second := firstLines(t, url, "Authorization: Bearer "+token)
 		require.Equal(t, http.StatusOK, status, name)
@@ -219,7 +219,7 @@ func requireComeBack(t *testing.T, answer ledgertest.Answer, atLeast int, reason
 	t.Helper()
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
-	found := regexp.MustCompile(`^retry: (\d+)\n\n: ([^\n]+)\n\n$`).FindStringSubmatch(answer.Body)
+	found := regexp.MustCompile(`^retry: (\d+)\n: ([^\n]+)\nevent: retry_later\ndata: {}\n\n$`).FindStringSubmatch(answer.Body)
 	require.NotNil(t, found, answer.Body)
 	wait, err := strconv.Atoi(found[1])
 	require.NoError(t, err)
@@ -248,9 +248,10 @@ func TestTicketOpensItsStreamAtEveryProcess(t *testing.T) {
 			require.Equal(t, "event: notice_cursor", line)
 			require.Equal(t, "id: "+agency+".7", second)
 		}
-		status, line, _ := firstLines(t, base+"/api/notices?ticket="+one.Ticket, "Origin: "+page, "Last-Event-ID: "+agency+".3")
+		status, line, second := firstLines(t, base+"/api/notices?ticket="+one.Ticket, "Origin: "+page, "Last-Event-ID: "+agency+".3")
 		require.Equal(t, http.StatusOK, status)
-		require.Equal(t, ": connected", line)
+		require.Equal(t, "event: notice_cursor", line)
+		require.Equal(t, "id: "+agency+".3", second)
 	}
 	require.Equal(t, http.StatusUnauthorized, alien.ask(http.MethodGet, "/api/notices?ticket="+one.Ticket, "", "Origin: "+page).Status,
 		"without the key it opens nothing")

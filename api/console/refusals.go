@@ -94,7 +94,7 @@ func (v *visit) refuse(err error) int {
 			"sign out there, and sign in as that person. Then come back and submit the form again."
 	}
 	if strings.HasPrefix(v.r.URL.Path, streamPath) && api.CanReconnect(why.Code) {
-		stream.RetryLater(v.w, 0, said)
+		stream.RetryLater(v.w, v.r, 0, said)
 		return http.StatusOK
 	}
 	v.w.Header().Del("Content-Disposition") // errors are no downloads

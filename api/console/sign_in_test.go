@@ -113,7 +113,7 @@ func TestErrorsDoNotSignOut(t *testing.T) {
 	for _, path := range []string{"/console/stream", "/console/stream/notices"} { // after another status, a browser would not reconnect
 		stream := b.get(path)
 		require.Equal(t, http.StatusOK, stream.Code)
-		require.Regexp(t, `^retry: \d{4}\n\n: The read models are being made.\n\n$`, stream.Body.String())
+		require.Regexp(t, `^retry: \d{4}\n: The read models are being made.\nevent: retry_later\ndata: {}\n\n$`, stream.Body.String())
 	}
 	s.sessions.away = errors.New("no connection to 10.0.0.7")
 	b.get("/console").says(http.StatusInternalServerError, "An internal error occurred").lacks("10.0.0.7")

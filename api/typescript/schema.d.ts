@@ -477,7 +477,7 @@ export interface paths {
         };
         /**
          * Streams which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
          */
         get: operations["getLive"];
         put?: never;
@@ -531,7 +531,7 @@ export interface paths {
         };
         /**
          * Streams the caller's notices as Server-Sent Events.
-         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
+         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
          */
         get: operations["getNotices"];
         put?: never;
@@ -9110,6 +9110,12 @@ export interface operations {
                         event: "live_cursor";
                         /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "retry_later";
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        id?: string;
                     };
                 };
             };
@@ -9292,6 +9298,12 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        id?: string;
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "retry_later";
                         /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     };
@@ -10053,6 +10065,10 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "generation";
+                    } | {
+                        data: string;
+                        /** @enum {string} */
+                        event: "retry_later";
                     };
                 };
             };

@@ -65,7 +65,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := c.validate(c.Addr); err != nil {
 		return err
 	}
-	if c.front, err = openFront(ctx, c.Addr, c.AdminAddr); err != nil {
+	if c.front, err = c.openFront(ctx, c.Addr, logger); err != nil {
 		return err
 	}
 	defer c.front.close()

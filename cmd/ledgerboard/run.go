@@ -106,7 +106,7 @@ func (p *process) Close() error {
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	if p.front == nil {
 		var err error
-		if p.front, err = openFront(ctx, addr, p.AdminAddr); err != nil {
+		if p.front, err = p.openFront(ctx, addr, p.logger); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	logger := c.logger(s)
-	if c.front, err = openFront(ctx, c.Addr, c.AdminAddr); err != nil {
+	if c.front, err = c.openFront(ctx, c.Addr, logger); err != nil {
 		return err
 	}
 	defer c.front.close()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -13,8 +13,8 @@ import (
 )
 
 // front listens from the start of a process, so that probes see what the process waits for, and
-// that another process cannot take the address. Until the service is open, /healthz returns 200,
-// /readyz 503 with the reason, and everything else 503.
+// that another process cannot take the address. Until the service is open, [api.Starting] answers,
+// and /readyz names the reason.
 type front struct {
 	main  *door
 	admin *door // nil: no separate listener
@@ -29,32 +29,38 @@ type door struct {
 	served  chan error // the result of Serve
 }
 
-func openFront(ctx context.Context, addr, adminAddr string) (_ *front, err error) {
+func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logger) (_ *front, err error) {
 	f := &front{}
 	f.waitFor("")
+	starting, err := api.Starting(api.Config{CORSOrigins: s.CORSOrigins, Headers: s.answerHeaders}, api.Health{Checks: []api.Check{
+		{Name: "start", Probe: func(context.Context) error { return errors.New(*f.waits.Load()) }},
+	}}, logger)
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
-	if f.main, err = f.openDoor(ctx, addr); err != nil {
+	if f.main, err = openDoor(ctx, addr, starting); err != nil {
 		return nil, fmt.Errorf("%w (is another ledgerboard running? Choose another address with --addr)", err)
 	}
-	if adminAddr != "" {
-		if f.admin, err = f.openDoor(ctx, adminAddr); err != nil {
+	if s.AdminAddr != "" {
+		if f.admin, err = openDoor(ctx, s.AdminAddr, starting); err != nil {
 			return nil, fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: %w", err)
 		}
 	}
 	return f, nil
 }
 
-func (f *front) openDoor(ctx context.Context, addr string) (*door, error) {
+func openDoor(ctx context.Context, addr string, starting http.Handler) (*door, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	d := &door{Listener: listener, served: make(chan error, 1)}
-	d.handle(f.starting())
+	d.handle(starting)
 	d.server = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*d.handler.Load()).ServeHTTP(w, r)
 	}))
@@ -78,22 +84,6 @@ func (f *front) waitFor(reason string) {
 		reason = "the process is opening the log and the database"
 	}
 	f.waits.Store(&reason)
-}
-
-func (f *front) starting() http.Handler {
-	health := api.Health{Checks: []api.Check{
-		{Name: "start", Probe: func(context.Context) error { return errors.New(*f.waits.Load()) }},
-	}}.Handler(nil)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
-			health.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Retry-After", "5")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, `{"message":"The service is starting. Try again shortly.","code":"unavailable","errors":[]}`)
-	})
 }
 
 func (f *front) close() {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 )
 
 // An address in use is an error that names the setting, and what was opened before is closed.
@@ -25,9 +26,11 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, free.Close())
-	_, err = openFront(t.Context(), used.Addr().String(), "")
+	var s settings
+	_, err = s.openFront(t.Context(), used.Addr().String(), ledgertest.Quiet)
 	require.ErrorContains(t, err, "is another ledgerboard running?")
-	_, err = openFront(t.Context(), free.Addr().String(), used.Addr().String())
+	s.AdminAddr = used.Addr().String()
+	_, err = s.openFront(t.Context(), free.Addr().String(), ledgertest.Quiet)
 	require.ErrorContains(t, err, "LEDGERBOARD_ADMIN_ADDR: listen on "+used.Addr().String())
 	require.Eventually(t, func() bool {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", free.Addr().String())
@@ -48,7 +51,9 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	_, err = other.Exec(t.Context(), "select pg_advisory_lock(hashtext('ledgerboard migrate'))")
 	require.NoError(t, err)
 
-	s.front, err = openFront(t.Context(), "127.0.0.1:0", "127.0.0.1:0")
+	const page = "https://app.example.com"
+	s.AdminAddr, s.CORSOrigins, s.answerHeaders = "127.0.0.1:0", []string{page}, api.MockHeaders()
+	s.front, err = s.openFront(t.Context(), "127.0.0.1:0", ledgertest.Quiet)
 	require.NoError(t, err)
 	defer s.front.close()
 	main, admin := baseURL(s.front.main.Addr()), baseURL(s.front.admin.Addr())
@@ -72,7 +77,18 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 				strings.Contains(body.Checks[0].Reason, "another program")
 		}, patience, 10*time.Millisecond)
 	}
-	get(main+"/api/me", "").Says(t, http.StatusServiceUnavailable, `"code":"unavailable"`)
+	get(main+"/api/me", "").Says(t, http.StatusServiceUnavailable, `"success":false`, `"code":"unavailable"`, `"request_id":"`)
+	// An EventSource would give up after a 503, or without permission to read the response.
+	for _, path := range []string{"/api/notices?ticket=x", "/API/Live/", "/api/ops/generations/members.g2/events"} {
+		stream := ledgertest.Send(ledgertest.Once, http.MethodGet, main+path, "", "Origin: "+page, "Last-Event-ID: x.7").Says(t, http.StatusOK)
+		require.Regexp(t, `^retry: [56]\d{3}\n: The service is starting\. Try again shortly\.\nevent: retry_later\nid: x\.7\ndata: {}\n\n$`, stream.Body)
+		require.Equal(t, "text/event-stream", stream.Header.Get("Content-Type"))
+		require.Equal(t, page, stream.Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "true", stream.Header.Get("X-Ledgerboard-Mock"))
+	}
+	preflight := ledgertest.Send(ledgertest.Once, http.MethodOptions, main+"/api/notices/ticket", "", "Origin: "+page,
+		"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
+	require.Equal(t, page, preflight.Says(t, http.StatusOK).Header.Get("Access-Control-Allow-Origin"))
 
 	_, err = other.Exec(t.Context(), "select pg_advisory_unlock_all()")
 	require.NoError(t, err)
@@ -82,7 +98,8 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	require.NoError(t, result.p.run(ctx, "", func(context.Context, string) error {
 		defer stop()
-		get(main+"/readyz", "").Says(t, http.StatusOK)
+		get(admin+"/readyz", "").Says(t, http.StatusOK)
+		get(admin+"/metrics", "").Says(t, http.StatusOK)
 		return nil
 	}))
 	require.NoError(t, result.p.Close())

@@ -34,6 +34,8 @@ type Hub struct {
 	done    chan struct{} // closed when the hub stops
 	notices *notices
 	figures *figures
+
+	unflushed sync.Once // for the log: responses cannot be flushed
 }
 
 // New returns a hub. It sends nothing until [Hub.Run] is called.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -87,13 +88,17 @@ func (l *listener) Write(piece []byte) (int, error) {
 	return l.out.Write(piece)
 }
 
+// retryLine is the line that starts a stream.
+var retryLine = regexp.MustCompile(`^retry: [0-9]+\n`)
+
 // take returns the events and comments since the last call, after all pending ones have arrived.
 func (l *listener) take() (blocks []string) {
 	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for block := range strings.SplitSeq(l.out.String(), "\n\n") {
-		if block != "" && block != ": keep-alive" && !strings.HasPrefix(block, "retry: ") {
+		block = retryLine.ReplaceAllString(block, "")
+		if block != "" && block != ": keep-alive" {
 			blocks = append(blocks, block)
 			l.last = block
 		}

@@ -27,22 +27,26 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 	defer h.figures.listeners.remove(place)
 	f := &figureFeed{source: h.figures, listener: listener, accounts: accounts}
 	f.position, f.queriedAt = h.figures.newest()
-	resumed, before := f.resume(lastEventID(r))
+	last := lastEventID(r)
+	resumed, before := f.resume(last)
 	if !resumed && !before.IsZero() {
 		if f.initial, err = h.figures.missed(r.Context(), listener.ParentAccount, before, f.queriedAt); err != nil {
 			return err
 		}
 	}
-	out := startStream(w, reconnectDelay)
+	out := h.open(w, r)
+	if out == nil {
+		return nil
+	}
 	switch {
-	case resumed:
+	case resumed: // what follows this position is sent when access was checked
 		kick(place.wake)
-		err = out.write(connectedBlock)
-	case lastEventID(r) == "":
+		err = out.send(r.Context(), event{name: FiguresCursorEvent, id: last, data: map[string]any{}})
+	case last == "":
 		err = out.send(r.Context(), event{name: FiguresCursorEvent, id: f.id(), data: map[string]any{}})
 	default: // the client may have missed changes of any figures
 		events := append(newestEvents(f.initial, accounts), event{name: FiguresEvent, data: everything()})
-		err = f.send(r.Context(), events, lastEventID(r), out)
+		err = f.send(r.Context(), events, last, out)
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)

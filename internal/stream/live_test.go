@@ -98,10 +98,10 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 			time.Sleep(2 * time.Second)
 		}
 		back := open(t, hub, &listener{}, id).take()
-		require.Equal(t, ": connected", back[0])
+		require.Equal(t, "event: live_cursor\nid: "+id+"\ndata: {}", back[0], "its own position: what was missed follows")
 		require.Len(t, dataOf(t, back[1]).Changes, 3, "exactly what was missed, in one event")
 		again := open(t, hub, &listener{}, idOf(back[1])).take()
-		require.Equal(t, []string{": connected"}, again, "nothing was missed")
+		require.Equal(t, []string{"event: live_cursor"}, firstLines(again), "nothing was missed")
 		process, place, _ := strings.Cut(id, ".")
 		_, looked, _ := strings.Cut(place, ".")
 		for _, unknown := range []string{
@@ -356,7 +356,7 @@ func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 		require.NotEqual(t, idOf(received[2]), idOf(alone[0]), "it is the last of its step")
 		staff.close()
 		resumed := open(t, hub, &listener{}, idOf(alone[0]))
-		require.Equal(t, []string{": connected"}, firstLines(resumed.take()), "not again")
+		require.Equal(t, []string{"event: live_cursor"}, firstLines(resumed.take()), "not again")
 	})
 }
 

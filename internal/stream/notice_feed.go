@@ -22,11 +22,11 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 // disconnects, its token expires, its access is lost or the hub stops. If it returns an error,
 // nothing was written.
 //
-// The stream starts after Last-Event-ID (header, otherwise ?last_event_id=) or, without an id, at
-// the head of the agency. In that case it first sends [NoticeCursorEvent] with the position, so
-// that an EventSource disconnected before its first notice has a cursor to reconnect with. The
-// position is an event and not only an id, because a page whose ticket has expired must create a
-// new EventSource, and pages can read only the ids of events.
+// The stream starts after Last-Event-ID (header, otherwise [IsCursor]) or, without an id, at the
+// head of the agency. It first sends [NoticeCursorEvent] with the position, so that an EventSource
+// disconnected before its first notice has a cursor to reconnect with. The position is an event and
+// not only an id, because a page whose ticket has expired must create a new EventSource, and pages
+// can read only the ids of events.
 func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, listener Listener) error {
 	after, resumed := int64(0), false
 	if id := lastEventID(r); id != "" {
@@ -44,17 +44,14 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, listener List
 		return err
 	}
 	defer h.notices.listeners.remove(place)
-	out := startStream(w, reconnectDelay)
+	f.after = head
 	if resumed {
 		// a cursor beyond the head belongs to a log that was replaced by a restore
 		f.after = min(after, head)
 		kick(place.wake)
-		err = out.write(connectedBlock)
-	} else {
-		f.after = head
-		err = out.send(r.Context(), placeEvent(listener.ParentAccount, head))
 	}
-	if err == nil {
+	out := h.open(w, r)
+	if out != nil && out.send(r.Context(), placeEvent(listener.ParentAccount, f.after)) == nil {
 		h.serve(r.Context(), place, f, out)
 	}
 	return nil

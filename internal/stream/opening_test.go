@@ -1,7 +1,7 @@
 package stream_test
 
 import (
-	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
@@ -26,6 +27,10 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 		for name, at := range map[string]struct{ query, header string }{
 			"by header":                      {"", id(2)},
 			"by query parameter":             {"?last_event_id=" + id(2), ""},
+			"as a polyfill spells it":        {"?lastEventId=" + id(2), ""},
+			"in another case":                {"?LAST_EVENT_ID=" + id(2), ""},
+			"appended by a polyfill":         {"?last_event_id=" + id(0) + "&x=1&lastEventId=" + id(2), ""},
+			"repeated by a polyfill":         {"?lastEventId=" + id(0) + "&lasteventid=" + id(2) + "&last_event_id=", ""},
 			"the header overrides it":        {"?last_event_id=" + id(0), id(2)},
 			"upper case is the same account": {"", strings.ToUpper(agency) + ".2"},
 		} {
@@ -79,13 +84,37 @@ func TestBoardClosedIsANotice(t *testing.T) {
 	})
 }
 
-func TestLaterSendsTheRetryDelayInOneBlock(t *testing.T) {
+// The delay comes with data and with the cursor of the listener, if it has one: some clients ignore
+// a delay without data, and forget their cursor at an event without an id.
+func TestRetryLaterIsOneEventWithTheCursor(t *testing.T) {
 	t.Parallel()
-	w := httptest.NewRecorder()
-	stream.RetryLater(w, 5*time.Second, "one\nevent: forged\n")
-	require.Equal(t, http.StatusOK, w.Code)
-	require.Regexp(t, `^retry: [56]\d{3}\n\n: one event: forged \n\n$`, w.Body.String())
-	raw, err := json.Marshal(w.Header())
-	require.NoError(t, err)
-	require.Contains(t, string(raw), "text/event-stream")
+	for query, id := range map[string]string{
+		"": "", "?last_event_id=x.7": "id: x.7\n", "?lastEventId=": "", "?lastEventId=a%0Adata:b%0D%00": "id: a data:b  \n",
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/"+query, http.NoBody)
+		stream.RetryLater(w, r, 5*time.Second, "one\nevent: forged\n")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Regexp(t, `^retry: [56]\d{3}\n: one event: forged \nevent: retry_later\n`+id+`data: {}\n\n$`, w.Body.String())
+		require.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
+	}
+}
+
+// noFlush is a response that cannot be flushed, as some middlewares make it.
+type noFlush struct{ http.ResponseWriter }
+
+// Events that would not arrive before the end of the stream are not sent. The operator reads about
+// it once.
+func TestAStreamThatCannotBeFlushedEnds(t *testing.T) {
+	t.Parallel()
+	var log ledgertest.Output
+	inBubbleWith(t, stream.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		for _, serve := range []func(http.ResponseWriter, *http.Request, stream.Listener) error{hub.ServeNotices, hub.ServeFigures, hub.ServeNotices} {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+			require.NoError(t, serve(noFlush{w}, r, stream.Listener{ParentAccount: agency, UserID: alice}))
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Regexp(t, `^retry: 6[01]\d{3}\n: Events cannot be sent: [^\n]+\nevent: retry_later\ndata: {}\n\n$`, w.Body.String())
+		}
+	})
+	require.Equal(t, 1, strings.Count(log.String(), "does not support flushing"), log.String())
+	require.Equal(t, 1, strings.Count(log.String(), "level=ERROR"))
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -110,36 +111,81 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 // and the write times out counts as disconnected.
 const writeTimeout = 10 * time.Second
 
-const connectedBlock = ": connected\n\n" // starts a resumed stream
-
 // eventStream is the [output] of Server-Sent Events.
 type eventStream struct {
 	w          http.ResponseWriter
 	controller *http.ResponseController
+	retry      string // line that starts the first block
 }
 
-// reconnectDelay is the minimum delay after which a client reconnects. A random delay of up to the
-// same length is added, so that clients do not reconnect all at once after a restart.
-const reconnectDelay = time.Second
+const (
+	// reconnectDelay is the minimum delay after which a client reconnects. A random delay of up to
+	// the same length is added, so that clients do not reconnect all at once after a restart.
+	reconnectDelay = time.Second
+	// unflushedDelay is the delay if events cannot be sent at all.
+	unflushedDelay = time.Minute
+)
+
+// RetryLaterEvent is the only event of a stream that cannot be served now. It contains nothing.
+const RetryLaterEvent = "retry_later"
 
 // RetryLater responds to a listener that cannot be served now. The response is a stream that ends
 // at once, so that an EventSource reconnects automatically, after at least wait; after an error
 // status it would give up.
-func RetryLater(w http.ResponseWriter, wait time.Duration, reason string) {
-	// the client may be disconnected
-	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
+//
+// The delay is part of an event, and the event repeats the listener's cursor: reqwest-eventsource
+// ignores a delay without data, and an event without an id makes it forget its cursor.
+func RetryLater(w http.ResponseWriter, r *http.Request, wait time.Duration, reason string) {
+	out, _ := startStream(w) // its end flushes it
+	out.retryLater(r, max(wait, reconnectDelay), reason)
 }
 
-// startStream starts a response with the delay after which the client reconnects.
-func startStream(w http.ResponseWriter, wait time.Duration) *eventStream {
+func (s *eventStream) retryLater(r *http.Request, wait time.Duration, reason string) {
+	s.retryAfter(wait)
+	block := ": " + oneLine.Replace(reason) + "\nevent: " + RetryLaterEvent + "\n"
+	if last := lastEventID(r); last != "" {
+		block += "id: " + last + "\n"
+	}
+	_ = s.write(block + "data: {}\n\n") // the client may be disconnected
+}
+
+// oneLine keeps texts of callers within a line of a stream.
+var oneLine = strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ")
+
+// startStream starts a response. Its first block says after which delay the client reconnects. The
+// error is [errors.ErrUnsupported] if the response cannot be flushed.
+func startStream(w http.ResponseWriter) (*eventStream, error) {
 	s := &eventStream{w: w, controller: http.NewResponseController(w)}
+	s.retryAfter(reconnectDelay)
 	SetEventHeader(w.Header())
 	w.WriteHeader(http.StatusOK)
-	// the next write reports a disconnected client
-	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(reconnectDelay)).Milliseconds()))
 	// The server's read timeout is meant for request bodies; it must not end a stream.
 	_ = s.controller.SetReadDeadline(time.Time{})
-	return s
+	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err := s.controller.Flush(); errors.Is(err, errors.ErrUnsupported) {
+		return s, err
+	}
+	return s, nil // the next write reports a disconnected client
+}
+
+// retryAfter adds the delay after which the client reconnects to the next block.
+func (s *eventStream) retryAfter(wait time.Duration) {
+	s.retry = fmt.Sprintf("retry: %d\n", (wait + rand.N(reconnectDelay)).Milliseconds())
+}
+
+// open starts the stream of a listener. If the response cannot be flushed, its events would not
+// arrive before its end: then it ends the stream and returns nil.
+func (h *Hub) open(w http.ResponseWriter, r *http.Request) *eventStream {
+	out, err := startStream(w)
+	if err == nil {
+		return out
+	}
+	h.unflushed.Do(func() {
+		h.cfg.Logger.ErrorContext(r.Context(), "streams: no event can be sent, because a middleware or the server in front of "+
+			"this handler does not support flushing; its http.ResponseWriter needs the method Flush or Unwrap", "error", err.Error())
+	})
+	out.retryLater(r, unflushedDelay, "Events cannot be sent: the server in front of this service does not support flushing.")
+	return nil
 }
 
 // SetEventHeader marks a response as an event stream that proxies must neither cache nor buffer.
@@ -151,6 +197,7 @@ func SetEventHeader(header http.Header) {
 
 func (s *eventStream) write(block string) error {
 	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
+	block, s.retry = s.retry+block, ""
 	if _, err := s.w.Write([]byte(block)); err != nil {
 		return errGone
 	}
@@ -177,11 +224,26 @@ func (s *eventStream) end(_ context.Context, reason error) {
 	}
 }
 
-// lastEventID returns the cursor of a request; "" if it has none. The header overrides the query
-// parameter, because a reconnecting browser sets the header but keeps the old URL.
-func lastEventID(r *http.Request) string {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
+// lastEventID returns the cursor of a request; "" if it has none. The header overrides the query,
+// because a reconnecting browser sets the header but keeps the old URL. Of several values in the
+// query, the last counts, because polyfills append theirs to the page's URL.
+func lastEventID(r *http.Request) (id string) {
+	if id = r.Header.Get("Last-Event-ID"); id != "" {
 		return id
 	}
-	return r.URL.Query().Get("last_event_id")
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		if err == nil && err2 == nil && IsCursor(name) && value != "" {
+			id = oneLine.Replace(value)
+		}
+	}
+	return id
+}
+
+// IsCursor reports whether a query parameter contains the cursor of a stream: last_event_id, or
+// lastEventId as polyfills of EventSource send it, in any case.
+func IsCursor(name string) bool {
+	return strings.EqualFold(name, "last_event_id") || strings.EqualFold(name, "lastEventId")
 }

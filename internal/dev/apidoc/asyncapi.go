@@ -190,7 +190,7 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 		}
 		doc.channel(name, address[stream.operation], serverHTTP, "send", stream.text)
 	}
-	events := map[string][]streamEvent{"notices": noticeEvents, "socketIO": noticeEvents, "live": liveEvents}
+	events := map[string][]streamEvent{"notices": eventsOf["getNotices"], "socketIO": noticeEvents, "live": eventsOf["getLive"]}
 	for channel, events := range events {
 		for _, e := range events {
 			m := asyncMessage{Name: e.name, Summary: e.summary, Payload: e.data(made)}

@@ -33,8 +33,8 @@ const (
 	tagOperators  = "Operators"
 	tagDirectory  = "Directory"
 
-	streamEnds = "While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay and " +
-		"then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help."
+	streamEnds = "While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event " +
+		"retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help."
 )
 
 // tags are the groups in the order of the document.

@@ -3,6 +3,7 @@ package apidoc
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -38,7 +39,7 @@ var (
 			reflect.TypeFor[stream.BoardClosed](),
 			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
 		},
-		{stream.NoticeCursorEvent, "The position of the stream, before its first notice.", nil, nil},
+		{stream.NoticeCursorEvent, "The position at which the stream starts.", nil, nil},
 	}
 	liveEvents = []streamEvent{
 		{
@@ -59,14 +60,18 @@ var (
 			&asyncExample{"soon", json.RawMessage(
 				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
 		},
-		{stream.FiguresCursorEvent, "The position of the stream, before the first change.", nil, nil},
+		{stream.FiguresCursorEvent, "The position at which the stream starts.", nil, nil},
 	}
 	buildEvents = []streamEvent{{"generation", "The progress of the build.", reflect.TypeFor[operator.Generation](), nil}}
+	retryLater  = streamEvent{
+		stream.RetryLaterEvent, "The stream cannot be served now. It ends, and the client reconnects after the retry delay.", nil, nil,
+	}
 )
 
 // eventsOf lists the events of each operation that returns a stream.
 var eventsOf = map[string][]streamEvent{
-	"getNotices": noticeEvents, "getLive": liveEvents, "getOpsGenerationEvents": buildEvents,
+	"getNotices": append(slices.Clip(noticeEvents), retryLater), "getLive": append(liveEvents, retryLater),
+	"getOpsGenerationEvents": append(buildEvents, retryLater),
 }
 
 // sent returns the schema of the events of a stream: the name, the data as a string of JSON and, if

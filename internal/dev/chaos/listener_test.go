@@ -82,6 +82,8 @@ func (l *listener) heard(event, id string) {
 	case err != nil || agency != l.agency:
 		l.strange = append(l.strange, fmt.Sprintf("%s heard %s with id %q", l.user, event, id))
 		return
+	case event == "retry_later":
+		return // with the cursor that it has
 	case event == "client_access_removed":
 		l.got = append(l.got, version)
 	case event != "notice_cursor":
