@@ -81,6 +81,9 @@ type Principal struct {
 	// ExpiresAt is when the credentials expire and streams are closed. If it is unknown (zero),
 	// streams are closed after 5 minutes.
 	ExpiresAt time.Time
+	// KnownAs are other names of the caller in the list of [WithdrawnSubjects]: the subject at the
+	// identity provider, the issuer and the subject separated by a space, an email address.
+	KnownAs []string
 }
 
 // isPerson reports whether the caller must be in the directory: it has a role other than auditor,

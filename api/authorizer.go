@@ -3,9 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -96,13 +93,14 @@ func newAuthorizer(d Deps) *authorizer {
 // admit returns nil if the caller has access now, forbidden if not, and any other error if that
 // cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
-	withdrawn := k.deps.Withdrawn.Has(p.UserID)
+	withdrawn := k.deps.Withdrawn.Has(p.UserID) || k.deps.Withdrawn.Has(p.KnownAs...)
 	var status directory.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
 		if status, err = k.status(ctx, p.UserID, p.AccountID); err != nil {
 			return err
 		}
+		withdrawn = k.deps.Withdrawn.Has(status.Email)
 	}
 	if why := whyRefused(p, withdrawn, status, k.deps.UnknownUsers); why != "" {
 		k.refusals.add(ctx, why, "user", p.UserID, "account", p.AccountID, "why", why)
@@ -155,7 +153,7 @@ func (k *authorizer) outdated() string {
 	k.mu.Unlock()
 	switch {
 	case k.deps.Withdrawn.Outdated():
-		return "the list of withdrawn subjects (LEDGERBOARD_WITHDRAWN) cannot be read, so the previous list is used"
+		return "the list of withdrawn people (LEDGERBOARD_WITHDRAWN), or whom it names, cannot be read, so the previous list is used"
 	case stale:
 		return "the directory of people does not answer, so statuses that are up to a minute old are used"
 	}
@@ -199,100 +197,4 @@ func (k *authorizer) cache(key string, s cachedStatus) {
 		clear(k.statuses)
 	}
 	k.statuses[key] = s
-}
-
-const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects is used before the file is read again
-
-// WithdrawnSubjects is a file of subjects whose tokens are no longer accepted, one per line; #
-// starts a comment. The file is reread at most once a second, when a request or a stream needs it.
-// Its methods are safe for concurrent use. A nil *WithdrawnSubjects contains no subjects.
-type WithdrawnSubjects struct {
-	path   string
-	logger *slog.Logger
-
-	mu       sync.Mutex
-	readAt   time.Time
-	subjects map[string]bool
-	failing  bool // the last read failed; a lasting failure is logged once
-}
-
-// OpenWithdrawnSubjects reads the file. An error contains the path and, for a malformed file, the
-// line number. If path is empty, OpenWithdrawnSubjects returns nil.
-func OpenWithdrawnSubjects(path string, logger *slog.Logger) (*WithdrawnSubjects, error) {
-	if path == "" {
-		return nil, nil //nolint:nilnil // a nil list is an empty one
-	}
-	w := &WithdrawnSubjects{path: path, logger: logger, readAt: time.Now()}
-	var err error
-	w.subjects, err = readWithdrawn(path)
-	return w, err
-}
-
-// Has reports whether the subject is withdrawn. While the file cannot be read, the last list is
-// used.
-func (w *WithdrawnSubjects) Has(subject string) bool {
-	if w == nil {
-		return false
-	}
-	w.mu.Lock()
-	due := time.Since(w.readAt) >= withdrawnMaxAge
-	if due {
-		w.readAt = time.Now() // other callers neither read the file nor wait for it
-	}
-	w.mu.Unlock()
-	if due {
-		w.reread()
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.subjects[subject]
-}
-
-// Outdated reports whether the file cannot be read, so that the last list is used.
-func (w *WithdrawnSubjects) Outdated() bool {
-	if w == nil {
-		return false
-	}
-	w.Has("") // reads the file if that is due
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.failing
-}
-
-func (w *WithdrawnSubjects) reread() {
-	subjects, err := readWithdrawn(w.path)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case err == nil:
-		w.subjects = subjects
-	case !w.failing:
-		w.logger.Error("cannot read the list of withdrawn subjects; the previous list stays in use", "error", err)
-	}
-	w.failing = err != nil
-}
-
-func readWithdrawn(path string) (map[string]bool, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read withdrawn subjects: %w", err)
-	}
-	subjects, number := map[string]bool{}, 0
-	for line := range strings.Lines(string(raw)) {
-		number++
-		text, _, _ := strings.Cut(line, "#")
-		switch names := strings.Fields(text); len(names) {
-		case 0:
-		case 1:
-			subject := names[0]
-			if id, ok := domain.HexID(subject); ok { // in lower case, as in Principal
-				subject = id
-			}
-			subjects[subject] = true
-		default:
-			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one subject; "+
-				"write one per line, and comments after #", number, path)
-		}
-	}
-	return subjects, nil
 }

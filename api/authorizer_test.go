@@ -250,7 +250,11 @@ func TestWithdrawnSubjects(t *testing.T) {
 	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
 	withdrawn, err := api.OpenWithdrawnSubjects(file, logger)
 	require.NoError(t, err)
-	b := setup(t, func(d *api.Deps) { d.Withdrawn, d.Operators = withdrawn, &fakeOperators{} })
+	known := statusIn(agency)
+	known.Email = "Anna@Agency.example"
+	b := setup(t, func(d *api.Deps) {
+		d.Withdrawn, d.Operators, d.People = withdrawn, &fakeOperators{}, &people{status: known}
+	})
 	b.views[agency+"/"+client1] = view(client1, 3)
 	status := func(subject, role string) int {
 		path := dashboardPath + client1
@@ -264,7 +268,40 @@ func TestWithdrawnSubjects(t *testing.T) {
 		require.Equal(t, http.StatusOK, status(bob, role), role)
 	}
 	require.Equal(t, http.StatusForbidden, status("ops@example.org", "operator"))
-	require.Equal(t, http.StatusOK, status("OPS@example.org", "operator"), "another subject")
+	require.Equal(t, http.StatusForbidden, status("OPS@example.org", "operator"), "case does not count in addresses")
+	require.Equal(t, http.StatusOK, status("ops2@example.org", "operator"), "another subject")
+
+	refusedBy := func(line string, claims map[string]any, role string) bool {
+		write(line)
+		withdrawn, err := api.OpenWithdrawnSubjects(file, logger)
+		require.NoError(t, err)
+		b := setup(t, func(d *api.Deps) {
+			d.Withdrawn, d.Operators, d.People = withdrawn, &fakeOperators{}, &people{status: known}
+		})
+		b.views[agency+"/"+client1] = view(client1, 3)
+		path := map[bool]string{true: "/api/ops/projections", false: dashboardPath + client1}[role == "operator"]
+		return b.get(path, b.token(agency, role, claims)).Status == http.StatusForbidden
+	}
+	olga := map[string]any{"sub": "f3c1a7de-0000-4000-8000-000000000000", "email": "Olga@Ops.example"}
+	write("main-app f3c1a7de-0000-4000-8000-000000000000")
+	_, err = api.OpenWithdrawnSubjects(file, logger)
+	require.ErrorContains(t, err, "line 1", "an issuer is a URL")
+	for line, want := range map[string]bool{
+		"f3c1a7de-0000-4000-8000-000000000000": true,
+		"olga@ops.example":                     true,
+		"https://id.example f3c1a7de-0000-4000-8000-000000000000 # another issuer": false,
+	} {
+		require.Equal(t, want, refusedBy(line, olga, "operator"), line)
+	}
+	require.True(t, refusedBy("anna@agency.EXAMPLE", nil, "agency"), "the address in the directory")
+	require.False(t, refusedBy("nna@agency.example", nil, "agency"))
+	write("an_ext.example#EXT#@north.example # a guest")
+	guest, err := api.OpenWithdrawnSubjects(file, logger)
+	require.NoError(t, err)
+	require.True(t, guest.Has("an_ext.example#EXT#@north.example"))
+	require.False(t, guest.Has("an_ext.example"))
+	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
+	logs = ledgertest.Output{}
 
 	synctest.Test(t, func(t *testing.T) { // a second later each time
 		withdrawn, err := api.OpenWithdrawnSubjects(file, logger)

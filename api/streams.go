@@ -168,7 +168,7 @@ func (s *streams) streamPrincipal(
 			return Principal{}, "", err
 		}
 		ticketID = t.ID
-		p = Principal{UserID: t.UserID, AccountID: t.AccountID, Roles: t.Roles, ExpiresAt: t.Until}
+		p = Principal{UserID: t.UserID, AccountID: t.AccountID, Roles: t.Roles, ExpiresAt: t.Until, KnownAs: t.KnownAs}
 		p, err = s.authorizer.admitted(r.Context(), p)
 	} else {
 		p, err = s.authorizer.principal(r)
@@ -210,7 +210,7 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 	p, _ := PrincipalFrom(r.Context())
 	now := s.now()
 	t := ticket{
-		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles,
+		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles, KnownAs: p.KnownAs,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
 	}
 	if expiry := s.expiryOf(p); expiry.Before(t.Until) {
@@ -231,6 +231,7 @@ type ticket struct {
 	UserID    string    `json:"u"`
 	AccountID string    `json:"a"`
 	Roles     Roles     `json:"r"`
+	KnownAs   []string  `json:"k,omitempty"`
 	Path      string    `json:"p"` // the route of the stream
 	Origin    string    `json:"o"` // of the page that requested it; may be empty
 	Until     time.Time `json:"e"`

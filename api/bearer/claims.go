@@ -27,6 +27,17 @@ type claims struct {
 
 	AccountID string    `json:"account_id"`
 	Role      roleClaim `json:"role"`
+	Email     any       `json:"email"`
+}
+
+// names returns the names by which the list of withdrawn people can name the user. The address need
+// not be verified, because it can only end access.
+func (c claims) names() []string {
+	names := []string{c.Issuer + " " + c.Subject}
+	if email, ok := c.Email.(string); ok && email != "" {
+		names = append(names, email)
+	}
+	return names
 }
 
 // UnmarshalJSON ignores other claims.

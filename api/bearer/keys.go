@@ -112,7 +112,7 @@ func keyClient() *http.Client {
 	}}
 }
 
-// loaded returns the keys that were last loaded. If there are none, the error has code
+// loaded returns the keys that were last loaded. If no key is loaded, the error has code
 // [domain.CodeUnavailable].
 func (k *tokenKeys) loaded(ctx context.Context) (keys []verifyKey, err error) {
 	if k.url == nil {

@@ -116,7 +116,9 @@ func (j *JWT) verify(ctx context.Context, token string) (api.Principal, error) {
 	if c.Role == nil {
 		return api.Principal{}, api.Refuse("role", api.AllRoles(), nil, "The token has no role. Get a new one.")
 	}
-	p := api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}
+	p := api.Principal{
+		UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time, KnownAs: c.names(),
+	}
 	return p.Canonical()
 }
 

@@ -2,9 +2,9 @@ package console
 
 import (
 	"net/url"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 type firstAgencyForm struct {
@@ -40,5 +40,5 @@ func createFirstAgency(v *visit) (view, error) {
 	if v.deps.Provider != nil {
 		return redirect(signInPath + "?" + url.Values{"to": {root}}.Encode()), nil
 	}
-	return redirect(root), signIn(v, person, wayFirst, nil, time.Time{})
+	return redirect(root), signIn(v, identity.Session{Person: person, Way: wayFirst}, nil)
 }

@@ -30,7 +30,7 @@ func principalOf(s identity.Session) api.Principal {
 	for role := range strings.SplitSeq(s.Role, ",") {
 		roles = append(roles, api.Role(role))
 	}
-	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: roles, ExpiresAt: s.ExpiresAt}
+	return api.Principal{UserID: s.UserID, AccountID: s.AccountID, Roles: roles, ExpiresAt: s.ExpiresAt, KnownAs: s.KnownAs}
 }
 
 // Sessions stores sessions and one-time links. It receives only digests of their secrets, never the
@@ -137,10 +137,10 @@ func closeSession(v *visit) error {
 	return nil
 }
 
-// signIn starts a session for a person whom the API accepts. Link is the digest of the sign-in link
-// that was used, or nil. Until, if not zero, is the latest time at which the session may expire.
-func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
-	begun, err := beginSession(v, identity.Session{Person: p, Way: way, ExpiresAt: until}, link)
+// signIn starts a session for a person whom the API accepts, and gives it to the browser. Link is
+// the digest of the sign-in link that was used, or nil.
+func signIn(v *visit, s identity.Session, link []byte) error {
+	begun, err := beginSession(v, s, link)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -67,7 +66,7 @@ func continueAs(v *visit) (view, error) {
 	}
 	for _, p := range v.deps.Demo {
 		if p.Role == v.form.Get("role") {
-			return returnAddress(v.form.Get("to")), signIn(v, p, wayDemo, nil, time.Time{})
+			return returnAddress(v.form.Get("to")), signIn(v, identity.Session{Person: p, Way: wayDemo}, nil)
 		}
 	}
 	return nil, errNobody
@@ -122,7 +121,9 @@ func useToken(v *visit) (view, error) {
 		})
 	}
 	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
-	return returnAddress(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
+	return returnAddress(v.form.Get("to")), signIn(v, identity.Session{
+		Person: person, KnownAs: p.KnownAs, Way: wayToken, ExpiresAt: p.ExpiresAt,
+	}, nil)
 }
 
 func signOut(v *visit) (view, error) {
@@ -182,7 +183,7 @@ func useLink(v *visit) (view, error) {
 	digest := Digest(v.r.PathValue("secret"))
 	p, err := linkedPerson(v, digest)
 	if err == nil {
-		err = signIn(v, p, wayLink, digest, time.Time{})
+		err = signIn(v, identity.Session{Person: p, Way: wayLink}, digest)
 	}
 	if err != nil {
 		return nil, badLink(v, err)

@@ -46,9 +46,9 @@ type Config struct {
 	// UnknownUsers admits users that are not in the directory, unless they were erased. Otherwise,
 	// every user except auditors and operators must be in the directory.
 	UnknownUsers bool
-	// WithdrawnFile is the path of a file of subjects without access, one per line. Changes take
-	// effect within a second, and within 10 seconds for open streams. An empty path means no such
-	// file.
+	// WithdrawnFile is the path of a file of people without access, one per line: a subject, an
+	// email address, or a name that the Authenticator sets in [api.Principal].KnownAs. Changes take
+	// effect within 10 seconds, also for open streams. An empty path means no such file.
 	WithdrawnFile string
 	// HTTP contains the prefix, the CORS origins, the rate limit, and whether the analytics are
 	// served at the root of the prefix in addition to /auth.

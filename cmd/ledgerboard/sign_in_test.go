@@ -1,10 +1,12 @@
 package main
 
 import (
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -129,7 +131,12 @@ func addressedSettings(in storage) settings {
 // withAddress runs the service and calls use; sight returns a new browser.
 func withAddress(t *testing.T, settings settings, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
-	runService(t, settings, ledgertest.Quiet, func(a *process, base string) {
+	withLog(t, settings, ledgertest.Quiet, use)
+}
+
+func withLog(t *testing.T, settings settings, logger *slog.Logger, use func(a *process, sight func() *personsBrowser)) {
+	t.Helper()
+	runService(t, settings, logger, func(a *process, base string) {
 		use(a, func() *personsBrowser {
 			jar, err := cookiejar.New(nil)
 			require.NoError(t, err)
@@ -233,6 +240,78 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		require.Equal(t, http.StatusForbidden, status, "the list is now empty")
 		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'sign_in.unlinked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
 	})
+}
+
+// The list of withdrawn people ends the sessions of people who signed in at the provider, by each of
+// their names, and prevents new ones. The log has the lines that match no one.
+func TestWithdrawnPeopleAreSignedOut(t *testing.T) {
+	at, withdrawn := issuer.Start(t), newFile(t, "withdrawn", "nobody@operators.example\n")
+	at.Returns(atBoards + "/console/signin/callback")
+	at.Knows("o-1", map[string]any{"email": "Olga@Operators.example", "email_verified": true})
+	at.Knows("a-1", map[string]any{"email": "audrey@auditors.example", "email_verified": true})
+	at.Knows("s-1", map[string]any{"email": "stella@agency.example", "email_verified": true})
+	settings := addressedSettings(newStorage(t))
+	settings.Withdrawn = withdrawn
+	settings.signInSettings = signInSettings{
+		OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: "file:" + newFile(t, "client secret", issuer.ClientSecret),
+		OIDCStaff: []string{"operator:olga@operators.example", "auditor:" + signInAgency + ":a-1"},
+	}
+	var logs ledgertest.Output
+	withLog(t, settings, slog.New(slog.NewTextHandler(&logs, nil)), func(a *process, sight func() *personsBrowser) {
+		seedConsole(t, a)
+		a.appendEntities(t, domain.DirectoryUser{ID: signInStaff, AccountID: signInAgency, Name: "Stella", Email: "stella@agency.example", Active: true})
+		a.until(t, 1, "select count(*) from users where email <> ''")
+		write := func(line string) { require.NoError(t, os.WriteFile(withdrawn, []byte(line+"\n"), 0o600)) }
+		withdraws := func(subject, line string) {
+			t.Helper()
+			person, other := sight(), sight()
+			for _, b := range []*personsBrowser{person, other} {
+				who := subject
+				if b == other {
+					who = map[bool]string{true: "a-1", false: "o-1"}[subject == "o-1"]
+				}
+				status, text := b.signsIn(who)
+				require.Equal(t, http.StatusOK, status, text)
+			}
+			write(line)
+			require.Eventually(t, func() bool {
+				_, text := person.shows("/console/sessions", nil)
+				return strings.Contains(text, "Sign in with your organization")
+			}, patience, 20*time.Millisecond, "%s goes on, withdrawn by %s", subject, line)
+			status, text := person.signsIn(subject)
+			require.Equal(t, http.StatusForbidden, status, "%s, withdrawn by %s", subject, line)
+			require.Contains(t, text, "Your access has ended")
+			require.Contains(t, other.opens("/console/sessions", nil), "your organization")
+			write("")
+			require.Eventually(t, func() bool { status, _ := person.signsIn(subject); return status == http.StatusOK }, patience, 20*time.Millisecond)
+		}
+		withdraws("o-1", at.URL+" o-1")
+		withdraws("o-1", "olga@operators.example")
+		withdraws("a-1", "a-1")
+		withdraws("a-1", "Audrey@auditors.example # listed by subject")
+		withdraws("s-1", at.URL+" s-1")
+		withdraws("s-1", "stella@Agency.example")
+
+		// A token of the main application names the user only by id.
+		token, err := settings.sign(signInStaff, signInAgency, []string{"agency"}, time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		me := func() int {
+			return ledgertest.Send(&sight().client, http.MethodGet, atBoards+"/api/me", "", "Authorization: Bearer "+token).Status
+		}
+		require.Equal(t, http.StatusOK, me())
+		write(at.URL + " s-1")
+		require.Eventually(t, func() bool { return me() == http.StatusForbidden }, patience, 20*time.Millisecond)
+
+		require.NotContains(t, logs.String(), "lines=[2")
+		write("olga@operators.example\n\nolga@operator.example\no-11 # o-1?\n" + at.URL + "/ o-1\n" + signInNora + "\na-1\n" + signInStaff)
+		require.Eventually(t, func() bool {
+			sight().shows("/console/sign-in", nil)
+			me()
+			return strings.Contains(logs.String(), `lines="[3 4 5 6]"`)
+		},
+			patience, 20*time.Millisecond)
+	})
+	require.Contains(t, logs.String(), "lines=[1]", "the first list")
 }
 
 // An operator links a person whose address the provider does not verify.

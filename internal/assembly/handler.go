@@ -89,6 +89,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Registerer:  s.registered,
 		Logger:      s.settings.Logger,
 	}
+	known := s.identities(c.SignIns)
+	c.Withdrawn.LookUp(known.Named, known.Unknown)
 	if in := c.SignIns; in != nil {
 		deps.SignIns = signin.Agency{
 			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool), People: s.people(),
@@ -155,15 +157,22 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: s.people()}
 	if in.Provider != nil {
 		deps.Provider = in.Provider
-		deps.Identities = signin.Identities{
-			Kept: vault.Identities{Pool: s.KeptPool}, People: s.people(), Staff: in.Staff,
-		}
+		deps.Identities = s.identities(in)
 	}
 	if in.First != nil {
 		deps.Empty, deps.CreateFirst = in.First.Wanted, in.First.Create
 	}
 	deps.Refused, err = signin.CountRefusals(s.registered, s.settings.Logger)
 	return err
+}
+
+// identities returns the people whom the identity provider knows; in may be nil.
+func (s *Service) identities(in *SignIns) signin.Identities {
+	known := signin.Identities{Kept: vault.Identities{Pool: s.KeptPool}, People: s.people()}
+	if in != nil && in.Provider != nil {
+		known.Staff, known.Issuer = in.Staff, in.Provider.Issuer()
+	}
+	return known
 }
 
 func (s *Service) reserve(ctx context.Context, key, id string) (bool, error) {

@@ -31,8 +31,9 @@ func (p Person) IsUser() bool {
 type Session struct {
 	Person
 
-	ID        string // identifies the session in a person's list; grants no access
-	Way       string // how the person signed in
+	KnownAs   []string // further names of the person when the session began, from [Identity.Names] or a token
+	ID        string   // identifies the session in a person's list; grants no access
+	Way       string   // how the person signed in
 	BegunAt   time.Time
 	SeenAt    time.Time // time of the last request of the person, to the minute
 	ExpiresAt time.Time
@@ -131,6 +132,15 @@ type Identity struct {
 	Email   string   // in lower case; "" unless it counts as verified
 	Narrows bool     // whether Roles limits the roles that the person may have here
 	Roles   []string // the roles that the provider allows
+}
+
+// Names returns the names by which the list of withdrawn people can name the person.
+func (i Identity) Names() []string {
+	names := []string{i.Issuer + " " + i.Subject, i.Subject}
+	if i.Email != "" {
+		names = append(names, i.Email)
+	}
+	return names
 }
 
 // Narrowed returns those of the given roles that the provider allows.

@@ -115,6 +115,9 @@ func NewProvider(c Config) *Provider {
 	}
 }
 
+// Issuer returns the issuer of the provider's tokens.
+func (p *Provider) Issuer() string { return p.config.Issuer }
+
 // RedirectURL returns where the provider returns browsers to.
 func (p *Provider) RedirectURL() string { return p.config.RedirectURL }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,40 @@ type Identities struct {
 	Kept   vault.Identities
 	People People
 	Staff  identity.Staff // auditors and operators, who are not in the directory
+	Issuer string         // of the provider; "": no provider
+}
+
+// member returns the entry of the list of auditors and operators with a name, if it is the name of
+// an entry: a subject, with or without the issuer, or an address.
+func (c Identities) member(name string) (p identity.Person, listed bool) {
+	who := strings.TrimPrefix(name, c.Issuer+" ")
+	return c.Staff.Find(identity.Identity{Subject: who, Email: who})
+}
+
+// Named returns the ids of the people whom names of the list of withdrawn people mean, except names
+// that are ids.
+func (c Identities) Named(ctx context.Context, names []string) ([]string, error) {
+	users, err := c.Kept.Named(ctx, names)
+	for _, name := range names {
+		if member, listed := c.member(name); listed {
+			users = append(users, member.UserID)
+		}
+	}
+	return users, err
+}
+
+// Unknown returns those of the names that are of no one who is listed, linked, signed in or in the
+// directory.
+func (c Identities) Unknown(ctx context.Context, names []string) ([]string, error) {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, listed := c.member(name)
+		return listed
+	})
+	names, err := c.Kept.Unknown(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	return c.People.Unknown(ctx, names)
 }
 
 // Person implements [console.Identities].

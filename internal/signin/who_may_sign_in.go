@@ -33,6 +33,15 @@ func (p People) UserStatus(ctx context.Context, user, account string) (directory
 	return p.People.UserStatus(ctx, user, account)
 }
 
+// Unknown returns those of the names that are neither the id nor the address of a user, active or
+// not.
+func (p People) Unknown(ctx context.Context, names []string) ([]string, error) {
+	if err := p.Monitor.MayRead(projectors.Directory.Name); err != nil {
+		return nil, err
+	}
+	return p.People.Unknown(ctx, names)
+}
+
 // ActiveUser returns a user with the role that the directory gives them. active is false if the
 // user or the account is unknown or not active.
 func ActiveUser(

@@ -44,7 +44,7 @@ type Sessions struct {
 // NewSessions returns a store that uses a pool opened with [Open].
 func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(chan struct{}, Conns/2)} }
 
-const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
+const sessionColumns = `id, user_id, account_id, role, known_as, way, begun_at, seen_at, expires_at`
 
 // Begin stores a session under the digest of its cookie. It deletes all sign-in links of the user,
 // and expired sessions. If link is not nil, it must be the digest of a valid link of the user.
@@ -70,8 +70,8 @@ func (s *Sessions) Begin(
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			digest, session.ID, session.UserID, session.AccountID, session.Role, session.Way,
+		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			digest, session.ID, session.UserID, session.AccountID, session.Role, session.KnownAs, session.Way,
 			session.BegunAt, session.SeenAt, session.ExpiresAt)
 		if err != nil {
 			return err
@@ -145,6 +145,21 @@ func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user st
 	row := i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject)
 	err = row.Scan(&user)
 	return user, pg.Wrap("look up the user of an identity", orNone(err, ErrNotLinked))
+}
+
+// Named returns the users who are linked to one of the names: a subject of any issuer, or an issuer
+// and a subject separated by a space.
+func (i Identities) Named(ctx context.Context, names []string) (users []string, err error) {
+	return pg.List(ctx, i.Pool, "look up the users of names", pgx.RowTo[string],
+		`select user_id from identities where subject = any($1) or issuer || ' ' || subject = any($1)`, names)
+}
+
+// Unknown returns those of the names that are not the name of anyone who is linked or signed in.
+func (i Identities) Unknown(ctx context.Context, names []string) ([]string, error) {
+	return pg.List(ctx, i.Pool, "look for people by name", pgx.RowTo[string], `
+		select name from unnest($1::text[]) name
+		where not exists (select from identities where subject = name or issuer || ' ' || subject = name)
+		  and not exists (select from sessions where user_id = name or name = any(known_as))`, names)
 }
 
 // Link links a subject of an issuer to a user. Of several concurrent calls one succeeds. Error:

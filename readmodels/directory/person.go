@@ -110,6 +110,7 @@ type UserStatus struct {
 	Known   bool   // the user is in the directory
 	Active  bool   // the user is active; a pending password reset does not matter
 	Account string // the user's account in the directory
+	Email   string // may be empty
 	Erased  bool   // the user is not in the directory, because an operator erased the person
 
 	AccountKnown  bool // the claimed account is in the directory
@@ -121,13 +122,13 @@ type UserStatus struct {
 // only by key, because it is called for every request.
 func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
-		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''),
+		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''), coalesce(u.email, ''),
 			u.id is null and exists (
 				select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'
 				  and data ->> 'user' = $1),
 			a.id is not null, coalesce(a.active, false), a.parent_account is not null
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
-		Scan(&s.Known, &s.Active, &s.Account, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
+		Scan(&s.Known, &s.Active, &s.Account, &s.Email, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
 	if err != nil {
 		return UserStatus{}, fmt.Errorf("read status of user %s: %w", user, err)
 	}
@@ -139,6 +140,14 @@ func (p People) UserStatus(ctx context.Context, user, account string) (s UserSta
 func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user),
 		"look for a sign-in of a user")
+}
+
+// Unknown returns those of the names that are neither the id nor the email address, ignoring case,
+// of a user.
+func (p People) Unknown(ctx context.Context, names []string) ([]string, error) {
+	return pg.List(ctx, p.Pool, "look for users by id or email address", pgx.RowTo[string], `
+		select wanted from unnest($1::text[]) wanted where not exists (select from users where id = wanted)
+		  and not exists (select from users where email <> '' and `+readmodels.SameAddress("email", "wanted")+`)`, names)
 }
 
 // ActiveByEmail returns the ids of the active users, of all agencies, that have an email address,

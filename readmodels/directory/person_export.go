@@ -109,7 +109,7 @@ var personSections = []personSection{
 	{"sign_ins", `select login_at from sessions where user_id = @user order by login_at, id`},
 	{"identity_provider", `select issuer, subject, linked_at from kept.identities where user_id = @user`},
 	{"console_sessions", `
-		select way, role, account_id, begun_at, seen_at, expires_at as ends_at
+		select way, role, account_id, known_as, begun_at, seen_at, expires_at as ends_at
 		from kept.sessions where user_id = @user order by begun_at, expires_at`},
 	{"sign_in_links", `
 		select role, account_id, made_at, expires_at as works_until, made_by = @user as made_by_the_person
