@@ -144,7 +144,7 @@ func Rules() []Rule {
 func TestSupport() []string {
 	return []string{
 		"internal/dev/pgtest", "internal/dev/ledgertest", "internal/dev/archtest", "internal/dev/contract", "internal/dev/e2e", "internal/dev/bench",
-		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer", "internal/dev/leaks",
+		"internal/dev/soak", "internal/dev/needs", "internal/dev/draws", "internal/dev/issuer", "internal/dev/leaks", "internal/dev/sdks",
 	}
 }
 

@@ -37,7 +37,7 @@ var ecosystems = []ecosystem{
 		},
 	},
 	{
-		pins: []string{"requirements.txt"}, made: "site", programs: []string{"python3"},
+		pins: []string{"requirements.txt"}, made: "site", programs: []string{"python3", "pip3"},
 		install: []string{"python3", "-m", "pip", "install", "--quiet", "--no-deps", "--target", "site", "-r", "requirements.txt"},
 		run: func(home, script string) *exec.Cmd {
 			python := exec.Command("python3", script)
@@ -46,7 +46,7 @@ var ecosystems = []ecosystem{
 		},
 	},
 	{
-		pins: []string{"pom.xml"}, made: "libs", programs: []string{"java", "mvn"},
+		pins: []string{"pom.xml"}, made: "libs", programs: []string{"javac", "mvn"},
 		install: []string{"mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=libs"},
 		run: func(home, script string) *exec.Cmd {
 			return exec.Command("java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
