@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -90,10 +91,11 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 	}, nil
 }
 
-// withoutAdmin hides the endpoints that the admin listener serves.
+// withoutAdmin hides the endpoints that the admin listener serves, in every spelling that the API
+// accepts.
 func withoutAdmin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
+		switch strings.ToLower(strings.TrimRight(r.URL.Path, "/")) {
 		case "/healthz", "/readyz", "/metrics":
 			http.NotFound(w, r)
 		default:
