@@ -267,7 +267,8 @@ var (
 		Text: "The id of the last event that the caller received.",
 	}
 	paramLastEventQuery = Param{
-		Name: "last_event_id", Kind: KindText, Text: "Same as the Last-Event-ID header, which takes precedence.",
+		Name: "last_event_id", Kind: KindText, Text: "Same as the Last-Event-ID header, which takes precedence. lastEventId, which " +
+			"polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts.",
 	}
 	paramFor = Param{
 		Name: "for", Kind: KindWord, Words: []string{"reads", "writes"}, Default: "reads", Example: "writes",

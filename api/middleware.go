@@ -95,10 +95,8 @@ func newPathFolder(routes []Operation) pathFolder {
 	parameters := func(r Operation) int { return strings.Count(r.Pattern, "{") }
 	fewest := func(a, b Operation) int { return cmp.Compare(parameters(a), parameters(b)) }
 	for _, r := range slices.SortedStableFunc(slices.Values(routes), fewest) {
-		if !strings.HasPrefix(r.Pattern, prefixSocketIO) { // its path is part of the protocol
-			segments := strings.Split(r.Pattern, "/")
-			f[len(segments)] = append(f[len(segments)], segments)
-		}
+		segments := strings.Split(r.Pattern, "/")
+		f[len(segments)] = append(f[len(segments)], segments)
 	}
 	return f
 }
@@ -106,6 +104,10 @@ func newPathFolder(routes []Operation) pathFolder {
 // fold returns the path with the spelling of the matching route, or the path itself if no route
 // matches.
 func (f pathFolder) fold(path string) string {
+	if at := len(prefixSocketIO) - 1; len(path) >= at && strings.EqualFold(path[:at], prefixSocketIO[:at]) &&
+		strings.HasPrefix(path[at:]+"/", "/") {
+		return prefixSocketIO + strings.TrimLeft(path[at:], "/")
+	}
 	if trimmed := strings.TrimRight(path, "/"); trimmed != "" {
 		path = trimmed
 	}
@@ -130,9 +132,7 @@ patterns:
 
 func (f pathFolder) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := routedPath(r); !strings.HasPrefix(path, prefixSocketIO) {
-			chi.RouteContext(r.Context()).RoutePath = f.fold(path)
-		}
+		chi.RouteContext(r.Context()).RoutePath = f.fold(routedPath(r))
 		next.ServeHTTP(w, r)
 	})
 }

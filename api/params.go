@@ -12,6 +12,7 @@ import (
 	_ "time/tzdata" // for ?tz= on systems without zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -221,16 +222,18 @@ var rangeNames = []string{"start", "end", "from", "to"}
 // checkUnknown checks the query parameters that the route does not declare, except those in
 // ignored, which the main application's frontends add everywhere. Paths under /api/ refuse unknown
 // parameters: ignoring a filter would return plausible figures of something else. The analytics
-// ignore and list them, because old frontends send some. Streams are not checked: their clients add
-// parameters of their protocol.
+// ignore and list them, because old frontends send some. Streams ignore them, because their clients
+// add parameters of their own, but refuse another spelling of a declared one: without its cursor, a
+// stream would start at the newest event.
 func (p *Params) checkUnknown(given url.Values, pattern string, ignored []string) {
-	if isStream(pattern) {
-		return
-	}
+	spelling := func(name string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) }
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		declared := slices.ContainsFunc(p.takes, func(d Param) bool { return d.Name == name && !d.Header })
+		like := slices.IndexFunc(p.takes, func(d Param) bool { return !d.Header && spelling(d.Name) == spelling(name) })
 		switch {
-		case declared, slices.Contains(ignored, name):
+		case declared, slices.Contains(ignored, name), isStream(pattern) && (like < 0 || stream.IsCursor(name)):
+		case isStream(pattern):
+			p.bad.Addf(clip(name), "is an unknown parameter; did you mean %s?", p.takes[like].Name)
 		case strings.HasPrefix(pattern, "/api/"):
 			p.bad.Addf(clip(name), "is an unknown parameter: remove it; /openapi.json lists the parameters of this path")
 		case slices.Contains(rangeNames, name):

@@ -44,7 +44,7 @@ func (s *streams) routes() []Operation {
 	listeners := []Role{RoleAgency, RoleClient}
 	return []Operation{
 		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket can replace the token
-			serve: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
+			read: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
 		}},
 		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
 		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
@@ -58,7 +58,10 @@ func (s *streams) routes() []Operation {
 
 // getNotices streams the caller's notices as Server-Sent Events. The caller authenticates with a
 // token or with ?ticket=.
-func (s *streams) getNotices(w http.ResponseWriter, r *http.Request) error {
+func (s *streams) getNotices(w http.ResponseWriter, r *http.Request, params *Params) error {
+	if err := params.Err(); err != nil {
+		return err
+	}
 	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
 		return err
@@ -122,6 +125,9 @@ func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 // getLive streams which figures of the caller's accounts changed. The caller authenticates with a
 // token or with ?ticket=. ?account= and ?dashboard= limit the scope.
 func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
+	if err := params.Err(); err != nil { // before a misspelled ticket is a missing one
+		return err
+	}
 	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
 		return err

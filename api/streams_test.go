@@ -183,6 +183,39 @@ func TestStreamOfNotices(t *testing.T) {
 	requireNamed(t, b.get("/api/notices", b.agencyToken(), "Last-Event-ID: "+client1+".3"), "Last-Event-ID")
 }
 
+// A cursor that is not understood is refused: without it, the stream would start at the newest
+// event, and what was missed would be lost silently.
+func TestSpellingsOfParametersOfStreams(t *testing.T) {
+	t.Parallel()
+	b, _, live := setupLive(t)
+	base := strings.TrimSuffix(live, "/api/live")
+	token := "Authorization: Bearer " + b.agencyToken()
+	for _, name := range []string{"last_event_id", "lastEventId", "lasteventid", "LAST_EVENT_ID", "Last_Event_Id", "last%5Fevent_id"} {
+		_, _, second := firstLines(t, base+"/api/notices?other=1&heartbeat&"+name+"="+agency+".3", token)
+		require.Equal(t, "id: "+agency+".3", second, name)
+	}
+	for path, name := range map[string]string{
+		"/api/notices?last-event-id=1": "last-event-id", "/api/notices?last_eventid=1": "last_eventid", "/api/notices?LastEvent_Id=": "LastEvent_Id",
+		"/api/notices?Ticket=x": "Ticket", "/api/live?ACCOUNT=12": "ACCOUNT", "/api/live?dash-board=x": "dash-board", "/api/live?_ticket=x": "_ticket",
+		"/api/notices?last_event_id=%zz": "query", "/api/notices?last_event_id=1;x=2": "query", "/api/live?last_event_id=%zz": "query",
+	} {
+		requireNamed(t, b.get(path, b.agencyToken()), name)
+	}
+	b.ask(http.MethodGet, "/api/notices?TICKET=x", "").Says(t, http.StatusBadRequest, "did you mean ticket?")
+}
+
+// Paths of Socket.IO match in any case, with or without a trailing slash, as all others.
+func TestSpellingsOfThePathOfSocketIO(t *testing.T) {
+	t.Parallel()
+	b, _, _ := setupLive(t)
+	for _, path := range []string{"/socket.io", "/socket.io/", "/SOCKET.IO/", "/Socket.io", "/socket.io//"} {
+		b.ask(http.MethodGet, path+"?EIO=4&transport=polling", "").Says(t, http.StatusOK, `"sid":"`)
+	}
+	for _, path := range []string{"/socket.iox/?EIO=4&transport=polling", "/socket?EIO=4&transport=polling"} {
+		b.ask(http.MethodGet, path, "").Says(t, http.StatusNotFound)
+	}
+}
+
 // poll sends a polling request of the standard Socket.IO client; without a session, it opens one.
 func poll(url, method, sid, body string) ledgertest.Answer {
 	address := url + "/socket.io/?EIO=4&transport=polling"

@@ -477,7 +477,7 @@ export interface paths {
         };
         /**
          * Streams which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
          */
         get: operations["getLive"];
         put?: never;
@@ -531,7 +531,7 @@ export interface paths {
         };
         /**
          * Streams the caller's notices as Server-Sent Events.
-         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help.
+         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
          */
         get: operations["getNotices"];
         put?: never;
@@ -6873,7 +6873,7 @@ export interface components {
         IfNoneMatchHeader: string;
         /** @description The id of the last event that the caller received. */
         LastEventIDHeader: string;
-        /** @description Same as the Last-Event-ID header, which takes precedence. */
+        /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
         LastEventId: string;
         /**
          * @description The id of a dead letter: <projection>-<partition>-<offset>.
@@ -9058,7 +9058,7 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description Same as the Last-Event-ID header, which takes precedence. */
+                /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
                 last_event_id?: components["parameters"]["LastEventId"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
@@ -9264,7 +9264,7 @@ export interface operations {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
                 ticket?: components["parameters"]["Ticket"];
-                /** @description Same as the Last-Event-ID header, which takes precedence. */
+                /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
                 last_event_id?: components["parameters"]["LastEventId"];
             };
             header?: {

@@ -34,7 +34,8 @@ const (
 	tagDirectory  = "Directory"
 
 	streamEnds = "While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event " +
-		"retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help."
+		"retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query " +
+		"parameters are ignored, but another spelling of a known one is refused."
 )
 
 // tags are the groups in the order of the document.
