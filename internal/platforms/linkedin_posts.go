@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -131,8 +132,10 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 }
 
 // pagePosts reads posts of a company page. A post that is missing from the answer had no activity
-// and gets zeros: one of the two exceptions. A deleted post cannot be distinguished from it. A post
-// that had figures, or that is older than the statistics, is unknown instead.
+// and gets zeros: one of the two exceptions. A post that had figures, or that is older than the
+// statistics, is unknown instead. A deleted post is left out, or refuses the call with 400, 403 or
+// 404 (public connectors, November 2026): then the posts are requested alone, and a post that is
+// refused although the statistics of the page can be read does not exist.
 func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
 	var out []PostSnapshot
 	var valid []Post
@@ -145,8 +148,19 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		valid = append(valid, p)
 	}
 	r := liReading{linkedIn: l, reading: reading{t: t}, urn: urn}
+	pageReadable := sync.OnceValue(func() error {
+		_, err := r.shares(ctx, "page_statistics", "")
+		return err
+	})
 	snaps, err := inParts(valid, maxShares, func(part []Post) ([]PostSnapshot, error) {
 		reply, err := r.shares(ctx, "page_posts", postLists(part))
+		if kind := KindOf(err); len(part) == 1 && (kind == domain.StatusPermission || kind == domain.StatusInvalid) {
+			if refusal := pageReadable(); refusal == nil {
+				asError(err).Reason = domain.StatusNotFound
+			} else if beyondObject(refusal) {
+				err = refusal
+			}
+		}
 		if err != nil {
 			return nil, err
 		}

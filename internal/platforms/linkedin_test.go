@@ -426,7 +426,7 @@ func TestLinkedInDeletedPostsInACall(t *testing.T) {
 		if p.Dead {
 			require.NotNil(t, snap.Err, p.ID)
 			require.Zero(t, snap.Counts, "unknown, not zero")
-			require.Equal(t, platforms.AboutObject, platforms.AboutOf(snap.Err))
+			require.Equal(t, domain.StatusNotFound, snap.Err.Kind())
 			statuses = append(statuses, snap.Err.Status)
 			continue
 		}
