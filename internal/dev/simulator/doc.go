@@ -32,4 +32,9 @@
 //   - Consents are kept in memory. After a restart the server accepts an older token with all scopes, until the person
 //     consents again.
 //   - A TikTok refresh with a used-up token answers its error under HTTP 200.
+//   - Captions are plain text here. LinkedIn's are sent in its format "little".
+//   - A deleted LinkedIn post refuses a call about several posts with 400, 403 or 404, by its number: each has been
+//     reported, and which one comes when is not known. A range of more than 100 days ends there without a word.
+//   - A version of the Graph API that is not out yet is an unknown path (2500), and one that has ended is 2635. A call
+//     without a version is one of the oldest.
 package simulator
