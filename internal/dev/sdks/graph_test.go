@@ -1,7 +1,10 @@
 package sdks_test
 
 import (
+	"encoding/json"
 	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +42,28 @@ func addGraph(w world) (token string) {
 	page := every
 	page.ID, page.Instagram = pageID, instagramID
 	page.Posts = []simulator.Post{{ID: deletedPost, Created: now.AddDate(0, 0, -3), Dead: true}}
+	w.AddPage(simulator.Account{ID: "1002"})
+	w.AddPage(simulator.Account{ID: "1003"})
+	w.AddPerson(person)
 	return w.AddPage(page).AccessToken
+}
+
+// personToken is a person's token, for which the app has exchanged a code.
+func personToken(t *testing.T, w world, secret string) (token string) {
+	t.Helper()
+	scopes := []string{"pages_show_list", "pages_read_engagement", "read_insights"}
+	code := w.signIn(t, simulator.PathFacebook+"/v26.0/dialog/oauth", ",", scopes, pageID, "1002", "1003")
+	q := url.Values{"client_id": {"app"}, "client_secret": {secret}, "redirect_uri": {redirect}, "code": {code}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+simulator.PathFacebook+"/v26.0/oauth/access_token?"+q.Encode(), http.NoBody)
+	require.NoError(t, err)
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, answer.Body.Close()) }()
+	var tokens struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&tokens))
+	return tokens.AccessToken
 }
 
 // ownLogin is an account of Instagram login, which has a host of its own.
@@ -99,6 +123,9 @@ func pageWant(w world) byName {
 		"days": pageDays(), "cities": byName{"Vienna, Austria": placed / 3, "Graz, Austria": placed / 9, "Berlin, Germany": placed / 12},
 		"posts by default": []string{"created_time", "id", "message"}, "posts": posts, "videos": videos, "reels": reels,
 		"metrics of posts": metrics, "metrics by edge": byName{newest: metrics[newest]}, "plays": plays,
+		"person": byName{"id": person.ID, "name": person.Name}, "pages of the person": byName{
+			pageID: []any{"Account " + pageID, 6, true}, "1002": []any{"Account 1002", 6, true}, "1003": []any{"Account 1003", 1, true},
+		},
 		"deleted post": []any{400, 100, 33}, "unknown metric": []any{400, 100, 0}, "unknown field": []any{400, 100, 0}, "unknown token": []any{400, 190, 467},
 		"past version": []any{400, 2635, 0},
 	}
@@ -198,12 +225,16 @@ func TestGraphSDKs(t *testing.T) {
 	}{
 		{"python", "graph.py", secret, byName{"future version": []any{400, 2500, 0}}},
 		{"node", "graph.js", "", byName{"future version": []any{400, 2500, 0}}},
-		{"java", "Graph.java", secret, byName{"without a version": byName{"id": pageID, "name": "Account " + pageID}}},
+		{"java", "Graph.java", secret, byName{
+			"without a version":   byName{"id": pageID, "name": "Account " + pageID},
+			"token of the person": []any{true, "app", person.ID, 3, true},
+		}},
 	} {
 		t.Run(sdk.script, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, simulator.Config{ClientID: "app", ClientSecret: sdk.secret})
 			config := graphConfig(w, addGraph(w))
+			config["personToken"] = personToken(t, w, sdk.secret)
 			want := pageWant(w)
 			maps.Copy(want, instagramWant(w))
 			maps.Copy(want, sdk.other)

@@ -28,6 +28,8 @@ func addLinkedIn(w world) (page, member simulator.Account) {
 		{ID: captioned, Created: now.Add(-time.Hour), Text: "Half (50%) off, says Account 5501: *today* #open_day"},
 		{ID: deletedShare, Created: now.AddDate(0, 0, -2), Dead: true},
 	}
+	w.AddCompanyPage(simulator.Account{ID: "5502", Name: "Another Page"})
+	w.AddPerson(person)
 	return w.AddCompanyPage(page), w.AddLinkedInProfile(member)
 }
 
@@ -80,11 +82,14 @@ func linkedInWant(w world, from, to time.Time, memberPost simulator.Post) byName
 			"IMPRESSION": of.Views, "MEMBERS_REACHED": of.Reach, "REACTION": of.Likes, "COMMENT": of.Comments, "RESHARE": of.Shares,
 			"LINK_CLICKS": of.Clicks, "POST_SAVE": of.Saves,
 		},
-		"future version": []any{426, "NONEXISTENT_VERSION", "Requested version 20261201 is not active"},
-		"past version":   []any{426, "NONEXISTENT_VERSION", "Requested version 20240101 is not active"},
-		"no version":     []any{404, "RESOURCE_NOT_FOUND", "No virtual resource found"}, // these clients then call /v2
-		"unknown token":  []any{401, "INVALID_ACCESS_TOKEN", "Invalid access token"},
-		"renewed":        []any{60 * 24 * 3600, 200}, "introspected": []any{true, "active", "app"},
+		"future version":       []any{426, "NONEXISTENT_VERSION", "Requested version 20261201 is not active"},
+		"past version":         []any{426, "NONEXISTENT_VERSION", "Requested version 20240101 is not active"},
+		"no version":           []any{404, "RESOURCE_NOT_FOUND", "No virtual resource found"}, // these clients then call /v2
+		"unknown token":        []any{401, "INVALID_ACCESS_TOKEN", "Invalid access token"},
+		"scopes of the person": 4, "person": []any{memberID, "Mara", "Example"},
+		"pages of the person": byName{companyID: "Account 5501", "5502": "Another Page"},
+		"read by the person":  []any{byName{captioned: posts[captioned]}, simulator.FollowersAt(seed, memberID, now)},
+		"renewed":             []any{60 * 24 * 3600, 200}, "introspected": []any{true, "active", "app"},
 	}
 }
 
@@ -101,6 +106,9 @@ func TestLinkedInSDKs(t *testing.T) {
 			midnight := now.Truncate(24 * time.Hour)
 			from := midnight.AddDate(0, 0, -100)
 			read(t, folder, script, byName{
+				"redirect": redirect, "code": w.signIn(t, simulator.PathLinkedIn+"/oauth/v2/authorization", " ", []string{
+					"r_basicprofile", "rw_organization_admin", "r_organization_social", "r_member_profileAnalytics",
+				}),
 				"base": w.url + simulator.PathLinkedIn, "secret": secret, "version": version, "token": page.AccessToken, "refresh": page.RefreshToken,
 				"page": company, "deleted": deletedShare, "memberToken": member.AccessToken, "memberPost": shares[0].ID,
 				"days": []int64{from.UnixMilli(), midnight.UnixMilli()}, "manyDays": []int64{from.AddDate(0, 0, -1).UnixMilli(), midnight.UnixMilli()},

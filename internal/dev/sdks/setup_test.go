@@ -3,8 +3,11 @@ package sdks_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +51,33 @@ func (w world) posts(p domain.Platform, id string, shown func(simulator.Post) bo
 		}
 	}
 	return posts
+}
+
+const redirect = "https://boards.example/connect"
+
+// signIn lets a person consent to everything at a platform's dialog, and returns the code that the app is sent.
+func (w world) signIn(t *testing.T, dialog, comma string, scopes []string, pages ...string) (code string) {
+	t.Helper()
+	address := w.url + dialog + "?" + url.Values{
+		"client_id": {"app"}, "response_type": {"code"}, "redirect_uri": {redirect}, "scope": {strings.Join(scopes, comma)}, "as": {person.ID},
+	}.Encode()
+	form := url.Values{"decision": {"consent"}, "scope": scopes, "page": pages}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, answer.Body.Close()) }()
+	back, err := answer.Location()
+	require.NoError(t, err)
+	require.NotEmpty(t, back.Query().Get("code"), back)
+	return back.Query().Get("code")
+}
+
+// person manages three pages and administers two organizations.
+var person = simulator.Person{
+	ID: "7001", Name: "Mara Example", Pages: []simulator.Role{{Page: pageID}, {Page: "1002"}, {Page: "1003", Tasks: []string{"ANALYZE"}}},
+	Profile: memberID, Organizations: []string{companyID, "5502"},
 }
 
 // read runs a program of an SDK and requires that it reads what is wanted.

@@ -125,12 +125,27 @@ func (s *Server) linkedInPerson(c *request) (state tokenState) {
 	id := c.person.Profile
 	if resource := c.PathValue("resource"); resource != "memberFollowersCount" && resource != "memberCreatorPostAnalytics" {
 		named := c.PathValue("key") + c.query.Get("organizationalEntity") + c.query.Get("author")
+		if resource == "posts" && c.query.Get("author") == "" {
+			named = s.authorOf(c, append(restliList(c.query.Get("ids")), named)[0])
+		}
 		if id = strings.TrimPrefix(strings.TrimPrefix(named, organizationURN), brandURN); !slices.Contains(c.person.Organizations, id) {
 			return state
 		}
 	}
 	c.acc = s.account(domain.LinkedIn, id)
 	return state
+}
+
+// authorOf is the page of the person that published a post.
+func (s *Server) authorOf(c *request, urn string) string {
+	i := slices.IndexFunc(c.person.Organizations, func(id string) bool {
+		acc := s.account(domain.LinkedIn, id)
+		return acc != nil && slices.ContainsFunc(s.postsOf(acc, c.now), func(p Post) bool { return p.ID == urn })
+	})
+	if i < 0 {
+		return ""
+	}
+	return c.person.Organizations[i]
 }
 
 // linkedInScopes are what our app must have been granted for a resource.

@@ -13,6 +13,7 @@ import com.restfb.json.Json;
 import com.restfb.json.JsonArray;
 import com.restfb.json.JsonObject;
 import com.restfb.json.JsonValue;
+import com.restfb.types.DebugTokenInfo;
 import com.restfb.types.Insight;
 import com.restfb.types.InsightBreakdownResult;
 import com.restfb.types.Page;
@@ -110,6 +111,7 @@ public class Graph {
       config = Json.parse(args[args.length - 1]).asObject();
       client = client(text("token"), Version.LATEST);
       page();
+      person();
       instagram();
     } catch (Throwable e) {
       e.printStackTrace();
@@ -186,6 +188,23 @@ public class Graph {
     show("unknown token", refusal(() -> client("Tok3nUnknown", Version.LATEST).fetchObject(id, Page.class)));
     show("past version", refusal(() -> client(text("token"), Version.VERSION_12_0).fetchObject(id, Page.class)));
     show("without a version", client(text("token"), Version.UNVERSIONED).fetchObject(id, JsonObject.class));
+  }
+
+  static void person() {
+    FacebookClient client = client(text("personToken"), Version.LATEST);
+    show("person", client.fetchObject("me", JsonObject.class));
+    JsonObject pages = new JsonObject();
+    for (List<JsonObject> part : client.fetchConnection("me/accounts", JsonObject.class, Parameter.withFields("id,name,tasks,access_token"))) {
+      for (JsonObject p : part) {
+        pages.add(p.getString("id", ""), new JsonArray().add(p.get("name")).add(p.get("tasks").asArray().size())
+            .add(p.getString("access_token", "").length() > 20));
+      }
+    }
+    show("pages of the person", pages);
+    String longer = client.obtainExtendedAccessToken("app", text("secret"), text("personToken")).getAccessToken();
+    DebugTokenInfo about = client("app|" + text("secret"), Version.LATEST).debugToken(longer);
+    show("token of the person", new JsonArray().add(about.isValid()).add(about.getAppId()).add(about.getUserId())
+        .add(about.getScopes().size()).add(about.getExpiresAt() != null));
   }
 
   static void instagram() {

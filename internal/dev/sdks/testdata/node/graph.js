@@ -1,5 +1,5 @@
 // Reads pages and Instagram accounts with facebook-nodejs-business-sdk, and prints what it read.
-const { FacebookAdsApi, FacebookAdsApiBatch, Page, PagePost, AdVideo, IGUser, IGMedia } = require("facebook-nodejs-business-sdk");
+const { FacebookAdsApi, FacebookAdsApiBatch, Page, PagePost, AdVideo, IGUser, IGMedia, User } = require("facebook-nodejs-business-sdk");
 
 const config = JSON.parse(process.argv.at(-1));
 Object.defineProperty(FacebookAdsApi, "GRAPH", { get: () => config.base, configurable: true });
@@ -75,6 +75,13 @@ async function main() {
     show(what, await refusal(() => page.get(["id"])));
   }
   Object.defineProperty(FacebookAdsApi, "VERSION", version);
+
+  const person = new FacebookAdsApi(config.personToken, "en_US", false), pages = {};
+  show("person", await person.call("GET", ["me"]));
+  await list(await new User("me", {}, undefined, person).getAccounts(["id", "name", "tasks", "access_token"]), (p) => {
+    pages[p.id] = [p.name, p._data.tasks.length, p.access_token.length > 20];
+  });
+  show("pages of the person", pages);
 
   show("instagram by default", await api.call("GET", [config.instagram]));
   const user = await new IGUser(config.instagram).get(["username", "followers_count", "media_count"]);

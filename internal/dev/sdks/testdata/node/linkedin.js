@@ -70,7 +70,18 @@ async function main() {
   show("future version", await refusal(find("posts", "author", { author: page }, { versionString: "202612" })));
   show("unknown token", await refusal(find("posts", "author", { author: page }, { accessToken: "Tok3nUnknown" })));
 
-  const auth = new AuthClient({ clientId: "app", clientSecret: config.secret });
+  const auth = new AuthClient({ clientId: "app", clientSecret: config.secret, redirectUrl: config.redirect });
+  const given = await auth.exchangeAuthCodeForAccessToken(config.code), person = { accessToken: given.access_token };
+  show("scopes of the person", given.scope.split(",").length);
+  const me = (await client.get({ resourcePath: "/me", ...person })).data;
+  show("person", [me.id, me.localizedFirstName, me.localizedLastName]);
+  const acls = (await find("organizationAcls", "roleAssignee", { role: "ADMINISTRATOR", state: "APPROVED" }, person)).data.elements;
+  const ids = acls.map((acl) => Number(acl.organization.split(":").at(-1)));
+  const pages = await client.batchGet({ resourcePath: "/organizations", ids, ...common, ...person });
+  show("pages of the person", Object.fromEntries(Object.entries(pages.data.results).map(([n, found]) => [n, found.localizedName])));
+  const theirs = (await client.get({ resourcePath: "/posts/{id}", pathKeys: { id }, ...common, ...person })).data;
+  const followers = (await find("memberFollowersCount", "me", {}, person)).data.elements[0].memberFollowersCount;
+  show("read by the person", [{ [id]: [theirs.commentary, theirs.publishedAt] }, followers]);
   const renewed = await auth.exchangeRefreshTokenForAccessToken(config.refresh);
   const read = await find("posts", "author", { author: page, count: 1 }, { accessToken: renewed.access_token });
   show("renewed", [renewed.expires_in, read.status]);

@@ -8,6 +8,7 @@ from facebook_business.adobjects.igmedia import IGMedia
 from facebook_business.adobjects.iguser import IGUser
 from facebook_business.adobjects.page import Page
 from facebook_business.adobjects.pagepost import PagePost
+from facebook_business.adobjects.user import User
 from facebook_business.api import FacebookAdsApi
 from facebook_business.exceptions import FacebookRequestError
 from facebook_business.session import FacebookSession
@@ -101,6 +102,11 @@ show("unknown field", refusal(lambda: page.api_get(fields=["nonsense"])))
 show("unknown token", refusal(lambda: Page(config["page"], api=api("Tok3nUnknown")).api_get()))
 show("future version", refusal(lambda: Page(config["page"], api=api(config["token"], "v99.0")).api_get()))
 show("past version", refusal(lambda: Page(config["page"], api=api(config["token"], "v3.0")).api_get()))
+
+mara = User("me", api=api(config["personToken"]))
+show("person", dict(User("me", api=api(config["personToken"])).api_get()))
+pages = mara.get_accounts(fields=["id", "name", "tasks", "access_token"])
+show("pages of the person", {p["id"]: [p["name"], len(p["tasks"]), len(p["access_token"]) > 20] for p in pages})
 
 user = IGUser(config["instagram"], api=api(config["token"]))
 show("instagram by default", dict(user.api_get()))

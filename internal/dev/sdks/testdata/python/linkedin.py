@@ -106,7 +106,18 @@ show("past version", refusal(find("posts", "author", author=page, version="20240
 show("future version", refusal(find("posts", "author", author=page, version="202612")))
 show("unknown token", refusal(find("posts", "author", author=page, token="Tok3nUnknown")))
 
-auth = AuthClient(client_id="app", client_secret=config["secret"])
+auth = AuthClient(client_id="app", client_secret=config["secret"], redirect_url=config["redirect"])
+given = auth.exchange_auth_code_for_access_token(config["code"])
+show("scopes of the person", len(given.scope.split(",")))
+me = client.get(resource_path="/me", access_token=given.access_token).entity
+show("person", [me["id"], me["localizedFirstName"], me["localizedLastName"]])
+acls = find("organizationAcls", "roleAssignee", token=given.access_token, role="ADMINISTRATOR", state="APPROVED").elements
+numbers = [int(acl["organization"].split(":")[-1]) for acl in acls]
+pages = client.batch_get(resource_path="/organizations", ids=numbers, access_token=given.access_token, version_string=config["version"])
+show("pages of the person", {number: found["localizedName"] for number, found in pages.results.items()})
+post = client.get(resource_path="/posts/{id}", path_keys={"id": id}, access_token=given.access_token, version_string=config["version"])
+followers = find("memberFollowersCount", "me", token=given.access_token).elements[0]["memberFollowersCount"]
+show("read by the person", [{id: [post.entity["commentary"], post.entity["publishedAt"]]}, followers])
 renewed = auth.exchange_refresh_token_for_access_token(config["refresh"])
 show("renewed", [renewed.expires_in, find("posts", "author", author=page, token=renewed.access_token, count=1).status_code])
 about = auth.introspect_access_token(renewed.access_token)
