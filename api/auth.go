@@ -78,7 +78,7 @@ type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	// ExpiresAt is when the credentials expire and streams are closed. If it is unknown (zero),
+	// ExpiresAt is when the credentials are refused and streams are closed. If it is unknown (zero),
 	// streams are closed after 5 minutes.
 	ExpiresAt time.Time
 	// KnownAs are other names of the caller in the list of [WithdrawnSubjects]: the subject at the

@@ -81,12 +81,16 @@ func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Liste
 	if err := s.hub.Ready(); err != nil {
 		return stream.Listener{}, err
 	}
+	until, err := s.expiryOf(p)
+	if err != nil {
+		return stream.Listener{}, err
+	}
 	parent, err := s.authorizer.parentOf(ctx, p)
 	if err != nil {
 		return stream.Listener{}, err
 	}
 	return stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: s.expiryOf(p),
+		ParentAccount: parent, UserID: p.UserID, AccountID: p.AccountID, ExpiresAt: until,
 		Access: func(ctx context.Context) ([]string, error) { return nil, s.authorizer.admit(ctx, p) },
 	}, nil
 }
@@ -139,12 +143,16 @@ func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params
 	if err := params.Err(); err != nil {
 		return err
 	}
+	until, err := s.expiryOf(p)
+	if err != nil {
+		return err
+	}
 	parent, err := s.authorizer.parentOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
 	return s.hub.ServeFigures(w, r, stream.Listener{
-		ParentAccount: parent, UserID: p.UserID, ExpiresAt: s.expiryOf(p), Ticket: ticketID,
+		ParentAccount: parent, UserID: p.UserID, ExpiresAt: until, Ticket: ticketID,
 		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
 	})
 }
@@ -196,11 +204,16 @@ const (
 	unknownExpiryLife = 5 * time.Minute
 )
 
-func (s *streams) expiryOf(p Principal) time.Time {
-	if p.ExpiresAt.IsZero() {
-		return s.now().Add(unknownExpiryLife)
+// expiryOf returns when a caller's streams and tickets end. It refuses a login that has expired,
+// even if the authenticator still accepts it: its streams would end as soon as they are opened.
+func (s *streams) expiryOf(p Principal) (time.Time, error) {
+	switch now := s.now(); {
+	case p.ExpiresAt.IsZero():
+		return now.Add(unknownExpiryLife), nil
+	case !now.Before(p.ExpiresAt):
+		return time.Time{}, stream.ErrExpired
 	}
-	return p.ExpiresAt
+	return p.ExpiresAt, nil
 }
 
 // ticketBody is a ticket that replaces the caller's token in the URL of a stream.
@@ -219,7 +232,11 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles, KnownAs: p.KnownAs,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
 	}
-	if expiry := s.expiryOf(p); expiry.Before(t.Until) {
+	expiry, err := s.expiryOf(p)
+	if err != nil {
+		return ticketBody{}, err
+	}
+	if expiry.Before(t.Until) {
 		t.Until = expiry
 	}
 	raw, _ := json.Marshal(t)                                  //nolint:errchkjson // texts and a time always marshal
@@ -239,7 +256,7 @@ type ticket struct {
 	Roles     Roles     `json:"r"`
 	KnownAs   []string  `json:"k,omitempty"`
 	Path      string    `json:"p"` // the route of the stream
-	Origin    string    `json:"o"` // of the page that requested it; may be empty
+	Origin    string    `json:"o"` // of the page that requested it; empty if unknown
 	Until     time.Time `json:"e"`
 }
 
@@ -266,19 +283,20 @@ func openTicket(aead cipher.AEAD, text, path string, r *http.Request, now time.T
 		return ticket{}, Refuse("ticket end", "a later time", content.Until, "The ticket has expired. %s", advice)
 	case content.Path != path:
 		return ticket{}, Refuse("ticket path", path, content.Path, "The ticket is valid for %s only. %s", content.Path, advice)
-	case !content.matchesOrigin(r):
-		return ticket{}, Refuse("ticket origin", content.Origin, r.Header.Get("Origin"),
+	case content.isForeign(r):
+		return ticket{}, Refuse("ticket origin", content.Origin, cmp.Or(r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")),
 			"The ticket was issued to a page of another origin. %s", advice)
 	}
 	return content, nil
 }
 
-// matchesOrigin reports whether the page has the origin that the ticket was issued to. Browsers
-// send Origin for cross-origin requests; if it is absent, Sec-Fetch-Site must say that the request
-// is same-origin.
-func (t ticket) matchesOrigin(r *http.Request) bool {
-	if origin := r.Header.Get("Origin"); origin != "" {
-		return strings.EqualFold(origin, t.Origin)
+// isForeign reports whether a page of another origin than the ticket's sent the request. Only a
+// header that says so is a reason: browsers send Origin for cross-origin requests, but neither
+// Origin nor, over plain HTTP, Sec-Fetch-Site for others, and programs send neither.
+func (t ticket) isForeign(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" && t.Origin != "" {
+		return !strings.EqualFold(origin, t.Origin)
 	}
-	return r.Header.Get("Sec-Fetch-Site") == "same-origin"
+	site := r.Header.Get("Sec-Fetch-Site")
+	return r.Header.Get("Origin") == "" && (site == "cross-site" || site == "same-site")
 }

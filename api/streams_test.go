@@ -309,9 +309,14 @@ func TestTicketIsForOneStreamOfOnePage(t *testing.T) {
 		"one of our pages, named at POST": {"/api/notices", "/api/notices", page, []string{sameOrigin}, http.StatusOK},
 		"another stream":                  {"/api/live", "/api/notices", page, []string{"Origin: " + page}, http.StatusUnauthorized},
 		"another page":                    {"/api/live", "/api/live", page, []string{"Origin: https://evil.example.com"}, http.StatusUnauthorized},
-		"taken by no page":                {"/api/live", "/api/live", "", []string{"Origin: " + page}, http.StatusUnauthorized},
+		"its page, across origins":        {"/api/live", "/api/live", page, []string{"Origin: " + page, "Sec-Fetch-Site: cross-site"}, http.StatusOK},
+		"taken by a program for a page":   {"/api/live", "/api/live", "", []string{"Origin: " + page}, http.StatusOK},
 		"a link from elsewhere":           {"/api/live", "/api/live", page, []string{"Sec-Fetch-Site: cross-site"}, http.StatusUnauthorized},
-		"no browser":                      {"/api/live", "/api/live", page, nil, http.StatusUnauthorized},
+		"a link from a sister":            {"/api/live", "/api/live", "", []string{"Sec-Fetch-Site: same-site"}, http.StatusUnauthorized},
+		"a page over plain HTTP":          {"/api/live", "/api/live", page, nil, http.StatusOK},
+		"a program":                       {"/api/notices", "/api/notices", "", nil, http.StatusOK},
+		"a person":                        {"/api/live", "/api/live", page, []string{"Sec-Fetch-Site: none"}, http.StatusOK},
+		"an opaque origin":                {"/api/live", "/api/live", page, []string{"Origin: null"}, http.StatusUnauthorized},
 		"a token beside it":               {"/api/live", "/api/notices", page, []string{"Authorization: Bearer " + b.agencyToken()}, http.StatusUnauthorized},
 	} {
 		one := ticket(t, b, b.agencyToken(), c.taken, c.origin)
@@ -349,7 +354,16 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		require.Contains(t, stream.lines.Text(), "has expired")
 	}
 
-	// Streams of a login with unknown expiry, the last one, end after minutes, so that the login is
+	// An authenticator may accept a login for longer than it says. Its streams would end at once and
+	// come back.
+	login.ExpiresAt = b.now
+	for method, path := range map[string]string{http.MethodGet: "/api/live", http.MethodPost: "/api/notices/ticket"} {
+		b.ask(method, path, "").Says(t, http.StatusUnauthorized, "has expired")
+	}
+	b.ask(http.MethodGet, "/api/notices", "").Says(t, http.StatusUnauthorized, "has expired")
+	login.ExpiresAt = time.Time{}
+
+	// Streams of a login with unknown expiry end after minutes, so that the login is
 	// checked again.
 	b.now = time.Now().Add(-5 * time.Minute) // five minutes have passed when the stream begins
 	for _, path := range []string{"/api/live", "/api/notices"} {

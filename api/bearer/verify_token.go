@@ -117,7 +117,8 @@ func (j *JWT) verify(ctx context.Context, token string) (api.Principal, error) {
 		return api.Principal{}, api.Refuse("role", api.AllRoles(), nil, "The token has no role. Get a new one.")
 	}
 	p := api.Principal{
-		UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time, KnownAs: c.names(),
+		UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), KnownAs: c.names(),
+		ExpiresAt: c.ExpiresAt.Add(leeway), // when the token is refused
 	}
 	return p.Canonical()
 }

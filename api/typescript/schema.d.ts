@@ -553,7 +553,7 @@ export interface paths {
         put?: never;
         /**
          * Creates a ticket for an EventSource, which cannot send headers.
-         * @description The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. A second stream with the same ticket ends the first. The service identifies the page by the Origin header; a browser that does not send Origin must send Sec-Fetch-Site: same-origin.
+         * @description The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. A second stream with the same ticket ends the first. The stream is refused if the header Origin of both requests differs or, without Origin, if Sec-Fetch-Site names another site. A request without these headers is accepted.
          */
         post: operations["postNoticesTicket"];
         delete?: never;
@@ -3992,7 +3992,7 @@ export interface components {
             agency: components["schemas"]["MeAgency"] | null;
             /**
              * Format: date-time
-             * @description When the token expires; null if never.
+             * @description When the token is no longer accepted; null if never.
              */
             expires_at: string | null;
             /** @description What the caller can open. */

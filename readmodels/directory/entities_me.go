@@ -35,7 +35,7 @@ type Me struct {
 	// all scopes of the dashboards that a client user may open; empty for users who are only agency
 	// staff or auditors, because their role decides
 	Scopes    []string   `json:"scopes"`
-	ExpiresAt *time.Time `json:"expires_at"` // when the token expires; null if never
+	ExpiresAt *time.Time `json:"expires_at"` // when the token is no longer accepted; null if never
 	Opens     meOpens    `json:"opens"`
 }
 

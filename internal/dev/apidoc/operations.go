@@ -304,8 +304,8 @@ var operations = map[string]about{
 	"postNoticesTicket": {
 		tag: tagStreams, summary: "Creates a ticket for an EventSource, which cannot send headers.",
 		text: "The ticket opens one stream for the page that requested it. The page can reconnect with it until the login expires, for at most 12 hours. " +
-			"A second stream with the same ticket ends the first. The service identifies the page by the Origin header; a browser that does not send " +
-			"Origin must send Sec-Fetch-Site: same-origin.",
+			"A second stream with the same ticket ends the first. The stream is refused if the header Origin of both requests differs or, without Origin, " +
+			"if Sec-Fetch-Site names another site. A request without these headers is accepted.",
 	},
 	"getSocketIo":  socketIO,
 	"postSocketIo": socketIO,
