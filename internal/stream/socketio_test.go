@@ -108,6 +108,7 @@ func startNode(t *testing.T, store *memoryStore, keys *tokens, port *os.File, cf
 // listenJS listens with the stock client.
 func listenJS(t *testing.T, config map[string]any) *needs.Listener {
 	t.Helper()
+	config["delay"] = 50 // ms
 	return needs.Listen(t, "the client", filepath.Join("..", "dev", "e2e", "testdata", "js"), "socketio.js", config)
 }
 

@@ -1,5 +1,5 @@
 // Package e2e tests the program as its users have it: a process with a data directory, an address and
-// a command line, and the stock JavaScript clients. All of it is behind the
+// a command line, and the stock clients of streams in five languages. All of it is behind the
 // build tag e2e (`make e2e`); nothing here runs in `make test`.
 //
 // # Non-obvious

@@ -64,7 +64,7 @@ func listenJS(t *testing.T, name, script, user string, config map[string]any) *l
 // listenSocketIO connects the stock Socket.IO client; without transports it polls, then upgrades.
 func listenSocketIO(t *testing.T, name, url, user, token string, transports ...string) *listener {
 	t.Helper()
-	config := map[string]any{"url": url, "token": token}
+	config := map[string]any{"url": url, "token": token, "delay": 50}
 	if len(transports) > 0 {
 		config["transports"] = transports
 	}
