@@ -112,7 +112,8 @@ func TestClaimsBecomeAPrincipal(t *testing.T) {
 		p, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodHS256, "", []byte(secret), test.change))
 		require.NoError(t, err, name)
 		require.True(t, p.ExpiresAt.After(jwtNow), "%s: it is accepted until it expires", name)
-		p.ExpiresAt = time.Time{}
+		require.Len(t, p.KnownAs, 1, name)
+		p.ExpiresAt, p.KnownAs = time.Time{}, nil
 		require.Equal(t, test.want, p, name)
 	}
 }
@@ -173,7 +174,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 	claims := plain.With(`,"ROLE":"agency","Account_Id":"` + agency + `","EXP":1`)
 	p, err := hs256(t).Verify(t.Context(), issuer.SignPlain(secret, issuer.PlainHeader, claims))
 	require.NoError(t, err)
-	require.Equal(t, api.Principal{UserID: alice, AccountID: client1, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
+	require.Equal(t, api.Principal{UserID: alice, AccountID: client1, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt, KnownAs: []string{"main-app " + alice}}, p)
 	require.Equal(t, jwtNow.Unix()+60+10, p.ExpiresAt.Unix(), "the leeway included: it is accepted until then")
 }
 
