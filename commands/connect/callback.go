@@ -212,6 +212,10 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s requires two-factor authentication. Nothing was connected. Turn it on for your account there, and "+
 				"start again.", at)
+	case kind == domain.StatusPermission && problem != domain.StatusOtherApp:
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s did not grant this service a permission that it needs to read your pages. Nothing was connected. Start again, "+
+				"and agree to everything. If that does not help, tell the operator of this service, whose log names what is missing.", at)
 	case kind == domain.StatusInvalid, kind == domain.StatusBlocked, problem == domain.StatusOtherApp:
 		return domain.NewError(domain.CodeUnprocessable,
 			"%s does not accept this service. Nothing was connected. Starting again does not help: tell the operator "+

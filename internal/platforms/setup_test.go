@@ -52,6 +52,12 @@ func (b *bundle) Write(p []byte) (int, error) {
 	return b.logs.Write(p)
 }
 
+func (b *bundle) logged() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.logs.String()
+}
+
 func (b *bundle) observe(s platforms.CallStats) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -135,7 +135,8 @@ type Consent struct {
 	// not offered may be the person's nevertheless.
 	Incomplete error
 
-	targets []granularScope // Facebook: the pages and accounts for which scopes were granted
+	targets   []granularScope // Facebook: the pages and accounts for which scopes were granted
+	personErr error           // LinkedIn: why the person is not known yet
 }
 
 // NotOffered is a page or profile that cannot be chosen. The JSON names are those of the sealed
@@ -151,6 +152,20 @@ type NotOffered struct {
 func endsSignIn(err error) bool {
 	kind := KindOf(err)
 	return err != nil && errorIn(err).Code != codeNoWayOn && (kind.Temporary() || kind == domain.StatusRefused || kind == domain.StatusBlocked || IsCanceled(err))
+}
+
+// without returns a definite refusal of a part of a sign-in as an entry of [Consent.NotOffered], and
+// logs it. Advice is used if the reason says nothing better. A nil error is an omission.
+func (c *httpClient) without(ctx context.Context, name, advice string, err error) NotOffered {
+	if err == nil {
+		return NotOffered{name, advice}
+	}
+	c.cfg.Logger.WarnContext(ctx, "the platform refused a part of a sign-in", "platform", c.platform.String(),
+		"part", name, "reason", string(StatusCodeOf(err)), "error", err)
+	if StatusCodeOf(err) == domain.StatusTwoFactor {
+		advice = c.platform.Title() + " requires two-factor authentication. Turn it on for your account there, and start again."
+	}
+	return NotOffered{name, advice}
 }
 
 // Format hides the tokens for every verb.

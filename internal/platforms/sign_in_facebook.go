@@ -171,7 +171,7 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	if c.Incomplete = err; errorIn(err).Code == codeNoWayOn {
 		reason = "Facebook did not list all of your pages. If one is missing here, start again in a few minutes."
 	}
-	c.NotOffered = append(c.NotOffered, NotOffered{"Pages that Facebook does not list", reason})
+	c.NotOffered = append(c.NotOffered, f.without(ctx, "Pages that Facebook does not list", reason, err))
 	return nil
 }
 
@@ -232,12 +232,14 @@ const scopeBusiness = "business_management" // required for pages that belong to
 // business portfolios, so pages that were granted and not listed are requested by their IDs, and if
 // that fails, looked for in the person's businesses. What stays missing is named.
 func (f facebookSignIn) findGranted(ctx context.Context, t Target, c *Consent) error {
+	refused := map[string]error{} // by ID
 	for _, id := range c.missing(domain.Facebook) {
 		var page managedPage
 		err := f.get(ctx, opOffered, t, id, c.pageFields(), &page)
 		if endsSignIn(err) {
 			return err
 		}
+		refused[id] = err
 		if err == nil && string(page.ID) == id {
 			c.Offered = append(c.Offered, page.offered(c.Offered)...)
 		}
@@ -245,11 +247,13 @@ func (f facebookSignIn) findGranted(ctx context.Context, t Target, c *Consent) e
 	if len(c.missing(domain.Facebook)) > 0 && slices.Contains(c.Granted, scopeBusiness) {
 		if err := f.searchBusinesses(ctx, t, c); endsSignIn(err) {
 			return err
+		} else if err != nil {
+			f.without(ctx, "pages of businesses", "", err)
 		}
 	}
 	for _, id := range c.missing(domain.Facebook) {
-		c.NotOffered = append(c.NotOffered, NotOffered{"Facebook page " + id, "You selected it, but Facebook does not show " +
-			"it to this service. Ask someone who has full control of the page to give you access to its insights."})
+		c.NotOffered = append(c.NotOffered, f.without(ctx, "Facebook page "+id, "You selected it, but Facebook does not show "+
+			"it to this service. Ask someone who has full control of the page to give you access to its insights.", refused[id]))
 	}
 	for _, id := range c.missing(domain.Instagram) {
 		c.NotOffered = append(c.NotOffered, NotOffered{"Instagram account " + id, "You selected it, but no page that you " +

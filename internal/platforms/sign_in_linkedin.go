@@ -72,6 +72,8 @@ func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) er
 	return nil
 }
 
+// member reads the profile, which needs r_basicprofile. If LinkedIn refuses it, [linkedInSignIn.listPages]
+// may still find out who the person is.
 func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error {
 	var me struct {
 		ID    text `json:"id"`
@@ -82,6 +84,12 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 	err := l.do(ctx, call{
 		op: opWho, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken,
 	}, &me)
+	if KindOf(err) == domain.StatusPermission {
+		c.personErr, c.Incomplete = err, err
+		c.NotOffered = append(c.NotOffered, l.without(ctx, "Your profile", "LinkedIn shows it only with the permission "+
+			"r_basicprofile. Start again, and agree to everything. If that does not help, tell the operator of this service.", err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -103,13 +111,15 @@ const roleAdministrator = "ADMINISTRATOR"
 type pageRole struct {
 	Organization text `json:"organization"` // URN
 	Role         text `json:"role"`
+	Assignee     text `json:"roleAssignee"` // URN of the person
 }
 
 // listPages adds the pages on which the member has a role. Pages with another role than
-// administrator cannot be read, and pages of an unknown kind are only named.
+// administrator cannot be read, and pages of an unknown kind are only named. The roles also name the
+// member, whose profile LinkedIn may have refused.
 func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
-		return nil
+		return c.personErr
 	}
 	roles, err := l.pageRoles(ctx, t)
 	if endsSignIn(err) {
@@ -121,7 +131,16 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 		if c.Incomplete = err; errorIn(err).Code == codeNoWayOn {
 			reason = "LinkedIn did not list all of your pages. If one is missing here, start again in a few minutes."
 		}
-		c.NotOffered = append(c.NotOffered, NotOffered{"Company pages", reason})
+		c.NotOffered = append(c.NotOffered, l.without(ctx, "Company pages", reason, err))
+	}
+	if c.PersonID == "" && len(roles) > 0 {
+		c.PersonID = strings.TrimPrefix(string(roles[0].Assignee), "urn:li:person:")
+	}
+	if c.PersonID == "" {
+		return c.personErr
+	}
+	if err := l.checkPersonID(c.PersonID); err != nil {
+		return err
 	}
 	var ids []string
 	mayRead := map[string]bool{}
@@ -204,6 +223,8 @@ func (l linkedInSignIn) addPages(
 	}
 	if err := l.get(ctx, opOffered, t, "organizations", "ids="+listOf(ids), &reply); endsSignIn(err) {
 		return err
+	} else if err != nil {
+		l.without(ctx, "names of pages", "", err)
 	}
 	for _, id := range ids {
 		page := reply.Results[id].v

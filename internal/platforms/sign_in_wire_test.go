@@ -1,6 +1,7 @@
 package platforms_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -30,6 +31,10 @@ func wired(t *testing.T, answers map[string][]string) (*bundle, *[]*http.Request
 			return
 		}
 		raw := []byte(answers[call][0])
+		if refused, ok := bytes.CutPrefix(raw, []byte("403")); ok {
+			answer(w, http.StatusForbidden, string(refused))
+			return
+		}
 		if raw[0] != '{' {
 			var err error
 			if raw, err = os.ReadFile(filepath.Join("testdata", answers[call][0]+".json")); err != nil {
@@ -431,6 +436,66 @@ func TestSignInWithoutAList(t *testing.T) {
 	c, err = b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
 	require.NoError(t, err)
 	require.NotEmpty(t, c.NotOffered)
+}
+
+// A list or page that is refused because two-factor authentication is missing says so, and the log
+// has each refused part.
+func TestSignInWithoutTwoFactor(t *testing.T) {
+	t.Parallel()
+	refuse := func(w http.ResponseWriter) {
+		answer(w, http.StatusBadRequest, `{"error":{"message":"Two factor authentication is required","type":"OAuthException","code":415,"fbtrace_id":"A"}}`)
+	}
+	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
+		files := facebookSignIn()
+		files["GET /facebook/v26.0/debug_token"] = []string{`{"data":{"app_id":"app","is_valid":true,"user_id":"10161","granular_scopes":[
+			{"scope":"pages_show_list","target_ids":["100"]}]}}`}
+		switch call := callOf(r); {
+		case call == "GET /facebook/v26.0/me/accounts", call == "GET /facebook/v26.0/100":
+			refuse(w)
+		case strings.HasPrefix(files[call][0], "{"):
+			answer(w, http.StatusOK, files[call][0])
+		default:
+			raw, err := os.ReadFile(filepath.Join("testdata", files[call][0]+".json"))
+			require.NoError(t, err)
+			answer(w, http.StatusOK, string(raw))
+		}
+	})
+	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.Empty(t, c.Offered)
+	require.Len(t, c.NotOffered, 2)
+	for _, n := range c.NotOffered {
+		require.Equal(t, "Facebook requires two-factor authentication. Turn it on for your account there, and start again.", n.Reason, n.Name)
+	}
+	require.Equal(t, 2, strings.Count(b.logged(), "the platform refused a part of a sign-in"))
+}
+
+// Without r_basicprofile, LinkedIn refuses the profile: the pages are offered, and the scope is named.
+// The list of pages says who the person is. Without it, the sign-in ends with the missing permission.
+func TestLinkedInSignInWithoutBasicProfile(t *testing.T) {
+	t.Parallel()
+	files := linkedInSignIn()
+	files["GET /linkedin/v2/me"] = []string{`403{"serviceErrorCode":100,"message":"Not enough permissions to access: GET /me","status":403,"code":"ACCESS_DENIED"}`}
+	b, _ := wired(t, files)
+	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
+	require.NoError(t, err)
+	require.Equal(t, "yrZCpj2Z12", c.PersonID)
+	require.Equal(t, c.PersonID, c.Tokens.ExternalID)
+	require.Empty(t, c.Name)
+	require.Len(t, c.Offered, 2)
+	for _, page := range c.Offered {
+		require.True(t, page.MayRead)
+		require.Equal(t, domain.LinkedInCompanyPage, page.AccountType)
+	}
+	require.Len(t, c.NotOffered, 1)
+	require.Contains(t, c.NotOffered[0].Reason, "r_basicprofile")
+	require.Contains(t, b.logged(), `"part":"Your profile","reason":"permission"`)
+
+	for _, acls := range []string{`{"elements":[]}`, `{"elements":[{"organization":"urn:li:organization:5501","role":"ADMINISTRATOR"}]}`} {
+		files["GET /linkedin/rest/organizationAcls"] = []string{acls}
+		_, err = b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
+		requireKind(t, domain.StatusPermission, err)
+	}
 }
 
 // An app asks for the scopes that are configured for it, because platforms approve them one by one.
