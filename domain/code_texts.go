@@ -277,7 +277,9 @@ var statusTexts = map[StatusCode]StatusText{
 		Seen: SeenByAgency, Kind: StatusInvalid,
 		Says:     "The platform no longer supports the version of its interface that this service uses.",
 		Helps:    "The operator must upgrade the service.",
-		Operator: "Upgrade ledgerboard.", SignIn: rejected,
+		Operator: "Upgrade ledgerboard, or set a newer version of the platform's API (LEDGERBOARD_GRAPH_VERSION, " +
+			"LEDGERBOARD_LINKEDIN_VERSION).",
+		SignIn: rejected,
 	},
 	StatusNoData: {
 		Seen: SeenByAgency, Remedy: RemedyTime, Says: "The platform has no such figures for this account.", Helps: noAction,

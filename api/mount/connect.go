@@ -31,13 +31,14 @@ type App struct {
 	ID, Secret string
 	Scopes     []string // LinkedIn: all scopes of the app, always the same; nil means those that readings need
 	ConfigID   string   // Facebook: configuration of Login for Business; "" means Facebook Login
+	Version    string   // of the platform's API; "" means the newest that the program knows
 	BaseURL    string   // of a simulator; "" means the platform's URL
 }
 
 func (a App) endpoint() platforms.Endpoint {
 	return platforms.Endpoint{
 		BaseURL: a.BaseURL, ClientID: a.ID, ClientSecret: a.Secret, Scopes: slices.Clone(a.Scopes),
-		ConfigID: a.ConfigID,
+		ConfigID: a.ConfigID, Version: a.Version,
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -288,6 +289,7 @@ func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 // defaults returns the variables in flag tags whose values come from other packages.
 func defaults() kong.Vars {
 	vars := kong.Vars{
+		"graph_version": platforms.GraphVersion, "linkedin_version": platforms.LinkedInVersion,
 		"addr":          ":6001",
 		"client_scopes": strings.Join(mount.Config{}.WithDefaults().ClientScopes, ","),
 		"platforms":     strings.Join(domain.PlatformNames(), ", "),

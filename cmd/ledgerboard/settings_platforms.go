@@ -24,6 +24,8 @@ type fetchSettings struct {
 	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
 	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (for an app in development; an approved app has more), tiktok:operation:600/1m. PLATFORM:none means no limit."`
 	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
+	GraphVersion            string        `env:"LEDGERBOARD_GRAPH_VERSION" default:"${graph_version}" help:"Version of the Graph API for Facebook and Instagram."`
+	LinkedInVersion         string        `name:"linkedin-version" env:"LEDGERBOARD_LINKEDIN_VERSION" default:"${linkedin_version}" help:"Version of the LinkedIn API, YYYYMM. LinkedIn refuses a version about a year after its month."`
 	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app."`
 	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"ID of the Facebook Login for Business configuration, which defines the requested permissions. Default: plain Facebook Login."`
 	FacebookScopes          []string      `env:"LEDGERBOARD_FACEBOOK_SCOPES" default:"${facebook_scopes}" help:"Scopes that a sign-in requests. Remove those for which your app is not approved."`
@@ -65,6 +67,8 @@ func (f fetchSettings) validate() (wrong faults) {
 		wrong.unlessf(pair[1] == "" || pair[3] != "",
 			"%s is set, but %s is not; signing in requires both", pair[0], pair[2])
 	}
+	wrong.add(wrapError("LEDGERBOARD_GRAPH_VERSION", platforms.CheckGraphVersion(f.GraphVersion)))
+	wrong.add(wrapError("LEDGERBOARD_LINKEDIN_VERSION", platforms.CheckLinkedInVersion(f.LinkedInVersion)))
 	if f.PlatformsURL != "" {
 		u, err := url.Parse(f.PlatformsURL)
 		wrong.unlessf(err == nil && u.Host != "", "LEDGERBOARD_PLATFORMS_URL %q is not a URL", f.PlatformsURL)
@@ -117,6 +121,7 @@ func (f fetchSettings) platforms() platforms.Config {
 		TikTok:    endpoint(domain.TikTok, f.TikTokClientKey, f.TikTokClientSecret),
 	}
 	c.Facebook.ConfigID, c.Facebook.Scopes, c.Instagram.Scopes = f.FacebookConfigID, f.FacebookScopes, f.InstagramScopes
+	c.Facebook.Version, c.Instagram.Version, c.LinkedIn.Version = f.GraphVersion, f.GraphVersion, f.LinkedInVersion
 	c.LinkedIn.Scopes, c.TikTok.Scopes = f.LinkedInScopes, f.TikTokScopes
 	return c
 }

@@ -215,9 +215,10 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 
 	// Every wrong setting is named.
 	f.AccountInsightsInterval, f.PostInsightsInterval, f.GrowthWindow = -1, 0, 0
+	f.GraphVersion, f.LinkedInVersion = "26", "2026-08"
 	f.Quotas, f.PlatformsURL = []string{"tiktok"}, "nowhere"
 	err = errors.Join(f.validate()...)
-	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL"} {
+	for _, name := range []string{"ACCOUNT_INSIGHTS_INTERVAL", "POST_INSIGHTS_INTERVAL", "GROWTH_WINDOW", "QUOTAS", "PLATFORMS_URL", "GRAPH_VERSION", "LINKEDIN_VERSION"} {
 		require.ErrorContains(t, err, "LEDGERBOARD_"+name)
 	}
 }

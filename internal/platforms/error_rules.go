@@ -50,6 +50,7 @@ const (
 	roleLost      phrase = "role lost"
 	appOff        phrase = "app switched off"
 	wrongProof    phrase = "wrong proof"
+	noToken       phrase = "no token"
 	appSettings   phrase = "app settings"
 	memberQuota   phrase = "quota of a member"
 	resourceQuota phrase = "quota of a resource"
@@ -63,6 +64,7 @@ var phrases = map[phrase][]string{
 	roleLost:      {"must be an administrator"},
 	appOff:        {"API access blocked", "disabled for non-active apps"},
 	wrongProof:    {"appsecret_proof"},
+	noToken:       {"access token must be used"},
 	// A wrong secret has been reported with the error codes 1, 100 and 400.
 	appSettings:   {"client secret", "redirect_uri", "platform app", "validating application"},
 	memberQuota:   {"MEMBER"},
@@ -114,6 +116,13 @@ var graphRules = []rule{
 	{code: "100", subcode: 21, reason: domain.StatusMoved, about: AboutAccount},
 	{code: "100", subcode: 33, reason: domain.StatusNotFound},
 	{code: "803", reason: domain.StatusNotFound},
+	// 2635 and 2500 have been observed for an unknown version, 12 for what a version no longer has.
+	// 2500 also means that no token was received, or that a path is unknown.
+	{code: "2635", reason: domain.StatusVersion, about: AboutPlatform},
+	{code: "2500", says: noToken, reason: domain.StatusUnknown},
+	{code: "2500", place: placeAccount, reason: domain.StatusVersion, about: AboutPlatform},
+	{code: "2500", reason: domain.StatusVersion},
+	{code: "12", reason: domain.StatusVersion},
 	{code: "100", says: unknownMetric, reason: domain.StatusUnsupportedMetric},
 	{code: "100", says: unknownField, reason: domain.StatusInvalid},
 	{code: "100", status: http.StatusInternalServerError, reason: domain.StatusInvalid},

@@ -13,11 +13,8 @@ func LimitBodies(c *Config, most int64) { c.maxBodyBytes = most }
 // LimitTime shortens the time limit of one call.
 func LimitTime(c *Config, most time.Duration) { c.timeout = most }
 
-// AskVersion sets the requested version of a platform's API.
-func AskVersion(e *Endpoint, version string) { e.version = version }
-
 // Hosts returns the hosts for calls, tokens and dialogs, and the version of the API.
-func Hosts(e Endpoint) []string { return []string{e.BaseURL, e.authURL, e.dialogURL, e.version} }
+func Hosts(e Endpoint) []string { return []string{e.BaseURL, e.authURL, e.dialogURL, e.Version} }
 
 // PutMetric sets a metric of a post and returns the counts; ok is false if the counts have no such
 // field.

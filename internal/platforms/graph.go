@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -19,20 +19,20 @@ import (
 
 type graph struct {
 	*httpClient
-	endpoint       Endpoint
-	root           string // base URL and version
-	loggedVersions sync.Map
-	pacific        *time.Location
-	refused        *negativeCache // metrics and fields that Meta does not know, or no longer does
-	unpermitted    *negativeCache // parts that an account's token may not read
-	single         *negativeCache // metrics that were refused for single posts
-	tooLarge       *negativeCache // limits of lists
+	endpoint    Endpoint
+	root        string                 // base URL and version
+	served      atomic.Pointer[string] // the version of the last answer that names one
+	pacific     *time.Location
+	refused     *negativeCache // metrics and fields that Meta does not know, or no longer does
+	unpermitted *negativeCache // parts that an account's token may not read
+	single      *negativeCache // metrics that were refused for single posts
+	tooLarge    *negativeCache // limits of lists
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
 	g := &graph{
 		httpClient: &httpClient{cfg: cfg, platform: p, client: client, wait: metaWait},
-		endpoint:   endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
+		endpoint:   endpoint, root: endpoint.BaseURL + "/" + endpoint.Version, pacific: pacific,
 		refused:     newNegativeCache(RefusedFor, cfg.Now),
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now),
 		single:      newNegativeCache(singleFor, cfg.Now),
@@ -49,16 +49,17 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	return g
 }
 
-// noteVersion logs once if the API answers with a version other than the requested one. Meta does
-// this when the requested version has expired. Versions differ in their metrics.
+// noteVersion notes the version with which the API answers, and logs a change to one that was not
+// requested: see [Version.Served].
 func (g *graph) noteVersion(h http.Header) {
 	got := h.Get("Facebook-Api-Version")
-	if got == "" || got == g.endpoint.version || !plainID(got, ".") {
+	if !plainID(got, ".") {
 		return
 	}
-	if _, logged := g.loggedVersions.LoadOrStore(got, true); !logged {
+	last := g.served.Swap(&got)
+	if got != g.endpoint.Version && (last == nil || *last != got) {
 		g.cfg.Logger.Warn("the Graph API answered with a version other than the requested one: upgrade ledgerboard",
-			"platform", g.platform.String(), "asked", g.endpoint.version, "answers", got)
+			"platform", g.platform.String(), "asked", g.endpoint.Version, "answers", got)
 	}
 }
 

@@ -46,7 +46,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	}
 	requests := make([]batchRequest, allowed)
 	for i := range requests {
-		requests[i] = batchRequest{Method: http.MethodGet, URL: g.endpoint.version + "/" + paths[i]}
+		requests[i] = batchRequest{Method: http.MethodGet, URL: g.endpoint.Version + "/" + paths[i]}
 	}
 	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
 	// Without the headers of the individual answers, no usage would be reported.

@@ -41,7 +41,7 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
 	return l.notYet(t, l.do(ctx, call{
 		op: op, account: t.quotaAccount(), url: l.root + resource + "?" + query, token: t.AccessToken,
-		header: map[string]string{"LinkedIn-Version": l.endpoint.version, "X-Restli-Protocol-Version": "2.0.0"},
+		header: map[string]string{"LinkedIn-Version": l.endpoint.Version, "X-Restli-Protocol-Version": "2.0.0"},
 	}, out))
 }
 

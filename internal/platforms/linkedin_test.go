@@ -122,7 +122,7 @@ func TestLinkedInPosts(t *testing.T) {
 
 func TestLinkedInErrors(t *testing.T) {
 	t.Parallel()
-	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { platforms.AskVersion(&c.LinkedIn, "202301") })
+	old := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.LinkedIn.Version = "202301" })
 	page := addCompanyPage(old, simulator.Traps{})
 	e := requireKind(t, domain.StatusInvalid, old.client(t, domain.LinkedIn).accountErr(pageTarget(page)))
 	require.Equal(t, 426, e.Status)

@@ -184,7 +184,11 @@ func TestMetaErrorClasses(t *testing.T) {
 		`"message":"(#200) Access to this data is temporarily disabled for non-active apps or apps that have not recently accessed this data due to changes we are making to the Facebook Platform.","code":200`: {
 			domain.StatusBlocked, platforms.AboutApp, domain.StatusAppBlocked,
 		},
-		`"message":"m","code":368`:  {domain.StatusBlocked, platforms.AboutAccount, "blocked"},
+		`"message":"m","code":368`: {domain.StatusBlocked, platforms.AboutAccount, "blocked"},
+		`"message":"(#2635) You are calling a deprecated version","code":2635`:             {domain.StatusInvalid, platforms.AboutPlatform, domain.StatusVersion},
+		`"message":"Unknown path components: /v26.0/1","code":2500`:                        {domain.StatusInvalid, platforms.AboutPlatform, domain.StatusVersion},
+		`"message":"An active access token must be used to query information","code":2500`: {domain.StatusUnknown, platforms.AboutAccount, "unknown"},
+		`"message":"(#12) deprecated for versions v26.0 and higher","code":12`:             {domain.StatusInvalid, platforms.AboutAccount, domain.StatusVersion},
 		`"message":"m","code":9876`: {domain.StatusUnknown, platforms.AboutAccount, "unknown"},
 	} {
 		client := canned(t, always(http.StatusBadRequest, `{"error":{`+body+`}}`)).client(t, domain.Facebook)
@@ -199,6 +203,13 @@ func TestMetaErrorClasses(t *testing.T) {
 	} {
 		client := canned(t, always(status, body)).client(t, domain.Facebook)
 		requireKind(t, domain.StatusInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
+	}
+	// A list that a version no longer has says nothing about the others.
+	for _, code := range []string{"12", "2500"} {
+		client := canned(t, always(http.StatusBadRequest, `{"error":{"message":"m","code":`+code+`}}`)).client(t, domain.Facebook)
+		err := client.postsErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, "posts:50:A")
+		require.Equal(t, domain.StatusVersion, platforms.StatusCodeOf(err))
+		require.Equal(t, platforms.AboutObject, platforms.AboutOf(err))
 	}
 	client := canned(t, always(http.StatusBadRequest, `{"error":"surprise"}`)).client(t, domain.Facebook)
 	requireKind(t, domain.StatusRetry, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))

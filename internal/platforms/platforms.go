@@ -58,15 +58,16 @@ type Endpoint struct {
 	// If it is empty, sign-ins use Facebook Login.
 	ConfigID string
 
+	Version string // of the API, in the platform's format; "": the newest that this program knows
+
 	authURL, dialogURL string        // hosts of the token endpoint and of the consent page
-	version            string        // API version in the platform's format
 	idField            string        // the platform's parameter name for ClientID
 	key                func() string // the current secret
 }
 
 // Format hides the secret for every verb.
 func (e Endpoint) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.version, e.ClientID)
+	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.Version, e.ClientID)
 }
 
 // Config configures all clients. The zero value uses the production platforms.
@@ -104,19 +105,19 @@ func (c Config) WithDefaults() Config {
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.Facebook = c.Facebook.withDefaults(c.Logger, domain.Facebook, Endpoint{
 		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com",
-		dialogURL: "https://www.facebook.com", version: "v26.0",
+		dialogURL: "https://www.facebook.com", Version: GraphVersion,
 	})
 	c.Instagram = c.Instagram.withDefaults(c.Logger, domain.Instagram, Endpoint{
 		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com",
-		dialogURL: "https://www.instagram.com", version: "v26.0",
+		dialogURL: "https://www.instagram.com", Version: GraphVersion,
 	})
 	c.LinkedIn = c.LinkedIn.withDefaults(c.Logger, domain.LinkedIn, Endpoint{
 		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com",
-		dialogURL: "https://www.linkedin.com", version: "202608",
+		dialogURL: "https://www.linkedin.com", Version: LinkedInVersion,
 	})
 	c.TikTok = c.TikTok.withDefaults(c.Logger, domain.TikTok, Endpoint{
 		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com",
-		dialogURL: "https://www.tiktok.com", version: "v2", idField: "client_key",
+		dialogURL: "https://www.tiktok.com", Version: "v2", idField: "client_key",
 	})
 	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
 	if c.Now == nil {
@@ -143,7 +144,7 @@ func (e Endpoint) withDefaults(logger *slog.Logger, p domain.Platform, actual En
 		}
 		return key
 	}
-	e.version, e.idField = cmp.Or(e.version, actual.version), cmp.Or(actual.idField, "client_id")
+	e.Version, e.idField = cmp.Or(e.Version, actual.Version), cmp.Or(actual.idField, "client_id")
 	return e
 }
 
@@ -162,7 +163,8 @@ func (c Config) validate() error {
 				"the %s base URL must be http(s)://host[/prefix] without user, query or fragment", name))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, CheckGraphVersion(c.Facebook.Version), CheckGraphVersion(c.Instagram.Version),
+		CheckLinkedInVersion(c.LinkedIn.Version))...)
 }
 
 // Set holds one client per platform. It is safe for concurrent use.
@@ -171,8 +173,10 @@ type Set struct {
 	dialogs map[domain.Platform]dialog
 	http    *http.Client
 
-	meta []*graph // our apps with Meta, which sends callbacks about them
-	now  func() time.Time
+	meta    []*graph // our apps with Meta, which sends callbacks about them
+	graphs  []*graph
+	members *linkedIn
+	now     func() time.Time
 }
 
 // New creates the clients. The error lists every invalid setting.
@@ -192,6 +196,7 @@ func New(cfg Config) (*Set, error) {
 	members, tiktok := newLinkedIn(cfg, client), newTikTok(cfg, client)
 	return &Set{
 		http: client, meta: []*graph{pages, instagramLogin}, now: cfg.Now,
+		graphs: []*graph{pages, behindPages, instagramLogin}, members: members,
 		clients: map[domain.Platform]Client{
 			domain.Facebook:  &facebook{pages},
 			domain.Instagram: &instagram{behindPages, instagramLogin},

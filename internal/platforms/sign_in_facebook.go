@@ -27,7 +27,7 @@ func (f facebookSignIn) Address(state, redirectURI string) string {
 	} else {
 		more.Set("scope", strings.Join(f.endpoint.Scopes, ","))
 	}
-	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", state, redirectURI, more)
+	return f.endpoint.address("/"+f.endpoint.Version+"/dialog/oauth", state, redirectURI, more)
 }
 
 func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
@@ -76,7 +76,7 @@ func (f facebookSignIn) exchangeToken(
 	key := f.endpoint.key()
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", key)
-	address := f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode()
+	address := f.endpoint.authURL + "/" + f.endpoint.Version + "/oauth/access_token?" + query.Encode()
 	return f.tokenReply(ctx, call{
 		op: op, classify: classify, url: address, detached: true, errorsFirst: true,
 		secrets: []string{secret, key},

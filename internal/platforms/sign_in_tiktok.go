@@ -16,7 +16,7 @@ const scopeHandle = "user.info.profile" // required to read the account's handle
 
 func (k tikTokSignIn) Address(state, redirectURI string) string {
 	scope := url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}}
-	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, scope)
+	return k.endpoint.address("/"+k.endpoint.Version+"/auth/authorize/", state, redirectURI, scope)
 }
 
 // Redeem decodes the code if it is still percent-encoded: TikTok's codes contain characters that
@@ -54,7 +54,7 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 }
 
 func (k *tikTok) tokenPath(what string) string {
-	return "/" + k.endpoint.version + "/oauth/" + what + "/"
+	return "/" + k.endpoint.Version + "/oauth/" + what + "/"
 }
 
 // RevokeConsent revokes the consent to the whole app.

@@ -23,7 +23,7 @@ func newTikTok(cfg Config, client *http.Client) *tikTok {
 		httpClient: &httpClient{
 			cfg: cfg, platform: domain.TikTok, client: client, classify: classifyTikTok, wait: tikTokWait,
 		},
-		endpoint: cfg.TikTok, root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
+		endpoint: cfg.TikTok, root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.Version,
 	}
 }
 
