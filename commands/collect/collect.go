@@ -108,7 +108,7 @@ type parts struct {
 // New returns a collector.
 func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
-	p := &parts{c, newMetrics(c.Registerer), &switchedOff{until: map[app]time.Time{}}}
+	p := &parts{c, newMetrics(c.Registerer), &switchedOff{apps: map[app]outage{}}}
 	return &Collector{
 		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p},
 	}
@@ -127,6 +127,7 @@ type metrics struct {
 	connections, posts      *prometheus.CounterVec
 	due, left, lag, signIns *prometheus.GaugeVec
 	switchedOff             *prometheus.GaugeVec
+	versionRefused          *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -156,5 +157,8 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		switchedOff: gauge("ledgerboard_fetch_app_switched_off",
 			"1 while the platform has switched off one of our apps, as of the last reading. No account of the app is "+
 				"read; only the operator can help, at the platform.", "app"),
+		versionRefused: gauge("ledgerboard_fetch_version_refused",
+			"1 while the platform refuses the version of its API with which an app is read, as of the last reading. No "+
+				"account of the app is read.", "app"),
 	}
 }

@@ -89,7 +89,7 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 		return platforms.RetryAfter(err)
 	case dead(err):
 		return showTime
-	case platforms.StatusCodeOf(err) == domain.StatusAppBlocked: // without a call, until the next one for the app
+	case outageOf(err) != "": // without a call, until the next one for the app
 		return cmp.Or(platforms.RetryAfter(err), askAgain)
 	case kind == domain.StatusPermission, kind == domain.StatusNotFound, kind == domain.StatusBlocked,
 		kind == domain.StatusInvalid:

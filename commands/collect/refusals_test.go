@@ -71,6 +71,49 @@ func TestSwitchedOffAppIsOneStatement(t *testing.T) {
 	require.Zero(t, s.metric("app_switched_off", ""))
 }
 
+// The end of a version of an API is one statement for the operator too, and nothing that a person can
+// end by signing in. The app works again within an hour.
+func TestEndedVersionIsOneStatement(t *testing.T) {
+	t.Parallel()
+	const pages = 10
+	on, calls := true, 0
+	s := newFaultyStage(t, func(r *http.Request) (int, string) {
+		if !on || !strings.Contains(r.URL.Path, "/rest/") {
+			return 0, ""
+		}
+		calls++
+		return http.StatusUpgradeRequired, `{"status":426,"code":"NONEXISTENT_VERSION","message":"Requested version 20260801 is not active"}`
+	})
+	var all []connected
+	for range pages {
+		all = append(all, s.connectWithPosts(domain.LinkedIn, domain.LinkedInCompanyPage))
+	}
+	for range 24 * 6 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		s.round(domain.FetchPosts, domain.LinkedIn)
+		s.clock.Advance(10 * time.Minute)
+	}
+	require.LessOrEqual(t, calls, 4*pages+24, "not 480 a day")
+	require.GreaterOrEqual(t, calls, 20, "once an hour; the first round may end early")
+	require.Equal(t, 1, s.metric("version_refused", ""), "also if no reading has ever succeeded")
+	require.Zero(t, s.metric("app_switched_off", ""))
+	for _, page := range all {
+		require.Empty(t, s.changes(page), "no person is asked to sign in")
+		require.Equal(t, domain.StatusVersion, s.state(domain.FetchAccounts, page).Reason.Code)
+		require.Contains(t, s.operatorReads(domain.FetchAccounts, page), "LEDGERBOARD_LINKEDIN_VERSION")
+	}
+	on = false
+	for range 8 {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+		s.clock.Advance(10 * time.Minute)
+	}
+	for _, page := range all {
+		require.NotEmpty(t, s.readings(page))
+		require.Empty(t, s.state(domain.FetchAccounts, page).Reason)
+	}
+	require.Zero(t, s.metric("version_refused", ""))
+}
+
 // What only certain people can do is said to them: each reader learns what that reader can do, also
 // if the kind of the error suggests something else.
 func TestRefusalsSayWhoCanHelp(t *testing.T) {

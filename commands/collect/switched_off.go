@@ -5,19 +5,35 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// askAgain is how long no call is made for an app that the platform has switched off. After that, a
-// single reading finds out whether the app works again.
+// askAgain is how long no call is made for an app that the platform has switched off, or whose
+// version of the API it refuses. After that, a single reading finds out whether the app works again.
 const askAgain = time.Hour
 
-// switchedOff notes which of our apps the platforms have switched off, because one call shows that
-// for all accounts of an app.
+// switchedOff notes which of our apps the platforms do not answer, because one call shows that for
+// all accounts of an app.
 type switchedOff struct {
-	mu    sync.Mutex
-	until map[app]time.Time // when the next call may be made
+	mu   sync.Mutex
+	apps map[app]outage
+}
+
+type outage struct {
+	code  domain.StatusCode // app_blocked or version; "" if the app works
+	until time.Time         // when the next call may be made
+}
+
+// outageOf returns the code of an error that applies to all accounts of an app, otherwise "".
+func outageOf(err error) domain.StatusCode {
+	code := platforms.StatusCodeOf(err)
+	if code == domain.StatusAppBlocked || code == domain.StatusVersion && platforms.AboutOf(err) == platforms.AboutPlatform {
+		return code
+	}
+	return ""
 }
 
 // app is one of our apps at a platform.
@@ -40,59 +56,66 @@ func (a app) String() string {
 	return a.platform.String()
 }
 
-// unlessSwitchedOff reads an account unless its app is switched off, and notes what the reading shows
-// about the app. For an app that was switched off, only one reading at a time is made.
+// unlessSwitchedOff reads an account unless the platform does not answer its app, and notes what the
+// reading shows about the app. For an app that was not answered, only one reading at a time is made.
 func (c *parts) unlessSwitchedOff(
 	ctx context.Context, f *fetch, ownLogin bool, read func() (fetched, error),
 ) (fetched, error) {
 	a := appOf(f, ownLogin)
-	c.metrics.switchedOff.WithLabelValues(a.String()) // 0 from the first reading, so that an alert has a series
 	off, wait := c.apps.wait(a, c.clock())
+	c.showOutage(a, off) // 0 from the first reading, so that an alert has a series
 	if wait > 0 {
 		return fetched{}, &platforms.Error{
-			Reason: domain.StatusAppBlocked, About: platforms.AboutApp,
-			Platform: f.Platform, Op: f.queue.Kind, RetryAfter: wait,
-			Message: "the platform has switched off the app; no call was made",
+			Reason: off, About: platforms.AboutPlatform, Platform: f.Platform, Op: f.queue.Kind, RetryAfter: wait,
+			Message: "the platform does not answer the app; no call was made",
 		}
 	}
 	result, err := read()
-	switch blocked := platforms.StatusCodeOf(err) == domain.StatusAppBlocked; {
-	case blocked:
-		c.apps.set(a, c.clock().Add(askAgain))
-		c.metrics.switchedOff.WithLabelValues(a.String()).Set(1)
-		if !off {
-			c.Logger.ErrorContext(ctx, "the platform has switched off our app: no account of the app is read",
-				"app", a.String(), "error", err, "remedy", domain.StatusTextOf(domain.StatusAppBlocked).Operator)
+	switch code := outageOf(err); {
+	case code != "":
+		c.apps.set(a, outage{code, c.clock().Add(askAgain)})
+		c.showOutage(a, code)
+		if code != off {
+			text := domain.StatusTextOf(code)
+			c.Logger.ErrorContext(ctx, "no account of the app is read: "+text.Says,
+				"app", a.String(), "error", err, "remedy", text.Operator)
 		}
-	case off && err == nil:
-		c.apps.set(a, time.Time{})
-		c.metrics.switchedOff.WithLabelValues(a.String()).Set(0)
+	case off != "" && err == nil:
+		c.apps.set(a, outage{})
+		c.showOutage(a, "")
 	}
 	return result, err
 }
 
-// wait returns how long no call may be made for an app, and whether it was switched off. If a call may
-// be made, other readings wait for its result.
-func (s *switchedOff) wait(a app, now time.Time) (off bool, wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	until, off := s.until[a]
-	if off && now.Before(until) {
-		return true, until.Sub(now)
+func (c *parts) showOutage(a app, code domain.StatusCode) {
+	for of, gauge := range map[domain.StatusCode]*prometheus.GaugeVec{
+		domain.StatusAppBlocked: c.metrics.switchedOff, domain.StatusVersion: c.metrics.versionRefused,
+	} {
+		value := 0.0
+		if of == code {
+			value = 1
+		}
+		gauge.WithLabelValues(a.String()).Set(value)
 	}
-	if off {
-		s.until[a] = now.Add(showTime)
-	}
-	return off, 0
 }
 
-// set sets when the next call may be made; zero: the app works.
-func (s *switchedOff) set(a app, until time.Time) {
+// wait returns how long no call may be made for an app, and why the platform does not answer it. If a
+// call may be made, other readings wait for its result.
+func (s *switchedOff) wait(a app, now time.Time) (code domain.StatusCode, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until.IsZero() {
-		delete(s.until, a)
-	} else {
-		s.until[a] = until
+	off := s.apps[a]
+	if off.code != "" && now.Before(off.until) {
+		return off.code, off.until.Sub(now)
 	}
+	if off.code != "" {
+		s.apps[a] = outage{off.code, now.Add(showTime)}
+	}
+	return off.code, 0
+}
+
+func (s *switchedOff) set(a app, now outage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps[a] = now
 }
