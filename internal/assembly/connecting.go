@@ -83,6 +83,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	if err != nil {
 		return err
 	}
+	s.versions = network.clients.Versions
 	secrets, err := s.Secrets(ctx)
 	if err != nil {
 		return err

@@ -28,6 +28,9 @@ func observe(s *Service) (err error) {
 	if s.Fetcher != nil {
 		collectors = append(collectors, readingAges(s.Fetcher.claims.ReadingAges, s.settings.Logger))
 	}
+	if s.versions != nil {
+		collectors = append(collectors, versionGauges{s})
+	}
 	for _, c := range collectors {
 		if err := s.registered.Register(c); err != nil {
 			return err
@@ -170,6 +173,40 @@ func backupAge(backups vault.Backups, logger *slog.Logger) ageGauge {
 		}
 		return err
 	}}
+}
+
+// versionGauges exports the versions of the platforms' APIs that are in use.
+type versionGauges struct{ s *Service }
+
+var (
+	versionDaysLeft = prometheus.NewDesc("ledgerboard_platform_version_days_left",
+		"Days until the configured version of a platform's API is expected to end, negative after that. Absent if the end is "+
+			"not known, and for platforms that were not read within two days.", []string{"api", "version"}, nil)
+	versionReplaced = prometheus.NewDesc("ledgerboard_platform_version_replaced",
+		"1 while a platform answers this process with another version of its API than the requested one.",
+		[]string{"api", "version", "served"}, nil)
+)
+
+func (versionGauges) Describe(descs chan<- *prometheus.Desc) {
+	descs <- versionDaysLeft
+	descs <- versionReplaced
+}
+
+func (g versionGauges) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	used, err := g.s.usedVersions(ctx)
+	if err != nil {
+		g.s.settings.Logger.Warn("cannot read which platforms are read", "error", err)
+	}
+	for _, v := range used {
+		if days, known := v.DaysLeft(time.Now()); known {
+			metrics <- prometheus.MustNewConstMetric(versionDaysLeft, prometheus.GaugeValue, float64(days), v.API, v.Version)
+		}
+		if v.Served != "" {
+			metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, 1, v.API, v.Version, v.Served)
+		}
+	}
 }
 
 type poolMetrics struct {

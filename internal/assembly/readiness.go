@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -70,27 +72,76 @@ func (s *Service) Health() api.Health {
 		return nil
 	}})
 	checks = append(checks, api.Check{Name: "platform apps", Probe: cachedProbe(s.appsWork)})
+	if s.versions != nil {
+		checks = append(checks, api.Check{Name: "platform versions", Probe: cachedProbe(s.versionsLast)})
+	}
 	return api.Health{Checks: checks, Seen: s.addState}
 }
 
-// appsWork returns an error while a platform has switched off our app. The accounts of such an app
-// fail at least every hour.
+// appsWork returns an error while a platform has switched off our app, or refuses the version with
+// which it is read. The accounts of such an app fail at least every hour.
 func (s *Service) appsWork(ctx context.Context) error {
-	off, err := vault.PlatformsWith(ctx, s.KeptPool, domain.StatusAppBlocked, time.Now().Add(-2*time.Hour))
-	if err != nil {
-		s.settings.Logger.DebugContext(ctx, "cannot read which apps are switched off", "error", err)
-		return &api.DegradedError{Writes: true, Reason: "it is not known whether a platform has switched off an app: " +
-			cmp.Or(pg.Advice(err), "schema kept cannot be read")}
+	var reasons []string
+	for _, code := range []domain.StatusCode{domain.StatusAppBlocked, domain.StatusVersion} {
+		off, err := vault.PlatformsWith(ctx, s.KeptPool, code, time.Now().Add(-2*time.Hour))
+		if err != nil {
+			return s.unknownApps(ctx, "whether a platform has switched off an app", err)
+		}
+		names := make([]string, len(off))
+		for i, platform := range off {
+			names[i] = platform.Title()
+		}
+		if len(off) > 0 {
+			reasons = append(reasons, strings.Join(names, ", ")+": "+domain.OperatorText(code))
+		}
 	}
-	if len(off) == 0 {
+	if len(reasons) == 0 {
 		return nil
 	}
-	names := make([]string, len(off))
-	for i, platform := range off {
-		names[i] = platform.Title()
+	return &api.DegradedError{Writes: true, Reason: strings.Join(reasons, " ")}
+}
+
+// unknownApps is the answer of a check that could not read the state of the platforms' apps.
+func (s *Service) unknownApps(ctx context.Context, what string, err error) error {
+	s.settings.Logger.DebugContext(ctx, "cannot read the state of the platforms' apps", "error", err)
+	return &api.DegradedError{Writes: true, Reason: "it is not known " + what + ": " +
+		cmp.Or(pg.Advice(err), "schema kept cannot be read")}
+}
+
+// versionEndsSoon is how many days before its end a version is reported: time to test the next one.
+const versionEndsSoon = 60
+
+// versionsLast returns an error if a version of a platform's API that is in use ends soon, or has
+// been replaced by the platform.
+func (s *Service) versionsLast(ctx context.Context) error {
+	used, err := s.usedVersions(ctx)
+	if err != nil {
+		return s.unknownApps(ctx, "which platforms are read, and with which versions of their APIs", err)
 	}
-	return &api.DegradedError{Writes: true, Reason: strings.Join(names, ", ") + ": " +
-		domain.OperatorText(domain.StatusAppBlocked)}
+	var reasons []string
+	for _, v := range used {
+		remedy := ". Upgrade ledgerboard, or set " + v.Setting + " to a newer version"
+		if days, known := v.DaysLeft(time.Now()); known && days < versionEndsSoon {
+			reasons = append(reasons, fmt.Sprintf("version %s of the %s API ends about %s (days left: %d)%s",
+				v.Version, v.API, v.Ends.Format(time.DateOnly), days, remedy))
+		}
+		if v.Served != "" {
+			reasons = append(reasons, fmt.Sprintf("the %s API answers with version %s instead of %s, which has probably ended%s",
+				v.API, v.Served, v.Version, remedy))
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return &api.DegradedError{Writes: true, Reason: strings.Join(reasons, "; ")}
+}
+
+// usedVersions returns the versions of the platforms that were read within two days.
+func (s *Service) usedVersions(ctx context.Context) ([]platforms.Version, error) {
+	read, err := vault.PlatformsRead(ctx, s.KeptPool, time.Now().Add(-48*time.Hour))
+	return slices.DeleteFunc(s.versions(), func(v platforms.Version) bool {
+		return !slices.ContainsFunc(v.Platforms, func(p domain.Platform) bool { return slices.Contains(read, p) })
+	}), err
 }
 
 const (

@@ -24,6 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Brokers refuse records, for example because the clock of this machine is ahead: the metric counts
@@ -142,8 +143,56 @@ func TestASwitchedOffAppIsNamed(t *testing.T) {
 	require.Contains(t, degraded.Reason, "LinkedIn: The platform has switched off the app")
 	require.NotContains(t, degraded.Reason, "Facebook")
 	require.True(t, degraded.Writes, "boards can be changed")
+	failed(4, domain.Instagram, "version", time.Minute)
+	require.ErrorAs(t, apps(), &degraded)
+	require.Contains(t, degraded.Reason, "LinkedIn: The platform has switched off the app")
+	require.Contains(t, degraded.Reason, "Instagram: The platform no longer supports the version")
 	ledgertest.Exec(t, s.KeptPool, "alter table fetch_state rename to gone")
 	require.EventuallyWithT(t, func(c *assert.CollectT) { // a result is kept for a second
 		require.ErrorContains(c, apps(), "it is not known whether a platform has switched off an app")
 	}, time.Minute, time.Millisecond)
+}
+
+// A version of a platform's API that ends soon is named, with what to do, if the platform is read.
+func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
+	t.Parallel()
+	months := func(ago int) string { return time.Now().UTC().AddDate(0, -ago, 0).Format("200601") }
+	for version, soon := range map[string]bool{months(14): true, months(11): true, months(2): false} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			keys, err := assembly.ParseSecretsKeys(ledgertest.Key)
+			require.NoError(t, err)
+			cluster, db, registry := ledgertest.NewBroker(t, nil), pgtest.New(t), prometheus.NewRegistry()
+			apps := platforms.Config{LinkedIn: platforms.Endpoint{Version: version}}
+			s, err := assembly.Open(t.Context(), assembly.Config{
+				Settings: assembly.Settings{
+					Brokers: cluster.ListenAddrs(), DatabaseURL: db.URL, Logger: ledgertest.Quiet, Registerer: registry,
+					SecretsKeys: keys,
+				},
+				Platforms: &assembly.FetchConfig{Platforms: apps},
+			})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Close()) })
+			ends := func() error {
+				checks := s.Health().Checks
+				return checks[slices.IndexFunc(checks, func(c api.Check) bool { return c.Name == "platform versions" })].Probe(t.Context())
+			}
+			require.NoError(t, ends(), "LinkedIn is not read")
+			ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
+				values ('account_insights', $1, 1, now(), now())`, domain.LinkedIn)
+			key := "ledgerboard_platform_version_days_left linkedin " + version
+			require.Contains(t, ledgertest.Metrics(t, registry), key)
+			require.Equal(t, soon, ledgertest.Metrics(t, registry)[key] < 60)
+			if !soon {
+				require.NoError(t, ends())
+				return
+			}
+			var degraded *api.DegradedError
+			require.ErrorAs(t, ends(), &degraded)
+			require.Contains(t, degraded.Reason, "version "+version+" of the linkedin API ends about 20")
+			require.Contains(t, degraded.Reason, "LEDGERBOARD_LINKEDIN_VERSION")
+			require.NotContains(t, degraded.Reason, "graph")
+			require.True(t, degraded.Writes)
+		})
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -70,7 +71,8 @@ type Service struct {
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
-	mainApp   *api.MainAppDeps // nil without Config.Platforms
+	mainApp   *api.MainAppDeps           // nil without Config.Platforms
+	versions  func() []platforms.Version // nil without Config.Platforms
 }
 
 // Open migrates the database to this version and opens everything that the process needs, but

@@ -101,6 +101,12 @@ func PlatformsWith(
 		`select distinct p_id from fetch_state where reason ->> 'code' = $1 and updated_at > $2 order by 1`, code, after)
 }
 
+// PlatformsRead returns the platforms with an attempt to read after an instant.
+func PlatformsRead(ctx context.Context, pool *pgxpool.Pool, after time.Time) ([]domain.Platform, error) {
+	return pg.List(ctx, pool, "list platforms that are read", pgx.RowTo[domain.Platform],
+		`select distinct p_id from fetch_state where updated_at > $1 order by 1`, after)
+}
+
 // Release ends a claim for the accounts whose result was not recorded.
 func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 	return pg.Exec(ctx, f.Pool, "release claims of "+claim.Platform.String(), `
