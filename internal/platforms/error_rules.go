@@ -141,7 +141,8 @@ var graphRules = []rule{
 }
 
 // linkedInRules decide by the text in `code`, because the numeric codes are contradictory, and then
-// by the status.
+// by the status. A version that is not out yet is refused like one that has ended (202609 on
+// 2026-09-13).
 var linkedInRules = []rule{
 	{code: "EXPIRED_ACCESS_TOKEN", reason: domain.StatusRefused},
 	{code: "REVOKED_ACCESS_TOKEN", reason: domain.StatusRefused},
