@@ -154,8 +154,12 @@ func pageDays() byName {
 		day := end.AddDate(0, 0, -1).Format(time.DateOnly)
 		likes := simulator.LikesOn(seed, pageID, day)
 		for i, value := range []any{
-			simulator.ViewsOn(seed, pageID, day), simulator.ReachOn(seed, pageID, day, 1), simulator.EngagementOn(seed, pageID, day),
-			simulator.ClicksOn(seed, pageID, day), byName{"like": likes - likes/5, "love": likes / 5}, simulator.FollowersAt(seed, pageID, end),
+			simulator.ViewsOn(seed, pageID, day),
+			simulator.ReachOn(seed, pageID, day, 1),
+			simulator.EngagementOn(seed, pageID, day),
+			simulator.ClicksOn(seed, pageID, day),
+			byName{"like": likes - likes/5, "love": likes / 5},
+			simulator.FollowersAt(seed, pageID, end),
 		} {
 			days[pageMetrics[i]].(byName)[end.UTC().Format(metaTime)] = value
 		}

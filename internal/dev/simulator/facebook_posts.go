@@ -116,7 +116,7 @@ func (c *request) cursorPaging(posts []Post, end int, more bool) object {
 	after := base64.RawURLEncoding.EncodeToString([]byte("after:" + posts[end-1].ID))
 	out := object{"cursors": object{"before": "QVFIbefore", "after": after}}
 	if more {
-		out["next"] = c.link("after", after, "limit", cmp.Or(c.query.Get("limit"), "25"))
+		out["next"] = c.link(map[string]string{"after": after, "limit": cmp.Or(c.query.Get("limit"), "25")})
 	}
 	return out
 }

@@ -143,12 +143,12 @@ func names(raw string) (list []string) {
 
 // link is the address of another part of an answer: the same call, with these parameters instead. It holds the caller's
 // token, but no proof that the call comes from the app.
-func (c *request) link(instead ...string) string {
+func (c *request) link(instead map[string]string) string {
 	q := c.URL.Query()
 	q.Del("appsecret_proof")
 	q.Set("access_token", c.token)
-	for i := 0; i < len(instead); i += 2 {
-		q.Set(instead[i], instead[i+1])
+	for name, value := range instead {
+		q.Set(name, value)
 	}
 	return "http://" + c.Host + c.URL.Path + "?" + q.Encode()
 }

@@ -239,7 +239,7 @@ func (s *Server) managedPages(c *request, person Person, m minted) reply {
 		after := base64.RawURLEncoding.EncodeToString([]byte("after:" + roles[end-1].Page))
 		paging["cursors"] = object{"before": "QVFIbefore", "after": after}
 		if more {
-			paging["next"] = c.link("after", after)
+			paging["next"] = c.link(map[string]string{"after": after})
 		}
 	}
 	return ok(object{"data": data, "paging": paging})
