@@ -95,6 +95,43 @@ func TestPostsThatAlwaysFailStopNoOthers(t *testing.T) {
 	}
 }
 
+// However the platform refuses the newest posts forever, the others are read in each round but the first, and the reason
+// is about the posts, not about the connection.
+func TestPostsThatAreRefusedForeverStopNoOthers(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"permission": `{"error":{"message":"(#10) Application does not have permission for this action","type":"OAuthException","code":10}}`,
+		"unknown":    `{"error":{"message":"Something","type":"OAuthException","code":36103}}`,
+		"invalid":    `{"error":{"message":"(#100) Bad","type":"OAuthException","code":100,"error_subcode":77}}`,
+		"temporary":  unexpected,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failing []string
+			s := newFaultyStage(t, func(r *http.Request) (int, string) {
+				if slices.ContainsFunc(failing, func(id string) bool { return strings.Contains(r.URL.Path, "/"+id) }) {
+					return http.StatusBadRequest, body
+				}
+				return 0, ""
+			})
+			account := s.connect(domain.Instagram, 0, photos(8))
+			for n := range 4 {
+				failing = append(failing, fmt.Sprintf("%s0%d", account.ExternalID, n))
+			}
+			read := func() int {
+				return s.number(`select count(*) from tSPostInsights where social_account_id = $1`, account.ID)
+			}
+			s.round(domain.FetchPosts, domain.Instagram)
+			for range 4 {
+				before := read()
+				s.roundAfter(halfDay, domain.FetchPosts, domain.Instagram)
+				require.Equal(t, 4, read()-before)
+				require.Equal(t, domain.StatusPostsFailed, s.state(domain.FetchPosts, account).kind())
+			}
+		})
+	}
+}
+
 // The reason counts the posts that could not be read.
 func TestReasonCountsThePostsThatCouldNotBeRead(t *testing.T) {
 	t.Parallel()

@@ -50,11 +50,12 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		if p.PublishedAt != nil {
 			post.PublishedAt = *p.PublishedAt
 		}
-		if f.notes.stored[post.ID].Code.Kind() == domain.StatusRetry {
+		switch f.notes.stored[post.ID].Code.Kind() {
+		case domain.StatusRetry, domain.StatusPermission, domain.StatusInvalid, domain.StatusUnknown:
 			failed = append(failed, post)
-			continue
+		default:
+			posts = append(posts, post)
 		}
-		posts = append(posts, post)
 	}
 	listing := postListing{
 		posts: c, f: f, known: ids, reassigned: reassigned, met: map[string]bool{}, pages: maxListingPages,
@@ -175,6 +176,9 @@ func (r *postRound) some(ctx context.Context, posts []platforms.Post) error {
 			r.failed++
 			r.failure = cmp.Or(r.failure, s.Err)
 		}
+	}
+	if r.read && platforms.Assumed(err) { // the account answers about other posts
+		err = nil
 	}
 	err = errors.Join(err, r.record(ctx, r.f, read, readings, func(i int) { r.f.notes.found(read[i].ID) }))
 	if err == nil && !r.read && r.failed >= mostFailures {

@@ -52,7 +52,8 @@ type Error struct {
 	PlatformMessage string        // the platform's message without tokens, at most 300 characters
 	RetryAfter      time.Duration // always set for throttled; otherwise only if the platform reported it
 
-	cause error // context.Canceled or context.DeadlineExceeded of the caller only
+	cause   error // context.Canceled or context.DeadlineExceeded of the caller only
+	assumed bool  // see [Assumed]
 }
 
 // Kind returns the kind of the reason, see [domain.StatusCode.Kind]. Programs decide by it.
@@ -124,6 +125,10 @@ func AboutOf(err error) About {
 		return AboutObject
 	}
 }
+
+// Assumed reports whether an error is only assumed to be about the account: the posts of a call
+// failed, and none was answered. Other posts may be.
+func Assumed(err error) bool { return errorIn(err).assumed }
 
 // beyondObject reports whether an error is about more than the object that a call asked for, so
 // that the calls for other objects would fail too.

@@ -238,7 +238,7 @@ func (r *row) add(snaps ...PostSnapshot) error {
 		return nil
 	}
 	e := *last
-	e.About = AboutAccount
+	e.About, e.assumed = AboutAccount, true
 	return &e
 }
 
