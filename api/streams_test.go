@@ -351,7 +351,7 @@ func TestTicketEndsWithItsLogin(t *testing.T) {
 		stream := b.listen(base+"/api/live?ticket="+one.Ticket, "", "Origin: "+page)
 		require.Equal(t, http.StatusUnauthorized, stream.response.StatusCode)
 		require.True(t, stream.lines.Scan())
-		require.Contains(t, stream.lines.Text(), "has expired")
+		require.Contains(t, stream.lines.Text(), "The ticket has expired. Get a new one from POST /api/notices/ticket?path=/api/live.")
 	}
 
 	// An authenticator may accept a login for longer than it says. Its streams would end at once and
