@@ -404,7 +404,7 @@ func TestARefusedTopicIsReportedWithTheBrokersReason(t *testing.T) {
 	require.NotContains(t, logged.String(), "min.insync.replicas:2")
 }
 
-// A user of the brokers who lacks a right is told which one, and nothing is created before that.
+// The refusal of a user who lacks a right names the right, and nothing is created before that.
 func TestAMissingRightIsNamed(t *testing.T) {
 	t.Parallel()
 	all := map[kmsg.ACLOperation]string{

@@ -155,9 +155,10 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 		}
 		return "cannot be read yet: no process builds it for this version of the program. " +
 			"Start a process with the role projector"
-	// For example, the log has lost records that were not folded yet.
-	case m.missing(s) > 0 && unfollowed(s) != "":
-		return "cannot be read: it lacks " + operator.Events(m.missing(s)) + " of the log and " + unfollowed(s)
+	// Since startup, this process has not seen the tables follow the log: they were built from another
+	// log, whose offsets may even be equal, or from records that this log has lost.
+	case m.targets[s.Projection] != nil && unfollowed(s) != "":
+		return "cannot be read: it " + unfollowed(s)
 	case m.missing(s) > 0:
 		return "is catching up with the log (" + operator.Events(m.missing(s)) + " to go). Try again shortly"
 	default:

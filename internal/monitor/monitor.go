@@ -139,7 +139,7 @@ func (m *Monitor) Check(ctx context.Context) {
 	}
 	m.faults = make([][]fault, len(statuses))
 	for i, s := range statuses {
-		if s.Live() && m.missing(s) == 0 {
+		if s.Live() && m.missing(s) == 0 && unfollowed(s) == "" {
 			delete(m.targets, s.Projection)
 		}
 		if s.Paused {

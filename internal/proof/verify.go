@@ -76,8 +76,8 @@ type Report struct {
 	// SignedAt is the time of the newest valid checkpoint, by the signer's clock; nil without a
 	// checkpoint.
 	SignedAt *time.Time `json:"signed_at"`
-	// CopiedAfter is the time of the newest valid checkpoint that was signed in another topic, of
-	// which this log is a copy: its records may have other offsets. nil: no such checkpoint.
+	// CopiedAfter is the time of the newest valid checkpoint that was signed in another topic: this
+	// log is a copy, and its records may have other offsets. nil: no such checkpoint.
 	CopiedAfter *time.Time `json:"copied_after"`
 	Findings    []Finding  `json:"findings"`
 }
