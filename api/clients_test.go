@@ -170,7 +170,7 @@ func TestProgramOfTheConnectingDocument(t *testing.T) {
 			Replaced bool               `json:"replaced"`
 		}
 		require.NoError(t, json.Unmarshal(out, &said), "%s", out)
-		require.Equal(t, [][]string{{"jonas", `id "jonas" is not an id of 24 hex digits`}}, said.Refused)
+		require.Equal(t, [][]string{{"jonas", `id must be 24 hex digits`}}, said.Refused)
 		require.Equal(t, domain.RegisteredConnection("a0000000000000000000000a", domain.Facebook, 0, "90011"), said.Page.ConnectionID)
 		require.Equal(t, []bool{changed == 0, changed == 1}, []bool{said.Page.Changed, said.Replaced})
 	}

@@ -25,8 +25,9 @@
 //     repetition is decided again.
 //   - An import appends one record of an agency at a time and then reads the stream again. A record
 //     that follows a record that lost a race would look like tampering and park the stream.
-//   - Ids of imported readings are derived from their owner and capture time, so a row is one event
-//     however often it is imported.
+//   - Ids of imported readings are derived from their agency, social account, post and capture time,
+//     so a line is one event however often it is imported. A line that says something else than the
+//     event with its id is a conflict, not a repetition.
 //   - An import keeps the tokens that are already stored: a refresh token may work only once, and
-//     the first renewal in ledgerboard uses up the legacy token.
+//     the first renewal in ledgerboard uses up the old one.
 package commands

@@ -223,9 +223,11 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 			return l.refuse(fmt.Errorf("origin is %q; posts of a main application must have %q",
 				post.Origin, domain.OriginMainApp))
 		}
-		if l.drafts[0], err = (Import{Now: now}).registered(post); err != nil {
+		registered, err := (Import{Now: now}).registered(post)
+		if err != nil {
 			return l.refuse(err)
 		}
+		l.drafts[0] = registered[0]
 		return l
 	}
 	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine created the key

@@ -246,7 +246,7 @@ func lowerHexID(id string) string {
 func required(field string, id *string) error {
 	hex, ok := domain.HexID(*id)
 	if !ok {
-		return fmt.Errorf("%s %.40q is not an id of 24 hex digits", field, *id)
+		return fmt.Errorf("%s must be 24 hex digits", field)
 	}
 	*id = hex
 	return nil

@@ -2,7 +2,6 @@ package commands_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 const (
@@ -162,7 +160,8 @@ func TestImportDashboardsLosesRaces(t *testing.T) {
 	require.NoError(t, err, "the chain holds")
 }
 
-// A stored token is kept, an empty one is never stored, and neither is in the log.
+// A stored token is kept, an empty one is never stored, and neither is in the log. The dry pass
+// reports the same and stores nothing.
 func TestImportConnections(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
@@ -170,16 +169,20 @@ func TestImportConnections(t *testing.T) {
 	require.True(t, world.Put(domain.EntityKey(member), member, ledgertest.Later()))
 	secrets := importSecrets{}
 	use := commands.Import{World: world, Secrets: secrets, Now: time.Now()}
-	row := legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
+	row := commands.ImportedToken{DirectoryConnection: domain.DirectoryConnection{ID: 70, MemberID: 7, Platform: domain.TikTok}, AccessToken: "invented"}
 	seals := func(outcome commands.SecretOutcome, stored string) {
 		t.Helper()
-		draft, err := use.Connection(row)
+		draft, err := use.Connection(row.DirectoryConnection)
 		require.NoError(t, err)
 		require.NotContains(t, fmt.Sprintf("%+v", draft), "invented")
 		connection := draft.Data.(domain.DirectoryConnection) //nolint:forcetypeassert // it must be one
-		got, err := use.SealTokens(t.Context(), connection, row)
-		require.NoError(t, err)
-		require.Equal(t, outcome, got)
+		before := string(secrets[connection.SecretRef])
+		for _, write := range []bool{false, true} {
+			require.Equal(t, before, string(secrets[connection.SecretRef]))
+			got, err := use.SealTokens(t.Context(), connection, row.Stored(), write)
+			require.NoError(t, err)
+			require.Equal(t, outcome, got)
+		}
 		require.Equal(t, stored, string(secrets[connection.SecretRef]))
 	}
 	const first = `{"access_token":"invented"}`
@@ -197,41 +200,14 @@ func TestImportConnections(t *testing.T) {
 		use.Places, secrets["connection/70"] = places{70: safe}, []byte(`{"access_token":"renewed"}`)
 		seals(commands.SecretKept, `{"access_token":"renewed"}`)
 	}
-	use.ReplaceAll = true
-	seals(commands.SecretReplaced, first)
 	row.AccessToken = ""
-	seals(commands.SecretAbsent, first) // an empty one never replaces
-	row.Connection.ID = 71
+	seals(commands.SecretAbsent, `{"access_token":"renewed"}`) // an empty one never replaces
+	row.ID = 71
 	seals(commands.SecretAbsent, "")
 
-	row.Connection.MemberID = 8
-	_, err := use.Connection(row)
+	row.MemberID = 8
+	_, err := use.Connection(row.DirectoryConnection)
 	require.ErrorContains(t, err, "the directory does not know this member")
-}
-
-// The dry pass reports what the storing pass does, row by row, and keeps no secret.
-func TestImportLooksBeforeItSeals(t *testing.T) {
-	t.Parallel()
-	for _, replace := range []bool{false, true} {
-		present := func() importSecrets {
-			return importSecrets{"connection/71": []byte(`{"access_token":"first"}`)}
-		}
-		looked, stored := present(), present()
-		look := commands.Import{Secrets: looked, Looked: map[string][sha256.Size]byte{}, ReplaceAll: replace}
-		store := commands.Import{Secrets: stored, ReplaceAll: replace}
-		for _, secret := range []string{"first", "first", "second", "second", "first"} {
-			for id := range int64(2) {
-				connection := domain.DirectoryConnection{ID: 70 + id, SecretRef: fmt.Sprint("connection/", 70+id)}
-				tokens := legacy.MemberAuth{Connection: connection, AccessToken: legacy.Secret(secret)}
-				want, err := store.SealTokens(t.Context(), connection, tokens)
-				require.NoError(t, err)
-				said, err := look.SealTokens(t.Context(), connection, tokens)
-				require.NoError(t, err)
-				require.Equal(t, want, said, "%s of connection %d, replace %t", secret, connection.ID, replace)
-			}
-		}
-		require.Equal(t, present(), looked, "it stores nothing")
-	}
 }
 
 // A sign-in while an import decides keeps its tokens.
@@ -239,7 +215,7 @@ func TestImportDoesNotReplaceTokensOfASignIn(t *testing.T) {
 	t.Parallel()
 	secrets := signingIn{importSecrets{}}
 	outcome, err := commands.Import{Secrets: secrets}.SealTokens(t.Context(),
-		domain.DirectoryConnection{ID: 70, SecretRef: "connection/70"}, legacy.MemberAuth{AccessToken: "imported"})
+		domain.DirectoryConnection{ID: 70, SecretRef: "connection/70"}, commands.StoredTokens{AccessToken: "imported"}, true)
 	require.NoError(t, err)
 	require.Equal(t, commands.SecretKept, outcome)
 	require.JSONEq(t, `{"access_token":"signed in"}`, string(secrets.importSecrets["connection/70"]))
@@ -299,19 +275,24 @@ func TestImportWorld(t *testing.T) {
 		require.False(t, put(e), "the same state again")
 	}
 	tenant := domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 7, SocialAccount: 5}
-	for name, owner := range map[string]legacy.Owner{
-		"by the social account": {SocialAccount: 5, Platform: domain.LinkedIn},
-		"by row ids":            {SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}, ParentAccount: legacy.AccountRef{RowID: 1}},
-		"by ids":                {SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{ID: client.ID}},
-	} {
+	page := commands.ImportedOwner{Tenant: domain.Tenant{SocialAccount: 5}, Platform: domain.LinkedIn}
+	byRow, byID := page, page
+	byRow.RowID, byID.AccountID = 11, strings.ToUpper(client.ID)
+	for name, owner := range map[string]commands.ImportedOwner{"by the social account": page, "by row id": byRow, "by id": byID} {
 		got, kind, err := w.Tenant(owner)
 		require.NoError(t, err, name)
 		require.Equal(t, tenant, got, name)
 		require.Equal(t, domain.LinkedInCompanyPage, kind, name)
 	}
-	got, _, err := w.Tenant(legacy.Owner{SocialAccount: 6, Platform: domain.Facebook, Account: legacy.AccountRef{RowID: 11}, MemberID: 9})
+	got, _, err := w.Tenant(commands.ImportedOwner{Tenant: domain.Tenant{SocialAccount: 6, MemberID: 9}, Platform: domain.Facebook, RowID: 11})
 	require.NoError(t, err, "a social account that is gone today")
 	require.Equal(t, domain.Tenant{ParentAccount: movedAgency, AccountID: client.ID, MemberID: 9, SocialAccount: 6}, got)
+	for row, want := range map[int64]string{1: "account_row_id and account_id are two accounts", 99: "no account has this row id"} {
+		two := byID
+		two.RowID = row
+		_, _, err = w.Tenant(two)
+		require.ErrorContains(t, err, want)
+	}
 	require.True(t, w.Subscribed(tenant, time.Unix(100, 0)), "the agency's counts for its clients")
 	require.False(t, w.Subscribed(tenant, time.Unix(99, 0)))
 	require.Equal(t, map[string]string{movedUser: client.ID}, w.Facts(movedAgency, time.Now()).UserAccounts)
@@ -319,14 +300,14 @@ func TestImportWorld(t *testing.T) {
 	second := client
 	second.ID = movedAccount(2)
 	require.True(t, put(second))
-	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}})
-	require.ErrorContains(t, err, "row id 11 belongs to 2 accounts")
+	_, _, err = w.Tenant(byRow)
+	require.ErrorContains(t, err, "2 accounts have this row id")
 	require.True(t, w.Put("account:"+second.ID, nil, ledgertest.Later()))
 	require.False(t, w.Put("account:"+second.ID, nil, ledgertest.Later()), "there is nothing left to erase")
 	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
 		require.True(t, w.Put(key, nil, ledgertest.Later()))
 	}
-	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn})
+	_, _, err = w.Tenant(page)
 	require.ErrorContains(t, err, "the directory does not know the social account")
 	require.False(t, w.Subscribed(tenant, time.Unix(100, 0)))
 	require.Empty(t, w.Facts(movedAgency, time.Now()).UserAccounts)
@@ -401,7 +382,7 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 	}
 	_, err := commands.EntityLine(line(t, domain.DirectoryMember{ID: domain.FirstComputedID - 1, AccountID: movedAccount(1)}), registry, now)
 	require.NoError(t, err)
-	_, err = commands.Import{World: commands.NewImportWorld()}.Connection(legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: domain.FirstComputedID}})
+	_, err = commands.Import{World: commands.NewImportWorld()}.Connection(domain.DirectoryConnection{ID: domain.FirstComputedID})
 	require.ErrorContains(t, err, "ids from 4503599627370496 are reserved")
 }
 

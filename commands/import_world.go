@@ -2,19 +2,16 @@ package commands
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"maps"
+	"strconv"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
 // ImportWorld is the directory as seen by an import: the entities in the log, overlaid by those in
-// the files. It resolves the legacy ids with which legacy rows name their owners.
+// the files. It finds what lines do not state about their owners.
 type ImportWorld struct {
 	states    map[string]importState            // by directory key
 	entities  map[string]domain.DirectoryEntity // by directory key, only of kinds that rows refer to
@@ -39,13 +36,6 @@ func NewImportWorld() *ImportWorld {
 	return &ImportWorld{
 		states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{},
 		published: map[string]time.Time{},
-	}
-}
-
-// Clone returns an independent copy with the same entities.
-func (w *ImportWorld) Clone() *ImportWorld {
-	return &ImportWorld{
-		states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{},
 	}
 }
 
@@ -81,14 +71,6 @@ func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Tim
 		w.index = nil
 	}
 	return true
-}
-
-func digest(entity domain.DirectoryEntity) uint64 {
-	h := fnv.New64a()
-	if err := json.NewEncoder(h).Encode(entity); err != nil {
-		return 0 // an entity that cannot be encoded is refused when it is appended
-	}
-	return h.Sum64()
 }
 
 func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
@@ -131,52 +113,48 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	return f
 }
 
-// Tenant returns the owner of a legacy row at its capture. The attributes in the row take
-// precedence over those in the directory.
-func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
+// Tenant returns the owner of a post or reading. What a line states takes precedence over the
+// directory.
+func (w *ImportWorld) Tenant(o ImportedOwner) (t domain.Tenant, _ domain.AccountType, err error) {
 	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
-	if known && social.Platform != o.Platform {
-		return domain.Tenant{}, 0, fmt.Errorf("social account %d is on %s in the directory, but on %s in the row",
-			o.SocialAccount, social.Platform, o.Platform)
+	t = o.Tenant
+	t.AccountID, t.ParentAccount = lowerHexID(t.AccountID), lowerHexID(t.ParentAccount)
+	switch rows := w.indexed().accounts[o.RowID]; {
+	case known && social.Platform != o.Platform:
+		return t, 0, fmt.Errorf("p_id is not that of the social account in the directory, %s", social.Platform)
+	case o.RowID == 0:
+		t.AccountID = cmp.Or(t.AccountID, social.AccountID)
+	case len(rows) == 0:
+		return t, 0, errors.New("account_row_id: no account has this row id; import the accounts first")
+	case len(rows) > 1:
+		return t, 0, fmt.Errorf("account_row_id: %d accounts have this row id; use account_id", len(rows))
+	case t.AccountID != "" && t.AccountID != rows[0]:
+		return t, 0, errors.New("account_row_id and account_id are two accounts")
+	default:
+		t.AccountID = rows[0]
 	}
-	id, err := w.account(o.Account, social.AccountID)
-	if err != nil {
-		return domain.Tenant{}, 0, fmt.Errorf("accountId: %w", err)
+	account, _ := find[domain.DirectoryAccount](w, domain.KindAccount, t.AccountID)
+	agency := cmp.Or(account.ParentAccount, account.ID) // an account without a parent is an agency
+	t.ParentAccount = cmp.Or(t.ParentAccount, agency, social.ParentAccount)
+	t.MemberID = cmp.Or(t.MemberID, social.MemberID)
+	switch {
+	case t.AccountID == "" || t.ParentAccount == "":
+		err = errors.New("account_id is missing, and the directory does not know the social account")
+	case t.MemberID == 0:
+		err = errors.New("member_id is missing, and the directory does not know the social account")
+	case agency != "" && agency != t.ParentAccount && t.AccountID != t.ParentAccount:
+		err = errors.New("the account belongs to another agency in the directory")
+	default:
+		err = t.Validate()
 	}
-	account, _ := find[domain.DirectoryAccount](w, domain.KindAccount, id)
-	parent, err := w.account(o.ParentAccount, cmp.Or(account.ParentAccount, social.ParentAccount))
-	if err != nil {
-		return domain.Tenant{}, 0, fmt.Errorf("parentAccount: %w", err)
-	}
-	if agency := account.ParentAccount; id != parent && agency != "" && agency != parent {
-		return domain.Tenant{}, 0, fmt.Errorf("account %s does not belong to agency %s", id, parent)
-	}
-	t := domain.Tenant{
-		ParentAccount: parent, AccountID: id,
-		MemberID: cmp.Or(o.MemberID, social.MemberID), SocialAccount: o.SocialAccount,
-	}
-	if t.MemberID == 0 {
-		return t, 0, fmt.Errorf("memberId is missing, and social account %d is not in the directory", o.SocialAccount)
-	}
-	return t, cmp.Or(o.AccountType, social.AccountType), t.Validate()
+	return t, cmp.Or(o.AccountType, social.AccountType), err
 }
 
-// account resolves a legacy row's account. If the row names none, it returns fallback.
-func (w *ImportWorld) account(ref legacy.AccountRef, fallback string) (string, error) {
-	switch ids := w.indexed().accounts[ref.RowID]; {
-	case ref.ID != "":
-		return ref.ID, nil
-	case ref.RowID == 0 && fallback != "":
-		return fallback, nil
-	case ref.RowID == 0:
-		return "", errors.New("is missing, and the directory does not know the social account")
-	case len(ids) == 0:
-		return "", fmt.Errorf("no account has the row id %d; import the accounts first", ref.RowID)
-	case len(ids) > 1:
-		return "", fmt.Errorf("row id %d belongs to %d accounts; use the account's id", ref.RowID, len(ids))
-	default:
-		return ids[0], nil
-	}
+// ErasesContent reports whether the owner of a post's texts was erased: its social account, or its
+// agency.
+func (w *ImportWorld) ErasesContent(post domain.PostRef) bool {
+	social := domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(post.SocialAccount, 10))
+	return w.states[social].Erased || w.states[domain.DirectoryKey(domain.KindAccount, post.ParentAccount)].Erased
 }
 
 // Subscribed reports whether an account, or its agency, had an active subscription at a time.

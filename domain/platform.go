@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -32,6 +33,9 @@ const (
 	week = 7 * day
 )
 
+// numberedPost is the form of ids that consist of numbers: of the post, or of its page and the post.
+var numberedPost = regexp.MustCompile(`^[1-9][0-9]*(_[1-9][0-9]*)*$`)
+
 // platforms holds the facts about each platform, ordered by number. To add a platform, write its
 // entry here and its calls in internal/platforms.
 var platforms = []PlatformFacts{
@@ -55,6 +59,7 @@ var platforms = []PlatformFacts{
 		// ten. The usage headers limit smaller pages.
 		Quotas:      []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}},
 		HistoryPart: 4 * week,
+		PostForm:    numberedPost, PostExample: "100200300_400500600",
 		// Observed in responses: media at scontent….fbcdn.net.
 		PictureHosts: []string{"fbcdn.net"},
 		Kinds: []AccountKind{{
@@ -107,7 +112,8 @@ var platforms = []PlatformFacts{
 		RenewedAhead: week, KeepsConsent: true,
 		Quotas: []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // like Facebook's
 		// Each day of the history takes one call, and a reading has time for few calls.
-		HistoryPart:  week,
+		HistoryPart: week,
+		PostForm:    numberedPost, PostExample: "17895695668004550",
 		PictureHosts: []string{"cdninstagram.com"},
 		Kinds: []AccountKind{{
 			Name: "business_account", Calls: map[string]int{FetchAccounts: 5, FetchPosts: 7},
@@ -162,6 +168,7 @@ var platforms = []PlatformFacts{
 			{Scope: QuotaPerAccount, Calls: 100, Window: day, Assumed: true},
 		},
 		CountsByToken: true, WritesURNs: true, HistoryPart: 4 * week,
+		PostForm: regexp.MustCompile(`^urn:li:[A-Za-z]+:[0-9]+$`), PostExample: "urn:li:share:7001",
 		PictureHosts: []string{"media.licdn.com"},
 		Kinds: []AccountKind{{
 			Type: LinkedInProfile, Name: "profile", Personal: true,
@@ -226,6 +233,7 @@ var platforms = []PlatformFacts{
 		Quotas:      []Quota{{Scope: QuotaPerOperation, Calls: 600, Window: time.Minute}}, // as documented
 		Operations:  map[string]string{FetchAccounts: "user_info", FetchPosts: "video_list"},
 		HistoryPart: 4 * week,
+		PostForm:    numberedPost, PostExample: "7123456789012345678",
 		// Observed in cover_image_url: p16-….tiktokcdn.com, and -us and -eu by region.
 		PictureHosts: []string{"tiktokcdn.com", "tiktokcdn-us.com", "tiktokcdn-eu.com"},
 		Kinds: []AccountKind{{
@@ -273,6 +281,8 @@ type PlatformFacts struct {
 	Operations    map[string]string // the endpoint that each kind of fetching calls most, if quotas count by endpoint
 	HistoryPart   time.Duration     // the period that one reading of the history covers
 	WritesURNs    bool              // whether ids can also be written as URNs that end in the id
+	PostForm      *regexp.Regexp    // form of the platform's ids of posts
+	PostExample   string            // an id of this form
 	PictureHosts  []string          // domains from which internal/pictures downloads
 	Kinds         []AccountKind     // kinds of accounts that can be read
 }
@@ -410,6 +420,15 @@ func (p Platform) String() string { return p.Facts().Name }
 
 // Title returns the platform's name for people.
 func (p Platform) Title() string { return p.Facts().Title }
+
+// CheckPostID refuses a text that cannot be the platform's id of a post. Spreadsheets and databases
+// print long ids as numbers, such as 1.78414E+16, which identify no post.
+func (p Platform) CheckPostID(externalID string) error {
+	if facts := p.Facts(); facts.PostForm == nil || !facts.PostForm.MatchString(externalID) {
+		return fmt.Errorf("external_id is not an id of a post on %s, such as %s", facts.Title, facts.PostExample)
+	}
+	return nil
+}
 
 // PlainID returns the platform's id of a page or profile without a URN prefix:
 // `urn:li:organization:5501` and `5501` are the same page.

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,45 +18,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-type importRun struct {
-	importCommand
-
-	zone     *time.Location
-	keys     vault.Keyring // nil in a dry run
-	out      streams
-	now      time.Time
-	registry *domain.Registry
-	erasures domain.Erasures // entities that must not be restored
-
-	parts   *assembly.Parts       // nil if nothing is open
-	log     *eventlog.Log         // nil if it does not exist yet (dry run)
-	secrets *vault.Secrets        // nil if there is nothing to seal
-	locator directory.Connections // set together with secrets
-
-	directory *commands.ImportWorld
-	inLog     map[uuid.UUID]bool // see rowsInLog; nil until read
-	// see readContents; nil until read
-	inContents map[string]contentState
-}
-
-// open connects to the log and, if there are secrets to seal, to the database. A dry run creates
-// nothing: it treats a missing log as an empty one.
-func (i *importRun) open(ctx context.Context) error {
+// open connects to the log and, if there are tokens to encrypt, to the database, and reads the
+// directory. A dry run creates nothing: it treats a missing log as an empty one.
+func (i *importRun) open(ctx context.Context) (err error) {
+	seals := len(i.tokens) > 0 && !i.DryRun
+	config := i.backends(i.logger(i.out))
+	config.Existing = i.DryRun
+	if seals {
+		if config.SecretsKeys, err = i.secretsKeys(); err != nil {
+			return err
+		}
+	}
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
-	config := i.backends(i.logger(i.out))
-	config.Existing, config.SecretsKeys = i.DryRun, i.keys
 	i.parts = assembly.NewParts(config)
-	var err error
 	i.log, err = i.parts.Log(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrNoTopic) && i.DryRun:
@@ -68,9 +48,15 @@ func (i *importRun) open(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if !i.seals() {
-		return nil
+	if seals {
+		if err := i.openSecrets(ctx); err != nil {
+			return err
+		}
 	}
+	return i.readDirectory(ctx)
+}
+
+func (i *importRun) openSecrets(ctx context.Context) error {
 	if err := i.parts.Migrate(ctx); err != nil {
 		return err
 	}
@@ -83,62 +69,34 @@ func (i *importRun) open(ctx context.Context) error {
 		return err
 	}
 	if live { // otherwise nothing has been folded yet, and no connection is known
-		i.locator.Pool = tables
+		i.use.Places = directory.Connections{Pool: tables}
 	}
-	i.secrets, err = i.parts.Secrets(ctx)
+	secrets, err := i.parts.Secrets(ctx)
+	if err == nil {
+		i.use.Secrets = secrets
+	}
 	return err
 }
 
-func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
-	if i.log != nil {
-		lines, err := assembly.Erasures(ctx, i.log)
-		if err != nil {
-			return importReport{}, err
-		}
-		i.erasures = domain.NewErasures(lines)
-		err = assembly.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
-			if err != nil {
-				return // the projection parks it; the import does not need it
-			}
-			entity, _ := recorded.Data.(domain.DirectoryEntity)
-			i.directory.Stored(recorded.Key, entity, recorded.Envelope.Time)
-		})
-		if err != nil {
-			return importReport{}, fmt.Errorf("read the directory: %w", err)
-		}
+func (i *importRun) readDirectory(ctx context.Context) error {
+	lines, err := assembly.Erasures(ctx, i.log)
+	if err != nil {
+		return err
 	}
-	return i.pass(ctx, i.out.Err, false)
+	i.erasures = domain.NewErasures(lines)
+	err = assembly.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
+		if err != nil {
+			return // it is a dead letter; the import does not need it
+		}
+		entity, _ := recorded.Data.(domain.DirectoryEntity)
+		i.use.World.Stored(recorded.Key, entity, recorded.Envelope.Time)
+	})
+	return wrapError("read the directory", err)
 }
 
-// rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`. Each id
-// takes about 40 bytes of memory. The topic is long, so it is read only when the first row needs
-// it.
-func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
-	if i.inLog != nil || i.log == nil {
-		return i.inLog, nil
-	}
-	inLog := map[uuid.UUID]bool{}
-	var mu sync.Mutex // partitions are scanned concurrently
-	handle := func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range run.Records {
-			if r.Header("ce_source") != commands.SourceImport {
-				continue
-			}
-			if id, err := uuid.Parse(r.Header("ce_id")); err == nil {
-				inLog[id] = true
-			}
-		}
-		return nil
-	}
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: handle})
-	if err != nil {
-		return nil, fmt.Errorf("read earlier imports: %w", err)
-	}
-	i.inLog = inLog
-	return inLog, nil
-}
+// importedReadings holds what earlier imports appended to topic metrics, by event id. Each entry
+// takes about 60 bytes of memory.
+type importedReadings map[uuid.UUID]commands.ImportDigest
 
 // contentState is the state of a post's texts. It has no texts if they were erased.
 type contentState struct {
@@ -147,33 +105,43 @@ type contentState struct {
 	texts domain.PostTexts
 }
 
-func (i *importRun) readContents(ctx context.Context) error {
-	if i.inContents != nil || i.log == nil {
+// readLog reads the topics metrics and contents, which are long, if a line needs them.
+func (i *importRun) readLog(ctx context.Context) error {
+	i.readings, i.contents = importedReadings{}, map[string]contentState{}
+	if i.log == nil || len(i.metrics) == 0 && !i.erases {
 		return nil
 	}
-	contents := map[string]contentState{}
 	var mu sync.Mutex // partitions are scanned concurrently
-	codec := i.log.Codec()
 	handle := func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
-			recorded, err := codec.Decode(r)
-			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
-				continue // the projection parks it
+			if r.Header("ce_source") != commands.SourceImport {
+				continue
 			}
-			content, _ := recorded.Data.(domain.PostContent)
-			now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
+			id, err := uuid.Parse(r.Header("ce_id"))
+			recorded, bad := i.log.Decode(r)
+			if err != nil || bad != nil {
+				continue // it is a dead letter
+			}
+			read := commands.NewImportDigest(recorded.Data)
 			mu.Lock()
-			contents[recorded.Key] = contentState{now, content.PostTexts}
+			i.readings[id] = read
 			mu.Unlock()
 		}
 		return nil
 	}
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: handle})
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: handle})
 	if err != nil {
-		return fmt.Errorf("read texts of posts: %w", err)
+		return fmt.Errorf("read earlier imports: %w", err)
 	}
-	i.inContents = contents
-	return nil
+	err = assembly.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
+		if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
+			return // it is a dead letter
+		}
+		content, _ := recorded.Data.(domain.PostContent)
+		now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
+		i.contents[recorded.Key] = contentState{now, content.PostTexts}
+	})
+	return wrapError("read texts of posts", err)
 }
 
 func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
@@ -211,49 +179,81 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll records the import before it appends anything, and its completion at the end.
-func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
-	n := checked.Imported
-	if n == (importCounts{}) {
-		return i.pass(ctx, i.out.Err, true)
+const importBatch = 1000
+
+// append records the import before it appends anything, and its completion at the end.
+func (i *importRun) append(ctx context.Context) error {
+	n := i.report.Imported
+	if n == (importCounts{}) && len(i.tombstones) == 0 {
+		return nil
 	}
 	record := domain.DataImported{
 		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Dashboards: n.Dashboards, Posts: n.Posts,
 		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
-		Repaired: len(checked.Repairs), Refused: len(checked.Refused),
+		Repaired: len(i.report.Repairs), Refused: len(i.report.Refused),
 	}
-	for _, path := range slices.Concat(
-		i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth,
-	) {
-		file, err := importedFile(path)
-		if err != nil {
-			return checked, err
-		}
-		record.Files = append(record.Files, file)
+	for _, f := range i.files {
+		record.Files = append(record.Files, f.record())
 	}
-	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, i.now)
+	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, time.Now())
 	draft.Envelope.Audit.Actor = commands.ImportActor
 	if err := i.log.Append(ctx, draft); err != nil {
-		return checked, fmt.Errorf("record the import (nothing was imported): %w", err)
+		return fmt.Errorf("record the import (nothing was imported): %w", err)
 	}
-	report, err := i.pass(ctx, i.out.Err, true)
-	if err != nil {
-		return report, err
+	if err := i.sealTokens(ctx, true); err != nil {
+		return err
 	}
-	done := commands.DoneDraft(draft, time.Now())
-	return report, wrapError("record that the import is done", i.log.Append(ctx, done))
+	if err := i.appendDrafts(ctx); err != nil {
+		return err
+	}
+	if err := i.planDashboards(ctx, true); err != nil {
+		return err
+	}
+	return wrapError("record that the import is done", i.log.Append(ctx, commands.DoneDraft(draft, time.Now())))
 }
 
-func importedFile(path string) (domain.ImportedFile, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return domain.ImportedFile{}, fmt.Errorf("open import file: %w", err)
+func (i *importRun) appendDrafts(ctx context.Context) error {
+	n := i.report.Imported
+	batch := slices.Concat(i.drafts, i.tombstones)
+	bar := newProgress(i.out.Err, "append", len(batch)+n.Posts+n.AccountReadings+n.PostReadings)
+	bar.add(len(batch))
+	for at := 0; len(batch) > 0 || at < len(i.metrics); {
+		for chunk := range slices.Chunk(batch, importBatch) {
+			if err := i.log.AppendBulk(ctx, chunk); err != nil {
+				return fmt.Errorf("append (repeating the import is safe): %w", err)
+			}
+		}
+		for batch = batch[:0]; at < len(i.metrics) && len(batch) < importBatch; at++ {
+			drafts, err := i.freshDrafts(i.metrics[at])
+			if err != nil {
+				return err
+			}
+			batch = append(batch, drafts...)
+			bar.add(min(len(drafts), 1))
+		}
 	}
-	defer file.Close()
-	digest := sha256.New()
-	size, err := io.Copy(digest, file)
-	if err != nil {
-		return domain.ImportedFile{}, fmt.Errorf("read import file: %w", err)
+	bar.end()
+	return nil
+}
+
+// freshDrafts returns those of the drafts of a post or reading that are new.
+func (i *importRun) freshDrafts(m metricLine) (fresh []domain.Draft, err error) {
+	if !m.append && !m.texts {
+		return nil, nil
 	}
-	return domain.ImportedFile{Name: filepath.Base(path), Bytes: size, SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
+	line, err := i.again(m)
+	if err != nil {
+		return nil, err
+	}
+	drafts, err := i.use.Drafts(line)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", i.place(m), err)
+	}
+	if m.append {
+		fresh = drafts[:1]
+	}
+	if m.texts {
+		fresh = append(fresh, drafts[1])
+	}
+	return fresh, nil
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -13,8 +15,9 @@ import (
 type importReport struct {
 	DryRun   bool         `json:"dry_run"`
 	Imported importCounts `json:"imported"` // with DryRun: what would be imported
-	// Unchanged counts rows that are already in the log in the same state.
+	// Unchanged counts lines that the log already holds, or, of entities and texts, a later state.
 	Unchanged importCounts `json:"unchanged"`
+	Repeated  int          `json:"repeated"` // lines that repeat another line of the files
 	// TokensKept counts connections that kept their stored tokens, TokensAbsent those without a
 	// token in the import, and TokensReplaced the imported tokens that replaced stored ones.
 	TokensKept     int            `json:"tokens_kept"`
@@ -49,6 +52,8 @@ type importRefusal struct {
 type place struct {
 	File string `json:"file"`
 	Line int    `json:"line"`
+
+	file int // index of the file
 }
 
 func (p place) String() string { return fmt.Sprintf("%s line %d", p.File, p.Line) }
@@ -64,16 +69,23 @@ func (r importRepair) String() string {
 }
 
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
+	r.sort()
 	if asJSON {
 		r.Imported = importCounts{}
-		refused := usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))}
+		refused := usageError{fmt.Errorf("nothing was imported: %d lines were refused", len(r.Refused))}
 		return errors.Join(json.NewEncoder(out).Encode(r), refused)
 	}
 	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat the import, "+
-		"or leave them out with --skip-refused:%s", formatList(r.Refused, "", ""))}
+		"or leave them out with --skip-refused:%s", formatList(r.Refused, "", "; --json lists them all"))}
 }
 
-// maxListed is the number of rows that are printed; --json lists all rows.
+func (r importReport) sort() {
+	slices.SortStableFunc(r.Refused, func(a, b importRefusal) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.Line, b.Line))
+	})
+}
+
+// maxListed is the number of lines that are printed; --json lists all.
 const maxListed = 50
 
 func formatList[T fmt.Stringer](list []T, indent, hint string) string {
@@ -88,6 +100,7 @@ func formatList[T fmt.Stringer](list []T, indent, hint string) string {
 }
 
 func (r importReport) print(c importCommand, s streams) error {
+	r.sort()
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(r)
 	}
@@ -95,26 +108,28 @@ func (r importReport) print(c importCommand, s streams) error {
 	if r.DryRun {
 		did = "would be imported (--dry-run; nothing was appended)"
 	}
+	in, old := r.Imported, r.Unchanged
 	for _, kind := range []struct {
 		name                string
 		imported, unchanged int
-		given               bool
 	}{
-		{"entities", r.Imported.Entities, r.Unchanged.Entities, len(c.Files) > 0},
-		{"connections", r.Imported.Connections, r.Unchanged.Connections, len(c.MemberAuth) > 0},
-		{"tokens", r.Imported.Tokens, r.TokensKept, len(c.MemberAuth) > 0},
-		{"dashboards", r.Imported.Dashboards, r.Unchanged.Dashboards, len(c.Preferences) > 0},
-		{"posts", r.Imported.Posts, r.Unchanged.Posts, len(c.Posts) > 0 || r.Imported.Posts+r.Unchanged.Posts > 0},
-		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(c.AccountInsights) > 0},
-		{"post readings", r.Imported.PostReadings, r.Unchanged.PostReadings, len(c.PostInsights) > 0},
+		{"entities", in.Entities, old.Entities},
+		{"connections", in.Connections, old.Connections},
+		{"tokens", in.Tokens, r.TokensKept},
+		{"dashboards", in.Dashboards, old.Dashboards},
+		{"posts", in.Posts, old.Posts},
+		{"account readings", in.AccountReadings, old.AccountReadings},
+		{"post readings", in.PostReadings, old.PostReadings},
 	} {
-		present := ""
-		if kind.unchanged > 0 {
-			present = fmt.Sprintf("; %d were already present", kind.unchanged)
+		switch {
+		case kind.unchanged > 0:
+			fmt.Fprintf(s.Out, "%d %s %s; %d were already present.\n", kind.imported, kind.name, did, kind.unchanged)
+		case kind.imported > 0:
+			fmt.Fprintf(s.Out, "%d %s %s.\n", kind.imported, kind.name, did)
 		}
-		if kind.given {
-			fmt.Fprintf(s.Out, "%d %s %s%s.\n", kind.imported, kind.name, did, present)
-		}
+	}
+	if r.Repeated > 0 {
+		fmt.Fprintf(s.Out, "%d lines repeat another line of the files.\n", r.Repeated)
 	}
 	if r.TokensReplaced > 0 {
 		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n",

@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,21 +34,18 @@ const (
 
 func sample(name string) string { return filepath.Join("testdata", "oldsystem", name) }
 
-func importInto(at storage) importCommand {
+func importInto(at storage, files ...string) importCommand {
 	return importCommand{
-		installation: installation{at, quiet}, Files: []string{sample("entities.jsonl")},
-		TimeZone: "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
+		installation: installation{at, quiet}, Files: append([]string{sample("entities.jsonl")}, files...),
+		GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
 }
 
-func moving(at storage) importCommand {
-	c := importInto(at)
-	c.Preferences = []string{sample("preferences.json"), sample("preferences_array.json")}
-	c.Posts = []string{sample("tSPosts.csv")}
-	c.AccountInsights = []string{sample("tSAccountIns.csv")}
-	c.PostInsights = []string{sample("tSPostInsights.jsonl")}
-	c.MemberAuth = []string{sample("tMemberAuth.csv")}
-	return c
+// moving imports the lines that the commands of docs/moving-in.md produce from the old system.
+func moving(t *testing.T, at storage) importCommand {
+	t.Helper()
+	return importInto(at, sample("dashboards.jsonl"), sample("readings.jsonl"), sample("posts.jsonl"),
+		newFile(t, "tokens.jsonl", readFile(t, sample("tokens.jsonl"))))
 }
 
 func runImport(t *testing.T, c importCommand) (report importReport, problems string, err error) {
@@ -67,34 +67,34 @@ var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 
 func TestImportOldSystem(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(at.DataDir, "data")
-	dry := moving(at)
+	dry := moving(t, at)
 	dry.DryRun = true
 	planned, _, err := runImport(t, dry)
 	require.NoError(t, err)
 	require.NoDirExists(t, at.DataDir, "a dry run creates nothing")
 
-	report, progress, err := runImport(t, moving(at))
+	report, progress, err := runImport(t, moving(t, at))
 	require.NoError(t, err)
 	require.Equal(t, allOfIt, report.Imported)
 	require.Empty(t, report.Refused)
 	require.Equal(t, 1, report.TokensAbsent)
-	require.Contains(t, progress, "post readings", "plain lines without a terminal")
+	require.Contains(t, progress, "append", "plain lines without a terminal")
 	planned.DryRun = false
 	require.Equal(t, planned, report, "a dry run prints the same report")
 	repairs := strings.Join(lines(report.Repairs), "\n")
 	for _, want := range []string{
-		"preferences.json line 4: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in return",
-		"preferences.json line 4: account " + florist + ": sub_account_ids c00000000000000000000021 is not an account of this agency",
-		"preferences.json line 2: account " + cafe + ": users d00000000000000000000021 is not a user of this agency",
-		"preferences.json line 2: account " + cafe + ": users d00000000000000000000099 is not a user of this agency",
-		`preferences.json line 2: account ` + cafe + `: scopes "Not a scope" is not a scope`,
+		"dashboards.jsonl line 3: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in return",
+		"dashboards.jsonl line 3: account " + florist + ": sub_account_ids c00000000000000000000021 is not an account of this agency",
+		"dashboards.jsonl line 2: account " + cafe + ": users d00000000000000000000021 is not a user of this agency",
+		"dashboards.jsonl line 2: account " + cafe + ": users d00000000000000000000099 is not a user of this agency",
+		`dashboards.jsonl line 2: account ` + cafe + `: scopes "Not a scope" is not a scope`,
 	} {
 		require.Contains(t, repairs, want)
 	}
 	require.Len(t, report.Repairs, 5)
 	ends := importedEnds(t, at.DataDir)
 
-	again, _, err := runImport(t, moving(at))
+	again, _, err := runImport(t, moving(t, at))
 	require.NoError(t, err)
 	require.Equal(t, importCounts{}, again.Imported, "repeating the import appends nothing")
 	unchanged := allOfIt
@@ -113,10 +113,10 @@ func TestImportOldSystem(t *testing.T) {
 		record := records[0]
 		a.until(t, 1, `select count(*) from operations_trail i join operations_trail o on o.data ->> 'of' = i.event_id
 		where i.event_type = 'operations.data_imported.v1' and not o.data ? 'code' and o.actor = 'system:import'`)
-		require.Len(t, record.Files, 7)
-		content := readFile(t, sample("tMemberAuth.csv"))
+		require.Len(t, record.Files, 5)
+		content := readFile(t, sample("tokens.jsonl"))
 		require.Contains(t, record.Files, domain.ImportedFile{
-			Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
+			Name: "tokens.jsonl", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
 		})
 		record.Files = nil
 		require.Equal(t, domain.DataImported{
@@ -124,21 +124,6 @@ func TestImportOldSystem(t *testing.T) {
 			AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
 		}, record)
 	})
-
-	rows := strings.ReplaceAll(readFile(t, sample("tMemberAuth.csv")), "invented-tiktok-token", "invented-newer")
-	tokens := importInto(at)
-	tokens.MemberAuth = []string{newFile(t, "tMemberAuth.csv", rows)}
-	for _, replace := range []bool{false, true} {
-		tokens.ReplaceTokens = replace
-		report, _, err := runImport(t, tokens)
-		require.NoError(t, err)
-		want := map[bool][2]int{false: {0, 2}, true: {1, 1}}[replace]
-		require.Equal(t, want, [2]int{report.TokensReplaced, report.TokensKept}, "only on request, and only tokens that differ")
-		require.Equal(t, importCounts{Tokens: want[0]}, report.Imported)
-	}
-	tokens.MemberAuth = nil
-	_, _, err = runImport(t, tokens)
-	require.ErrorContains(t, err, "--replace-tokens")
 }
 
 func lines(repairs []importRepair) (out []string) {
@@ -149,22 +134,33 @@ func lines(repairs []importRepair) (out []string) {
 	return out
 }
 
-// Erasing a social account erases the texts of its posts; a dry run, which has no log, reports the
-// same.
+// Erasing a social account erases the texts of its posts; a dry run reports the same. If the post is
+// in the same files, its texts are not appended at all.
 func TestImportErasesPostTexts(t *testing.T) {
-	c := importInto(newStorage(t))
-	c.Files = append(c.Files, newFile(t, "erase.jsonl", `{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"))
-	c.DryRun = true
+	erase := newFile(t, "erase.jsonl", `{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n")
+	texts := func(at storage) (records []bool) {
+		eachRecord(t, at, domain.TopicContents, func(r domain.Recorded) { records = append(records, r.Data != nil) })
+		return records
+	}
+	at := newStorage(t)
+	_, _, err := runImport(t, importInto(at))
+	require.NoError(t, err)
+	require.Equal(t, []bool{true}, texts(at))
+	c := importInto(at)
+	c.Files, c.DryRun = []string{erase}, true
 	planned, _, err := runImport(t, c)
 	require.NoError(t, err)
 	c.DryRun, planned.DryRun = false, false
 	report, _, err := runImport(t, c)
 	require.NoError(t, err)
 	require.Equal(t, planned, report)
-	withService(t, c.storage, func(a *process, _ string) {
-		a.until(t, 2, "select sum(next_offset) from lb_engine.checkpoints join lb_engine.generations using (projection, generation) where projection = 'contents' and state = 'live'")
-		require.Zero(t, a.countsOf(t, "select count(*) from post_contents"))
-	})
+	require.Equal(t, []bool{true, false}, texts(at))
+
+	at = newStorage(t)
+	report, _, err = runImport(t, importInto(at, erase))
+	require.NoError(t, err)
+	require.Equal(t, importCounts{Entities: 18, Posts: 1}, report.Imported)
+	require.Empty(t, texts(at))
 }
 
 func requireMovedIn(t *testing.T, a *process) {
@@ -229,90 +225,238 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 	return ends
 }
 
-// Refused rows are reported by file, line and reason, and stop the import unless --skip-refused is
+// Refused lines are reported by file, line and reason, and stop the import unless --skip-refused is
 // set.
-func TestImportRefusesRows(t *testing.T) {
-	write := func(name, content string) []string { return []string{newFile(t, name, content)} }
-	c := importInto(newStorage(t))
-	c.TimeZone = "UTC"
-	c.Files = append(c.Files, write("e.jsonl", "{}\n")...)
-	c.AccountInsights = write("a.csv", `sAccountId,accountId,pId,followers,createdAt
-701,11,1,5,2024-01-01
-701,99,1,5,2024-01-02
-701,11,2,5,2024-01-02
-701,11,6,5,2024-01-02
-799,,1,5,2024-01-02
-701,11,1,many,never
-701,11,1,,2024-01-03
-701,11,1,5,2999-01-01
-701,11,1
-`)
-	c.PostInsights = write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
-		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)
-	c.MemberAuth = write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")
-	c.Preferences = write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
-{"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
-`)
+func TestImportRefusesLines(t *testing.T) {
+	owner := func(rest string) string { return `{"social_account_id":701,"p_id":1,` + rest + "}}\n" }
+	account, post := `{"type":"account_reading","data":`, `{"type":"post_reading","data":`
+	c := importInto(newStorage(t),
+		newFile(t, "e.jsonl", "{}\n\n"),
+		newFile(t, "a.jsonl",
+			account+owner(`"account_row_id":11,"followers":5,"captured_at":"2024-01-01T00:00:00Z"`)+
+				account+owner(`"account_row_id":99,"followers":5,"captured_at":"2024-01-02T00:00:00Z"`)+
+				account+`{"social_account_id":701,"p_id":6,"followers":5,"captured_at":"2024-01-02T00:00:00Z"}}`+"\n"+
+				account+`{"social_account_id":799,"p_id":1,"followers":5,"captured_at":"2024-01-02T00:00:00Z"}}`+"\n"+
+				account+owner(`"followers":5,"captured_at":"2999-01-01T00:00:00Z"`)+
+				account+owner(`"followers":5,"captured_at":"1999-01-01T00:00:00Z"`)),
+		newFile(t, "p.jsonl", post+owner(`"likes":1,"captured_at":1704067200`)+
+			post+owner(`"external_id":"1_1","likes":1,"captured_at":1704067200,"account_row_id":21,"parent_account":"a00000000000000000000001"`)),
+		newFile(t, "m.jsonl", `{"type":"token","data":{"id":71,"member_id":8,"p_id":1,"access_token":"invented-page-token-1"}}`+"\n"),
+		newFile(t, "d.jsonl", `{"type":"dashboard","data":{"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}}`),
+	)
+	refusals := func(report importReport) (got []string) {
+		for _, r := range report.Refused {
+			r.File = filepath.Base(r.File)
+			got = append(got, r.String())
+		}
+		return got
+	}
 	report, problems, err := runImport(t, c)
 	require.ErrorAs(t, err, new(usageError), problems)
 	require.ErrorContains(t, err, "nothing was imported")
 	require.Equal(t, importCounts{}, report.Imported)
-	var got []string
-	for _, r := range report.Refused {
-		r.File = filepath.Base(r.File)
-		got = append(got, strings.ReplaceAll(r.String(), "\n", "; "))
-	}
-	require.Equal(t, []string{
-		`e.jsonl line 1: unknown event type ""`,
-		`m.csv line 2: memberId: the directory does not know this member; import the members first`,
-		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
-		`prefs.json line 1: _id "x" is not an ID of 24 hex digits; sub_account_id is missing`,
-		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
-		`a.csv line 4: pId is 2; use one of 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok`,
-		`a.csv line 5: social account 701 is on facebook in the directory, but on tiktok in the row`,
-		`a.csv line 6: accountId: is missing, and the directory does not know the social account`,
-		`a.csv line 7: createdAt "never" is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds); followers "many" is not an integer`,
-		`a.csv line 8: the row has no figure`,
-		`a.csv line 9: its time 2999-01-01T00:00:00Z is in the future`,
-		`a.csv line 10: has 3 fields, but the header has 5 columns`,
-		`p.jsonl line 1: externalId is missing`,
-		`p.jsonl line 2: is not a JSON object`,
-		`p.jsonl line 3: account c00000000000000000000021 does not belong to agency a00000000000000000000001`,
-		`prefs.json line 2: account c00000000000000000000021 is not an account of agency a00000000000000000000001`,
-	}, got)
+	require.Equal(t, []string{`e.jsonl line 1: unknown event type ""`}, refusals(report), "found without the log")
 
 	c.SkipRefused = true
 	report, _, err = runImport(t, c)
 	require.ErrorIs(t, err, errRowsLeftOut)
 	require.Equal(t, exitLeftOut, exitCode(err, io.Discard))
 	require.Equal(t, importCounts{Entities: 17, Posts: 1, AccountReadings: 1}, report.Imported)
-	require.Len(t, report.Refused, len(got))
+	require.Equal(t, []string{
+		`e.jsonl line 1: unknown event type ""`,
+		`a.jsonl line 2: account_row_id: no account has this row id; import the accounts first`,
+		`a.jsonl line 3: p_id is not that of the social account in the directory, facebook`,
+		`a.jsonl line 4: account_id is missing, and the directory does not know the social account`,
+		`a.jsonl line 5: its time is in the future`,
+		`a.jsonl line 6: time 1999-01-01T00:00:00Z is outside the years 2004 to 9999`,
+		`p.jsonl line 1: external_id must have 1 to 255 bytes, has 0`,
+		`p.jsonl line 2: the account belongs to another agency in the directory`,
+		`m.jsonl line 1: member_id: the directory does not know this member; import the members first`,
+		`d.jsonl line 1: account c00000000000000000000021 is not an account of agency a00000000000000000000001`,
+	}, refusals(report))
+}
+
+// Lines that have one identity and say something different are conflicts: none is lost, or counted
+// as already present. Two imports that differ are one, too.
+func TestImportConflicts(t *testing.T) {
+	read := func(at string, followers int, rest string) string {
+		return fmt.Sprintf(`{"type":"account_reading","data":{"social_account_id":701,"p_id":1,"captured_at":%q,"followers":%d%s}}`+"\n", at, followers, rest)
+	}
+	liked := func(likes int) string {
+		return fmt.Sprintf(`{"type":"post_reading","data":{"social_account_id":701,"p_id":1,"external_id":"1_1","captured_at":1704067200,"likes":%d}}`+"\n", likes)
+	}
+	post := func(content string) string {
+		return `{"type":"metrics.post_registered.v1","data":{"social_account_id":701,"p_id":1,"external_id":"1_1","registered_at":1704067200,"content":"` + content + `"}}` + "\n"
+	}
+	token := func(text string) string {
+		return `{"type":"token","data":{"id":71,"member_id":7,"p_id":1,"access_token":"` + text + `"}}` + "\n"
+	}
+	category := func(name string) string {
+		return `{"type":"directory.category.v1","updated_at":"2024-01-01T00:00:00Z","data":{"id":9,"name":"` + name + `"}}` + "\n"
+	}
+	const night, later = "2024-10-27T00:10:00Z", "2024-10-27T01:10:00Z"
+	first := read(night, 10, "") + read(later, 12, "") + read(night, 10, "") + liked(5) + post("one") + token("t") + category("Events")
+	at := newStorage(t)
+	report, _, err := runImport(t, importInto(at, newFile(t, "first.jsonl", first)))
+	require.NoError(t, err)
+	require.Equal(t, importCounts{Entities: 18, Connections: 1, Tokens: 1, Posts: 2, AccountReadings: 2, PostReadings: 1}, report.Imported)
+	require.Equal(t, 1, report.Repeated, "in the files, not in the log")
+
+	for name, files := range map[string][]string{
+		"in one file":    {first + read(night, 11, "") + liked(900) + post("two") + token("u") + category("Other")},
+		"in two files":   {first, read(night, 11, "") + liked(900) + post("two") + token("u") + category("Other")},
+		"with the log":   {read(night, 11, "") + liked(900) + post("two") + category("Other")},
+		"another client": {read(night, 10, `,"account_row_id":12`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			paths := []string{}
+			for _, content := range files {
+				paths = append(paths, newFile(t, "lines.jsonl", content))
+			}
+			c := importInto(at, paths...)
+			report, _, err := runImport(t, c)
+			require.ErrorAs(t, err, new(usageError))
+			require.Equal(t, exitUsage, exitCode(err, io.Discard))
+			want := strings.Count(files[len(files)-1], "\n")
+			if name == "in one file" {
+				want -= strings.Count(first, "\n")
+			}
+			require.Len(t, report.Refused, want)
+			for _, r := range report.Refused {
+				require.Contains(t, r.Reason, "differs from")
+			}
+			require.Equal(t, importCounts{}, report.Imported)
+		})
+	}
+	report, _, err = runImport(t, importInto(at, newFile(t, "client.jsonl", read(night, 10, `,"account_row_id":11`))))
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Unchanged.AccountReadings)
+}
+
+// If a page has moved, its readings without a client belong to the client of their first import.
+func TestImportAfterAMove(t *testing.T) {
+	at := newStorage(t)
+	reading := newFile(t, "r.jsonl", `{"type":"account_reading","data":{"social_account_id":701,"p_id":1,"captured_at":1704067200,"followers":1}}`)
+	_, _, err := runImport(t, importInto(at, reading))
+	require.NoError(t, err)
+	moved := importInto(at, reading)
+	moved.Files = []string{reading, newFile(t, "moved.jsonl", `{"type":"directory.social_account.v1","data":{"id":701,"parent_account":"a00000000000000000000001","account_id":"`+cafe+
+		`","member_id":7,"connection_id":71,"p_id":1,"external_id":"100200300","connected":true}}`)}
+	report, _, err := runImport(t, moved)
+	require.NoError(t, err)
+	require.Equal(t, importCounts{Entities: 1}, report.Imported)
+	require.Equal(t, 1, report.Unchanged.AccountReadings, "it is not read twice")
+}
+
+// Readings are appended in the order of account and time, whatever the order of the lines: a late
+// reading changes the gains of the next one.
+func TestImportSortsReadings(t *testing.T) {
+	var shuffled strings.Builder
+	for n := range 40 {
+		fmt.Fprintf(&shuffled, `{"type":"account_reading","data":{"social_account_id":%d,"p_id":%d,"captured_at":%d,"followers":1}}`+"\n",
+			701+n%2, []int{1, 6}[n%2], 1_700_000_000+3600*(n*17%40))
+	}
+	at := newStorage(t)
+	_, _, err := runImport(t, importInto(at, newFile(t, "r.jsonl", shuffled.String())))
+	require.NoError(t, err)
+	read := map[string][]time.Time{}
+	eachRecord(t, at, domain.TopicMetrics, func(r domain.Recorded) {
+		if reading, ok := r.Data.(domain.AccountRead); ok {
+			read[r.Key] = append(read[r.Key], reading.CapturedAt)
+		}
+	})
+	require.Len(t, read, 2)
+	for key, times := range read {
+		require.Len(t, times, 20, key)
+		require.True(t, slices.IsSortedFunc(times, time.Time.Compare), key)
+	}
+}
+
+func eachRecord(t *testing.T, at storage, topic string, each func(domain.Recorded)) {
+	t.Helper()
+	parts := assembly.NewParts(at.backends(ledgertest.Quiet))
+	defer func() { require.NoError(t, parts.Close()) }()
+	log, err := parts.Log(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, assembly.ScanTopic(t.Context(), log, topic, func(r domain.Recorded, err error) {
+		require.NoError(t, err)
+		each(r)
+	}))
+}
+
+// Files of tokens that others may read, files whose escapes are doubled, and files and pipes without
+// lines, which a command that failed leaves, are refused whatever --skip-refused says.
+func TestImportRefusesFiles(t *testing.T) {
+	const token = `{"type":"token","data":{"id":71,"member_id":7,"p_id":1,"access_token":"invented-page-token-1"}}`
+	post := func(n int, content string) string {
+		return fmt.Sprintf(`{"type":"metrics.post_registered.v1","data":{"social_account_id":701,"p_id":1,"external_id":"%d","registered_at":1704067200,"content":"%s"}}`+"\n", n, content)
+	}
+	at := newStorage(t)
+	refused := func(reason string, files ...string) {
+		t.Helper()
+		c := importInto(at, files...)
+		c.SkipRefused, c.DryRun = true, true
+		_, _, err := runImport(t, c)
+		require.ErrorAs(t, err, new(usageError))
+		require.ErrorContains(t, err, reason)
+	}
+	for _, mode := range []os.FileMode{0o640, 0o604, 0o644} {
+		shared := newFile(t, "tokens.jsonl", token)
+		require.NoError(t, os.Chmod(shared, mode))
+		refused("others may read it: chmod 600 "+shared, shared)
+	}
+	refused("has no lines", newFile(t, "empty.jsonl", "\n \n"))
+	refused("has no lines", newPipe(t, ""))
+	refused("line 2: each escape in this file has two backslashes", newFile(t, "p.jsonl", post(1, "plain")+post(2, `two\\nlines`)+post(3, `a \\"quote\\"`)))
+	refused("line 1 is longer than", newFile(t, "long.jsonl", strings.Repeat("x", commands.MaxImportLine+1)))
+
+	single := importInto(at, newFile(t, "p.jsonl", post(1, `two\\nlines`)+post(2, `C:\\dir`)+post(3, `an \"escape\"`)), newPipe(t, token))
+	single.DryRun = true
+	report, _, err := runImport(t, single)
+	require.NoError(t, err)
+	require.Equal(t, 4, report.Imported.Posts)
+	require.Equal(t, 1, report.Imported.Tokens)
+	only := importInto(at, newFile(t, "p.jsonl", post(2, `C:\\dir ¯\\_(ツ)_/¯`)))
+	only.DryRun = true
+	_, _, err = runImport(t, only)
+	require.NoError(t, err, "backslashes of a text, not doubled escapes")
+}
+
+// newPipe returns the path of a pipe that gives a text.
+func newPipe(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(path, 0o644))
+	go func() {
+		if out, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+			_, _ = io.WriteString(out, text)
+			_ = out.Close()
+		}
+	}()
+	return path
 }
 
 // An interrupted import leaves whole events; repeating it appends the rest and no duplicates.
 func TestImportContinuesAfterAKill(t *testing.T) {
 	var rows strings.Builder
-	rows.WriteString("accountId,memberId,sAccountId,pId,followers,createdAt\n")
-	const total = 5000
+	const total, half = 5000, 2300
 	for n := range total {
-		fmt.Fprintf(&rows, "11,7,701,1,%d,%d\n", n, 1_700_000_000+60*n)
+		fmt.Fprintf(&rows, `{"type":"account_reading","data":{"social_account_id":701,"p_id":1,"captured_at":%d,"followers":%d}}`+"\n", 1_700_000_000+60*n, n)
 	}
-	c := importInto(newStorage(t))
-	c.AccountInsights = []string{newFile(t, "ins.csv", rows.String())}
+	at := newStorage(t)
+	c := importInto(at, newFile(t, "all.jsonl", rows.String()))
 	ctx, kill := context.WithCancel(t.Context())
-	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill, "account readings"}})
+	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill, "append"}})
 	require.ErrorIs(t, err, errInterrupted)
 	require.ErrorContains(t, err, "repeat the import to continue")
 	require.Equal(t, exitInterrupted, exitCode(err, io.Discard))
-	half := c
-	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
-	half.AccountInsights = []string{newFile(t, "half.csv", first)}
-	_, _, err = runImport(t, half) // what an import that is killed later leaves in the log
+	first := strings.Join(strings.SplitAfter(rows.String(), "\n")[:half], "")
+	_, _, err = runImport(t, importInto(at, newFile(t, "half.jsonl", first))) // what an import that is killed later leaves in the log
 	require.NoError(t, err)
 	report, _, err := runImport(t, c)
 	require.NoError(t, err)
-	require.Equal(t, importCounts{AccountReadings: total - 2300}, report.Imported)
-	require.Equal(t, 2300, report.Unchanged.AccountReadings)
+	require.Equal(t, importCounts{AccountReadings: total - half}, report.Imported)
+	require.Equal(t, half, report.Unchanged.AccountReadings)
 	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "including the post that the entities register")
 }
 

@@ -28,7 +28,7 @@ type cli struct {
 	Demo         demoCommand         `cmd:"" help:"Run everything in one process with a sample agency."`
 	Secrets      secretsCommand      `cmd:"" help:"Re-encrypt the stored tokens with a new key."`
 	Migrate      migrateCommand      `cmd:"" help:"Migrate the database schemas to the version of this program, or replace a lost database (--adopt-log)."`
-	Import       importCommand       `cmd:"" help:"Import reference entities of the main application and data of the old system."`
+	Import       importCommand       `cmd:"" help:"Import JSON Lines: reference entities of the main application and data of the old system."`
 	Verify       verifyCommand       `cmd:"" help:"Verify that the history was not altered, or that the tables match the log. Requires one of --parent, --all, --bundle and --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency that can be verified anywhere."`
 	Access       accessCommand       `cmd:"" help:"Print who had access to the dashboards of an agency, when, and which records prove it. Queries a running service; requires the token of an auditor or of agency staff."`
@@ -63,7 +63,7 @@ variable, or as a line NAME=value in the file named by LEDGERBOARD_CONFIG. Flags
 and environment variables override the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready, degraded or no
-response (status); 4 done, but rows were left out (import --skip-refused); 5 the check found faults (verify,
+response (status); 4 done, but lines were left out (import --skip-refused); 5 the check found faults (verify,
 replay, backup --check); 130 interrupted by Ctrl-C or SIGTERM (at a prompt, and in verify, export, replay, import,
 rebuild, backup, restore); 131 aborted by a second Ctrl-C or SIGTERM.`
 

@@ -109,7 +109,7 @@ const (
 	exitFailure  = 1 // the command failed
 	exitUsage    = 2 // wrong arguments or configuration
 	exitNotReady = 3 // status: the service is not ready, degraded or does not respond
-	exitLeftOut  = 4 // import --skip-refused: done, but rows were left out
+	exitLeftOut  = 4 // import --skip-refused: done, but lines were left out
 	exitFindings = 5 // verify, replay, backup --check: the check found faults
 	// interrupted by a signal: at a prompt, and in verify, export, replay, import, rebuild, backup,
 	// restore

@@ -1,0 +1,186 @@
+package commands
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// SourceImport is the ce_source of records that an import appends.
+const SourceImport = "/ledgerboard/import"
+
+// ImportActor is the actor in records of an import: the command line has no user.
+const ImportActor = "system:import"
+
+// importSpace is the namespace of the ids of imported events.
+var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
+
+// Import converts lines ([ReadImportLine]) to events with their original times. The error of a
+// method that returns drafts says why the line is refused.
+type Import struct {
+	World   *ImportWorld
+	Secrets TokenStore // nil for a dry run, which stores nothing
+	// Places tells which connections wait for a sign-in. Their stored tokens are replaced. It is
+	// nil without tables.
+	Places       TokenPlaces
+	GrowthWindow time.Duration
+	// NoSubscriptions is set if accounts are read, and growth is recorded, without a subscription.
+	NoSubscriptions bool
+	Now             time.Time
+}
+
+// Drafts returns the event of a post or reading, followed by the texts of a post. It also notes when
+// the post was published, for readings without that time. It is unknown when the old system began
+// to read the account, so the first counts of a new post are treated as gained since its publication.
+func (i Import) Drafts(l MetricLine) ([]domain.Draft, error) {
+	tenant, accountType, err := i.World.Tenant(l.Owner)
+	if err != nil {
+		return nil, err
+	}
+	switch data := l.Data.(type) {
+	case domain.AccountRead:
+		data.Tenant, data.AccountType = tenant, accountType
+		return i.metric(tenant, data, data.Validate(), l.At)
+	case domain.PostRead:
+		data.Tenant, data.AccountType = tenant, accountType
+		at, known := i.World.published[domain.PostID(data.SocialAccount, data.ExternalID)]
+		if known && data.PublishedAt == nil {
+			data.PublishedAt = &at
+		}
+		data.GrowthWindow = i.GrowthWindow.String()
+		data.SubscriptionActive = i.NoSubscriptions || i.World.Subscribed(tenant, l.At)
+		data.FromZero = data.PublishedAt != nil && l.At.Sub(*data.PublishedAt) <= i.GrowthWindow
+		data.GrowthEligible = data.FromZero && data.SubscriptionActive
+		invalid := cmp.Or(data.Validate(), data.Platform.CheckPostID(data.ExternalID))
+		return i.metric(tenant, data, invalid, l.At, data.ExternalID)
+	case domain.PostRegistered:
+		data.Tenant, data.AccountType = tenant, accountType
+		drafts, err := i.registered(data)
+		if err != nil {
+			return nil, err
+		}
+		if data.PublishedAt != nil {
+			i.World.published[domain.PostID(data.SocialAccount, data.ExternalID)] = *data.PublishedAt
+		}
+		return append(drafts, i.MarkImported(contentOf(data, l.Texts))), nil
+	default:
+		return nil, fmt.Errorf("there is no event for %T", data)
+	}
+}
+
+func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
+	return ContentDraft(domain.PostContent{
+		PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts,
+	}, post.RegisteredAt)
+}
+
+// MarkImported marks the content of a post as imported.
+func (i Import) MarkImported(content domain.Draft) domain.Draft {
+	content.Envelope.Source = SourceImport
+	return content
+}
+
+func (i Import) registered(post domain.PostRegistered) ([]domain.Draft, error) {
+	invalid := cmp.Or(post.Validate(), post.Platform.CheckPostID(post.ExternalID))
+	return i.metric(post.Tenant, post, invalid, post.RegisteredAt, post.ExternalID, string(post.Origin))
+}
+
+// metric refuses invalid values, and times in the future, because such a reading would remain the
+// latest until then. The event id is derived from what identifies the reading: the agency, the
+// social account, the post and the time. The client is not part of it: a page that moved has no
+// second reading at the same time.
+func (i Import) metric(
+	t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string,
+) ([]domain.Draft, error) {
+	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
+		invalid = errors.New("its time is in the future")
+	}
+	if invalid != nil {
+		return nil, invalid
+	}
+	parts := append([]string{data.EventType(), t.ParentAccount, t.Key()}, unique...)
+	parts = append(parts, at.UTC().Format(time.RFC3339Nano))
+	d := NewDraft(domain.TopicMetrics, t.Key(), data, i.Now)
+	d.Envelope.ID = uuid.NewSHA1(importSpace, []byte(strings.Join(parts, "\x00"))).String()
+	d.Envelope.Source = SourceImport
+	return []domain.Draft{d}, nil
+}
+
+// ImportDigest holds digests of what two imported events with the same id must agree on: what the
+// platform reported, and this together with the client. What was derived from the directory, such as
+// a member, may differ.
+type ImportDigest struct{ reported, owned uint64 }
+
+// NewImportDigest returns the digest of an event of topic metrics.
+func NewImportDigest(data domain.Data) ImportDigest {
+	var reported any
+	var account string
+	switch data := data.(type) {
+	case domain.AccountRead:
+		reported, account = data.Figures, data.AccountID
+	case domain.PostRead:
+		reported, account = data.Counts, data.AccountID
+	case domain.PostRegistered:
+		reported, account = []any{data.PublishedAt, data.CategoryID, data.PostType}, data.AccountID
+	}
+	return ImportDigest{digest(reported), digest([]any{reported, account})}
+}
+
+// Same reports whether the event of a line says the same as the event in the log. If the line does
+// not state its client, the client in the log is right.
+func (d ImportDigest) Same(logged ImportDigest, o ImportedOwner) bool {
+	stated := o.AccountID != "" || o.RowID != 0
+	return d == logged || !stated && d.reported == logged.reported
+}
+
+// SameLine reports whether two lines that give an event with the same id, or are about the tokens of
+// the same connection, say the same.
+func SameLine(a, b any) bool { return digest(a) == digest(b) }
+
+func digest(v any) uint64 {
+	h := fnv.New64a()
+	if err := json.NewEncoder(h).Encode(v); err != nil {
+		return 0 // what cannot be encoded is refused when it is appended
+	}
+	return h.Sum64()
+}
+
+// Connection returns the event of a connection with its tokens. A connection in the directory keeps
+// its secret reference.
+func (i Import) Connection(c domain.DirectoryConnection) (domain.Draft, error) {
+	if err := checkMainAppID(domain.KindConnection, c.EntityID()); err != nil {
+		return domain.Draft{}, err
+	}
+	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
+		return domain.Draft{}, errors.New("member_id: the directory does not know this member; import the members first")
+	}
+	known, _ := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID)
+	c.SecretRef = cmp.Or(known.SecretRef, importedRef(c.EntityID()))
+	if err := c.Validate(); err != nil {
+		return domain.Draft{}, err
+	}
+	return EntityDraft(c, i.Now), nil
+}
+
+// Entity returns the event of an entity. A connection keeps the reference of its tokens if the line
+// has none. Records and erasures of a page that was connected in ledgerboard are refused: with two
+// records the page would be read twice. So is a state that differs from another one of the same time.
+func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
+	known := func(key string) domain.DirectoryEntity { return i.World.entities[key] }
+	if entity, ok := line.Data.(domain.DirectoryEntity); ok {
+		line.Data = keepRefs(entity, known(line.Key))
+		state, exists := i.World.states[line.Key]
+		if exists && !state.Erased && state.At.Equal(line.Envelope.Time) && state.digest != digest(line.Data) {
+			return line, errors.New("differs from another state of this entity with the same updated_at")
+		}
+	}
+	return line, connectedHere(line, known)
+}
