@@ -146,7 +146,7 @@ func requireNothingServed(t *testing.T, at storage) {
 	defer stop()
 	settings := eraseSettings(at)
 	var err error
-	settings.front, err = openFront(ctx, "127.0.0.1:0", "")
+	settings.front, err = settings.openFront(ctx, "127.0.0.1:0", ledgertest.Quiet)
 	require.NoError(t, err)
 	a, err := settings.open(ctx, ledgertest.Quiet)
 	require.NoError(t, err)
