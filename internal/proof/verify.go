@@ -187,6 +187,10 @@ func take(r *Report, log *reader, list []*signed) {
 		}
 		return cmp.Or(cmp.Compare(*a.Partition, *b.Partition), cmp.Compare(*a.Offset, *b.Offset))
 	})
+	takeCheckpoints(r, log, list)
+}
+
+func takeCheckpoints(r *Report, log *reader, list []*signed) {
 	counted := map[string]bool{} // a kept note may also be in the log
 	for _, c := range list {
 		if c.err != nil || c.fails || counted[c.note] {
@@ -197,7 +201,8 @@ func take(r *Report, log *reader, list []*signed) {
 		if r.SignedAt == nil || c.Time.After(*r.SignedAt) {
 			r.SignedAt = &c.Time
 		}
-		if c.topic != "" && c.topic != log.topicID.String() && (r.CopiedAfter == nil || c.Time.After(*r.CopiedAfter)) {
+		copied := c.topic != "" && c.topic != log.topicID.String()
+		if copied && (r.CopiedAfter == nil || c.Time.After(*r.CopiedAfter)) {
 			r.CopiedAfter = &c.Time
 		}
 		r.Covered = max(r.Covered, c.Records())
