@@ -62,6 +62,7 @@ type build struct {
 	lease   int64
 	renewed time.Time    // when the lease was taken or renewed
 	done    atomic.Int64 // records folded in bulk
+	older   olderSnapshots
 }
 
 // buildAll builds the unfinished generations of this projector version, one after the other.

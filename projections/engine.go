@@ -56,6 +56,7 @@ type intervals struct {
 	look     time.Duration // between checks of the pause flag and of the generations' state
 	caughtUp time.Duration // between stamps of checkpoints that are at the end of the log
 	tidy     time.Duration // between checks of the views of schema lb and of superseded generations
+	reports  time.Duration // limit of the wait of a switch for older snapshots
 	finish   time.Duration // limit for folding the current poll during shutdown
 	// retry is how long a batch is retried before the session gives up its partitions. If another
 	// process can reach the database, commands wait no longer than this.
@@ -64,7 +65,7 @@ type intervals struct {
 
 var defaultIntervals = intervals{
 	look: 2 * time.Second, caughtUp: time.Minute,
-	tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
+	tidy: 5 * time.Second, reports: time.Hour, finish: 5 * time.Second, retry: 5 * time.Second,
 }
 
 // Engine runs one projector. It ensures that a generation exists, and runs a separate session
@@ -78,6 +79,8 @@ type Engine struct {
 	waits    map[waiting]wait // partitions that were behind at the last Status
 
 	notDropped string // why old tables are not dropped, as last logged
+
+	older olderSnapshots // while views of schema lb still show an older version
 }
 
 type work struct {
@@ -173,8 +176,18 @@ func (e *Engine) tidy(ctx context.Context) (time.Duration, error) {
 // publish updates the views of schema lb, which people read, to this version, now or later. It only
 // logs an error, because the program does not read these views.
 func (e *Engine) publish(ctx context.Context) {
-	if err := e.replaceViews(ctx); err != nil && ctx.Err() == nil {
+	switch late, err := e.replaceViews(ctx, &e.older); {
+	case err == nil:
+		e.warnLate(late)
+	case ctx.Err() == nil:
 		e.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
+	}
+}
+
+// warnLate logs which sessions a switch did not wait for any longer.
+func (e *Engine) warnLate(sessions string) {
+	if sessions != "" {
+		e.logger.Warn("transactions that began before the switch will see empty tables", "sessions", sessions)
 	}
 }
 

@@ -104,6 +104,12 @@ func (e *Engine) Waiting(atMost time.Duration) *Engine {
 	return e
 }
 
+// WaitingForReports sets how long a switch waits for older snapshots.
+func (e *Engine) WaitingForReports(atMost time.Duration) *Engine {
+	e.every.reports = atMost
+	return e
+}
+
 // FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns the
 // dead letters and the streams.
 func FoldInBulk(

@@ -40,28 +40,38 @@ func (b *build) switchWhenReady(ctx context.Context) error {
 		if err != nil || !reached {
 			return stepAgain, err
 		}
-		reason, err := b.trySwitch(ctx)
+		reason, sessions, err := b.trySwitch(ctx)
 		if reason == "" {
 			return 0, cmp.Or(err, errDone)
 		}
-		b.waitsFor(ctx, reason, "")
+		b.waitsFor(ctx, reason, sessions)
 		return b.every.look, nil
 	})
 }
 
 // trySwitch switches readers unless the projection is paused, the new generation is behind, or a
-// reader holds a lock on the views. It then returns what the switch waits for.
-func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err error) {
+// reader holds a lock on the views or an older snapshot. It then returns what the switch waits for,
+// and for which sessions.
+func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, sessions string, err error) {
 	live, err := liveGeneration(ctx, b.pool, b.projector)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	paused, err := b.paused(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read pause flag: %w", err)
+		return "", "", fmt.Errorf("read pause flag: %w", err)
 	}
 	if paused && live.Number > 0 {
-		return operator.WaitsResume, nil
+		return operator.WaitsResume, "", nil
+	}
+	var late string
+	if live.Number > 0 {
+		if sessions, late, err = b.older.readers(ctx, b.pool, b.every.reports); err != nil {
+			return "", "", err
+		}
+		if sessions != "" {
+			return operator.WaitsReports, sessions, nil
+		}
 	}
 	err = lockGenerations(ctx, b.pool, b.projector.Name, func(tx pgx.Tx) error {
 		g, err := b.owned(ctx, tx)
@@ -72,15 +82,16 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, err erro
 	})
 	switch {
 	case errors.Is(err, errNotYet):
-		return operator.WaitsTables, nil
+		return operator.WaitsTables, "", nil
 	case pg.IsLockTimeout(err) || domain.CodeOf(err) == domain.CodeUnavailable:
-		return operator.WaitsReaders, nil
+		return operator.WaitsReaders, "", nil
 	case err != nil:
-		return "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
+		return "", "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}
 	b.logger.Info("readers switched to the generation", "generation", b.number, "replaced", live.Number)
+	b.warnLate(late)
 	b.publish(ctx)
-	return "", nil
+	return "", "", nil
 }
 
 // makeLive makes a generation live: the views of its version then show it, and the one that they

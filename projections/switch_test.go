@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
+	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
@@ -54,17 +56,18 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	p := tally
 	e := b.followEngine(p)
 	readers := b.readers(p)
-	begin := func(sql string) (pgx.Tx, func() int) {
-		tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	begin := func(level pgx.TxIsoLevel, sql string) (pgx.Tx, func() int) {
+		tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: level})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
 		return tx, func() (n int) {
-			require.NoError(t, tx.QueryRow(b.ctx(), sql).Scan(&n))
+			// The simple protocol leaves no portal, which would hold a snapshot.
+			require.NoError(t, tx.QueryRow(b.ctx(), sql, pgx.QueryExecModeSimpleProtocol).Scan(&n))
 			return n
 		}
 	}
-	view, viewed := begin("select count(*) from tally")
-	table, read := begin("select count(*) from lb_tally_g1.tally")
+	view, viewed := begin(pgx.ReadCommitted, "select count(*) from tally")
+	table, read := begin(pgx.RepeatableRead, "select count(*) from lb_tally_g1.tally")
 	require.Equal(t, 100, viewed())
 	require.Equal(t, 100, read())
 	rebuild := b.request(tally)
@@ -72,7 +75,7 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	b.appendReadings(100, 110)
 	require.Equal(t, 1, b.caughtUp(e).Generation)
 	require.Equal(t, 110, b.count("select count(*) from lb_tally_v1.tally"), "other readers continue")
-	require.Equal(t, 100, viewed())
+	require.Equal(t, 110, viewed())
 	require.NoError(t, view.Commit(b.ctx()))
 	b.ends(rebuild.ID, operator.StateLive)
 	require.Equal(t, 2, b.caughtUp(e).Generation)
@@ -86,6 +89,72 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 	require.NoError(t, table.Commit(b.ctx()))
 	b.awaitDropped("tally", 1)
 	b.eachOnce(110)
+}
+
+// report begins a report of a person who may only read schema lb: one transaction that reads several
+// views. It has read the view of texts.
+func (b *bench) report() (count func(view string) int, end func()) {
+	b.t.Helper()
+	b.followEngine(projectors.Contents)
+	b.shows("post_contents", ddl.ViewSchema(projectors.Contents.Name, projectors.Contents.Version))
+	person, err := pgx.Connect(b.ctx(), b.db.WriterURL(b.t, "lb"))
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { _ = person.Close(context.Background()) })
+	tx, err := person.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	require.NoError(b.t, err)
+	count = func(view string) (n int) {
+		require.NoError(b.t, tx.QueryRow(b.ctx(), "select count(*) from lb."+view).Scan(&n))
+		return n
+	}
+	require.Zero(b.t, count("post_contents"))
+	return count, func() { require.NoError(b.t, tx.Rollback(b.ctx())) }
+}
+
+// A report that began before the rows of the new tables were written would see these tables empty. The
+// switch waits for it, and says for whom. Reports that began later do not delay it.
+func TestASwitchWaitsForOlderReports(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 100)
+	e := b.followEngine(tally)
+	b.shows("tally", "lb_tally_v1")
+	count, end := b.report()
+	rebuild := b.request(tally)
+	waits := b.awaitBuild(rebuild.ID, func(g operator.Generation) bool { return g.Waits == operator.WaitsReports })
+	require.Contains(t, waits.Error, "process ")
+	b.appendReadings(100, 110)
+	require.Equal(t, 1, b.caughtUp(e).Generation)
+	require.Equal(t, 100, count("tally"), "the rows of its snapshot")
+	end()
+	_, endLater := b.report()
+	b.ends(rebuild.ID, operator.StateLive)
+	endLater()
+	require.Equal(t, 110, b.count("select count(*) from lb.tally"))
+}
+
+// Likewise, the views for people show the tables of a new version only after the older reports. After
+// an hour they do anyway, and the log says which session sees them empty.
+func TestViewsForPeopleWaitForOlderReports(t *testing.T) {
+	t.Parallel()
+	b := setupReadings(t, 100)
+	b.follow(b.engine(tally))
+	b.shows("tally", "lb_tally_v1")
+	count, end := b.report()
+	waits, late := make(chan struct{}), make(chan struct{})
+	newer := func(atMost time.Duration, message string, reached chan struct{}) *projections.Engine {
+		return b.engine(version2(tally), func(c *projections.Config) {
+			c.Logger = slog.New(onMessage{message, sync.OnceFunc(func() { close(reached) })})
+		}).WaitingForReports(atMost)
+	}
+	stop := b.follow(newer(time.Hour, "the views of schema lb are not updated to this version yet", waits))
+	ledgertest.Receive(t, waits)
+	require.Equal(t, 100, count("tally"))
+	stop()
+	end()
+	_, end = b.report()
+	b.follow(newer(0, "transactions that began before the switch will see empty tables", late))
+	ledgertest.Receive(t, late)
+	b.shows("tally", "lb_tally_v2")
+	end()
 }
 
 // Readers do not lose rows: the switch waits until the new tables have passed the live ones.

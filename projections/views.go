@@ -85,15 +85,27 @@ const unpublished = `
 			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
 			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
 
-// replaceViews updates the views if necessary.
-func (w work) replaceViews(ctx context.Context) error {
+// replaceViews updates the views if necessary. It returns the sessions with older snapshots for which
+// it has waited long enough.
+func (w work) replaceViews(ctx context.Context, older *olderSnapshots) (late string, err error) {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
 	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished,
 		w.projector.Name, w.projector.Version, names, schema, migrations.Views)
-	if err != nil || !due {
-		return err
+	if err != nil {
+		return "", err
 	}
-	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	if !due {
+		older.end()
+		return "", nil
+	}
+	sessions, late, err := older.readers(ctx, w.pool, w.every.reports)
+	if err == nil && sessions != "" {
+		err = fmt.Errorf("transactions that began before would see empty tables: %s", sessions)
+	}
+	if err != nil {
+		return "", err
+	}
+	return late, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		if err := beginViews(ctx, tx); err != nil {
 			return err
 		}

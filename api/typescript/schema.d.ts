@@ -6509,10 +6509,11 @@ export interface components {
          *     - `stuck`: its last attempts failed in the same way
          *     - `resume`: the projection is paused
          *     - `tables`: the new tables are behind the live ones
+         *     - `reports`: a transaction that reads views began before the new tables were complete
          *     - `readers`: a transaction reads the tables that the switch replaces
          * @enum {string}
          */
-        Wait: "retry" | "stuck" | "resume" | "tables" | "readers";
+        Wait: "retry" | "stuck" | "resume" | "tables" | "reports" | "readers";
         /**
          * Format: int64
          * @description The number of later events of the stream, which wait for this one; null if it is not known, because the event breaks the chain and no later record continues it.

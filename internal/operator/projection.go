@@ -102,6 +102,7 @@ const (
 	WaitsStuck   Wait = "stuck"   // its last attempts failed in the same way
 	WaitsResume  Wait = "resume"  // the projection is paused
 	WaitsTables  Wait = "tables"  // the new tables are behind the live ones
+	WaitsReports Wait = "reports" // a transaction that reads views began before the new tables were complete
 	WaitsReaders Wait = "readers" // a transaction reads the tables that the switch replaces
 )
 
@@ -113,6 +114,8 @@ func (w Wait) Text() string {
 			"which the log of the process that builds it names",
 		WaitsResume: "the projection is paused; the switch waits until it is resumed",
 		WaitsTables: "the new tables are behind the live ones; the switch is retried every 2 s",
+		WaitsReports: "a transaction that reads views began before the new tables were complete and would see them empty; " +
+			"the switch waits for it for at most an hour",
 		WaitsReaders: "a transaction reads the tables that the switch replaces (pg_locks shows it); the switch is " +
 			"retried every 2 s",
 	}[w]
