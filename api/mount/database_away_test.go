@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -112,6 +113,46 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	require.Eventually(t, serves, patience, often)
 	served(func() ledgertest.Answer { return ask("PUT /api/projects/dashboard/"+client, changeOfUsers) }).Says(t, http.StatusOK)
+}
+
+// While the database is read-only, reads go on, and /readyz?for=writes answers as a PUT does. Both work
+// again within seconds after it ends, though every session was opened in the meantime.
+func TestDatabaseReadOnly(t *testing.T) {
+	t.Parallel()
+	beside := runBeside(t)
+	config := beside.config(api.AuthenticatorFunc(byCookie))
+	boards := open(t, config)
+	admin, err := pgx.Connect(t.Context(), beside.databaseURL)
+	require.NoError(t, err)
+	defer admin.Close(context.Background())
+	database := admin.Config().Database
+	put := func(body string) ledgertest.Answer {
+		return ledgertest.Ask(t, boards.Handler(), http.MethodPut, "/api/projects/dashboard/"+client, body, "Cookie: session=alice's")
+	}
+	status := func(path string) int { return get(t, boards.Handler(), path, "alice's").Status }
+	require.Eventually(t, func() bool { return put(changeOfUsers).Status == http.StatusOK }, patience, often)
+
+	_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %q set default_transaction_read_only = on", database))
+	require.NoError(t, err)
+	_, err = admin.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
+		where datname = current_database() and pid <> pg_backend_pid()`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(readModelFault(t, boards.Handler()), "read-only") }, patience, often)
+	for range 7 {
+		answer := put(`{"users":[]}`)
+		require.Equal(t, http.StatusServiceUnavailable, answer.Status)
+		require.Contains(t, answer.Body, "read-only")
+		require.Contains(t, answer.Body, "Nothing was changed")
+		require.Equal(t, http.StatusServiceUnavailable, status("/readyz?for=writes"))
+		require.Equal(t, http.StatusOK, status("/readyz"), "reads go on")
+		require.Equal(t, http.StatusOK, status("/api/projects/dashboard/"+client))
+	}
+	_, err = admin.Exec(t.Context(), fmt.Sprintf("alter database %q reset default_transaction_read_only", database))
+	require.NoError(t, err)
+	began := time.Now()
+	require.Eventually(t, func() bool { return status("/readyz?for=writes") == http.StatusOK }, patience, often)
+	served(func() ledgertest.Answer { return put(`{"users":[]}`) }).Says(t, http.StatusOK)
+	t.Log("changes work again after", time.Since(began).Round(time.Millisecond))
 }
 
 // readModelFault returns the error about the tables of dashboards in /readyz.

@@ -18,6 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
@@ -100,7 +101,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	}
 	config := dashboardCommands(s.Log, s.brokers.value.topics)
 	config.Store, config.Logger = s.Dashboards, s.settings.Logger
-	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards.Name) }
+	config.Gate = func() error { return s.Monitor.MayWrite(projectors.Dashboards.Name) } // as /readyz?for=writes
 	s.Updates = commands.NewDashboards(config)
 	s.openStreams()
 	if c.Platforms != nil {
@@ -139,8 +140,9 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
 		People: projectors.Directory.Name, NoLog: projections.ErrNoLog,
-		Logger: s.settings.Logger,
-		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
+		Logger:   s.settings.Logger,
+		Folded:   func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
+		Writable: func(ctx context.Context) (bool, error) { return pg.Writable(ctx, s.engine) },
 	})
 	s.operators.Acted = s.Monitor.Check
 	s.Dashboards = &readmodels.Dashboards{

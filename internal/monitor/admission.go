@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -101,8 +102,11 @@ func (m *Monitor) MayRead(names ...string) error {
 func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if time.Since(m.polledAt) > staleAfter {
+	switch {
+	case time.Since(m.polledAt) > staleAfter:
 		return m.stateUnknown()
+	case m.readOnly != nil:
+		return m.readOnly.unavailable()
 	}
 	return m.first(unfit, names)
 }
@@ -118,6 +122,8 @@ func (m *Monitor) Reason(name string) string {
 		reasons = append(reasons, m.pollFault.Reason)
 	case time.Since(m.polledAt) > staleAfter:
 		reasons = append(reasons, "Its state is not known")
+	case m.readOnly != nil:
+		reasons = append(reasons, m.readOnly.Reason)
 	}
 	for i, s := range m.statuses {
 		for _, fault := range m.faults[i] {
@@ -129,9 +135,13 @@ func (m *Monitor) Reason(name string) string {
 	return strings.Join(reasons, "; ")
 }
 
+// blockedAfter is how long a change waits until tables show it.
+const blockedAfter = 10 * time.Second
+
 // MayWrite returns nil if changes to the data of a projection can succeed now, and otherwise an
 // error with the reason. Unlike [Monitor.MayCommand], it also returns an error while an operator
-// has paused the projection.
+// has paused the projection, and while events have been waiting without progress for longer than
+// a change waits.
 func (m *Monitor) MayWrite(projection string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,6 +150,13 @@ func (m *Monitor) MayWrite(projection string) error {
 		return m.pollFault.unavailable()
 	case time.Since(m.polledAt) > staleAfter:
 		return m.stateUnknown()
+	case m.readOnly != nil:
+		return m.readOnly.unavailable()
 	}
-	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{projection})
+	blocked := slices.ContainsFunc(m.statuses, func(s operator.Projection) bool {
+		return s.Projection == projection && s.LagSeconds > blockedAfter.Seconds()
+	})
+	return m.first(func(f fault) bool {
+		return unfit(f) || f.Class == classPaused || f.Class == classLagging && blocked
+	}, []string{projection})
 }

@@ -22,6 +22,7 @@ type class string
 const (
 	classDatabase   class = "database"    // does not answer
 	classBrokers    class = "brokers"     // do not answer
+	classReadOnly   class = "read_only"   // the database accepts no changes
 	classTablesGone class = "tables_gone" // tables were dropped
 	classBuilding   class = "building"    // a read model is being built, or is catching up after startup
 	classOtherLog   class = "other_log"   // the tables belong to another log
@@ -38,7 +39,7 @@ const (
 
 func classes() []class {
 	return []class{
-		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
+		classDatabase, classReadOnly, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
 		classStandsStill, classLagging, classPaused, classDeadLetters, classBuildStuck, classProblem,
 	}
 }

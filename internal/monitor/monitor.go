@@ -40,6 +40,7 @@ type Monitor struct {
 	faults     [][]fault // for each entry of statuses
 	pollFault  *fault    // why the latest poll failed; nil if it succeeded
 	tablesGone bool      // pollFault is due to missing tables that all reads need
+	readOnly   *fault    // nil: the database accepts changes
 	polledAt   time.Time
 	// targets are the ends of the log at the first poll, by projection and partition. Until the
 	// tables have reached them, they may lack records that were appended while no process was
@@ -64,7 +65,9 @@ type Config struct {
 	// Folded returns the generations that a process is folding, as projection.g<number>. If Folded
 	// is nil, the monitor does not check this.
 	Folded func(ctx context.Context) ([]string, error)
-	Logger *slog.Logger
+	// Writable reports whether the database accepts changes. If it is nil, it does.
+	Writable func(ctx context.Context) (bool, error)
+	Logger   *slog.Logger
 }
 
 type place struct {
@@ -116,7 +119,7 @@ func (m *Monitor) Check(ctx context.Context) {
 	defer m.checking.Unlock()
 	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
-	statuses, folded, err := m.ask(looking)
+	statuses, folded, writable, err := m.ask(looking)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
@@ -127,6 +130,10 @@ func (m *Monitor) Check(ctx context.Context) {
 		return
 	}
 	m.statuses, m.polledAt, m.pollFault, m.tablesGone = statuses, time.Now(), nil, false
+	if m.readOnly = nil; !writable {
+		m.readOnly = &fault{Class: classReadOnly, Reason: "The database accepts no changes: it is read-only, " +
+			"for example during maintenance or because a disk is full"}
+	}
 	if m.targets == nil {
 		m.targets = map[string]map[int32]int64{}
 		for _, s := range statuses {
@@ -161,18 +168,23 @@ func (m *Monitor) Check(ctx context.Context) {
 	}
 }
 
-func (m *Monitor) ask(ctx context.Context) (statuses []operator.Projection, folded []string, err error) {
+func (m *Monitor) ask(ctx context.Context) (
+	statuses []operator.Projection, folded []string, writable bool, err error,
+) {
 	for _, model := range m.models {
 		status, err := model.Status(ctx)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read status of read model %s: %w", model.Name(), err)
+			return nil, nil, false, fmt.Errorf("read status of read model %s: %w", model.Name(), err)
 		}
 		statuses = append(statuses, status)
 	}
 	if m.config.Folded != nil {
 		folded, err = m.config.Folded(ctx)
 	}
-	return statuses, folded, err
+	if writable = true; err == nil && m.config.Writable != nil {
+		writable, err = m.config.Writable(ctx)
+	}
+	return statuses, folded, writable, err
 }
 
 // missing returns how many events a projection has not folded of those that were in the log at
@@ -224,8 +236,10 @@ func (m *Monitor) allFaults() []fault {
 
 func (m *Monitor) all() []fault {
 	all := slices.Concat(m.faults...)
-	if m.pollFault != nil {
-		all = append([]fault{*m.pollFault}, all...)
+	for _, f := range []*fault{m.readOnly, m.pollFault} {
+		if f != nil {
+			all = append([]fault{*f}, all...)
+		}
 	}
 	return all
 }

@@ -120,6 +120,24 @@ func TestTablesOfAnotherLogAreNotRead(t *testing.T) {
 	})
 }
 
+// A change waits for ten seconds until tables show it. If none appears for longer, the next one is
+// refused; the lag of other commands, such as readings, is only reported.
+func TestChangesNeedProgress(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		model := liveModel("dashboards", 6, 6)
+		m := look(t, model)
+		model.status.Lag, model.status.LagSeconds = 1, 9
+		m.Check(t.Context())
+		require.NoError(t, m.MayWrite("dashboards"))
+		model.status.LagSeconds = 11
+		m.Check(t.Context())
+		require.ErrorContains(t, m.MayWrite("dashboards"), "makes no progress. Nothing was changed.")
+		require.NoError(t, m.MayCommand("dashboards"))
+		require.NoError(t, m.MayRead())
+	})
+}
+
 // A fault of one projection does not affect the others.
 func TestFaultsAffectOnlyTheirProjection(t *testing.T) {
 	t.Parallel()

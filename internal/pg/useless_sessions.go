@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // A session that cannot write stays that way, even when a new one could write: the database was
@@ -52,6 +53,11 @@ func endUseless(conn *pgx.Conn) {
 	defer cancel()
 	// The server answers with the error that ends the session.
 	_, _ = conn.PgConn().Exec(ctx, "rollback; select pg_terminate_backend(pg_backend_pid())").ReadAll()
+}
+
+// Writable reports whether the database accepts changes. A new state is visible after a few seconds.
+func Writable(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
+	return QueryBool(ctx, pool, "read whether the database is read-only", `select current_setting('transaction_read_only') = 'off'`)
 }
 
 // closeConn closes a connection outside of a pool.
