@@ -201,7 +201,7 @@ func TestImportDuringAnErasureDoesNotBringThePersonBack(t *testing.T) {
 		`{"type":"directory.member.v1","updated_at":"2026-01-01T10:00:00Z","data":{"id":77,"account_id":"`+client1+`","name":"Erna"}}`,
 		category(41, "Events", "2026-01-01T10:00:00Z"),
 		`{"type":"metrics.post_registered.v1","data":{"parent_account":"`+agency+`","account_id":"`+client1+`","member_id":77,"social_account_id":770,"p_id":4,`+
-			`"external_id":"1","origin":"main_app","registered_at":"2026-01-01T10:00:00Z","content":"Erna was here"}}`)
+			`"external_id":"urn:li:share:1","origin":"main_app","registered_at":"2026-01-01T10:00:00Z","content":"Erna was here"}}`)
 	require.Equal(t, 3, fed.Taken, fed.Body)
 	status, _ := b.entity("member/77")
 	require.Equal(t, http.StatusNotFound, status)
@@ -306,6 +306,8 @@ func TestPostsAndConnectionsAreImported(t *testing.T) {
 	refused := b.feed("", strings.Replace(post, `"main_app"`, `"listing"`, 1))
 	require.Equal(t, commands.FeedRefused, refused.Lines[0].Outcome)
 	require.Contains(t, refused.Lines[0].Reason, "main_app")
+	refused = b.feed("", strings.Replace(post, `"70_1"`, `"7.01E+16"`, 1))
+	require.Equal(t, commands.FeedRefused, refused.Lines[0].Outcome, "a spreadsheet made a number of the id")
 	require.Equal(t, 1, b.feed("", `{"type":"directory.social_account.v1","id":"70","erase":true}`).Taken)
 	require.Equal(t, []int{1, 0}, postsAndTexts(), "figures stay, texts go")
 
