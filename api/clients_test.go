@@ -249,7 +249,12 @@ func TestLetterCaseAndSlashesAtTheEnd(t *testing.T) {
 		"/AUTH/Reach/getaccountnetgrowth": http.StatusOK, "/Api/Stats/": http.StatusOK, "/api/ACTIVITIES/70:p": http.StatusOK,
 		dashboardPath + client1 + "/": http.StatusOK, insightsPath + "/": http.StatusOK, "/healthz/": http.StatusOK, "/healthz//": http.StatusOK,
 		"/auth/getAccountInsights/2026-01-01T00%3A00%3A00Z/2026-01-02T00%3A00%3A00Z/1/": http.StatusOK, // escaped, and with a slash
-		"/": http.StatusNotFound, "//healthz": http.StatusNotFound,
+		// a base address that ends in a slash, after the mount
+		"/auth//getAccountInsights/2026-01-01/2026-01-31/all": http.StatusOK, "/Auth//reach/getaccountnetgrowth/": http.StatusOK,
+		"/auth///getAccountInsights/2026-01-01/2026-01-31/all": http.StatusNotFound, "/auth//": http.StatusNotFound,
+		"/auth/getAccountInsights//2026-01-31/all": http.StatusBadRequest, // an empty time
+		"/api//projects/dashboard/" + client1:      http.StatusNotFound,
+		"/":                                        http.StatusNotFound, "//healthz": http.StatusNotFound,
 		"/api/activities/70:P": http.StatusNotFound, // another post
 		"/Api/Nothing":         http.StatusNotFound,
 	} {

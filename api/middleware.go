@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -101,6 +102,11 @@ func newPathFolder(routes []Operation) pathFolder {
 	return f
 }
 
+// doubledSlash matches a doubled slash after the mount of the old system's analytics, which Express 4
+// accepts: frontends send it if their base address ends in a slash. Elsewhere, an empty segment is an
+// empty parameter.
+var doubledSlash = regexp.MustCompile(`(?i)^` + PrefixAnalytics + `//[^/]`)
+
 // fold returns the path with the spelling of the matching route, or the path itself if no route
 // matches.
 func (f pathFolder) fold(path string) string {
@@ -112,6 +118,9 @@ func (f pathFolder) fold(path string) string {
 		path = trimmed
 	}
 	segments := strings.Split(path, "/")
+	if doubledSlash.MatchString(path) {
+		segments = slices.Delete(segments, 2, 3)
+	}
 	folded := make([]string, len(segments))
 patterns:
 	for _, pattern := range f[len(segments)] {
