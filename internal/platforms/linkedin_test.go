@@ -403,8 +403,8 @@ func TestLinkedInManyPlaces(t *testing.T) {
 	require.Equal(t, []string{"249"}, requested)
 }
 
-// One deleted post makes LinkedIn refuse a whole call, with 400, 403 or 404. The others are read, and
-// the post fails alone.
+// One deleted post makes LinkedIn refuse a whole call, with 400, 403 or 404. The others are read,
+// and the post fails alone.
 func TestLinkedInDeletedPostsInACall(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
