@@ -11,8 +11,8 @@ var littleText = regexp.MustCompile(`(?s)\\([[:punct:]]|＃)` +
 	`|\{hashtag\|\\?([#＃])\|((?:\\.|[^\\|}])+)\}`)
 
 // plainText returns a commentary as LinkedIn shows it: a mention is the name, and a hashtag its
-// sign and word. Whatever does not fit the format stays as it is, because texts from before the format
-// have no escapes.
+// sign and word. Whatever does not fit the format stays as it is, because texts from before the
+// format have no escapes.
 func plainText(commentary string) string {
 	return littleText.ReplaceAllStringFunc(commentary, func(element string) string {
 		parts := littleText.FindStringSubmatch(element)
