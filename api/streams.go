@@ -211,7 +211,7 @@ func (s *streams) expiryOf(p Principal) (time.Time, error) {
 	case p.ExpiresAt.IsZero():
 		return now.Add(unknownExpiryLife), nil
 	case !now.Before(p.ExpiresAt):
-		return time.Time{}, stream.ErrExpired
+		return time.Time{}, Refuse("session end", "a later time", p.ExpiresAt, "%s", stream.ErrExpired.Message)
 	}
 	return p.ExpiresAt, nil
 }
