@@ -109,10 +109,17 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return pg.Wrap("drop tables", err)
 }
 
-// missingTables is an SQL expression: the names of $3 that are not tables of generation g.
+// missingTables is an SQL expression: the names of $3 that are not tables of generation g, and
+// "checkpoints" if the generation lacks some, for example because a dump was restored with errors.
 const missingTables = `array(
 	select name from unnest($3::text[]) name
-	where to_regclass('lb_' || g.projection || '_g' || g.generation || '.' || name) is null)`
+	where to_regclass('lb_' || g.projection || '_g' || g.generation || '.' || name) is null
+	union all
+	select 'checkpoints' where exists (
+		select from jsonb_object_keys(g.targets) as followed
+		where not exists (
+			select from checkpoints c
+			where c.projection = g.projection and c.generation = g.generation and c.partition = followed::int)))`
 
 // DropAll ends all generations, because an older state of the log was restored. Readers then use
 // none of them, processes store nothing in them, and the projectors build new tables and drop the

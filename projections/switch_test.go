@@ -260,6 +260,29 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 	require.Equal(t, 20, b.count("select count(*) from lb.tally"))
 }
 
+// A dump that was restored with errors may lack checkpoints of tables that exist. The tables are built
+// again, as if they were missing.
+func TestTablesWithoutCheckpointsAreRebuilt(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []string{"delete from checkpoints", "delete from checkpoints where partition = 3"} {
+		b := setupReadings(t, 100)
+		b.run(b.engine(tally))
+		b.exec(lost)
+		status, err := b.engine(tally).Status(b.ctx())
+		require.NoError(t, err)
+		require.Equal(t, []string{"checkpoints"}, status.TablesGone)
+		e := b.followEngine(tally)
+		require.Eventually(t, func() bool { return b.liveNow("tally") == 2 }, patience, tick, lost)
+		b.caughtUp(e)
+		b.eachOnce(100)
+	}
+}
+
+// liveNow returns the generation that readers of version 1 use; 0 if there is none.
+func (b *bench) liveNow(projection string) int {
+	return b.count("select coalesce(max(generation), 0) from generations where projection = $1 and version = 1 and state = 'live'", projection)
+}
+
 // shows waits until the view of a table in schema lb shows a table of the given schema.
 func (b *bench) shows(table, schema string) {
 	b.t.Helper()
