@@ -58,10 +58,10 @@ type refusalCount struct {
 
 // failed logs an error of an [Authenticator] whose reason the caller does not see.
 func (l *refusalLog) failed(ctx context.Context, err error) {
-	public, _ := errors.AsType[*domain.Error](err)
+	_, isPublic := err.(*domain.Error) //nolint:errorlint // a wrapped one has a reason besides
 	if known, ok := errors.AsType[*CredentialError](err); ok {
 		l.add(ctx, known.Claim, "claim", known.Claim, "expected", known.Expected, "came", known.Came)
-	} else if domain.CodeOf(err) == domain.CodeUnauthenticated && error(public) != err {
+	} else if domain.CodeOf(err) == domain.CodeUnauthenticated && !isPublic {
 		l.add(ctx, "other", "error", err)
 	}
 }

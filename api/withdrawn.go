@@ -142,7 +142,7 @@ func (w *WithdrawnSubjects) find(names map[string]int, report bool) error {
 		return nil
 	}
 	if all, err = w.unknown(ctx, all); err != nil {
-		return nil //nolint:nilerr // the tables are being built: access does not depend on the report, which is tried again
+		return nil // the tables are being built: access does not depend on the report, which is tried again
 	}
 	lines := make([]int, len(all))
 	for i, name := range all {

@@ -443,7 +443,7 @@ func TestTheReasonOfARefusal(t *testing.T) {
 		require.Contains(t, refused.Came, c.came, name)
 		public, _ := errors.AsType[*domain.Error](err)
 		require.Equal(t, domain.CodeUnauthenticated, public.Code)
-		for _, part := range strings.Split(c.token, ".") {
+		for part := range strings.SplitSeq(c.token, ".") {
 			require.NotContains(t, err.Error(), part, name)
 		}
 	}

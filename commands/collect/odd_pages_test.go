@@ -149,8 +149,8 @@ func TestOddPageIsNotTheEndOfItsList(t *testing.T) {
 	}
 }
 
-// A list that never says how it goes on: what is on its pages is registered, people are told, new
-// posts are found, and the calls are few. Cursors may also repeat in a cycle.
+// A list that never says how it goes on: what is on its pages is registered, the reason is
+// shown, new posts are found, and the calls are few. Cursors may also repeat in a cycle.
 func TestListWithoutAWayOnSaysSo(t *testing.T) {
 	t.Parallel()
 	for name, cycle := range map[string]bool{"the same cursor": false, "a cycle": true} {
