@@ -33,7 +33,8 @@ cat > pom.xml << 'END'
 </project>
 END
 mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=jars
-run() { java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel="${LEVEL:-error}" -cp "$work/jars/*" "$@"; }
+start() { exec java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel="${LEVEL:-error}" -cp "$work/jars/*" "$@"; }
+run() { (start "$@"); }
 read -r port controller < <(python3 -c '
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
@@ -52,7 +53,7 @@ offsets.topic.replication.factor=1
 group.initial.rebalance.delay.ms=0
 END
 run kafka.tools.StorageTool format --cluster-id=AAAAAAAAAAAAAAAAAAAAAA -c broker.properties > /dev/null
-run kafka.Kafka broker.properties > broker.log 2>&1 & broker=$!
+start kafka.Kafka broker.properties > broker.log 2>&1 & broker=$!
 
 cat > Client.java << 'END'
 import java.time.Duration;
@@ -111,7 +112,7 @@ offset.storage.replication.factor = 1
 status.storage.replication.factor = 1
 config.storage.replication.factor = 1
 END
-LEVEL=warn run org.apache.kafka.connect.mirror.MirrorMaker mirror.properties > mirror.log 2>&1 & mirror=$!
+LEVEL=warn start org.apache.kafka.connect.mirror.MirrorMaker mirror.properties > mirror.log 2>&1 & mirror=$!
 for _ in $(seq 120); do # until it reports the refusal, and has copied the other topic
   grep -q 'InvalidTimestampException' mirror.log && run Client.java "127.0.0.1:$port" read 2> /dev/null | grep -q '^free.* 1 of 1' && break
   sleep 1
