@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -74,9 +75,7 @@ func startStockClients(t *testing.T, p *program, user demo.UserID) (clients []*s
 	for _, s := range stockClients {
 		w := newWire(t, strings.TrimPrefix(p.base, "http://"))
 		config := map[string]any{"url": w.url(), "tokens": tokens + "/" + strings.ReplaceAll(s.name, " ", "")}
-		for name, value := range s.config {
-			config[name] = value
-		}
+		maps.Copy(config, s.config)
 		l := &listener{needs.Listen(t, s.name, "testdata/"+s.folder, s.script, config), t, user.ID}
 		clients = append(clients, &stockClient{l, w, s.name, s.refused})
 	}

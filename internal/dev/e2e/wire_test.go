@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -104,7 +105,7 @@ func (w *wire) forth(l *link) {
 		case err == nil:
 		case deaf: // it stays open until the program hears of it
 			return
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			_ = l.program.CloseWrite()
 			return
 		default:
@@ -151,7 +152,7 @@ func (w *wire) back(l *link) {
 			abort(l.program)
 			return
 		case err == nil && (wrong == nil || deaf):
-		case err == io.EOF && !deaf:
+		case errors.Is(err, io.EOF) && !deaf:
 			_ = l.client.CloseWrite()
 			return
 		default:
