@@ -90,6 +90,7 @@ func publicError(err error) *domain.Error {
 
 type faults struct {
 	passes func(error) bool // whether an error is transient
+	remedy func(error) string
 	logger *slog.Logger
 }
 
@@ -100,8 +101,12 @@ func (f *faults) report(r *http.Request, err error) *domain.Error {
 	switch {
 	case public.Code == domain.CodeInternal && f.passes(err):
 		text := "The database is unavailable. Nothing was changed. Try again shortly."
-		if mayBeDone(r, err) {
+		remedy := f.remedy(err)
+		switch {
+		case mayBeDone(r, err):
 			text = "The database is unavailable. The change may or may not have been made: check it, then try again."
+		case remedy != "":
+			text = "The database did not carry out the request. " + remedy
 		}
 		public = domain.NewError(domain.CodeUnavailable, "%s", text)
 		level = slog.LevelWarn

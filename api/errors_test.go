@@ -19,6 +19,9 @@ import (
 
 var errPasses = errors.New("the database is away")
 
+// errLimited is transient, but a retry does not help.
+var errLimited = fmt.Errorf("the limit is exceeded: %w", errPasses)
+
 func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -34,6 +37,7 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		"unavailable":        {domain.NewError(domain.CodeUnavailable, "later"), 503, "unavailable", "later", "1"},
 		"unavailable, known": {&domain.Error{Code: domain.CodeUnavailable, Message: "later", RetryAfter: 9}, 503, "unavailable", "later", "9"},
 		"database is away":   {fmt.Errorf("dial db-7: %w", errPasses), 503, "unavailable", "Nothing was changed", "1"},
+		"limit of database":  {fmt.Errorf("sort on db-7: %w", errLimited), 503, "unavailable", "A retry does not help.", "1"},
 		"rate limited":       {domain.NewError(domain.CodeRateLimited, "slower"), 429, "rate_limited", "slower", "1"},
 		"panic":              {nil, 500, "internal", "An internal error occurred", ""},
 	} {
@@ -45,6 +49,7 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 		require.Equal(t, test.code, f.Code, name)
 		require.Contains(t, f.Message, test.message, name)
 		require.Equal(t, test.retry, answer.Header.Get("Retry-After"), name)
+		require.Equal(t, name == "database is away", strings.Contains(answer.Body, "Try again shortly"), name)
 		require.NotContains(t, answer.Body, "db-7", "what is inside stays inside")
 		if test.status == http.StatusInternalServerError {
 			for _, says := range map[bool][]string{false: {"db-7"}, true: {"a defect", `"stack"`}}[b.panics] {

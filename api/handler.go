@@ -113,6 +113,9 @@ type Deps struct {
 	// IsTemporary reports whether an error is transient, for example because the database is
 	// unavailable. The response is then 503 instead of 500. Nil means that no error is transient.
 	IsTemporary func(error) bool
+	// Remedy returns what helps the sender after a transient error, if a retry is not enough; "" for
+	// other errors. It may be nil.
+	Remedy func(error) string
 
 	Health     Health                // readiness checks
 	Metrics    http.Handler          // handler of /metrics; nil means no such route
@@ -129,6 +132,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.IsTemporary == nil {
 		d.IsTemporary = func(error) bool { return false }
+	}
+	if d.Remedy == nil {
+		d.Remedy = func(error) string { return "" }
 	}
 	if d.Ready == nil {
 		d.Ready = func() error { return nil }
@@ -200,7 +206,7 @@ func newServer(deps Deps) *Server {
 	access := newAuthorizer(deps)
 	deps.Health.Checks = append(slices.Clip(deps.Health.Checks), access.outdatedCheck())
 	s := &Server{
-		deps: deps, authorizer: access, faults: &faults{deps.IsTemporary, deps.Logger},
+		deps: deps, authorizer: access, faults: &faults{deps.IsTemporary, deps.Remedy, deps.Logger},
 		closing: closing.Done(), close: stop,
 		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil), unmatched: errNothingHere,
 	}
@@ -213,7 +219,7 @@ func newServer(deps Deps) *Server {
 // delay their clients, as [Handler] returns them.
 func Starting(config Config, health Health, logger *slog.Logger) (http.Handler, error) {
 	deps := Deps{Config: config, Health: health, Logger: logger}.withDefaults()
-	s := &Server{deps: deps, faults: &faults{deps.IsTemporary, deps.Logger}, unmatched: errStarting}
+	s := &Server{deps: deps, faults: &faults{deps.IsTemporary, deps.Remedy, deps.Logger}, unmatched: errStarting}
 	s.routes = []Operation{
 		{http.MethodGet, "/healthz", "", nil, operation{serve: plain(http.HandlerFunc(getHealth))}},
 		{http.MethodGet, "/readyz", "", nil, operation{serve: plain(http.HandlerFunc(health.getReady))}},

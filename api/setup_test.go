@@ -85,6 +85,12 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 		Logger:      slog.New(slog.NewJSONHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:         func() time.Time { return b.now },
 		IsTemporary: func(err error) bool { return errors.Is(err, errPasses) },
+		Remedy: func(err error) string {
+			if errors.Is(err, errLimited) {
+				return "A retry does not help."
+			}
+			return ""
+		},
 	}
 	for _, c := range change {
 		c(&deps)

@@ -84,6 +84,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		TicketKey:   s.ticketKey,
 		Ready:       func() error { return s.Monitor.MayRead() },
 		IsTemporary: pg.IsTemporary,
+		Remedy:      pg.Remedy,
 		Health:      s.Health(),
 		Metrics:     c.Metrics,
 		Registerer:  s.registered,

@@ -219,8 +219,11 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	if !known {
 		m.unfolded[name] = time.Now()
 	}
-	return textIf(known && time.Since(since) >= stuckAfter,
-		"is not folded by any process (generation "+name+"). Start a process with the role projector")
+	remedy := "Start a process with the role projector; if one runs, its log says why it cannot"
+	if s.Problem != "" {
+		remedy = "This process cannot, and its log says why"
+	}
+	return textIf(known && time.Since(since) >= stuckAfter, "is not folded by any process (generation "+name+"). "+remedy)
 }
 
 // logChanges logs the faults when they change. It compares only classes and projections, because

@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/url"
@@ -132,6 +133,25 @@ func TestSnapshotIsConsistent(t *testing.T) {
 		return err
 	})
 	require.ErrorContains(t, err, "read-only transaction")
+}
+
+// If a retry is not enough, the sender of a request learns what is.
+func TestErrorsHaveARemedy(t *testing.T) {
+	t.Parallel()
+	conn, err := pgx.Connect(t.Context(), pgtest.New(t).Superuser())
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for setting, want := range map[string]string{
+		"set work_mem = '64kB'; set temp_file_limit = '64kB'": "A retry does not help",
+		"set statement_timeout = '10ms'":                      "ask for less",
+		"set work_mem = '64MB'":                               "",
+	} {
+		_, err := conn.Exec(t.Context(), "reset all; "+setting, pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), "select count(*) from (select g from generate_series(1, 500000) g order by g desc offset 1) s")
+		require.Equal(t, want != "", pg.IsTemporary(err), setting)
+		require.Contains(t, pg.Remedy(err), want)
+	}
 }
 
 // The error of a server, or of a lost connection, decides whether to try again.

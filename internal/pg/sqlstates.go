@@ -60,6 +60,19 @@ func IsCanceled(err error) bool {
 	return ok && refused.Code == "57014" && refused.Routine != "CopyGetData"
 }
 
+// Remedy says what helps the sender of a request after an error for which a retry is not enough; ""
+// for other errors.
+func Remedy(err error) string {
+	switch {
+	case IsCanceled(err):
+		return "It took too long: ask for less, or try again later."
+	case sqlstate(err) == "53400":
+		return "It exceeds a limit of the database: ask for less, or ask an operator to raise the limit. A retry does not help."
+	default:
+		return ""
+	}
+}
+
 // NeedsCreate returns the error for a user who may not create schemas, with the command that
 // permits it.
 func NeedsCreate(config *pgx.ConnConfig) error {
