@@ -15,7 +15,7 @@ type ImportStream struct {
 	Present map[string]domain.PresentDashboard
 }
 
-// ImportDashboards imports an agency's legacy dashboards, several linked sets per record, one
+// ImportDashboards imports an agency's old dashboards, several linked sets per record, one
 // record at a time.
 type ImportDashboards struct {
 	// Stream reads the agency's stream from the log up to its end.

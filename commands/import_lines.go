@@ -87,7 +87,7 @@ type postLine struct {
 //
 //	{"type":"account_reading","data":{"social_account_id":70,"p_id":1,"captured_at":"…","followers":12}}
 //	{"type":"post_reading","data":{"social_account_id":70,"p_id":1,"external_id":"…","captured_at":"…","likes":3}}
-//	{"type":"dashboard","data":{"_id":"…","parent_account":"…","sub_account_id":"…","sub_account_ids":["…"],…}}
+//	{"type":"dashboard","data":{"_id":"…","parent_account":"…","sub_account_id":"…","users":["…"],…}}
 //	{"type":"token","data":{"id":71,"member_id":7,"p_id":1,"access_token":"…","expires_at":"…"}}
 //
 // and those of [EntityLine], where a post may omit its owner. The result is a [MetricLine], an

@@ -95,7 +95,7 @@ func (w *ImportWorld) indexed() *importIndex {
 	return w.index
 }
 
-// Facts returns the facts in the directory for the decision about an agency's legacy dashboards.
+// Facts returns the facts in the directory for the decision about an agency's old dashboards.
 func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	f := domain.ImportFacts{
 		ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now,
