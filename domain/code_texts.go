@@ -275,8 +275,8 @@ var statusTexts = map[StatusCode]StatusText{
 	},
 	StatusVersion: {
 		Seen: SeenByAgency, Kind: StatusInvalid,
-		Says:     "The platform no longer supports the version of its interface that this service uses.",
-		Helps:    "The operator must upgrade the service.",
+		Says:  "The platform no longer supports the version of its interface that this service uses.",
+		Helps: "The operator must upgrade the service.",
 		Operator: "Upgrade ledgerboard, or set a newer version of the platform's API (LEDGERBOARD_GRAPH_VERSION, " +
 			"LEDGERBOARD_LINKEDIN_VERSION).",
 		SignIn: rejected,
