@@ -114,7 +114,7 @@ func (b *build) build(ctx context.Context) {
 			return 0, cmp.Or(err, errDone)
 		}
 		if ctx.Err() != nil {
-			return 0, nil
+			return 0, nil //nolint:nilerr // the process stops, and says nothing about the build
 		}
 		code := pg.Persistent(err)
 		if repeated++; code == "" || code != last {

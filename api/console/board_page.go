@@ -96,10 +96,10 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 	}
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
-			shown.changedSince(v, client.ID, edit.Version)
+			addChangesSince(v, &shown, client.ID, edit.Version)
 		} else if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
 			for _, id := range edit.Accounts.all() {
-				shown.changedSince(v, id, edit.Seen)
+				addChangesSince(v, &shown, id, edit.Seen)
 			}
 		}
 		shown.Edit = applyEdit(v, &shown, *edit, shown.Edit)
@@ -187,9 +187,9 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 	return now
 }
 
-// changedSince adds the changes to a board after a version, or notes that they are unknown or that
+// addChangesSince adds the changes to a board after a version, or notes that they are unknown or that
 // earlier ones are not shown.
-func (s *boardEditView) changedSince(v *visit, id, version string) {
+func addChangesSince(v *visit, s *boardEditView, id, version string) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	var entries []history.HistoryEntry
 	var meta history.EntriesMeta

@@ -175,12 +175,14 @@ func backupAge(backups vault.Backups, logger *slog.Logger) ageGauge {
 	}}
 }
 
+const secondsADay = 24 * 60 * 60
+
 // versionGauges exports the versions of the platforms' APIs that are in use.
 type versionGauges struct{ s *Service }
 
 var (
-	versionDaysLeft = prometheus.NewDesc("ledgerboard_platform_version_days_left",
-		"Days until the configured version of a platform's API is expected to end, negative after that. Absent if the end is "+
+	versionLeft = prometheus.NewDesc("ledgerboard_platform_version_left_seconds",
+		"Time until the configured version of a platform's API is expected to end, negative after that. Absent if the end is "+
 			"not known, and for platforms that were not read within two days.", []string{"api", "version"}, nil)
 	versionReplaced = prometheus.NewDesc("ledgerboard_platform_version_replaced",
 		"1 while a platform answers this process with another version of its API than the requested one.",
@@ -188,7 +190,7 @@ var (
 )
 
 func (versionGauges) Describe(descs chan<- *prometheus.Desc) {
-	descs <- versionDaysLeft
+	descs <- versionLeft
 	descs <- versionReplaced
 }
 
@@ -201,7 +203,7 @@ func (g versionGauges) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for _, v := range used {
 		if days, known := v.DaysLeft(time.Now()); known {
-			metrics <- prometheus.MustNewConstMetric(versionDaysLeft, prometheus.GaugeValue, float64(days), v.API, v.Version)
+			metrics <- prometheus.MustNewConstMetric(versionLeft, prometheus.GaugeValue, float64(days)*secondsADay, v.API, v.Version)
 		}
 		if v.Served != "" {
 			metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, 1, v.API, v.Version, v.Served)

@@ -180,9 +180,9 @@ func TestAVersionThatEndsSoonIsNamed(t *testing.T) {
 			require.NoError(t, ends(), "LinkedIn is not read")
 			ledgertest.Exec(t, s.KeptPool, `insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 				values ('account_insights', $1, 1, now(), now())`, domain.LinkedIn)
-			key := "ledgerboard_platform_version_days_left linkedin " + version
+			key := "ledgerboard_platform_version_left_seconds linkedin " + version
 			require.Contains(t, ledgertest.Metrics(t, registry), key)
-			require.Equal(t, soon, ledgertest.Metrics(t, registry)[key] < 60)
+			require.Equal(t, soon, ledgertest.Metrics(t, registry)[key] < 60*24*60*60)
 			if !soon {
 				require.NoError(t, ends())
 				return

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -456,7 +457,7 @@ func TestSignInWithoutTwoFactor(t *testing.T) {
 			answer(w, http.StatusOK, files[call][0])
 		default:
 			raw, err := os.ReadFile(filepath.Join("testdata", files[call][0]+".json"))
-			require.NoError(t, err)
+			assert.NoError(t, err)
 			answer(w, http.StatusOK, string(raw))
 		}
 	})
