@@ -73,7 +73,7 @@ func TestHostileRequests(t *testing.T) {
 	b := setupTenants(t)
 	token := b.agencyToken()
 	for _, path := range []string{
-		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth//getRoiViews",
+		"/auth", "/auth/", "/auth/getRoiViews/7", "/auth/getMembersTopPosts/7", "/auth/getMembersTopPosts/7/1/2/3/4/5", "/auth///getRoiViews",
 		"/auth/getAccountInsights/2026-01-01/2026-01-31", "/auth/%2e%2e/healthz/x", "/auth/getRoiViews%2F..", "/auth/getRoiViews%00",
 	} {
 		answer := b.get(path, token).Says(t, http.StatusNotFound)

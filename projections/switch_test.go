@@ -278,7 +278,7 @@ func TestTablesWithoutCheckpointsAreRebuilt(t *testing.T) {
 	}
 }
 
-// liveNow returns the generation that readers of version 1 use; 0 if there is none.
+// liveNow returns the generation that readers of version 1 use; 0 without one.
 func (b *bench) liveNow(projection string) int {
 	return b.count("select coalesce(max(generation), 0) from generations where projection = $1 and version = 1 and state = 'live'", projection)
 }

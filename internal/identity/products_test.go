@@ -263,8 +263,10 @@ func TestUnknownKeysOfTheProvider(t *testing.T) {
 func TestPromptForAnAccount(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ listed, want []string }{
-		{nil, []string{"", "login", "", ""}}, {[]string{"none", "login", "consent"}, []string{"", "login", "", ""}},
-		{[]string{"create", "login", "select_account"}, []string{"", "select_account", "login", ""}}, {[]string{"none"}, []string{"", "", "", ""}},
+		{nil, []string{"", "login", "", ""}},
+		{[]string{"none", "login", "consent"}, []string{"", "login", "", ""}},
+		{[]string{"create", "login", "select_account"}, []string{"", "select_account", "login", ""}},
+		{[]string{"none"}, []string{"", "", "", ""}},
 	} {
 		iss := issuer.Start(t)
 		profile := issuer.Profiles["Google"]
