@@ -125,7 +125,7 @@ func comeFromProvider(v *visit) (view, error) {
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
 	wanted := returnAddress(string(wantedTo))
 	if secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1 {
-		if v.session.ID != "" { // the sign-in has already succeeded
+		if v.session.ID != "" && params.Get("error") == "" { // the sign-in has already succeeded
 			return returnAddress(params.Get("again")), nil
 		}
 		why := refusalNotBegun
@@ -137,7 +137,7 @@ func comeFromProvider(v *visit) (view, error) {
 		}
 		return nil, refuseSignIn(v, RefusalError{Way: wayProvider, Why: why})
 	}
-	if params.Get("again") != "" && v.session.ID != "" {
+	if params.Get("again") != "" && v.session.ID != "" && v.session.ID != params.Get("had") {
 		setCookie(v.w, cookie, "", -1)
 		return wanted, nil
 	}
@@ -147,19 +147,21 @@ func comeFromProvider(v *visit) (view, error) {
 		setCookie(v.w, chooseCookie, strconv.Itoa(choice+1), int(flowFor.Seconds()))
 		return startAddress(string(wantedTo)), nil
 	}
-	done, err, _ := v.flows.Do(secret, func() (any, error) {
+	done, err, _ := v.flows.Do(secret+" "+params.Get("again"), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), v.patience)
 		defer cancel()
 		shared := *v
 		shared.r = v.r.WithContext(ctx)
 		begun, err := signInAs(&shared, flow, params)
 		if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
+			shared.log(slog.LevelWarn, "console: the identity provider refused a code; the browser comes once more", err)
 			return begun, err
 		}
 		return begun, reportProvider(&shared, err)
 	})
 	if errors.Is(err, identity.ErrCode) && params.Get("again") == "" {
 		params.Set("again", string(wanted))
+		params.Set("had", v.session.ID) // an older session says nothing about this sign-in
 		return redirect(v.r.URL.Path + "?" + params.Encode()), nil
 	}
 	err = refuseProvider(v, err)

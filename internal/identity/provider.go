@@ -200,6 +200,9 @@ func (p *Provider) complete(ctx context.Context, found *discovered, who Identity
 		return who, nil
 	}
 	// Values about someone else must not be used. The ID token is enough for people who are linked.
+	if info.Subject != who.Subject && needed {
+		return Identity{}, fmt.Errorf("%w: the userinfo endpoint responds about another subject", ErrToken)
+	}
 	if info.Subject != who.Subject {
 		p.config.Logger.WarnContext(ctx, "the userinfo endpoint responds about another subject, so only the ID token counts",
 			"expected", who.Subject, "came", info.Subject)
