@@ -299,6 +299,10 @@ func TestWithdrawnSubjects(t *testing.T) {
 	guest, err := api.OpenWithdrawnSubjects(file, logger)
 	require.NoError(t, err)
 	require.True(t, guest.Has("an_ext.example#EXT#@north.example"))
+	write(alice + "#left in May\n")
+	left, err := api.OpenWithdrawnSubjects(file, logger)
+	require.NoError(t, err)
+	require.True(t, left.Has(alice), "an id ends at a #")
 	require.False(t, guest.Has("an_ext.example"))
 	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
 	logs = ledgertest.Output{}

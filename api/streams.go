@@ -81,7 +81,7 @@ func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Liste
 	if err := s.hub.Ready(); err != nil {
 		return stream.Listener{}, err
 	}
-	until, err := s.expiryOf(p)
+	until, err := s.expiryOf(ctx, p)
 	if err != nil {
 		return stream.Listener{}, err
 	}
@@ -143,7 +143,7 @@ func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params
 	if err := params.Err(); err != nil {
 		return err
 	}
-	until, err := s.expiryOf(p)
+	until, err := s.expiryOf(r.Context(), p)
 	if err != nil {
 		return err
 	}
@@ -206,12 +206,14 @@ const (
 
 // expiryOf returns when a caller's streams and tickets end. It refuses a login that has expired,
 // even if the authenticator still accepts it: its streams would end as soon as they are opened.
-func (s *streams) expiryOf(p Principal) (time.Time, error) {
+func (s *streams) expiryOf(ctx context.Context, p Principal) (time.Time, error) {
 	switch now := s.now(); {
 	case p.ExpiresAt.IsZero():
 		return now.Add(unknownExpiryLife), nil
 	case !now.Before(p.ExpiresAt):
-		return time.Time{}, Refuse("session end", "a later time", p.ExpiresAt, "%s", stream.ErrExpired.Message)
+		err := Refuse("session end", "a later time", p.ExpiresAt, "%s", stream.ErrExpired.Message)
+		s.authorizer.refusals.failed(ctx, err)
+		return time.Time{}, err
 	}
 	return p.ExpiresAt, nil
 }
@@ -232,7 +234,7 @@ func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles, KnownAs: p.KnownAs,
 		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
 	}
-	expiry, err := s.expiryOf(p)
+	expiry, err := s.expiryOf(r.Context(), p)
 	if err != nil {
 		return ticketBody{}, err
 	}

@@ -132,6 +132,10 @@ func (w *WithdrawnSubjects) find(names map[string]int, report bool) error {
 		return fmt.Errorf("find withdrawn people: %w", err)
 	}
 	w.mu.Lock()
+	if !maps.Equal(w.names, names) { // a newer list is in use
+		w.mu.Unlock()
+		return nil
+	}
 	w.foundAt, w.ids = time.Now(), map[string]bool{}
 	for _, id := range found {
 		w.ids[id] = true
@@ -153,7 +157,7 @@ func (w *WithdrawnSubjects) find(names map[string]int, report bool) error {
 			"file", w.path, "lines", fmt.Sprint(lines))
 	}
 	w.mu.Lock()
-	w.reported = true
+	w.reported = maps.Equal(w.names, names)
 	w.mu.Unlock()
 	return nil
 }
@@ -182,6 +186,12 @@ func readWithdrawn(path string) (map[string]int, error) {
 		words := strings.Fields(line)
 		if comment := slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "#") }); comment >= 0 {
 			words = words[:comment]
+		}
+		if len(words) > 0 { // an id ends at a # without a space, too
+			before, _, cut := strings.Cut(words[0], "#")
+			if id, ok := domain.HexID(before); cut && ok {
+				words = []string{id}
+			}
 		}
 		switch {
 		case len(words) == 0:
