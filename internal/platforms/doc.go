@@ -5,7 +5,7 @@
 //
 //   - A missing figure is never recorded as 0, with two exceptions that the code marks: `shares` of
 //     a Facebook post, and LinkedIn share statistics of a post that the answer omits. Both apply
-//     only to posts without such a figure until then.
+//     only to posts whose last known figure is 0 or unknown.
 //   - No error, log line, statistic or cursor contains a token or a URL. Meta's `next` links
 //     contain the token: the code only checks whether they are present.
 //   - An error belongs to what it is about ([AboutOf]): a refused metric, post, part of an account,

@@ -135,7 +135,7 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 // and gets zeros: one of the two exceptions. A post that had figures, or that is older than the
 // statistics, is unknown instead. A deleted post is left out, or refuses the call with 400, 403 or
 // 404 (public connectors, November 2026): then the posts are requested alone, and a post that is
-// refused although the statistics of the page can be read does not exist.
+// refused although the statistics of the page and of other posts can be read does not exist.
 func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
 	var out []PostSnapshot
 	var valid []Post
@@ -152,11 +152,14 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		_, err := r.shares(ctx, "page_statistics", "")
 		return err
 	})
+	answered := false
+	refused := map[*Error]domain.StatusCode{} // posts that are refused although the statistics of the page can be read
 	snaps, err := inParts(valid, maxShares, func(part []Post) ([]PostSnapshot, error) {
 		reply, err := r.shares(ctx, "page_posts", postLists(part))
 		if kind := KindOf(err); len(part) == 1 && (kind == domain.StatusPermission || kind == domain.StatusInvalid) {
 			if refusal := pageReadable(); refusal == nil {
-				asError(err).Reason = domain.StatusNotFound
+				e := asError(err)
+				refused[e], e.Reason = e.Reason, domain.StatusNotFound
 			} else if beyondObject(refusal) {
 				err = refusal
 			}
@@ -164,6 +167,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		if err != nil {
 			return nil, err
 		}
+		answered = true
 		byURN := map[string]shareElement{}
 		complete := reply.Elements.ok && !reply.truncated()
 		for _, e := range reply.Elements.list {
@@ -180,6 +184,11 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		}
 		return read, nil
 	})
+	if !answered { // such calls may work for no post
+		for e, reason := range refused {
+			e.Reason = reason
+		}
+	}
 	return append(out, snaps...), err
 }
 

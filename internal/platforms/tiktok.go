@@ -146,9 +146,9 @@ const (
 
 type tikTokVideos struct {
 	Data maybe[struct {
-		Videos  list[tikTokVideo] `json:"videos"`
-		Cursor  count             `json:"cursor"` // UTC milliseconds
-		HasMore *flag             `json:"has_more"`
+		Videos  completeList[tikTokVideo] `json:"videos"`
+		Cursor  count                     `json:"cursor"` // UTC milliseconds
+		HasMore *flag                     `json:"has_more"`
 	}] `json:"data"`
 }
 
@@ -185,7 +185,7 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	}
 	var page PostsPage
 	data := reply.Data.v
-	for _, v := range data.Videos {
+	for _, v := range data.Videos.list {
 		if plainID(string(v.ID), "") {
 			page.add(Post{
 				ID: string(v.ID), Type: TypeVideo, Content: string(cmp.Or(v.Description, v.Title)),
@@ -197,7 +197,7 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	switch {
 	case !reply.Data.ok:
 		return page, incompleteAnswer(k.platform, op, "the answer does not contain the videos")
-	case data.HasMore == nil && len(data.Videos) == 0, data.HasMore != nil && !bool(*data.HasMore):
+	case data.HasMore == nil && len(data.Videos.list) == 0 && cursor == "", data.HasMore != nil && !bool(*data.HasMore):
 		return page, nil
 	case data.HasMore == nil, data.Cursor.n <= 0, next == cursor: // it would list the same page forever
 		return page, NoWayOn(k.platform, op)
@@ -226,8 +226,11 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 		if err := k.do(ctx, k.request(op, t, "/video/query/", tikTokQueryFields, body), &reply); err != nil {
 			return nil, err
 		}
+		if !reply.Data.ok || !reply.Data.v.Videos.ok {
+			return nil, incompleteAnswer(k.platform, op, "the answer does not contain the videos")
+		}
 		byID := map[string]tikTokVideo{}
-		for _, v := range reply.Data.v.Videos {
+		for _, v := range reply.Data.v.Videos.list {
 			byID[string(v.ID)] = v
 		}
 		out := make([]PostSnapshot, len(part))
