@@ -96,8 +96,8 @@ type fedLine struct {
 // errNotAppended (unavailable): it is unknown whether all lines were appended. Repeating the
 // request is safe.
 var errNotAppended = domain.NewError(domain.CodeUnavailable,
-	"The log did not acknowledge every line, so some may be stored, also with atomic=true. Send the same request again. "+
-		"Lines that were already accepted change nothing.")
+	"The log did not acknowledge every line, so some may be stored, also with atomic=true. Send the same request again: "+
+		"the result is the same as if it had been sent once.")
 
 // Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and a
 // line is refused, it refuses all lines (unprocessable, with the refused lines). The log has no
@@ -308,7 +308,7 @@ func (l *fedLine) unchanged(reason string) {
 
 // news reports whether the line replaces the stored state, and otherwise marks it as unchanged. A
 // nil entity erases. Of two different states with one time, the later line counts: origins with times
-// in whole seconds often change an entity twice within one.
+// in whole seconds often change an entity twice within one. A sender must therefore keep its order.
 func (l *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEntity) bool {
 	at, now := stored(before.At), l.drafts[0].Envelope.Time
 	switch same := sameState(entity, before.Entity); {

@@ -174,6 +174,10 @@ func lineError(err error) error {
 // readCount reads a figure or id. Platforms count from 0; a lower number means "hidden" or "unknown"
 // in some systems.
 func readCount(raw []byte, n *int64) (err error) {
+	if string(raw) == "null" { // unknown, as an absent one
+		*n = 0
+		return nil
+	}
 	*n, err = strconv.ParseInt(string(raw), 10, 64)
 	if err != nil || *n < 0 {
 		return errCount

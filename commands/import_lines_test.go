@@ -213,3 +213,10 @@ func FuzzImportLine(f *testing.F) {
 		}
 	})
 }
+
+// null is an unknown member or row id, as SQL prints it, and not a refusal.
+func TestNullIsUnknown(t *testing.T) {
+	t.Parallel()
+	_, err := importLine(t, "account_reading", `{"social_account_id":7,"p_id":1,"captured_at":1709283600,"followers":1,"member_id":null,"account_row_id":null}`)
+	require.NoError(t, err)
+}
