@@ -53,6 +53,7 @@ func Up(ctx context.Context, databaseURL string) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
 	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1) // or the pool could replace the session that holds the lock
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration: %w", pg.Explain(err))
 	}

@@ -49,8 +49,8 @@ const (
 	buildBeat = 500 * time.Millisecond // between heartbeats
 	stepAgain = 100 * time.Millisecond // before a step is checked or retried
 
-	stuckAfter = 3           // failures in the same way, after which an operator must help
-	stuckAgain = time.Minute // longest pause between later attempts
+	stuckAfter = 3            // failures in the same way, after which an operator must help
+	stuckAgain = leaseFor / 2 // longest pause between later attempts, so that the lease lasts
 )
 
 var errLeaseLost = errors.New("another process has taken over the build, or it has ended")

@@ -84,7 +84,7 @@ func (b *build) trySwitch(ctx context.Context) (waitsFor operator.Wait, sessions
 	case errors.Is(err, errNotYet):
 		return operator.WaitsTables, "", nil
 	case pg.IsLockTimeout(err) || domain.CodeOf(err) == domain.CodeUnavailable:
-		return operator.WaitsReaders, "", nil
+		return operator.WaitsReaders, late, nil
 	case err != nil:
 		return "", "", fmt.Errorf("switch readers of %s to generation %d: %w", b.projector.Name, b.number, err)
 	}
