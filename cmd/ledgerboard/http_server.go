@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,12 +96,12 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 // accepts.
 func withoutAdmin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch strings.ToLower(strings.TrimRight(r.URL.Path, "/")) {
-		case "/healthz", "/readyz", "/metrics":
+		path := strings.TrimRight(r.URL.Path, "/")
+		if slices.ContainsFunc([]string{"/healthz", "/readyz", "/metrics"}, func(p string) bool { return strings.EqualFold(p, path) }) {
 			http.NotFound(w, r)
-		default:
-			next.ServeHTTP(w, r)
+			return
 		}
+		next.ServeHTTP(w, r)
 	})
 }
 

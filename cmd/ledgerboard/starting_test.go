@@ -100,7 +100,7 @@ func TestStartSaysWhatItWaitsFor(t *testing.T) {
 		defer stop()
 		get(admin+"/readyz", "").Says(t, http.StatusOK)
 		get(admin+"/metrics", "").Says(t, http.StatusOK)
-		for _, path := range []string{"/readyz", "/metrics", "/Metrics", "/METRICS/", "/Readyz//", "/healthZ"} {
+		for _, path := range []string{"/readyz", "/metrics", "/Metrics", "/METRICS/", "/metric%C5%BF", "/Readyz//", "/healthZ"} {
 			get(main+path, "").Says(t, http.StatusNotFound)
 		}
 		return nil
