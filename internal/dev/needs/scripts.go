@@ -54,8 +54,8 @@ var ecosystems = []ecosystem{
 		},
 	},
 	{
-		pins: []string{"Cargo.lock", "main.rs"}, made: "target", programs: []string{"cargo"},
-		install: []string{"cargo", "build", "--quiet", "--locked"},
+		pins: []string{"Cargo.toml", "main.rs"}, made: "target", programs: []string{"cargo"},
+		install: []string{"cargo", "build", "--quiet"},
 		run: func(home, _ string) *exec.Cmd {
 			return exec.Command(filepath.Join(home, "target", "debug", "main"))
 		},
