@@ -205,9 +205,11 @@ func (g versionGauges) Collect(metrics chan<- prometheus.Metric) {
 		if days, known := v.DaysLeft(time.Now()); known {
 			metrics <- prometheus.MustNewConstMetric(versionLeft, prometheus.GaugeValue, float64(days)*secondsADay, v.API, v.Version)
 		}
+		replaced := 0.0
 		if v.Served != "" {
-			metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, 1, v.API, v.Version, v.Served)
+			replaced = 1
 		}
+		metrics <- prometheus.MustNewConstMetric(versionReplaced, prometheus.GaugeValue, replaced, v.API, v.Version, v.Served)
 	}
 }
 
