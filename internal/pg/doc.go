@@ -9,7 +9,7 @@
 //   - A session that cannot write is not used for longer than a few seconds: see [Open].
 //   - Only pools for data that can be refolded from the log, or that may be lost in a crash, commit
 //     asynchronously.
-//   - The simple protocol is never used.
+//   - The simple protocol is used only to end a session.
 //
 // The package may import only domain, internal/secret and internal/tracing of this module.
 //

@@ -193,17 +193,20 @@ func take(r *Report, log *reader, list []*signed) {
 func takeCheckpoints(r *Report, log *reader, list []*signed) {
 	counted := map[string]bool{} // a kept note may also be in the log
 	for _, c := range list {
-		if c.err != nil || c.fails || counted[c.note] {
+		if c.err != nil || c.fails {
+			continue
+		}
+		copied := c.topic != "" && c.topic != log.topicID.String()
+		if copied && (r.CopiedAfter == nil || c.Time.After(*r.CopiedAfter)) {
+			r.CopiedAfter = &c.Time
+		}
+		if counted[c.note] {
 			continue
 		}
 		counted[c.note] = true
 		r.Checkpoints++
 		if r.SignedAt == nil || c.Time.After(*r.SignedAt) {
 			r.SignedAt = &c.Time
-		}
-		copied := c.topic != "" && c.topic != log.topicID.String()
-		if copied && (r.CopiedAfter == nil || c.Time.After(*r.CopiedAfter)) {
-			r.CopiedAfter = &c.Time
 		}
 		r.Covered = max(r.Covered, c.Records())
 	}
