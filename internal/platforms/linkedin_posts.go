@@ -184,10 +184,11 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 		}
 		return read, nil
 	})
-	if !answered { // such calls may work for no post
-		for e, reason := range refused {
-			e.Reason = reason
-		}
+	if answered {
+		clear(refused)
+	}
+	for e, reason := range refused { // such calls may work for no post
+		e.Reason = reason
 	}
 	return append(out, snaps...), err
 }

@@ -44,7 +44,8 @@ func TestVersionsEnd(t *testing.T) {
 	for _, wrong := range []platforms.Config{
 		{Facebook: platforms.Endpoint{Version: "26.0"}},
 		{Instagram: platforms.Endpoint{Version: "v26.0/me"}},
-		{LinkedIn: platforms.Endpoint{Version: "202613"}}, {LinkedIn: platforms.Endpoint{Version: "2026"}},
+		{LinkedIn: platforms.Endpoint{Version: "202613"}},
+		{LinkedIn: platforms.Endpoint{Version: "2026"}},
 	} {
 		_, err := platforms.New(wrong)
 		require.ErrorContains(t, err, "is not a version of this API")
