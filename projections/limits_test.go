@@ -34,7 +34,7 @@ func (b *bench) passed(ctx context.Context) error {
 func TestBuildsAndChecksKeepNoLimitsOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 40)
-	b.db.Limit(t)
+	b.db.Limit(t, "200ms")
 	p := copies(tally, func(ctx context.Context, f folded) error {
 		return errors.Join(b.passed(ctx), b.passed(ctx), f.next()) // idle in the transaction of a build or a check
 	})

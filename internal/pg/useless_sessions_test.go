@@ -112,7 +112,7 @@ func TestPoolsDoNotStayWithAStandby(t *testing.T) {
 func TestSessionsKeepNoLimitsOfTheDatabase(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	limits := db.Limit(t)
+	limits := db.Limit(t, "200ms")
 	show := func(c pg.Config) (values []string) {
 		pool := openTest(t, c)
 		for _, limit := range limits {

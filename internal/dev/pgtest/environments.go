@@ -59,9 +59,9 @@ func clientURL(t testing.TB, database string) string {
 	return u.String()
 }
 
-// Limit gives new sessions of the database short limits, as an administrator does for people's
-// sessions, and returns their names.
-func (db *DB) Limit(t testing.TB) []string {
+// Limit gives new sessions of the database limits, as an administrator does for people's sessions, and
+// returns their names. A pooler's own statements are limited too.
+func (db *DB) Limit(t testing.TB, limit string) []string {
 	t.Helper()
 	limits := []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"}
 	if query[bool](t, db.admin, "select current_setting('transaction_timeout', true) is not null") {
@@ -70,7 +70,7 @@ func (db *DB) Limit(t testing.TB) []string {
 	u, err := url.Parse(db.admin)
 	require.NoError(t, err)
 	for _, name := range limits {
-		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '200ms'")
+		exec(t, serverURL(t), alterSessions(strings.TrimPrefix(u.Path, "/"))+" set "+name+" = '"+limit+"'")
 	}
 	return limits
 }

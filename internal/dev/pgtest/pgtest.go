@@ -44,7 +44,7 @@ func New(t testing.TB) *DB {
 	t.Cleanup(func() { giveBack(t, name) })
 	db := &DB{URL: clientURL(t, name), admin: withDatabase(t, serverURL(t), name)}
 	if is(timeouts) {
-		db.Limit(t)
+		db.Limit(t, "3s")
 	}
 	db.Pool = open(t, ctx, pg.Config{
 		URL: db.URL, SearchPath: tables.Schemas(), Name: "test", AsyncCommit: true, MaxConns: 16,
