@@ -57,7 +57,7 @@ environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbounce
 environments: ## test tables, rebuilds and searches with a database of another locale, owner, pooler and limits
 	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...
 	.ci/temporary go test -count=1 -run 'TestPools|LimitsOfTheDatabase' ./internal/pg
-	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress|DatabaseReadOnly' ./readmodels ./api ./api/mount
+	.ci/temporary go test -count=1 -p 2 -timeout 20m -run 'Search|Alphabet|OneAddress' ./readmodels ./api
 
 e2e: ## test the program as a process, with kill -9 under load and stock clients
 	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
