@@ -168,5 +168,7 @@ func (c *Console) allPages() []page {
 		row("POST /sessions", nil, endSession),
 		row("GET /signin/start", nil, goToProvider).forAnyone(),
 		row("GET /signin/callback", nil, comeFromProvider).forAnyone(),
+		row("GET /signin/end", nil, signOutAtProvider).forAnyone(),
+		row("POST /signin/logout", nil, logoutFromProvider).forAnyone(),
 	)
 }

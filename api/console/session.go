@@ -49,6 +49,12 @@ type Sessions interface {
 	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
 	// End ends one of a person's sessions. An unknown session is not an error.
 	End(ctx context.Context, userID, id string) error
+	// EndAtProvider ends the sessions that a logout at the provider names, and returns their number.
+	EndAtProvider(ctx context.Context, l identity.Logout) (ended int, err error)
+	// Recheck asks the provider whether the session with the digest goes on, if that was last asked
+	// before since. The error has code [domain.CodeNotFound] if it ended; other errors do not end it.
+	Recheck(ctx context.Context, digest []byte, since, now time.Time,
+		renew func(ctx context.Context, refresh string) (next string, err error)) error
 	// Link returns the person whom a link signs in. The error has code [domain.CodeNotFound] if the
 	// link is unknown, used or expired.
 	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
@@ -118,7 +124,7 @@ func findSession(v *visit) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !v.stillListed(v.session) {
+	if !v.stillListed(v.session) || endedAtProvider(v, Digest(cookies[0].Value)) {
 		err = closeSession(v)
 		v.session = identity.Session{}
 		return false, err

@@ -26,6 +26,7 @@ type signInView struct {
 	TokenFault string           // why the token was rejected
 	First      *firstAgencyForm // nil if there is an agency
 	PlainHTTP  bool             // the page was opened over plain HTTP, where no one can sign in
+	SignedOut  bool             // the visitor signed out here, but not at the provider
 }
 
 func (s signInView) status() int {
@@ -56,6 +57,7 @@ func showSignIn(v *visit, shown signInView) (view, error) {
 	}
 	if v.deps.Provider != nil {
 		shown.Provider = startPath + "?" + url.Values{"to": {shown.To}}.Encode()
+		shown.SignedOut = v.r.URL.Query().Get(signedOutParam) == wayProvider
 	}
 	return shown, nil
 }
@@ -124,10 +126,6 @@ func useToken(v *visit) (view, error) {
 	return returnAddress(v.form.Get("to")), signIn(v, identity.Session{
 		Person: person, KnownAs: p.KnownAs, Way: wayToken, ExpiresAt: p.ExpiresAt,
 	}, nil)
-}
-
-func signOut(v *visit) (view, error) {
-	return redirect(signInPath), closeSession(v)
 }
 
 // returnAddress returns the page to open after signing in. It accepts only addresses of the

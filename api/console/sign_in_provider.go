@@ -252,5 +252,7 @@ func signInAs(v *visit, flow identity.Flow, params url.Values) (begun begunSessi
 		return begun, &RefusalError{Why: refusalNarrowed, User: p.UserID, Subject: who.Subject}
 	}
 	p.Role = strings.Join(roles, ",")
-	return beginSession(v, identity.Session{Person: p, KnownAs: who.Names(), Way: wayProvider}, nil)
+	return beginSession(v, identity.Session{
+		Person: p, KnownAs: who.Names(), Way: wayProvider, ProviderSession: who.Session, Refresh: who.Refresh,
+	}, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -367,6 +368,36 @@ func (m *memory) Of(_ context.Context, user string, now time.Time) (list []ident
 	}
 	slices.SortFunc(list, func(a, b identity.Session) int { return b.BegunAt.Compare(a.BegunAt) })
 	return list, nil
+}
+
+func (m *memory) EndAtProvider(_ context.Context, l identity.Logout) (ended int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := len(m.sessions)
+	maps.DeleteFunc(m.sessions, func(_ string, s identity.Session) bool { return slices.Contains(s.KnownAs, l.Issuer+" "+l.Subject) })
+	return before - len(m.sessions), m.away
+}
+
+// Recheck asks each time.
+func (m *memory) Recheck(
+	ctx context.Context, digest []byte, since, _ time.Time, renew func(context.Context, string) (string, error),
+) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.sessions[string(digest)]
+	if !ok || s.Refresh == "" || s.BegunAt.After(since) {
+		return nil
+	}
+	next, err := renew(ctx, s.Refresh)
+	if errors.Is(err, identity.ErrEnded) {
+		delete(m.sessions, string(digest))
+		return errNone
+	}
+	if err == nil {
+		s.Refresh = next
+		m.sessions[string(digest)] = s
+	}
+	return err
 }
 
 func (m *memory) End(_ context.Context, user, id string) error {

@@ -94,7 +94,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	c.Withdrawn.LookUp(known.Named, known.Unknown)
 	if in := c.SignIns; in != nil {
 		deps.SignIns = signin.Agency{
-			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool), People: s.people(),
+			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool, s.settings.SecretsKeys), People: s.people(),
 			PublicURL: in.PublicURL, Provider: in.Provider != nil,
 		}
 	}
@@ -155,7 +155,7 @@ func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 	in := c.SignIns
 	deps.Tokens, deps.Demo, deps.NoPublicURL = c.Authenticator, in.Demo, in.PublicURL == ""
-	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: s.people()}
+	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool, s.settings.SecretsKeys), Log: s.Log, People: s.people()}
 	if in.Provider != nil {
 		deps.Provider = in.Provider
 		deps.Identities = s.identities(in)

@@ -37,6 +37,11 @@ type Session struct {
 	BegunAt   time.Time
 	SeenAt    time.Time // time of the last request of the person, to the minute
 	ExpiresAt time.Time
+	// ProviderSession is the provider's ID of the session there (sid); "": the provider names none.
+	ProviderSession string
+	// Refresh is the provider's refresh token, with which [Provider.Renew] asks whether the session
+	// there goes on; "": none. It is only given to the store, never returned by it.
+	Refresh string `db:"-"`
 }
 
 // The roles of [Staff].
@@ -132,6 +137,8 @@ type Identity struct {
 	Email   string   // in lower case; "" unless it counts as verified
 	Narrows bool     // whether Roles limits the roles that the person may have here
 	Roles   []string // the roles that the provider allows
+	Session string   // the provider's ID of the person's session there (sid); "": it names none
+	Refresh string   // refresh token of the sign-in; "": none
 }
 
 // Names returns the names by which the list of withdrawn people can name the person.
@@ -161,6 +168,7 @@ type claims struct {
 	// organization. Entra ID sends it instead of email_verified, if it is configured to.
 	DomainVerified json.RawMessage `json:"xms_edov"`
 	Party          string          `json:"azp"`
+	Session        string          `json:"sid"`
 	Roles          json.RawMessage `json:"ledgerboard_roles"`
 }
 
@@ -173,7 +181,7 @@ func isTrue(claim json.RawMessage) bool {
 // identity returns the identity of a subject. trusted means that all addresses of the provider
 // count as verified.
 func (c claims) identity(issuer, subject string, trusted bool) Identity {
-	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
+	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil, Session: c.Session}
 	if trusted || isTrue(c.EmailVerified) || c.EmailVerified == nil && isTrue(c.DomainVerified) {
 		i.Email = lowerASCII(c.Email)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,21 +21,30 @@ const (
 // tokenAnswer is a response of the token endpoint. It has no access token if the provider issues
 // none for the requested scopes.
 type tokenAnswer struct {
-	IDToken     string `json:"id_token"`
-	AccessToken string `json:"access_token"`
-	Error       string `json:"error"`
-	Description string `json:"error_description"`
+	IDToken      string `json:"id_token"`
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	Error        string `json:"error"`
+	Description  string `json:"error_description"`
 }
 
 // maxTokenAnswer is the maximum size of a response of the token endpoint, in bytes.
 const maxTokenAnswer = 1 << 20
 
-// exchange exchanges a code for tokens. Providers refuse a client that authenticates with another
+// codeForm is the request to exchange the code of a sign-in (RFC 6749 §4.1.3, RFC 7636 §4.5).
+func (p *Provider) codeForm(f Flow, code string) url.Values {
+	return url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {p.config.RedirectURL},
+		"code_verifier": {f.Verifier},
+	}
+}
+
+// exchange exchanges a code or a refresh token for tokens. Providers refuse a client that authenticates with another
 // method than the registered one, and often their metadata lists both methods. exchange then tries
 // the other method, and begins with it from then on. The refusal is invalid_client or has status
 // 401, with other codes too: Keycloak's is unauthorized_client. A provider does not use up the code
 // of a client that it refuses.
-func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code string) (tokenAnswer, error) {
+func (p *Provider) exchange(ctx context.Context, found *discovered, grant url.Values) (tokenAnswer, error) {
 	secret, secretErr := p.config.ClientSecret()
 	p.mu.Lock()
 	posts := p.posts || found.posts
@@ -44,11 +54,11 @@ func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code
 	var said []string
 	for range 2 {
 		var err error
-		if status, answer, err = p.askForTokens(ctx, found.Endpoint().TokenURL, f, code, secret, posts); err != nil {
+		if status, answer, err = p.askForTokens(ctx, found.Endpoint().TokenURL, grant, secret, posts); err != nil {
 			return answer, fmt.Errorf("%w (%w)", ErrAway, err)
 		}
 		said = append(said, fmt.Sprintf("status %d, error %q: %s",
-			status, answer.Error, p.without(answer.Description, code, secret, f.Verifier)))
+			status, answer.Error, p.without(answer.Description, grant.Get("code"), grant.Get("refresh_token"), grant.Get("code_verifier"), secret)))
 		if answer.Error != "invalid_client" && status != http.StatusUnauthorized {
 			p.mu.Lock()
 			p.posts = posts
@@ -65,7 +75,7 @@ func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code
 		return answer, fmt.Errorf("%w (%s)", ErrCode, refusal)
 	case temporary || answer.Error == "" && status != http.StatusOK:
 		return answer, fmt.Errorf("%w (%s)", ErrAway, refusal)
-	case answer.Error == "" && answer.IDToken != "":
+	case answer.Error == "" && (answer.IDToken != "" || grant.Has("refresh_token")): // OpenID Connect Core §12.2
 		return answer, nil
 	case answer.Error == "":
 		return answer, fmt.Errorf("%w (the token endpoint returned no ID token)", ErrSetup)
@@ -79,12 +89,9 @@ func (p *Provider) exchange(ctx context.Context, found *discovered, f Flow, code
 // askForTokens sends one request to the token endpoint. It does not follow redirects, because the
 // request contains secrets.
 func (p *Provider) askForTokens(
-	ctx context.Context, address string, f Flow, code, secret string, posts bool,
+	ctx context.Context, address string, grant url.Values, secret string, posts bool,
 ) (status int, answer tokenAnswer, err error) {
-	form := url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {p.config.RedirectURL},
-		"code_verifier": {f.Verifier},
-	}
+	form := maps.Clone(grant)
 	if posts {
 		form.Set("client_id", p.config.ClientID)
 		form.Set("client_secret", secret)

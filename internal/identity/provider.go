@@ -78,6 +78,7 @@ type discovered struct {
 	prompts    []string // let a person choose an account, the best one first; nil: the provider cannot do that
 	posts      bool     // the provider accepts the client secret only in the body of a request
 	roles      bool     // the metadata lists the claim with the roles
+	signOut    string   // where a browser ends its session at the provider; "": nowhere
 	at         time.Time
 }
 
@@ -154,11 +155,11 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	if err != nil {
 		return Identity{}, err
 	}
-	tokens, err := p.exchange(ctx, found, f, code)
+	tokens, err := p.exchange(ctx, found, p.codeForm(f, code))
 	if errors.Is(err, ErrAway) { // the token endpoint may have moved
 		before := found.Endpoint().TokenURL
 		if found = p.again(ctx, found); found.Endpoint().TokenURL != before {
-			tokens, err = p.exchange(ctx, found, f, code)
+			tokens, err = p.exchange(ctx, found, p.codeForm(f, code))
 		}
 	}
 	if err != nil {
@@ -174,6 +175,7 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	if err != nil {
 		return Identity{}, err
 	}
+	who.Refresh = tokens.RefreshToken
 	return p.complete(ctx, found, who, tokens.AccessToken)
 }
 
@@ -335,6 +337,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		Methods    []string `json:"token_endpoint_auth_methods_supported"`
 		Prompts    []string `json:"prompt_values_supported"`
 		Claims     []string `json:"claims_supported"`
+		SignOut    string   `json:"end_session_endpoint"`
 	}
 	if err := provider.Claims(&metadata); err != nil {
 		return nil, err
@@ -347,7 +350,7 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 		Provider: provider, algorithms: algorithms, at: time.Now(),
 		keys:  oidc.NewRemoteKeySet(oidc.ClientContext(ctx, p.keyClient()), metadata.Keys),
 		posts: !slices.Contains(metadata.Methods, methodBasic) && slices.Contains(metadata.Methods, methodPost),
-		roles: slices.Contains(metadata.Claims, rolesClaim),
+		roles: slices.Contains(metadata.Claims, rolesClaim), signOut: metadata.SignOut,
 	}
 	if len(metadata.Prompts) == 0 {
 		metadata.Prompts = unlistedPrompts(p.config.Issuer)

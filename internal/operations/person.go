@@ -92,7 +92,7 @@ func (d *Service) MakeSignInLink(
 	target := domain.OperatorTarget{User: candidate.UserID}
 	err = d.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
 		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
-		return vault.NewSessions(d.kept).MakeLink(ctx, link, console.Digest(secret))
+		return vault.NewSessions(d.kept, nil).MakeLink(ctx, link, console.Digest(secret))
 	}))
 	return console.LinkPath(secret), until, err
 }

@@ -53,7 +53,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		domain.DirectoryUser{ID: lena, AccountID: left, Name: "Lena", Active: true},
 		domain.DirectorySession{ID: "S1", UserID: mainApp, LoginAt: now})
 	pool := ledgertest.OpenVault(t, log.DB.URL)
-	kept := vault.NewSessions(pool)
+	kept := vault.NewSessions(pool, nil)
 	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
 	seen := readModels(0)

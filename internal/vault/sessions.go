@@ -35,16 +35,20 @@ type SignInLink struct {
 // Sessions stores the console's sessions.
 type Sessions struct {
 	pool *pgxpool.Pool
+	keys Keyring // seals the refresh tokens of the provider; nil: they are not kept
 	// beginning limits the number of sessions that begin concurrently. Each uses a connection while
 	// the sign-in is recorded, which may take long. The remaining connections serve signed-in
 	// people.
 	beginning chan struct{}
 }
 
-// NewSessions returns a store that uses a pool opened with [Open].
-func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(chan struct{}, Conns/2)} }
+// NewSessions returns a store that uses a pool opened with [Open]. keys seals the refresh tokens of
+// the provider; if it is nil, they are not kept.
+func NewSessions(pool *pgxpool.Pool, keys Keyring) *Sessions {
+	return &Sessions{pool, keys, make(chan struct{}, Conns/2)}
+}
 
-const sessionColumns = `id, user_id, account_id, role, known_as, way, begun_at, seen_at, expires_at`
+const sessionColumns = `id, user_id, account_id, role, known_as, way, begun_at, seen_at, expires_at, provider_session`
 
 // Begin stores a session under the digest of its cookie. It deletes all sign-in links of the user,
 // and expired sessions. If link is not nil, it must be the digest of a valid link of the user.
@@ -70,9 +74,11 @@ func (s *Sessions) Begin(
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		keyID, sealed := s.seal(digest, session.Refresh)
+		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`, key_id, sealed)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 			digest, session.ID, session.UserID, session.AccountID, session.Role, session.KnownAs, session.Way,
-			session.BegunAt, session.SeenAt, session.ExpiresAt)
+			session.BegunAt, session.SeenAt, session.ExpiresAt, session.ProviderSession, keyID, sealed)
 		if err != nil {
 			return err
 		}

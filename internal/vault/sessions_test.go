@@ -32,7 +32,7 @@ func signInLink(user string, now time.Time) vault.SignInLink {
 func TestSessionLifetime(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, now := vault.NewSessions(pool), day0
+	s, now := vault.NewSessions(pool, nil), day0
 	begin := func(id, user string) identity.Session {
 		newSession := session(id, user, now)
 		require.NoError(t, s.Begin(t.Context(), newSession, digest(id), nil, nil))
@@ -71,7 +71,7 @@ func TestSessionLifetime(t *testing.T) {
 
 func TestLinkBeginsOneSession(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), day0
+	s, now := vault.NewSessions(setup(t), nil), day0
 	link := signInLink("alice", now)
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("word")))
 	found, err := s.Link(t.Context(), digest("word"), now)
@@ -101,7 +101,7 @@ func TestLinkBeginsOneSession(t *testing.T) {
 func TestSignInUsesUpAllLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, made := vault.NewSessions(pool), signInLink("alice", day0)
+	s, made := vault.NewSessions(pool, nil), signInLink("alice", day0)
 	begin := func(id string, link []byte) error {
 		return s.Begin(t.Context(), session(id, "alice", day0), digest(id), link, nil)
 	}
@@ -120,7 +120,7 @@ func TestSignInUsesUpAllLinks(t *testing.T) {
 func TestForgetUser(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	s, identities, now := vault.NewSessions(pool), vault.Identities{Pool: pool}, day0
+	s, identities, now := vault.NewSessions(pool, nil), vault.Identities{Pool: pool}, day0
 	for _, user := range []string{"alice", "bob"} {
 		require.NoError(t, s.Begin(t.Context(), session(user, user, now), digest(user), nil, nil))
 		require.NoError(t, s.MakeLink(t.Context(), signInLink(user, now), digest(user+"'s link")))
@@ -141,7 +141,7 @@ func TestForgetUser(t *testing.T) {
 // stored is not recorded.
 func TestSignInIsRecordedAndStoredOrNeither(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), day0
+	s, now := vault.NewSessions(setup(t), nil), day0
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now), digest("word")))
 	newSession := session("one", "alice", now)
 	away, recorded := errors.New("the log is away"), 0
@@ -162,7 +162,7 @@ func TestSignInIsRecordedAndStoredOrNeither(t *testing.T) {
 // While the log is slow to record sign-ins, signed-in people can continue.
 func TestSignInsLeaveConnectionsForOthers(t *testing.T) {
 	t.Parallel()
-	s, now := vault.NewSessions(setup(t)), day0
+	s, now := vault.NewSessions(setup(t), nil), day0
 	begin := func(id string, record func(context.Context) error) error {
 		return s.Begin(t.Context(), session(id, id, now), digest(id), nil, record)
 	}
@@ -198,7 +198,7 @@ const issuer = "https://id.example"
 func TestUserIsLinkedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	i, sessions, now := vault.Identities{Pool: pool}, vault.NewSessions(pool), day0
+	i, sessions, now := vault.Identities{Pool: pool}, vault.NewSessions(pool, nil), day0
 	_, err := i.UserOf(t.Context(), issuer, "s-1")
 	require.ErrorIs(t, err, vault.ErrNotLinked)
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now))
@@ -248,4 +248,77 @@ func TestReserve(t *testing.T) {
 	ledgertest.Exec(t, pool, `update reservations set until = now() - interval '1 s'`)
 	require.NoError(t, reserve("another address", "2"), "it has expired")
 	require.Equal(t, 1, ledgertest.Value[int](t, pool, `select count(*) from reservations`), "expired ones are deleted")
+}
+
+func TestSessionsThatEndAtTheProvider(t *testing.T) {
+	t.Parallel()
+	s, now := vault.NewSessions(setup(t), nil), day0
+	const here, there = "https://id.example", "https://former.example"
+	for _, c := range []struct{ issuer, subject, session string }{
+		{here, "alice", "s1"}, {here, "alice", "s2"}, {here, "alice", ""}, {here, "bob", "s3"}, {here, "bob", "s4"}, {there, "alice", "s1"}, {"", "", ""},
+	} {
+		begun := session(c.issuer+c.subject+c.session, c.subject, now)
+		begun.ProviderSession = c.session
+		if c.issuer != "" {
+			begun.KnownAs = identity.Identity{Issuer: c.issuer, Subject: c.subject}.Names()
+		}
+		require.NoError(t, s.Begin(t.Context(), begun, digest(begun.ID), nil, nil))
+	}
+	for _, c := range []struct {
+		logout identity.Logout
+		ended  int
+	}{
+		{identity.Logout{Issuer: here, Subject: "carol"}, 0},
+		{identity.Logout{Issuer: here, Session: "s4"}, 1},
+		{identity.Logout{Issuer: here, Subject: "alice", Session: "s2"}, 2}, // one began without the provider's id
+		{identity.Logout{Issuer: here, Subject: "bob", Session: "s1"}, 0},
+		{identity.Logout{Issuer: here, Subject: "alice"}, 1},
+		{identity.Logout{Issuer: here, Subject: "bob"}, 1},
+	} {
+		ended, err := s.EndAtProvider(t.Context(), c.logout)
+		require.NoError(t, err)
+		require.Equal(t, c.ended, ended, "%+v", c.logout)
+	}
+	for _, id := range []string{there + "alices1", ""} {
+		_, err := s.Find(t.Context(), digest(id), now)
+		require.NoError(t, err, "not a session at this provider")
+	}
+}
+
+func TestSessionsAreCheckedAtTheProvider(t *testing.T) {
+	t.Parallel()
+	pool, now := setup(t), day0
+	s := vault.NewSessions(pool, vault.Keys{key(t, 1)})
+	for _, id := range []string{"kept", "none"} {
+		begun := session(id, "alice", now)
+		if id == "kept" {
+			begun.Refresh = "refresh-0"
+		}
+		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
+	}
+	var asked []string
+	check := func(id string, next string, err error) error {
+		return s.Recheck(t.Context(), digest(id), now.Add(-15*time.Minute), now, func(_ context.Context, refresh string) (string, error) {
+			asked = append(asked, refresh)
+			return next, err
+		})
+	}
+	require.NoError(t, check("kept", "", nil), "it has just begun")
+	now = now.Add(16 * time.Minute)
+	require.NoError(t, check("none", "", nil))
+	require.NoError(t, check("kept", "refresh-1", nil))
+	require.NoError(t, check("kept", "", nil), "not again at once")
+	now = now.Add(16 * time.Minute)
+	away := errors.New("away")
+	require.ErrorIs(t, check("kept", "", away), away)
+	_, err := s.Find(t.Context(), digest("kept"), now)
+	require.NoError(t, err, "an unavailable provider ends nothing")
+	var stored string
+	require.NoError(t, pool.QueryRow(t.Context(), `select string_agg(sessions::text, ',') from sessions`).Scan(&stored))
+	require.NotContains(t, stored, "refresh-")
+	now = now.Add(16 * time.Minute)
+	require.ErrorIs(t, check("kept", "", identity.ErrEnded), vault.ErrNoSession)
+	_, err = s.Find(t.Context(), digest("kept"), now)
+	require.ErrorIs(t, err, vault.ErrNoSession)
+	require.Equal(t, []string{"refresh-0", "refresh-1", "refresh-1"}, asked)
 }

@@ -4,14 +4,17 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -20,6 +23,7 @@ import (
 	demolaunch "github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 // Keycloak signs each person in to the console with a client that authenticates in the body only, and
@@ -30,7 +34,8 @@ func TestSigningInWithKeycloak(t *testing.T) {
 	k := &keycloak{t: t, base: "http://localhost:" + port}
 	k.start(port)
 	realm := k.base + "/realms/north"
-	p, _, people := consoleSignIn(t, func(*testing.T, string) realProvider {
+	p, at, people := consoleSignIn(t, func(_ *testing.T, redirect string) realProvider {
+		k.logout = strings.Replace(redirect, "callback", "logout", 1)
 		return realProvider{
 			issuer: realm, knows: k.knows, asksWith: `name="password"`,
 			signsIn: func(v *plainBrowser, name string) *plainBrowser {
@@ -59,14 +64,66 @@ func TestSigningInWithKeycloak(t *testing.T) {
 	logged, err := os.ReadFile(filepath.Join(p.dir, demolaunch.LogFile))
 	require.NoError(t, err)
 	require.Contains(t, string(logged), `claim=aud expected=ledgerboard-api`, "the log says why")
+	k.endsSessions(at, strings.Replace(p.base, "127.0.0.1", "localhost", 1))
+}
+
+// endsSessions has sessions end here that end at Keycloak.
+func (k *keycloak) endsSessions(at realProvider, base string) {
+	t, sessions := k.t, base+"/console/sessions"
+	t.Helper()
+	signedOut := func(v *plainBrowser) bool { return v.opens(sessions).at.Path == "/console/sign-in" }
+	v := newPlainBrowser(t)
+	at.signsIn(v.opens(base+"/console/signin/start"), "agency")
+	v.opens(sessions).says(http.StatusOK, "your organization")
+	v.send(http.MethodPost, base+"/console/sign-out", url.Values{}).says(http.StatusOK, "You are signed out here.")
+	v.opens(base+"/console/signin/start").opens(sessions).says(http.StatusOK, "your organization") // Keycloak still knows the browser
+	v.send(http.MethodPost, base+"/console/sign-out", url.Values{})
+	v.opens(base + "/console/signin/end").submits(nil)
+	require.Contains(t, v.opens(base+"/console/signin/start").page, at.asksWith)
+
+	at.signsIn(v, "agency")
+	v.opens(sessions).says(http.StatusOK, "your organization")
+	var found []struct {
+		ID string `json:"id"`
+	}
+	k.ask(http.MethodGet, "/users?exact=true&username=agency", "", http.StatusOK).Into(t, &found)
+	require.Len(t, found, 1)
+	k.ask(http.MethodPost, "/users/"+found[0].ID+"/logout", "", http.StatusNoContent)
+	require.Eventually(t, func() bool { return signedOut(v) }, readyWithin, pollEvery, "Keycloak reports the logout of a user")
+
+	callback := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(callback.Close)
+	provider := identity.NewProvider(identity.Config{
+		Issuer: at.issuer, ClientID: "ledgerboard", RedirectURL: callback.URL,
+		ClientSecret: func() (string, error) { return "a secret of the console", nil },
+	})
+	flow := identity.FlowOf("a word")
+	address, err := provider.Address(t.Context(), flow, 0)
+	require.NoError(t, err)
+	came := at.signsIn(newPlainBrowser(t).opens(address), "agency").at.Query()
+	who, err := provider.Identity(t.Context(), flow, came.Get("code"), came.Get("iss"))
+	require.NoError(t, err)
+	refresh, err := provider.Renew(t.Context(), who.Refresh)
+	require.NoError(t, err)
+	k.ask(http.MethodPut, "/users/"+found[0].ID, `{"enabled":false}`, http.StatusNoContent)
+	_, err = provider.Renew(t.Context(), refresh)
+	require.ErrorIs(t, err, identity.ErrEnded, "Keycloak reports no logout of a user whom it disables")
+}
+
+// ask sends a request to the administration of the realm.
+func (k *keycloak) ask(method, path, body string, want int) ledgertest.Answer {
+	k.t.Helper()
+	admin := k.grant("master", url.Values{"client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	return ledgertest.Send(http.DefaultClient, method, k.base+"/admin/realms/north"+path, body,
+		"Authorization: Bearer "+admin, "Content-Type: application/json").Says(k.t, want)
 }
 
 // keycloak is a Keycloak server in development mode.
 type keycloak struct {
-	t     *testing.T
-	base  string
-	admin string // an access token
-	child *ledgertest.Child
+	t      *testing.T
+	base   string
+	logout string // the address of the console for sessions that end
+	child  *ledgertest.Child
 }
 
 // start runs Keycloak of testdata/providers/pom.xml from a copy, because it writes to its directory.
@@ -108,7 +165,14 @@ func (k *keycloak) knows(people map[string]person) {
 		require.True(k.t, k.child.Running(), "Keycloak ended")
 		return ledgertest.Send(http.DefaultClient, http.MethodGet, k.base+"/realms/north/.well-known/openid-configuration", "").Status == http.StatusOK
 	}, readyWithin, 10*pollEvery)
-	k.admin = k.grant("master", url.Values{"client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	var clients []map[string]any
+	k.ask(http.MethodGet, "/clients?clientId=ledgerboard", "", http.StatusOK).Into(k.t, &clients)
+	require.Len(k.t, clients, 1)
+	attributes, _ := clients[0]["attributes"].(map[string]any)
+	attributes["backchannel.logout.url"], attributes["backchannel.logout.session.required"] = k.logout, "true"
+	raw, err := json.Marshal(clients[0])
+	require.NoError(k.t, err)
+	k.ask(http.MethodPut, fmt.Sprintf("/clients/%s", clients[0]["id"]), string(raw), http.StatusNoContent)
 	for name, who := range people {
 		user := map[string]any{
 			"username": name, "enabled": true, "firstName": "First", "lastName": name, "email": who.email, "emailVerified": who.verified,
@@ -117,9 +181,7 @@ func (k *keycloak) knows(people map[string]person) {
 		}
 		raw, err := json.Marshal(user)
 		require.NoError(k.t, err)
-		answer := ledgertest.Send(http.DefaultClient, http.MethodPost, k.base+"/admin/realms/north/users", string(raw),
-			"Authorization: Bearer "+k.admin, "Content-Type: application/json")
-		require.Equal(k.t, http.StatusCreated, answer.Status, answer.Body)
+		k.ask(http.MethodPost, "/users", string(raw), http.StatusCreated)
 	}
 }
 

@@ -208,7 +208,7 @@ func TestSigningInWithOIDCProvider(t *testing.T) {
 	_, port, err := net.SplitHostPort(ledgertest.FreeAddress(t))
 	require.NoError(t, err)
 	var redirect string
-	consoleSignIn(t, func(t *testing.T, to string) realProvider {
+	p, at, _ := consoleSignIn(t, func(t *testing.T, to string) realProvider {
 		t.Helper()
 		redirect = to
 		return realProvider{
@@ -231,4 +231,14 @@ func TestSigningInWithOIDCProvider(t *testing.T) {
 			asksWith: `name="login"`,
 		}
 	})
+	// Signing out at the provider ends the sessions that began with that sign-in there.
+	base := strings.Replace(p.base, "127.0.0.1", "localhost", 1)
+	first, second := newPlainBrowser(t), newPlainBrowser(t)
+	for _, v := range []*plainBrowser{first, second} {
+		at.signsIn(v.opens(base+"/console/signin/start?to=%2Fconsole%2Fsessions"), "agency").says(http.StatusOK, "your organization")
+	}
+	first.opens(base+"/console/signin/end").says(http.StatusOK, "op.logoutForm")
+	first.submits(map[string]string{"logout": "yes"})
+	require.Eventually(t, func() bool { return first.opens(base+"/console/sessions").at.Path == "/console/sign-in" }, readyWithin, pollEvery)
+	second.opens(base+"/console/sessions").says(http.StatusOK, "your organization")
 }

@@ -34,20 +34,22 @@ type Issuer struct {
 	algorithm    jose.SignatureAlgorithm
 	keyID        string
 
-	mu       sync.Mutex
-	people   map[string]map[string]any // claims by subject
-	redirect string
-	codes    map[string]grant
-	bend     func(claims map[string]any)
-	away     bool
-	keyless  bool
-	moved    string // new path of the keys and of the token endpoint; "": not moved
-	profile  Profile
-	userinfo map[string]any  // answer of the userinfo endpoint; nil: no endpoint
-	refusal  int             // status of the userinfo endpoint; 0: it answers
-	access   map[string]bool // access tokens
-	moreKeys []string        // JWKs that the key set begins with
-	authed   int             // requests of the client at the token endpoint
+	mu        sync.Mutex
+	people    map[string]map[string]any // claims by subject
+	redirect  string
+	codes     map[string]grant
+	bend      func(claims map[string]any)
+	away      bool
+	keyless   bool
+	moved     string // new path of the keys and of the token endpoint; "": not moved
+	profile   Profile
+	userinfo  map[string]any    // answer of the userinfo endpoint; nil: no endpoint
+	refusal   int               // status of the userinfo endpoint; 0: it answers
+	access    map[string]bool   // access tokens
+	moreKeys  []string          // JWKs that the key set begins with
+	refreshes bool              // sign-ins give refresh tokens
+	refresh   map[string]string // subjects by refresh token
+	authed    int               // requests of the client at the token endpoint
 }
 
 // Start starts an issuer, which ends with the test.
@@ -56,7 +58,7 @@ func Start(t testing.TB) *Issuer {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	i := &Issuer{
-		key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}, access: map[string]bool{},
+		key: key, signing: key, people: map[string]map[string]any{}, codes: map[string]grant{}, access: map[string]bool{}, refresh: map[string]string{},
 		profile: Profile{Methods: []string{basic}}, algorithm: jose.RS256, keyID: "key-1",
 	}
 	mux := http.NewServeMux()

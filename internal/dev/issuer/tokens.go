@@ -9,9 +9,11 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
 )
 
 // grant is what a code stands for.
@@ -40,7 +42,7 @@ func (i *Issuer) discover(w http.ResponseWriter, _ *http.Request) {
 		"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": at + "/token", "jwks_uri": at + keysPath,
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 		"id_token_signing_alg_values_supported": []string{string(i.algorithm)}, "code_challenge_methods_supported": []string{"S256"},
-		"token_endpoint_auth_methods_supported": i.profile.Methods, "authorization_response_iss_parameter_supported": true,
+		"end_session_endpoint": i.URL + "/end?realm=north", "token_endpoint_auth_methods_supported": i.profile.Methods, "authorization_response_iss_parameter_supported": true,
 	}
 	if i.userinfo != nil {
 		metadata["userinfo_endpoint"] = i.URL + "/userinfo"
@@ -113,6 +115,10 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
+	if r.PostFormValue("grant_type") == "refresh_token" {
+		i.renew(w, r.PostFormValue("refresh_token"))
+		return
+	}
 	of, known := i.codes[r.PostFormValue("code")]
 	delete(i.codes, r.PostFormValue("code"))
 	proof := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
@@ -138,7 +144,54 @@ func (i *Issuer) token(w http.ResponseWriter, r *http.Request) {
 		token := rand.Text()
 		i.access[token], body["access_token"], body["expires_in"] = true, token, 3600
 	}
+	if i.refreshes {
+		token := rand.Text()
+		i.refresh[token], body["refresh_token"] = of.subject, token
+	}
 	answer(w, http.StatusOK, body)
+}
+
+// renew exchanges a refresh token, which works once, for the next one; i.mu is held.
+func (i *Issuer) renew(w http.ResponseWriter, token string) {
+	subject, known := i.refresh[token]
+	delete(i.refresh, token)
+	if _, enabled := i.people[subject]; !known || !enabled {
+		answer(w, http.StatusBadRequest, map[string]string{"error": "invalid_grant", "error_description": "the session of " + token + " ended"})
+		return
+	}
+	next := rand.Text()
+	i.refresh[next] = subject
+	answer(w, http.StatusOK, map[string]any{"token_type": "Bearer", "access_token": rand.Text(), "refresh_token": next})
+}
+
+// Refreshes has sign-ins give refresh tokens.
+func (i *Issuer) Refreshes() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.refreshes = true
+}
+
+// Forgets removes a person, whose refresh tokens end.
+func (i *Issuer) Forgets(subject string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.people, subject)
+}
+
+// LogoutToken returns a token that ends sessions: with the claims of a valid one, and more of them or
+// others.
+func (i *Issuer) LogoutToken(t testing.TB, more map[string]any) string {
+	t.Helper()
+	claims := map[string]any{
+		"iss": i.URL, "aud": ClientID, "jti": rand.Text(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+	}
+	maps.Copy(claims, more)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	token, err := i.sign(claims)
+	require.NoError(t, err)
+	return token
 }
 
 func (i *Issuer) sign(claims map[string]any) (string, error) {

@@ -4,12 +4,13 @@ const { port, redirect, people } = JSON.parse(process.argv[process.argv.length -
 const issuer = `http://localhost:${port}`;
 import("oidc-provider").then(({ default: Provider }) => {
   const provider = new Provider(issuer, {
-    clients: [{ client_id: "ledgerboard", client_secret: "a secret of the console", redirect_uris: [redirect], token_endpoint_auth_method: "client_secret_post" }],
+    clients: [{ client_id: "ledgerboard", client_secret: "a secret of the console", redirect_uris: [redirect], token_endpoint_auth_method: "client_secret_post", backchannel_logout_uri: redirect.replace("callback", "logout"), backchannel_logout_session_required: true }],
     claims: { openid: ["sub"], email: ["email", "email_verified"] },
     conformIdTokenClaims: false,
     findAccount: (_, id) => people[id] && { accountId: id, claims: () => ({ sub: id, ...people[id] }) },
     pkce: { required: () => true },
     features: {
+      backchannelLogout: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => "https://api.example.com",
@@ -21,8 +22,10 @@ import("oidc-provider").then(({ default: Provider }) => {
       const person = people[token.accountId];
       return person && { account_id: person.account_id, role: person.role };
     },
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options), // the console is on this machine
     cookies: { keys: ["a key of the test"] },
   });
+  provider.on("backchannel.error", (_, error) => console.error(error));
   provider.on("server_error", (_, error) => console.error(error));
   provider.listen(port, () => console.log(JSON.stringify({ kind: "listening" })));
 });
