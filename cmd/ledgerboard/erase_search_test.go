@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -270,6 +271,7 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 		if os.IsNotExist(err) {
 			return nil
 		}
+		raw = append(raw, decompressed(t, raw)...)
 		for _, text := range texts {
 			if bytes.Contains(raw, []byte(text)) && !slices.Contains(found, text) {
 				found = append(found, text)
@@ -278,6 +280,23 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 		return err
 	}))
 	return found
+}
+
+// decompressed returns the contents of the zstd frames in a file: brokers store batches as they were
+// sent.
+func decompressed(t *testing.T, raw []byte) (contents []byte) {
+	t.Helper()
+	decoder, err := zstd.NewReader(nil)
+	require.NoError(t, err)
+	defer decoder.Close()
+	for {
+		at := bytes.Index(raw, []byte{0x28, 0xb5, 0x2f, 0xfd})
+		if at < 0 {
+			return contents
+		}
+		contents, _ = decoder.DecodeAll(raw[at:], contents) // what follows the frame is an error
+		raw = raw[at+1:]
+	}
 }
 
 // picturedPosts are posts with stored pictures: two of the person, one of another person.

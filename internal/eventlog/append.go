@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -179,14 +180,23 @@ type producer struct {
 	uncertain atomic.Int64
 }
 
+// compressed is the compression of all batches but those of `dashboards`. On batches of one record
+// this level is smaller and faster than the default one. Limits of size are those of the
+// uncompressed records.
+func compressed() kgo.CompressionCodec {
+	return kgo.ZstdCompression().WithLevel(int(zstd.SpeedBetterCompression))
+}
+
 // newProducer returns a producer of at most limit unanswered records, and its client's options: like
 // [kgo]'s defaults, all in-sync replicas acknowledge, and the producer is idempotent.
-func newProducer(cfg Config, limit int, linger time.Duration) (*producer, []kgo.Opt) {
+func newProducer(
+	cfg Config, limit int, linger time.Duration, compression kgo.CompressionCodec,
+) (*producer, []kgo.Opt) {
 	p := &producer{openAppends: newOpenAppends(limit)}
 	return p, []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPinned(cfg.wireCounts())),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchCompression(compression),
 		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
 		kgo.MaxBufferedRecords(2 * limit), // never reached: kgo would block beyond a caller's deadline
 		kgo.ProducerLinger(linger),

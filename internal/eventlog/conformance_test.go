@@ -53,6 +53,7 @@ func conformance(t *testing.T, brokers []string) {
 		"check refuses unsafe settings":                      testCheckSettings,
 		"invalid records stop nothing":                       testInvalid,
 		"a restored record keeps its time, however old":      testRestoredTime,
+		"both clients read compressed batches":               testCompressed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,4 +199,56 @@ func testRestoredTime(t *testing.T, brokers []string) {
 		got = append(got, r.Timestamp.UTC())
 	}
 	require.Equal(t, want, got)
+}
+
+// Batches are compressed with zstd, restored ones too, except those of a topic whose appends a
+// person waits for.
+func testCompressed(t *testing.T, brokers []string) {
+	b := setup(t, brokers)
+	ctx := testContext(t)
+	sub := b.NewSubscriber()
+	t.Cleanup(func() { require.NoError(t, sub.Close()) })
+	messages, err := sub.Subscribe(ctx, domain.TopicMetrics)
+	require.NoError(t, err)
+	chain := stream{codec: b.Codec(), key: agency}
+	change, _ := chain.next()
+	b.append(t, postRead(1, 1), change)
+	target, err := eventlog.OpenTarget(ctx, b.cfg)
+	require.NoError(t, err)
+	defer target.Close()
+	empty := (partitionOf(t, b, 1) + 1) % 6
+	to, err := target.AppendTo(domain.TopicMetrics, empty)
+	require.NoError(t, err)
+	forged := b.forge(t, postRead(1, 2))
+	require.NoError(t, to.Add(ctx, eventlog.Record{Key: forged.Key, Value: forged.Value, Headers: forged.Headers}))
+	_, err = to.End(ctx)
+	require.NoError(t, err)
+
+	payloads := map[string]bool{}
+	for range 2 {
+		msg := <-messages
+		msg.Ack()
+		payloads[string(msg.Payload)] = true
+	}
+	require.Contains(t, payloads, string(forged.Value))
+	records := scanAll(t, b.Log, eventlog.ScanConfig{Topic: domain.TopicMetrics})
+	require.Equal(t, forged.Value, records[empty][0].Value)
+
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.cfg.Brokers...),
+		kgo.ConsumeTopics(b.wire(domain.TopicMetrics), b.wire(domain.TopicDashboards)))
+	require.NoError(t, err)
+	defer client.Close()
+	const zstd = 4 // in the attributes of a batch
+	codecs := map[string][]uint8{}
+	for n := 0; n < 3; {
+		fetches := client.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) {
+			codecs[r.Topic] = append(codecs[r.Topic], r.Attrs.CompressionType())
+			n++
+		})
+	}
+	require.Equal(t, map[string][]uint8{
+		b.wire(domain.TopicMetrics): {zstd, zstd}, b.wire(domain.TopicDashboards): {0},
+	}, codecs)
 }

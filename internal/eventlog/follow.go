@@ -220,8 +220,8 @@ func (f *follower) options() []kgo.Opt {
 		kgo.RetryTimeout(groupRetry), kgo.RequestTimeoutOverhead(answerWithin),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
 		// One partition may fill a response: a member that is far behind folds a batch in several
-		// transactions and decodes in the meantime. At 2 MiB per second, the response still arrives
-		// within answerWithin.
-		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(8 << 20),
+		// transactions and decodes in the meantime. Readings take up to ten times this size when
+		// they are decompressed.
+		kgo.FetchMaxBytes(2 << 20), kgo.FetchMaxPartitionBytes(2 << 20),
 	}
 }

@@ -21,7 +21,7 @@ type ahead struct {
 }
 
 // aheadBytes is the size of fetched records at which fetching pauses. The last poll may exceed it
-// by the records that the client has buffered, up to 8 MiB per broker.
+// by the records that the client has buffered, one response per broker.
 const aheadBytes = 4 << 20
 
 func newAhead() *ahead {

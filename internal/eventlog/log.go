@@ -52,12 +52,12 @@ type Log struct {
 // Open connects both clients, creates missing topics and runs [Log.Check]. An error that wraps
 // [ErrUnsafeTopic] names the commands that fix the topics. The caller must close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	others, options := newProducer(cfg, maxBulk, bulkLinger)
+	others, options := newProducer(cfg, maxBulk, bulkLinger, compressed())
 	cl, err := newCluster(ctx, cfg, options)
 	if err != nil {
 		return nil, fmt.Errorf("open event log: %w", err)
 	}
-	dashboards, options := newProducer(cfg, maxSingle, 0)
+	dashboards, options := newProducer(cfg, maxSingle, 0, kgo.NoCompression())
 	if dashboards.client, err = kgo.NewClient(append(cl.cfg.kgoOptions(), options...)...); err != nil {
 		cl.client.Close()
 		return nil, fmt.Errorf("open event log: %w", err)

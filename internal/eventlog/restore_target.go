@@ -43,7 +43,7 @@ func targetOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.ProducerBatchCompression(compressed()),
 		kgo.ProducerBatchMaxBytes(targetBatchBytes),
 		kgo.MaxBufferedBytes(targetBuffered),
 		kgo.MaxBufferedRecords(maxBulk),

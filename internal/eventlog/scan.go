@@ -12,8 +12,8 @@ import (
 )
 
 // scanFetchBytes is the requested size of a response. At most two responses per partition are in
-// memory.
-const scanFetchBytes = 1 << 20
+// memory, where readings take up to ten times this size.
+const scanFetchBytes = 512 << 10
 
 // ScanConfig configures [Log.Scan].
 type ScanConfig struct {
