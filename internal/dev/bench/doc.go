@@ -17,6 +17,8 @@
 //     -run '^rebuild_' -rebuild-scale 0.02 is a quick trial.
 //   - live projection: the rows that it copies and the batched upserts that it sends, prepared
 //     beforehand and sent again on a connection for each partition.
+//   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
+//     and its indexes for readings whose values change all the time.
 //   - a stream that is folded again: a plain consumer of its records. The time for which its
 //     partition is locked has no limit.
 //

@@ -78,6 +78,10 @@ func run(ctx context.Context) (err error) {
 		{name: "live_post_insights_1p", run: b.live(1)},
 		{name: "live_post_insights_4p", run: b.live(4)},
 		{name: "fold_again", run: b.foldingAgain},
+		{name: "size_log", run: b.logSizes},
+	}
+	for _, w := range sizeWorlds() {
+		measurements = append(measurements, measurement{name: w.name, run: b.tableSizes(w)})
 	}
 	for _, w := range figureWorlds() {
 		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }
