@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -160,57 +159,6 @@ func TestUserStatusCacheIsBounded(t *testing.T) {
 		require.LessOrEqual(t, remembered(), 10_000)
 	}
 	require.Equal(t, 10_050, known.asked)
-}
-
-// closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people
-// are unknown. For the callback of platforms, see TestCallbackWaitsWhilePeopleAreUnknown.
-var closedWhileUnknown = []string{
-	"PUT /api/projects/dashboard/{sub_account_id}", "POST /api/projects/dashboard/{sub_account_id}/preview", "PUT /api/connections/{connection}/tokens", "POST /api/accounts", "PUT /api/accounts/{account_id}/time-zone", "POST /api/users",
-	"POST /api/users/{userId}/sign-in-link", "POST /api/users/{userId}/sessions/{session}/end",
-	"POST /api/connect", "POST /api/connect/links", "POST /api/connect/links/{link}/revoke", "POST /api/platforms/{platformId}/disconnect",
-	"GET /connect/start/{start}", "POST /connect/choose/{attempt}",
-	"GET /connect/link/{token}", "POST /connect/link/{token}",
-}
-
-// While it is unknown who has lost access, sensitive routes are closed. Other reads, and imports of
-// the directory, work.
-func TestSensitiveRoutesWhilePeopleAreUnknown(t *testing.T) {
-	t.Parallel()
-	stale := &domain.Error{Code: domain.CodeUnavailable, Message: "it is not known who has left", RetryAfter: 2}
-	var known error
-	b := setupTenants(t, func(d *api.Deps) { d.PeopleKnown = func() error { return known } })
-	var closed, audits []string
-	for _, route := range b.server.Routes() {
-		if route.Pattern == socketIO || slices.Contains([]string{"/api/ops/generations/{generation}/events", "/api/live", "/api/notices"}, route.Pattern) {
-			continue // streams: who left is judged by the last known state
-		}
-		var headers []string
-		if route.Roles != nil {
-			headers = []string{"Authorization: Bearer " + b.tokenOf(string(route.Roles[0]))}
-		}
-		body := ""
-		if route.Method != http.MethodGet {
-			body = "{}"
-		}
-		try := func() ledgertest.Answer { return b.ask(route.Method, ownPath(route.Pattern), body, headers...) }
-		known = stale
-		answer := try()
-		name := route.Method + " " + route.Pattern
-		if !strings.Contains(answer.Body, stale.Message) {
-			continue
-		}
-		require.Equal(t, http.StatusServiceUnavailable, answer.Status, name)
-		known = nil
-		require.NotEqual(t, http.StatusServiceUnavailable, try().Status, name)
-		if api.ShowsHistory(b.server, route.Method, route.Pattern) {
-			audits = append(audits, name)
-		} else {
-			closed = append(closed, name)
-		}
-	}
-	require.ElementsMatch(t, closedWhileUnknown, closed)
-	require.Len(t, audits, 12, "four questions about a dashboard, the agency's history, differences and access, "+
-		"two exports, two proofs, who read: %s", audits)
 }
 
 // An agency's GET of a missing dashboard creates it, which is a change; a GET of an existing one is

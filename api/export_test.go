@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -70,11 +69,6 @@ var WhyRefused = whyRefused
 func Admitting(d Deps) (admit func(context.Context, Principal) error, cached func() int) {
 	k := newAuthorizer(d)
 	return k.admit, func() int { return len(k.statuses) }
-}
-
-// ShowsHistory reports whether a route is part of the audit trail.
-func ShowsHistory(s *Server, method, pattern string) bool {
-	return slices.ContainsFunc(s.routes, func(r Operation) bool { return r.Method == method && r.Pattern == pattern && r.audit })
 }
 
 // ProgressTexts returns the texts about readings on the page of a sign-in, and whether the page

@@ -323,8 +323,8 @@ func TestForeignIDsTakeTheSamePathAsUnknownOnes(t *testing.T) {
 		if strings.Contains(route.Pattern, "/connect") {
 			continue // connect_test.go; browsers' pages take no ids
 		}
-		rights, _ := b.rightsOf(route)
-		row := rights.ofRole()
+		known, _ := b.rowOf(route)
+		row := known.ofRole()
 		places := idPlaces(route, queryOf(doc, route))
 		require.True(t, len(places) > 0 || row["agency"] == free || row["auditor"] == free, "%s takes ids: say where", route.Pattern)
 		for _, role := range []string{"agency", "client", "auditor"} {
