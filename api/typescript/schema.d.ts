@@ -3570,9 +3570,9 @@ export interface components {
         /** @description The number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
         /**
-         * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing.
+         * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. If a page moves to another client of the agency, or back, the first reading there with the figure is always a baseline.
          *
-         *     A gain is counted at the time of the later reading. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected are counted when it is read again. If a page moves between two clients of an agency, a gain belongs to the client and member that owned the page at the reading. PostCounts names the platform metrics.
+         *     A gain is counted at the time of the later reading. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected are counted when it is read again. A gain belongs to the client and member that owned the page at the reading. PostCounts names the platform metrics.
          *
          *     The comparison is with the previous period (see Total), over the social accounts that have the figure in both periods.
          */
@@ -6348,7 +6348,7 @@ export interface components {
          *
          *     For stocks (followers), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of each account's gains in the range: from its readings, or from the platform's days that begin in the range. An account without the figure is excluded, never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day flow to the owner at the end of the day.
+         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves to another client of the agency, or back, the first reading there is a baseline. If it moves to another member of the client, a gain belongs to the member at the later reading. A day flow belongs to the owner at the end of the day.
          *
          *     For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period is the same number of days before the range. While the range has not ended, it is cut at the same hour, to the quarter: at noon on the 20th, the current month is compared with the 20 days before it, the last of them until noon. Day flows cannot be cut, so today is not compared then. With compare=year, the previous period has the same dates one year earlier; stocks are compared with their value at its end, unless the account was first read later. With compare=none, nothing is compared. `meta` contains the period that was used.
          */
@@ -6375,7 +6375,7 @@ export interface components {
             gained_since: string | null;
             /** @description The kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description The first of these that applies. For gap, see `gained_since`. With first_reading, the figure was read in the range, but there is nothing to compare it with; `change` is then null, except for a stock with several readings in the range, where it is the gain since the first of these. With part, some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`, or a stock was first read in the range, and `change` is measured from that reading. Always compare `previous` plus `change`, not `value`, with `previous`. */
+            /** @description The first of these that applies. For gap, see `gained_since`. With first_reading, the figure was read in the range, but there is nothing to compare it with; `change` is then null, except for a stock with several readings in the range, where it is the gain since the first of these. With part, some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`, or a stock was first read in the range, and `change` is measured from that reading; so is it if the account came to the client in the range. Always compare `previous` plus `change`, not `value`, with `previous`. */
             note: components["schemas"]["TotalNote"];
             /**
              * Format: int64

@@ -23,8 +23,9 @@ create table tSPosts (
 );
 
 -- Readings of posts, each with its step: the previous reading and the gain. A series consists of
--- the readings of one post for one agency, in order of capture. Of two readings captured at the
--- same instant, only the one with the smaller event id is stored.
+-- the readings of one post for one agency, in order of capture. If the page moves to another client,
+-- or back, the first value of each figure there is a baseline. Of two readings captured at the same
+-- instant, only the one with the smaller event id is stored.
 create table tSPostInsights (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -37,8 +38,9 @@ create table tSPostInsights (
   a_type             smallint    not null,
   backfilled         boolean     not null,
   growth_eligible    boolean     not null,
-  from_zero          boolean     not null, -- a first figure counts as gained in full
+  from_zero          boolean     not null, -- a first figure counts as gained in full, unless moved
   published_at       timestamptz, -- as reported at capture
+  moved              boolean     not null, -- an earlier reading of the series belongs to another client
   likes              bigint,
   comments           bigint,
   shares             bigint,
@@ -50,7 +52,7 @@ create table tSPostInsights (
   avg_watch_ms       bigint, -- average per view, as reported by the platform
   engagement         bigint,
   engagement_partial boolean     not null,
-  previous_at        timestamptz, -- capture of the previous reading; null: this is the first
+  previous_at        timestamptz, -- capture of the client's previous reading; null: its first here
   known_likes        bigint, -- if the reading has no likes: their last known value
   known_comments     bigint,
   known_shares       bigint,
@@ -92,6 +94,7 @@ create table post_daily (
   captured_at        timestamptz not null,
   event_id           text        not null,
   published_at       timestamptz,
+  moved              boolean     not null,
   likes              bigint,
   comments           bigint,
   shares             bigint,

@@ -22,6 +22,9 @@
 //     figure. A late reading changes the following steps, for each of its figures up to the next
 //     reading that has the figure, and the sums by the differences. Therefore the order of arrival
 //     does not matter.
+//   - If a page moves to another client, or back, the first value of each figure there is a baseline.
+//     A late reading of another client than its neighbors, or one that replaces a reading of another
+//     owner, can change every later step, so all rows of the post are written again, as after a merge.
 //   - New readings are added to the last sums of post_daily and post_months. After a late reading,
 //     its day is recomputed, and its month is recomputed from the days. Rows of post_gains are
 //     sums: the old gains of a changed reading are subtracted, and the new ones added.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -101,9 +99,8 @@ var postDaily = write.NewTable("post_daily",
 			d.sums.Views, d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
 	})
 
-// changedDays returns the rows of the days that have changed readings, and a stored reading for
-// each row whose owner has no readings left on that day.
-func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
+// changedDays returns the rows of the days that have changed readings.
+func changedDays(all []*series) (rows []dayRow) {
 	for _, s := range all {
 		for day, readings := range byDay(s.readings) {
 			if !slices.ContainsFunc(readings, (*reading).changed) {
@@ -114,30 +111,7 @@ func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
 				d.isLast = d.isNew || day.Equal(dayOf(s.newest))
 				rows = append(rows, d)
 			}
-			for _, r := range readings {
-				if r.stored == nil {
-					continue
-				}
-				if !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.stored.Tenant }) {
-					staleDays = append(staleDays, r.stored)
-				}
-			}
 		}
 	}
-	return rows, staleDays
-}
-
-func queueGone(batch *pgx.Batch, staleDays []*reading) {
-	if len(staleDays) == 0 {
-		return
-	}
-	batch.Queue(`
-		delete from post_daily d
-		using unnest($1::bigint[], $2::text[], $3::text[], $4::date[], $5::text[], $6::bigint[])
-			as k(social_account_id, external_id, parent_account, day, account_id, member_id)
-		where (d.social_account_id, d.external_id, d.parent_account, d.day, d.account_id, d.member_id)
-		    = (k.social_account_id, k.external_id, k.parent_account, k.day, k.account_id, k.member_id)`,
-		write.Arrays(staleDays, func(r *reading) []any {
-			return []any{r.SocialAccount, r.external, r.ParentAccount, dayOf(r.at), r.AccountID, r.MemberID}
-		})...)
+	return rows
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,24 +92,16 @@ var postGains = write.NewTable("post_gains",
 		engagement_n = post_gains.engagement_n + excluded.engagement_n,
 		partial_n = post_gains.partial_n + excluded.partial_n`),
 	func(r *gainRow) []any {
-		return append(gainKeyValues(r.gainKey), r.readings, r.lastAt,
+		return append([]any{r.account, r.quarter, r.parent, r.sub, r.member, int16(r.platform)}, r.readings, r.lastAt,
 			r.likes.sum, r.likes.n, r.comments.sum, r.comments.n,
 			r.shares.sum, r.shares.n, r.views.sum, r.views.n, r.engagement.sum, r.engagement.n, r.partial)
 	})
 
-func gainKeyValues(k gainKey) []any {
-	return []any{k.account, k.quarter, k.parent, k.sub, k.member, int16(k.platform)}
-}
-
 // queueGains queues the changes of the batch: for each changed reading, it subtracts the old gain
-// and adds the new one. before are stored readings that are written again as new ones, if they still
-// count.
+// and adds the new one. The quarter hours of readings whose rows are written again are summed from
+// the rows.
 func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading) {
-	gains, abandoned := gainFold{}, map[gainKey]bool{}
-	for _, r := range before {
-		gains.add(r, -1)
-		abandoned[keyOfGain(r)] = true
-	}
+	gains := gainFold{}
 	for _, s := range all {
 		for _, r := range s.readings {
 			if !r.changed() {
@@ -116,38 +109,38 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading)
 			}
 			if r.stored != nil {
 				gains.add(r.stored, -1)
-				if key := keyOfGain(r.stored); key != keyOfGain(r) {
-					abandoned[key] = true
-				}
 			}
 			gains.add(r, +1)
 		}
 	}
 	postGains.Queue(batch, gains.rows())
-	queueLeft(batch, slices.Collect(maps.Keys(abandoned)))
-}
-
-// queueLeft corrects rows that have lost a reading because a reading of another owner replaced it.
-// The lost reading may have been the last one of the row, or the only one. This is rare, and the
-// stored readings are queried only in this case.
-func queueLeft(batch *pgx.Batch, abandoned []gainKey) {
-	if len(abandoned) == 0 {
+	if len(before) == 0 {
 		return
 	}
-	const (
-		keys = `unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::smallint[])
-			as k(social_account_id, quarter, parent_account, account_id, member_id, p_id)`
-		same = `(g.social_account_id, g.quarter, g.parent_account, g.account_id, g.member_id, g.p_id)
-		    = (k.social_account_id, k.quarter, k.parent_account, k.account_id, k.member_id, k.p_id)`
-	)
-	args := write.Arrays(abandoned, gainKeyValues)
-	batch.Queue(`delete from post_gains g using `+keys+` where `+same+` and g.readings = 0`, args...)
+	quarters := map[gainKey]bool{}
+	for _, r := range before {
+		key := keyOfGain(r)
+		quarters[gainKey{account: key.account, parent: key.parent, quarter: key.quarter}] = true
+	}
+	args := write.Arrays(slices.Collect(maps.Keys(quarters)), func(k gainKey) []any {
+		return []any{k.account, k.parent, k.quarter}
+	})
+	const keys = `unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, quarter)`
 	batch.Queue(`
-		update post_gains g set last_at = (
-			select max(i.captured_at) from tSPostInsights i
-			where i.social_account_id = g.social_account_id
-			  and i.captured_at >= g.quarter and i.captured_at < g.quarter + interval '15 minutes'
-			  and (i.parent_account, i.account_id, i.member_id, i.p_id)
-			    = (g.parent_account, g.account_id, g.member_id, g.p_id))
-		from `+keys+` where `+same, args...)
+		delete from post_gains g using `+keys+`
+		where (g.social_account_id, g.parent_account, g.quarter) = (k.social_account_id, k.parent_account, k.quarter)`,
+		args...)
+	batch.Queue(`
+		insert into post_gains (`+strings.Join(postGains.Columns, ", ")+`)
+		select k.social_account_id, k.quarter, k.parent_account, i.* from `+keys+`
+		cross join lateral (
+			select account_id, member_id, p_id, count(*), max(captured_at),
+			       coalesce(sum(glikes), 0), count(glikes), coalesce(sum(gcomments), 0), count(gcomments),
+			       coalesce(sum(gshares), 0), count(gshares), coalesce(sum(gviews), 0), count(gviews),
+			       coalesce(sum(glikes), 0) + coalesce(sum(gcomments), 0) + coalesce(sum(gshares), 0),
+			       count(*) filter (where parts > 0), count(*) filter (where parts in (1, 2))
+			from tSPostInsights, num_nonnulls(glikes, gcomments, gshares) as parts
+			where social_account_id = k.social_account_id and parent_account = k.parent_account
+			  and captured_at >= k.quarter and captured_at < k.quarter + interval '15 minutes'
+			group by 1, 2, 3) i`, args...)
 }

@@ -14,7 +14,7 @@ import (
 // same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
 // readings with earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 11 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 12 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),
@@ -27,7 +27,7 @@ var PostInsights = fold.Projector{
 	Begin: func(int) fold.Fold {
 		return &postFold{
 			erased: newErasures(), merges: newMerges(), want: map[agencyPost][]*wantedRead{},
-			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
+			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}, rewritten: map[agencyPost]bool{},
 		}
 	},
 }
@@ -43,6 +43,9 @@ type postFold struct {
 	series  map[agencyPost]*series
 	posts   map[tenantPost]*post
 	packed  *packedPosts // only in a bulk fold
+
+	rewritten map[agencyPost]bool // posts whose rows are deleted and written again
+	before    []*reading          // their stored readings
 }
 
 type wantedRead struct {

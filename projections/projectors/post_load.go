@@ -47,7 +47,7 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 // readingColumnTypes are the columns that tSPostInsights and post_daily share.
 const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text,
 	parent_account text, account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
-	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
+	moved boolean, likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
 	saves bigint, avg_watch_ms bigint, known_likes bigint, known_comments bigint, known_shares bigint,
 	known_views bigint, known_impressions bigint, known_clicks bigint, known_saves bigint`
 
@@ -74,7 +74,7 @@ func scanReading(r *reading) []any {
 	k := &r.known
 	return []any{
 		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID,
-		&r.platform, &r.accountType, &r.published,
+		&r.platform, &r.accountType, &r.published, &r.moved,
 		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
 		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks, &k.Saves,
 	}
@@ -185,7 +185,7 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 // these days up to the end of the effect: the next reading and, for each figure of the late
 // reading, the next reading that has the figure.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
-	if err := errors.Join(f.loadErased(ctx, tx), f.loadMerged(ctx, tx)); err != nil {
+	if err := errors.Join(f.loadErased(ctx, tx), f.loadRewritten(ctx, tx, f.mergedPosts())); err != nil {
 		return err
 	}
 	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {
@@ -204,7 +204,10 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read whole days: %w", err)
 	}
-	return loadLate(ctx, tx, f)
+	if err := loadLate(ctx, tx, f); err != nil {
+		return err
+	}
+	return f.loadRewritten(ctx, tx, f.movedPosts())
 }
 
 func (k agencyPost) compare(o agencyPost) int {

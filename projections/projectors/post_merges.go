@@ -25,18 +25,11 @@ type merge struct {
 	EventID string
 }
 
-// merges contains the merges of the accounts of a batch, by origin as in [erasures], and the posts
-// whose readings and rows were loaded, because events of the batch affect them.
-type merges struct {
-	requested, stored, applied map[mergedPair]merge
-	loaded                     map[agencyPost]bool
-	before                     []*reading // stored readings of these posts
-}
+// merges contains the merges of the accounts of a batch, by origin as in [erasures].
+type merges struct{ requested, stored, applied map[mergedPair]merge }
 
 func newMerges() merges {
-	return merges{
-		map[mergedPair]merge{}, map[mergedPair]merge{}, map[mergedPair]merge{}, map[agencyPost]bool{}, nil,
-	}
+	return merges{map[mergedPair]merge{}, map[mergedPair]merge{}, map[mergedPair]merge{}}
 }
 
 // note keeps the earliest merge of a pair.

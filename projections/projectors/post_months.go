@@ -60,10 +60,9 @@ var postMonthColumns = strings.Split(
 	keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
 
 // queueMonths adds the changed days to their months. Nearly always, these are the last days; they
-// are appended, and the first of them may replace a stored day. If a month changes in another way,
-// because of a late reading or because an owner has no readings left on a day, it is recomputed
-// from its days in post_daily, which must be queued first.
-func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
+// are appended, and the first of them may replace a stored day. A month with a late reading is
+// recomputed from its days in post_daily, which must be queued first.
+func queueMonths(batch *pgx.Batch, days []dayRow) {
 	last, recomputed := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
 	for _, d := range days { // in order
 		key := postMonthOf(d.reading)
@@ -75,14 +74,11 @@ func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
 			recomputed[key] = true
 		}
 	}
-	abandoned := map[postMonth]bool{}
-	for _, r := range staleDays {
-		key := postMonthOf(r)
-		recomputed[key], abandoned[key] = true, true
-	}
 	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return recomputed[key] })
-	queueKeys(batch, abandoned, deleteMonths)
-	queueKeys(batch, recomputed, sumDays)
+	if len(recomputed) > 0 {
+		keys := slices.SortedFunc(maps.Keys(recomputed), postMonth.compare)
+		batch.Queue(sumDays, write.Arrays(keys, postMonth.values)...)
+	}
 	byLength := map[int][]postMonth{}
 	for _, key := range slices.SortedFunc(maps.Keys(last), postMonth.compare) {
 		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)
@@ -90,12 +86,6 @@ func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
 	for days, keys := range byLength {
 		values := write.Arrays(keys, func(key postMonth) []any { return last[key].each(key) })
 		batch.Queue(appendDays[days-1](), values...)
-	}
-}
-
-func queueKeys(batch *pgx.Batch, keys map[postMonth]bool, sql string) {
-	if len(keys) > 0 {
-		batch.Queue(sql, write.Arrays(slices.SortedFunc(maps.Keys(keys), postMonth.compare), postMonth.values)...)
 	}
 }
 
@@ -149,11 +139,6 @@ const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1]
 
 // daysBefore is the number of stored days of a month before the first written day.
 const daysBefore = `width_bucket((excluded.days[1] - 1)::smallint, post_months.days)`
-
-const deleteMonths = `
-	delete from post_months m using unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
-	where (m.social_account_id, m.external_id, m.month, m.parent_account, m.account_id, m.member_id)
-	    = (k.social_account_id, k.external_id, k.month, k.parent_account, k.account_id, k.member_id)`
 
 var sumDays = insertMonths + `
 	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))

@@ -97,36 +97,66 @@ func (f *postFold) erasePosts() {
 	}
 }
 
-// loadMerged loads the posts, and all readings, of the merged posts that the batch affects. Their
-// rows are written again, because a merge, or a reading of one id, can change those of another.
-func (f *postFold) loadMerged(ctx context.Context, tx pgx.Tx) error {
+// mergedPosts returns the merged posts that the batch affects. Their rows are written again, because
+// a merge, or a reading of one id, can change those of another.
+func (f *postFold) mergedPosts() (keys []agencyPost) {
 	roots, affected := counting(f.merges.stored, f.merges.requested), map[agencyPost]bool{}
 	for _, key := range f.touched {
 		if root, merged := roots[key]; merged {
 			affected[root] = true
 		}
 	}
-	var keys []agencyPost
 	for key, root := range roots {
 		account := accountSeries{key.account, key.parent}
 		if _, erased := f.erased.later(f.erased.requested)[account]; affected[root] && !erased {
-			f.merges.loaded[key] = true
 			keys = append(keys, key)
 		}
 	}
+	return keys
+}
+
+// movedPosts returns the posts whose clients or owners in the past change with the batch. Their rows
+// are written again, because any of their later readings can lose its baseline or get one.
+func (f *postFold) movedPosts() (keys []agencyPost) {
+	for key, reads := range f.want {
+		if s := f.series[key]; s != nil && slices.ContainsFunc(reads, s.moves) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// moves reports whether a late reading belongs to another client than a stored neighbor, or replaces
+// a stored reading of another owner.
+func (s *series) moves(r *wantedRead) bool {
+	i, found := s.find(r.CapturedAt)
+	if found {
+		return r.eventID < s.readings[i].eventID && r.Tenant != s.readings[i].Tenant
+	}
+	return i < len(s.readings) && (r.AccountID != s.readings[i].AccountID ||
+		i > 0 && r.AccountID != s.readings[i-1].AccountID)
+}
+
+// loadRewritten loads posts and all of their readings. [postFold.rewrite] deletes their rows.
+func (f *postFold) loadRewritten(ctx context.Context, tx pgx.Tx, keys []agencyPost) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	f.drop(func(key agencyPost) bool { return f.merges.loaded[key] })
+	listed := map[agencyPost]bool{}
+	for _, key := range keys {
+		f.rewritten[key], listed[key] = true, true
+	}
+	f.drop(func(key agencyPost) bool { return listed[key] })
 	args := write.Arrays(keys, func(key agencyPost) []any { return []any{key.account, key.external, key.parent} })
 	rows, err := tx.Query(ctx, `select `+postColumns+` from tSPosts t`+withKeys, args...)
 	if err == nil {
 		err = f.scanPosts(rows)
 	}
 	if err != nil {
-		return fmt.Errorf("read merged posts: %w", err)
+		return fmt.Errorf("read posts to be written again: %w", err)
 	}
-	f.merges.before, err = f.loadWhole(ctx, tx, withKeys, args)
+	stored, err := f.loadWhole(ctx, tx, withKeys, args)
+	f.before = append(f.before, stored...)
 	return err
 }
 
@@ -199,7 +229,7 @@ func (f *postFold) merge(roots map[agencyPost]agencyPost) (others []*reading) {
 // mergePosts adds the registrations of the other ids to the post that counts.
 func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
 	for key, p := range f.posts {
-		p.changed = p.changed || f.merges.loaded[key.agencyPost]
+		p.changed = p.changed || f.rewritten[key.agencyPost]
 		root, merged := roots[key.agencyPost]
 		if !merged || root == key.agencyPost {
 			continue
@@ -218,12 +248,12 @@ func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
 	}
 }
 
-// rewriteMerged deletes the rows of the loaded posts, merges posts and readings, and queues the rows
-// about merges. The posts and readings that count are written as new ones.
-func (f *postFold) rewriteMerged(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+// rewrite deletes the rows of the posts to be written again, merges posts and readings, and queues the
+// rows about merges. The posts and readings that count are written as new ones.
+func (f *postFold) rewrite(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	roots := counting(f.merges.stored, f.merges.applied)
-	if len(f.merges.loaded) > 0 {
-		args := write.Arrays(slices.Collect(maps.Keys(f.merges.loaded)), func(key agencyPost) []any {
+	if len(f.rewritten) > 0 {
+		args := write.Arrays(slices.Collect(maps.Keys(f.rewritten)), func(key agencyPost) []any {
 			return []any{key.account, key.external, key.parent}
 		})
 		var batch pgx.Batch
@@ -232,7 +262,7 @@ func (f *postFold) rewriteMerged(ctx context.Context, tx pgx.Tx, last *pgx.Batch
 				as k(social_account_id, external_id, parent_account) where `+ofSeries, args...)
 		}
 		if err := write.Send(ctx, tx, &batch); err != nil {
-			return fmt.Errorf("delete the rows of merged posts: %w", err)
+			return fmt.Errorf("delete the rows of posts to be written again: %w", err)
 		}
 	}
 	f.mergePosts(roots)

@@ -30,30 +30,39 @@ type reading struct {
 	total *dayTotal
 }
 
-// postStep is the gain of a reading relative to the earlier readings of its series.
+// postStep is the gain of a reading relative to the earlier readings of its series that the same
+// client took: those since the page came to the client.
 type postStep struct {
-	previousAt time.Time     // capture time of the previous reading; zero: this is the first
+	moved      bool          // an earlier reading of the series belongs to another client
+	previousAt time.Time     // capture time of the previous reading; zero: this is the client's first
 	known      domain.Counts // for figures that the reading lacks: their last known values
 	gained     domain.Gain
 }
 
 // stepper computes the steps of a series in order of capture. Its zero value is the state before
 // the first reading. The live fold starts it at a stored reading, and a rebuild at the first one;
-// the resulting steps are the same.
+// the resulting steps are the same. A page that moves to another client, or back, begins there with
+// baselines.
 type stepper struct {
-	at    time.Time
-	known domain.Counts // the last known value of each cumulative figure
+	at     time.Time
+	client string
+	moved  bool
+	known  domain.Counts // the last known value of each cumulative figure
 }
 
 func (w *stepper) step(r *reading) {
+	if !w.at.IsZero() && w.client != r.AccountID {
+		*w = stepper{moved: true}
+	}
 	r.postStep = postStep{
-		previousAt: w.at, known: lacking(r.Counts, w.known), gained: domain.GainSince(w.known, r.Counts, r.fromZero),
+		moved: w.moved, previousAt: w.at, known: lacking(r.Counts, w.known),
+		gained: domain.GainSince(w.known, r.Counts, r.fromZero && !w.moved),
 	}
 	w.pass(r)
 }
 
 func (w *stepper) pass(r *reading) {
-	w.at, w.known = r.at, r.OrPrevious(r.known).Cumulative()
+	*w = stepper{r.at, r.AccountID, r.moved, r.OrPrevious(r.known).Cumulative()}
 }
 
 func lacking(current, known domain.Counts) domain.Counts {
@@ -88,7 +97,7 @@ func (r *reading) changed() bool {
 }
 
 func (s *postStep) equal(o *postStep) bool {
-	return s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) &&
+	return s.moved == o.moved && s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) &&
 		sameCounts(gainedCounts(s.gained), gainedCounts(o.gained))
 }
 

@@ -16,7 +16,7 @@ func readingValues(r *reading) []any {
 	engagement, partial := r.Engagement()
 	return append(make([]any, 0, 48),
 		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
-		int16(r.platform), int16(r.accountType), r.published,
+		int16(r.platform), int16(r.accountType), r.published, r.moved,
 		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch,
 		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views,
 		r.known.Impressions, r.known.Clicks, r.known.Saves,
@@ -43,7 +43,7 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 	if err := f.eraseStored(ctx, tx, last); err != nil {
 		return err
 	}
-	if err := f.rewriteMerged(ctx, tx, last); err != nil {
+	if err := f.rewrite(ctx, tx, last); err != nil {
 		return err
 	}
 	copying := write.NewCopies(ctx, tx)
@@ -69,7 +69,7 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 		}
 	}
 	postReadings.InsertNew(last, copying, newReadings)
-	days, staleDays := changedDays(all)
+	days := changedDays(all)
 	var newDays, otherDays []dayRow
 	for _, d := range days {
 		if d.isNew {
@@ -81,9 +81,8 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	postDaily.InsertNew(last, copying, newDays)
 	postReadings.Queue(last, otherReadings)
 	postDaily.Queue(last, otherDays)
-	queueGone(last, staleDays)
-	queueMonths(last, days, staleDays)
-	queueGains(last, f.series, f.merges.before)
+	queueMonths(last, days)
+	queueGains(last, f.series, f.before)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package analytics
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"sort"
 	"time"
@@ -12,10 +13,16 @@ import (
 
 // gauge lists the readings of a stock, cumulative or rolling figure in order of capture, one per
 // instant: the last reading of each UTC day and owner, and the readings that
-// [queryContext.readUnknown] adds. A reading gains the difference from the reading before it, and
-// the gain belongs to the owner at the later reading. If the first reading is not before
-// [queryContext.begins], it is the first reading ever.
+// [queryContext.readUnknown] adds. A reading gains the difference from the reading before it if both
+// belong to the same client, and the gain belongs to the member at the later reading. If the first
+// reading is not before [queryContext.begins], it is the first reading ever.
 type gauge []*sample
+
+// isBaseline reports whether a reading gains nothing: the first one ever, and the first one since the
+// account came to its client.
+func (g *gauge) isBaseline(i int) bool {
+	return i == 0 || (*g)[i].owner.account != (*g)[i-1].owner.account
+}
 
 // sort orders the readings. tied reports whether two readings have the same instant and which of
 // them to use depends on their event ids, which were not read.
@@ -56,11 +63,15 @@ func (g *gauge) last(from, to time.Time, match func(*sample) bool) *sample {
 	return nil
 }
 
-// steps returns the readings in [from, to) that have a predecessor, preceded by the predecessor of
-// the first one.
-func (g *gauge) steps(from, to time.Time) []*sample {
-	first := max(1, g.search(from))
-	return (*g)[first-1 : max(first, g.search(to))]
+// steps yields the readings in [from, to) that have a gain, each after the reading before it.
+func (g *gauge) steps(from, to time.Time) iter.Seq2[*sample, *sample] {
+	return func(yield func(before, last *sample) bool) {
+		for i, end := g.search(from), g.search(to); i < end; i++ {
+			if !g.isBaseline(i) && !yield((*g)[i-1], (*g)[i]) {
+				return
+			}
+		}
+	}
 }
 
 // longStep is the longest gap between two readings that is not flagged. A gain over a longer gap is
@@ -122,15 +133,15 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 	return qc.probe(ctx, probes)
 }
 
-// probesOfDays returns probes for all readings of some days: days on which the owner changes, days
+// probesOfDays returns probes for all readings of some days: days on which the client or member changes, days
 // whose first reading decides whether a gap was longer than [longStep], and every day of a counter
 // that also has day flows.
 func (qc *queryContext) probesOfDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
 	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
-	steps := g.steps(time.Time{}, to)
-	for i, p := range steps[1:] {
-		before, begins := steps[i], dayOf(p.at).utc()
-		changed := qc.dependsOnOwners() && before.owner != p.owner && !before.at.Before(begins)
+	for i := 1; i < g.search(to); i++ {
+		p, before := (*g)[i], (*g)[i-1]
+		begins := dayOf(p.at).utc()
+		changed := g.isBaseline(i) || qc.dependsOnOwners() && before.owner != p.owner && !before.at.Before(begins)
 		if mixed || changed || p.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
 			probes = append(probes, probe{s, key, begins, p.at, true, false})
 		}

@@ -15,7 +15,8 @@
 //     and reach are shown as read. Intervals, platforms and owners add up to the whole.
 //   - A gain belongs to a reading, never to a range, and a reading to exactly one period. The first
 //     reading of an account is a baseline and gains nothing.
-//   - If a page moves between clients, a gain belongs to the client at the later reading. A post is
+//   - If a page moves to another client, or back, its first readings there are baselines. If it moves
+//     to another member of the client, a gain belongs to the member at the later reading. A post is
 //     listed under the member of its last registration, but its gains belong to the member at the
 //     reading, so lists can show posts that belong to another member now.
 //

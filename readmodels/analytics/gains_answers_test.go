@@ -45,16 +45,18 @@ func (q question) wantFollowers(w *world, want cells) {
 }
 
 // growthInPercent returns the gain of pages that were read before the range, in hundredths of a
-// percent of their value then. Pages first read in the range are excluded. none is 1 if all pages
-// that were read in the range are such pages. Rule 6: a step over a long gap has no percentage, see
+// percent of their value then. Pages first read in the range, or there for the first time since they
+// came to their client, are excluded. none is 1 if all pages that were read in the range are such pages. Rule 6: a step over a long gap has no percentage, see
 // [gains.wantGap].
 func (q question) growthInPercent(w *world, all gains, platforms []domain.Platform) (pct, noBaseline *int64) {
 	var base, grew, pages int64
 	last := q.stock(w, domain.MetricFollowers, q.Range.From, q.Range.To, platforms)
 	for page, value := range last {
-		before := slices.ContainsFunc(readingsOf(w, q.scope.ParentAccount, false), func(r gainsReading) bool {
-			return r.owner.SocialAccount == page && r.at.Before(q.Range.From) && r.figure(domain.MetricFollowers) != nil
+		readings := readingsOf(w, q.scope.ParentAccount, false)
+		first := slices.IndexFunc(readings, func(r gainsReading) bool {
+			return r.owner.SocialAccount == page && !r.at.Before(q.Range.From) && r.figure(domain.MetricFollowers) != nil && q.sees(r.owner, r.platform)
 		})
+		before := !isBaseline(readings[:first], readings[first], domain.MetricFollowers)
 		of := slices.DeleteFunc(slices.Clone(all), func(g gained) bool { return g.owner.SocialAccount != page })
 		if gain := of.in(q.Range.From, q.Range.To, platforms...); before && gain != nil {
 			base, grew, pages = base+value-*gain, grew+*gain, pages+1

@@ -123,6 +123,8 @@ func steps(readings []gainsReading, name string) (gains []gained) {
 		before := lastWith(readings[:i], r, name)
 		step := gained{at: r.at, owner: r.owner, platform: r.platform, post: r.post, value: *now}
 		switch {
+		case movedSince(readings[:i], r, before):
+			continue // rule 5: a baseline of the new client
 		case before != nil:
 			step.value -= *before.figure(name)
 			if r.post == "" && r.at.Sub(before.at) > longGap {
@@ -134,6 +136,24 @@ func steps(readings []gainsReading, name string) (gains []gained) {
 		gains = append(gains, step)
 	}
 	return gains
+}
+
+// movedSince reports whether a page moved to another client, or back, between the last reading with a
+// figure and reading r; if no reading has the figure, at any time before r. Readings of accounts
+// without the figure are not considered.
+func movedSince(readings []gainsReading, r gainsReading, before *gainsReading) bool {
+	if r.post == "" {
+		return before != nil && before.owner.AccountID != r.owner.AccountID
+	}
+	return slices.ContainsFunc(readings, func(other gainsReading) bool {
+		return other.same(r) && other.owner.AccountID != r.owner.AccountID && (before == nil || !other.at.Before(before.at))
+	})
+}
+
+// isBaseline reports whether a reading is the first one of its client since the page came to it.
+func isBaseline(readings []gainsReading, r gainsReading, name string) bool {
+	before := lastWith(readings, r, name)
+	return before == nil || movedSince(readings, r, before)
 }
 
 // lastWith returns rule 1's last reading strictly before a reading of the same account or post that

@@ -139,13 +139,13 @@ type listedPost struct {
 func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	c, g := &p.counts, &p.growth
 	var readingOwner owner
-	var several, began, fromZero bool
+	var several, fromZero bool
 	var first, previous *time.Time
 	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category,
 		&p.Type, &p.Content, &p.MediaURL, &p.Permalink,
 		&c.CapturedAt, &readingOwner.account, &readingOwner.member, &c.Likes, &c.Comments, &c.Shares, &c.Views,
 		&c.Impressions, &c.Reach, &c.Clicks, &c.Saves, &c.AvgWatch,
-		&several, &first, &previous, &began, &fromZero,
+		&several, &first, &previous, &fromZero,
 		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
 	if c.CapturedAt != nil {
 		totals := domain.Counts{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares}
@@ -153,7 +153,7 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	}
 	g.Engagement, _ = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 	switch {
-	case !began:
+	case first == nil || previous != nil:
 		g.Since = previous
 	case fromZero:
 	case several:

@@ -267,9 +267,9 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 		return all, members
 	}
 	switch i := slices.IndexFunc(firsts, func(r domain.PostRead) bool { return r.CapturedAt.Equal(steps[0].CapturedAt) }); {
-	case i > 0:
+	case i > 0 && firsts[i-1].AccountID == steps[0].AccountID:
 		all.Since = &firsts[i-1].CapturedAt
-	case steps[0].FromZero:
+	case steps[0].FromZero && !slices.ContainsFunc(firsts[:i], func(r domain.PostRead) bool { return r.AccountID != steps[0].AccountID }):
 	case len(steps) > 1:
 		all.Since = &steps[0].CapturedAt
 	default:

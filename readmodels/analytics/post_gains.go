@@ -281,12 +281,12 @@ func sumsOf(metrics []string) string {
 // reading adds the difference from the previous reading of the same post that had the figure,
 // however old that reading is. The first reading with the figure adds the whole figure if the post
 // was published after the agency began to read the account, or at most one day before; otherwise it
-// is a baseline and adds nothing.
+// is a baseline and adds nothing. If a page moves to another client of the agency, or back, the first
+// reading there with the figure is always a baseline.
 //
 // A gain is counted at the time of the later reading. Posts older than 90 days are read every 30
-// days, and gains of a page that was disconnected are counted when it is read again. If a page
-// moves between two clients of an agency, a gain belongs to the client and member that owned the
-// page at the reading. [PostCounts] names the platform metrics.
+// days, and gains of a page that was disconnected are counted when it is read again. A gain belongs to
+// the client and member that owned the page at the reading. [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both periods.

@@ -234,16 +234,16 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 		       p.post_type, t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares,
 		       e.views, e.impressions, e.reach, e.clicks, e.saves, e.avg_watch_ms,
-		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
+		       f.several, f.first_at, f.previous_at, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(to, toDay)+` e on true
 		cross join lateral (
-			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
-			       coalesce(bool_or(previous_at is null), false) as began,
-			       coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
+			select count(*) > 1 as several, min(captured_at) as first_at,
+			       (array_agg(previous_at order by captured_at))[1] as previous_at,
+			       coalesce((array_agg(from_zero and not moved order by captured_at))[1], false) as from_zero
 			from (
-				select captured_at, previous_at, from_zero from tSPostInsights i
+				select captured_at, previous_at, from_zero, moved from tSPostInsights i
 				where `+inScope+` and i.captured_at >= `+from+` and i.captured_at < `+to+" and "+ofMember+`
 				order by i.captured_at limit 2) i) f
 		cross join lateral `+gains+` g

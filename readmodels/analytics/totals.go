@@ -28,8 +28,9 @@ const (
 //
 // A gain is the difference from the account's previous reading, however old, so the intervals of a
 // range add up to the whole. An account's first reading is a baseline and gains nothing. If an
-// account moves between clients or members of the agency, a gain belongs to the owner at the later
-// reading, and a day flow to the owner at the end of the day.
+// account moves to another client of the agency, or back, the first reading there is a baseline. If
+// it moves to another member of the client, a gain belongs to the member at the later reading. A day
+// flow belongs to the owner at the end of the day.
 //
 // For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the
 // gain of the same accounts in the previous period; day flows are compared day by day, over the
@@ -58,7 +59,7 @@ type Total struct {
 	// except for a stock with several readings in the range, where it is the gain since the first of
 	// these. With part, some accounts or days of one period have no counterpart in the other and are
 	// excluded from `change` and `previous`, or a stock was first read in the range, and `change` is
-	// measured from that reading. Always compare `previous` plus `change`, not `value`, with
+	// measured from that reading; so is it if the account came to the client in the range. Always compare `previous` plus `change`, not `value`, with
 	// `previous`.
 	Note TotalNote `json:"note"`
 	// GainedSince is the time of the last reading before a gap of more than 35 days that ends in
@@ -83,7 +84,7 @@ type metricValue struct {
 	// value, the part of it that has a counterpart, and the counterpart; nil if missing.
 	value, compared, previous *int64
 	comparedInPart            bool
-	firstReadInRange          bool // stocks: not read before the range, for any owner
+	firstReadInRange          bool // stocks: the first reading in the range is a baseline
 	// stocks: the newest reading in the range belongs to another owner
 	movedAway bool
 	longGap   *sample // the reading before the first long gap, see [Total].GainedSince
@@ -126,7 +127,7 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	}
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
 	v.movedAway = !v.owns(newest.owner)
-	v.firstReadInRange = g.search(r.From) == 0 // regardless of owners: a step from another owner's reading is compared
+	v.firstReadInRange = g.isBaseline(v.firstIn(g, r))
 	// The previous value is that of the start of the range, so the first reading in the range can
 	// replace a missing reading before it. With compare=year, a reading before the end of the
 	// compared period is needed.
@@ -232,8 +233,8 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 	qc.noteSample(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
-	if first := (*g)[0]; !first.at.Before(r.From) && v.owns(first.owner) {
-		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date(first)}
+	if first := v.firstIn(g, r); g.isBaseline(first) {
+		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date((*g)[first])}
 	}
 	qc.noteLongGaps(v, g)
 	gained := v.gainedIn(g, r.From, r.To)
@@ -260,17 +261,25 @@ func (v *metricValue) counts(p *sample) bool {
 
 func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
-	steps := g.steps(from, to)
-	for i, p := range steps[1:] {
-		if !v.counts(p) {
+	for before, last := range g.steps(from, to) {
+		if !v.counts(last) {
 			continue
 		}
-		if before := steps[i]; sum.n == 0 && v.owns(before.owner) {
+		if sum.n == 0 && v.owns(before.owner) {
 			v.noteSource(before)
 		}
-		sum.add(tally{p.value - steps[i].value, 1})
+		sum.add(tally{last.value - before.value, 1})
 	}
 	return sum.value()
+}
+
+// firstIn returns the index of the owners' first reading at or after the start of a range.
+func (v *metricValue) firstIn(g *gauge, r Range) int {
+	i := g.search(r.From)
+	for !v.counts((*g)[i]) {
+		i++
+	}
+	return i
 }
 
 // noteLongGaps records the gaps that end in the range and are too long to tell when the gain
@@ -292,10 +301,9 @@ type readingGap struct{ before, last *sample }
 
 // late returns the gaps longer than [longStep] before the owners' readings in [from, to).
 func (v *metricValue) late(g *gauge, from, to time.Time) (gaps []readingGap) {
-	steps := g.steps(from, to)
-	for i, p := range steps[1:] {
-		if p.at.Sub(steps[i].at) > longStep && v.counts(p) {
-			gaps = append(gaps, readingGap{steps[i], p})
+	for before, last := range g.steps(from, to) {
+		if last.at.Sub(before.at) > longStep && v.counts(last) {
+			gaps = append(gaps, readingGap{before, last})
 		}
 	}
 	return gaps
