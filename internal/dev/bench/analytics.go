@@ -31,12 +31,12 @@ const (
 	figureCPURequests = 50
 )
 
-// paths are the 22 endpoints for the staff of one agency: the last 30 days, limit=50.
+// paths are the 22 endpoints for the staff of one agency: the last days in a time zone, limit=50.
 func (w figureWorld) paths() []string {
 	const list, member = "?limit=50", "1"
-	start, end := w.now().AddDate(0, 0, -29).Format(time.DateOnly), w.now().Format(time.DateOnly)
+	start, end := w.now().AddDate(0, 0, 1-w.days).Format(time.DateOnly), w.now().Format(time.DateOnly)
 	span := start + "/" + end
-	return []string{
+	paths := []string{
 		"/getAccountInsights/" + span + "/all",
 		"/getAccountFollowers/" + span + "/all",
 		"/getRoiViews",
@@ -60,6 +60,10 @@ func (w figureWorld) paths() []string {
 		"/getMembersPostEngagement/" + member + "/" + span + "/all" + list,
 		"/getMembersTopPosts/" + member + "/" + span + "/all/all" + list,
 	}
+	for i, path := range paths {
+		paths[i] = path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "tz=" + w.zone
+	}
+	return paths
 }
 
 // names are the endpoints as -run chooses among them.
@@ -76,6 +80,9 @@ func (w figureWorld) names() []string {
 func (b *bench) figures(ctx context.Context, w figureWorld, sizes []int, asked func(name string) bool, print func(result) error) error {
 	fewer := 0
 	before := map[string]figureCost{}
+	if w.agencies > 0 {
+		sizes = []int{w.agencies}
+	}
 	for _, agencies := range sizes {
 		url, err := b.filled(ctx, w, fewer, agencies)
 		if err != nil {

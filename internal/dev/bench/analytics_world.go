@@ -31,16 +31,25 @@ type figureWorld struct {
 	slots int    // of 12 hours, from [firstReading] on
 	// ladder: posts appear all the time and are read ever less often, as the fetcher does. Without,
 	// all of them are older than the first reading and read in every slot.
-	ladder bool
+	ladder   bool
+	agencies int // if set, instead of -agencies
+
+	days int    // of the ranges that are asked for
+	zone string // of their days
 }
 
-// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, and that of an agency that
-// uses the service with its defaults for a year.
-func figureWorlds() []figureWorld {
-	return []figureWorld{
+// figureWorlds are a crowded one, in which every post is read every 12 hours for 50 days, that of an agency that
+// uses the service with its defaults for a year, and one with rankings of very many posts.
+func figureWorlds(days int, zone string) []figureWorld {
+	worlds := []figureWorld{
 		crowded(),
 		{name: "analytics_year", posts: 4400, slots: 730, ladder: true},
+		{name: "analytics_many_posts", posts: 100_000, slots: 20, agencies: 1},
 	}
+	for i := range worlds {
+		worlds[i].days, worlds[i].zone = days, zone
+	}
+	return worlds
 }
 
 // crowded is the world in which every reading is of every post.

@@ -8,8 +8,9 @@
 //   - append to readable: the time until a plain consumer of the same log has the record.
 //   - verify and replay: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
-//     A statement that reads a reading table from end to end fails the run. Two worlds: each post read
-//     every 12 hours for 50 days, and an agency's year with the fetcher's intervals.
+//     A statement that reads a reading table from end to end fails the run. Three worlds: each post read
+//     every 12 hours for 50 days, an agency's year with the fetcher's intervals, and 100,000 posts.
+//     -days 365 -tz Asia/Kolkata asks for other ranges.
 //     -run '^analytics$' -agencies 5 measures a million readings, -run 'analytics_0[178]' three endpoints.
 //     With -keep DIR the filled databases stay in DIR.
 //   - rebuild: the rows of the finished tables, held in memory as COPY sends them, copied by as many
@@ -18,7 +19,7 @@
 //   - live projection: the rows that it copies and the batched upserts that it sends, prepared
 //     beforehand and sent again on a connection for each partition.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
-//     and its indexes for readings whose values change all the time.
+//     and its indexes for readings whose values change all the time, with the rate at which they are folded.
 //   - a stream that is folded again: a plain consumer of its records. The time for which its
 //     partition is locked has no limit.
 //

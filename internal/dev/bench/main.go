@@ -44,6 +44,8 @@ func run(ctx context.Context) (err error) {
 	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
 	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it reuses them")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
+	days := flag.Int("days", 30, "days of the ranges that the analytics are asked for; most answers compare them with as many before")
+	zone := flag.String("tz", "UTC", "time zone of these days")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
 	brokers := flag.String("brokers", "", "addresses of Apache Kafka, with commas, instead of the embedded broker; every topic of ledgerboard there is DELETED")
 	flag.Parse()
@@ -83,7 +85,7 @@ func run(ctx context.Context) (err error) {
 	for _, w := range sizeWorlds() {
 		measurements = append(measurements, measurement{name: w.name, run: b.tableSizes(w)})
 	}
-	for _, w := range figureWorlds() {
+	for _, w := range figureWorlds(*days, *zone) {
 		asked := func(name string) bool { return chosen.MatchString(w.name) || chosen.MatchString(name) }
 		measurements = append(measurements, measurement{
 			name: w.name, parts: w.names(),

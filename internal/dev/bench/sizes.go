@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -19,13 +20,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// sizeWorld is readings whose bytes are measured in the tables. Their values change all the time.
+// sizeWorld is readings whose bytes are measured in the tables, and how fast they are folded. Their values change all
+// the time.
 type sizeWorld struct {
 	name      string
 	projector fold.Projector
 	every     time.Duration // between two slots of readings
 	slots     int
 	registers bool
+	shuffled  bool // in no order, as some imports come
 	read      func(slot int, at time.Time) []fold.Event
 }
 
@@ -47,7 +50,7 @@ func sizeWorlds() []sizeWorld {
 	}
 	posts := func(name string, at func(post int, day time.Time) time.Time) sizeWorld {
 		return sizeWorld{
-			name: name, projector: projectors.PostInsights, every: sizeReadDaily, slots: 600, registers: true,
+			name: name, projector: projectors.PostInsights, every: sizeReadDaily, slots: 60, registers: true,
 			read: func(slot int, day time.Time) (events []fold.Event) {
 				for social := range figureSocials { // as the fetcher reads them
 					for post := social; post < sizePosts; post += figureSocials {
@@ -58,14 +61,17 @@ func sizeWorlds() []sizeWorld {
 			},
 		}
 	}
+	shuffled := func(w sizeWorld) sizeWorld { w.shuffled = true; return w }
 	return []sizeWorld{
-		accounts("size_accounts_daily", sizeReadDaily, 730),
+		accounts("size_accounts_daily", sizeReadDaily, 3*365),
+		shuffled(accounts("size_accounts_shuffled", sizeReadDaily, 3*365)),
 		accounts("size_accounts_hourly", time.Hour, 60*24),
 		accounts("size_accounts_30s", 30*time.Second, 5*2880),
 		posts("size_posts", func(_ int, day time.Time) time.Time { return day }),
 		posts("size_posts_own_quarters", func(post int, day time.Time) time.Time {
 			return day.Add(time.Duration(post/figureSocials) * sizeQuarters)
 		}),
+		shuffled(posts("size_posts_shuffled", func(_ int, day time.Time) time.Time { return day })),
 	}
 }
 
@@ -144,16 +150,21 @@ func (b *bench) tableSize(ctx context.Context, w sizeWorld, print func(result) e
 			return err
 		}
 	}
-	readings := 0
-	var batch []fold.Event
+	var events []fold.Event
 	for slot := range w.slots {
-		batch = append(batch, w.read(slot, firstReading.Add(time.Duration(slot)*w.every))...)
-		if len(batch) >= sizeBatch || slot == w.slots-1 {
-			if err := tables.Fold(ctx, pool, w.projector, batch); err != nil {
-				return fmt.Errorf("fill the tables: %w", err)
-			}
-			readings, batch = readings+len(batch), nil
+		events = append(events, w.read(slot, firstReading.Add(time.Duration(slot)*w.every))...)
+	}
+	if w.shuffled {
+		rand.New(rand.NewPCG(1, 1)).Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	}
+	readings, began := float64(len(events)), time.Now()
+	for batch := range slices.Chunk(events, sizeBatch) {
+		if err := tables.Fold(ctx, pool, w.projector, batch); err != nil {
+			return fmt.Errorf("fill the tables: %w", err)
 		}
+	}
+	if err := print(result{Name: w.name + "_folded", Value: round(readings / time.Since(began).Seconds()), Unit: "events/s"}); err != nil {
+		return err
 	}
 	all := 0.0
 	for _, table := range w.projector.Tables {
@@ -167,7 +178,7 @@ func (b *bench) tableSize(ctx context.Context, w sizeWorld, print func(result) e
 				return fmt.Errorf("read the size of %s: %w", table, err)
 			}
 			all += bytes
-			if perReading := bytes / float64(readings); perReading >= 1 {
+			if perReading := bytes / readings; perReading >= 1 {
 				name := fmt.Sprintf("%s_%s_%s", w.name, strings.ToLower(table), part)
 				if err := print(result{Name: name, Value: round(perReading), Unit: "bytes/reading"}); err != nil {
 					return err
@@ -175,5 +186,5 @@ func (b *bench) tableSize(ctx context.Context, w sizeWorld, print func(result) e
 			}
 		}
 	}
-	return print(result{Name: w.name + "_tables", Value: round(all / float64(readings)), Unit: "bytes/reading"})
+	return print(result{Name: w.name + "_tables", Value: round(all / readings), Unit: "bytes/reading"})
 }
