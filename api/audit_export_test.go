@@ -273,6 +273,8 @@ func TestBundleIsRecordedFirst(t *testing.T) {
 	require.Equal(t, "bundle of "+agency+"\n", answer.Body)
 	require.Equal(t, `attachment; filename="proof-`+agency+`.jsonl"`, answer.Header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{What: "history", Format: "bundle", AsOf: 12}}, f.exports)
+	answer = b.get("/api/audit/bundle?checkpoint=+up+to+5c1b", b.auditorToken()).Says(t, http.StatusOK)
+	require.Equal(t, "bundle of "+agency+" up to 5c1b\n", answer.Body)
 	require.NoError(t, f.exports[0].Validate())
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
 	answer = b.get("/api/audit/bundle", b.auditorToken()).Says(t, http.StatusServiceUnavailable)
@@ -401,14 +403,14 @@ type fakeProver struct {
 }
 
 func (f fakeProver) Checkpoints(context.Context) ([]proof.Published, error) {
-	first := proof.Checkpoint{Time: time.Unix(7, 0), Partitions: []proof.Covered{{Next: 4, Records: 3}}}
-	second := proof.Checkpoint{Time: time.Unix(8, 0), Partitions: []proof.Covered{{Next: 9, Records: 9}}}
+	first := proof.Checkpoint{Time: time.Unix(7, 0), Partitions: []proof.Covered{{Records: 3}}}
+	second := proof.Checkpoint{Time: time.Unix(8, 0), Partitions: []proof.Covered{{Records: 9}}}
 	all := []proof.Published{{Checkpoint: first, Note: "first"}, {Checkpoint: second, Note: "second"}}
 	return all[:cmp.Or(f.left, len(all))], f.err
 }
 
-func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (proof.Exported, error) {
-	fmt.Fprintln(out, "bundle of", parent)
+func (f fakeProver) Bundle(_ context.Context, parent, checkpoint string, out io.Writer) (proof.Exported, error) {
+	fmt.Fprintln(out, "bundle of", parent+checkpoint)
 	return proof.Exported{Agency: parent, Records: 12}, f.err
 }
 

@@ -66,6 +66,8 @@ func (p *Params) changes() history.Query {
 	return q
 }
 
+func parseBundle(p *Params) string { return p.text(paramCheckpoint) }
+
 func parseState(p *Params) history.Query {
 	return history.Query{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }

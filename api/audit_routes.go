@@ -46,7 +46,7 @@ func (a *audit) routes() []Operation {
 		get("/api/audit/access", "getAuditAccess", showing(a, domain.AuditAccess, parseSpans, a.History.Spans)),
 		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
 		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, a.checkpoints)),
-		get(patternBundle, "getAuditBundle", reading(nothing, a.exportBundle)),
+		get(patternBundle, "getAuditBundle", reading(parseBundle, a.exportBundle)),
 		get("/api/audit/reads", "getAuditReads", listing(parseAuditReads, a.auditReads)),
 	}
 }
@@ -160,8 +160,8 @@ func spansOf(p *Params) history.Query {
 type Prover interface {
 	// Checkpoints returns the checkpoints with a valid signature, oldest first.
 	Checkpoints(ctx context.Context) ([]proof.Published, error)
-	// Bundle writes the proof bundle of an agency.
-	Bundle(ctx context.Context, parent string, out io.Writer) (proof.Exported, error)
+	// Bundle writes the proof bundle of an agency that leads to a checkpoint; "" for the newest.
+	Bundle(ctx context.Context, parent, checkpoint string, out io.Writer) (proof.Exported, error)
 }
 
 // CheckpointEntry is a signed statement about the log as a whole; it names no agency.
@@ -208,7 +208,7 @@ func (a *audit) checkpoints(
 // exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file
 // first: the record of the export contains the last version of the bundle, and no proof may stay in
 // memory for a slow client.
-func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) error {
+func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, checkpoint string) error {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {
 		defer file.Close()
@@ -218,7 +218,7 @@ func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, _ none) err
 		return fmt.Errorf("create bundle file: %w", err)
 	}
 	parent := auditor(r).ParentAccount
-	exported, err := a.Proofs.Bundle(r.Context(), parent, file)
+	exported, err := a.Proofs.Bundle(r.Context(), parent, checkpoint, file)
 	if err != nil {
 		return err
 	}

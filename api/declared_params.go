@@ -240,6 +240,11 @@ var (
 		Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "all users",
 		Example: exampleUser,
 	}
+	paramCheckpoint = Param{
+		Name: "checkpoint", Kind: KindText, Default: "the newest checkpoint",
+		Text:    "The id of the checkpoint that the bundle leads to, as the list of checkpoints shows it.",
+		Example: "5c1b0c6d3f0a94f6a7a1a0be3d1c0d6c0f1f3b7f7f6de94cc4b7ec9a0ad14c52",
+	}
 	paramSpanBy = Param{
 		Name: "by", Kind: KindWord, Words: []string{spansByDashboard, spansByUser}, wrong: "is not a sort key: use dashboard or user",
 		Text: "Primary sort key of the entries.", Default: spansByDashboard, Example: spansByUser,

@@ -185,7 +185,7 @@ export interface paths {
         };
         /**
          * Returns the agency's proof bundle, which can be verified without the service.
-         * @description The bundle contains all records of the agency with their inclusion proofs in the newest checkpoint's tree. Verify it with ledgerboard verify --bundle FILE --key PUB. The service builds one bundle at a time; other requests wait.
+         * @description The bundle contains all records of the agency and the path from the last one that a checkpoint covers to that checkpoint. Verify it with ledgerboard verify --bundle FILE --key PUB, and with --kept OLD against a bundle or checkpoint that you kept. The service builds one bundle at a time; other requests wait.
          */
         get: operations["getAuditBundle"];
         put?: never;
@@ -7925,7 +7925,13 @@ export interface operations {
     };
     getAuditBundle: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The id of the checkpoint that the bundle leads to, as the list of checkpoints shows it. Default: the newest checkpoint.
+                 * @example 5c1b0c6d3f0a94f6a7a1a0be3d1c0d6c0f1f3b7f7f6de94cc4b7ec9a0ad14c52
+                 */
+                checkpoint?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,6 +81,20 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 			"or accept the key of the bundle with --trust-bundle-key", name, key)}
 	}
 	return known, nil
+}
+
+// readKept reads the file of --kept; the name is "" without --kept.
+func readKept(ctx context.Context, name string, known note.Verifiers) (kept proof.Kept, err error) {
+	if name == "" {
+		return kept, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return kept, fmt.Errorf("open kept evidence: %w", err)
+	}
+	defer file.Close()
+	kept, err = proof.ReadKept(contextReader{ctx, file}, known)
+	return kept, wrapError("read "+name, err)
 }
 
 // verifiers returns the configured keys or, if none are set, those in the data directory.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -18,6 +21,7 @@ type exportCommand struct {
 	remote
 	Parent string `type:"hexid" placeholder:"ID" help:"Agency to export from the log, 24 hex digits. By default, the bundle of the token's agency is downloaded from the service at --url."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' verifies it anywhere."`
+	Kept   string `type:"existingfile" placeholder:"FILE" help:"Checkpoints or an older bundle that you saved: the bundle leads to the newest checkpoint in this file, so that 'ledgerboard verify --kept FILE' can compare them. Default: the newest checkpoint in the log."`
 	Force  bool   `help:"Replace an existing file."`
 	JSON   bool   `help:"Print a summary of the bundle as a JSON object."`
 }
@@ -36,10 +40,16 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	checkpoint, err := c.keptCheckpoint(ctx, known)
+	if err != nil {
+		return err
+	}
 	var exported proof.Exported
 	err = c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
 		return c.write(func(out io.Writer) (err error) {
-			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Verifiers: known}, out)
+			exported, err = proof.Export(ctx, proof.ExportConfig{
+				Source: log, Parent: c.Parent, Verifiers: known, Checkpoint: checkpoint,
+			}, out)
 			return err
 		})
 	})
@@ -60,7 +70,16 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) }); err != nil {
+	checkpoint, err := c.keptCheckpoint(ctx, known)
+	if err != nil {
+		return err
+	}
+	query := url.Values{}
+	if checkpoint != "" {
+		query.Set("checkpoint", checkpoint)
+	}
+	err = c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", query, out) })
+	if err != nil {
 		return err
 	}
 	if known == nil {
@@ -68,7 +87,16 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 			c.Bundle)
 		return nil
 	}
-	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
+	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle, Kept: c.Kept}.bundle(ctx, s)
+}
+
+// keptCheckpoint returns the id of the checkpoint that the bundle leads to; "" for the newest.
+func (c exportCommand) keptCheckpoint(ctx context.Context, known note.Verifiers) (string, error) {
+	kept, err := readKept(ctx, c.Kept, known)
+	if err == nil && c.Kept != "" && kept.Checkpoint() == "" {
+		err = usageError{fmt.Errorf("%s contains no checkpoint that is signed with a key of --key", c.Kept)}
+	}
+	return kept.Checkpoint(), err
 }
 
 func (c exportCommand) write(content func(io.Writer) error) error {

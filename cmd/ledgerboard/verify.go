@@ -32,9 +32,9 @@ type verifyCommand struct {
 	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
 	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle. Requires --key or --trust-bundle-key, but neither log nor database."`
 	bundleTrust
-	Tables      bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with the result, row by row."`
-	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you saved, in the format of 'ledgerboard checkpoints'. They reveal a log that was replaced together with its checkpoints."`
-	JSON        bool   `help:"Print the report as a JSON object."`
+	Tables bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with the result, row by row."`
+	Kept   string `type:"existingfile" placeholder:"FILE" help:"With --all, --parent or --bundle: an older bundle, or signed checkpoints as 'ledgerboard checkpoints' prints them, that you saved. They reveal a log that was replaced together with its checkpoints."`
+	JSON   bool   `help:"Print the report as a JSON object."`
 }
 
 // Errors of a verification that found faults. These errors have a separate exit code, so that
@@ -46,10 +46,10 @@ var (
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
-	run, ofLog := c.log, c.All || c.Parent != ""
+	run := c.log
 	switch {
-	case c.Checkpoints != "" && !ofLog:
-		return usageError{errors.New("--checkpoints works only with --all or --parent: nothing was verified")}
+	case c.Kept != "" && c.Tables:
+		return usageError{errors.New("--kept does not work with --tables: nothing was verified")}
 	case c.TrustBundleKey && c.Bundle == "":
 		return usageError{errors.New("--trust-bundle-key works only with --bundle: nothing was verified")}
 	case c.Bundle != "":
@@ -65,12 +65,8 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	if cfg.Verifiers, err = c.verifiers(c.storage); err != nil {
 		return err
 	}
-	if c.Checkpoints != "" {
-		saved, err := os.ReadFile(c.Checkpoints)
-		if err != nil {
-			return fmt.Errorf("read checkpoints: %w", err)
-		}
-		cfg.Kept = string(saved)
+	if cfg.Kept, err = readKept(ctx, c.Kept, cfg.Verifiers); err != nil {
+		return err
 	}
 	started, report := time.Now(), proof.Report{}
 	err = c.withExistingParts(s, func(parts *assembly.Parts) (err error) {
@@ -144,7 +140,11 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 		return fmt.Errorf("open bundle: %w", err)
 	}
 	defer file.Close()
-	report, err := proof.VerifyBundle(contextReader{ctx, file}, known)
+	kept, err := readKept(ctx, c.Kept, known)
+	if err != nil {
+		return err
+	}
+	report, err := proof.VerifyBundle(contextReader{ctx, file}, known, kept)
 	if err != nil {
 		return err
 	}

@@ -153,12 +153,12 @@ func TestVerifyCommand(t *testing.T) {
 
 	kept := newFile(t, "kept.txt", "not one\n")
 	for _, ignored := range [][]string{
-		{"--bundle", kept, "--checkpoints", kept}, {"--tables", "--checkpoints", kept}, {"--all", "--trust-bundle-key"},
+		{"--tables", "--kept", kept}, {"--all", "--trust-bundle-key"},
 	} {
 		_, err := runCommand(t, parsed(t, append([]string{"verify"}, ignored...)...).Verify)
 		require.ErrorAs(t, err, new(usageError), "%s", ignored)
 	}
-	report, err = a.verify(t, verifyCommand{All: true, Checkpoints: newFile(t, "checkpoints.txt", "not one\n")})
+	report, err = a.verify(t, verifyCommand{All: true, Kept: newFile(t, "checkpoints.txt", "not one\n")})
 	require.ErrorIs(t, err, errFindings)
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Len(t, report.Findings, 1)
@@ -182,7 +182,7 @@ func TestExportCommand(t *testing.T) {
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
 	public := strings.TrimSpace(readFile(t, key.Keys[0]))
 	said := mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: path})
-	require.Contains(t, said, "10 records are the ones that were signed")
+	require.Contains(t, said, "versions 1 to 10 are the ones that were signed")
 	require.Contains(t, said, public)
 	// a checkpoint.pub in the current directory is not trusted
 	unnamed := verifyCommand{installation: installation{storage: storage{DataDir: a.dir}}, Bundle: path}
@@ -198,6 +198,22 @@ func TestExportCommand(t *testing.T) {
 	fromBundle := mustRun(t, replayCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: path, Format: "json"})
 	require.Equal(t, 20, strings.Count(fromBundle, "\n"), "two dashboards change each time")
 	require.Equal(t, fromBundle, mustRun(t, replayCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Format: "json"}))
+
+	// A later bundle is compared with the kept one, and leads to its checkpoint.
+	require.NoError(t, a.log.AppendBulk(t.Context(), []domain.Draft{a.change(t, auditedAgencies[0])}))
+	a.sign(t)
+	later := exportCommand{installation: export.installation, Parent: auditedAgencies[0], Bundle: path + ".later"}
+	require.Contains(t, mustRun(t, later), "covers 11 of them")
+	compared := verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: later.Bundle, Kept: path}
+	require.Contains(t, mustRun(t, compared), "versions 1 to 11 are")
+	later.Kept, later.Force = path, true
+	require.Contains(t, mustRun(t, later), "covers 10 of them")
+	require.Contains(t, mustRun(t, compared), "Versions 11 to 11 lie after it")
+	compared.Bundle, compared.Kept = path, later.Bundle
+	_, err = runCommand(t, compared)
+	require.ErrorIs(t, err, errBundleFindings)
+	later.Kept = newFile(t, "nothing.txt", "nothing\n")
+	requireUsageError(t, later, "contains no checkpoint")
 
 	altered := newFile(t, "altered.bundle", strings.Replace(text, `"version":3,`, `"version":4,`, 1))
 	_, err = runCommand(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: altered})

@@ -17,40 +17,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-const bundleFormat = "ledgerboard.proof.v1" // named in the first line of a bundle
-
 // maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, and base64 adds a third.
 const maxBundleLine = 4 << 20
 
 var errBundle = errors.New("not a proof bundle")
 
 // A bundle is JSON Lines: one bundleHead, a bundleRecord for each effective record of one agency in
-// order, one bundleEnd. It has a canonical form: fields in this order, no spaces, headers sorted by
-// name, no trace context. So every byte is either covered by a hash or checked here, and no change
-// goes unnoticed.
+// order, one bundleSigned after the last record that the checkpoint covers, one bundleEnd. It has a
+// canonical form: fields in this order, no spaces, headers sorted by name, no trace context. So every
+// byte is either covered by a hash or checked here, and no change goes unnoticed.
 type bundleHead struct {
-	Bundle     string     `json:"bundle"` // bundleFormat
-	Topic      string     `json:"topic"`
-	Key        string     `json:"key"`        // the agency
-	PublicKey  string     `json:"public_key"` // of the checkpoint
-	Checkpoint string     `json:"checkpoint"` // the signed note
-	Head       bundleLeaf `json:"head"`       // the agency's last record, in the checkpoint's tree of heads
-}
-
-type bundleLeaf struct {
-	Version int64       `json:"version"`
-	Leaf    int64       `json:"leaf"`
-	Proof   []tlog.Hash `json:"proof"`
+	Bundle     string `json:"bundle"` // format
+	Topic      string `json:"topic"`
+	Key        string `json:"key"`        // the agency
+	PublicKey  string `json:"public_key"` // of the checkpoint
+	Checkpoint string `json:"checkpoint"` // the signed note
 }
 
 type bundleRecord struct {
 	Version int64          `json:"version"`
 	Headers []bundleHeader `json:"headers"`
 	Value   []byte         `json:"value"` // base64
-	// Leaf and Proof show that the checkpoint's tree contains the record; null for a record after
-	// the checkpoint.
-	Leaf  *int64      `json:"leaf"`
-	Proof []tlog.Hash `json:"proof"`
+}
+
+// bundleSigned shows that the checkpoint's tree contains the record before it as the head of the
+// agency. The records that follow lie after the checkpoint.
+type bundleSigned struct {
+	Signed int64            `json:"signed"` // version of the head
+	Leaf   int64            `json:"leaf"`
+	Proof  tlog.RecordProof `json:"proof"`
 }
 
 type bundleHeader struct {
@@ -85,9 +80,9 @@ func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
 	return b, nil
 }
 
-func (b bundleRecord) record(key string, partitions int32) eventlog.Record {
+// record returns a record as it was in the log, in a topic of one partition.
+func (b bundleRecord) record(key string) eventlog.Record {
 	r := eventlog.Record{Topic: domain.TopicDashboards, Key: []byte(key), Value: b.Value, Offset: -1}
-	r.Partition = eventlog.PartitionOf(r.Key, partitions)
 	for _, h := range b.Headers {
 		r.Headers = append(r.Headers, eventlog.Header{Key: h.Name, Value: h.Value})
 	}
@@ -109,7 +104,8 @@ type bundleReader struct {
 	in   *bufio.Reader
 	line int
 	head bundleHead
-	n    int64
+	n    int64         // records read
+	path *bundleSigned // nil before it was read
 }
 
 func newBundleReader(in io.Reader) (*bundleReader, error) {
@@ -126,8 +122,8 @@ func newBundleReader(in io.Reader) (*bundleReader, error) {
 	}
 	id, isHex := domain.HexID(b.head.Key)
 	switch {
-	case b.head.Bundle != bundleFormat:
-		return nil, b.errorf("unsupported format %.40q; this program reads %s", b.head.Bundle, bundleFormat)
+	case b.head.Bundle != format:
+		return nil, b.errorf("unsupported format %.40q; this program reads %s", b.head.Bundle, format)
 	case b.head.Topic != domain.TopicDashboards:
 		return nil, b.errorf("topic %.40q cannot be proved", b.head.Topic)
 	case !isHex || id != b.head.Key:
@@ -183,8 +179,15 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 	if err != nil {
 		return r, err
 	}
-	if bytes.HasPrefix(raw, []byte(`{"records":`)) {
+	switch {
+	case bytes.HasPrefix(raw, []byte(`{"records":`)):
 		return r, b.finish(raw)
+	case bytes.HasPrefix(raw, []byte(`{"signed":`)) && b.path == nil:
+		b.path = &bundleSigned{}
+		if err := b.strictly(raw, b.path); err != nil {
+			return r, err
+		}
+		return b.record()
 	}
 	if err := b.strictly(raw, &r); err != nil {
 		return r, err

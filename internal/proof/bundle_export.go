@@ -2,22 +2,18 @@ package proof
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrNotCovered means that no checkpoint covers a record of the agency yet, so nothing can be
-// proved.
+// ErrNotCovered means that the checkpoint covers no record of the agency, so nothing can be proved.
 var ErrNotCovered = errors.New("no checkpoint covers this agency yet")
 
 // ExportConfig configures [Export].
@@ -25,6 +21,9 @@ type ExportConfig struct {
 	Source    Source
 	Parent    string
 	Verifiers note.Verifiers // public keys of checkpoints
+	// Checkpoint is the id ([Checkpoint.ID], hexadecimal) of the checkpoint that the bundle leads to,
+	// for example of one that an auditor kept; "" for the newest.
+	Checkpoint string
 }
 
 // Exported describes a bundle.
@@ -35,9 +34,10 @@ type Exported struct {
 	Checkpoint Checkpoint `json:"-"`
 }
 
-// Export writes the proof bundle of one agency: its records and their proofs against the newest
-// checkpoint. It returns [ErrContradiction] if the log contradicts that checkpoint,
-// [ErrNotCovered], or [ErrKeyNeeded]. It reads the agency's partition twice.
+// Export writes the proof bundle of one agency: its records, and the path from its head to a
+// checkpoint. It reads the agency's partition once, so what it has written counts only if it
+// returns nil. Errors: [ErrContradiction] if the log contradicts the checkpoint, [ErrNotCovered],
+// [ErrKeyNeeded], and not_found if the log has no record of the agency or no such checkpoint.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
 	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Verifiers), 0)
 	if err != nil {
@@ -46,129 +46,122 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if len(list) > 0 && cfg.Verifiers == nil {
 		return Exported{}, ErrKeyNeeded
 	}
+	chosen, err := choose(list, cfg.Checkpoint)
+	if err != nil {
+		return Exported{}, err
+	}
 	ranges, id, err := cfg.Source.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
 		return Exported{}, fmt.Errorf("read ends of the log: %w", err)
 	}
-	var newest *signed
-	for _, c := range list {
-		if c.err == nil && (newest == nil || c.Time.After(newest.Time)) {
-			newest = c
-		}
-	}
-	switch {
-	case newest == nil:
-		return Exported{}, ErrNotCovered
-	case len(newest.Partitions) != len(ranges):
+	if len(chosen.Partitions) != len(ranges) {
 		return Exported{}, fmt.Errorf("%w: it covers %d partitions, but the topic has %d",
-			ErrContradiction, len(newest.Partitions), len(ranges))
+			ErrContradiction, len(chosen.Partitions), len(ranges))
 	}
-	e := exporter{cfg: cfg, id: id, signed: newest, partitions: int32(len(ranges))}
-	e.number = eventlog.PartitionOf([]byte(cfg.Parent), e.partitions)
-	e.end = ranges[e.number].End
-	head, err := e.readPartition(ctx)
+	number := eventlog.PartitionOf([]byte(cfg.Parent), int32(len(ranges)))
+	e := exporter{
+		agency: cfg.Parent, signed: chosen, partition: newPartition(number, int32(len(ranges))),
+		out: bufio.NewWriterSize(out, 64<<10), done: Exported{Agency: cfg.Parent, Checkpoint: chosen.Checkpoint},
+	}
+	if err := e.begin(publicKeyOf(chosen.note, cfg.Verifiers)); err != nil {
+		return Exported{}, err
+	}
+	err = cfg.Source.Scan(ctx, eventlog.ScanConfig{
+		Topic: domain.TopicDashboards, TopicID: id, To: map[int32]int64{number: ranges[number].End},
+		Handle: eventlog.ByRecord(e.add),
+	})
 	if err != nil {
 		return Exported{}, err
 	}
-	return e.write(ctx, head, out)
+	return e.done, e.end()
+}
+
+// choose returns the checkpoint with an id or, if id is "", the one that covers the most records,
+// and of these the newest.
+func choose(list []*signed, id string) (chosen *signed, err error) {
+	for _, c := range list {
+		switch {
+		case c.err != nil:
+		case id == "" && (chosen == nil || c.Records() >= chosen.Records()), id != "" && id == c.id():
+			chosen = c
+		}
+	}
+	switch {
+	case chosen == nil && id == "":
+		return nil, ErrNotCovered
+	case chosen == nil:
+		return nil, domain.NewError(domain.CodeNotFound, "The log has no valid checkpoint with this id.")
+	}
+	return chosen, nil
 }
 
 type exporter struct {
-	cfg        ExportConfig
-	id         eventlog.TopicID
-	signed     *signed
-	partitions int32
-	number     int32 // the agency's partition
-	end        int64 // end of that partition
-	tree       storedTree
-	leaves     []int64 // of the agency's covered records, by version-1
+	agency    string
+	signed    *signed
+	partition *partition
+	reached   bool // the checkpoint
+	out       *bufio.Writer
+	done      Exported
 }
 
-// readPartition builds the tree of the agency's partition up to the checkpoint, and proves the
-// agency's last record.
-func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
-	p := &partition{number: e.number, count: e.partitions, streams: map[string]*stream{}, due: []*signed{e.signed}}
-	p.keep = func(agency string, leaf tlog.Hash) {
-		if agency == e.cfg.Parent {
-			e.leaves = append(e.leaves, e.tree.size)
+func (e *exporter) begin(publicKey string) error {
+	e.partition.due = []*signed{e.signed}
+	e.partition.compareDue()
+	if err := e.prove(); err != nil {
+		return err
+	}
+	return writeLine(e.out, bundleHead{
+		Bundle: format, Topic: domain.TopicDashboards, Key: e.agency, PublicKey: publicKey, Checkpoint: e.signed.note,
+	})
+}
+
+func (e *exporter) add(r eventlog.Record) error {
+	before := e.partition.effective
+	e.partition.add(r)
+	if e.partition.effective > before && string(r.Key) == e.agency {
+		e.done.Records++
+		line, err := newBundleRecord(r, e.done.Records)
+		if err == nil {
+			err = writeLine(e.out, line)
 		}
-		e.tree.add(leaf)
-	}
-	p.compareDue()
-	err := e.cfg.Source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, TopicID: e.id, To: map[int32]int64{e.number: e.end},
-		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
-			if len(p.due) == 0 {
-				return errEnough
-			}
-			p.add(r)
-			return nil
-		}),
-	})
-	if err != nil && !errors.Is(err, errEnough) {
-		return bundleLeaf{}, err
-	}
-	switch {
-	case len(p.due) > 0, e.signed.fails:
-		return bundleLeaf{}, e.signed.contradicted()
-	case len(e.leaves) == 0:
-		return bundleLeaf{}, e.uncovered(ctx)
-	}
-	var heads storedTree
-	keys := p.keys()
-	for _, key := range keys {
-		heads.add(p.streams[key].leaf)
-	}
-	head := bundleLeaf{Version: int64(len(e.leaves)), Leaf: int64(slices.Index(keys, e.cfg.Parent))}
-	head.Proof, err = heads.prove(head.Leaf)
-	return head, err
-}
-
-func (e *exporter) uncovered(ctx context.Context) error {
-	reason := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
-	found := func(eventlog.Record, domain.StreamHead) error {
-		reason = ErrNotCovered
-		return nil
-	}
-	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, found)
-	return cmp.Or(err, reason)
-}
-
-func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (Exported, error) {
-	done := Exported{Agency: e.cfg.Parent, Checkpoint: e.signed.Checkpoint}
-	w := bufio.NewWriterSize(out, 64<<10)
-	err := writeLine(w, bundleHead{
-		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent,
-		PublicKey:  publicKeyOf(e.signed.note, e.cfg.Verifiers),
-		Checkpoint: e.signed.note, Head: head,
-	})
-	if err != nil {
-		return Exported{}, err
-	}
-	writeRecord := func(r eventlog.Record, at domain.StreamHead) error {
-		line, err := newBundleRecord(r, at.Version)
 		if err != nil {
 			return err
 		}
-		if at.Version <= head.Version {
-			line.Leaf = &e.leaves[at.Version-1]
-			if line.Proof, err = e.tree.prove(*line.Leaf); err != nil {
-				return err
-			}
-			done.Covered++
-		}
-		done.Records++
-		return writeLine(w, line)
 	}
-	err = effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, writeRecord)
-	if err != nil {
-		return Exported{}, err
+	return e.prove()
+}
+
+// prove writes the path to the checkpoint once it is reached.
+func (e *exporter) prove() error {
+	if e.reached || len(e.partition.due) > 0 {
+		return nil
 	}
-	if err := writeLine(w, bundleEnd{Records: done.Records}); err != nil {
-		return Exported{}, err
+	e.reached = true
+	if e.signed.fails {
+		return e.signed.contradicted()
 	}
-	if err := w.Flush(); err != nil {
-		return Exported{}, fmt.Errorf("write bundle: %w", err)
+	if e.done.Covered = e.done.Records; e.done.Covered == 0 {
+		return nil // the end tells whether the agency exists
 	}
-	return done, nil
+	id, _ := agencyOf([]byte(e.agency)) // its records are in the tree
+	leaf, path := e.partition.heads.prove(id)
+	return writeLine(e.out, bundleSigned{Signed: e.done.Covered, Leaf: leaf, Proof: path})
+}
+
+func (e *exporter) end() error {
+	switch {
+	case !e.reached:
+		return e.signed.contradicted()
+	case e.done.Records == 0:
+		return domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.agency)
+	case e.done.Covered == 0:
+		return ErrNotCovered
+	}
+	if err := writeLine(e.out, bundleEnd{Records: e.done.Records}); err != nil {
+		return err
+	}
+	if err := e.out.Flush(); err != nil {
+		return fmt.Errorf("write bundle: %w", err)
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ func (w *world) export(t testing.TB, agency string) []byte {
 
 func check(t testing.TB, w *world, bundle []byte) proof.BundleReport {
 	t.Helper()
-	report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers)
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers, proof.Kept{})
 	require.NoError(t, err)
 	return report
 }
@@ -43,8 +43,10 @@ func TestBundleRoundTrip(t *testing.T) {
 		report := check(t, w, out.Bytes())
 		require.True(t, report.OK(), "%v", report.Findings)
 		require.Equal(t, a, report.Agency)
-		require.Equal(t, []int64{10, 9, 10, 9, 1, 9},
-			[]int64{done.Records, done.Covered, report.Records, report.Covered, report.NotCovered, report.Head})
+		require.Equal(t, []int64{10, 9, 10, 9, 1},
+			[]int64{done.Records, done.Covered, report.Records, report.Covered, report.NotCovered})
+		require.Contains(t, report.Proven(), "Its versions 1 to 9 are the ones that were signed. "+
+			"Versions 10 to 10 lie after it: they are chained but not signed.")
 	}
 }
 
@@ -62,6 +64,60 @@ func TestExportRefuses(t *testing.T) {
 	fresh.sign(t, fresh.signer(t))
 	fresh.change(t, agencies[1])
 	require.ErrorIs(t, export(fresh, agencies[1]), proof.ErrNotCovered)
+}
+
+// A bundle leads to any checkpoint in the log, so that an auditor can compare it with one that was
+// kept. Evidence that says nothing about a bundle is an error, not a success.
+func TestBundlesAreComparedWithKeptEvidence(t *testing.T) {
+	t.Parallel()
+	w := busy(t, 10)
+	notes := w.kept(t, strings.Join(w.notes(t)[:2], "\n"))
+	leadingTo := func(w *world, checkpoint string) (bundle []byte, err error) {
+		var out bytes.Buffer
+		_, err = proof.Export(t.Context(), proof.ExportConfig{
+			Source: w, Parent: agencies[0], Verifiers: w.verifiers, Checkpoint: checkpoint,
+		}, &out)
+		return out.Bytes(), err
+	}
+	compare := func(bundle []byte, kept proof.Kept) (proof.BundleReport, error) {
+		return proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers, kept)
+	}
+	bundle, err := leadingTo(w, notes.Checkpoint())
+	require.NoError(t, err)
+	report, err := compare(bundle, notes)
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%v", report.Findings)
+	require.Equal(t, []int64{10, 6, 4}, []int64{report.Records, report.Covered, report.NotCovered})
+	_, err = leadingTo(w, strings.Repeat("0", 64))
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+
+	newest := w.export(t, agencies[0])
+	_, err = compare(newest, notes)
+	require.ErrorIs(t, err, proof.ErrNotComparable, "it leads to a checkpoint that was not kept")
+	_, err = compare(newest, w.kept(t, string(w.export(t, agencies[1]))))
+	require.ErrorIs(t, err, proof.ErrNotComparable, "it is of another agency")
+	_, err = compare(newest, w.kept(t, w.notes(t)[0][:40]))
+	require.ErrorIs(t, err, proof.ErrNotComparable, "it is no checkpoint")
+	report, err = compare(newest, w.kept(t, string(newest)))
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%v", report.Findings)
+
+	finding := func(bundle []byte, kept proof.Kept) string {
+		report, err := compare(bundle, kept)
+		require.NoError(t, err)
+		require.Len(t, report.Findings, 1)
+		return report.Findings[0].String()
+	}
+	other := w.other(t, 10)
+	bundle, err = leadingTo(other, other.kept(t, other.notes(t)[1]).Checkpoint())
+	require.NoError(t, err)
+	require.Contains(t, finding(bundle, notes), "there are two histories")
+	require.Contains(t, finding(bundle, w.kept(t, string(newest))), "version 10: the kept bundle has another record in this place")
+	require.Contains(t, finding(bundle, w.kept(t, strings.Replace(string(newest), `"version":3,`, `"version":4,`, 1))), "the kept bundle is not valid")
+	w.cut(agencies[0], 8)
+	bundle, err = leadingTo(w, notes.Checkpoint())
+	require.NoError(t, err)
+	require.Contains(t, finding(bundle, w.kept(t, string(newest))), "versions up to 10: records were removed")
 }
 
 // A bundle contains nothing of another agency: no id, no byte of a record, no hash of its chain.
@@ -87,21 +143,24 @@ func TestTamperedBundles(t *testing.T) {
 	w := busy(t, 11)
 	bundle := w.export(t, agencies[0])
 	l := strings.SplitAfter(strings.TrimSuffix(string(bundle), "\n"), "\n")
-	require.Len(t, l, 13)
-	// edit rewrites a line with other members: a record's headers, its leaf, its proof.
-	edit := func(line string, change func(map[string]any)) string {
+	require.Len(t, l, 14) // the path is line 10, after the last covered record
+	// edit rewrites a line with other members: a record's headers, the path's leaf or proof.
+	edit := func(line string, names []string, change func(map[string]any)) string {
 		var v map[string]any
 		require.NoError(t, json.Unmarshal([]byte(line), &v))
-		v["headers"] = json.RawMessage(line[strings.Index(line, "["):strings.Index(line, `,"value":"eyJ`)]) // in its order
+		if from := strings.Index(line, "["); names[0] == "version" {
+			v["headers"] = json.RawMessage(line[from:strings.Index(line, `,"value":"eyJ`)]) // in its order
+		}
 		change(v)
 		var parts []string
-		for _, name := range []string{"version", "headers", "value", "leaf", "proof"} {
+		for _, name := range names {
 			raw, err := json.Marshal(v[name])
 			require.NoError(t, err)
 			parts = append(parts, `"`+name+`":`+string(raw))
 		}
 		return "{" + strings.Join(parts, ",") + "}\n"
 	}
+	record, path := []string{"version", "headers", "value"}, []string{"signed", "leaf", "proof"}
 	actor := func(v map[string]any) {
 		var headers []struct {
 			Name  string `json:"name"`
@@ -111,9 +170,6 @@ func TestTamperedBundles(t *testing.T) {
 		headers[0].Value = []byte("x") // ce_actor
 		v["headers"] = headers
 	}
-	place := func(leaf int) func(map[string]any) { return func(v map[string]any) { v["leaf"] = leaf } }
-	needless := func(v map[string]any) { v["leaf"], v["proof"] = 3, []string{} }
-	noPlace := func(v map[string]any) { v["leaf"], v["proof"] = nil, nil }
 	// with returns the bundle with other lines instead of lines [from, to).
 	replaceLines := func(from, to int, instead ...string) []byte {
 		return []byte(strings.TrimSuffix(strings.Join(slices.Concat(l[:from], instead, l[to:]), ""), "\n") + "\n")
@@ -124,28 +180,33 @@ func TestTamperedBundles(t *testing.T) {
 		version int64
 		words   string
 	}{
-		"altered":            {replaceLines(4, 5, edit(l[4], actor)), 4, "not the one that was signed"},
-		"altered, uncovered": {replaceLines(10, 11, edit(l[10], actor)), 11, "names a predecessor"},
-		"removed":            {replaceLines(4, 5), 4, "are missing"},
-		"reordered":          {replaceLines(4, 6, l[5], l[4]), 4, "are missing"},
-		"twice":              {replaceLines(5, 5, l[4]), 5, "is not the next one"},
-		"records removed":    {replaceLines(7, len(l), `{"records":6}`), 7, "ends at version 6"},
-		"file truncated":     {replaceLines(7, len(l)), 0, "truncated"},
-		"cut within a line":  {bundle[:len(bundle)-5], 0, "ends within"},
-		"nothing":            {nil, 0, "empty"},
-		"trailing data":      {replaceLines(len(l), len(l), "\n{}"), 0, "follows the last line"},
-		"proof of another":   {replaceLines(4, 5, edit(l[4], place(0))), 4, "no valid place"},
-		"no proof":           {replaceLines(4, 5, edit(l[4], noPlace)), 4, "no valid place"},
-		"proof too many":     {replaceLines(10, 11, edit(l[10], needless)), 10, "claims to be"},
-		"spaces":             {first(`,"topic"`, `, "topic"`), 0, "bytes were changed"},
+		"altered":           {replaceLines(4, 5, edit(l[4], record, actor)), 5, "names a predecessor"},
+		"altered head":      {replaceLines(9, 10, edit(l[9], record, actor)), 10, "not the agency's head that was signed"},
+		"altered, newer":    {replaceLines(11, 12, edit(l[11], record, actor)), 11, "names a predecessor"},
+		"removed":           {replaceLines(4, 5), 4, "are missing"},
+		"reordered":         {replaceLines(4, 6, l[5], l[4]), 4, "are missing"},
+		"twice":             {replaceLines(5, 5, l[4]), 5, "is not the next one"},
+		"records removed":   {replaceLines(7, len(l), `{"records":6}`), 7, "no path to its checkpoint"},
+		"signed removed":    {replaceLines(9, 10), 9, "is that of version 9: records before it were removed or added"},
+		"file truncated":    {replaceLines(7, len(l)), 0, "truncated"},
+		"cut within a line": {bundle[:len(bundle)-5], 0, "ends within"},
+		"nothing":           {nil, 0, "empty"},
+		"trailing data":     {replaceLines(len(l), len(l), "\n{}"), 0, "follows the last line"},
+		"path of another":   {replaceLines(10, 11, edit(l[10], path, func(v map[string]any) { v["leaf"] = 1 })), 10, "not the agency's head"},
+		"no leaf":           {replaceLines(10, 11, edit(l[10], path, func(v map[string]any) { v["leaf"] = -1 })), 10, "not the agency's head"},
+		"no proof":          {replaceLines(10, 11, edit(l[10], path, func(v map[string]any) { v["proof"] = []string{} })), 10, "not the agency's head"},
+		"two paths":         {replaceLines(11, 11, l[10]), 0, "bytes were changed"},
+		"path first":        {replaceLines(1, 1, `{"signed":0,"leaf":0,"proof":[]}`+"\n"), 1, "path to the checkpoint is that of version 0"},
+		"spaces":            {first(`,"topic"`, `, "topic"`), 0, "bytes were changed"},
 		"older head": {
-			[]byte(strings.Replace(string(replaceLines(9, len(l), `{"records":8}`)), `"head":{"version":9`, `"head":{"version":8`, 1)),
-			8, "later records were removed",
+			[]byte(strings.Join(l[:9], "") + edit(l[10], path, func(v map[string]any) { v["signed"] = 8 }) + `{"records":8}` + "\n"),
+			9, "later records were removed",
 		},
 		"another key":        {first(agencies[0], agencies[1]), 1, "predecessor"},
 		"another public key": {first(`"public_key":"`, `"public_key":"x`), 0, "it names the public key"},
 		"of another signer":  {busy(t, 3).export(t, agencies[0]), 0, "not a valid checkpoint"},
-		"another origin":     {first("ledgerboard/dashboards", "ledgerboard/metrics"), 0, "not a valid checkpoint"},
+		"another format":     {first("ledgerboard.proof.v2", "ledgerboard.proof.v1"), 0, "unsupported format"},
+		"another checkpoint": {first(`\ntime `, `\ntime  `), 0, "not a valid checkpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,7 +243,7 @@ func FuzzVerifyBundle(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte("{}\n"))
 	f.Fuzz(func(t *testing.T, bundle []byte) {
-		report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers)
+		report, err := proof.VerifyBundle(bytes.NewReader(bundle), w.verifiers, proof.Kept{})
 		require.NoError(t, err, "a reader that does not fail")
 		if report.OK() {
 			require.Equal(t, string(good), string(bundle), "a modified bundle was accepted")
@@ -192,7 +253,7 @@ func FuzzVerifyBundle(f *testing.F) {
 
 func FuzzCheckpoint(f *testing.F) {
 	w := busy(f, 3)
-	c := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Next: 1, Records: 1}, {}, {Next: 3, Records: 2}}}
+	c := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Records: 1, Agencies: 1}, {}, {Records: 2}}}
 	f.Add(c.Text())
 	signed, err := c.Sign(w.key)
 	require.NoError(f, err)
@@ -258,7 +319,7 @@ func TestProver(t *testing.T) {
 	p := proof.NewProver(w, func() (note.Verifiers, error) { return verifiers, nil })
 	bundle := func() (proof.Exported, string, error) {
 		var out bytes.Buffer
-		done, err := p.Bundle(t.Context(), agencies[0], &out)
+		done, err := p.Bundle(t.Context(), agencies[0], "", &out)
 		return done, out.String(), err
 	}
 	_, _, err = bundle()
@@ -278,8 +339,7 @@ func TestProver(t *testing.T) {
 
 	at, i := w.find(agencies[0], 1)
 	setHeader(&w.Topics[domain.TopicDashboards][at][i], "ce_actor", "x")
-	_, text, err = bundle()
+	_, _, err = bundle()
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorIs(t, err, proof.ErrContradiction)
-	require.Empty(t, text)
 }

@@ -18,53 +18,57 @@ type BundleReport struct {
 	Agency     string    `json:"agency"`
 	PublicKey  string    `json:"public_key"`  // the key that signed the checkpoint
 	Records    int64     `json:"records"`     // number of records read, up to the first invalid one
-	Covered    int64     `json:"covered"`     // proved to be in the signed tree
-	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, but not signed yet
+	Covered    int64     `json:"covered"`     // versions up to this one are signed: the agency's head at the checkpoint
+	NotCovered int64     `json:"not_covered"` // records after the checkpoint: chained to it, but not signed yet
 	SignedAt   time.Time `json:"signed_at"`   // by the signer's clock
-	Head       int64     `json:"head"`        // the agency's last version at the checkpoint
 	Findings   []Finding `json:"findings"`    // only the first: nothing after an invalid record is proved
+
+	signed *signed
+	last   domain.StreamHead
 }
 
 // OK reports whether everything in the bundle is proved.
 func (r BundleReport) OK() bool { return len(r.Findings) == 0 }
 
-type bundleCheck struct {
-	in         *bundleReader
-	partitions int32
-	covered    Covered // the agency's partition
-	head       domain.StreamHead
-	leaf       int64
-	report     BundleReport
-}
-
-// VerifyBundle checks a bundle with only the public key: the checkpoint is signed, each record
-// follows its predecessor and is in the signed tree, and none is missing up to the signed head. An
-// error means that the bundle could not be read; an invalid bundle is a finding.
-func VerifyBundle(in io.Reader, verifiers note.Verifiers) (BundleReport, error) {
+// VerifyBundle checks a bundle with only the public key: each record follows its predecessor, none is
+// missing, and the last one before the checkpoint is the agency's signed head. It also compares the
+// bundle with kept evidence. An error means that the bundle could not be read or not be compared; an
+// invalid bundle is a finding.
+func VerifyBundle(in io.Reader, verifiers note.Verifiers, kept Kept) (BundleReport, error) {
 	c, err := beginBundle(in, verifiers)
 	if err != nil {
 		return bundleFault(BundleReport{}, err)
 	}
+	if len(kept.Findings) > 0 {
+		c.report.Findings = kept.Findings
+		return c.report, nil
+	}
 	for {
 		line, err := c.in.record()
-		next, ended := c.head.Version+1, errors.Is(err, io.EOF)
+		ended := errors.Is(err, io.EOF)
 		if err != nil && !ended {
 			return bundleFault(c.report, err)
 		}
-		detail := ""
+		detail := c.prove()
 		switch {
+		case detail != "":
 		case !ended:
-			detail = c.add(line, next)
-		case next <= c.report.Head:
-			detail = fmt.Sprintf("the bundle ends at version %d, but the signed head is version %d",
-				c.head.Version, c.report.Head)
+			detail = c.add(line, kept.head)
+		case c.report.Covered == 0:
+			detail = "the bundle has no path to its checkpoint"
+		default:
+			detail, err = kept.compareBundle(c.report)
 		}
 		if detail != "" {
-			finding := Finding{Agency: c.report.Agency, Version: next, Detail: detail}
+			finding := Finding{Agency: c.report.Agency, Version: c.report.last.Version + 1, Detail: detail}
 			c.report.Findings = append(c.report.Findings, finding)
-		}
-		if detail != "" || ended {
 			return c.report, nil
+		}
+		if ended {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return c.report, err
 		}
 	}
 }
@@ -82,75 +86,76 @@ func bundleFault(r BundleReport, err error) (BundleReport, error) {
 	return r, nil
 }
 
+type bundleCheck struct {
+	in      *bundleReader
+	covered Covered // the agency's partition
+	report  BundleReport
+}
+
 func beginBundle(in io.Reader, verifiers note.Verifiers) (*bundleCheck, error) {
 	reader, err := newBundleReader(in)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := OpenCheckpoint([]byte(reader.head.Checkpoint), verifiers)
-	if err != nil {
-		return nil, err
+	signed := openSigned(reader.head.Checkpoint, "the bundle", verifiers)
+	if signed.err != nil {
+		return nil, signed.err
 	}
 	if key := publicKeyOf(reader.head.Checkpoint, verifiers); reader.head.PublicKey != key {
 		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s",
 			errBundle, reader.head.PublicKey, key)
 	}
-	if reader.head.Head.Version < 1 {
-		return nil, fmt.Errorf("%w: it proves no record", errBundle)
-	}
-	partitions := int32(len(signed.Partitions))
-	number := eventlog.PartitionOf([]byte(reader.head.Key), partitions)
 	return &bundleCheck{
-		in: reader, partitions: partitions, leaf: -1, covered: signed.Partitions[number],
+		in: reader, covered: signed.of(reader.head.Key),
 		report: BundleReport{
 			Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time,
-			Head: reader.head.Head.Version, Findings: []Finding{},
+			Findings: []Finding{}, signed: signed,
 		},
 	}, nil
 }
 
-// add checks the next record, which must have version want. It returns what is wrong with the
-// record; "" if it is valid.
-func (c *bundleCheck) add(line bundleRecord, want int64) string {
-	verdict, next, reason := eventlog.Judge(c.head, line.record(c.report.Agency, c.partitions), c.partitions)
+// of returns the part about an agency's partition.
+func (c Checkpoint) of(agency string) Covered {
+	return c.Partitions[eventlog.PartitionOf([]byte(agency), int32(len(c.Partitions)))]
+}
+
+// add checks the next record. It returns what is wrong with it; "" if it is valid.
+func (c *bundleCheck) add(line bundleRecord, kept *keptHead) string {
+	verdict, next, reason := eventlog.Judge(c.report.last, line.record(c.report.Agency), 1)
 	switch {
 	case verdict != eventlog.Effective:
 		return "the record is not the next one: " + reason
-	case line.Version != want:
+	case line.Version != next.Version:
 		return fmt.Sprintf("the line states version %d", line.Version)
 	}
-	c.head = next
-	c.report.Records++
-	if want > c.report.Head {
-		if line.Leaf != nil || line.Proof != nil {
-			return "the record is after the signed head but claims to be in the signed tree"
-		}
-		c.report.NotCovered++
-		return ""
-	}
-	if detail := c.proved(line, LeafHash(c.report.Agency, next)); detail != "" {
+	id, _ := agencyOf([]byte(c.report.Agency)) // checked by the reader
+	if detail := kept.compare(id, next); detail != "" {
 		return detail
 	}
-	c.report.Covered++
+	c.report.last = next
+	c.report.Records++
+	if c.report.Covered > 0 {
+		c.report.NotCovered++
+	}
 	return ""
 }
 
-// proved returns why a record is not in the signed trees; "" if it is.
-func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
-	if line.Leaf == nil || *line.Leaf <= c.leaf {
-		return "the record has no valid place in the signed tree"
-	}
-	c.leaf = *line.Leaf
-	if c.leaf >= c.covered.Records || tlog.CheckRecord(line.Proof, c.covered.Records, c.covered.Root, c.leaf, leaf) != nil {
-		return "the record is not the one that was signed"
-	}
-	head := c.in.head.Head
-	if c.head.Version != head.Version {
+// prove checks the path from the last record to the checkpoint, once it was read. It returns why the
+// record is not the signed head; "" if it is.
+func (c *bundleCheck) prove() string {
+	path := c.in.path
+	if path == nil || c.report.Covered > 0 {
 		return ""
 	}
-	if head.Leaf < 0 || head.Leaf >= c.covered.Streams ||
-		tlog.CheckRecord(head.Proof, c.covered.Streams, c.covered.Heads, head.Leaf, leaf) != nil {
-		return "the record is not the last one that was signed: later records were removed"
+	leaf := LeafHash(c.report.Agency, c.report.last)
+	switch {
+	case path.Signed < 1 || path.Signed != c.report.last.Version:
+		return fmt.Sprintf("the path to the checkpoint is that of version %d: records before it were removed or added", path.Signed)
+	case path.Leaf < 0 || path.Leaf >= c.covered.Agencies,
+		tlog.CheckRecord(path.Proof, c.covered.Agencies, c.covered.Root, path.Leaf, leaf) != nil:
+		return fmt.Sprintf("version %d is not the agency's head that was signed: its history was rewritten, "+
+			"or later records were removed", path.Signed)
 	}
+	c.report.Covered = path.Signed
 	return ""
 }

@@ -6,11 +6,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +23,8 @@ import (
 )
 
 const (
-	// origin is the first line of every checkpoint.
-	origin = "ledgerboard/dashboards"
+	// format is the first line of every checkpoint and named in every bundle. Others are not read.
+	format = "ledgerboard.proof.v2"
 	// timeLayout is RFC 3339 in UTC with six digits, as in the records' headers.
 	timeLayout = "2006-01-02T15:04:05.000000Z"
 	// maxPartitions bounds the size of untrusted input.
@@ -45,11 +44,9 @@ type Checkpoint struct {
 
 // Covered is the part of a checkpoint about one partition.
 type Covered struct {
-	Next    int64     // the first offset that was not covered; another one in a copy of the log
-	Records int64     // effective records from the start of the partition: the leaves of the tree
-	Root    tlog.Hash // root of the tree over them
-	Streams int64     // streams with one of these records
-	Heads   tlog.Hash // root of the tree over the streams' last records, sorted by key
+	Records  int64     // effective records from the start of the partition
+	Agencies int64     // agencies with one of these records: the leaves of the tree
+	Root     tlog.Hash // root of the tree over the agencies' heads, in order of their first records
 }
 
 // Records returns the number of effective records, of all agencies, that the checkpoint covers.
@@ -66,14 +63,14 @@ func (c Checkpoint) ID() tlog.Hash { return sha256.Sum256([]byte(c.Text())) }
 // Text returns the text that is signed. Each line ends with a newline; there is one line per
 // partition:
 //
-//	ledgerboard/dashboards
+//	ledgerboard.proof.v2
 //	time <RFC 3339, UTC, six digits>
-//	partition <number> <next offset> <records> <root, base64> <streams> <root of their last records, base64>
+//	partition <number> <records> <agencies> <root, base64>
 func (c Checkpoint) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\ntime %s\n", origin, c.Time.UTC().Format(timeLayout))
+	fmt.Fprintf(&b, "%s\ntime %s\n", format, c.Time.UTC().Format(timeLayout))
 	for i, p := range c.Partitions {
-		fmt.Fprintf(&b, "partition %d %d %d %s %d %s\n", i, p.Next, p.Records, p.Root, p.Streams, p.Heads)
+		fmt.Fprintf(&b, "partition %d %d %d %s\n", i, p.Records, p.Agencies, p.Root)
 	}
 	return b.String()
 }
@@ -92,12 +89,10 @@ func ParseCheckpoint(text string) (c Checkpoint, err error) {
 		default: // an invalid value becomes zero, and the comparison of the text fails
 			var p Covered
 			var number int
-			var root, heads string
-			_, err := fmt.Sscanf(line, "partition %d %d %d %s %d %s",
-				&number, &p.Next, &p.Records, &root, &p.Streams, &heads)
+			var root string
+			_, err := fmt.Sscanf(line, "partition %d %d %d %s", &number, &p.Records, &p.Agencies, &root)
 			p.Root, _ = tlog.ParseHash(root)
-			p.Heads, _ = tlog.ParseHash(heads)
-			if err != nil || min(p.Next, p.Records, p.Streams) < 0 {
+			if err != nil || min(p.Records, p.Agencies) < 0 {
 				return Checkpoint{}, malformed
 			}
 			c.Partitions = append(c.Partitions, p)
@@ -160,6 +155,12 @@ type signed struct {
 // contradicted returns [ErrContradiction] with the checkpoint's time and location.
 func (s *signed) contradicted() error {
 	return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, s.Time.Format(timeLayout), s.location)
+}
+
+// id returns the checkpoint's id in hexadecimal.
+func (s *signed) id() string {
+	id := s.ID()
+	return hex.EncodeToString(id[:])
 }
 
 func openSigned(text, location string, verifiers note.Verifiers) *signed {
@@ -268,80 +269,4 @@ func publicKeyOf(signed string, verifiers note.Verifiers) string {
 		return ""
 	}
 	return keys.texts[opened.Sigs[0].Hash]
-}
-
-// LeafHash returns the leaf of one record in both trees: RFC 6962's leaf hash (SHA-256 of a zero
-// byte and the data) over the record's chain hash (32 bytes), its version (64 bits, big-endian) and
-// its key. The fields of fixed length come first, so the encoding is unambiguous.
-func LeafHash(key string, head domain.StreamHead) tlog.Hash {
-	data := make([]byte, 1, 96) // same result as [tlog.RecordHash], with fewer allocations
-	data = append(data, head.Hash[:]...)
-	data = binary.BigEndian.AppendUint64(data, uint64(head.Version))
-	return sha256.Sum256(append(data, key...))
-}
-
-// tree is an append-only Merkle tree. It keeps only the newest complete subtree of each level,
-// which is enough to add leaves and to compute the root.
-type tree struct {
-	size   int64
-	levels [64]tlog.Hash
-}
-
-func (t *tree) add(h tlog.Hash) { t.grow(h, func(tlog.Hash) {}) }
-
-// grow adds a leaf. It calls keep with the leaf and then with the subtrees that it completes,
-// bottom-up: the order of tlog's stored hashes.
-func (t *tree) grow(h tlog.Hash, keep func(tlog.Hash)) {
-	keep(h)
-	level, n := 0, t.size
-	for ; n&1 == 1; n >>= 1 {
-		h = tlog.NodeHash(t.levels[level], h)
-		keep(h)
-		level++
-	}
-	t.levels[level] = h
-	t.size++
-}
-
-func (t *tree) root() tlog.Hash {
-	if t.size == 0 {
-		root, _ := tlog.TreeHash(0, nil) // reads nothing and cannot fail
-		return root
-	}
-	rest := uint64(t.size)
-	root := t.levels[bits.TrailingZeros64(rest)]
-	for rest &= rest - 1; rest != 0; rest &= rest - 1 {
-		root = tlog.NodeHash(t.levels[bits.TrailingZeros64(rest)], root)
-	}
-	return root
-}
-
-// storedTree keeps every hash of a tree in memory, 64 bytes per leaf, so that it can prove
-// inclusion.
-type storedTree struct {
-	tree
-
-	hashes []tlog.Hash // in the order of tlog's stored hashes
-}
-
-func (t *storedTree) add(h tlog.Hash) {
-	t.grow(h, func(h tlog.Hash) { t.hashes = append(t.hashes, h) })
-}
-
-// ReadHashes implements [tlog.HashReader].
-func (t *storedTree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	hashes := make([]tlog.Hash, len(indexes))
-	for i, at := range indexes {
-		hashes[i] = t.hashes[at]
-	}
-	return hashes, nil
-}
-
-// prove returns the audit path of a leaf; for a tree of one leaf it is empty, not null.
-func (t *storedTree) prove(leaf int64) ([]tlog.Hash, error) {
-	proved, err := tlog.ProveRecord(t.size, leaf, t)
-	if err != nil {
-		return nil, fmt.Errorf("prove record: %w", err)
-	}
-	return append([]tlog.Hash{}, proved...), nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"math/rand"
 	"strings"
 	"testing"
 	"time"
@@ -79,13 +81,13 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 
 func TestParseCheckpointRefuses(t *testing.T) {
 	t.Parallel()
-	good := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Next: 5, Records: 3, Streams: 1}, {}}}.Text()
+	good := proof.Checkpoint{Time: noon, Partitions: []proof.Covered{{Records: 5, Agencies: 3}, {}}}.Text()
 	_, err := proof.ParseCheckpoint(good)
 	require.NoError(t, err)
 	noPartition := strings.Index(good, "partition")
 	require.Positive(t, noPartition)
 	for name, pair := range map[string][2]string{
-		"another origin":  {"ledgerboard/dashboards", "ledgerboard/metrics"},
+		"another format":  {"ledgerboard.proof.v2", "ledgerboard.proof.v1"},
 		"a leading zero":  {" 5 3 ", " 05 3 "},
 		"a sign":          {" 5 3 ", " +5 3 "},
 		"negative":        {" 5 3 ", " 5 -3 "},
@@ -114,11 +116,10 @@ func TestEveryPartOfACheckpointIsCompared(t *testing.T) {
 		lie   func(c *proof.Checkpoint)
 		words string
 	}{
-		"fewer":      {func(c *proof.Checkpoint) { c.Partitions[0].Records-- }, "a record was altered, replaced, inserted or moved"},
+		"fewer":      {func(c *proof.Checkpoint) { c.Partitions[0].Records-- }, "a record was altered, replaced, inserted, removed or moved"},
 		"more":       {func(c *proof.Checkpoint) { c.Partitions[0].Records += 100 }, "effective records, but the checkpoint of"},
-		"root":       {func(c *proof.Checkpoint) { c.Partitions[0].Root[0]++ }, "a record was altered, replaced, inserted or moved"},
-		"heads":      {func(c *proof.Checkpoint) { c.Partitions[0].Heads[0]++ }, "last records of agencies' streams differ"},
-		"streams":    {func(c *proof.Checkpoint) { c.Partitions[0].Streams++ }, "last records of agencies' streams differ"},
+		"root":       {func(c *proof.Checkpoint) { c.Partitions[0].Root[0]++ }, "a record was altered, replaced, inserted, removed or moved"},
+		"agencies":   {func(c *proof.Checkpoint) { c.Partitions[0].Agencies++ }, "a record was altered, replaced, inserted, removed or moved"},
 		"partitions": {func(c *proof.Checkpoint) { c.Partitions = c.Partitions[:2] }, "covers 2 partitions, but the topic has 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestKeys(t *testing.T) {
 		require.Equal(t, public, again)
 		verifiers, err := proof.ParseVerifiers(public, public, public+"\n")
 		require.NoError(t, err)
-		signed, err := proof.Checkpoint{Partitions: []proof.Covered{{Next: 1}}, Time: noon}.Sign(signer)
+		signed, err := proof.Checkpoint{Partitions: []proof.Covered{{Records: 1}}, Time: noon}.Sign(signer)
 		require.NoError(t, err)
 		_, err = proof.OpenCheckpoint(signed, verifiers)
 		require.NoError(t, err)
@@ -197,7 +198,7 @@ func TestSigner(t *testing.T) {
 	nothing()
 	w.now = next.Time.Add(54 * time.Minute) // an interval later, minus the tolerance of a tenth
 	idle := w.sign(t, w.signer(t))
-	require.Equal(t, next.Partitions[0].Root, idle.Partitions[0].Root)
+	require.Equal(t, next.Partitions, idle.Partitions)
 	nothing()
 	w.change(t, agencies[0])
 	require.Equal(t, int64(3), w.sign(t, s).Records())
@@ -206,38 +207,55 @@ func TestSigner(t *testing.T) {
 	require.Equal(t, 5, report.Checkpoints)
 }
 
-// The reference implementation computes the same root, and a bundle of each tree size is proved.
+// The reference implementation computes the same root over the heads of any number of agencies, also if
+// any of them change between two checkpoints, and a bundle of each agency is proved.
 func TestRootsEqualTlog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	hashes := []tlog.Hash{}
-	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		var out []tlog.Hash
-		for _, i := range indexes {
-			out = append(out, hashes[i])
-		}
-		return out, nil
-	})
 	s := w.signer(t)
-	at := eventlog.PartitionOf([]byte(agencies[0]), testPartitions)
-	for n := range 40 {
-		w.change(t, agencies[0])
-		leaf := proof.LeafHash(agencies[0], w.heads[agencies[0]])
-		more, err := tlog.StoredHashesForRecordHash(int64(n), leaf, reader)
-		require.NoError(t, err)
-		hashes = append(hashes, more...)
+	all := ofOnePartition(70)
+	draws := rand.New(rand.NewSource(1))
+	for n := range all {
+		w.change(t, all[n])
+		for range draws.Intn(4) {
+			w.change(t, all[draws.Intn(n+1)])
+		}
 		if n%5 == 3 {
 			s = w.signer(t) // restarted
 		}
 		c := w.sign(t, s)
+		var hashes []tlog.Hash
+		reader := tlog.HashReaderFunc(func(indexes []int64) (out []tlog.Hash, err error) {
+			for _, i := range indexes {
+				out = append(out, hashes[i])
+			}
+			return out, nil
+		})
+		for i, agency := range all[:n+1] {
+			more, err := tlog.StoredHashesForRecordHash(int64(i), proof.LeafHash(agency, w.heads[agency]), reader)
+			require.NoError(t, err)
+			hashes = append(hashes, more...)
+		}
 		root, err := tlog.TreeHash(int64(n+1), reader)
 		require.NoError(t, err)
-		require.Equal(t, root, c.Partitions[at].Root)
-		require.Equal(t, leaf, c.Partitions[at].Heads, "the tree of one head is its leaf")
-		report := check(t, w, w.export(t, agencies[0]))
+		require.Equal(t, root, c.Partitions[0].Root)
+		require.Equal(t, int64(n+1), c.Partitions[0].Agencies)
+		one := all[draws.Intn(n+1)]
+		report := check(t, w, w.export(t, one))
 		require.True(t, report.OK(), "%d: %v", n, report.Findings)
-		require.Zero(t, report.NotCovered)
+		require.Equal(t, w.heads[one].Version, report.Covered)
 	}
+}
+
+// ofOnePartition returns agencies of partition 0.
+func ofOnePartition(n int) (list []string) {
+	for i := 1; len(list) < n; i++ {
+		id := fmt.Sprintf("6f1d7f3b8c9d440001a1%04x", i)
+		if eventlog.PartitionOf([]byte(id), testPartitions) == 0 {
+			list = append(list, id)
+		}
+	}
+	return list
 }
 
 // Two processes that sign at the same time make two valid checkpoints, and continue.

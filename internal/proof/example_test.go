@@ -24,12 +24,12 @@ func ExampleVerifyBundle() {
 	if err != nil {
 		panic(err)
 	}
-	report, err := proof.VerifyBundle(bytes.NewReader(bundle), verifiers)
+	report, err := proof.VerifyBundle(bytes.NewReader(bundle), verifiers, proof.Kept{})
 	fmt.Println(report.OK(), report.Records, "records,", report.Covered, "signed", err)
 
 	// Without its second record.
 	lines := strings.SplitAfter(string(bundle), "\n")
-	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), verifiers)
+	report, err = proof.VerifyBundle(strings.NewReader(lines[0]+lines[1]+lines[3]), verifiers, proof.Kept{})
 	fmt.Println(report.OK(), report.Findings[0].Version, "after", report.Records, "record", err)
 	// Output:
 	// true 3 records, 3 signed <nil>
@@ -48,7 +48,7 @@ func ExampleCheckpoint_Sign() {
 	}
 	checkpoint := proof.Checkpoint{
 		Time:       time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC),
-		Partitions: []proof.Covered{{Next: 3, Records: 3, Streams: 1}, {}},
+		Partitions: []proof.Covered{{Records: 3, Agencies: 1}, {}},
 	}
 	signed, err := checkpoint.Sign(signer)
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
@@ -29,27 +27,21 @@ type reader struct {
 }
 
 type partition struct {
-	number  int32
-	count   int32 // partitions of the topic
-	next    int64 // offset to read next
-	records int64
-	stale   int64
-	skipped int64 // records that belong to no stream
-	tree    tree
-	streams map[string]*stream
-	keep    func(agency string, leaf tlog.Hash) // receives each leaf; nil: not needed
-	due     []*signed                           // checkpoints still to compare, by the number of covered records
-	fits    int64                               // where the newest matching checkpoint ends in this log; 0 if none exists
+	number    int32
+	count     int32 // partitions of the topic
+	next      int64 // offset to read next
+	records   int64
+	effective int64
+	stale     int64
+	skipped   int64 // records that belong to no stream
+	heads     heads
+	due       []*signed // checkpoints still to compare, by the number of covered records
+	fits      int64     // where the newest matching checkpoint ends in this log; 0 if none exists
+	kept      *keptHead // of an agency of this partition; nil: none
 
 	findings []Finding
-	more     int64 // findings beyond maxFindings
-}
-
-type stream struct {
-	head    domain.StreamHead
-	leaf    tlog.Hash // of the head
-	offset  int64     // of the head
-	finding int       // index in findings, plus one, of the record that broke the stream; 0: the stream is valid
+	broken   map[agencyID]int // index in findings of the record that broke the stream
+	more     int64            // findings beyond maxFindings
 }
 
 // maxFindings bounds the findings per partition; further ones are only counted.
@@ -58,9 +50,13 @@ const maxFindings = 100
 func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	r := &reader{source: source, topicID: id}
 	for i := range partitions {
-		r.parts = append(r.parts, &partition{number: int32(i), count: int32(partitions), streams: map[string]*stream{}})
+		r.parts = append(r.parts, newPartition(int32(i), int32(partitions)))
 	}
 	return r
+}
+
+func newPartition(number, count int32) *partition {
+	return &partition{number: number, count: count, heads: newHeads(), broken: map[agencyID]int{}}
 }
 
 // expect schedules the comparison of a checkpoint with each partition for when the reader has read
@@ -69,10 +65,17 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 func (r *reader) expect(c *signed) (ahead bool) {
 	ahead = true
 	for i, p := range r.parts {
-		ahead = ahead && c.Partitions[i].Records >= p.tree.size
+		ahead = ahead && c.Partitions[i].Records >= p.effective
 		p.due = append(p.due, c)
 	}
 	return ahead
+}
+
+// compareKept schedules the comparison with the last record of a kept bundle; nil: none.
+func (r *reader) compareKept(kept *keptHead) {
+	if kept != nil {
+		r.parts[eventlog.PartitionOf([]byte(kept.agency.String()), int32(len(r.parts)))].kept = kept
+	}
 }
 
 // read reads up to the ends of the ranges and compares the expected checkpoints on the way.
@@ -115,7 +118,7 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
 				"the partition ends here with %d effective records, but the checkpoint of %s covers %d: "+
 					"records were removed from its end, or their chain is broken",
-				p.tree.size, c.Time.Format(timeLayout), c.Partitions[p.number].Records)})
+				p.effective, c.Time.Format(timeLayout), c.Partitions[p.number].Records)})
 			c.fails = true
 		}
 		p.due = nil
@@ -125,84 +128,60 @@ func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, pro
 
 // compareDue compares the checkpoints that cover as many effective records as were read.
 func (p *partition) compareDue() {
-	for len(p.due) > 0 && p.due[0].Partitions[p.number].Records <= p.tree.size {
+	for len(p.due) > 0 && p.due[0].Partitions[p.number].Records <= p.effective {
 		p.compare(p.due[0])
 		p.due = p.due[1:]
 	}
 }
 
 func (p *partition) compare(c *signed) {
-	signedPart := c.Partitions[p.number]
-	actual := p.covered()
-	var detail string
-	switch {
-	case signedPart.Root != actual.Root:
-		detail = "a record was altered, replaced, inserted or moved"
-	case signedPart.Streams != actual.Streams || signedPart.Heads != actual.Heads:
-		detail = "the last records of agencies' streams differ"
-	default:
+	if c.Partitions[p.number] == p.covered() {
 		p.fits = p.next
 		return
 	}
 	c.fails = true
 	p.found(Finding{Partition: &p.number, Offset: new(p.fits), Detail: fmt.Sprintf(
-		"from this offset up to %d, the first %d effective records differ from the checkpoint of %s: %s",
-		p.next, signedPart.Records, c.Time.Format(timeLayout), detail)})
+		"from this offset up to %d, the first %d effective records differ from the checkpoint of %s: "+
+			"a record was altered, replaced, inserted, removed or moved",
+		p.next, p.effective, c.Time.Format(timeLayout))})
 }
 
 func (p *partition) covered() Covered {
-	var heads tree
-	for _, key := range p.keys() {
-		heads.add(p.streams[key].leaf)
-	}
-	return Covered{Next: p.next, Records: p.tree.size, Root: p.tree.root(), Streams: heads.size, Heads: heads.root()}
-}
-
-func (p *partition) keys() []string {
-	keys := make([]string, 0, len(p.streams))
-	for key, s := range p.streams {
-		if s.head.Version > 0 {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
+	return Covered{Records: p.effective, Agencies: p.heads.size(), Root: p.heads.root()}
 }
 
 func (p *partition) add(r eventlog.Record) {
 	p.next = r.Offset + 1
 	p.records++
-	s := p.streams[string(r.Key)]
-	if s == nil {
-		id, isHex := domain.HexID(string(r.Key))
-		if !isHex || id != string(r.Key) || eventlog.PartitionOf(r.Key, p.count) != p.number {
-			p.skipped++
-			return
-		}
-		s = &stream{}
-		p.streams[string(r.Key)] = s
+	id, ok := agencyOf(r.Key)
+	if !ok {
+		p.skipped++
+		return
 	}
-	verdict, head, reason := eventlog.Judge(s.head, r, p.count)
+	before := p.heads.of(id)
+	verdict, head, reason := eventlog.Judge(before.head, r, p.count)
 	switch verdict {
 	case eventlog.Effective:
-		s.head, s.leaf, s.offset = head, LeafHash(string(r.Key), head), r.Offset
-		p.tree.add(s.leaf)
-		if p.keep != nil {
-			p.keep(string(r.Key), s.leaf)
-		}
+		p.heads.set(id, head, r.Offset)
+		p.effective++
 		p.compareDue()
+		if detail := p.kept.compare(id, head); detail != "" {
+			p.found(Finding{
+				Agency: string(r.Key), Version: head.Version, Partition: &p.number, Offset: new(r.Offset), Detail: detail,
+			})
+		}
 	case eventlog.Stale:
 		p.stale++
 	case eventlog.Broken:
-		p.broken(s, r, reason)
+		p.breaks(before, r, reason)
 	default:
 		p.skipped++
 	}
 }
 
-func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
-	if s.finding > 0 {
-		p.findings[s.finding-1].More++
+func (p *partition) breaks(s stream, r eventlog.Record, reason string) {
+	if i, known := p.broken[s.agency]; known {
+		p.findings[i].More++
 		return
 	}
 	f := Finding{
@@ -213,7 +192,7 @@ func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 			"or records between them were added or removed", s.head.Version, s.offset)
 	}
 	if p.found(f) {
-		s.finding = len(p.findings)
+		p.broken[s.agency] = len(p.findings) - 1
 	}
 }
 
@@ -232,25 +211,4 @@ func (r *reader) checkpoint(at time.Time) Checkpoint {
 		c.Partitions = append(c.Partitions, p.covered())
 	}
 	return c
-}
-
-// effective yields the effective records of one stream up to an offset, each with the resulting
-// head.
-func effective(
-	ctx context.Context, source Source, agency string, partitions int32, end int64,
-	yield func(eventlog.Record, domain.StreamHead) error,
-) error {
-	var head domain.StreamHead
-	number := eventlog.PartitionOf([]byte(agency), partitions)
-	return source.Scan(ctx, eventlog.ScanConfig{
-		Topic: domain.TopicDashboards, Key: agency, To: map[int32]int64{number: end},
-		Handle: eventlog.ByRecord(func(r eventlog.Record) error {
-			verdict, next, _ := eventlog.Judge(head, r, partitions)
-			if verdict != eventlog.Effective {
-				return nil
-			}
-			head = next
-			return yield(r, head)
-		}),
-	})
 }

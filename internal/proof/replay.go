@@ -118,7 +118,7 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 		return Replayed{}, err
 	}
 	cfg.Parent = c.in.head.Key
-	return replay(cfg, int(c.partitions), decode, func(take func(eventlog.Record) error) error {
+	return replay(cfg, 1, decode, func(take func(eventlog.Record) error) error {
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read bundle again: %w", err)
 		}
@@ -126,7 +126,7 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 		for err == nil {
 			var line bundleRecord
 			if line, err = c.in.record(); err == nil {
-				err = take(line.record(cfg.Parent, c.partitions))
+				err = take(line.record(cfg.Parent))
 			}
 		}
 		if errors.Is(err, io.EOF) {

@@ -121,14 +121,14 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 		return Checkpoint{}, false, err
 	}
 	positions := make([]int64, len(c.Partitions))
-	for i, p := range c.Partitions {
-		positions[i] = p.Next
+	for i, p := range s.log.parts {
+		positions[i] = p.next
 	}
 	id := c.ID()
 	err = s.Append(ctx, domain.Draft{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
 		Envelope: domain.Envelope{
-			ID: "checkpoint-" + hex.EncodeToString(id[:16]), Subject: origin, Time: c.Time,
+			ID: "checkpoint-" + hex.EncodeToString(id[:16]), Subject: format, Time: c.Time,
 			Audit: domain.Audit{Actor: "system:checkpoint"},
 		},
 		Data: domain.CheckpointSigned{Size: c.Records(), Positions: positions, Note: string(text), Topic: s.log.topicID.String()},
@@ -230,9 +230,10 @@ func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
 	return verifiers, err
 }
 
-// Bundle writes the proof bundle of one agency, like [Export]. Errors: not_found if the agency has
-// no records, conflict if nothing can be proved, unavailable if there is no public key.
-func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Exported, error) {
+// Bundle writes the proof bundle of one agency, like [Export]; checkpoint is the id of the one that
+// the bundle leads to, "" for the newest. Errors: not_found if the agency has no records or the log
+// no such checkpoint, conflict if nothing can be proved, unavailable if there is no public key.
+func (p *Prover) Bundle(ctx context.Context, parent, checkpoint string, out io.Writer) (Exported, error) {
 	verifiers, err := p.verifiers()
 	if err != nil {
 		return Exported{}, err
@@ -243,7 +244,8 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 	case <-ctx.Done():
 		return Exported{}, context.Cause(ctx)
 	}
-	done, err := Export(ctx, ExportConfig{Source: p.source, Parent: parent, Verifiers: verifiers}, out)
+	cfg := ExportConfig{Source: p.source, Parent: parent, Verifiers: verifiers, Checkpoint: checkpoint}
+	done, err := Export(ctx, cfg, out)
 	switch {
 	case errors.Is(err, ErrNotCovered):
 		err = fmt.Errorf("%w (%w)", errUncovered, err)

@@ -23,9 +23,7 @@ type VerifyConfig struct {
 	Source    Source
 	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
 	Verifiers note.Verifiers // public keys of checkpoints; nil if no key is known
-	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints` prints
-	// them. They reveal a log that was replaced together with its checkpoints.
-	Kept string
+	Kept      Kept           // evidence that was stored outside the log, read with the same Verifiers
 	// Progress receives the number of processed offsets. Several goroutines call it concurrently.
 	Progress func(offsets int)
 }
@@ -88,13 +86,22 @@ func (r Report) OK() bool { return len(r.Findings) == 0 }
 // Verify reads the whole log once and checks every chain and every checkpoint. Deviations are
 // findings in the report; an error means that the check could not be completed.
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
-	report := Report{Agency: cfg.Parent, Findings: []Finding{}}
+	report := Report{Agency: cfg.Parent, Findings: append([]Finding{}, cfg.Kept.Findings...)}
 	// Checkpoints are read before the log, so the log contains all records that they cover.
 	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Verifiers), 0)
 	if err != nil {
 		return Report{}, err
 	}
-	list = append(list, keptNotes(cfg.Kept, orNone(cfg.Verifiers))...)
+	if len(list) == 0 && cfg.Verifiers != nil {
+		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. " +
+			"The service signs one when it starts: either it never had a key, or the checkpoints were removed, " +
+			"and any records may be missing"})
+	}
+	inLog := map[string]bool{}
+	for _, c := range list {
+		inLog[c.note] = true
+	}
+	list = append(list, cfg.Kept.notes...)
 	if len(list) > 0 && cfg.Verifiers == nil {
 		return Report{}, ErrKeyNeeded
 	}
@@ -116,13 +123,14 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 			c.fails = true
 		default:
 			log.expect(c)
+			if !inLog[c.note] {
+				report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf(
+					"the checkpoint of %s at %s is not in the log: checkpoints were removed",
+					c.Time.Format(timeLayout), c.location)})
+			}
 		}
 	}
-	if len(list) == 0 && cfg.Verifiers != nil {
-		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. " +
-			"The service signs one when it starts: either it never had a key, or the checkpoints were removed, " +
-			"and any records may be missing"})
-	}
+	log.compareKept(cfg.Kept.head)
 	err = log.read(ctx, ranges, cfg.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
 		detail := fmt.Sprintf("records were removed from the log: %s", err)
@@ -143,27 +151,21 @@ func orNone(verifiers note.Verifiers) note.Verifiers {
 	return verifiers
 }
 
-// keptNotes splits notes: each begins with the origin and ends where the next note begins.
-func keptNotes(text string, verifiers note.Verifiers) (list []*signed) {
-	for i, part := range strings.Split("\n"+strings.ReplaceAll(text, "\r\n", "\n"), "\n"+origin+"\n") {
-		if i == 0 && strings.TrimSpace(part) == "" {
-			continue
-		}
-		location := fmt.Sprintf("position %d of the kept notes", max(i, 1))
-		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", location, verifiers))
-	}
-	return list
-}
-
 func take(r *Report, log *reader, list []*signed) {
 	for _, p := range log.parts {
 		r.Records += p.records
-		r.Effective += p.tree.size
+		r.Effective += p.effective
 		r.Stale += p.stale
 		r.Skipped += p.skipped
-		for _, key := range p.keys() {
-			if r.Agency == "" || r.Agency == key {
-				r.Agencies++
+		if id, ok := agencyOf([]byte(r.Agency)); !ok {
+			r.Agencies += p.heads.size()
+		} else if p.heads.of(id).head.Version > 0 {
+			r.Agencies++
+		}
+		if p.kept != nil {
+			last := p.heads.of(p.kept.agency)
+			if detail := p.kept.missing(last.head.Version); detail != "" {
+				p.found(Finding{Agency: p.kept.agency.String(), Version: last.head.Version + 1, Detail: detail})
 			}
 		}
 		for _, f := range p.findings {
@@ -234,7 +236,10 @@ func (r Report) Proven() string {
 
 // Proven returns one or more sentences that state what a bundle without findings proves.
 func (r BundleReport) Proven() string {
-	return fmt.Sprintf("Agency %s: %s %s. Its %d records are the ones that were signed, and version %d was the last. "+
-		"%d later records are chained. %s.",
-		r.Agency, nothingAltered, r.SignedAt.UTC().Format(timeLayout), r.Covered, r.Head, r.NotCovered, unknowable)
+	later := "No record lies after it"
+	if r.NotCovered > 0 {
+		later = fmt.Sprintf("Versions %d to %d lie after it: they are chained but not signed", r.Covered+1, r.Records)
+	}
+	return fmt.Sprintf("Agency %s: %s %s. Its versions 1 to %d are the ones that were signed. %s. %s.",
+		r.Agency, nothingAltered, r.SignedAt.UTC().Format(timeLayout), r.Covered, later, unknowable)
 }

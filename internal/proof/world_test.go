@@ -93,6 +93,7 @@ type world struct {
 	*memory
 	heads     map[string]domain.StreamHead
 	now       time.Time
+	actor     string // prefix of the actors
 	key       note.Signer
 	verifiers note.Verifiers
 }
@@ -108,7 +109,7 @@ func newWorld(t testing.TB) *world {
 	log := ledgertest.NewMemory(eventlog.NewCodec(domain.NewRegistry(), ledgertest.Topics(t, nil), "/ledgerboard/test"), map[string]int32{
 		domain.TopicDashboards: testPartitions, domain.TopicOperations: 3,
 	})
-	return &world{memory: &memory{Memory: log, topic: ledgertest.MemoryTopic}, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
+	return &world{memory: &memory{Memory: log, topic: ledgertest.MemoryTopic}, heads: map[string]domain.StreamHead{}, now: noon, actor: "a-", key: key, verifiers: verifiers}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
@@ -178,7 +179,7 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 			ID: fmt.Sprintf("%s.%d.%s", agency, head.Version+1, user), Subject: client(1), Time: at,
 			Chain: &domain.ChainLink{Version: head.Version + 1, Prev: prevOf(agency, head)},
 			Audit: domain.Audit{
-				Actor: "a-" + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
+				Actor: w.actor + agency, Role: "agency", OnBehalfOf: "b", CommandID: "command", RequestID: "request",
 				IdempotencyKey: fmt.Sprintf("key-%d", head.Version%4), RequestDigest: "00ff",
 			},
 			TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -188,11 +189,17 @@ func (w *world) encode(t testing.TB, agency string, head domain.StreamHead, user
 	return r
 }
 
-// busy returns three agencies with the given number of changes each, a lost race, and a checkpoint
-// every third change.
+// busy returns a log with the given rounds of changes.
 func busy(t testing.TB, rounds int) *world {
 	t.Helper()
 	w := newWorld(t)
+	w.live(t, rounds)
+	return w
+}
+
+// live appends a change of each agency per round, a lost race, and a checkpoint every third round.
+func (w *world) live(t testing.TB, rounds int) {
+	t.Helper()
 	s := w.signer(t)
 	for round := range rounds {
 		for _, agency := range agencies {
@@ -206,7 +213,6 @@ func busy(t testing.TB, rounds int) *world {
 			w.sign(t, s)
 		}
 	}
-	return w
 }
 
 func (w *world) verify(t testing.TB, change ...func(*proof.VerifyConfig)) proof.Report {

@@ -277,8 +277,8 @@ var operations = map[string]about{
 	},
 	"getAuditBundle": {
 		tag: tagAudit, summary: "Returns the agency's proof bundle, which can be verified without the service.",
-		text: "The bundle contains all records of the agency with their inclusion proofs in the newest checkpoint's tree. Verify it with " +
-			"ledgerboard verify --bundle FILE --key PUB. The service builds one bundle at a time; other requests wait.",
+		text: "The bundle contains all records of the agency and the path from the last one that a checkpoint covers to that checkpoint. Verify it with " +
+			"ledgerboard verify --bundle FILE --key PUB, and with --kept OLD against a bundle or checkpoint that you kept. The service builds one bundle at a time; other requests wait.",
 		refuses: []domain.Code{domain.CodeNotFound, domain.CodeConflict},
 		answers: []answer{{status: 200, text: "The bundle.", media: []string{"application/x-ndjson"}, headers: []string{"Content-Disposition"}}},
 	},
