@@ -118,30 +118,34 @@ func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.
 	if want := PartitionOf(r.Key, partitions); r.Partition != want {
 		return Invalid, head, fmt.Sprintf("the record is in partition %d, but its key belongs to %d", r.Partition, want)
 	}
-	e, err := parseEnvelope(r.Headers, true, false)
+	a, err := parseAttributes(r.Headers)
+	var e checked
+	if err == nil {
+		e, err = a.check(true, false)
+	}
 	if err != nil {
 		return Invalid, head, err.Error()
 	}
 	broken := func(format string, args ...any) (Verdict, domain.StreamHead, string) {
 		return Broken, head, fmt.Sprintf(format, args...)
 	}
-	if e.Chain.Version <= head.Version {
-		return Stale, head, fmt.Sprintf("version %d, but the head has %d", e.Chain.Version, head.Version)
+	if e.chain.Version <= head.Version {
+		return Stale, head, fmt.Sprintf("version %d, but the head has %d", e.chain.Version, head.Version)
 	}
-	if e.Chain.Version != head.Version+1 {
-		return broken("version %d follows %d: the records in between are missing", e.Chain.Version, head.Version)
+	if e.chain.Version != head.Version+1 {
+		return broken("version %d follows %d: the records in between are missing", e.chain.Version, head.Version)
 	}
 	prev := head.Hash
 	if head.Version == 0 {
 		prev = Genesis(r.Topic, string(r.Key))
 	}
-	if e.Chain.Prev != prev {
-		return broken("version %d names a predecessor that is not the head", e.Chain.Version)
+	if e.chain.Prev != prev {
+		return broken("version %d names a predecessor that is not the head", e.chain.Version)
 	}
-	if head.Version > 0 && !e.Time.After(head.Time) {
-		return broken("version %d is not later than its predecessor", e.Chain.Version)
+	if head.Version > 0 && !e.at.After(head.Time) {
+		return broken("version %d is not later than its predecessor", e.chain.Version)
 	}
-	return Effective, domain.StreamHead{Version: e.Chain.Version, Hash: RecordHash(prev, r), Time: e.Time}, ""
+	return Effective, domain.StreamHead{Version: e.chain.Version, Hash: RecordHash(prev, r), Time: e.at}, ""
 }
 
 // FindSkips returns the versions that the effective skips of streams leave out, by key. scan calls

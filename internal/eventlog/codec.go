@@ -100,7 +100,7 @@ func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	if !known {
 		return e, fmt.Errorf("%w: unknown topic %q", ErrMalformed, r.Topic)
 	}
-	if err := checkText(e.Key); err != nil {
+	if err := checkText(r.Key); err != nil {
 		return e, fmt.Errorf("%w: the key %w", ErrMalformed, err)
 	}
 	tombstone := len(r.Value) == 0
@@ -125,7 +125,7 @@ func checkKey(key string) error {
 	if key == "" {
 		return errEmptyKey
 	}
-	if err := checkText(key); err != nil {
+	if err := checkText([]byte(key)); err != nil {
 		return fmt.Errorf("%w: the key %w", errInvalidDraft, err)
 	}
 	for part := range strings.SplitSeq(key, ":") {

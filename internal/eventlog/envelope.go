@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -57,196 +58,238 @@ func IsTraceContext(name string) bool {
 	}
 }
 
-type attributes struct {
-	specVersion, contentType, time, chainVersion, chainPrev string
-	e                                                       domain.Envelope
-}
+// The attributes of an envelope in the order of a record's headers, sorted by name.
+const (
+	attrActor = iota
+	attrActorRole
+	attrChainPrev
+	attrChainVersion
+	attrCommandID
+	attrID
+	attrIdempotencyKey
+	attrOnBehalfOf
+	attrRequestDigest
+	attrRequestID
+	attrSource
+	attrSpecVersion
+	attrSubject
+	attrTime
+	attrTraceParent
+	attrType
+	attrContentType
+	attrCount
+)
 
-// attributeHeaders lists the headers of an envelope in the order of a record, sorted by name.
-var attributeHeaders = []struct {
+// attributes are the values of an envelope's headers; empty if the header is absent.
+type attributes [attrCount][]byte
+
+// attributeHeaders names the header of each attribute and the envelope's field for it, if there is a
+// field of type string.
+var attributeHeaders = [attrCount]struct {
 	name string
-	text func(*attributes) *string
+	text func(*domain.Envelope) *string
 }{
-	{headerActor, func(a *attributes) *string { return &a.e.Audit.Actor }},
-	{headerActorRole, func(a *attributes) *string { return &a.e.Audit.Role }},
-	{headerChainPrev, func(a *attributes) *string { return &a.chainPrev }},
-	{headerChainVersion, func(a *attributes) *string { return &a.chainVersion }},
-	{headerCommandID, func(a *attributes) *string { return &a.e.Audit.CommandID }},
-	{headerID, func(a *attributes) *string { return &a.e.ID }},
-	{headerIdempotencyKey, func(a *attributes) *string { return &a.e.Audit.IdempotencyKey }},
-	{headerOnBehalfOf, func(a *attributes) *string { return &a.e.Audit.OnBehalfOf }},
-	{headerRequestDigest, func(a *attributes) *string { return &a.e.Audit.RequestDigest }},
-	{headerRequestID, func(a *attributes) *string { return &a.e.Audit.RequestID }},
-	{headerSource, func(a *attributes) *string { return &a.e.Source }},
-	{headerSpecVersion, func(a *attributes) *string { return &a.specVersion }},
-	{headerSubject, func(a *attributes) *string { return &a.e.Subject }},
-	{headerTime, func(a *attributes) *string { return &a.time }},
-	{headerTraceParent, func(a *attributes) *string { return &a.e.TraceParent }},
-	{headerType, func(a *attributes) *string { return &a.e.Type }},
-	{headerContentType, func(a *attributes) *string { return &a.contentType }},
+	attrActor:          {headerActor, func(e *domain.Envelope) *string { return &e.Audit.Actor }},
+	attrActorRole:      {headerActorRole, func(e *domain.Envelope) *string { return &e.Audit.Role }},
+	attrChainPrev:      {headerChainPrev, nil},
+	attrChainVersion:   {headerChainVersion, nil},
+	attrCommandID:      {headerCommandID, func(e *domain.Envelope) *string { return &e.Audit.CommandID }},
+	attrID:             {headerID, func(e *domain.Envelope) *string { return &e.ID }},
+	attrIdempotencyKey: {headerIdempotencyKey, func(e *domain.Envelope) *string { return &e.Audit.IdempotencyKey }},
+	attrOnBehalfOf:     {headerOnBehalfOf, func(e *domain.Envelope) *string { return &e.Audit.OnBehalfOf }},
+	attrRequestDigest:  {headerRequestDigest, func(e *domain.Envelope) *string { return &e.Audit.RequestDigest }},
+	attrRequestID:      {headerRequestID, func(e *domain.Envelope) *string { return &e.Audit.RequestID }},
+	attrSource:         {headerSource, func(e *domain.Envelope) *string { return &e.Source }},
+	attrSpecVersion:    {headerSpecVersion, nil},
+	attrSubject:        {headerSubject, func(e *domain.Envelope) *string { return &e.Subject }},
+	attrTime:           {headerTime, nil},
+	attrTraceParent:    {headerTraceParent, func(e *domain.Envelope) *string { return &e.TraceParent }},
+	attrType:           {headerType, func(e *domain.Envelope) *string { return &e.Type }},
+	attrContentType:    {headerContentType, nil},
 }
 
-// envelopeHeaders returns headers that [parseEnvelope] accepts. They are sorted by name, so that
+// envelopeHeaders returns headers that [parseAttributes] accepts. They are sorted by name, so that
 // both clients produce the same bytes. Empty attributes are omitted, as CloudEvents requires.
 func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
-	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
+	texts := [attrCount]string{attrSpecVersion: specVersion, attrTime: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
-		a.chainPrev, a.chainVersion = hex.EncodeToString(e.Chain.Prev[:]), strconv.FormatInt(e.Chain.Version, 10)
+		texts[attrChainPrev] = hex.EncodeToString(e.Chain.Prev[:])
+		texts[attrChainVersion] = strconv.FormatInt(e.Chain.Version, 10)
 	}
 	if !tombstone {
-		a.contentType = contentTypeJSON
+		texts[attrContentType] = contentTypeJSON
 	}
-	headers := make([]Header, 0, len(attributeHeaders))
+	var a attributes
+	headers := make([]Header, 0, attrCount)
 	values := make([]byte, 0, 512) // all values: one allocation instead of one per value
-	for _, header := range attributeHeaders {
-		name, value := header.name, *header.text(&a)
-		if value == "" {
+	for i, header := range attributeHeaders {
+		if header.text != nil {
+			texts[i] = *header.text(&e)
+		}
+		if texts[i] == "" {
 			continue
 		}
-		if err := checkText(value); err != nil {
-			return nil, fmt.Errorf("header %s %w", name, err)
-		}
 		from := len(values)
-		values = append(values, value...)
-		headers = append(headers, Header{Key: name, Value: values[from:len(values):len(values)]})
+		values = append(values, texts[i]...)
+		a[i] = values[from:len(values):len(values)]
+		if err := checkText(a[i]); err != nil {
+			return nil, fmt.Errorf("header %s %w", header.name, err)
+		}
+		headers = append(headers, Header{Key: header.name, Value: a[i]})
 	}
-	if _, err := a.envelope(chained, tombstone); err != nil {
-		return nil, err
-	}
-	return headers, nil
+	_, err := a.check(chained, tombstone)
+	return headers, err
 }
 
-// parseEnvelope parses the headers strictly: every attribute occurs at most once and is not empty,
-// all required attributes are present, and chain headers occur only on chained topics. [Judge] and
-// [Codec.Decode] share it, so an effective record always has a valid envelope.
-func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
-	var a attributes
+// parseAttributes parses headers strictly, without copying them: every attribute occurs at most once
+// and is not empty. [Judge] and [Codec.Decode] share it and [attributes.check], so an effective record
+// always has a valid envelope.
+func parseAttributes(headers []Header) (a attributes, err error) {
 	last, ascending := "", true
 	at := 0 // index in attributeHeaders while the headers are sorted
-	values := joinValues(headers)
 	for i, h := range headers {
-		value := values[:len(h.Value)]
-		values = values[len(h.Value):]
 		ascending, last = ascending && last < h.Key, h.Key
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
 		}
 		if IsTraceContext(h.Key) { // not covered by the hash, so it must not affect a verdict
-			if h.Key == headerTraceParent && a.e.TraceParent == "" && checkText(value) == nil {
-				a.e.TraceParent = value
+			if h.Key == headerTraceParent && len(a[attrTraceParent]) == 0 && checkText(h.Value) == nil {
+				a[attrTraceParent] = h.Value
 			}
 			continue
 		}
 		if !ascending && slices.ContainsFunc(headers[:i], func(o Header) bool { return o.Key == h.Key }) {
-			return domain.Envelope{}, fmt.Errorf("header %s is repeated", h.Key)
+			return a, fmt.Errorf("header %s is repeated", h.Key)
 		}
-		if err := checkText(value); err != nil {
-			return domain.Envelope{}, fmt.Errorf("header %s %w", h.Key, err)
+		if err := checkText(h.Value); err != nil {
+			return a, fmt.Errorf("header %s %w", h.Key, err)
 		}
 		if !ascending {
 			at = 0
 		}
-		for at < len(attributeHeaders) && attributeHeaders[at].name < h.Key {
+		for at < attrCount && attributeHeaders[at].name < h.Key {
 			at++
 		}
 		// Unknown names are extensions of a later version. They are ignored but covered by the
 		// hash.
-		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key {
-			*attributeHeaders[at].text(&a) = value
+		if at < attrCount && attributeHeaders[at].name == h.Key {
+			a[at] = h.Value
 		}
 	}
-	return a.envelope(chained, tombstone)
+	return a, nil
 }
 
-// joinValues joins all values in one string: one allocation instead of one per value.
-func joinValues(headers []Header) string {
-	size := 0
-	for _, h := range headers {
-		size += len(h.Value)
-	}
-	var values strings.Builder
-	values.Grow(size)
-	for _, h := range headers {
-		values.Write(h.Value)
-	}
-	return values.String()
-}
-
-func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {
-	if a.specVersion != specVersion {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s",
-			headerSpecVersion, a.specVersion, specVersion)
-	}
-	for _, required := range []struct{ name, value string }{
-		{headerID, a.e.ID}, {headerSource, a.e.Source}, {headerType, a.e.Type}, {headerTime, a.time},
-	} {
-		if required.value == "" {
-			return domain.Envelope{}, fmt.Errorf("header %s is missing", required.name)
-		}
-	}
-	if !tombstone && a.contentType != contentTypeJSON {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s",
-			headerContentType, a.contentType, contentTypeJSON)
-	}
-	at, err := time.Parse(time.RFC3339Nano, a.time)
+// parseEnvelope parses headers like [parseAttributes] and checks them.
+func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
+	a, err := parseAttributes(headers)
 	if err != nil {
-		return domain.Envelope{}, fmt.Errorf("header %s: %q is not an RFC 3339 time", headerTime, a.time)
-	}
-	if at.Nanosecond()%int(time.Microsecond) != 0 {
-		return domain.Envelope{}, fmt.Errorf("header %s: %q has more than microsecond precision", headerTime, a.time)
-	}
-	a.e.Time = at.UTC()
-	if a.e.Chain, err = a.chain(chained); err != nil {
 		return domain.Envelope{}, err
 	}
-	return a.e, nil
+	checked, err := a.check(chained, tombstone)
+	if err != nil {
+		return domain.Envelope{}, err
+	}
+	e := domain.Envelope{Time: checked.at}
+	if chained {
+		e.Chain = &checked.chain
+	}
+	texts := a.texts()
+	for i, header := range attributeHeaders {
+		if header.text != nil {
+			*header.text(&e) = texts[i]
+		}
+	}
+	return e, nil
 }
 
-func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
-	if !chained {
-		if a.chainVersion != "" || a.chainPrev != "" {
-			return nil, errors.New("chain headers on a topic that is not chained")
+// texts returns all values as parts of one string: one allocation instead of one per value.
+func (a *attributes) texts() (texts [attrCount]string) {
+	size := 0
+	for _, value := range a {
+		size += len(value)
+	}
+	var joined strings.Builder
+	joined.Grow(size)
+	for _, value := range a {
+		joined.Write(value)
+	}
+	rest := joined.String()
+	for i, value := range a {
+		texts[i], rest = rest[:len(value)], rest[len(value):]
+	}
+	return texts
+}
+
+// checked are the values of an envelope that are not texts.
+type checked struct {
+	at    time.Time
+	chain domain.ChainLink // only on a chained topic
+}
+
+// check checks that all required attributes are present and valid, and that chain headers occur only
+// on chained topics.
+func (a *attributes) check(chained, tombstone bool) (c checked, err error) {
+	if string(a[attrSpecVersion]) != specVersion {
+		return c, fmt.Errorf("header %s is %q; it must be %s", headerSpecVersion, a[attrSpecVersion], specVersion)
+	}
+	for _, required := range [...]int{attrID, attrSource, attrType, attrTime} {
+		if len(a[required]) == 0 {
+			return c, fmt.Errorf("header %s is missing", attributeHeaders[required].name)
 		}
-		return nil, nil
 	}
-	version, err := strconv.ParseInt(a.chainVersion, 10, 64)
+	if !tombstone && string(a[attrContentType]) != contentTypeJSON {
+		return c, fmt.Errorf("header %s is %q; it must be %s", headerContentType, a[attrContentType], contentTypeJSON)
+	}
+	if err := c.at.UnmarshalText(a[attrTime]); err != nil {
+		return c, fmt.Errorf("header %s: %q is not an RFC 3339 time", headerTime, a[attrTime])
+	}
+	if c.at.Nanosecond()%int(time.Microsecond) != 0 {
+		return c, fmt.Errorf("header %s: %q has more than microsecond precision", headerTime, a[attrTime])
+	}
+	c.at = c.at.UTC()
+	if !chained {
+		if len(a[attrChainVersion])+len(a[attrChainPrev]) > 0 {
+			return c, errors.New("chain headers on a topic that is not chained")
+		}
+		return c, nil
+	}
+	version := a[attrChainVersion]
 	var canonical [20]byte
-	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
-		return nil, fmt.Errorf("header %s is %q; it must be a decimal number greater than 0",
-			headerChainVersion, a.chainVersion)
+	c.chain.Version, err = strconv.ParseInt(string(version), 10, 64)
+	if err != nil || c.chain.Version < 1 || !bytes.Equal(strconv.AppendInt(canonical[:0], c.chain.Version, 10), version) {
+		return c, fmt.Errorf("header %s is %q; it must be a decimal number greater than 0", headerChainVersion, version)
 	}
-	link := &domain.ChainLink{Version: version}
-	if !decodeHash(&link.Prev, a.chainPrev) {
-		return nil, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
+	if !decodeHash(&c.chain.Prev, a[attrChainPrev]) {
+		return c, fmt.Errorf("header %s must be %d lower-case hex digits", headerChainPrev, 2*hashSize)
 	}
-	return link, nil
+	return c, nil
 }
 
 // decodeHash returns false if text is not a hash in lower-case hexadecimal.
-func decodeHash(into *[hashSize]byte, text string) bool {
-	if len(text) != 2*hashSize || strings.ContainsAny(text, "ABCDEF") {
+func decodeHash(into *[hashSize]byte, text []byte) bool {
+	if len(text) != 2*hashSize || bytes.ContainsAny(text, "ABCDEF") {
 		return false
 	}
-	_, err := hex.Decode(into[:], []byte(text))
+	_, err := hex.Decode(into[:], text)
 	return err == nil
 }
 
 // checkText refuses text that CloudEvents forbids in attributes or PostgreSQL cannot store.
-func checkText(s string) error {
-	if s == "" {
+func checkText(s []byte) error {
+	if len(s) == 0 {
 		return errors.New("is empty")
 	}
 	printable := true // printable ASCII, like most values
-	for i := range len(s) {
-		printable = printable && ' ' <= s[i] && s[i] <= '~'
+	for _, c := range s {
+		printable = printable && ' ' <= c && c <= '~'
 	}
 	if printable {
 		return nil
 	}
-	if !utf8.ValidString(s) {
+	if !utf8.Valid(s) {
 		return errors.New("is not UTF-8")
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if bytes.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return errors.New("contains a control character")
 	}
 	return nil

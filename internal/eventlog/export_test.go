@@ -32,7 +32,7 @@ func (l *Log) CloseWithin(limit time.Duration) error { return l.closeWithin(limi
 
 // DecodeHash decodes a hash from hex digits.
 func DecodeHash(digits string) (hash [32]byte, ok bool) {
-	ok = decodeHash(&hash, digits)
+	ok = decodeHash(&hash, []byte(digits))
 	return hash, ok
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -86,7 +87,8 @@ type replayer struct {
 	partitions int32
 	decode     decoder
 	skips      domain.Skips
-	head       domain.StreamHead           // of the last effective record
+	judged     domain.StreamHead           // of the last effective record in the chain
+	head       domain.StreamHead           // of the last record folded
 	dashboards map[string]domain.Dashboard // by sub-account
 	done       Replayed
 }
@@ -97,9 +99,10 @@ type replayer struct {
 func Replay(ctx context.Context, src Source, cfg ReplayConfig) (done Replayed, err error) {
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	if err == nil {
-		done, err = replay(cfg, len(ranges), src.Decode, func(take func(eventlog.Record) error) error {
+		done, err = replay(cfg, len(ranges), src.Decode, func(take takeRun) error {
 			return src.Scan(ctx, eventlog.ScanConfig{
-				Topic: domain.TopicDashboards, Key: cfg.Parent, Handle: eventlog.ByRecord(take),
+				Topic: domain.TopicDashboards, Key: cfg.Parent,
+				Handle: func(_ context.Context, run eventlog.Run) error { return take(run.Records) },
 			})
 		})
 	}
@@ -109,7 +112,10 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (done Replayed, e
 	return done, nil
 }
 
-type decoder = func(eventlog.Record) (domain.Recorded, error)
+type (
+	decoder = func(eventlog.Record) (domain.Recorded, error)
+	takeRun = func([]eventlog.Record) error
+)
 
 // ReplayBundle folds a bundle instead of the log. It proves nothing; use [VerifyBundle] for that.
 func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
@@ -118,7 +124,7 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 		return Replayed{}, err
 	}
 	cfg.Parent = c.in.head.Key
-	return replay(cfg, 1, decode, func(take func(eventlog.Record) error) error {
+	return replay(cfg, 1, decode, func(take takeRun) error {
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read bundle again: %w", err)
 		}
@@ -126,7 +132,7 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 		for err == nil {
 			var line bundleRecord
 			if line, err = c.in.record(); err == nil {
-				err = take(line.record(cfg.Parent))
+				err = take([]eventlog.Record{line.record(cfg.Parent)})
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -136,18 +142,26 @@ func ReplayBundle(in io.ReadSeeker, verifiers note.Verifiers, decode decoder, cf
 	})
 }
 
-// replay folds the records that scan passes to its argument, in each of its calls.
-func replay(
-	cfg ReplayConfig, partitions int, decode decoder, scan func(take func(eventlog.Record) error) error,
-) (Replayed, error) {
+// replay folds the records that scan passes to its argument, in each of its calls. The first one only
+// looks for skips, because a skip counts from the version that it names.
+func replay(cfg ReplayConfig, partitions int, decode decoder, scan func(takeRun) error) (Replayed, error) {
 	p := &replayer{
 		ReplayConfig: cfg, partitions: int32(partitions), decode: decode,
 		dashboards: map[string]domain.Dashboard{}, done: Replayed{Agency: cfg.Parent},
 	}
-	skips, err := eventlog.FindSkips(scan, decode, p.partitions)
+	skips, err := eventlog.FindSkips(func(take func(eventlog.Record) error) error {
+		return scan(func(run []eventlog.Record) error {
+			for _, r := range run {
+				if err := take(r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}, decode, p.partitions)
 	if err == nil {
 		p.skips = skips[cfg.Parent]
-		err = scan(p.take)
+		err = scan(p.takeRun)
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		return p.done, err
@@ -155,30 +169,73 @@ func replay(
 	return p.end(), nil
 }
 
-// take folds a record, if it is within the bounds, and yields its changes. errEnough means that
-// neither this record nor later ones are within the bounds.
-func (p *replayer) take(r eventlog.Record) error {
-	verdict, next, reason := eventlog.Judge(p.head, r, p.partitions)
-	switch {
-	case verdict == eventlog.Stale:
-		p.done.Stale++
-		return nil
-	case verdict == eventlog.Invalid:
-		p.done.Invalid++
-		return nil
-	case verdict != eventlog.Effective:
-		p.done.Broken = fmt.Sprintf("after version %d: %s", p.head.Version, reason)
-		if r.Offset >= 0 {
-			p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
-		}
-		return errEnough
-	case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
-		return errEnough // times increase along a chain, so no later record is within the bound
+// takeRun decodes a run beside the check of its chain, and folds its records.
+func (p *replayer) takeRun(run []eventlog.Record) error {
+	decoded := make([]decodedRecord, len(run))
+	var decoding sync.WaitGroup
+	const part = 64
+	for from := 0; from < len(run); from += part {
+		decoding.Go(func() {
+			for i := from; i < min(from+part, len(run)); i++ {
+				decoded[i].Recorded, decoded[i].err = p.decode(run[i])
+			}
+		})
 	}
+	judged := p.judge(run)
+	decoding.Wait()
+	for i, next := range judged {
+		if next.Version == 0 {
+			continue
+		}
+		if err := p.take(next, decoded[i]); err != nil {
+			return err
+		}
+	}
+	if len(judged) < len(run) {
+		return errEnough
+	}
+	return nil
+}
+
+type decodedRecord struct {
+	domain.Recorded
+
+	err error
+}
+
+// judge returns the head after each record, zero for records that are skipped. The list ends before
+// the first record that breaks the chain or is not within the bounds; neither are later ones.
+func (p *replayer) judge(run []eventlog.Record) (heads []domain.StreamHead) {
+	for _, r := range run {
+		verdict, next, reason := eventlog.Judge(p.judged, r, p.partitions)
+		switch {
+		case verdict == eventlog.Stale:
+			p.done.Stale++
+			next = domain.StreamHead{}
+		case verdict == eventlog.Invalid:
+			p.done.Invalid++
+			next = domain.StreamHead{}
+		case verdict != eventlog.Effective:
+			p.done.Broken = fmt.Sprintf("after version %d: %s", p.judged.Version, reason)
+			if r.Offset >= 0 {
+				p.done.Broken += fmt.Sprintf(" (partition %d offset %d)", r.Partition, r.Offset)
+			}
+			return heads
+		case p.Version > 0 && next.Version > p.Version, !p.Until.IsZero() && next.Time.After(p.Until):
+			return heads // times increase along a chain
+		default:
+			p.judged = next
+		}
+		heads = append(heads, next)
+	}
+	return heads
+}
+
+// take folds a record and yields its changes.
+func (p *replayer) take(next domain.StreamHead, recorded decodedRecord) error {
 	p.head = next
 	p.done.Version, p.done.Time = next.Version, next.Time
-	recorded, err := p.decode(r)
-	e := &recorded.Envelope
+	e, err := &recorded.Envelope, recorded.err
 	base := Change{
 		Version: p.head.Version, Time: p.head.Time, Event: e.Type,
 		Actor: e.Audit.Actor, Role: e.Audit.Role, OnBehalfOf: e.Audit.OnBehalfOf,
