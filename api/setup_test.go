@@ -273,4 +273,4 @@ func (emptyStore) ConnectionNews(context.Context, []string, time.Time, time.Time
 }
 func (emptyStore) SaveCursors(context.Context, []stream.Cursor) error { return nil }
 
-func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}, leaks.SocketIO...) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}) }

@@ -220,5 +220,5 @@ func TestMountedEndedAccessIsRefused(t *testing.T) {
 func TestMain(m *testing.M) {
 	// sarama's metrics library keeps one ticker for ever.
 	ticker := goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")
-	leaks.Main(pgtest.Runner{Tests: m}, append(leaks.SocketIO, ticker)...)
+	leaks.Main(pgtest.Runner{Tests: m}, ticker)
 }

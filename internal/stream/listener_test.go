@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-func TestMain(m *testing.M) { leaks.Main(m, leaks.SocketIO...) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 const (
 	agency  = "aaaaaaaaaaaaaaaaaaaaaaaa"

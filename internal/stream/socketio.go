@@ -9,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zishang520/socket.io/servers/engine/v3"
-	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	"github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -30,7 +27,6 @@ type SocketIO struct {
 	authenticator Authenticate
 	server        *socket.Server
 	engine        http.Handler
-	pending       pendingPolls
 
 	mu     sync.Mutex
 	closed bool
@@ -42,7 +38,7 @@ type SocketIO struct {
 func NewSocketIO(hub *Hub, authenticator Authenticate) (*SocketIO, error) {
 	s := &SocketIO{
 		hub: hub, authenticator: authenticator,
-		pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{},
+		open: map[string]*connection{},
 	}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
 	s.server.Use(s.authenticate)
@@ -50,10 +46,6 @@ func NewSocketIO(hub *Hub, authenticator Authenticate) (*SocketIO, error) {
 		return nil, fmt.Errorf("listen for connections: %w", err)
 	}
 	s.engine = s.server.ServeHandler(nil)
-	s.server.Engine().Use(armRequest)
-	if err := s.server.Engine().On("connection", s.answerWhenClosed); err != nil {
-		return nil, fmt.Errorf("listen for sessions: %w", err)
-	}
 	return s, nil
 }
 
@@ -71,11 +63,6 @@ func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	options.SetMaxHttpBufferSize(maxMessageBytes)
 	options.SetPingInterval(pingInterval)
 	options.SetPingTimeout(pingTimeout)
-	options.SetTransports(types.NewSet[transports.TransportCtor](
-		// the client sends its close packet in a request that must still be answered
-		&endingTransports{engine.Polling, time.Second},
-		&endingTransports{engine.WebSocket, 0},
-	))
 	return options
 }
 
@@ -112,12 +99,6 @@ func (s *SocketIO) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	if !already {
-		var closing sync.WaitGroup // a slow client delays no other
-		s.server.Engine().Clients().Range(func(_ string, conn engine.Socket) bool {
-			closing.Go(func() { closeConn(conn) })
-			return true
-		})
-		closing.Wait()
 		s.server.Close(nil)
 	}
 	s.active.Wait()
@@ -137,7 +118,8 @@ func (s *SocketIO) connected(args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return // Close closes the transport
+		client.Conn().Close(true)
+		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	c := &connection{
@@ -181,7 +163,7 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 		// starting server, or one that limits requests, must not lose its listeners.
 		s.hub.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
 		go func() {
-			closeConn(client.Conn())
+			client.Conn().Close(true)
 			// frees the socket; no client receives this
 			next(socket.NewExtendedError(errNotReady.Message, nil))
 		}()

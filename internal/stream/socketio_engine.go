@@ -13,105 +13,38 @@ import (
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/parsers/engine/v3/parser"
 	socketparser "github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	"github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file implements rules of the Engine.IO protocol that the engine (v3.0.2) violates. After a
-// session is closed, even by the server, every poll is answered with a close packet. An invalid
-// payload, or a second poll while one is waiting, is refused with 400 and closes the session. The
-// engine left the waiting poll without an answer, answered "ok" to payloads that it could not
-// decode, and continued.
-
-type pendingPolls struct {
-	mu        sync.Mutex
-	bySession map[string][]*pendingPoll
-}
-
-// pendingPoll is a poll and the function that makes the engine release it.
-type pendingPoll struct {
-	writer *pollWriter
-	end    context.CancelFunc
-}
-
-// add adds a poll. It returns false if another poll of the session is waiting.
-func (p *pendingPolls) add(sid string, poll *pendingPoll) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if slices.ContainsFunc(p.bySession[sid], func(other *pendingPoll) bool { return !other.writer.isAnswered() }) {
-		return false
-	}
-	p.bySession[sid] = append(p.bySession[sid], poll)
-	return true
-}
-
-func (p *pendingPolls) remove(sid string, poll *pendingPoll) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.bySession[sid] = slices.DeleteFunc(p.bySession[sid], func(other *pendingPoll) bool { return other == poll })
-	if len(p.bySession[sid]) == 0 {
-		delete(p.bySession, sid)
-	}
-}
-
-func (p *pendingPolls) close(sid string) {
-	p.mu.Lock()
-	polls := slices.Clone(p.bySession[sid])
-	p.mu.Unlock()
-	for _, poll := range polls {
-		poll.writer.answerClosed()
-		poll.end()
-	}
-}
-
-func (s *SocketIO) answerWhenClosed(args ...any) {
-	if conn, ok := args[0].(engine.Socket); ok {
-		_ = conn.Once("close", func(...any) { s.pending.close(conn.Id()) })
-	}
-}
-
-func (s *SocketIO) closeSession(sid string) {
-	if conn, ok := s.server.Engine().Clients().Load(sid); ok {
-		conn.Close(true)
-	}
-}
-
-func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *engineRequest, end context.CancelFunc) {
+// serveEngine lets the engine (v3.0.6) answer a request. The Engine.IO protocol demands that an
+// invalid payload is refused with 400 and closes the session. The engine answers "ok" to payloads
+// that it cannot decode, and 429 if a packet makes Socket.IO close the session.
+func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	sid := r.URL.Query().Get("sid")
-	switch {
-	case sid == "":
-	case r.Method == http.MethodGet:
-		poll := &pendingPoll{writer, end}
-		if !s.pending.add(sid, poll) {
-			s.closeSession(sid)
-			http.Error(writer, "Another poll of this session is waiting for its response. The session is closed.",
-				http.StatusBadRequest)
-			return
-		}
-		defer s.pending.remove(sid, poll)
-		// the engine does not answer a poll if the session is closed while it processes the poll
-		defer writer.answerClosed()
-		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
-			// the transport waited for this poll to send its close packet, but would not answer it
-			conn.Transport().OnClose()
-			return
-		}
-	case r.ContentLength <= maxMessageBytes: // the engine refuses longer ones
+	if r.Method == http.MethodPost && sid != "" && r.ContentLength <= maxMessageBytes { // the engine refuses longer ones
 		payload, err := io.ReadAll(io.LimitReader(r.Body, maxMessageBytes+1))
 		if err != nil || !validPayload(r.Header, payload) {
-			s.closeSession(sid)
-			http.Error(writer, "The body is not a valid Engine.IO 4 payload. The session is closed.",
-				http.StatusBadRequest)
+			if conn, ok := s.server.Engine().Clients().Load(sid); ok {
+				conn.Close(true)
+			}
+			http.Error(w, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
 			return
 		}
-		r.Body = io.NopCloser(bytes.NewReader(payload))
+		r.Body, w = io.NopCloser(bytes.NewReader(payload)), badRequestWriter{w}
 	}
-	s.engine.ServeHTTP(writer, r)
-	if request.armed {
-		<-request.released
+	s.engine.ServeHTTP(w, r)
+}
+
+type badRequestWriter struct{ http.ResponseWriter }
+
+// WriteHeader implements [http.ResponseWriter].
+func (w badRequestWriter) WriteHeader(status int) {
+	if status == http.StatusTooManyRequests {
+		status = http.StatusBadRequest
 	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // validPayload reports whether all packets can be decoded and may be sent by a client. Only the
@@ -161,7 +94,7 @@ func (c *connection) run(ctx context.Context) {
 	defer c.stop()
 	if err := c.serve(ctx); err != nil && ctx.Err() == nil {
 		c.owner.hub.cfg.Logger.Warn("notices: cannot subscribe a Socket.IO client now", "error", err.Error())
-		closeConn(c.client.Conn()) // the client reconnects automatically
+		c.client.Conn().Close(true) // the client reconnects automatically
 	}
 }
 
@@ -191,26 +124,33 @@ func (c *connection) serve(ctx context.Context) error {
 }
 
 // send writes an event with its id as the trailing argument, which the stock client keeps as its
-// offset. It blocks while too many events wait to be written.
+// offset.
 func (c *connection) send(ctx context.Context, e event) error {
+	packet := &socketparser.Packet{Type: socketparser.EVENT, Nsp: "/", Data: []any{e.name, e.data, e.id}}
+	return c.write(ctx, packet, func() {
+		if e.version > 0 {
+			c.owner.hub.notices.delivered(c.listener, e.version)
+		}
+	})
+}
+
+// write writes a packet and calls written afterward; socket.Emit cannot report that. It blocks while
+// too many packets wait to be written.
+func (c *connection) write(ctx context.Context, packet *socketparser.Packet, written func()) error {
 	select {
 	case c.inFlight <- struct{}{}:
 	case <-ctx.Done():
 		return errGone
 	case <-time.After(slowAfter):
-		closeConn(c.client.Conn())
+		c.client.Conn().Close(true)
 		return errGone
 	}
-	written := sync.OnceFunc(func() {
+	done := sync.OnceFunc(func() {
 		<-c.inFlight
-		if e.version > 0 {
-			c.owner.hub.notices.delivered(c.listener, e.version)
-		}
+		written()
 	})
-	packet := &socketparser.Packet{Type: socketparser.EVENT, Nsp: "/", Data: []any{e.name, e.data, e.id}}
-	// socket.Emit cannot report when a packet is written
 	for _, encoded := range c.owner.server.Encoder().Encode(packet) {
-		c.client.Conn().Write(encoded, nil, func(transports.Transport) { written() })
+		c.client.Conn().Write(encoded, nil, func(transports.Transport) { done() })
 	}
 	return nil
 }
@@ -223,20 +163,18 @@ func (c *connection) keepAlive() error { return nil }
 // or when the server shuts down, it only closes the transport: the client reconnects with its
 // offset and, if it supports that, a new token.
 func (c *connection) end(ctx context.Context, reason error) {
-	deadline := time.NewTimer(closeTimeout)
-	defer deadline.Stop()
-	for range maxInFlight {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if errors.Is(reason, ErrAccessLost) {
+		_ = c.write(ctx, &socketparser.Packet{Type: socketparser.DISCONNECT, Nsp: "/"}, func() {})
+	}
+	for range maxInFlight { // until all are written
 		select {
 		case c.inFlight <- struct{}{}:
 			continue
 		case <-ctx.Done():
-			return
-		case <-deadline.C:
 		}
 		break
 	}
-	if errors.Is(reason, ErrAccessLost) {
-		c.client.Disconnect(false)
-	}
-	closeConn(c.client.Conn())
+	c.client.Conn().Close(true)
 }

@@ -3,29 +3,26 @@ package stream_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// closes tells whether a poll is answered with the end of its session.
-func closes(poll ledgertest.Answer) bool { return poll.Status == http.StatusOK && poll.Body == "1" }
+// closes tells whether a poll is answered with the end of its session: the last packet is CLOSE.
+func closes(poll ledgertest.Answer) bool {
+	return poll.Status == http.StatusOK && strings.HasSuffix("\x1e"+poll.Body, "\x1e1")
+}
 
 // patientWithSilence keeps unauthenticated sessions longer than a test takes, so that only the test
 // ends them.
@@ -118,79 +115,6 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 			(<-send(http.MethodGet, session, "", "")).Says(t, http.StatusBadRequest) // the session has ended
 		})
 	}
-}
-
-// The engine releases a poll twice; the second time must not release the next poll.
-func TestNextPollIsNotReleasedWithThePreviousOne(t *testing.T) {
-	t.Parallel()
-	store := newStore()
-	n := startNode(t, store, &tokens{}, nil, patientWithSilence)
-	waits := make(chan struct{}, 100) // polls that wait for an answer
-	var late atomic.Bool              // the engine releases the next poll late, the second time
-	var behind atomic.Bool            // another poll follows that one
-	n.sockets.Meet(func(ctx *types.HttpContext, serve func(error)) {
-		serve(nil)
-		if ctx.Method() != http.MethodGet || !ctx.Query().Has("sid") || ctx.IsDone() {
-			return
-		}
-		behind.Store(true)
-		if late.CompareAndSwap(true, false) {
-			behind.Store(false)
-			letGo, times := ctx.Cleanup, 0
-			ctx.Cleanup = func() {
-				// without the fix another poll follows; with it, this one is held
-				if times++; times == 2 {
-					assert.Eventually(t, func() bool { return behind.Load() || stream.HoldsAPoll() }, patience, time.Millisecond)
-				}
-				letGo()
-			}
-		}
-		waits <- struct{}{}
-	})
-
-	session := pollingSession(t, n)
-	require.Equal(t, "ok", (<-send(http.MethodPost, session, "text/plain", `40{"token":"token-of-`+alice+`"}`)).Body)
-	for heard := ""; !strings.Contains(heard, "notice_cursor"); {
-		answer := <-send(http.MethodGet, session, "", "")
-		heard += answer.Says(t, http.StatusOK).Body
-	}
-	for len(waits) > 0 {
-		<-waits
-	}
-	notice := func(answer ledgertest.Answer) {
-		t.Helper()
-		answer.Says(t, http.StatusOK, "client_access_removed")
-	}
-	late.Store(true)
-	first := send(http.MethodGet, session, "", "")
-	<-waits
-	store.announce(t, n.hub, alice)
-	notice(<-first)
-	second := send(http.MethodGet, session, "", "")
-	<-waits
-	store.announce(t, n.hub, alice)
-	notice(<-second)
-}
-
-// Waiting for a poll that ended before the middleware ran would never end.
-func TestPollThatEndsBeforeTheMiddlewareIsNotAwaited(t *testing.T) {
-	t.Parallel()
-	ctx, end := context.WithCancel(t.Context())
-	poll := httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4&transport=polling&sid=x", http.NoBody)
-	waits, _ := stream.Hear(httptest.NewRecorder(), poll, func(ctx *types.HttpContext) {
-		said := make(chan struct{})
-		require.NoError(t, ctx.Once("close", func(...any) { close(said) }))
-		end()
-		<-said
-	})
-	require.False(t, waits)
-
-	poll = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/socket.io/?EIO=4&transport=polling&sid=x", http.NoBody)
-	var engine *types.HttpContext
-	waits, heard := stream.Hear(httptest.NewRecorder(), poll, func(ctx *types.HttpContext) { engine = ctx })
-	require.True(t, waits)
-	engine.Flush()
-	<-heard
 }
 
 const (

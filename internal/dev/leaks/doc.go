@@ -12,6 +12,5 @@
 //
 // # Non-obvious
 //
-//   - goleak alone looks for half a second. What ends by itself later is for example a connection whose server has closed it, or a timer of
-//     the Socket.IO library.
+//   - goleak alone looks for half a second. What ends by itself later is for example a connection whose server has closed it.
 package leaks

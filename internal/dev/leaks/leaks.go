@@ -13,13 +13,6 @@ import (
 // patience is how long goroutines have to end by themselves. Only a leak uses it up.
 const patience = time.Minute
 
-// SocketIO excuses timers of the Socket.IO library (pkg/utils/timer.go of v3.0.2): stopping one before
-// its goroutine waits leaks the goroutine, which often happens without a network.
-var SocketIO = []goleak.Option{
-	goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
-	goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
-}
-
 // Main is the TestMain of a package: it runs the tests, and fails if one of them has left a goroutine behind that no option excuses.
 func Main(m goleak.TestingM, excused ...goleak.Option) {
 	goleak.VerifyTestMain(patient{m, excused}, excused...)
