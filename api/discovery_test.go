@@ -340,7 +340,7 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 	for _, op := range reads(t) {
 		for _, declared := range op.Takes {
 			text := declared.Kind == api.KindText || declared.Kind == api.KindActor
-			if op.Method != http.MethodGet || declared.Header || !text || declared.Name == "type" || strings.Contains(op.Pattern, "{"+declared.Name+"}") {
+			if op.Method != http.MethodGet || declared.Header || !text || declared.Name == "type" || declared.Name == "checkpoint" || strings.Contains(op.Pattern, "{"+declared.Name+"}") {
 				continue // one of our words, or an id
 			}
 			tried[declared.Name]++

@@ -64,15 +64,15 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
 	text := mustRun(t, exportCommand{installation: installation{storage: nowhere}, evidence: key, remote: at, Bundle: early})
 	require.Contains(t, text, "Agency "+auditedAgencies[0]+": nothing was altered, removed, inserted or reordered up to the checkpoint of ")
-	require.Contains(t, text, ". Its 10 records are the ones that were signed, and version 10 was the last.")
+	require.Contains(t, text, ". Its versions 1 to 10 are the ones that were signed. No record lies after it.")
 	require.Contains(t, mustRun(t, exportCommand{installation: installation{storage: nowhere}, remote: at, Bundle: early, Force: true}), "not verified")
 
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[1])))
 	a.sign(t)
 	mustRun(t, exportCommand{installation: installation{storage: nowhere}, evidence: key, remote: at, Bundle: late})
-	require.Contains(t, mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: late}), "version 11 was the last")
-	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard/dashboards\n"))
+	require.Contains(t, mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: late}), "versions 1 to 11 are the ones that were signed")
+	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard.proof.v2\n"))
 
 	_, err = runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
