@@ -130,22 +130,30 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	return group.Wait()
 }
 
-// eventsOf decodes a run. Without hash chains, it passes over the events of other projections and
-// of types that this program does not know, and returns the number of the latter.
+// eventsOf decodes a run, and returns the number of events of types that this program does not know.
 func (w work) eventsOf(r eventlog.Run) (events []fold.Event, unknown int) {
 	events = make([]fold.Event, 0, len(r.Records))
 	for _, raw := range r.Records {
-		if !w.chained && w.passesOver(raw) {
-			continue
-		}
-		ev := w.decode(raw)
-		if bad, ok := errors.AsType[*fold.BadEventError](ev.Err); ok && bad.Reason == operator.ReasonUnknownType && !w.chained {
+		ev, passed := w.eventOf(raw)
+		switch {
+		case !passed:
+			events = append(events, ev)
+		case ev.Err != nil:
 			unknown++
-			continue
 		}
-		events = append(events, ev)
 	}
 	return events, unknown
+}
+
+// eventOf decodes a record. Without hash chains, it passes over the events of other projections and,
+// with an error, those of types that this program does not know.
+func (w work) eventOf(raw eventlog.Record) (ev fold.Event, passed bool) {
+	if !w.chained && w.passesOver(raw) {
+		return ev, true
+	}
+	ev = w.decode(raw)
+	bad, ok := errors.AsType[*fold.BadEventError](ev.Err)
+	return ev, ok && bad.Reason == operator.ReasonUnknownType && !w.chained
 }
 
 // passesOver reports whether a record belongs to another projection of the topic.

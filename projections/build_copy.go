@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -85,14 +86,16 @@ func (b *build) copyGroup(
 	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange,
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		folded := func(records int64) { b.done.Add(records) }
-		state, into := b.projector.Begin(0), write.CopyInto{Tx: tx}
-		folds, err := b.foldGroup(ctx, state, g.TopicID, ranges, into, folded)
+		var shards []*shard
+		err := write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) (err error) {
+			shards, err = b.foldGroup(ctx, g.TopicID, ranges, into, func(records int64) { b.done.Add(records) })
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		for i, f := range folds {
-			if err := b.finishShard(ctx, tx, g, ranges[i], f); err != nil {
+		for i, s := range shards {
+			if err := b.finishShard(ctx, tx, g, ranges[i], s); err != nil {
 				return err
 			}
 		}
@@ -104,11 +107,11 @@ func (b *build) copyGroup(
 // compare-and-set: of two processes that folded the shard, only one commits. After [errMoved], the
 // build looks again at what is left.
 func (b *build) finishShard(
-	ctx context.Context, tx pgx.Tx, g generation, s eventlog.PartitionRange, f *bulkFold,
+	ctx context.Context, tx pgx.Tx, g generation, r eventlog.PartitionRange, s *shard,
 ) error {
 	var batch pgx.Batch
-	b.queueDeadLetters(&batch, g.Number, f.rows())
-	streamsTable.Queue(&batch, f.streams.rows(b.projector.Name, g.Number))
+	b.queueDeadLetters(&batch, g.Number, s.rows())
+	streamsTable.Queue(&batch, s.streams.rows(b.projector.Name, g.Number))
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("insert dead letters and streams: %w", err)
 	}
@@ -116,19 +119,19 @@ func (b *build) finishShard(
 		update checkpoints set next_offset = $5, topic_id = $6, event_time = $7, progressed_at = clock_timestamp()
 		where projection = $1 and generation = $2 and partition = $3 and next_offset = $4
 		  and (topic_id is null or topic_id = $6)`,
-		b.projector.Name, g.Number, s.Partition, s.Start, s.End, storedID(g.TopicID), f.newest)
+		b.projector.Name, g.Number, r.Partition, r.Start, r.End, storedID(g.TopicID), s.newest)
 	if err != nil {
 		return fmt.Errorf("move checkpoint: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		read := []step{{topic: g.TopicID, partition: s.Partition}}
+		read := []step{{topic: g.TopicID, partition: r.Partition}}
 		return cmp.Or(otherTopic(ctx, tx, b.projector.Name, g.Number, read), errMoved)
 	}
 	return nil
 }
 
-// sortMemory is the memory in MB for sorting keys, for all concurrent tables together.
-const sortMemory = 256
+// keyMemory is the memory in MB for sorting the keys of tables, for all concurrent tables together.
+const keyMemory = 256
 
 // finishTables creates the keys and indexes of each table and vacuums it. All rows must have been
 // copied. It processes several tables at a time, without parallel workers, because the live
@@ -167,7 +170,7 @@ func (b *build) makeKeys(ctx context.Context, pool *pgxpool.Pool, keys ddl.Table
 			return err
 		}
 		limits := fmt.Sprintf("set local max_parallel_maintenance_workers = 0; "+
-			"set local maintenance_work_mem = '%dMB';", sortMemory/tablesAtOnce())
+			"set local maintenance_work_mem = '%dMB';", keyMemory/tablesAtOnce())
 		_, err = tx.Conn().PgConn().Exec(ctx, limits+keys.SQL).ReadAll()
 		return err
 	})

@@ -86,7 +86,7 @@ func checkTables(ctx context.Context, tx pgx.Tx, w work, r *Report) error {
 			return err
 		}
 	}
-	if err := foldInto(ctx, w, g.TopicID, ranges, &sharedTarget{CopyInto: write.CopyInto{Tx: tx}}); err != nil {
+	if err := foldInto(ctx, w, g.TopicID, ranges, tx); err != nil {
 		return err
 	}
 	seed := rand.Int64() // must not be predictable
@@ -121,32 +121,18 @@ func refusedEvents(
 // checkWorkers is how many partitions a check folds at a time.
 const checkWorkers = 4
 
-// foldInto folds ranges of the topic.
-func foldInto(
-	ctx context.Context, w work, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
-) error {
+// foldInto folds ranges of the topic into the temporary tables, through one connection.
+func foldInto(ctx context.Context, w work, id eventlog.TopicID, ranges []eventlog.PartitionRange, tx pgx.Tx) error {
+	var shared sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(checkWorkers)
 	for _, ranges := range w.groups(ranges) {
 		group.Go(func() error {
-			_, err := w.foldGroup(ctx, w.projector.Begin(0), id, ranges, into, unobserved)
-			return err
+			return write.Copy(ctx, tx, &shared, func(into write.Sink) error {
+				_, err := w.foldGroup(ctx, id, ranges, into, unobserved)
+				return err
+			})
 		})
 	}
 	return group.Wait()
-}
-
-// sharedTarget lets several folds write through one connection.
-type sharedTarget struct {
-	write.CopyInto
-
-	mu sync.Mutex
-}
-
-func (t *sharedTarget) CopyFrom(
-	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
-) (int64, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.CopyInto.CopyFrom(ctx, table, columns, rows)
 }

@@ -64,7 +64,7 @@ func TestConvergence(t *testing.T) {
 		require.NoError(t, folds.Wait())
 		requireSame(t, p, whole.state(t), parts.state(t))
 		live := append(ledgertest.Dump(t, reference, p.Tables...), outcomes(t, reference, p)...)
-		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, refusedLike(t, reference, p)))
+		requireSame(t, p, live, foldInBulk(t, bulk, topics, p, log, rapid.SampledFrom([]int{1, 2000, 1 << 20}).Draw(t, "memory"), refusedLike(t, reference, p)))
 	})
 }
 
@@ -227,7 +227,7 @@ func outcomes(t require.TestingT, db *pgtest.DB, p fold.Projector) (lines []stri
 // foldInBulk fills empty tables in bulk and returns them with the dead letters and the streams. The
 // projector refuses what the database refused live.
 func foldInBulk(
-	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog,
+	t require.TestingT, db *pgtest.DB, topics []eventlog.TopicSpec, p fold.Projector, log *memLog, memory int,
 	refused func(fold.Event) *fold.BadEventError,
 ) []string {
 	ctx := context.Background()
@@ -238,7 +238,7 @@ func foldInBulk(
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) (err error) {
 		letters, streams, err = projections.FoldInBulk(ctx, projections.Config{
 			Projector: p, Log: log.reader(0), DatabaseURL: db.URL, Pool: db.Pool, Topics: topics, Registry: domain.NewRegistry(), Logger: quiet,
-		}, log.ends(), tx)
+		}, log.ends(), memory, tx)
 		return err
 	})
 	require.NoError(t, err)

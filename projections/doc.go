@@ -32,6 +32,10 @@
 //   - A build has a lease, not an advisory lock. Progress and cancellation need a
 //     heartbeat anyway, other connections do not notice when the session that holds a lock ends,
 //     and a machine that loses its network connection keeps its locks until TCP times out.
+//   - A build sorts the records of a partition by key (keysort) and folds each key whole, without
+//     reading tables, with the fold and the rows of live projection. It needs memory for one key, and
+//     each row is written once. Rows that depend on several keys (Projector.SpansPartitions) are
+//     folded in the order of the log.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
 //   - On a compacted topic, the next record of a key removes the dead letter of that key. If the last
 //     record of a key is a dead letter, the tables keep the row of the record before it; a rebuild

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,9 @@ type Config struct {
 	// Progress, if set and listening, reports each step of a generation immediately, for example a
 	// requested rebuild. Without it, the engine polls every 2 s.
 	Progress *pg.Progress
+	// SortDir is where builds and checks write records that they sort by key if these need more than
+	// 256 MB. It is created if needed. Default: the directory for temporary files.
+	SortDir string
 	// Paused, if set, reports whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 }
@@ -94,6 +98,8 @@ type work struct {
 	progress        *pg.Progress
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
+	sortDir         string
+	sortMemory      int // bytes, for one shard
 	every           intervals
 	types           map[string]bool // event types to fold; empty: all
 	compacted       bool
@@ -122,7 +128,8 @@ func New(c Config) (*Engine, error) {
 	w := work{
 		projector: c.Projector, log: c.Log, databaseURL: c.DatabaseURL, pool: c.Pool, registry: c.Registry,
 		logger: c.Logger.With("projection", c.Projector.Name), progress: cmp.Or(c.Progress, pg.NewProgress()),
-		paused: c.Paused, maxRecords: maxRecords, every: defaultIntervals, types: map[string]bool{},
+		paused: c.Paused, maxRecords: maxRecords, sortDir: cmp.Or(c.SortDir, os.TempDir()),
+		sortMemory: sortMemory / max(checkWorkers, 2*CopiesAtOnce()), every: defaultIntervals, types: map[string]bool{},
 		compacted: topic.Compacted, chained: topic.Chained, partitions: topic.Partitions,
 		deleteRetention: deleteRetention(topic),
 	}

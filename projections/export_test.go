@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -92,6 +93,12 @@ func (e *Engine) InBatchesOf(n int) *Engine {
 	return e
 }
 
+// SortingIn sets the memory in which a shard sorts records, and the directory for the rest.
+func (e *Engine) SortingIn(memory int, dir string) *Engine {
+	e.sortMemory, e.sortDir = memory, dir
+	return e
+}
+
 // Looking sets the interval between polls, for tests that wait for a poll.
 func (e *Engine) Looking(look, caughtUp, tidy time.Duration) *Engine {
 	e.every.look, e.every.caughtUp, e.every.tidy = look, caughtUp, tidy
@@ -110,25 +117,28 @@ func (e *Engine) WaitingForReports(atMost time.Duration) *Engine {
 	return e
 }
 
-// FoldInBulk folds the topic up to offsets into a target, partition by partition, and returns the
-// dead letters and the streams.
-func FoldInBulk(
-	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget,
-) (letters, streams []string, err error) {
+// FoldInBulk folds the topic up to offsets into empty tables, partition by partition, and returns the
+// dead letters and the streams. It sorts the records in little memory.
+func FoldInBulk(ctx context.Context, c Config, to map[int32]int64, memory int, tx pgx.Tx) (letters, streams []string, err error) {
 	e, err := New(c)
 	if err != nil {
 		return nil, nil, err
 	}
+	e.sortMemory = memory
 	var ranges []eventlog.PartitionRange
 	for partition, end := range to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
 	for _, group := range e.groups(ranges) {
-		folds, err := e.foldGroup(ctx, e.projector.Begin(0), [16]byte{}, group, into, unobserved)
+		var shards []*shard
+		err := write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) (err error) {
+			shards, err = e.foldGroup(ctx, [16]byte{}, group, into, unobserved)
+			return err
+		})
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, f := range folds {
+		for _, f := range shards {
 			for _, d := range f.rows() {
 				letters = append(letters, fmt.Sprintf("%d/%d %s %s %s %s %v", d.partition, d.offset, d.key, d.eventType, d.eventID, d.reason, d.params))
 			}

@@ -27,10 +27,10 @@ type fault func(context.Context, folded) error
 type folded struct {
 	generation int
 	events     []fold.Event // passed to Apply
-	tx         pgx.Tx       // of a write
-	last       *pgx.Batch   // of a write: sent with the commit
-	into       write.CopyTarget
-	next       func() error // stores the rows, so that a test can act before the commit
+	tx         pgx.Tx
+	last       *pgx.Batch // of a write: sent with the commit
+	into       write.Sink
+	next       func() error // of a write: stores the rows, so that a test can act before the commit
 }
 
 func writes(p fold.Projector, f fault) fold.Projector { return faulty(p, f, nil) }
@@ -58,27 +58,28 @@ func (f *faultyFold) Apply(ev fold.Event) error {
 	return f.Fold.Apply(ev)
 }
 
-func (f *faultyFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if f.writing == nil {
-		return f.Fold.Write(ctx, tx, last)
-	}
-	f.tx, f.last, f.next = tx, last, func() error {
-		if err := f.Fold.Write(ctx, tx, last); err != nil {
-			return err
+func (f *faultyFold) Write(into write.Sink, last bool) error {
+	f.into, f.next = into, func() error { return f.Fold.Write(into, last) }
+	fault := f.copying
+	switch into := into.(type) {
+	case *write.Copies:
+		f.tx = into.Tx
+	case *write.Upserts:
+		fault, f.tx, f.last = f.writing, into.Tx, into.Batch
+		f.next = func() error {
+			rows := *into.Batch
+			*into.Batch = pgx.Batch{}
+			err := write.Upsert(into.Context(), into.Tx, &rows, func(into write.Sink) error { return f.Fold.Write(into, last) })
+			if err != nil {
+				return err
+			}
+			return write.Send(into.Context(), into.Tx, &rows)
 		}
-		rows := *last
-		*last = pgx.Batch{}
-		return tx.SendBatch(ctx, &rows).Close()
 	}
-	return f.writing(ctx, f.folded)
-}
-
-func (f *faultyFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	if f.copying == nil {
-		return f.Fold.Copy(ctx, into, last)
+	if fault == nil {
+		return f.Fold.Write(into, last)
 	}
-	f.into, f.next = into, func() error { return f.Fold.Copy(ctx, into, last) }
-	return f.copying(ctx, f.folded)
+	return fault(into.Context(), f.folded)
 }
 
 // eachOnce asserts that the given number of events were folded, each exactly once.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,9 +101,12 @@ func (f *session) replaceStream(
 		return 0, cmp.Or(err, errDone)
 	}
 	read := eventlog.PartitionRange{Partition: s.Partition, End: at.NextOffset}
-	again, err := f.newBulkFold(ctx, at.TopicID, read, s.Key, refusing{f.projector.Begin(f.number), last, bad})
+	again := f.newShard(s.Partition, refusing{f.projector.Begin(f.number), last, bad})
+	err = again.findSkips(func(handle func(eventlog.Record) error) error {
+		return f.scan(ctx, at.TopicID, read, s.Key, eventlog.ByRecord(handle))
+	})
 	if err == nil {
-		err = again.read(ctx, at.TopicID, read, s.Key, nil, unobserved)
+		err = again.readStream(ctx, at.TopicID, read, s.Key)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read stream %s: %w", s.Key, err)
@@ -120,7 +124,7 @@ func (f *session) replaceStream(
 			return err
 		}
 		if since.Start < since.End {
-			if err := again.read(ctx, at.TopicID, since, s.Key, nil, unobserved); err != nil {
+			if err := again.readStream(ctx, at.TopicID, since, s.Key); err != nil {
 				return err
 			}
 		}
@@ -136,6 +140,22 @@ func (f *session) replaceStream(
 }
 
 var errTrial = errors.New("rolled back after a trial")
+
+// readStream folds a range of one stream, without writing rows.
+func (s *shard) readStream(ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, key string) error {
+	return s.scan(ctx, id, r, key, func(_ context.Context, run eventlog.Run) error {
+		events, _ := s.eventsOf(run)
+		for _, ev := range events {
+			s.addEvent(ev)
+		}
+		return nil
+	})
+}
+
+// writeRows writes rows of a stream: those that are final, or all that are left.
+func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, last bool) error {
+	return write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) error { return s.fold.Write(into, last) })
+}
 
 func unobserved(int64) {}
 
@@ -154,7 +174,7 @@ func (f *session) lockStream(ctx context.Context, tx pgx.Tx, key string) (due bo
 }
 
 // replaceFinalRows deletes all rows of a stream and writes those that no later event changes.
-func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *bulkFold) error {
+func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, again *shard) error {
 	var first pgx.Batch
 	for _, table := range f.projector.Tables {
 		first.Queue("delete from "+table+" where "+tenantColumn+" = $1", key)
@@ -164,7 +184,7 @@ func (f *session) replaceFinalRows(ctx context.Context, tx pgx.Tx, key string, a
 	if err := write.Send(ctx, tx, &first); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
-	return again.fold.Copy(ctx, write.CopyInto{Tx: tx}, false)
+	return again.writeRows(ctx, tx, false)
 }
 
 // lockCheckpoint locks the checkpoint of a partition and returns it.
@@ -179,9 +199,9 @@ func (f *session) lockCheckpoint(ctx context.Context, tx pgx.Tx, partition int32
 	return next, err
 }
 
-func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *bulkFold) error {
+func (f *session) writeRest(ctx context.Context, tx pgx.Tx, key string, again *shard) error {
 	var last pgx.Batch
-	if err := again.fold.Copy(ctx, write.CopyInto{Tx: tx}, true); err != nil {
+	if err := again.writeRows(ctx, tx, true); err != nil {
 		return err
 	}
 	last.Queue(commitSynchronously)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
@@ -95,7 +96,8 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		if f.chained {
 			last.Queue(commitSynchronously)
 		}
-		if err := state.Write(ctx, tx, last); err != nil {
+		err := write.Upsert(ctx, tx, last, func(into write.Sink) error { return state.Write(into, true) })
+		if err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		streamsTable.Queue(last, chains.rows(f.projector.Name, f.number))

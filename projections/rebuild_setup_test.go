@@ -40,21 +40,17 @@ func (f *tallyFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-func (f *tallyFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	last.Queue(`
-		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
-		on conflict (id) do update set n = tally.n + excluded.n`, f.ids)
+func (f *tallyFold) Write(into write.Sink, _ bool) error {
+	tallied.Write(into, f.ids)
+	f.ids = nil
 	return nil
 }
 
-// Copy copies its counts, once.
-func (f *tallyFold) Copy(ctx context.Context, into write.CopyTarget, _ bool) error {
-	ids := f.ids
-	f.ids = nil
-	_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"},
-		pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) { return []any{ids[i], 1}, nil }))
-	return err
-}
+var tallied = write.NewMerge("tally", []string{"id", "n"}, func(batch *pgx.Batch, ids []string) {
+	batch.Queue(`
+		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
+		on conflict (id) do update set n = tally.n + excluded.n`, ids)
+}, func(id string) []any { return []any{id, int32(1)} })
 
 // heldTally is a tally whose writes of one generation wait until the gate is opened.
 type heldTally struct {

@@ -3,12 +3,13 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
 // A rebuild with concurrent writes: readers that count the rows never see fewer than before,
@@ -129,6 +131,41 @@ func TestFailureOfAFrozenProcessEndsNoBuild(t *testing.T) {
 	b.eachOnce(100)
 }
 
+// A partition whose records need more memory than they may have is built, and only once: after an
+// interruption, another process folds those that are left.
+func TestPartitionsLargerThanTheMemoryAreBuilt(t *testing.T) {
+	t.Parallel()
+	const readings = 3000
+	b := setupReadings(t, readings)
+	b.run(b.engine(tally))
+	requested := b.request(tally)
+	dir := filepath.Join(t.TempDir(), "created")
+	var held atomic.Int32 // a partition that the first process does not finish
+	held.Store(-1)
+	stop := b.start(b.engine(copies(tally, func(ctx context.Context, f folded) error {
+		partition := f.events[0].Raw.Partition
+		if held.CompareAndSwap(-1, partition); held.Load() != partition {
+			return f.next()
+		}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})).SortingIn(10_000, dir))
+	const left = "select count(*) from checkpoints where generation = 2 and next_offset = 0"
+	require.Eventually(t, func() bool { return b.count(left) == 1 }, patience, tick, "the others are finished")
+	stop()
+
+	var scans atomic.Int32
+	b.start(b.engine(tally, func(c *projections.Config) {
+		c.Log = hookedLog{Log: b.log, beforeScan: func() { scans.Add(1) }}
+	}).SortingIn(10_000, dir))
+	b.ends(requested.ID, operator.StateLive)
+	require.Equal(t, int32(1), scans.Load())
+	b.sameTally(readings, "lb_tally_g2", "lb_tally_g2")
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err, "records were written to files")
+	require.Empty(t, files)
+}
+
 // twoTables returns a tally with an empty table in addition.
 func twoTables(p fold.Projector) fold.Projector {
 	p.Tables = []string{"tally", "aside"}
@@ -232,13 +269,14 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 			with moved as (update generations set topic_id = $1 where generation = 3)
 			update checkpoints set topic_id = $1 where generation = 3`, [16]byte(restored))
 	})
-	e := b.followEngine(copies(tally, func(ctx context.Context, f folded) error {
+	refused := write.NewMerge("tally", []string{"id", "n"}, nil, func(row []any) []any { return row })
+	e := b.followEngine(copies(tally, func(_ context.Context, f folded) error {
 		if restores.Load() {
 			restore()
 			return f.next()
 		}
-		_, err := f.into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
-		return err
+		refused.Write(f.into, [][]any{{"good", int32(1)}, {"bad", nil}})
+		return nil
 	}))
 	failed := b.ends(b.request(tally).ID, operator.StateFailed)
 	require.Contains(t, failed.Error, `"tally"`)

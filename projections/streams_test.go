@@ -19,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/write"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -359,7 +358,7 @@ func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
 			g := b.newGate()
 			p := copies(dashboards, func(ctx context.Context, f folded) error {
 				if step == deleted {
-					err := endSoon(ctx, f.into.(write.CopyInto).Tx)
+					err := endSoon(ctx, f.tx)
 					if g.first(); err != nil {
 						return err
 					}

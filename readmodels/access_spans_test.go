@@ -393,7 +393,7 @@ func TestEndOfASpanReadsNoOtherSpans(t *testing.T) {
 		require.NoError(t, tables.Load(ctx, tx, state, []fold.Event{last}))
 		require.NoError(t, state.Apply(last))
 		var statements pgx.Batch
-		require.NoError(t, state.Write(ctx, tx, &statements))
+		require.NoError(t, write.Upsert(ctx, tx, &statements, func(into write.Sink) error { return state.Write(into, true) }))
 		require.NoError(t, write.Send(ctx, tx, &statements))
 		require.Less(t, read()-before, 10)
 		var ended int

@@ -48,7 +48,7 @@ const (
 // storage contains the settings of the log and the database. By default, both are embedded in the
 // process and stored in the data directory.
 type storage struct {
-	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database."`
+	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database, and of what a rebuild sorts outside memory."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. Default: a broker embedded in this process."`
 	kafkaTLS
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
@@ -271,7 +271,7 @@ func (s settings) connectConfig() *assembly.ConnectConfig {
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	config := assembly.Settings{
 		Brokers: s.KafkaBrokers, TLS: s.connect, TopicPrefix: s.TopicPrefix, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger),
-		Logger: logger, NoSubscriptions: s.Subscriptions == subscriptionsNone,
+		SortDir: s.DataDir, Logger: logger, NoSubscriptions: s.Subscriptions == subscriptionsNone,
 	}
 	if s.KafkaUser != "" {
 		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.kafkaPassword}

@@ -47,7 +47,7 @@ func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 		for _, projector := range projectors.All() {
 			engine, err := projections.New(projections.Config{
 				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
-				Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
+				Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress, SortDir: p.settings.SortDir,
 				Paused: func(ctx context.Context) (bool, error) {
 					return pauses.Paused(ctx, domain.PauseProjection, projector.Name)
 				},

@@ -330,6 +330,9 @@ type Settings struct {
 
 	Embedded Embedded // starts backends that are not configured; nil if all are configured
 
+	// SortDir is where rebuilds and checks write what they sort: see [projections.Config].
+	SortDir string
+
 	// Waits gets the reason for which the process waits while it opens its parts, and "" when it
 	// continues; nil: reasons are only logged.
 	Waits func(reason string)

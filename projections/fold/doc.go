@@ -4,8 +4,8 @@
 // # Invariants
 //
 //   - The name, version, topic and tables of a projector do not depend on the process that runs it.
-//   - Apply decides whether an event is folded or a dead letter. Load and Write
-//     return an error only if the database does.
+//   - Apply decides whether an event is folded or a dead letter. Load returns an error only if the
+//     database does.
 //   - If only some projectors need a capability, it is an optional field. The package contains no
 //     projection names.
 //
@@ -14,6 +14,6 @@
 //
 // # Design notes
 //
-//   - A rebuild or check folds a whole partition as one batch, without Load and Write. The live
-//     fold, rebuilds and checks therefore run the same Apply.
+//   - A build or check gives a Fold all events of a key, a batch some events of many keys. They differ
+//     in who groups the events and in the sink. Everything else is the same code, so the tables are too.
 package fold

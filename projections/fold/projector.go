@@ -28,15 +28,21 @@ type Projector struct {
 	// Begin returns the empty state of one batch of the given generation.
 	Begin func(generation int) Fold
 
-	// SpansPartitions is true if a row may depend on several partitions. A bulk fold then folds all
-	// partitions into one state.
+	// SpansPartitions is true if a row may depend on several keys or partitions. A build then folds all
+	// partitions into one state, in the order of the log, instead of each key into its own.
 	SpansPartitions bool
+	// Order, if set, returns what a build sorts the records of a key by, before it folds them. Without
+	// it, and where it returns the same for two records, they are in the order of the log.
+	Order func(eventlog.Record) []byte
 }
 
-// Fold is the state of one batch. The engine calls Load, LoadMore, Apply for each event in log
-// order, and Write, all in one transaction. If the transaction fails, the engine discards the Fold.
-// On a topic with hash chains, the engine judges the records, and Apply gets only effective events
-// of streams that have not stopped.
+// Fold is the state of one batch or, in a build, of one key. The engine calls Load and LoadMore, then
+// Apply for each event, and then Write, all in one transaction. If the transaction fails, the engine
+// discards the Fold. On a topic with hash chains, the engine judges the records, and Apply gets only
+// effective events of streams that have not stopped.
+//
+// A build begins with empty tables, so it does not call Load and LoadMore. Its Fold gets all events
+// of a key.
 type Fold interface {
 	// Load queues set-based queries for the rows that the events need, with callbacks that store
 	// the results. The queries are sent together with the statements that begin the transaction and
@@ -47,14 +53,11 @@ type Fold interface {
 	// Apply folds one event into the state, without I/O. If it returns an error, which is a
 	// [BadEventError], the event is a dead letter, and the state must be as if it did not exist.
 	Apply(event Event) error
-	// Write stores the rows that Apply produced, with set-based statements. Statements queued on
-	// last are sent with the commit.
-	Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error
-	// Copy is used by a rebuild and by a check of the tables. The Fold then gets every event of a
-	// partition in order, starting from the empty state, without Load and Write. Copy passes each
-	// row to into once, table by table, when no later event can change it; if last is true, it
-	// passes all remaining rows.
-	Copy(ctx context.Context, into write.CopyTarget, last bool) error
+	// Write gives the rows that Apply produced to a sink. A batch is written once, with last true. A
+	// build also calls Write from time to time with last false, so that a key with many events needs
+	// little memory: rows that no later event of the key can change may then be written. A build
+	// writes each row once.
+	Write(into write.Sink, last bool) error
 }
 
 // Event is one record of a batch that could be decoded.

@@ -27,7 +27,13 @@ type dayFigure struct {
 	eventID string
 }
 
-// monthFold collects the days of each month that a batch changes, by day of the month.
+// monthRow is a row of account_months, or the days of one that a batch changes.
+type monthRow struct {
+	key  figureMonth
+	days map[int16]dayFigure // by day of the month
+}
+
+// monthFold collects the days of each month, by day of the month.
 type monthFold map[figureMonth]map[int16]dayFigure
 
 // add keeps each figure of a reading that is the last of its day. The day is that of the platform
@@ -56,7 +62,7 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 }
 
 // keyOfMonths lists the columns of account_months' primary key in the order of the arrays that
-// queue sends.
+// queueMonths sends.
 const keyOfMonths = "social_account_id, parent_account, account_id, member_id, p_id, " +
 	"metric, kind, source, window_name, month"
 
@@ -97,17 +103,31 @@ const mergeMonths = `
 		days = excluded.days, day_values = excluded.day_values,
 		captured_at = excluded.captured_at, event_ids = excluded.event_ids`
 
-func (f monthFold) queue(batch *pgx.Batch) {
-	if len(f) == 0 {
-		return
+// accountMonths has arrays that are ordered by day.
+var accountMonths = write.NewMerge("account_months", monthColumns, queueAccountMonths, func(m monthRow) []any {
+	days := slices.Sorted(maps.Keys(m.days))
+	values, at, ids := make([]int64, len(days)), make([]time.Time, len(days)), make([]string, len(days))
+	for i, day := range days {
+		values[i], at[i], ids[i] = m.days[day].value, m.days[day].at, m.days[day].eventID
 	}
-	keys := slices.Collect(maps.Keys(f))
-	rows := write.Arrays(keys, figureMonth.values)
+	return append(m.key.values(), days, values, at, ids)
+})
+
+func queueAccountMonths(batch *pgx.Batch, months []monthRow) {
+	rows := write.Arrays(months, func(m monthRow) []any { return m.key.values() })
 	var days [][]any
-	for n, key := range keys {
-		for day, figure := range f[key] {
+	for n, month := range months {
+		for day, figure := range month.days {
 			days = append(days, []any{n + 1, day, figure.value, figure.at, figure.eventID})
 		}
 	}
 	batch.Queue(mergeMonths, append(rows, write.Arrays(days, func(day []any) []any { return day })...)...)
+}
+
+func (f monthFold) rows() []monthRow {
+	rows := make([]monthRow, 0, len(f))
+	for key, days := range f {
+		rows = append(rows, monthRow{key, days})
+	}
+	return rows
 }

@@ -1,6 +1,6 @@
 package projectors
 
-import "github.com/jackc/pgx/v5"
+import "github.com/ledgerboard/ledgerboard/projections/write"
 
 var accountErasures = newErasuresTable("account_erasures")
 
@@ -39,19 +39,19 @@ const renewNewest = `
 // readings: those that the batch erases, and those that have an erasure and readings in the batch.
 // If two readings were captured at the same instant, only one is stored, so rows that contained
 // values of the other one could not be recomputed after an erasure.
-func (f *accountFold) renewed() erasedUntil {
+func (f *accountFold) renewed(readings []accountRow) erasedUntil {
 	renewed := f.erased.later(f.erased.applied)
-	for _, e := range f.events {
-		if f.erased.hasErasure(e.Tenant) {
-			account := accountSeries{e.SocialAccount, e.ParentAccount}
+	for _, r := range readings {
+		if f.erased.hasErasure(r.Tenant) {
+			account := accountSeries{r.SocialAccount, r.ParentAccount}
 			renewed[account] = erasure{at: f.erased.until(account)}
 		}
 	}
 	return renewed
 }
 
-// queueErased queues statements that delete erased data. They must precede all other writes.
-func (f *accountFold) queueErased(batch *pgx.Batch) {
+// eraseStored deletes erased data. It must precede all other writes.
+func (f *accountFold) eraseStored(into write.Sink) {
 	erased := f.erased.later(f.erased.applied)
 	if len(erased) == 0 {
 		return
@@ -62,16 +62,15 @@ func (f *accountFold) queueErased(batch *pgx.Batch) {
 		eraseMonths,
 		`delete from account_months t using ` + erasedKeys + ` where ` + ofErased + ` and t.days = '{}'`,
 	} {
-		batch.Queue(sql, args...)
+		into.Exec(sql, args...)
 	}
-	accountErasures.Queue(batch, erased.rows())
+	accountErasures.Write(into, erased.rows())
 }
 
-// queueRenewed queues statements that recompute the rows of accounts in account_newest. They must
-// follow all other writes.
-func queueRenewed(batch *pgx.Batch, accounts erasedUntil) {
+// renew recomputes the stored rows of accounts in account_newest. It must follow all other writes.
+func renew(into write.Sink, accounts erasedUntil) {
 	if len(accounts) > 0 {
-		batch.Queue(`delete from account_newest t using `+erasedKeys+` where `+ofErased, accounts.keys()...)
-		batch.Queue(renewNewest, accounts.keys()...)
+		into.Exec(`delete from account_newest t using `+erasedKeys+` where `+ofErased, accounts.keys()...)
+		into.Exec(renewNewest, accounts.keys()...)
 	}
 }

@@ -1,7 +1,7 @@
 package projectors
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +26,10 @@ var AccountInsights = fold.Projector{
 	Definition: ddl.Of("account_insights"),
 	Tables:     []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"},
 	Types:      []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},
-	Begin:      func(int) fold.Fold { return &accountFold{erased: newErasures()} },
+	Begin: func(int) fold.Fold {
+		return &accountFold{erased: newErasures(), newest: map[newestKey]newestRow{}, months: monthFold{}}
+	},
+	Order: byCapture,
 }
 
 type readingKey struct {
@@ -46,14 +49,25 @@ type accountRow struct {
 	figures, missing, demographics []byte
 }
 
-// accountFold collects the readings of a batch. Write produces the rows; the conditions in its
-// statements decide which of two rows is kept.
+// accountFold collects readings. Write produces the rows; the conditions in its statements decide
+// which of two rows is kept.
 type accountFold struct {
 	loadsNothing
 
 	erased erasures
-	events []accountEvent
-	packed *packedAccounts // only in a bulk fold
+	events []accountEvent // whose rows are not produced yet
+	newest map[newestKey]newestRow
+	months monthFold
+}
+
+// accountSeries identifies the readings of one account for one agency.
+type accountSeries struct {
+	account int64
+	parent  string
+}
+
+func (k accountSeries) compare(o accountSeries) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.parent, o.parent))
 }
 
 type newestKey struct {
@@ -191,34 +205,65 @@ func (n newestRow) metrics() []string {
 	return slices.Compact(metrics)
 }
 
-func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
-	for _, e := range f.events {
+// Write implements [fold.Fold]. Of readings at the same instant, only one has a row. In a build, they
+// follow each other, so all but those of the last instant are final.
+func (f *accountFold) Write(into write.Sink, last bool) error {
+	if last {
+		f.eraseStored(into)
+	}
+	events := f.events
+	f.events = nil
+	if n := len(events); !last && n > 0 {
+		final := slices.IndexFunc(events, func(e accountEvent) bool { return e.CapturedAt.Equal(events[n-1].CapturedAt) })
+		events, f.events = events[:final], slices.Clone(events[final:])
+	}
+	readings, err := f.readings(events)
+	if err != nil {
+		return err
+	}
+	accountReadings.Write(into, readings)
+	if last {
+		accountMonths.Write(into, f.months.rows())
+		accountNewest.Write(into, slices.Collect(maps.Values(f.newest)))
+		renew(into, f.renewed(readings))
+	}
+	return nil
+}
+
+// readings returns the rows of readings, and adds them to months and newest readings.
+func (f *accountFold) readings(events []accountEvent) (rows []accountRow, err error) {
+	places := make(map[readingKey]int, len(events))
+	for _, e := range events {
 		row := accountRow{accountEvent: e}
 		if err := row.setFigures(); err != nil {
-			return err
+			return nil, err
 		}
-		var err error
 		if row.missing, err = jsonArray(e.Missing); err != nil {
-			return err
+			return nil, err
 		}
 		if row.demographics, err = jsonArray(e.Demographics); err != nil {
-			return err
+			return nil, err
 		}
 		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}
-		if present, ok := readings[key]; !ok || e.eventID < present.eventID {
-			readings[key] = row
+		if at, ok := places[key]; !ok {
+			places[key], rows = len(rows), append(rows, row)
+		} else if e.eventID < rows[at].eventID {
+			rows[at] = row
 		}
 		if !f.erased.hasErasure(e.Tenant) {
-			owner := newestKeyOf(e.Tenant)
-			newest[owner] = newest[owner].merge(row)
+			f.addNewest(row)
 		}
-		months.add(&e.AccountRead, e.eventID)
+		f.months.add(&e.AccountRead, e.eventID)
 	}
-	f.queueErased(last)
-	accountReadings.Queue(last, slices.Collect(maps.Values(readings)))
-	months.queue(last)
-	accountNewest.Queue(last, slices.Collect(maps.Values(newest)))
-	queueRenewed(last, f.renewed())
-	return nil
+	for _, row := range rows {
+		if f.erased.hasErasure(row.Tenant) { // see [accountFold.renewed]
+			f.addNewest(row)
+		}
+	}
+	return rows, nil
+}
+
+func (f *accountFold) addNewest(row accountRow) {
+	key := newestKeyOf(row.Tenant)
+	f.newest[key] = f.newest[key].merge(row)
 }

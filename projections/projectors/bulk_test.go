@@ -1,9 +1,12 @@
 package projectors_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,27 +18,57 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// foldBulk folds events like a rebuild: it applies them one by one and copies at intervals and at
-// the end, into empty tables.
+// foldBulk folds events into empty tables as a build does: on `metrics`, account by account, in the projector's
+// order. It writes after as many events of an account as each chunk has, and at the end.
 func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks ...[]fold.Event) {
+	type sorted struct {
+		fold.Event
+		order []byte
+	}
+	byAccount := map[int64][]sorted{}
+	for _, ev := range slices.Concat(chunks...) {
+		if p.Order == nil {
+			byAccount[0] = append(byAccount[0], sorted{ev, nil})
+			continue
+		}
+		value, err := json.Marshal(ev.Data)
+		require.NoError(t, err)
+		account := accountOf(ev)
+		byAccount[account] = append(byAccount[account], sorted{ev, p.Order(eventlog.Record{
+			Headers: []eventlog.Header{{Key: "ce_id", Value: []byte(ev.Envelope.ID)}}, Value: value,
+		})})
+	}
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		bulk := p.Begin(1)
-		for i, chunk := range chunks {
-			for _, ev := range chunk {
-				if err := bulk.Apply(ev); err != nil {
+		return write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) error {
+			for _, events := range byAccount {
+				slices.SortStableFunc(events, func(a, b sorted) int { return bytes.Compare(a.order, b.order) })
+				state := p.Begin(1)
+				for _, chunk := range chunks {
+					n := min(len(chunk), len(events))
+					for _, ev := range events[:n] {
+						if err := state.Apply(ev.Event); err != nil {
+							return err
+						}
+					}
+					if events = events[n:]; len(events) > 0 {
+						if err := state.Write(into, false); err != nil {
+							return err
+						}
+					}
+				}
+				if err := state.Write(into, true); err != nil {
 					return err
 				}
 			}
-			if err := bulk.Copy(ctx, tx, i == len(chunks)-1); err != nil {
-				return err
-			}
-		}
-		return nil
+			return nil
+		})
 	}))
 }
 
@@ -121,6 +154,15 @@ func TestMergeAloneAfterAnErasure(t *testing.T) {
 	merged := []fold.Event{ledgertest.Event("m", domain.PostsMerged{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p0", OtherID: "p1", MergedAt: day0})}
 	want := tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Fold, [][]fold.Event{slices.Concat(before, merged)})
 	require.Equal(t, want, tablesAfter(t, db, projectors.PostInsights, postTables, ledgertest.Fold, [][]fold.Event{before, merged}))
+}
+
+// accountOf returns the social account of an event.
+func accountOf(ev fold.Event) int64 {
+	if erased, ok := ev.Data.(domain.AccountErased); ok {
+		return erased.SocialAccount
+	}
+	tenant, _ := captureOf(ev)
+	return tenant.SocialAccount
 }
 
 // captureOf returns the tenant of an event and its capture time.

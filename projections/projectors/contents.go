@@ -2,12 +2,9 @@ package projectors
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -79,21 +76,12 @@ var contentsTable = write.NewTable("post_contents",
 			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at)
 	})
 
-func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	rows, erased := f.changed()
-	contentsTable.Queue(last, rows)
-	if len(erased) > 0 {
-		last.Queue(`
-			delete from post_contents t
-			using unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(`+contentKeyColumns+`)
-			where (t.parent_account, t.social_account_id, t.external_id, t.origin)
-			    = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
-			write.Arrays(erased, func(s contentState) []any { return s.values() })...)
+// Write implements [fold.Fold]. A later record may replace any earlier one.
+func (f *contentFold) Write(into write.Sink, last bool) error {
+	if !last {
+		return nil
 	}
-	return nil
-}
-
-func (f *contentFold) changed() (rows, erased []contentState) {
+	var rows, erased []contentState
 	for _, key := range slices.SortedFunc(maps.Keys(f.last), contentKey.compare) {
 		if state := f.last[key]; state.erased {
 			erased = append(erased, state)
@@ -101,15 +89,14 @@ func (f *contentFold) changed() (rows, erased []contentState) {
 			rows = append(rows, state)
 		}
 	}
-	return rows, erased
-}
-
-// Copy implements [fold.Fold]. A later record may replace any earlier one, so Copy copies all rows
-// at the end.
-func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	if !last {
-		return nil
+	contentsTable.Write(into, rows)
+	if len(erased) > 0 {
+		into.Exec(`
+			delete from post_contents t
+			using unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(`+contentKeyColumns+`)
+			where (t.parent_account, t.social_account_id, t.external_id, t.origin)
+			    = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
+			write.Arrays(erased, func(s contentState) []any { return s.values() })...)
 	}
-	rows, _ := f.changed()
-	return contentsTable.Copy(ctx, into, slices.Values(rows))
+	return nil
 }

@@ -1,7 +1,6 @@
 package projectors
 
 import (
-	"context"
 	"math"
 	"slices"
 
@@ -97,12 +96,12 @@ func (a *accessSpans) load(batch *pgx.Batch, parents, subs []string) {
 		})
 }
 
-// write queues statements that store the spans of the batch.
-func (a *accessSpans) write(batch *pgx.Batch) {
+// write gives the spans that have ended, or, if last is true, all spans to a sink.
+func (a *accessSpans) write(into write.Sink, last bool) {
 	if len(a.listedEnds) > 0 {
 		// Each is the last span of its user. The order finds it in the primary key by one lookup; equal columns alone could
 		// be looked up in another index, as all spans of the dashboard, until the table has statistics.
-		batch.Queue(`
+		into.Exec(`
 			update dashboard_listed l set to_version = e.to_version
 			from (
 				select s.ctid, k.to_version
@@ -115,36 +114,24 @@ func (a *accessSpans) write(batch *pgx.Batch) {
 			where l.ctid = e.ctid`,
 			write.Arrays(a.listedEnds, func(s listedSpan) []any { return []any{s.parent, s.sub, s.user, s.to} })...)
 	}
-	listedTable.Queue(batch, a.listedRows)
-	allowedTable.Queue(batch, a.allowedRows)
-}
-
-// copy passes the spans that have ended, or, if last is true, all spans.
-func (a *accessSpans) copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	final := func(to int64) bool { return last || to < lasting }
-	listed, allowed := a.listedRows, a.allowedRows
-	a.listedRows, a.allowedRows = nil, nil
-	err := listedTable.Copy(ctx, into, func(yield func(*listedSpan) bool) {
-		for _, s := range listed {
-			if !final(s.to) {
-				a.listedRows = append(a.listedRows, s)
-			} else if !yield(s) {
-				return
-			}
+	var listed []*listedSpan
+	var allowed []*allowedSpan
+	a.listedRows = slices.DeleteFunc(a.listedRows, func(s *listedSpan) bool {
+		final := last || s.to < lasting
+		if final {
+			listed = append(listed, s)
 		}
+		return final
 	})
-	if err != nil {
-		return err
-	}
-	return allowedTable.Copy(ctx, into, func(yield func(*allowedSpan) bool) {
-		for _, s := range allowed {
-			if !final(s.to) {
-				a.allowedRows = append(a.allowedRows, s)
-			} else if !yield(s) {
-				return
-			}
+	a.allowedRows = slices.DeleteFunc(a.allowedRows, func(s *allowedSpan) bool {
+		final := last || s.to < lasting
+		if final {
+			allowed = append(allowed, s)
 		}
+		return final
 	})
+	listedTable.Write(into, listed)
+	allowedTable.Write(into, allowed)
 }
 
 // fold adds the effect of a record on one dashboard.

@@ -2,13 +2,10 @@ package projectors
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
@@ -150,7 +147,19 @@ var noticesTable = write.NewTable("access_notices",
 		return []any{r.parent, r.version, r.notice.UserID, r.time, r.notice.Kind, r.notice.SubAccounts}
 	})
 
-func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
+// Write implements [fold.Fold]. History, notices and ended spans are final. Any later record may
+// change the rows of the other tables.
+func (f *dashboardsFold) Write(into write.Sink, last bool) error {
+	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
+		return row.time.Before(f.streams[row.parent].forgets())
+	})
+	historyTable.Write(into, f.history)
+	noticesTable.Write(into, f.notices)
+	f.access.write(into, last)
+	f.history, f.notices = nil, nil
+	if !last {
+		return nil
+	}
 	var created, changed []domain.Dashboard
 	var parents []string
 	var forget []time.Time
@@ -167,14 +176,11 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 			}
 		}
 	}
-	preferencesTable.Queue(last, created)
-	preferencesUpdate.Queue(last, changed)
-	historyTable.Queue(last, f.history)
-	f.access.write(last)
-	commandsTable.Queue(last, slices.Collect(maps.Values(f.commands)))
-	noticesTable.Queue(last, f.notices)
+	preferencesTable.Write(into, created)
+	preferencesUpdate.Write(into, changed)
+	commandsTable.Write(into, slices.Collect(maps.Values(f.commands)))
 	if len(parents) > 0 {
-		last.Queue(`
+		into.Exec(`
 			delete from dashboard_commands c using unnest($1::text[], $2::timestamptz[]) as f(parent_account, before)
 			where c.parent_account = f.parent_account and c.time < f.before`, parents, forget)
 	}
@@ -184,30 +190,3 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 // forgets returns the time before which the stream's commands are forgotten. It depends on the
 // times of records, so a rebuild forgets the same commands.
 func (s *stream) forgets() time.Time { return s.time.Add(-domain.CommandMemory) }
-
-// Copy implements [fold.Fold]. It copies history, notices and ended spans immediately and the rows
-// of the other tables, which any record may change, at the end.
-func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
-		return row.time.Before(f.streams[row.parent].forgets())
-	})
-	err := historyTable.Copy(ctx, into, slices.Values(f.history))
-	if err == nil {
-		err = noticesTable.Copy(ctx, into, slices.Values(f.notices))
-	}
-	if err == nil {
-		err = f.access.copy(ctx, into, last)
-	}
-	f.history, f.notices = nil, nil
-	if err != nil || !last {
-		return err
-	}
-	var dashboards []domain.Dashboard
-	for _, s := range f.streams {
-		dashboards = slices.AppendSeq(dashboards, maps.Values(s.dashboards))
-	}
-	if err := commandsTable.Copy(ctx, into, maps.Values(f.commands)); err != nil {
-		return err
-	}
-	return preferencesTable.Copy(ctx, into, slices.Values(dashboards))
-}

@@ -1,15 +1,12 @@
 package projectors
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -69,8 +66,12 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-func (f *directoryFold) changed() (rows map[string][]entityState, erased map[string][]string) {
-	rows, erased = map[string][]entityState{}, map[string][]string{}
+// Write implements [fold.Fold]. A later record may replace any entity.
+func (f *directoryFold) Write(into write.Sink, last bool) error {
+	if !last {
+		return nil
+	}
+	rows, erased := map[string][]entityState{}, map[string][]string{}
 	for _, key := range slices.Sorted(maps.Keys(f.last)) {
 		state := f.last[key]
 		if state.entity == nil {
@@ -79,30 +80,10 @@ func (f *directoryFold) changed() (rows map[string][]entityState, erased map[str
 			rows[state.kind] = append(rows[state.kind], state)
 		}
 	}
-	return rows, erased
-}
-
-func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	rows, erased := f.changed()
 	for _, kind := range entityKinds {
-		kind.insert.Queue(last, rows[kind.kind])
+		kind.insert.Write(into, rows[kind.kind])
 		if ids := erased[kind.kind]; len(ids) > 0 {
-			last.Queue(kind.delete, ids)
-		}
-	}
-	return nil
-}
-
-// Copy implements [fold.Fold]. A later record may replace any entity, so Copy copies all rows at
-// the end.
-func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	if !last {
-		return nil
-	}
-	rows, _ := f.changed()
-	for _, kind := range entityKinds {
-		if err := kind.insert.Copy(ctx, into, slices.Values(rows[kind.kind])); err != nil {
-			return err
+			into.Exec(kind.delete, ids)
 		}
 	}
 	return nil

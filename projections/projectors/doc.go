@@ -7,7 +7,8 @@
 //   - Folds depend only on the events, not on a clock, configuration or Kafka timestamps. Two folds
 //     of the same log produce equal tables. For the projections of `metrics`, this holds for any
 //     order of the events.
-//   - A rebuild and a batch produce their rows with the same functions.
+//   - A build gives a fold all events of a key and takes its rows with the same Write as a batch. What
+//     Write changes in stored rows, a build leaves out.
 //
 // The projectors share code but no state. The package must not import projections, watermill,
 // commands, readmodels or api. Of the packages below projections, it may import ddl, fold and

@@ -10,9 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// A rebuild folds the events of a partition from empty state and copies the resulting rows.
+// A batch folds events and queues the statements that store the resulting rows.
 func Example() {
 	at := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 	paused := func(n int) fold.Event {
@@ -30,24 +31,14 @@ func Example() {
 			return
 		}
 	}
-	if err := operations.Copy(context.Background(), printed{}, true); err != nil {
+	var statements pgx.Batch
+	err := write.Upsert(context.Background(), nil, &statements, func(into write.Sink) error { return operations.Write(into, true) })
+	if err != nil {
 		fmt.Println(err)
 	}
-	// Output:
-	// operations_trail event_id e0
-	// operations_trail event_id e1
-}
-
-// printed prints one column of each row that a rebuild copies.
-type printed struct{}
-
-func (printed) CopyFrom(_ context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
-	for ; rows.Next(); n++ {
-		values, err := rows.Values()
-		if err != nil {
-			return n, err
-		}
-		fmt.Println(table[0], columns[1], values[1])
+	for _, statement := range statements.QueuedQueries {
+		fmt.Println(statement.SQL[:len("insert into operations_trail")], statement.Arguments[1])
 	}
-	return n, rows.Err()
+	// Output:
+	// insert into operations_trail [e0 e1]
 }

@@ -1,13 +1,10 @@
 package projectors
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"maps"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
@@ -41,11 +38,11 @@ type operationsFold struct {
 	loadsNothing
 
 	trail  []trailRow
-	known  map[trailKey]bool // rows added so far, including copied ones
+	known  map[trailKey]bool // rows added so far, including written ones
 	states map[int64]stateRow
 }
 
-// trailKey is a hash of the key of a row. A bulk fold keeps one for every record.
+// trailKey is a hash of the key of a row. A build keeps one for every record.
 type trailKey [16]byte
 
 func (f *operationsFold) Apply(ev fold.Event) error {
@@ -97,20 +94,13 @@ var statesTable = write.NewTable("connection_states",
 		return []any{r.ConnectionID, r.parent, int16(r.Platform), reason, r.At, r.eventID}
 	})
 
-func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
-	trailTable.Queue(last, f.trail)
-	statesTable.Queue(last, slices.Collect(maps.Values(f.states)))
-	return nil
-}
-
-// Copy implements [fold.Fold]. It copies the trail immediately and the states of connections at the
-// end. If partitions were folded separately, the delete statement below
+// Write implements [fold.Fold]. If partitions were folded separately, the delete statement below
 // `-- +keys` in operations.sql removes the older state of a connection.
-func (f *operationsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	err := trailTable.Copy(ctx, into, slices.Values(f.trail))
+func (f *operationsFold) Write(into write.Sink, last bool) error {
+	trailTable.Write(into, f.trail)
 	f.trail = nil
-	if err != nil || !last {
-		return err
+	if last {
+		statesTable.Write(into, slices.Collect(maps.Values(f.states)))
 	}
-	return statesTable.Copy(ctx, into, maps.Values(f.states))
+	return nil
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -97,10 +95,10 @@ var postGains = write.NewTable("post_gains",
 			r.shares.sum, r.shares.n, r.views.sum, r.views.n, r.engagement.sum, r.engagement.n, r.partial)
 	})
 
-// queueGains queues the changes of the batch: for each changed reading, it subtracts the old gain
+// writeGains writes the changes of the batch: for each changed reading, it subtracts the old gain
 // and adds the new one. The quarter hours of readings whose rows are written again are summed from
 // the rows.
-func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading) {
+func writeGains(into write.Sink, all []*series, before []*reading) {
 	gains := gainFold{}
 	for _, s := range all {
 		for _, r := range s.readings {
@@ -113,7 +111,7 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading)
 			gains.add(r, +1)
 		}
 	}
-	postGains.Queue(batch, gains.rows())
+	postGains.Write(into, gains.rows())
 	if len(before) == 0 {
 		return
 	}
@@ -126,11 +124,11 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series, before []*reading)
 		return []any{k.account, k.parent, k.quarter}
 	})
 	const keys = `unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, quarter)`
-	batch.Queue(`
+	into.Exec(`
 		delete from post_gains g using `+keys+`
 		where (g.social_account_id, g.parent_account, g.quarter) = (k.social_account_id, k.parent_account, k.quarter)`,
 		args...)
-	batch.Queue(`
+	into.Exec(`
 		insert into post_gains (`+strings.Join(postGains.Columns, ", ")+`)
 		select k.social_account_id, k.quarter, k.parent_account, i.* from `+keys+`
 		cross join lateral (

@@ -30,6 +30,7 @@ var PostInsights = fold.Projector{
 			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}, rewritten: map[agencyPost]bool{},
 		}
 	},
+	Order: byCapture,
 }
 
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
@@ -42,7 +43,6 @@ type postFold struct {
 	days    []seriesDay                  // of the readings in want
 	series  map[agencyPost]*series
 	posts   map[tenantPost]*post
-	packed  *packedPosts // only in a bulk fold
 
 	rewritten map[agencyPost]bool // posts whose rows are deleted and written again
 	before    []*reading          // their stored readings

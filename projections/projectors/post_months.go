@@ -3,7 +3,6 @@ package projectors
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -59,33 +58,24 @@ func eachMonthFigure(format string) string {
 var postMonthColumns = strings.Split(
 	keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
 
-// queueMonths adds the changed days to their months. Nearly always, these are the last days; they
+// queuePostMonths adds the changed days to their months. Nearly always, these are the last days; they
 // are appended, and the first of them may replace a stored day. A month with a late reading is
 // recomputed from its days in post_daily, which must be queued first.
-func queueMonths(batch *pgx.Batch, days []dayRow) {
-	last, recomputed := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
-	for _, d := range days { // in order
-		key := postMonthOf(d.reading)
-		if last[key] == nil {
-			last[key] = &postMonthRow{}
-		}
-		last[key].add(&d)
-		if !d.isLast {
-			recomputed[key] = true
+func queuePostMonths(batch *pgx.Batch, months []*postMonthRow) {
+	var recomputed []postMonth
+	byLength := map[int][]*postMonthRow{}
+	for _, m := range months {
+		if m.late {
+			recomputed = append(recomputed, m.postMonth)
+		} else {
+			byLength[len(m.days)] = append(byLength[len(m.days)], m)
 		}
 	}
-	maps.DeleteFunc(last, func(key postMonth, _ *postMonthRow) bool { return recomputed[key] })
 	if len(recomputed) > 0 {
-		keys := slices.SortedFunc(maps.Keys(recomputed), postMonth.compare)
-		batch.Queue(sumDays, write.Arrays(keys, postMonth.values)...)
+		batch.Queue(sumDays, write.Arrays(recomputed, postMonth.values)...)
 	}
-	byLength := map[int][]postMonth{}
-	for _, key := range slices.SortedFunc(maps.Keys(last), postMonth.compare) {
-		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)
-	}
-	for days, keys := range byLength {
-		values := write.Arrays(keys, func(key postMonth) []any { return last[key].each(key) })
-		batch.Queue(appendDays[days-1](), values...)
+	for days, rows := range byLength {
+		batch.Queue(appendDays[days-1](), write.Arrays(rows, (*postMonthRow).each)...)
 	}
 }
 
@@ -167,16 +157,18 @@ func daysWhere(condition string) string {
 
 // postMonthRow is a row of post_months, or its last days.
 type postMonthRow struct {
+	postMonth
 	platform domain.Platform
 	days     []int16
 	gained   []int64  // the sums of stepFigures for each day
 	known    [7]int32 // bit masks of days with a known gain, by index in stepFigures
 	partial  int32    // bit mask of days with a partial engagement gain
+	late     bool     // later days are stored
 }
 
 func (m *postMonthRow) add(d *dayRow) {
 	day := d.at.UTC().Day()
-	m.platform, m.days = d.platform, append(m.days, int16(day))
+	m.platform, m.days, m.late = d.platform, append(m.days, int16(day)), m.late || !d.isLast
 	if d.partial {
 		m.partial |= 1 << (day - 1)
 	}
@@ -195,8 +187,8 @@ func (m *postMonthRow) add(d *dayRow) {
 
 // each returns the values in the order of the parameters of [appendDaysSQL], with the elements of
 // arrays as separate values.
-func (m *postMonthRow) each(key postMonth) []any {
-	values := append(key.values(), int16(m.platform))
+func (m *postMonthRow) each() []any {
+	values := append(m.values(), int16(m.platform))
 	for n, day := range m.days {
 		values = append(values, day)
 		for _, sum := range m.gained[n*len(stepFigures):][:len(stepFigures)] {
@@ -209,37 +201,23 @@ func (m *postMonthRow) each(key postMonth) []any {
 	return append(values, m.partial)
 }
 
-// postMonths is for COPY. The live fold uses [queueMonths].
-var postMonths = write.Table[monthOfPost]{
-	Name: "post_months", Columns: postMonthColumns,
-	Values: func(m monthOfPost) []any {
-		values := append(m.key.values(), int16(m.platform), m.days)
-		for _, days := range m.known {
-			values = append(values, days)
-		}
-		return append(values, m.partial, m.gained)
-	},
-}
-
-type monthOfPost struct {
-	key postMonth
-	*postMonthRow
-}
-
-func monthsOf(readings []*reading) iter.Seq[monthOfPost] {
-	return func(yield func(monthOfPost) bool) {
-		months := map[postMonth]*postMonthRow{}
-		for d := range daysOf(readings) {
-			key := postMonthOf(d.reading)
-			if months[key] == nil {
-				months[key] = &postMonthRow{}
-			}
-			months[key].add(&d)
-		}
-		for key, m := range months {
-			if !yield(monthOfPost{key, m}) {
-				return
-			}
-		}
+var postMonths = write.NewMerge("post_months", postMonthColumns, queuePostMonths, func(m *postMonthRow) []any {
+	values := append(m.values(), int16(m.platform), m.days)
+	for _, days := range m.known {
+		values = append(values, days)
 	}
+	return append(values, m.partial, m.gained)
+})
+
+// monthsOf returns the months of days, which must be in order.
+func monthsOf(days []dayRow) []*postMonthRow {
+	months := map[postMonth]*postMonthRow{}
+	for i := range days {
+		key := postMonthOf(days[i].reading)
+		if months[key] == nil {
+			months[key] = &postMonthRow{postMonth: key}
+		}
+		months[key].add(&days[i])
+	}
+	return slices.SortedFunc(maps.Values(months), func(a, b *postMonthRow) int { return a.compare(b.postMonth) })
 }

@@ -43,7 +43,7 @@ func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 
 // eraseStored deletes all rows of the accounts that the batch erases. If an erasure was not
 // applied, it discards the loaded series of the account, whose rows stay unchanged.
-func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+func (f *postFold) eraseStored(into write.Sink) {
 	erased := f.erased.later(f.erased.applied)
 	for key := range f.erased.later(f.erased.requested) {
 		if _, applied := erased[key]; !applied {
@@ -53,17 +53,12 @@ func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) 
 		}
 	}
 	if len(erased) == 0 {
-		return nil
+		return
 	}
-	var batch pgx.Batch
 	for _, table := range []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_merged_readings"} {
-		batch.Queue(`delete from `+table+` t using `+erasedKeys+` where `+ofErased, erased.keys()...)
+		into.Exec(`delete from `+table+` t using `+erasedKeys+` where `+ofErased, erased.keys()...)
 	}
-	if err := write.Send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("delete erased rows: %w", err)
-	}
-	postErasures.Queue(last, erased.rows())
-	return nil
+	postErasures.Write(into, erased.rows())
 }
 
 // erasePosts removes erased registrations from posts. The earliest registration is then unknown,
@@ -248,25 +243,20 @@ func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
 	}
 }
 
-// rewrite deletes the rows of the posts to be written again, merges posts and readings, and queues the
+// rewrite deletes the rows of the posts to be written again, merges posts and readings, and writes the
 // rows about merges. The posts and readings that count are written as new ones.
-func (f *postFold) rewrite(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
+func (f *postFold) rewrite(into write.Sink) {
 	roots := counting(f.merges.stored, f.merges.applied)
 	if len(f.rewritten) > 0 {
 		args := write.Arrays(slices.Collect(maps.Keys(f.rewritten)), func(key agencyPost) []any {
 			return []any{key.account, key.external, key.parent}
 		})
-		var batch pgx.Batch
 		for _, table := range []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_merged_readings"} {
-			batch.Queue(`delete from `+table+` p using unnest($1::bigint[], $2::text[], $3::text[])
+			into.Exec(`delete from `+table+` p using unnest($1::bigint[], $2::text[], $3::text[])
 				as k(social_account_id, external_id, parent_account) where `+ofSeries, args...)
-		}
-		if err := write.Send(ctx, tx, &batch); err != nil {
-			return fmt.Errorf("delete the rows of posts to be written again: %w", err)
 		}
 	}
 	f.mergePosts(roots)
-	mergedReadings.Queue(last, f.merge(roots))
-	postMerges.Queue(last, f.merges.rows())
-	return nil
+	mergedReadings.Write(into, f.merge(roots))
+	postMerges.Write(into, f.merges.rows())
 }

@@ -1,13 +1,8 @@
 package projectors
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
@@ -37,24 +32,14 @@ func newReadingsTable(name string) write.Table[*reading] {
 		})
 }
 
-// Write implements [fold.Fold]. Rows are written in key order, which is the order of the indexes.
-// Large sets of new rows are copied to the server while the other rows are computed.
-func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
-	if err := f.eraseStored(ctx, tx, last); err != nil {
-		return err
+// Write implements [fold.Fold]. Any later reading may change any gain. Rows are written in key order,
+// which is the order of the indexes.
+func (f *postFold) Write(into write.Sink, last bool) error {
+	if !last {
+		return nil
 	}
-	if err := f.rewrite(ctx, tx, last); err != nil {
-		return err
-	}
-	copying := write.NewCopies(ctx, tx)
-	err := f.queueRows(last, copying)
-	if err := errors.Join(err, copying.Wait()); err != nil {
-		return fmt.Errorf("store posts and their readings: %w", err)
-	}
-	return nil
-}
-
-func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
+	f.eraseStored(into)
+	f.rewrite(into)
 	all := f.inOrder()
 	var newReadings, otherReadings []*reading
 	for _, s := range all {
@@ -68,7 +53,7 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 			}
 		}
 	}
-	postReadings.InsertNew(last, copying, newReadings)
+	postReadings.WriteNew(into, newReadings)
 	days := changedDays(all)
 	var newDays, otherDays []dayRow
 	for _, d := range days {
@@ -78,16 +63,16 @@ func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 			otherDays = append(otherDays, d)
 		}
 	}
-	postDaily.InsertNew(last, copying, newDays)
-	postReadings.Queue(last, otherReadings)
-	postDaily.Queue(last, otherDays)
-	queueMonths(last, days)
-	queueGains(last, f.series, f.before)
+	postDaily.WriteNew(into, newDays)
+	postReadings.Write(into, otherReadings)
+	postDaily.Write(into, otherDays)
+	postMonths.Write(into, monthsOf(days))
+	writeGains(into, all, f.before)
 	posts, err := f.changedPosts()
 	if err != nil {
 		return err
 	}
-	postsTable.Queue(last, posts)
+	postsTable.Write(into, posts)
 	return nil
 }
 

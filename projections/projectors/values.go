@@ -2,13 +2,16 @@ package projectors
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
@@ -65,6 +68,20 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 		return at.After(presentAt)
 	}
 	return id < presentID
+}
+
+// byCapture is the order of records of `metrics`: first those that are no readings, such as erasures,
+// then readings by their capture times and, at the same instant, by event ids.
+func byCapture(r eventlog.Record) []byte {
+	var read struct {
+		CapturedAt time.Time `json:"captured_at"`
+	}
+	if err := jsonv2.Unmarshal(r.Value, &read); err != nil || read.CapturedAt.IsZero() {
+		return nil // not a reading, or a dead letter
+	}
+	const epoch = 1 << 63 // so that times before 1970 have smaller bytes
+	order := binary.BigEndian.AppendUint64(nil, uint64(instant(read.CapturedAt).UnixMicro())+epoch)
+	return append(order, r.Header("ce_id")...)
 }
 
 // smallerID returns a condition that compares event ids bytewise, as Go does, whatever the

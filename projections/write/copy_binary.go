@@ -1,10 +1,10 @@
 package write
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,83 +12,55 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// CopyTarget receives rows in bulk: [CopyInto], or one that several folds share in a check.
-type CopyTarget interface {
-	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
+// binaryHeader is the header of a binary COPY: the signature, the flags, and an empty extension.
+const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+
+// encoder encodes rows of a table for COPY. It is fast enough for millions of rows, because it
+// encodes the Go types that our tables use without looking up their encoding, which takes most of
+// the time in pgx. It passes other types to pgx.
+type encoder struct {
+	copy  string // the statement
+	types *pgtype.Map
+	oids  []uint32 // of the columns
 }
 
-// CopyInto writes rows into the tables of a transaction.
-type CopyInto struct{ Tx pgx.Tx }
-
-// CopyFrom is like [pgx.Tx.CopyFrom], but fast enough for millions of rows. It encodes the Go types
-// that our tables use without looking up their encoding, which takes most of the time in pgx. It
-// passes other types to pgx.
-func (c CopyInto) CopyFrom(
-	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
-) (int64, error) {
+func newEncoder(ctx context.Context, tx pgx.Tx, table string, columns []string) (*encoder, error) {
 	names := make([]string, len(columns))
 	for i, column := range columns {
 		names[i] = pgx.Identifier{column}.Sanitize()
 	}
-	list := strings.Join(names, ", ")
-	sql := "select " + list + " from " + table.Sanitize()
-	described, err := c.Tx.Prepare(ctx, sql, sql)
+	// The name is quoted, and the server converts only unquoted names to lower case.
+	name, list := pgx.Identifier{strings.ToLower(table)}.Sanitize(), strings.Join(names, ", ")
+	sql := "select " + list + " from " + name
+	described, err := tx.Prepare(ctx, sql, sql)
 	if err != nil {
-		return 0, err
+		return nil, fmt.Errorf("describe columns of %s: %w", table, err)
 	}
-	conn := c.Tx.Conn()
-	encoded := &binaryRows{rows: rows, types: conn.TypeMap(), next: append([]byte{}, binaryHeader...)}
+	e := &encoder{copy: "copy " + name + " (" + list + ") from stdin binary", types: tx.Conn().TypeMap()}
 	for _, field := range described.Fields {
-		encoded.oids = append(encoded.oids, field.DataTypeOID)
+		e.oids = append(e.oids, field.DataTypeOID)
 	}
-	tag, err := conn.PgConn().CopyFrom(ctx, encoded, "copy "+table.Sanitize()+" ("+list+") from stdin binary")
-	return tag.RowsAffected(), err
+	return e, nil
 }
 
-// binaryHeader is the header of a binary COPY: the signature, the flags, and an empty extension.
-const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-
-type binaryRows struct {
-	rows  pgx.CopyFromSource
-	types *pgtype.Map
-	oids  []uint32 // of the columns
-	row   []byte   // buffer for one row
-	next  []byte   // encoded but not read yet
+// appendRow appends a row to b, which must begin with binaryHeader.
+func (e *encoder) appendRow(b []byte, values []any) ([]byte, error) {
+	if len(values) != len(e.oids) {
+		return nil, fmt.Errorf("a row has %d values, but %d columns", len(values), len(e.oids))
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
+	for i, value := range values {
+		var err error
+		if b, err = appendBinary(b, e.types, e.oids[i], value); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
-// Read implements [io.Reader]. It fills b completely if enough rows are left, because each read is
-// sent as one message.
-func (r *binaryRows) Read(b []byte) (n int, err error) {
-	for {
-		read := copy(b[n:], r.next)
-		n, r.next = n+read, r.next[read:]
-		if n == len(b) {
-			return n, nil
-		}
-		if !r.rows.Next() {
-			if err := r.rows.Err(); err != nil {
-				return n, err
-			}
-			if n > 0 {
-				return n, nil
-			}
-			return 0, io.EOF
-		}
-		values, err := r.rows.Values()
-		if err != nil {
-			return n, err
-		}
-		if len(values) != len(r.oids) {
-			return n, fmt.Errorf("a row has %d values, but the table has %d columns", len(values), len(r.oids))
-		}
-		r.row = binary.BigEndian.AppendUint16(r.row[:0], uint16(len(values)))
-		for i, value := range values {
-			if r.row, err = appendBinary(r.row, r.types, r.oids[i], value); err != nil {
-				return n, err
-			}
-		}
-		r.next = r.row
-	}
+func (e *encoder) send(ctx context.Context, tx pgx.Tx, rows []byte) error {
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(rows), e.copy)
+	return err
 }
 
 // appendBinary appends a value with its length, like pgx does (TestBinaryValuesEqualPgx).

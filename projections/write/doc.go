@@ -1,5 +1,5 @@
-// Package write writes many rows at a time, with one INSERT statement per table from typed arrays,
-// or with COPY.
+// Package write stores the rows of folds, many at a time: live with one INSERT statement per table
+// from typed arrays, and in a build with COPY.
 //
 // # Invariants
 //
@@ -11,8 +11,8 @@
 //
 // # Design notes
 //
-//   - COPY of new rows runs while the fold computes the next ones. Until the caller has waited for
-//     the copies, nothing else may use the transaction.
+//   - COPY of rows runs while the fold computes the next ones. Until [Upsert] or [Copy] returns,
+//     nothing else may use the transaction.
 //   - The package has its own encoder for COPY, because a rebuild copies millions of rows and pgx
 //     looks up the encoding of each value. A test compares the encoder with pgx value by value
 //     (TestBinaryValuesEqualPgx).

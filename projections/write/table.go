@@ -4,24 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Table writes any number of rows with one set-based statement (`… from unnest(…)`), or with COPY.
+// Table writes any number of rows with one set-based statement (`… from unnest(…)`), or with COPY: see [Sink].
 type Table[R any] struct {
 	Name    string
 	Columns []string
 	Values  func(R) []any // of a row, in the order of the columns
 
 	types    []string // of the columns, as declared
-	sql      string   // "" for a table that was declared without [NewTable] or [NewUpdate]
-	keepsNil bool     // a nil list is null, not empty
+	sql      string   // "" for a table of [NewMerge]
+	merge    func(*pgx.Batch, []R)
+	keepsNil bool // a nil list is null, not empty
 }
 
 // NewTable declares an insert into the table called name. columns are written as in CREATE TABLE;
@@ -52,6 +51,12 @@ func NewUpdate[R any](name, columns, key string, values func(R) []any) Table[R] 
 		name, strings.Join(sets, ", "), rows, strings.Join(keys, " and "))
 	t.keepsNil = true
 	return t
+}
+
+// NewMerge declares a table whose rows [Upserts] store with statements of their own, which merge
+// queues. columns are names, and values returns the values of a row for COPY.
+func NewMerge[R any](name string, columns []string, merge func(*pgx.Batch, []R), values func(R) []any) Table[R] {
+	return Table[R]{Name: name, Columns: columns, Values: values, merge: merge}
 }
 
 // declare returns a table without a statement, the expressions of its columns, and the FROM item s
@@ -105,6 +110,10 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	if len(rows) == 0 {
 		return
 	}
+	if t.merge != nil {
+		t.merge(batch, rows)
+		return
+	}
 	arrays := Arrays(rows, t.Values)
 	for c, pgType := range t.types {
 		if !strings.Contains(pgType, "[]") {
@@ -120,35 +129,17 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	batch.Queue(t.sql, arrays...)
 }
 
-// Copy passes rows to a target, one at a time. If there are no rows, it does not call the target.
-func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) error {
-	next, stop := iter.Pull(rows)
-	defer stop()
-	row, more := next()
-	if !more {
-		return nil
-	}
-	// COPY quotes the name, and the server converts only unquoted names to lower case.
-	name := pgx.Identifier{strings.ToLower(t.Name)}
-	_, err := into.CopyFrom(ctx, name, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
-		if !more {
-			return nil, nil
-		}
-		values := t.Values(row)
-		for c, pgType := range t.types {
-			if list, ok := values[c].([]string); ok && len(list) == 0 {
-				if values[c] = []string{}; pgType == "text[] null" {
-					values[c] = nil
-				}
+// copied returns the values of a row for COPY.
+func (t Table[R]) copied(row R) []any {
+	values := t.Values(row)
+	for c, pgType := range t.types {
+		if list, ok := values[c].([]string); ok && len(list) == 0 {
+			if values[c] = []string{}; pgType == "text[] null" {
+				values[c] = nil
 			}
 		}
-		row, more = next()
-		return values, nil
-	}))
-	if err != nil {
-		return fmt.Errorf("copy into %s: %w", t.Name, err)
 	}
-	return nil
+	return values
 }
 
 // Arrays turns the values of rows into one array per column.
@@ -163,54 +154,6 @@ func Arrays[R any](rows []R, values func(R) []any) []any {
 		}
 	}
 	return arrays
-}
-
-// copyAbove is the number of rows above which COPY is faster despite its additional round trips.
-const copyAbove = 64
-
-// InsertNew writes rows whose keys are known to be new. It copies many rows, which avoids the check
-// for conflicts, but queues a few rows in the batch.
-func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
-	if len(rows) < copyAbove {
-		t.Queue(batch, rows)
-		return
-	}
-	copying.begin(func(ctx context.Context, tx pgx.Tx) error {
-		return t.Copy(ctx, CopyInto{tx}, slices.Values(rows))
-	})
-}
-
-// Copies writes rows into tables with COPY, one table after the other, while a fold computes the
-// next rows. Nothing else may use the transaction from the first copy until [Copies.Wait] returns.
-type Copies struct {
-	ctx     context.Context //nolint:containedctx // of the write to which the copies belong
-	tx      pgx.Tx
-	running sync.WaitGroup
-	before  chan struct{} // closed when the previous copy has ended; nil: none
-	err     error         // the first error; accessed by one copy at a time
-}
-
-// NewCopies returns a Copies without copies.
-func NewCopies(ctx context.Context, tx pgx.Tx) *Copies { return &Copies{ctx: ctx, tx: tx} }
-
-func (c *Copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
-	before, done := c.before, make(chan struct{})
-	c.before = done
-	c.running.Go(func() {
-		defer close(done)
-		if before != nil {
-			<-before
-		}
-		if c.err == nil { // after an error, the transaction is aborted, so later copies would fail too
-			c.err = work(c.ctx, c.tx)
-		}
-	})
-}
-
-// Wait waits for all copies and returns the first error.
-func (c *Copies) Wait() error {
-	c.running.Wait()
-	return c.err
 }
 
 func jsonList(list any) string {

@@ -17,10 +17,13 @@ var AppendBinary = appendBinary
 func TestCopiesEndWithTheFirstError(t *testing.T) {
 	t.Parallel()
 	first, sent := errors.New("duplicate key"), 0
-	c := NewCopies(t.Context(), nil)
-	c.begin(func(context.Context, pgx.Tx) error { sent++; return nil })
-	c.begin(func(context.Context, pgx.Tx) error { sent++; return first })
-	c.begin(func(context.Context, pgx.Tx) error { sent++; return errors.New("current transaction is aborted") })
-	require.ErrorIs(t, c.Wait(), first)
+	err := Upsert(t.Context(), nil, &pgx.Batch{}, func(into Sink) error {
+		u := into.(*Upserts)
+		u.copy(func(context.Context) error { sent++; return nil })
+		u.copy(func(context.Context) error { sent++; return first })
+		u.copy(func(context.Context) error { sent++; return errors.New("current transaction is aborted") })
+		return nil
+	})
+	require.ErrorIs(t, err, first)
 	require.Equal(t, 2, sent)
 }

@@ -203,7 +203,8 @@ func prepareBatch(ctx context.Context, pool *pgxpool.Pool, events []fold.Event) 
 			}
 		}
 		var last pgx.Batch
-		if err := state.Write(ctx, tx, &last); err != nil {
+		err := write.Upsert(ctx, tx, &last, func(into write.Sink) error { return state.Write(into, true) })
+		if err != nil {
 			return err
 		}
 		for _, table := range projectors.PostInsights.Tables { // only copied rows are written yet

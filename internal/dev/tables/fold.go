@@ -34,7 +34,8 @@ func Fold(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, events []fo
 				return err
 			}
 		}
-		if err := state.Write(ctx, tx, &last); err != nil {
+		err := write.Upsert(ctx, tx, &last, func(into write.Sink) error { return state.Write(into, true) })
+		if err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		return write.Send(ctx, tx, &last)
