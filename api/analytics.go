@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/csvtable"
@@ -13,228 +12,423 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// analyticsRoutes returns the routes of the 22 analytics endpoints, each with its parameters and
-// its query. They are served under /auth and, standalone, at the root; the patterns here have no
-// prefix. startTime, endTime and pId are query parameters where a pattern does not contain them.
-func analyticsRoutes(door *authorizer, figures *analytics.Analytics) []Operation {
-	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern, id string, op operation) Operation {
-		return Operation{http.MethodGet, pattern, id, readers, op}
-	}
-	netGrowth := endpoint(door, comparedSeries, figures.AccountNetGrowth)
-	membersTop := endpoint(door, ofMember(topPostsParams), figures.TopPosts)
-	return []Operation{
-		get(
-			"/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
-			endpoint(door, comparedTotals, figures.AccountInsights),
-		),
-		get("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
-			endpoint(door, comparedSeries, figures.AccountFollowers)),
-		get("/getRoiViews", "getRoiViews", endpoint(door, totalsParams, figures.RoiViews)),
-		get("/reach/getAccountStats/{pId}", "getAccountStats", endpoint(door, comparedSeries, figures.AccountStats)),
-		get("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", netGrowth),
-		get("/reach/getAccountNetGrowth", "getAccountNetGrowth", netGrowth),
-		get("/reach/activityMeter", "getActivityMeter", endpoint(door, seriesParams, figures.ActivityMeter)),
-		get("/leaderboard/{pId}", "getLeaderboard", endpoint(door, leaderboardParams, figures.Leaderboard)),
-		get("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
-			endpoint(door, topPostsParams, figures.TopPosts)),
-		get(
-			"/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
-			endpoint(door, postsParams, figures.PostInsights),
-		),
-		get(
-			"/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
-			endpoint(door, postsSeriesParams, figures.PostsLikes),
-		),
-		get(
-			"/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
-			endpoint(door, comparedSeries, figures.PostsViews),
-		),
-		get("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
-			endpoint(door, postsParams, figures.PostsEngagements)),
-		get("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
-			endpoint(door, comparedSeries, figures.PostsTotalEngagements)),
+// analyticsOperations are the 22 analytics endpoints. They are served under /auth and, standalone, at
+// the root; the patterns here have no prefix. startTime, endTime and pId are query parameters where a
+// pattern does not contain them.
+var analyticsOperations = []Operation{
+	figuresAt(
+		"/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
+		figures[ComparedTotals]((*analytics.Analytics).AccountInsights),
+	),
+	figuresAt("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
+		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers)),
+	figuresAt("/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews)),
+	figuresAt("/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats)),
+	figuresAt("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth)),
+	figuresAt("/reach/getAccountNetGrowth", "getAccountNetGrowth", figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth)),
+	figuresAt("/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter)),
+	figuresAt("/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard)),
+	figuresAt("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
+		figures[TopPosts]((*analytics.Analytics).TopPosts)),
+	figuresAt(
+		"/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
+		figures[Posts]((*analytics.Analytics).PostInsights),
+	),
+	figuresAt(
+		"/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
+		figures[PostsSeries]((*analytics.Analytics).PostsLikes),
+	),
+	figuresAt(
+		"/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
+		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
+	),
+	figuresAt("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
+		figures[Posts]((*analytics.Analytics).PostsEngagements)),
+	figuresAt("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
+		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements)),
 
-		get("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
-			endpoint(door, ofMember(comparedSeries), figures.AccountFollowers)),
-		get("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
-			endpoint(door, with(postsParams, paramAccountID), figures.ActiveMembers)),
-		get("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
-			endpoint(door, ofMember(growthParams), figures.MemberGrowth)),
-		get("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
-			endpoint(door, ofMember(postsParams), figures.PostInsights)),
-		get("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
-			endpoint(door, ofMember(comparedSeries), figures.AccountFollowers)),
-		get("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
-			endpoint(door, ofMember(postsSeriesParams), figures.PostsLikes)),
-		get("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
-			endpoint(door, ofMember(comparedSeries), figures.PostsViews)),
-		get("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
-			endpoint(door, ofMember(postsParams), figures.PostsEngagements)),
-		// As in the old system, some segments are optional; the number of segments determines which
-		// ones are present.
-		get("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", membersTop),
-		get(
-			"/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
-			membersTop,
-		),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
-			"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", membersTop),
-		get("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
-			"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", membersTop),
-	}
+	figuresAt("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
+		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	figuresAt("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
+		figures[ActiveMembers]((*analytics.Analytics).ActiveMembers)),
+	figuresAt("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
+		figures[MemberGrowth]((*analytics.Analytics).MemberGrowth)),
+	figuresAt("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
+		figures[MemberPosts]((*analytics.Analytics).PostInsights)),
+	figuresAt("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
+		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
+	figuresAt("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
+		figures[MemberPostsSeries]((*analytics.Analytics).PostsLikes)),
+	figuresAt("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
+		figures[MemberSeries]((*analytics.Analytics).PostsViews)),
+	figuresAt("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
+		figures[MemberPosts]((*analytics.Analytics).PostsEngagements)),
+	// As in the old system, some segments are optional; the number of segments determines which
+	// ones are present.
+	figuresAt("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
+	figuresAt(
+		"/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
+		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
+	),
+	figuresAt("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
+		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
+	figuresAt("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
+		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
 }
 
-// The parameters of the analytics endpoints. parseFigures reads those that are declared.
-var (
-	totalsParams = []Param{paramStartTime, paramEndTime, paramZone, paramPlatform}
-	seriesParams = with(totalsParams, paramGranularity)
-	postsParams  = with(totalsParams, paramCursor, paramLimit)
+func figuresAt(pattern, id string, op operation) Operation {
+	return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleClient}, op}
+}
 
-	comparedTotals    = with(totalsParams, paramCompare)
-	comparedSeries    = with(seriesParams, paramCompare)
-	postsSeriesParams = with(postsParams, paramGranularity, paramCompare)
-	topPostsParams    = with(postsParams, paramCategory, paramRankBy)
-	leaderboardParams = with(totalsParams, paramLimit, paramRankBy)
-	growthParams      = []Param{paramFromDate, paramToDate, paramZone, paramPlatform, paramCompare}
-	onePlatformParams = []Param{
-		paramPlatformID, paramStartTime, paramEndTime, paramZone, paramGranularity, paramCompare,
+// The inputs of figures, and their parts.
+type (
+	// Totals are figures of a range.
+	Totals struct {
+		Period    Period
+		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Narrowing
+		Form
+	}
+	// ComparedTotals are totals with those of another range.
+	ComparedTotals struct {
+		Totals
+		Comparison
+	}
+	// Series are figures over time.
+	Series struct {
+		Totals
+		Interval
+	}
+	// ComparedSeries are series with those of another range.
+	ComparedSeries struct {
+		Series
+		Comparison
+	}
+	// Posts is a page of posts.
+	Posts struct {
+		Totals
+		Page
+	}
+	// PostsSeries is a page of posts, with series of all posts.
+	PostsSeries struct {
+		Posts
+		Interval
+		Comparison
+	}
+	// TopPosts is a page of a ranking of posts.
+	TopPosts struct {
+		Posts
+		Ranking
+
+		Category CategoryID `param:"cId" default:"all categories" example:"0"` // Number of the category of posts; 0 or all for all categories.
+	}
+	// Leaderboard has rankings with one page.
+	Leaderboard struct {
+		Totals
+		Size
+		Ranking
+	}
+	// MemberGrowth is the growth of a member.
+	MemberGrowth struct {
+		Member
+		Period    Dates
+		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Comparison
+		Narrowing
+		Form
+	}
+	// MemberSeries are the series of a member.
+	MemberSeries struct {
+		Member
+		ComparedSeries
+	}
+	// MemberPosts is a page of a member's posts.
+	MemberPosts struct {
+		Member
+		Posts
+	}
+	// MemberPostsSeries is a page of a member's posts, with series of all of them.
+	MemberPostsSeries struct {
+		Member
+		PostsSeries
+	}
+	// MemberTopPosts is a page of a ranking of a member's posts.
+	MemberTopPosts struct {
+		Member
+		TopPosts
+	}
+	// ActiveMembers is a page of the members of an account.
+	ActiveMembers struct {
+		// The account, by its id (24 hex digits) or its row id (a positive integer).
+		Account   Account `param:"accountId" example:"11"`
+		Period    Period
+		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Page
+		Form
+	}
+	// MembersStats are figures over time of all accounts, or of the connections of a member.
+	MembersStats struct {
+		ComparedSeries
+
+		Member RowID `param:"memberId" example:"7"` // Limits the result to the connections of the member with this id.
+	}
+	// PlatformStats are figures over time of one connected profile or page.
+	PlatformStats struct {
+		PlatformID
+		Period Period
+		Interval
+		Comparison
+		Narrowing
+		Form
+	}
+
+	// Member is a member in the path.
+	Member struct {
+		MemberID RowID `param:"memberId" example:"7"` // The member's id: a positive integer.
+	}
+	// Interval is the length of the intervals of series.
+	Interval struct {
+		// Interval of the series: day, week (starting on Monday) or month, in the time zone.
+		Granularity analytics.Granularity `param:"granularity" example:"week" wrong:"is not a granularity: use day, week or month"`
+	}
+	// Comparison is what figures are compared with.
+	Comparison struct {
+		// The comparison period. previous: the same number of days before the range. year: the same
+		// dates one year earlier, in the time zone; February 29 is compared as part of February 28.
+		// Both are cut at the same hour while the range has not ended; `meta` shows the period that
+		// was used. For both, each part of a series is compared with the corresponding part. none: no
+		// comparison; the comparison members of totals are null.
+		Compare analytics.Compare `param:"compare" default:"totals are compared with the previous period, and series have no comparison" wrong:"is not a comparison: use %s" example:"year"`
+	}
+	// Ranking is the basis of rankings.
+	Ranking struct {
+		// Basis of the rankings: gained, the engagement gained in the range; or total, the engagement
+		// of the posts published in the range, as of its end.
+		By analytics.RankBy `param:"by" default:"gained" wrong:"is not a ranking: use %s" example:"total"`
+	}
+	// Narrowing limits figures to a part of what the caller may see.
+	Narrowing struct {
+		OfAccounts
+
+		// Limits the result to the accounts that are linked in the dashboard of this sub-account: 24
+		// hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For
+		// a client user who may not open the dashboard, the response is 404. A missing dashboard is not
+		// created.
+		Dashboard HexID `param:"dashboard" example:"c10000000000000000000001"`
+	}
+	// OfAccounts limits a list to accounts.
+	OfAccounts struct {
+		// Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits)
+		// or a row id (a positive integer). If one of them is unknown, the response is 404.
+		Accounts Accounts `param:"account" default:"all accounts that the caller may see" example:"c10000000000000000000001"`
 	}
 )
 
-var paramRankBy = Param{
-	Name: "by", Kind: KindWord, Words: []string{string(analytics.RankByGained), string(analytics.RankByTotal)},
-	Default: string(analytics.RankByGained), wrong: "is not a ranking: use %s", Example: string(analytics.RankByTotal),
-	Text: "Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts " +
-		"published in the range, as of its end.",
+// figuresInput is an input of figures.
+type figuresInput interface {
+	query() analytics.RangeQuery
+	narrowing() readmodels.Narrowing
+	form() Form
 }
 
-var paramCompare = Param{
-	Name: "compare", Kind: KindWord, wrong: "is not a comparison: use %s",
-	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
-	Default: "totals are compared with the previous period, and series have no comparison", Example: string(analytics.CompareYear),
-	Text: "The comparison period. previous: the same number of days before the range. year: the same dates one " +
-		"year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range " +
-		"has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the " +
-		"comparison members of totals are null.",
+func (in Totals) query() analytics.RangeQuery {
+	return analytics.RangeQuery{Range: in.Period.window, Platforms: in.Platforms}
 }
 
-func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
-
-func with(takes []Param, more ...Param) []Param { return append(slices.Clone(takes), more...) }
-
-func parseFigures(p *Params) (q analytics.RangeQuery) {
-	if p.declares(paramMember) {
-		q.Member = p.optionalID(paramMember)
-	}
-	if p.declares(paramFromDate) {
-		q.Range = p.Range(paramFromDate, paramToDate)
-	} else {
-		q.Range = p.Range(paramStartTime, paramEndTime)
-	}
-	q.Platforms = domain.Platforms()
-	if p.declares(paramPlatform) {
-		q.Platforms = p.Platforms()
-	}
-	if p.declares(paramPlatformID) {
-		q.Social = p.ID(paramPlatformID)
-	}
-	if p.declares(paramCompare) {
-		q.Compare = analytics.Compare(p.word(paramCompare))
-	}
-	if p.declares(paramLimit) {
-		q.Page.Limit = p.limit()
-	}
-	if p.declares(paramCursor) {
-		q.Page.Cursor = p.cursor(paramCursor)
-	}
-	if p.declares(paramGranularity) {
-		q.Granularity = cmp.Or(analytics.Granularity(p.word(paramGranularity)), analytics.ByDay)
-	}
-	if p.declares(paramCategory) {
-		q.Category = p.Category()
-	}
-	if p.declares(paramRankBy) {
-		q.By = analytics.RankBy(p.word(paramRankBy))
-	}
+func (in ComparedTotals) query() analytics.RangeQuery {
+	q := in.Totals.query()
+	q.Compare = in.Compare
 	return q
 }
 
-// endpoint returns the operation of an analytics endpoint. If its path contains no account,
-// ?account= and ?dashboard= can limit the scope.
-func endpoint[R any](
-	door *authorizer, takes []Param,
-	query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-) operation {
-	if !slices.ContainsFunc(takes, paramAccountID.same) {
-		takes = with(takes, paramAccount, paramBoard)
-	}
-	plan := csvtable.NewPlan(reflect.TypeFor[R]())
-	tables := paramTable
-	tables.Words = append(plan.Names(), csvSources)
-	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		q := parseFigures(params)
-		narrowing := narrowingOf(params)
-		asCSV, spreadsheet, table, form := formOf(params, r, tables)
-		if err := params.Err(); err != nil {
-			return err
-		}
-		scope, err := door.scope(r.Context(), narrowing)
-		if err != nil {
-			return err
-		}
-		data, meta, err := query(r.Context(), scope, q)
-		if err != nil {
-			return err
-		}
-		meta.Ignored = params.ignored
-		if scope.Board != nil {
-			meta.ClientsSee, meta.ClientsSeeNot = &scope.Board.ClientsSee, scope.Board.Why
-		}
-		if asCSV {
-			layout, rows, next := plan, any(data), meta.NextCursor
-			if table == csvSources { // it is the same on every page, so there is no next page
-				layout, rows, next, table = sourcesPlan, meta.Sources, "", csvtable.Root
-			}
-			body, err := layout.Write(rows, table, spreadsheet)
-			if err != nil {
-				return err
-			}
-			headCSV(w.Header(), r, next)
-			writeTagged(w, r, body)
-			return nil
-		}
-		if form == metaBrief {
-			meta.Sources = nil
-		}
-		body, err := encoded(data, &meta)
-		if err != nil {
-			return err
-		}
-		w.Header().Set("Content-Type", contentJSON)
-		writeTagged(w, r, body)
-		return nil
-	}
-	return operation{
-		read: read, Takes: with(takes, paramMeta, tables, paramSpreadsheet, paramIfNoneMatch),
-		Answer: Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta](), CSV: plan.FirstLine()},
+func (in Series) query() analytics.RangeQuery {
+	q := in.Totals.query()
+	q.Granularity = in.granularity()
+	return q
+}
+
+func (in Interval) granularity() analytics.Granularity {
+	return cmp.Or(in.Granularity, analytics.ByDay)
+}
+
+func (in ComparedSeries) query() analytics.RangeQuery {
+	q := in.Series.query()
+	q.Compare = in.Compare
+	return q
+}
+
+func (in Posts) query() analytics.RangeQuery {
+	q := in.Totals.query()
+	q.Page = in.page()
+	return q
+}
+
+func (in PostsSeries) query() analytics.RangeQuery {
+	q := in.Posts.query()
+	q.Granularity, q.Compare = in.granularity(), in.Compare
+	return q
+}
+
+func (in TopPosts) query() analytics.RangeQuery {
+	q := in.Posts.query()
+	q.Category, q.By = int64(in.Category), in.By
+	return q
+}
+
+func (in Leaderboard) query() analytics.RangeQuery {
+	q := in.Totals.query()
+	q.Page.Limit, q.By = int(in.Limit), in.By
+	return q
+}
+
+func (in MemberGrowth) query() analytics.RangeQuery {
+	return analytics.RangeQuery{
+		Member: int64(in.MemberID), Range: in.Period.window, Platforms: in.Platforms, Compare: in.Compare,
 	}
 }
 
-func formOf(p *Params, r *http.Request, tables Param) (asCSV, spreadsheet bool, table, form string) {
-	table, form = p.word(tables), p.word(paramMeta)
-	spreadsheet = p.word(paramSpreadsheet) != ""
-	link := table != "" || spreadsheet // a link cannot set Accept
-	asCSV = prefers(r, mediaCSV) || link && weightOf(r, mediaJSON) == 0
-	switch {
-	case asCSV && form != "":
-		p.bad.Addf(paramMeta.Name, "applies to JSON only: remove it; table=%s returns the sources as CSV", csvSources)
-	case table != "" && !asCSV:
-		p.bad.Addf(paramTable.Name, "applies to CSV only: send Accept: text/csv, or remove it")
-	case spreadsheet && !asCSV:
-		p.bad.Addf(paramSpreadsheet.Name, "applies to CSV only: send Accept: text/csv, or remove it")
+func (m Member) of(q analytics.RangeQuery) analytics.RangeQuery {
+	q.Member = int64(m.MemberID)
+	return q
+}
+
+func (in MemberSeries) query() analytics.RangeQuery { return in.of(in.ComparedSeries.query()) }
+
+func (in MemberPosts) query() analytics.RangeQuery { return in.of(in.Posts.query()) }
+
+func (in MemberPostsSeries) query() analytics.RangeQuery { return in.of(in.PostsSeries.query()) }
+
+func (in MemberTopPosts) query() analytics.RangeQuery { return in.of(in.TopPosts.query()) }
+
+func (in ActiveMembers) query() analytics.RangeQuery {
+	return analytics.RangeQuery{Range: in.Period.window, Platforms: in.Platforms, Page: in.page()}
+}
+
+func (in ActiveMembers) narrowing() readmodels.Narrowing {
+	return readmodels.Narrowing{Accounts: []readmodels.AccountRef{readmodels.AccountRef(in.Account)}}
+}
+
+func (in MembersStats) query() analytics.RangeQuery {
+	return Member{in.Member}.of(in.ComparedSeries.query())
+}
+
+func (in PlatformStats) query() analytics.RangeQuery {
+	return analytics.RangeQuery{
+		Social: int64(in.Platform), Range: in.Period.window, Platforms: domain.Platforms(), Granularity: in.granularity(),
+		Compare: in.Compare,
 	}
-	return asCSV, spreadsheet, table, form
+}
+
+func (n OfAccounts) narrowing() readmodels.Narrowing {
+	return readmodels.Narrowing{Accounts: n.Accounts}
+}
+
+func (n Narrowing) narrowing() readmodels.Narrowing {
+	return readmodels.Narrowing{Accounts: n.Accounts, Dashboard: string(n.Dashboard)}
+}
+
+// Form is the form of figures: JSON, or a table as CSV.
+type Form struct {
+	// Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with
+	// CSV, the response is 400.
+	Meta string `param:"meta" words:"brief" default:"a source for every social account" wrong:"must be %s; leave it out for the full meta" example:"brief"`
+	// Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The
+	// table meta.sources explains for every social account why a cell is empty. The response is 400 if
+	// Accept contains application/json and does not prefer text/csv.
+	Table string `param:"table" words:"tables" default:"all tables of the data, distinguished by the column table" wrong:"is not a table of this response: use %s"`
+	// Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark,
+	// and texts are quoted. An apostrophe precedes texts that would become a number, a time or a
+	// formula, and numbers of more than 15 digits.
+	For string `param:"for" words:"spreadsheet" default:"CSV for programs" wrong:"must be %s; leave it out for programs" example:"spreadsheet"`
+	// The ETag of a response that the caller has.
+	IfNoneMatch Opaque `header:"If-None-Match"`
+
+	csv     bool
+	ignored []string // query parameters without an effect
+}
+
+func (f *Form) check(d *decoder) {
+	link := f.Table != "" || f.For != "" // a link cannot set Accept
+	f.csv = prefers(d.r, mediaCSV) || link && weightOf(d.r, mediaJSON) == 0
+	f.ignored = d.ignored
+	switch {
+	case f.csv && f.Meta != "":
+		d.bad.Addf("meta", "applies to JSON only: remove it; table=%s returns the sources as CSV", csvSources)
+	case f.Table != "" && !f.csv:
+		d.bad.Addf("table", "applies to CSV only: send Accept: text/csv, or remove it")
+	case f.For != "" && !f.csv:
+		d.bad.Addf("for", "applies to CSV only: send Accept: text/csv, or remove it")
+	}
+}
+
+func (f Form) form() Form { return f }
+
+// Figures are an output with figures of type R.
+type Figures[R any] struct {
+	Data R
+	Meta analytics.Meta
+}
+
+func (Figures[R]) types() Answer {
+	return Answer{Data: reflect.TypeFor[R](), Meta: reflect.TypeFor[analytics.Meta]()}
+}
+
+// figures returns the operation of a query of figures.
+func figures[I figuresInput, R any](
+	query func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
+) operation {
+	return figuresOf(func(s *Server, ctx context.Context, scope readmodels.Scope, in I) (R, analytics.Meta, error) {
+		return query(s.deps.Analytics, ctx, scope, in.query())
+	})
+}
+
+// figuresOf returns the operation of a function of figures.
+func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readmodels.Scope, I) (R, analytics.Meta, error)) operation {
+	type server struct{ *Server }
+	op := does(func(s server, ctx context.Context, c Caller, in I) (f Figures[R], err error) {
+		scope, err := s.authorizer.scope(ctx, c.Principal, in.narrowing())
+		if err != nil {
+			return f, err
+		}
+		if f.Data, f.Meta, err = query(s.Server, ctx, scope, in); err != nil {
+			return f, err
+		}
+		if scope.Board != nil {
+			f.Meta.ClientsSee, f.Meta.ClientsSeeNot = &scope.Board.ClientsSee, scope.Board.Why
+		}
+		return f, nil
+	})
+	op.plan = csvtable.NewPlan(reflect.TypeFor[R]())
+	op.Answer.CSV = op.plan.FirstLine()
+	return op
+}
+
+// write writes the figures in the form that the caller asked for.
+func (f Figures[R]) write(w http.ResponseWriter, r *http.Request, asked Form, plan *csvtable.Plan) error {
+	f.Meta.Ignored = asked.ignored
+	if asked.csv {
+		table, rows, next := asked.Table, any(f.Data), f.Meta.NextCursor
+		if table == csvSources { // it is the same on every page, so there is no next page
+			plan, rows, next, table = sourcesPlan, f.Meta.Sources, "", csvtable.Root
+		}
+		body, err := plan.Write(rows, table, asked.For != "")
+		if err != nil {
+			return err
+		}
+		headCSV(w.Header(), r, next)
+		writeTagged(w, r, body)
+		return nil
+	}
+	if asked.Meta != "" {
+		f.Meta.Sources = nil
+	}
+	body, err := encoded(f.Data, &f.Meta)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", contentJSON)
+	writeTagged(w, r, body)
+	return nil
 }
 
 // csvSources is the table of sources. It is returned only on request, not with all tables.
@@ -243,20 +437,10 @@ const csvSources = "meta.sources"
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
 func narrowingOf(p *Params) (n readmodels.Narrowing) {
-	if p.declares(paramAccountID) {
-		value, _ := p.value(paramAccountID)
-		n.Accounts = []readmodels.AccountRef{p.accountRef(paramAccountID, value)}
-		return n
-	}
-	n.Accounts = p.Accounts(paramAccount)
-	if p.declares(paramBoard) {
-		n.Dashboard = p.hex(paramBoard)
-	}
-	return n
+	return readmodels.Narrowing{Accounts: p.Accounts(paramAccount), Dashboard: p.hex(paramBoard)}
 }
 
-func (k *authorizer) scope(ctx context.Context, narrow readmodels.Narrowing) (readmodels.Scope, error) {
-	p, _ := PrincipalFrom(ctx)
+func (k *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	parent, err := k.parentOf(ctx, p)
 	if err != nil {
 		return readmodels.Scope{}, err

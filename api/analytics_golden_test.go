@@ -96,7 +96,7 @@ func TestFilesForSpreadsheets(t *testing.T) {
 	t.Parallel()
 	for _, op := range api.Describe().Operations {
 		takes := func(name string) bool {
-			return slices.ContainsFunc(op.Takes, func(p api.Param) bool { return p.Name == name })
+			return slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == name })
 		}
 		csv := op.Answer.CSV != "" || takes("format")
 		require.Equal(t, csv, takes("for") && op.Pattern != "/readyz", op.Pattern)

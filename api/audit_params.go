@@ -16,9 +16,6 @@ import (
 // are versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
-// maxActor is the maximum length of an actor in bytes, as in the log.
-const maxActor = 255
-
 func parseHistory(p *Params) history.Query {
 	page := p.Page()
 	q := p.changes()

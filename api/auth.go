@@ -45,20 +45,15 @@ func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, erro
 	return p, k.admit(ctx, p)
 }
 
-// authorize returns r with its caller, who has one of the roles, and counts the request.
-func (k *authorizer) authorize(w http.ResponseWriter, r *http.Request, roles []Role) (*http.Request, error) {
+// caller returns the caller of a request, and counts the request.
+func (k *authorizer) caller(w http.ResponseWriter, r *http.Request) (Caller, error) {
 	p, err := k.principal(r)
-	infoOf(r.Context()).user = p.UserID // even if the caller is refused
-	if err != nil {
-		return nil, err
+	info := infoOf(r.Context())
+	info.user = p.UserID // even if the caller is refused
+	if err == nil {
+		err = k.limits.take(w.Header(), p)
 	}
-	if err := k.limits.take(w.Header(), p); err != nil {
-		return nil, err
-	}
-	if !p.Roles.Has(roles...) {
-		return nil, errWrongRole
-	}
-	return r.WithContext(WithPrincipal(r.Context(), p)), nil
+	return Caller{p, info.id, info.traceParent}, err
 }
 
 var errWrongRole = domain.NewError(domain.CodeForbidden,

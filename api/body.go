@@ -142,10 +142,6 @@ func clip(text string) string {
 	return text
 }
 
-var previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
-
 func idempotencyKey(header http.Header) (string, error) {
 	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
 }

@@ -110,7 +110,7 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		}
 		return c.writeFailure(w, r, param, err)
 	}
-	return operation{serve: page, Takes: []Param{param}}
+	return operation{serve: page, takes: []Param{param}}
 }
 
 // writeFailure writes the page that says what went wrong, and what to do.

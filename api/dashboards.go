@@ -45,11 +45,11 @@ type dashboards struct {
 func (d *dashboards) routes() []Operation {
 	return []Operation{
 		{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, operation{
-			serve: d.getDashboard, Takes: []Param{paramDashboard},
+			serve: d.getDashboard, takes: []Param{paramDashboard},
 			Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
 		}},
 		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
-			serve: d.putDashboard, Takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
+			serve: d.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
 			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
 		}},
 		{

@@ -50,6 +50,8 @@ const (
 	KindCursor      Kind = "cursor"
 	KindDigest      Kind = "digest"      // SHA-256, 64 hex digits
 	KindDeadLetter  Kind = "dead_letter" // <projection>-<partition>-<offset>
+
+	KindPlatformName Kind = "platform name"
 )
 
 // metaBrief selects a meta without sources.
@@ -209,7 +211,7 @@ var (
 	}
 	paramOrder = Param{
 		Name: "order", Kind: KindOrder, Text: "asc for oldest first, desc for newest first.",
-		Words: []string{"asc", "desc"}, wrong: "is not an order: use asc or desc",
+		Words: []string{"asc", "desc"}, Default: "desc", wrong: "is not an order: use asc or desc",
 	}
 	paramFormat = Param{
 		Name: "format", Kind: KindWord, Text: "Format of the file: csv or jsonl.", Required: true, Example: "csv",
@@ -288,11 +290,3 @@ var (
 		Text:    "The stream that the ticket opens.", wrong: "is not a stream that accepts tickets: use %s",
 	}
 )
-
-func texts[S ~string](words []S) []string {
-	out := make([]string, len(words))
-	for i, word := range words {
-		out[i] = string(word)
-	}
-	return out
-}

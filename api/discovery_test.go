@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -338,9 +339,9 @@ func TestEverySearchIgnoresCaseInEveryScript(t *testing.T) {
 	)
 	tried := map[string]int{}
 	for _, op := range reads(t) {
-		for _, declared := range op.Takes {
-			text := declared.Kind == api.KindText || declared.Kind == api.KindActor
-			if op.Method != http.MethodGet || declared.Header || !text || declared.Name == "type" || declared.Name == "checkpoint" || strings.Contains(op.Pattern, "{"+declared.Name+"}") {
+		for _, declared := range op.Parameters {
+			text := declared.Words == nil && (declared.Type == reflect.TypeFor[string]() || declared.Type == reflect.TypeFor[api.Person]())
+			if op.Method != http.MethodGet || declared.In == api.InHeader || !text || declared.Name == "type" || declared.Name == "checkpoint" || strings.Contains(op.Pattern, "{"+declared.Name+"}") {
 				continue // one of our words, or an id
 			}
 			tried[declared.Name]++

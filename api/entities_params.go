@@ -92,9 +92,6 @@ func parseActivityID(p *Params) string {
 	return value
 }
 
-// MaxText is the maximum length of a text parameter, in characters.
-const MaxText = 200
-
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {

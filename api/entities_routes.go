@@ -16,7 +16,7 @@ type entities struct {
 }
 
 func (e *entities) routes() []Operation {
-	door, rows, figures := e.authorizer, e.deps.Entities, e.deps.Analytics
+	door, rows := e.authorizer, e.deps.Entities
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
@@ -56,32 +56,33 @@ func (e *entities) routes() []Operation {
 				if _, err := rows.Platform(ctx, scope, q.Social); err != nil {
 					return nil, meta, err
 				}
-				return figures.Activities(ctx, scope, q)
+				return e.deps.Analytics.Activities(ctx, scope, q)
 			}, paramAccount)),
 		get(
 			"/api/platforms/{platformId}/stats", "getPlatformsStats",
-			endpoint(door, onePlatformParams, e.statsOfAccount),
+			figuresOf(statsOfAccount),
 		),
-		get("/api/activities", "getActivities", scoped(door, parseActivities, figures.Activities, paramAccount)),
-		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, figures.Activity)),
+		get("/api/activities", "getActivities", scoped(door, parseActivities, e.deps.Analytics.Activities, paramAccount)),
+		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, e.deps.Analytics.Activity)),
 		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, e.getPicture)),
 		get(
 			"/api/activities/{activityId}/stats", "getActivitiesStats",
-			scoped(door, parseReadings, figures.ActivityStats),
+			scoped(door, parseReadings, e.deps.Analytics.ActivityStats),
 		),
-		get("/api/stats", "getStats", endpoint(door, with(comparedSeries, paramOwner), figures.Stats)),
+		get("/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
 	}
 }
 
-func (e *entities) statsOfAccount(
-	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
+func statsOfAccount(
+	s *Server, ctx context.Context, scope readmodels.Scope, in PlatformStats,
 ) (account analytics.StatsOfAccount, meta analytics.Meta, err error) {
-	p, err := e.deps.Entities.Platform(ctx, scope, q.Social)
+	q := in.query()
+	p, err := s.deps.Entities.Platform(ctx, scope, q.Social)
 	if err != nil {
 		return account, meta, err
 	}
 	q.Platforms = []domain.Platform{p.Platform}
-	stats, meta, err := e.deps.Analytics.Stats(ctx, scope, q)
+	stats, meta, err := s.deps.Analytics.Stats(ctx, scope, q)
 	if err != nil {
 		return account, meta, err
 	}
@@ -89,6 +90,11 @@ func (e *entities) statsOfAccount(
 		PlatformRef: p.PlatformRef, SocialAccount: p.ID, AccountID: p.AccountID, MemberID: p.MemberID, UserID: p.UserID,
 		StatsPeriods: stats.Platforms[0].StatsPeriods,
 	}, meta, nil
+}
+
+func principalOf(r *http.Request) Principal {
+	p, _ := PrincipalFrom(r.Context())
+	return p
 }
 
 func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
@@ -112,7 +118,7 @@ func scoped[Q, E any](
 		return q
 	}
 	return listing(parseBoth, func(r *http.Request, q request) (entries []E, meta readmodels.ListMeta, err error) {
-		scope, err := door.scope(r.Context(), q.narrow)
+		scope, err := door.scope(r.Context(), principalOf(r), q.narrow)
 		if err != nil {
 			return nil, meta, err
 		}
@@ -124,7 +130,7 @@ func one[I, E any](
 	door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
 ) operation {
 	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
-		scope, err := door.scope(r.Context(), readmodels.Narrowing{})
+		scope, err := door.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
 		if err != nil {
 			return entity, err
 		}
@@ -181,7 +187,7 @@ var errNoPicture = domain.NewError(domain.CodeNotFound, "This post has no pictur
 // getPicture returns the picture of a post to callers who may see the post. A post with erased
 // texts has no picture, even if one is stored.
 func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
-	scope, err := e.authorizer.scope(r.Context(), readmodels.Narrowing{})
+	scope, err := e.authorizer.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
 	if err != nil {
 		return err
 	}

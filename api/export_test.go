@@ -3,6 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -29,17 +32,14 @@ func (s *Server) Routes() (routes []Route) {
 // ClientVersion is clientVersion.
 var ClientVersion = clientVersion
 
-// NewParams reads parameters through get; now is the end of a range that names none.
-func NewParams(get func(name string) (string, bool), now time.Time) *Params {
-	return &Params{get: get, now: now}
+// DecodeTopPosts decodes the query of a ranking of posts; now is the end of a range that names none.
+func DecodeTopPosts(query url.Values, now time.Time) (analytics.RangeQuery, readmodels.Narrowing, error) {
+	s := &Server{deps: Deps{Now: func() time.Time { return now }}}
+	op := described([]Operation{{operation: figures[TopPosts]((*analytics.Analytics).TopPosts)}})[0]
+	input, err := s.decode(nil, httptest.NewRequest(http.MethodGet, "/?"+query.Encode(), http.NoBody), op)
+	in, _ := input.(*TopPosts)
+	return in.query(), in.narrowing(), err
 }
-
-// Declared parameters that tests read.
-var (
-	StartTime = paramStartTime
-	EndTime   = paramEndTime
-	Account   = paramAccount
-)
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
@@ -97,22 +97,23 @@ func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analy
 	for i, r := range s.routes {
 		switch r.ID {
 		case "getAccountInsights":
-			s.routes[i].operation = endpoint(s.authorizer, comparedTotals,
-				func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error) {
+			s.routes[i].operation = figures[ComparedTotals](
+				func(_ *analytics.Analytics, _ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error) {
 					platforms, meta := ask(q)
 					return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, platforms)}, meta, nil
 				})
 		case "getAccountFollowers":
-			s.routes[i].operation = askedOf[analytics.AccountFollowers](s, comparedSeries, ask)
+			s.routes[i].operation = askedOf[ComparedSeries, analytics.AccountFollowers](ask)
 		case "getRoiViews":
-			s.routes[i].operation = askedOf[analytics.RoiViews](s, totalsParams, ask)
+			s.routes[i].operation = askedOf[Totals, analytics.RoiViews](ask)
 		}
 	}
+	described(s.routes)
 	return s, s.open(metrics)
 }
 
-func askedOf[R any](s *Server, takes []Param, ask func(analytics.RangeQuery) (int, analytics.Meta)) operation {
-	return endpoint(s.authorizer, takes, func(_ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
+func askedOf[I figuresInput, R any](ask func(analytics.RangeQuery) (int, analytics.Meta)) operation {
+	return figures[I](func(_ *analytics.Analytics, _ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
 		_, meta = ask(q)
 		return none, meta, nil
 	})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -194,11 +193,6 @@ type OperatorService interface {
 	// skipped, the error has code [domain.CodeConflict].
 	SkipEvent(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
 }
-
-// DeadLetterForm is the pattern of the ids of dead letters. The ids are also the cursors of the list.
-const DeadLetterForm = "[a-z0-9_]+-[0-9]{1,9}-[0-9]{1,18}"
-
-var deadLetterForm = regexp.MustCompile("^" + DeadLetterForm + "$")
 
 func deadLetterID(p *Params) string {
 	id, _ := p.value(paramDeadLetter)

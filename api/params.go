@@ -6,10 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // for ?tz= on systems without zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
@@ -56,7 +54,7 @@ var positions = map[Kind]int{KindZone: 1, KindAccounts: 2}
 func requestParams(r *http.Request, now time.Time, op Operation, ignored []string) *Params {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	caller, _ := PrincipalFrom(r.Context())
-	p := &Params{now: now, takes: op.Takes, caller: caller}
+	p := &Params{now: now, takes: op.takes, caller: caller}
 	p.get = func(name string) (string, bool) {
 		inQuery := query.Get(name)
 		value, inPath := pathParam(r, name)
@@ -139,19 +137,6 @@ func (p *Params) optionalID(declared Param) int64 {
 	return p.ID(declared)
 }
 
-// plainNumber parses a decimal without sign, spaces or leading zeros, so that each number has one
-// form.
-func plainNumber(text string) (int64, bool) {
-	number, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || number < 0 || strconv.FormatInt(number, 10) != text {
-		return 0, false
-	}
-	return number, true
-}
-
-// maxAccounts is the maximum number of accounts in ?account=.
-const maxAccounts = 100
-
 // Accounts reads optional accounts, separated by commas: each 24 hex digits or a row id.
 func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 	text, present := p.value(declared)
@@ -182,12 +167,6 @@ func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef 
 	return readmodels.AccountRef{}
 }
 
-// Limits of paged lists.
-const (
-	MaxPageLimit = 500
-	MaxCursor    = 10_000 // some cursors, and the ids of activities, contain a platform's post id
-)
-
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
 	return readmodels.Page{Cursor: p.cursor(paramCursor), Limit: p.limit()}
@@ -214,10 +193,6 @@ func (p *Params) limit() int {
 	}
 	return int(limit)
 }
-
-// rangeNames look like the ends of a range. The analytics endpoints use other names; ignoring one
-// of these would return figures of different days.
-var rangeNames = []string{"start", "end", "from", "to"}
 
 // checkUnknown checks the query parameters that the route does not declare, except those in
 // ignored, which the main application's frontends add everywhere. Paths under /api/ refuse unknown

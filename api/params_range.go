@@ -1,20 +1,10 @@
 package api
 
 import (
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-)
-
-const (
-	defaultRangeDays = 30
-	maxRangeDays     = 1_096 // three years: longer than any platform's history; bounds every query
-	minRangeYear     = 1970
-	maxRangeYear     = 9999
 )
 
 const (
@@ -80,71 +70,4 @@ func (p *Params) instant(declared Param, text string, zone *time.Location, dayOf
 		p.bad.Addf(declared.Name, "%s", err.Error())
 	}
 	return at
-}
-
-func parseInstant(text string, zone *time.Location, dayOffset int) (time.Time, error) {
-	at, err := parseInstantForm(text, zone, dayOffset)
-	if err != nil {
-		return time.Time{}, err
-	}
-	// The check is in the zone, so that 1970-01-01 is valid everywhere, and in UTC, because
-	// responses use UTC and time.Time marshals years up to 9999 only.
-	if at.In(zone).Year() < minRangeYear || at.In(zone).Year() > maxRangeYear || at.UTC().Year() > maxRangeYear {
-		return time.Time{}, fmt.Errorf("must be in the years %d to %d", minRangeYear, maxRangeYear)
-	}
-	return at.UTC().Truncate(time.Microsecond), nil
-}
-
-func parseInstantForm(text string, zone *time.Location, dayOffset int) (time.Time, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, text, time.UTC); err == nil {
-		return analytics.StartOfDay(day.AddDate(0, 0, dayOffset), zone), nil
-	}
-	if _, err := time.Parse("20060102", text); err == nil { // as Unix seconds, it would be in 1970
-		return time.Time{}, errors.New("is a day without hyphens: use YYYY-MM-DD")
-	}
-	if number, ok := plainNumber(text); ok {
-		// 1e11 seconds is in the year 5138, and 1e11 milliseconds is in 1973, before any reading.
-		const milliseconds = 100_000_000_000
-		if number >= milliseconds {
-			return time.UnixMilli(number), nil
-		}
-		return time.Unix(number, 0), nil
-	}
-	// RFC 3339 allows a lower-case t and z and a space instead of T, which some clients send. A
-	// space before the zone is a plus sign that was not escaped in the query.
-	text = strings.ToUpper(text)
-	if !strings.Contains(text, "T") {
-		text = strings.Replace(text, " ", "T", 1)
-	}
-	if at, err := time.Parse(time.RFC3339Nano, strings.Replace(text, " ", "+", 1)); err == nil {
-		return at, nil
-	}
-	if _, err := time.Parse("2006-01-02T15:04:05", text); err == nil { // a local time, from some JavaScript libraries
-		return time.Time{}, errors.New("has no time zone: add Z or an offset such as +02:00, or use a day (YYYY-MM-DD) in the time zone tz")
-	}
-	return time.Time{}, errors.New("is not a time: use YYYY-MM-DD, RFC 3339 such as 2026-01-31T10:00:00Z, or Unix seconds or milliseconds")
-}
-
-// dayStart returns the start of the day that is offset days after the day of at, in at's zone.
-func dayStart(at time.Time, offset int) time.Time {
-	return analytics.StartOfDay(civil(at).AddDate(0, 0, offset), at.Location())
-}
-
-// daysBefore returns the instant that is a number of days before at: the start of a day if at is
-// one, else the same clock time.
-func daysBefore(at time.Time, days int) time.Time {
-	if at.Equal(dayStart(at, 0)) {
-		return dayStart(at, -days)
-	}
-	return at.AddDate(0, 0, -days).UTC()
-}
-
-// civil returns the date of at in its zone, as midnight UTC.
-func civil(at time.Time) time.Time {
-	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
-}
-
-// daysBetween counts calendar days, which are 23 or 25 hours long when the clocks change.
-func daysBetween(from, to time.Time) int {
-	return int(civil(to).Sub(civil(from)).Hours() / 24)
 }

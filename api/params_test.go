@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,13 +16,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // addressOf is a request of an operation with examples for what must be given, and one value of a
 // known parameter.
 func addressOf(op api.Operation, name, value string) string {
 	path, query := op.Pattern, url.Values{}
-	for _, declared := range op.Takes {
+	for _, declared := range op.Parameters {
 		given := fmt.Sprint(declared.Example)
 		if declared.Name == "activityId" {
 			given = "70:p" // which is there
@@ -31,7 +33,7 @@ func addressOf(op api.Operation, name, value string) string {
 		}
 		inPath := strings.Contains(op.Pattern, "{"+declared.Name+"}")
 		switch {
-		case declared.Header:
+		case declared.In == api.InHeader:
 		case inPath:
 			path = strings.ReplaceAll(path, "{"+declared.Name+"}", url.PathEscape(given))
 		case declared.Required || declared.Name == name:
@@ -60,25 +62,26 @@ func reads(t *testing.T) (operations []api.Operation) {
 func roleFor(op api.Operation) string { return string(op.Roles[0]) }
 
 // malformed contains invalid values for each kind of parameter.
-var malformed = map[api.Kind][]string{
-	api.KindTime: {
+var malformed = map[reflect.Type][]string{
+	reflect.TypeFor[api.Time](): {
 		"soon", "2026-02-30", "2026-13-01", "2026-1-1", "20260101", "0000-00-00", "-1", "1e9", "١٧٦٧٢٢٥٦٠٠", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00",
 		"2026-01-01'--", "99999999999999999999", "9223372036854775807", "10000-01-01", "1969-12-30", "2026-01-01\x00", "\xff\xfe", strings.Repeat("9", 5000),
 		"2026-01-01T00:00:00+99:99", "NaN", "now()",
 	},
-	api.KindZone:     {"Mars/Olympus", "Local", "localtime", "posix/UTC", "right/UTC", "../etc/localtime", "UTC\x00", "UTC'; set timezone to 'x", "+02:00", "\xff", "/UTC"},
-	api.KindPlatform: {"2", "5", "-1", "01", "1,3", "1 or 1=1", "facebook", "+1", "1\x00", "\xff", "１", strings.Repeat("1", 4000), "9223372036854775808"},
-	api.KindCategory: {"x", "-1", "1.5", "0x1", "01", "1\x00", "\xff", "9223372036854775808", "' or ''='"},
-	api.KindRowID:    {"0", "-7", "007", "x", "7.0", "7 ", "7\x00", "\xff", "9223372036854775808", "7;8", "7'--", strings.Repeat("7", 3000)},
-	api.KindHexID:    {"zz", "7\x00", "\xff", strings.Repeat("a", 23), strings.Repeat("a", 25), strings.Repeat("g", 24)},
-	api.KindAccount:  {"x!", "0", "-7", "\xff", "9223372036854775808", "../../etc/passwd"},
-	api.KindAccounts: {"11,x", "0", "-7", "7\x00", strings.Repeat("g", 24), strings.Repeat("a", 25), "9223372036854775808"},
-	api.KindLimit:    {"0", "-1", "501", "1e2", "+5", "0x10", "5.0", "99999999999999999999", "\xff"},
-	api.KindCursor:   {"a b", "\x00", "é", strings.Repeat("a", 20_000)},
-	api.KindText:     {strings.Repeat("x", 201), "\x00", "\xff"},
-	api.KindWord:     {"nonsense", "\xff", "none'--"}, api.KindGranularity: {"hour", "DAY", "day,week", "\xff"}, api.KindActivity: {"70", "70:\x00"},
-	api.KindActor: {"\x01"}, api.KindChanges: {"nonsense"}, api.KindMoment: {"soon"}, api.KindVersion: {"0"}, api.KindOrder: {"sideways"},
-	api.KindDigest: {"abc"}, api.KindDeadLetter: {"none"},
+	reflect.TypeFor[api.Zone]():       {"Mars/Olympus", "Local", "localtime", "posix/UTC", "right/UTC", "../etc/localtime", "UTC\x00", "UTC'; set timezone to 'x", "+02:00", "\xff", "/UTC"},
+	reflect.TypeFor[api.Platforms]():  {"2", "5", "-1", "01", "1,3", "1 or 1=1", "facebook", "+1", "1\x00", "\xff", "１", strings.Repeat("1", 4000), "9223372036854775808"},
+	reflect.TypeFor[api.CategoryID](): {"x", "-1", "1.5", "0x1", "01", "1\x00", "\xff", "9223372036854775808", "' or ''='"},
+	reflect.TypeFor[api.RowID]():      {"0", "-7", "007", "x", "7.0", "7 ", "7\x00", "\xff", "9223372036854775808", "7;8", "7'--", strings.Repeat("7", 3000)},
+	reflect.TypeFor[api.HexID]():      {"zz", "7\x00", "\xff", strings.Repeat("a", 23), strings.Repeat("a", 25), strings.Repeat("g", 24)},
+	reflect.TypeFor[api.Account]():    {"x!", "0", "-7", "\xff", "9223372036854775808", "../../etc/passwd"},
+	reflect.TypeFor[api.Accounts]():   {"11,x", "0", "-7", "7\x00", strings.Repeat("g", 24), strings.Repeat("a", 25), "9223372036854775808"},
+	reflect.TypeFor[api.Limit]():      {"0", "-1", "501", "1e2", "+5", "0x10", "5.0", "99999999999999999999", "\xff"},
+	reflect.TypeFor[api.Cursor]():     {"a b", "\x00", "é", strings.Repeat("a", 20_000)},
+	reflect.TypeFor[string]():         {strings.Repeat("x", 201), "\x00", "\xff"},
+	reflect.TypeFor[api.ActivityID](): {"70", "70:\x00"},
+	reflect.TypeFor[api.Person]():     {"\x01"}, reflect.TypeFor[api.Changes](): {"nonsense"}, reflect.TypeFor[api.Moment](): {"soon"}, reflect.TypeFor[api.Version](): {"0"},
+	reflect.TypeFor[api.PlatformName](): {strings.Repeat("x", 201), "\x00", "\xff"},
+	reflect.TypeFor[api.DeadLetter]():   {"none"},
 }
 
 // A malformed parameter is a 400 that names it, at every route that declares it.
@@ -87,12 +90,15 @@ func TestEveryDeclaredParameterIsValidated(t *testing.T) {
 	b := setupTenants(t)
 	judged, names := 0, map[string]bool{}
 	for _, op := range reads(t) {
-		for _, declared := range op.Takes {
-			if declared.Header {
+		for _, declared := range op.Parameters {
+			if declared.In == api.InHeader {
 				continue
 			}
-			values, ok := malformed[declared.Kind]
-			require.True(t, ok, "say what is no %s", declared.Kind)
+			values, ok := malformed[declared.Type]
+			if declared.Words != nil && declared.Type != reflect.TypeFor[api.PlatformName]() {
+				values, ok = []string{"nonsense", "\xff", "none'--", strings.ToUpper(declared.Words[0]), declared.Words[0] + "," + declared.Words[0]}, true
+			}
+			require.True(t, ok, "say what is no %s", declared.Type)
 			if names[declared.Name] {
 				values = values[:1]
 			}
@@ -186,9 +192,9 @@ func TestEveryDeclaredParameterHasAnEffect(t *testing.T) {
 			return b.get(addressOf(op, name, value)+more, b.agencyToken())
 		}
 		without := map[string]ledgertest.Answer{} // the parameter
-		for _, declared := range op.Takes {
+		for _, declared := range op.Parameters {
 			values, known := changing[declared.Name]
-			if declared.Header {
+			if declared.In == api.InHeader {
 				continue
 			}
 			require.True(t, known, "say a value of %s that changes an answer", declared.Name)
@@ -222,11 +228,12 @@ var beside = map[string]string{
 
 var paramsNow = time.Date(2026, 7, 15, 22, 30, 0, 0, time.UTC)
 
-func paramsOf(values map[string]string) *api.Params {
-	return api.NewParams(func(name string) (string, bool) {
-		value, present := values[name]
-		return value, present
-	}, paramsNow)
+func topPostsOf(values map[string]string) (analytics.RangeQuery, readmodels.Narrowing, error) {
+	query := url.Values{}
+	for name, value := range values {
+		query.Set(name, value)
+	}
+	return api.DecodeTopPosts(query, paramsNow)
 }
 
 // fieldsOf returns the parameters in an error.
@@ -271,12 +278,11 @@ func TestRanges(t *testing.T) {
 		"no start: 30 days to instants": {"", "2026-01-31T10:00:00Z", "", "2026-01-01T10:00:00Z", "2026-01-31T10:00:00Z"},
 		"leap day":                      {"2024-02-29", "2024-02-29", "", "2024-02-29T00:00:00Z", "2024-03-01T00:00:00Z"},
 	} {
-		p := paramsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
-		window := p.Range(api.StartTime, api.EndTime)
-		require.NoError(t, p.Err(), name)
+		q, _, err := topPostsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
+		window := q.Range
+		require.NoError(t, err, name)
 		require.Equal(t, test.from, window.From.UTC().Format(time.RFC3339Nano), name)
 		require.Equal(t, test.to, window.To.UTC().Format(time.RFC3339Nano), name)
-		require.Equal(t, window, p.Range(api.StartTime, api.EndTime), "asked twice")
 		if test.tz != "" {
 			require.Equal(t, test.tz, window.Zone.String())
 		}
@@ -298,9 +304,8 @@ func TestRangesThatAreRefused(t *testing.T) {
 		"last day of JSON":       {"9999-12-01", "9999-12-31", "", []string{"endTime"}},
 		"over three years":       {"2023-01-01", "2026-01-02", "", []string{"startTime"}},
 	} {
-		p := paramsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
-		p.Range(api.StartTime, api.EndTime)
-		require.Equal(t, test.fields, fieldsOf(t, p.Err()), name)
+		_, _, err := topPostsOf(map[string]string{"startTime": test.start, "endTime": test.end, "tz": test.tz})
+		require.Equal(t, test.fields, fieldsOf(t, err), name)
 	}
 }
 
@@ -311,14 +316,14 @@ func TestPlatformsAndCategories(t *testing.T) {
 		"": domain.Platforms(), "0": domain.Platforms(), "all": domain.Platforms(), "ALL": domain.Platforms(),
 		"1": {domain.Facebook}, "3": {domain.Instagram}, "4": {domain.LinkedIn}, "6": {domain.TikTok},
 	} {
-		p := paramsOf(map[string]string{"pId": text})
-		require.Equal(t, want, p.Platforms(), text)
-		require.NoError(t, p.Err(), text)
+		q, _, err := topPostsOf(map[string]string{"pId": text})
+		require.Equal(t, want, q.Platforms, text)
+		require.NoError(t, err, text)
 	}
 	for text, want := range map[string]int64{"": 0, "0": 0, "all": 0, "17": 17} {
-		p := paramsOf(map[string]string{"cId": text})
-		require.Equal(t, want, p.Category(), text)
-		require.NoError(t, p.Err(), text)
+		q, _, err := topPostsOf(map[string]string{"cId": text})
+		require.Equal(t, want, q.Category, text)
+		require.NoError(t, err, text)
 	}
 }
 
@@ -326,22 +331,21 @@ func FuzzParams(f *testing.F) {
 	f.Add("2026-01-01", "1767225600", "Europe/Berlin", "3", "7", "20", "abc")
 	f.Add("", "2026-01-01T00:00:00+14:00", "America/Havana", "all", client1, "", "")
 	f.Fuzz(func(t *testing.T, start, end, tz, platform, account, limit, cursor string) {
-		p := paramsOf(map[string]string{
+		q, narrow, err := topPostsOf(map[string]string{
 			"startTime": start, "endTime": end, "tz": tz, "pId": platform, "account": account, "limit": limit, "cursor": cursor,
 		})
-		window := p.Range(api.StartTime, api.EndTime)
-		platforms, page, ref := p.Platforms(), p.Page(), append(p.Accounts(api.Account), readmodels.AccountRef{})[0]
-		if p.Err() != nil {
-			require.NotEmpty(t, fieldsOf(t, p.Err()))
+		window, ref := q.Range, append(narrow.Accounts, readmodels.AccountRef{})[0]
+		if err != nil {
+			require.NotEmpty(t, fieldsOf(t, err))
 			return
 		}
 		require.True(t, window.From.Before(window.To))
 		require.LessOrEqual(t, window.To.Sub(window.From), 4*366*24*time.Hour)
-		_, err := window.To.MarshalJSON()
+		_, err = window.To.MarshalJSON()
 		require.NoError(t, err)
 		require.NotNil(t, window.Zone)
-		require.NotEmpty(t, platforms)
-		require.Positive(t, page.Limit)
+		require.NotEmpty(t, q.Platforms)
+		require.Positive(t, q.Page.Limit)
 		require.True(t, ref.ID == "" || ref.RowID == 0)
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzhttp"
@@ -56,7 +55,7 @@ func (s *Server) table() []Operation {
 			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: plain(http.HandlerFunc(deps.Health.getReady)), Takes: []Param{paramFor},
+			serve: plain(http.HandlerFunc(deps.Health.getReady)), takes: []Param{paramFor},
 			Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
 		}},
 		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: docs.getOpenAPI}},
@@ -92,35 +91,40 @@ func (s *Server) table() []Operation {
 			table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(deps.Metrics)}},
 		)
 	}
-	for _, r := range analyticsRoutes(door, deps.Analytics) {
+	for _, r := range analyticsOperations {
 		table = append(table, Operation{r.Method, PrefixAnalytics + r.Pattern, r.ID, r.Roles, r.operation})
 		if deps.Config.AnalyticsAtRoot {
 			table = append(table, r)
 		}
 	}
-	return table
+	return described(table)
 }
 
-// handler returns the handler of a route. While the read models are not ready, it refuses requests.
-// While it is unknown who has lost access, it refuses changes and audit reads. Operators are
-// exempt, because they repair the read models; streams check readiness themselves, because their
+// handler returns the handler of a route. Streams check their callers themselves, because their
 // clients reconnect differently.
 func (s *Server) handler(op Operation) http.HandlerFunc {
-	needsTables := op.Roles != nil && !slices.Equal(op.Roles, []Role{RoleOperator})
-	byPeople := slices.Contains(op.Roles, RoleAgency) || slices.Contains(op.Roles, RoleClient)
-	changes := op.Method == http.MethodPut || op.Method == http.MethodPost && byPeople && op.Pattern != patternTicket
-	serve := func(w http.ResponseWriter, r *http.Request) (err error) {
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		var c Caller
 		if op.Roles != nil {
-			r, err = s.authorizer.authorize(w, r, op.Roles)
+			var err error
+			if c, err = s.authorizer.caller(w, r); err == nil {
+				err = s.permits(op, c.Principal)
+			}
+			if err != nil {
+				return err
+			}
+			r = r.WithContext(WithPrincipal(r.Context(), c.Principal))
 		}
-		if err == nil && needsTables {
-			err = s.deps.Ready()
-		}
-		if err == nil && needsTables && (changes || op.audit) {
-			err = s.deps.PeopleKnown()
-		}
-		if err != nil {
-			return err
+		if op.Input != nil {
+			input, err := s.decode(w, r, op)
+			if err != nil {
+				return err
+			}
+			output, err := op.run(s, r.Context(), c, input)
+			if err != nil {
+				return err
+			}
+			return op.write(w, r, input, output)
 		}
 		if op.Body != nil && op.BodyMedia == "" {
 			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
@@ -220,9 +224,6 @@ func pathParam(r *http.Request, name string) (string, bool) {
 	}
 	return value, true
 }
-
-// storable reports whether PostgreSQL can store a string.
-func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this path. Check the URL.")
 

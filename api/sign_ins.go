@@ -63,12 +63,12 @@ func (s *signInRoutes) routes() []Operation {
 	}
 }
 
-func (s *signInRoutes) userOfAgency(ctx context.Context, id string) (directory.User, error) {
-	scope, err := s.authorizer.scope(ctx, readmodels.Narrowing{})
+func (s *signInRoutes) userOfAgency(r *http.Request, id string) (directory.User, error) {
+	scope, err := s.authorizer.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
 	if err != nil {
 		return directory.User{}, err
 	}
-	return s.rows.User(ctx, scope, directory.UsersQuery{}, id)
+	return s.rows.User(r.Context(), scope, directory.UsersQuery{}, id)
 }
 
 type sessionOfUser struct{ user, session string }
@@ -81,7 +81,7 @@ func parseSession(p *Params) sessionOfUser {
 
 // sessions returns the sessions of a user. If q contains a session, it ends that session first.
 func (s *signInRoutes) sessions(r *http.Request, q sessionOfUser) ([]SignInSession, error) {
-	user, err := s.userOfAgency(r.Context(), q.user)
+	user, err := s.userOfAgency(r, q.user)
 	if err == nil && q.session != "" {
 		err = s.signIns.EndSession(r.Context(), user, q.session)
 	}
@@ -127,7 +127,7 @@ type signInLinkBody struct {
 }
 
 func (s *signInRoutes) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
-	user, err := s.userOfAgency(r.Context(), id)
+	user, err := s.userOfAgency(r, id)
 	if err != nil {
 		return made, err
 	}

@@ -44,12 +44,12 @@ func (s *streams) routes() []Operation {
 	listeners := []Role{RoleAgency, RoleClient}
 	return []Operation{
 		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket can replace the token
-			read: s.getNotices, Takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
+			read: s.getNotices, takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
 		}},
 		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
 		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
 		{http.MethodGet, patternLive, "getLive", nil, operation{ // a ticket can replace the token
-			read: s.getLive, Takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
+			read: s.getLive, takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
 		}},
 		{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
 			func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket)},
@@ -166,7 +166,7 @@ func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmode
 	if err := s.authorizer.admit(ctx, p); err != nil {
 		return nil, err
 	}
-	scope, err := s.authorizer.scope(WithPrincipal(ctx, p), narrow)
+	scope, err := s.authorizer.scope(ctx, p, narrow)
 	return scope.Accounts, err
 }
 

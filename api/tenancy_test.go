@@ -369,7 +369,7 @@ func normal(pattern string) string {
 var takesAccount = sync.OnceValue(func() map[string]bool {
 	takes := map[string]bool{}
 	for _, op := range api.Describe().Operations {
-		takes[documented(op.Pattern)] = takes[documented(op.Pattern)] || slices.ContainsFunc(op.Takes, func(p api.Param) bool { return p.Name == "account" })
+		takes[documented(op.Pattern)] = takes[documented(op.Pattern)] || slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "account" })
 	}
 	return takes
 })

@@ -6901,7 +6901,7 @@ export interface components {
          * @example brief
          */
         Meta: "brief";
-        /** @description asc for oldest first, desc for newest first. */
+        /** @description asc for oldest first, desc for newest first. Default: desc. */
         Order: "asc" | "desc";
         /**
          * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
@@ -7047,13 +7047,13 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
@@ -8275,7 +8275,7 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description asc for oldest first, desc for newest first. */
+                /** @description asc for oldest first, desc for newest first. Default: desc. */
                 order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
@@ -11646,7 +11646,7 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description asc for oldest first, desc for newest first. */
+                /** @description asc for oldest first, desc for newest first. Default: desc. */
                 order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
@@ -12064,21 +12064,6 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
-                 * @description Limits the result to the connections of the member with this id.
-                 * @example 7
-                 */
-                memberId?: components["parameters"]["MemberId"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -12100,6 +12085,21 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
+                /**
+                 * @description Limits the result to the connections of the member with this id.
+                 * @example 7
+                 */
+                memberId?: components["parameters"]["MemberId"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13404,16 +13404,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13435,6 +13425,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13581,11 +13581,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -13607,6 +13602,11 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13767,13 +13767,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -13796,6 +13789,13 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -13914,13 +13914,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -13943,6 +13936,13 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14080,23 +14080,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -14119,6 +14102,23 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14273,16 +14273,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -14304,6 +14294,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14451,18 +14451,6 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -14485,6 +14473,18 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14629,18 +14629,6 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -14663,6 +14651,18 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14807,18 +14807,6 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -14841,6 +14829,18 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -14985,18 +14985,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -15019,6 +15007,18 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15169,16 +15169,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -15200,6 +15190,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15350,13 +15350,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -15379,6 +15372,13 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15511,13 +15511,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -15540,6 +15533,13 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15653,23 +15653,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -15692,6 +15675,23 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -15841,16 +15841,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -15872,6 +15862,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16056,16 +16056,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -16087,6 +16077,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16373,18 +16373,6 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
-                /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
@@ -16407,6 +16395,18 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16587,16 +16587,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
-                 * @example 50
-                 */
-                limit?: components["parameters"]["Limit"];
-                /**
-                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
-                 * @example total
-                 */
-                by?: components["parameters"]["By2"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -16618,6 +16608,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Maximum number of entries per page, or per ranking: 1 to 500.
+                 * @example 50
+                 */
+                limit?: components["parameters"]["Limit"];
+                /**
+                 * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
+                 * @example total
+                 */
+                by?: components["parameters"]["By2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16778,16 +16778,6 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -16809,6 +16799,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17257,11 +17257,6 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -17283,6 +17278,11 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17404,16 +17404,6 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -17435,6 +17425,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17553,16 +17553,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -17584,6 +17574,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17708,16 +17708,6 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
-                 * @example week
-                 */
-                granularity?: components["parameters"]["Granularity"];
-                /**
-                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
-                 * @example year
-                 */
-                compare?: components["parameters"]["Compare"];
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
@@ -17739,6 +17729,16 @@ export interface operations {
                  * @example spreadsheet
                  */
                 for?: components["parameters"]["For"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */

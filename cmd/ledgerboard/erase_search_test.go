@@ -406,10 +406,10 @@ func pathsToAsk(t *testing.T) (paths []string) {
 		}
 		asked := []string{op.Pattern}
 		query := url.Values{}
-		for _, parameter := range op.Takes {
+		for _, parameter := range op.Parameters {
 			some := values[parameter.Name]
 			if some == nil {
-				some = []string{fmt.Sprint(parameter.Example)}
+				some = []string{parameter.Example}
 			}
 			switch place := "{" + parameter.Name + "}"; {
 			case strings.Contains(op.Pattern, place):
@@ -420,7 +420,7 @@ func pathsToAsk(t *testing.T) (paths []string) {
 					}
 				}
 				asked = with
-			case !parameter.Header && (parameter.Required || parameter.Name == "startTime" || parameter.Name == "endTime"):
+			case parameter.In != api.InHeader && (parameter.Required || parameter.Name == "startTime" || parameter.Name == "endTime"):
 				query.Set(parameter.Name, some[0])
 			}
 		}

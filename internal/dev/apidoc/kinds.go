@@ -2,7 +2,9 @@ package apidoc
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -10,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
 // Patterns of parameters that mean the same in Go and JavaScript. A value that matches its pattern
@@ -34,36 +37,36 @@ const (
 
 // kinds sets the schema of each kind of parameter. Kinds that are missing are described by their
 // words alone.
-var kinds = map[api.Kind]func(*openapi3.Schema){
-	api.KindText:       func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
-	api.KindHexID:      form(hexForm),
-	api.KindDigest:     form("[0-9a-f]{64}"),
-	api.KindDeadLetter: form(api.DeadLetterForm),
-	api.KindAccount:    form(accountForm),
-	api.KindAccounts: func(s *openapi3.Schema) { // at most 100 ids; repetition in Go's patterns is limited to 1,000
+var kinds = map[reflect.Type]func(*openapi3.Schema){
+	reflect.TypeFor[string]():         func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	reflect.TypeFor[api.Opaque]():     func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	reflect.TypeFor[api.HexID]():      form(hexForm),
+	reflect.TypeFor[api.Preview]():    form("[0-9a-f]{64}"),
+	reflect.TypeFor[api.DeadLetter](): form(api.DeadLetterForm),
+	reflect.TypeFor[api.Account]():    form(accountForm),
+	reflect.TypeFor[api.Accounts](): func(s *openapi3.Schema) { // at most 100 ids; repetition in Go's patterns is limited to 1,000
 		s.Pattern, s.MaxLength = "^("+accountForm+"(,"+accountForm+")*)$", new(uint64(100*domain.HexIDLength+99))
 	},
-	api.KindCategory: form("0|" + numberForm + "|all"),
-	api.KindActivity: form(numberForm + ":[!-~]{1,255}"),
-	api.KindActor:    form("[^\\x00-\\x1f]{1,255}"),
-	api.KindKey:      form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP trims spaces around a header value
-	api.KindTags:     form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
-	api.KindChanges:  form(changesForm()),
-	api.KindTime:     form(timeForm),
-	api.KindMoment:   form(momentForm),
-	api.KindVersion:  form("v?" + numberForm),
-	api.KindZone:     func(s *openapi3.Schema) { s.Pattern, s.Default = zonePattern(), "UTC" },
-	api.KindPlatform: func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
-	api.KindOrder:    func(s *openapi3.Schema) { s.Default = "desc" },
-	api.KindCursor: func(s *openapi3.Schema) {
+	reflect.TypeFor[api.CategoryID]():     form("0|" + numberForm + "|all"),
+	reflect.TypeFor[api.ActivityID]():     form(numberForm + ":[!-~]{1,255}"),
+	reflect.TypeFor[api.Person]():         form("[^\\x00-\\x1f]{1,255}"),
+	reflect.TypeFor[api.IdempotencyKey](): form("[!-~]([ -~]{0,253}[!-~])?"), // HTTP trims spaces around a header value
+	reflect.TypeFor[api.Match]():          form(`\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*`),
+	reflect.TypeFor[api.Changes]():        form(changesForm()),
+	reflect.TypeFor[api.Time]():           form(timeForm),
+	reflect.TypeFor[api.Moment]():         form(momentForm),
+	reflect.TypeFor[api.Version]():        form("v?" + numberForm),
+	reflect.TypeFor[api.Zone]():           func(s *openapi3.Schema) { s.Pattern, s.Default = zonePattern(), "UTC" },
+	reflect.TypeFor[api.Platforms]():      func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
+	reflect.TypeFor[api.Cursor](): func(s *openapi3.Schema) {
 		s.Pattern, s.MaxLength = "^("+cursorForm+")$", new(uint64(api.MaxCursor))
 	},
 
-	api.KindGranularity: func(s *openapi3.Schema) { s.Default = "day" },
-	api.KindRowID: func(s *openapi3.Schema) {
+	reflect.TypeFor[analytics.Granularity](): func(s *openapi3.Schema) { s.Default = "day" },
+	reflect.TypeFor[api.RowID](): func(s *openapi3.Schema) {
 		s.Type, s.Format, s.Min, s.Max = &openapi3.Types{"integer"}, "int64", new(1.0), new(float64(1<<53-1))
 	},
-	api.KindLimit: func(s *openapi3.Schema) {
+	reflect.TypeFor[api.Limit](): func(s *openapi3.Schema) {
 		s.Type, s.Min, s.Max = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit))
 		s.Default = readmodels.DefaultPageLimit
 	},
@@ -90,10 +93,10 @@ func changesForm() string {
 
 // longKinds have a long pattern. The document contains it once, as a schema that parameters refer
 // to.
-var longKinds = map[api.Kind]struct{ name, text string }{
-	api.KindZone:   {"TimeZone", "Time zone: a name in the IANA database. Names newer than these are accepted too."},
-	api.KindTime:   {"Time", "A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds."},
-	api.KindMoment: {"Moment", "A version of a history (v12, or a number below 100,000,000) or a time."},
+var longKinds = map[reflect.Type]struct{ name, text string }{
+	reflect.TypeFor[api.Zone]():   {"TimeZone", "Time zone: a name in the IANA database. Names newer than these are accepted too."},
+	reflect.TypeFor[api.Time]():   {"Time", "A day (YYYY-MM-DD), an instant (RFC 3339), or Unix seconds or milliseconds."},
+	reflect.TypeFor[api.Moment](): {"Moment", "A version of a history (v12, or a number below 100,000,000) or a time."},
 }
 
 // addLongKinds adds those schemas.
@@ -106,31 +109,39 @@ func (s *schemas) addLongKinds() {
 	}
 }
 
-// parameter returns the description of a declared parameter.
-func parameter(declared api.Param, inPath bool) (*openapi3.ParameterRef, error) {
-	if declared.Name == "" || declared.Kind == "" || declared.Text == "" {
-		return nil, fmt.Errorf("parameter %q has no name, kind or text", declared.Name)
+// parameter returns the description of a parameter.
+func (s *schemas) parameter(declared api.Parameter) (*openapi3.ParameterRef, error) {
+	text := declared.Text
+	if declared.Struct != nil {
+		text = sentence(s.declared(declared.Struct).fields[declared.Field])
+	}
+	if text == "" {
+		return nil, fmt.Errorf("parameter %q has no comment", declared.Name)
 	}
 	schema := &openapi3.Schema{Type: &openapi3.Types{"string"}}
-	if form := kinds[declared.Kind]; form != nil {
+	form := kinds[declared.Type]
+	if form != nil && (declared.Words == nil || declared.Type != reflect.TypeFor[string]()) {
 		form(schema)
 	}
 	for _, word := range declared.Words {
 		schema.Enum = append(schema.Enum, word)
+		if word == declared.Default {
+			schema.Default = word
+		}
 	}
 	p := &openapi3.Parameter{
-		Name: declared.Name, In: openapi3.ParameterInQuery, Required: declared.Required, Description: declared.Text,
-		Schema: openapi3.NewSchemaRef("", schema), Example: declared.Example,
+		Name: declared.Name, In: declared.In, Required: declared.Required, Description: text, Schema: openapi3.NewSchemaRef("", schema),
 	}
-	switch {
-	case declared.Header:
-		p.In = openapi3.ParameterInHeader
-	case inPath:
-		p.In, p.Required = openapi3.ParameterInPath, true
-	case declared.Default != "":
+	if declared.Example != "" {
+		p.Example = declared.Example
+	}
+	if number, err := strconv.Atoi(declared.Example); err == nil && schema.Type.Is("integer") {
+		p.Example = number
+	}
+	if declared.Default != "" && declared.In == openapi3.ParameterInQuery {
 		p.Description += " Default: " + declared.Default + "."
 	}
-	if long, is := longKinds[declared.Kind]; is {
+	if long, is := longKinds[declared.Type]; is {
 		p.Schema = openapi3.NewSchemaRef("#/components/schemas/"+long.name, nil)
 	}
 	return &openapi3.ParameterRef{Value: p}, nil

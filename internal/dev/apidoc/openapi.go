@@ -140,9 +140,12 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	default:
 		doc.Security = &openapi3.SecurityRequirements{}
 	}
-	var err error
-	if doc.Parameters, err = parameters(op); err != nil {
-		return nil, err
+	for _, declared := range op.Parameters {
+		p, err := made.parameter(declared)
+		if err != nil {
+			return nil, err
+		}
+		doc.Parameters = append(doc.Parameters, p)
 	}
 	if op.Body != nil {
 		media := &openapi3.MediaType{Example: exampleBody(op)}
@@ -167,35 +170,6 @@ func operation(op api.Operation, made *schemas) (*openapi3.Operation, error) {
 	return doc, nil
 }
 
-// parameters returns the path parameters in the order of the path, followed by the others.
-func parameters(op api.Operation) (openapi3.Parameters, error) {
-	place := func(declared api.Param) int {
-		if at := strings.Index(op.Pattern, "{"+declared.Name+"}"); at >= 0 {
-			return at
-		}
-		return len(op.Pattern)
-	}
-	takes := slices.Clone(op.Takes)
-	slices.SortStableFunc(takes, func(a, b api.Param) int { return place(a) - place(b) })
-	var out openapi3.Parameters
-	inPath := 0
-	for _, declared := range takes {
-		named := place(declared) < len(op.Pattern)
-		if named {
-			inPath++
-		}
-		p, err := parameter(declared, named)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p)
-	}
-	if inPath != strings.Count(op.Pattern, "{") {
-		return nil, errors.New("the path contains a parameter that the route does not declare")
-	}
-	return out, nil
-}
-
 // addAnswers adds the responses that are not errors.
 func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *schemas) {
 	add := func(status int, text string, content openapi3.Content, headers ...string) {
@@ -216,7 +190,7 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 		}
 		add(http.StatusOK, "Success.", content, headers...)
 	}
-	resumed := slices.ContainsFunc(op.Takes, func(p api.Param) bool { return p.Name == "Last-Event-ID" })
+	resumed := slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "Last-Event-ID" })
 	for _, other := range a.answers {
 		content := openapi3.Content{}
 		for _, media := range other.media {

@@ -79,13 +79,12 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 // those that determine the form of the response.
 func examplePath(op api.Operation) string {
 	path, query := op.Pattern, url.Values{}
-	for _, p := range op.Takes {
-		value := fmt.Sprint(p.Example)
+	for _, p := range op.Parameters {
 		switch {
-		case strings.Contains(op.Pattern, "{"+p.Name+"}"):
-			path = strings.ReplaceAll(path, "{"+p.Name+"}", value)
+		case p.In == api.InPath:
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", p.Example)
 		case p.Required, slices.Contains([]string{"tz", "granularity", "limit"}, p.Name):
-			query.Set(p.Name, value)
+			query.Set(p.Name, p.Example)
 		}
 	}
 	if len(query) == 0 {
