@@ -256,14 +256,18 @@ func runHub(t *testing.T, config stream.Config) *stream.Hub {
 
 type emptyStore struct{}
 
-func (emptyStore) Scan(context.Context, []stream.NoticeRange, time.Time, int) ([]stream.Notice, error) {
-	return nil, nil
-}
-
 func (emptyStore) Since(context.Context, stream.Cursor, time.Time, int) ([]stream.Notice, error) {
 	return nil, nil
 }
-func (emptyStore) Head(context.Context, string) (int64, error) { return 7, nil }
+
+func (emptyStore) Heads(_ context.Context, parents []string) (map[string]int64, error) {
+	heads := map[string]int64{}
+	for _, parent := range parents {
+		heads[parent] = 7
+	}
+	return heads, nil
+}
+
 func (emptyStore) Cursor(context.Context, string, string) (int64, bool, error) {
 	return 0, false, nil
 }

@@ -473,9 +473,9 @@ func TestStopInOtherTablesRefusesNothing(t *testing.T) {
 		return view.Refusal
 	}
 	begins := func() int64 {
-		head, err := readmodels.Notices{Pool: pool}.Head(b.ctx(), agencyA)
+		heads, err := readmodels.Notices{Pool: pool}.Heads(b.ctx(), []string{agencyA})
 		require.NoError(t, err)
-		return head
+		return heads[agencyA]
 	}
 	stop(b.another(b.engine))
 	require.Empty(t, refusal())

@@ -14,32 +14,20 @@ import (
 // Notices reads access notices: the part of stream.Store that can be rebuilt from the log.
 type Notices struct{ Pool *pgxpool.Pool }
 
-// Head returns the version up to which the agency's notices are complete, or 0 if the agency has no
-// records. While its stream is stopped, this is the last version before the stop.
-func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
-	var version int64
-	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `
-		select coalesce(stopped_at - 1, version) from dashboards_streams where stream_key = $1`,
-		parent), "read head of agency "+parent, &version)
-	return version, err
-}
-
-// Scan implements stream.Store.
-func (n Notices) Scan(
-	ctx context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int,
-) ([]stream.Notice, error) {
-	parents, users, after := make([]string, len(spans)), make([]string, len(spans)), make([]int64, len(spans))
-	for i, s := range spans {
-		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
+// Heads implements stream.Store. While a stream is stopped, its head is the last version before the
+// stop: up to there, notices are complete.
+func (n Notices) Heads(ctx context.Context, parents []string) (map[string]int64, error) {
+	type head struct {
+		Parent  string
+		Version int64
 	}
-	return pg.List(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
-		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
-		cross join lateral (
-			select parent_account, version, user_id, time, kind, sub_account_ids from access_notices a
-			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user)
-			  and a.time >= $4
-			order by version, user_id limit $5) n
-		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
+	list, err := pg.List(ctx, n.Pool, "read heads of agencies", pgx.RowToStructByPos[head], `
+		select stream_key, coalesce(stopped_at - 1, version) from dashboards_streams where stream_key = any($1)`, parents)
+	heads := make(map[string]int64, len(list))
+	for _, h := range list {
+		heads[h.Parent] = h.Version
+	}
+	return heads, err
 }
 
 // Since implements stream.Store.

@@ -142,6 +142,8 @@ export interface NoticeListeners {
         user_id: string;
         sub_account_ids: string[];
     }) => void;
+    /** The server's log was restored to an older state, and notices may be missing: read everything again. */
+    restored?: () => void;
     /** The stream cannot be opened any more, for example after a sign-out. After other errors, the client reconnects automatically. */
     ended?: (reason: LedgerboardError) => void;
 }

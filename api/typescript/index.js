@@ -39,6 +39,10 @@ function secondsOf(wait) {
 }
 /** Statuses after which retrying a stream does not help. */
 const permanent = [400, 401, 403, 404];
+const restoredOf = (to) => (start) => {
+    if (start.all)
+        to.restored?.();
+};
 // Milliseconds before a refused stream is opened again. Without a Retry-After, pauses grow to a minute.
 const shortestPause = 2_000;
 const longestOwnPause = 40_000;
@@ -118,7 +122,7 @@ export class Client {
     /** Listens to the caller's notices. Returns a function that closes the stream. */
     notices(to) {
         const handlers = {
-            client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => { },
+            client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: restoredOf(to),
         };
         return this.#listen("/api/notices", handlers, to.ended);
     }
@@ -141,6 +145,7 @@ export class Client {
             socket.on("client_access_removed", to.accessRemoved);
         if (to.boardClosed)
             socket.on("board_closed", to.boardClosed);
+        socket.on("notice_cursor", restoredOf(to));
         socket.on("connect_error", (err) => {
             if (err.data?.code)
                 to.ended?.(new LedgerboardError(0, err.data.code, err.message));

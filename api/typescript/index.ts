@@ -123,9 +123,15 @@ export interface NoticeListeners {
   accessRemoved?: (notice: { user_id: string }) => void;
   /** The agency closed dashboards for clients. */
   boardClosed?: (notice: { user_id: string; sub_account_ids: string[] }) => void;
+  /** The server's log was restored to an older state, and notices may be missing: read everything again. */
+  restored?: () => void;
   /** The stream cannot be opened any more, for example after a sign-out. After other errors, the client reconnects automatically. */
   ended?: (reason: LedgerboardError) => void;
 }
+
+const restoredOf = (to: NoticeListeners) => (start: { all: boolean }): void => {
+  if (start.all) to.restored?.();
+};
 
 export interface FiguresChanged {
   /** Anything may have changed: read everything again. */
@@ -275,7 +281,7 @@ export class Client {
   /** Listens to the caller's notices. Returns a function that closes the stream. */
   notices(to: NoticeListeners): () => void {
     const handlers = {
-      client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: () => {},
+      client_access_removed: to.accessRemoved, board_closed: to.boardClosed, notice_cursor: restoredOf(to),
     };
     return this.#listen("/api/notices", handlers, to.ended);
   }
@@ -298,6 +304,7 @@ export class Client {
     });
     if (to.accessRemoved) socket.on("client_access_removed", to.accessRemoved);
     if (to.boardClosed) socket.on("board_closed", to.boardClosed);
+    socket.on("notice_cursor", restoredOf(to));
     socket.on("connect_error", (err: Error & { data?: { code?: string } }) => {
       if (err.data?.code) to.ended?.(new LedgerboardError(0, err.data.code, err.message));
     });

@@ -477,7 +477,7 @@ export interface paths {
         };
         /**
          * Streams which figures of the caller's accounts changed, as Server-Sent Events.
-         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
+         * @description The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of posts, prices and connections: request those again when the user opens a page that shows them. With Last-Event-ID, the stream first reports that anything may have changed: read everything once. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
          */
         get: operations["getLive"];
         put?: never;
@@ -531,7 +531,7 @@ export interface paths {
         };
         /**
          * Streams the caller's notices as Server-Sent Events.
-         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
+         * @description The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. Without Last-Event-ID, it starts at the newest notice. If the log was restored to a state before Last-Event-ID, the event notice_cursor has "all": true: read everything again. While the service is not ready, or at its connection limit, it returns a stream that contains only a retry delay, in the event retry_later, and then ends, so that an EventSource reconnects automatically. After any other status, retrying does not help. Unknown query parameters are ignored, but another spelling of a known one is refused.
          */
         get: operations["getNotices"];
         put?: never;
@@ -4253,6 +4253,11 @@ export interface components {
         NextCursor: string;
         /** @description Like `note` of Total. With first_reading, followers were read in the range but never before. With part, some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
         Note: components["schemas"]["TotalNote"];
+        /** @description Starts a stream of notices. */
+        NoticeCursor: {
+            /** @description True if the log was restored to a state before the client's cursor. The notices in between are unknown: read everything again. */
+            all: boolean;
+        };
         /** @description The user on whose behalf the actor acted. Null if the actor acted for no one else. */
         OnBehalfOf: components["schemas"]["Named"] | null;
         /**
@@ -9097,31 +9102,31 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "figures_changed";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_needs_sign_in";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_ends_soon";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "live_cursor";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "retry_later";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     };
                 };
@@ -9293,25 +9298,25 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "client_access_removed";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "board_closed";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "retry_later";
-                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
+                        /** @description When the client reconnects, it sends the last id as Last-Event-ID. */
                         id?: string;
                     };
                 };

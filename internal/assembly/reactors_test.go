@@ -20,9 +20,7 @@ import (
 const (
 	parkedAgency = "5f1d7f3b8c9d440001a1b2c3"
 	livingAgency = "5f1d7f3b8c9d440001a1b2d4"
-	// prevents that a sweep scans one of the other agencies alone
-	onlooker = "5f1d7f3b8c9d440001a1b2f6"
-	member   = "5f1d7f3b8c9d440001a1b2e5"
+	member       = "5f1d7f3b8c9d440001a1b2e5"
 )
 
 // patience is shorter than a wake-up waits for the fold of its record.
@@ -47,7 +45,6 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	t.Cleanup(func() { cancel(); running.Wait() })
 	streams := stream.New(store, stream.Config{})
 	running.Go(func() { _ = streams.Run(ctx) })
-	listen(ctx, t, &running, streams, onlooker)
 	listen(ctx, t, &running, streams, parkedAgency)
 	listen(ctx, t, &running, streams, livingAgency)
 
@@ -79,7 +76,7 @@ func (c *chain) append(agency string) {
 }
 
 // appendUntil appends changes of an agency until shows receives a value, and returns it. Records
-// appended before the reactors listen, or found first by a sweep, wake no one.
+// appended before the reactors listen wake no one.
 func appendUntil[T any](c *chain, agency string, shows <-chan T) (value T) {
 	c.t.Helper()
 	for late := time.After(patience); ; {
@@ -132,22 +129,17 @@ func (h *halfParked) Settle(_ context.Context, parent string, _ int64) (domain.S
 
 func (h *halfParked) Moved(string) <-chan struct{} { return nil }
 
-// Scan is called for one agency after a wake-up; a sweep passes all agencies with listeners.
-func (h *halfParked) Scan(_ context.Context, spans []stream.NoticeRange, _ time.Time, _ int) ([]stream.Notice, error) {
-	if len(spans) == 1 && spans[0].ParentAccount != onlooker {
-		h.woken <- spans[0].ParentAccount
-	}
-	return nil, nil
-}
-
-func (h *halfParked) Since(context.Context, stream.Cursor, time.Time, int) ([]stream.Notice, error) {
+// Since is called only after a wake-up: sweeps find no heads.
+func (h *halfParked) Since(_ context.Context, after stream.Cursor, _ time.Time, _ int) ([]stream.Notice, error) {
+	h.woken <- after.ParentAccount
 	return nil, nil
 }
 
 func (h *halfParked) ConnectionNews(context.Context, []string, time.Time, time.Time) ([]stream.ConnectionNews, error) {
 	return nil, nil
 }
-func (h *halfParked) Head(context.Context, string) (int64, error) { return 0, nil }
+
+func (h *halfParked) Heads(context.Context, []string) (map[string]int64, error) { return nil, nil }
 
 func (h *halfParked) Cursor(context.Context, string, string) (int64, bool, error) {
 	return 0, false, nil

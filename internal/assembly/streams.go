@@ -111,7 +111,7 @@ func (s *Service) wakeListeners(ctx context.Context, parent string, version int6
 	ctx, span := tracing.StartInTrace(ctx, "wake listeners", trace.WithSpanKind(trace.SpanKindConsumer))
 	_, err := s.Updates.AwaitHead(ctx, parent, version)
 	if err == nil {
-		s.streams.Wake(ctx, parent)
+		s.streams.Wake(ctx, parent, version)
 	}
 	tracing.End(span, err)
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -79,11 +77,11 @@ func (h *Hub) HasListeners(parent string) bool {
 	return h.notices.listeners.has(parent) || h.figures.listeners.has(parent)
 }
 
-// Wake says that a new record of the agency's dashboards can be read. The hub looks for notices and
-// checks again who may see which figures. A lost wake-up delays a notice until the next sweep.
-// A notice that is found after this call continues the trace of ctx.
-func (h *Hub) Wake(ctx context.Context, parent string) {
-	h.notices.wake(parent, trace.SpanContextFromContext(ctx))
+// Wake says that the records of the agency's dashboards can be read up to a new head. Its listeners
+// read their notices, and who may see which figures is checked again. A lost wake-up delays a notice
+// until the next sweep. The notices continue the trace of ctx.
+func (h *Hub) Wake(ctx context.Context, parent string, head int64) {
+	h.notices.wake(ctx, parent, head)
 	h.figures.accessChanged(parent)
 }
 

@@ -72,6 +72,7 @@ type place struct {
 	wake     chan struct{} // capacity 1: there may be something to send
 	replaced chan struct{} // closed by the next stream with the same ticket
 	cause    atomic.Pointer[trace.SpanContext]
+	batches  []batch // of figures; guarded by the registry
 }
 
 // traced returns ctx in the trace that woke the stream, if there is one.
@@ -136,24 +137,26 @@ func (r *registry) remove(p *place) {
 	r.count--
 }
 
-// wake wakes the streams of the wanted listeners. Their next events continue the trace that causes
-// contains for their agency.
-func (r *registry) wake(causes map[string]trace.SpanContext, wanted func(Listener) bool) {
+// wake calls prepare for each stream of an agency and wakes it.
+func (r *registry) wake(parent string, prepare func(*place)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for parent, places := range r.agencies {
-		cause, caused := causes[parent]
-		for p := range places {
-			if wanted(p.listener) {
-				if caused {
-					p.cause.Store(&cause)
-				}
-				kick(p.wake)
-			}
-		}
+	for p := range r.agencies[parent] {
+		prepare(p)
+		kick(p.wake)
 	}
 }
 
+// take returns the pending batches of a stream of figures.
+func (r *registry) take(p *place) []batch {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := p.batches
+	p.batches = nil
+	return taken
+}
+
+// parents returns the agencies with streams, sorted.
 func (r *registry) parents() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,7 +17,7 @@ const (
 	// clients. Its payload is {"user_id":"…","sub_account_ids":["…"]}.
 	BoardClosedEvent = domain.NoticeBoardClosed
 	// NoticeCursorEvent contains the start position of a stream, so that a client disconnected
-	// before its first notice can resume. Frontends ignore it.
+	// before its first notice can resume. Its payload is [NoticeCursor].
 	NoticeCursorEvent = "notice_cursor"
 )
 
@@ -43,6 +43,13 @@ type BoardClosed struct {
 	SubAccounts []string `json:"sub_account_ids"` // dashboards that the agency closed for clients
 }
 
+// NoticeCursor starts a stream of notices.
+type NoticeCursor struct {
+	// All is true if the log was restored to a state before the client's cursor. The notices in
+	// between are unknown: read everything again.
+	All bool `json:"all"`
+}
+
 // event returns the event of a notice. Its id depends only on the log, so it is the same after a
 // rebuild or restore.
 func (n Notice) event() event {
@@ -52,10 +59,6 @@ func (n Notice) event() event {
 		e.data = BoardClosed{n.UserID, n.SubAccounts}
 	}
 	return e
-}
-
-func placeEvent(parent string, version int64) event {
-	return event{name: NoticeCursorEvent, id: FormatID(parent, version), data: map[string]any{}}
 }
 
 // FormatID returns the id of a notice, "<parent>.<version>", which is also the format of a cursor.
@@ -74,18 +77,6 @@ func ParseID(id string) (parent string, version int64, ok bool) {
 	return parent, version, true
 }
 
-// NoticeRange selects the notices of all users of an agency after a position, ordered by version
-// and user.
-type NoticeRange struct {
-	ParentAccount string
-	AfterVersion  int64
-	// AfterUser is the last user of AfterVersion whose notice was read; allUsers if all were read.
-	AfterUser string
-}
-
-// allUsers sorts after every user id in every collation, because ids are hexadecimal.
-const allUsers = "g"
-
 // Cursor is the version of the agency up to which a user has received notices.
 type Cursor struct {
 	ParentAccount string
@@ -96,13 +87,11 @@ type Cursor struct {
 // Store reads access_notices and stores cursors in schema `kept`. It omits notices older than
 // notBefore, which have exceeded their retention.
 type Store interface {
-	// Scan returns at most limit notices of the spans, ordered by parent account, version and user.
-	// It reads all spans in one query.
-	Scan(ctx context.Context, spans []NoticeRange, notBefore time.Time, limit int) ([]Notice, error)
 	// Since returns the first limit notices of the user after the cursor, ordered by version.
 	Since(ctx context.Context, after Cursor, notBefore time.Time, limit int) ([]Notice, error)
-	// Head returns the version of the agency's last folded record, or 0 before the first.
-	Head(ctx context.Context, parent string) (int64, error)
+	// Heads returns the version of each agency's last folded record. Agencies without records are
+	// absent.
+	Heads(ctx context.Context, parents []string) (map[string]int64, error)
 	// Cursor returns the stored cursor of a user, or false if the user has no cursor.
 	Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error)
 	// ConnectionNews returns the connection events of agencies after one time and up to another.

@@ -75,7 +75,7 @@ func TestBoardClosedIsANotice(t *testing.T) {
 		l := subscribe(t, hub, agency, alice, 0).afterStart()
 		store.append(agency, alice)
 		store.close(agency, alice, client1, client2)
-		hub.Wake(t.Context(), agency)
+		hub.Wake(t.Context(), agency, 2)
 		blocks := l.take()
 		require.Len(t, blocks, 2)
 		require.Equal(t, "event: client_access_removed\nid: "+id(1)+"\ndata: {\"user_id\":\""+alice+"\"}", blocks[0])

@@ -114,11 +114,11 @@ func (c *connection) serve(ctx context.Context) error {
 			return err
 		}
 	}
-	// a cursor beyond the head belongs to a log that was replaced by a restore
-	after = min(after, head)
+	f := &noticeFeed{source: notices, listener: c.listener, after: after}
+	start := f.start(head, true)
 	kick(place.wake) // there may be notices up to the head
-	if c.send(ctx, placeEvent(c.listener.ParentAccount, after)) == nil {
-		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, listener: c.listener, after: after}, c)
+	if c.send(ctx, start) == nil {
+		c.owner.hub.serve(ctx, place, f, c)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func connect(t *testing.T, to ledgertest.Pipes) (net.Conn, *bufio.Reader) {
 	for {
 		line, err := reader.ReadString('\n')
 		require.NoError(t, err)
-		if strings.HasPrefix(line, "data: {}") {
+		if strings.HasPrefix(line, "data: {") {
 			return client, reader
 		}
 	}
@@ -103,10 +103,10 @@ func TestStreamIsKeptAlive(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, id(0))
-		require.Regexp(t, `^retry: (1\d{3}|2000)\nevent: notice_cursor\nid: `+id(0)+`\ndata: {}\n\n$`, l.out.String())
+		require.Regexp(t, `^retry: (1\d{3}|2000)\nevent: notice_cursor\nid: `+id(0)+`\ndata: {"all":false}\n\n$`, l.out.String())
 		time.Sleep(15 * time.Second)
 		synctest.Wait()
-		require.Regexp(t, `data: {}\n\n: keep-alive\n\n$`, l.out.String())
+		require.Regexp(t, `data: {"all":false}\n\n: keep-alive\n\n$`, l.out.String())
 	})
 }
 

@@ -1,8 +1,8 @@
 package stream_test
 
 import (
-	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -19,8 +19,8 @@ type memoryStore struct {
 	rows    []stream.Notice
 	heads   map[string]int64
 	cursors map[[2]string]int64
-	scans   int
-	looks   int
+	scans   int // queries of heads
+	looks   int // queries of notices
 	broken  bool
 	news    []stream.ConnectionNews
 	shown   map[int64]time.Time // by connection: when its row appears; missing: at once
@@ -51,7 +51,7 @@ func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int
 func (m *memoryStore) announce(t *testing.T, hub *stream.Hub, users ...string) int64 {
 	t.Helper()
 	version := m.append(agency, users...)
-	hub.Wake(t.Context(), agency)
+	hub.Wake(t.Context(), agency, version)
 	return version
 }
 
@@ -102,23 +102,16 @@ func (m *memoryStore) requireSaved(t *testing.T, version int64) {
 	}, patience, time.Millisecond)
 }
 
-func (m *memoryStore) Scan(_ context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int) ([]stream.Notice, error) {
+func (m *memoryStore) Heads(_ context.Context, parents []string) (map[string]int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scans++
 	if m.broken {
 		return nil, errAway
 	}
-	found := slices.DeleteFunc(slices.Clone(m.rows), func(n stream.Notice) bool {
-		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s stream.NoticeRange) bool {
-			after := cmp.Or(cmp.Compare(n.Version, s.AfterVersion), cmp.Compare(n.UserID, s.AfterUser)) > 0
-			return s.ParentAccount == n.ParentAccount && after
-		})
-	})
-	slices.SortFunc(found, func(a, b stream.Notice) int {
-		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.Version, b.Version), cmp.Compare(a.UserID, b.UserID))
-	})
-	return found[:min(limit, len(found))], nil
+	heads := maps.Clone(m.heads)
+	maps.DeleteFunc(heads, func(parent string, _ int64) bool { return !slices.Contains(parents, parent) })
+	return heads, nil
 }
 
 func (m *memoryStore) Since(_ context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
@@ -136,15 +129,6 @@ func (m *memoryStore) Since(_ context.Context, after stream.Cursor, notBefore ti
 		}
 	}
 	return found, nil
-}
-
-func (m *memoryStore) Head(_ context.Context, parent string) (int64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.broken {
-		return 0, errAway
-	}
-	return m.heads[parent], nil
 }
 
 func (m *memoryStore) Cursor(_ context.Context, parent, user string) (int64, bool, error) {

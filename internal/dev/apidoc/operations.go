@@ -290,7 +290,8 @@ var operations = map[string]about{
 		tag: tagStreams, summary: "Streams the caller's notices as Server-Sent Events.", answers: streamAnswers,
 		refuses: streamRefusals,
 		text: "The events are client_access_removed and board_closed; see the AsyncAPI document. The stream continues after Last-Event-ID. " +
-			"Without Last-Event-ID, it starts at the newest notice. " + streamEnds,
+			"Without Last-Event-ID, it starts at the newest notice. If the log was restored to a state before Last-Event-ID, the event notice_cursor " +
+			"has \"all\": true: read everything again. " + streamEnds,
 	},
 	"getLive": {
 		tag: tagStreams, summary: "Streams which figures of the caller's accounts changed, as Server-Sent Events.",
@@ -298,8 +299,8 @@ var operations = map[string]about{
 		text: "The service sends the event figures_changed at most once a second, when the new figures can be read; see the AsyncAPI document. " +
 			"The event covers readings and newly discovered posts. It does not cover changes by the main application, such as names, members, categories of " +
 			"posts, prices and connections: request those again when the user opens a page that shows them. " +
-			"With Last-Event-ID, the stream continues after that event. If the service no longer knows that event, it reports that anything " +
-			"may have changed. The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. " + streamEnds,
+			"With Last-Event-ID, the stream first reports that anything may have changed: read everything once. " +
+			"The events connection_needs_sign_in and connection_ends_soon mean that a person must sign in at the platform. " + streamEnds,
 	},
 	"postNoticesTicket": {
 		tag: tagStreams, summary: "Creates a ticket for an EventSource, which cannot send headers.",

@@ -39,11 +39,14 @@ var (
 			reflect.TypeFor[stream.BoardClosed](),
 			&asyncExample{"closed", json.RawMessage(`{"user_id":"d10000000000000000000000","sub_account_ids":["c10000000000000000000001"]}`)},
 		},
-		{stream.NoticeCursorEvent, "The position at which the stream starts.", nil, nil},
+		{
+			stream.NoticeCursorEvent, "The position at which the stream starts.",
+			reflect.TypeFor[stream.NoticeCursor](), &asyncExample{"start", json.RawMessage(`{"all":false}`)},
+		},
 	}
 	liveEvents = []streamEvent{
 		{
-			stream.FiguresEvent, "Figures changed; read them again. To resume the stream after this event, send its id as Last-Event-ID.",
+			stream.FiguresEvent, "Figures changed; read them again.",
 			reflect.TypeFor[stream.Event](), &asyncExample{"all", json.RawMessage(`{"all":true,"changes":[]}`)},
 		},
 		{
@@ -60,7 +63,7 @@ var (
 			&asyncExample{"soon", json.RawMessage(
 				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
 		},
-		{stream.FiguresCursorEvent, "The position at which the stream starts.", nil, nil},
+		{stream.FiguresCursorEvent, "The start of the stream.", nil, nil},
 	}
 	buildEvents = []streamEvent{{"generation", "The progress of the build.", reflect.TypeFor[operator.Generation](), nil}}
 	retryLater  = streamEvent{
@@ -87,7 +90,7 @@ func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 		event.Value.Properties = openapi3.Schemas{"event": name, "data": data}
 		if resumed {
 			id := typed("string")
-			id.Value.Description = "To resume the stream after this event, send the id as Last-Event-ID."
+			id.Value.Description = "When the client reconnects, it sends the last id as Last-Event-ID."
 			event.Value.Properties["id"] = id
 		}
 		event.Value.Required = []string{"event", "data"}

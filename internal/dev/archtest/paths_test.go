@@ -42,7 +42,7 @@ var paths = []path{
 	}},
 	{"its notice, from the log to the browser", []string{
 		"internal/assembly.Service.runReactors", "internal/assembly.Service.wakeListeners", "internal/stream.Hub.Wake", "internal/stream.notices.wake",
-		"channel kick: internal/stream.notices.run", "internal/stream.notices.scan", "internal/stream.notices.advance", "internal/stream.registry.wake",
+		"internal/stream.registry.wake",
 		"channel wake: internal/stream.Hub.serve", "internal/stream.noticeFeed.tell", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
 	}},
 	{"a reading, from what is due to the platform", []string{
@@ -65,8 +65,8 @@ var paths = []path{
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{
 		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Notify", "channel kick: internal/stream.figures.run",
-		"internal/stream.figures.step", "internal/stream.registry.wake", "channel wake: internal/stream.Hub.serve", "internal/stream.figureFeed.tell",
-		"internal/stream.figureFeed.send", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
+		"internal/stream.registry.wake", "channel wake: internal/stream.Hub.serve", "internal/stream.figureFeed.tell",
+		"internal/stream.eventStream.send", "internal/stream.eventStream.write",
 	}},
 }
 

@@ -20,6 +20,8 @@
 //     beforehand and sent again on a connection for each partition.
 //   - size_…: bytes of a reading, without a limit: on a broker for the demo's readings, in each table
 //     and its indexes for readings whose values change all the time, with the rate at which they are folded.
+//   - idle_listeners: what 10,000 streams of notices cost while nothing happens, without a limit. The
+//     program is built from the directory in which the bench runs: run it in two checkouts to compare.
 //   - a stream that is folded again: a plain consumer of its records. The time for which its
 //     partition is locked has no limit.
 //

@@ -81,6 +81,7 @@ func run(ctx context.Context) (err error) {
 		{name: "live_post_insights_4p", run: b.live(4)},
 		{name: "fold_again", run: b.foldingAgain},
 		{name: "size_log", run: b.logSizes},
+		{name: "idle_listeners", run: b.listening},
 	}
 	for _, w := range sizeWorlds() {
 		measurements = append(measurements, measurement{name: w.name, run: b.tableSizes(w)})

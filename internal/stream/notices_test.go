@@ -37,14 +37,17 @@ func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 		require.Empty(t, s.ids())
 		store.append(agency, alice)
 		require.Empty(t, s.ids())
-		hub.Wake(t.Context(), agency2)
-		hub.Wake(t.Context(), agency)
+		hub.Wake(t.Context(), agency2, 1)
+		hub.Wake(t.Context(), agency, 1)
 		require.Equal(t, []string{id(1)}, s.ids(), "no time has passed: it was not a sweep")
-		scans, _ := store.queries()
-		hub.Wake(t.Context(), agency2)
-		synctest.Wait()
-		again, _ := store.queries()
-		require.Equal(t, scans, again, "the agency has no listeners")
+		_, looks := store.queries()
+		hub.Wake(t.Context(), agency2, 2)
+		time.Sleep(3 * time.Second)
+		_, again := store.queries()
+		require.Equal(t, looks, again, "the other agency has no listeners, and a sweep finds no new head")
+		store.append(agency, alice)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{id(2)}, s.ids(), "a sweep finds it without a wake-up")
 	})
 }
 
@@ -64,10 +67,10 @@ func TestIdleConnectionsShareOneQuery(t *testing.T) {
 	})
 }
 
-func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
+func TestManyNoticesOfOneRecord(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
-		const users = 2500 // more than two pages of a scan, all of one version
+		const users = 2500
 		all := make([]string, users)
 		subscriptions := make([]*listener, users)
 		for i := range users {
@@ -100,14 +103,15 @@ func TestMissedNoticesAreReadInPages(t *testing.T) {
 	})
 }
 
-// A cursor beyond the head is made up or belongs to a log that was replaced by a restore: it starts
-// at the head.
+// A cursor beyond the head is made up or belongs to a log that was replaced by a restore: the stream
+// starts at the head and says that the notices in between are unknown.
 func TestCursorBeyondTheHeadStartsAtTheHead(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		beyond := subscribe(t, hub, agency, bob, 1_000_000)
+		require.Equal(t, "event: notice_cursor\nid: "+id(0)+"\ndata: {\"all\":true}", beyond.take()[0])
 		s := subscribe(t, hub, agency, alice, 0)
-		synctest.Wait()
+		require.Equal(t, "event: notice_cursor\nid: "+id(0)+"\ndata: {\"all\":false}", s.take()[0])
 		store.append(agency, alice, bob)
 		time.Sleep(3 * time.Second)
 		require.Equal(t, []string{id(1)}, s.ids())

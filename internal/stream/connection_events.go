@@ -1,8 +1,8 @@
 package stream
 
 import (
-	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,8 +14,7 @@ const (
 	// payload is [SignIn]. It is sent once per refusal, separately for each connection.
 	SignInEvent = "connection_needs_sign_in"
 
-	connectionsEvery = 10 * time.Second    // interval of queries for connection events
-	maxMissed        = 14 * 24 * time.Hour // how far back a reconnecting stream gets connection events
+	connectionsEvery = 10 * time.Second // interval of queries for connection events
 
 	// maxRefusalDelay is the maximum time from a refusal by the platform until queries return it,
 	// which is when its record is folded.
@@ -65,69 +64,51 @@ func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 		switch {
 		case newest[c.key()] != c:
 		case c.SignInBefore == nil:
-			events = append(events, event{name: SignInEvent, data: c.signIn()})
+			events = append(events, event{name: SignInEvent, id: figuresID, data: c.signIn()})
 		default:
-			events = append(events, event{name: EndsSoonEvent, data: EndsSoon{c.signIn(), c.SignInBefore.UTC()}})
+			events = append(events, event{name: EndsSoonEvent, id: figuresID, data: EndsSoon{c.signIn(), c.SignInBefore.UTC()}})
 		}
 	}
 	return events
 }
 
-// note adds a connection event to the next step. It ignores a refusal that was already announced:
-// during a switch, two generations notify of it, and queries return it for a while. The caller must
-// hold the lock.
-func (f *figures) note(c ConnectionNews) {
-	if c.SignInBefore == nil {
-		if !c.At.After(f.refused[c.key()]) {
-			return
+// readConnectionEvents returns the connection events of agencies with listeners since the last
+// query: connections that expire soon, and refusals. It queries only if this is due or a refusal was
+// notified. Refusals appear in the tables when their records are folded, so queries go back
+// maxRefusalDelay, and the refusals that earlier queries returned are left out.
+func (f *figures) readConnectionEvents(ctx context.Context, due bool) []ConnectionNews {
+	parents, until := f.listeners.parents(), time.Now()
+	f.mu.Lock()
+	due, after := due || f.refused, f.eventsUntil
+	f.mu.Unlock()
+	if !due || len(parents) > 0 && f.hub.Ready() != nil {
+		return nil
+	}
+	var found []ConnectionNews
+	if len(parents) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+		defer cancel()
+		var err error
+		if found, err = f.store.ConnectionNews(ctx, parents, after.Add(-maxRefusalDelay), until); err != nil {
+			f.hub.warn(ctx, "read connection events", err)
+			return nil
 		}
-		f.refused[c.key()] = c.At
 	}
-	f.connectionEvents = append(f.connectionEvents, c)
-}
-
-// readConnectionEvents returns connection events of agencies with listeners since the last query:
-// connections that expire soon, and refusals, whose notifications may have been lost. Refusals may
-// already have been announced. The events are complete up to the returned time.
-func (f *figures) readConnectionEvents(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
-	parents := f.listeners.parents()
-	now := time.Now()
-	_, after := f.newest()
-	if len(parents) == 0 {
-		return nil, now
-	}
-	if f.hub.Ready() != nil {
-		return nil, after
-	}
-	found, err := f.between(ctx, parents, after, now)
-	if err != nil {
-		f.hub.warn(ctx, "read connection events", err)
-		return nil, after
-	}
-	return found, now
-}
-
-// missed returns the connection events of an agency after the last event of a stream of another
-// process, up to the last query of this process. It may repeat refusals.
-func (f *figures) missed(ctx context.Context, parent string, after, until time.Time) ([]ConnectionNews, error) {
-	if earliest := until.Add(-maxMissed); after.Before(earliest) {
-		after = earliest
-	}
-	list, err := f.between(ctx, []string{parent}, after, until)
-	slices.SortStableFunc(list, func(a, b ConnectionNews) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ConnectionID, b.ConnectionID))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused, f.eventsUntil = false, until
+	found = slices.DeleteFunc(found, func(c ConnectionNews) bool {
+		if c.SignInBefore != nil {
+			return !c.At.After(after)
+		}
+		if !c.At.After(f.announced[c.key()]) {
+			return true
+		}
+		f.announced[c.key()] = c.At
+		return false
 	})
-	return list, err
-}
-
-// between returns the connection events of agencies in a time range. It includes refusals that are
-// up to maxRefusalDelay older, because their records may have been folded in the range.
-func (f *figures) between(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	list, err := f.store.ConnectionNews(ctx, parents, after.Add(-maxRefusalDelay), until)
-	expiryBefore := func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }
-	return slices.DeleteFunc(list, expiryBefore), err
+	maps.DeleteFunc(f.announced, func(_ connectionKey, at time.Time) bool { return !at.After(until.Add(-maxRefusalDelay)) })
+	return found
 }
 
 // EndsSoonEvent reports that a person must sign in soon to keep a connection. Its payload is
