@@ -52,8 +52,11 @@ generate: ## regenerate the generated files; CI fails if that changes a file
 size: ## print the size of each package, and the numbers of tests, settings, commands and API operations
 	@go run ./internal/dev/size
 
-# internal/dev/pgtest/environments.go explains the properties.
+# internal/dev/pgtest/environments.go explains the properties. PG=17 or PG=18 selects that version of PostgreSQL,
+# which .ci/postgres downloads; otherwise the newest installed one is tested.
 environments: export LEDGERBOARD_TEST_DATABASE = turkish,published,role,pgbouncer,timeouts
+environments: export LEDGERBOARD_TEST_POSTGRES = $(PG)
+environments: export PATH := $(if $(PG),$(shell .ci/postgres $(PG)):)$(PATH)
 environments: ## test tables, rebuilds and searches with a database of another locale, owner, pooler and limits
 	.ci/temporary go test -count=1 -p 2 -timeout 20m ./migrations ./projections/...
 	.ci/temporary go test -count=1 -run 'TestPools|LimitsOfTheDatabase' ./internal/pg

@@ -27,6 +27,9 @@ import (
 // create databases.
 const databaseURLVariable = "LEDGERBOARD_TEST_DATABASE_URL"
 
+// versionVariable names the major version of PostgreSQL that the server must have.
+const versionVariable = "LEDGERBOARD_TEST_POSTGRES"
+
 // DB is the database of one test.
 type DB struct {
 	URL      string
@@ -110,6 +113,9 @@ func serverURL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(func() {
 		defer func() {
+			if server.err == nil {
+				server.err = checkVersion(server.url)
+			}
 			if server.err == nil && is(pgbouncer) {
 				server.pooler, server.err = startPooler(server.url, "session", 500)
 			}
@@ -139,6 +145,23 @@ func serverURL(t testing.TB) string {
 	})
 	require.NoError(t, server.err, "start PostgreSQL for tests")
 	return server.url
+}
+
+func checkVersion(databaseURL string) error {
+	want := os.Getenv(versionVariable)
+	if want == "" {
+		return nil
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if version := conn.PgConn().ParameterStatus("server_version"); !strings.HasPrefix(version, want+".") {
+		return fmt.Errorf("%s is %s, but the server is PostgreSQL %s", versionVariable, want, version)
+	}
+	return nil
 }
 
 // Main runs the tests of a package, stops the server that they started, and exits.
