@@ -14,17 +14,15 @@ import (
 
 const accessPath = root + "/access"
 
-// accessView shows who had access to which board at an instant: rows are people, columns are
-// boards. If the instant is now, it leaves out people who cannot open a board in spite of its list.
-// For a past instant it marks people who are inactive today, because the records do not say who was
-// active then.
+// accessView lists who had access to which board at an instant. If the instant is now, it leaves out
+// people who cannot open a board in spite of its list. For a past instant it marks people who are
+// inactive today, because the records do not say who was active then.
 type accessView struct {
 	Moment     moment
 	At         string // the instant as a query parameter; "": now
 	Instant    time.Time
 	Person     string
-	Boards     []accessBoard
-	Rows       []accessRow
+	Grants     []accessGrant
 	CannotOpen []history.Named // people on the list of an open board who cannot open it now
 	Staff      history.AccessStaff
 	Position   history.StreamPosition // the last change up to the instant
@@ -33,29 +31,21 @@ type accessView struct {
 
 	Incomplete string
 	LeftOut    int64
-	More       string
+	More       string // address of the next page; "": this is the last one
+	Later      bool   // earlier pages exist
 	Export     string
 	History    string
 }
 
-// accessRow is a person with a cell for each board, in the order of the boards; nil: no access.
-type accessRow struct {
-	Person history.Named
-	Staff  bool // of the agency, by today's directory
-	Active bool // by today's directory
-	Cells  []*accessCell
-}
-
-type accessBoard struct {
-	history.Named
-
-	Scopes        []string
-	ScopesChanged *decision // the last change to the scopes; nil: no one had access before it
-}
-
-type accessCell struct {
-	Elsewhere bool // another page has the content of the cell; the other fields are zero
-
+// accessGrant is the access of a person to a board. It says everything in one row, so that a page of
+// paper is as complete as the screen.
+type accessGrant struct {
+	Person  history.Named
+	Staff   bool // of the agency, by today's directory
+	Active  bool // by today's directory
+	Board   history.Named
+	Scopes  []string
+	Rescope *decision // the change to the scopes that started this period; nil: it started with the access
 	Since   time.Time // when access started
 	By      history.Named
 	Record  string
@@ -79,6 +69,9 @@ func openAccess(v *visit) (view, error) {
 	at := shown.Moment.Ends
 	q := accessQuery(at, shown.Person)
 	shown.Instant, shown.At = at, formInstant(at)
+	if at.IsZero() {
+		shown.Instant = v.deps.Now()
+	}
 	export := url.Values{"person": {shown.Person}, "at": {""}}
 	setInstant(export, "at", at)
 	shown.Export = accessPath + "/export?" + export.Encode()
@@ -96,15 +89,14 @@ func openAccess(v *visit) (view, error) {
 	if at.IsZero() {
 		shown.CannotOpen, able = cannotOpen(spans)
 	}
-	shown.Boards, shown.Rows = matrix(spans, able)
-	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
+	shown.Grants, shown.Later = grantsOf(able), q.Has("cursor")
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
 			shown.Closed = append(shown.Closed,
 				closedBoard{d.Dashboard, d.AllowClientDashboard, false, decided(d.DecidedBy, d.Dashboard.ID)})
 		}
 		if at.IsZero() {
-			for _, board := range withoutClients(shown.Boards, spans, able, q.Has("cursor"), shown.More != "") {
+			for _, board := range withoutClients(spans, able, q.Has("cursor"), shown.More != "") {
 				shown.Closed = append(shown.Closed, closedBoard{Board: board, Listed: true})
 			}
 		}
@@ -129,7 +121,7 @@ func cannotOpen(all []history.AccessSpan) (people []history.Named, able []histor
 
 // withoutClients returns the boards that no client user is able to open. It leaves out a board that
 // may begin on an earlier page or continue on a later one. All spans are sorted by board.
-func withoutClients(boards []accessBoard, all, able []history.AccessSpan, before, after bool) (none []history.Named) {
+func withoutClients(all, able []history.AccessSpan, before, after bool) (none []history.Named) {
 	open := map[string]bool{}
 	for _, s := range able {
 		open[s.Dashboard.ID] = open[s.Dashboard.ID] || s.Role == nil
@@ -140,9 +132,10 @@ func withoutClients(boards []accessBoard, all, able []history.AccessSpan, before
 	if after && len(all) > 0 {
 		open[all[len(all)-1].Dashboard.ID] = true
 	}
-	for _, b := range boards {
-		if !open[b.ID] {
-			none = append(none, b.Named)
+	for _, s := range all {
+		if !open[s.Dashboard.ID] {
+			none = append(none, s.Dashboard)
+			open[s.Dashboard.ID] = true
 		}
 	}
 	return none
@@ -176,44 +169,25 @@ func scopesOf(s history.AccessSpan) []string {
 	return scopes
 }
 
-// matrix arranges spans as rows of people and columns of boards, both sorted by name. The rows
-// contain only the spans of people who are able to open the board.
-func matrix(all, able []history.AccessSpan) (boards []accessBoard, rows []accessRow) {
-	people, column := map[string]int{}, map[string]int{}
-	for _, s := range all {
-		if _, known := column[s.Dashboard.ID]; !known {
-			column[s.Dashboard.ID] = 0
-			boards = append(boards, accessBoard{s.Dashboard, scopesOf(s), nil})
-		}
-	}
-	for _, s := range able {
-		if _, known := people[s.User.ID]; !known {
-			people[s.User.ID] = 0
-			rows = append(rows, accessRow{Person: s.User, Staff: s.Role != nil, Active: s.ActiveToday})
-		}
-	}
-	slices.SortFunc(boards, func(a, b accessBoard) int { return byName(a.Named, b.Named) })
-	slices.SortFunc(rows, func(a, b accessRow) int { return byName(a.Person, b.Person) })
-	for i, board := range boards {
-		column[board.ID] = i
-	}
-	for i := range rows {
-		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
-	}
-	for _, s := range able {
-		if changed := laterScopes(s); changed != nil {
-			boards[column[s.Dashboard.ID]].ScopesChanged = changed
-		}
+// grantsOf returns the spans sorted by the names of people and boards.
+func grantsOf(spans []history.AccessSpan) []accessGrant {
+	grants := make([]accessGrant, len(spans))
+	for i, s := range spans {
 		gave := s.ListedBy // BeganBy may be a later change to the scopes
 		if s.AllowedBy.Version > gave.Version {
 			gave = s.AllowedBy
 		}
-		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
+		grants[i] = accessGrant{
+			Person: s.User, Staff: s.Role != nil, Active: s.ActiveToday,
+			Board: s.Dashboard, Scopes: scopesOf(s), Rescope: laterScopes(s),
 			Since: gave.Time, By: gave.Actor, Changed: s.To,
 			Record: historyAddress(rfc3339(gave.Time), "dashboard:"+s.Dashboard.ID),
 		}
 	}
-	return boards, rows
+	slices.SortFunc(grants, func(a, b accessGrant) int {
+		return cmp.Or(byName(a.Person, b.Person), byName(a.Board, b.Board))
+	})
+	return grants
 }
 
 // laterScopes returns the change to the scopes that started a period; nil if the period started with
@@ -223,24 +197,6 @@ func laterScopes(s history.AccessSpan) *decision {
 		return nil
 	}
 	return new(decided(s.BeganBy, s.Dashboard.ID))
-}
-
-// markElsewhere marks the cells whose content is on another page: a board with many people can
-// continue on the next page. The spans are sorted by board id, then by person id.
-func markElsewhere(rows []accessRow, boards []accessBoard, spans []history.AccessSpan, before, after bool) {
-	if len(spans) == 0 {
-		return
-	}
-	first, last := spans[0], spans[len(spans)-1]
-	for column, board := range boards {
-		for _, row := range rows {
-			cut := before && board.ID == first.Dashboard.ID && row.Person.ID < first.User.ID ||
-				after && board.ID == last.Dashboard.ID && row.Person.ID > last.User.ID
-			if cut && row.Cells[column] == nil {
-				row.Cells[column] = &accessCell{Elsewhere: true}
-			}
-		}
-	}
 }
 
 // distinct sorts people by name, in place, and removes repetitions.

@@ -102,11 +102,32 @@ func ownBoards(v *visit) (view, error) {
 	if len(boards) == 1 {
 		return redirect(boardPath + url.PathEscape(boards[0].SubAccountID)), nil
 	}
-	shown := boardsView{Boards: boards}
+	shown := boardsView{Boards: make([]boardCard, len(boards))}
 	if v.me.Agency != nil {
 		shown.Agency = string(v.me.Agency.Name)
 	}
-	return shown, nil
+	err := concurrently(len(boards), func(i int) (err error) {
+		shown.Boards[i], err = boardCardOf(v, boards[i], i < boardsWithFigures)
+		return err
+	})
+	return shown, err
+}
+
+// boardsWithFigures is the number of boards that the list shows with figures: each needs its own API
+// request.
+const boardsWithFigures = 12
+
+func boardCardOf(v *visit, board directory.MeDashboard, figures bool) (card boardCard, err error) {
+	card.MeDashboard = board
+	if !figures || !slices.Contains(board.Scopes, "analytics") {
+		return card, nil
+	}
+	followers, err := followersOf(v, url.Values{"dashboard": {board.SubAccountID}})
+	if whyNotOpen(err) != nil { // closed since the list was read; its page explains it
+		return card, nil
+	}
+	card.Shown = &followers
+	return card, err
 }
 
 func inOrder(name, id, otherName, otherID string) int {
@@ -125,7 +146,13 @@ var collators = sync.Pool{New: func() any { return collate.New(language.Und) }} 
 
 type boardsView struct {
 	Agency string
-	Boards []directory.MeDashboard
+	Boards []boardCard
+}
+
+type boardCard struct {
+	directory.MeDashboard
+
+	Shown *followersNow // nil: the board shows no figures, or is not one of the first
 }
 
 func clientFile(v *visit) (view, error) {

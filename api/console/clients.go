@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,11 +39,18 @@ type clientsView struct {
 type clientRow struct {
 	directory.DashboardSummary
 
+	followersNow
+
 	LinkedWith []string
-	Followers  analytics.Total
-	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
-	Points     []chart.Point
-	TrendText  string // text alternative for Points
+}
+
+// followersNow are followers and their change in the last 28 days.
+type followersNow struct {
+	Followers analytics.Total
+	Part      string // "of 2 of 3 accounts"; empty if all accounts were read
+	Read      string // the day of the newest reading, if it is more than a day ago; empty otherwise
+	Points    []chart.Point
+	TrendText string // text alternative for Points
 }
 
 func openClients(v *visit) (view, error) {
@@ -83,25 +91,36 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 		}
 	}
 	slices.SortFunc(row.LinkedWith, alphabetical) // the API sorts by id
+	var err error
+	row.followersNow, err = followersOf(v, url.Values{"account": {summary.SubAccountID}})
+	return row, err
+}
+
+// followersOf reads the followers of an account or a dashboard.
+func followersOf(v *visit, scope url.Values) (shown followersNow, err error) {
 	from, to := latelyDays(v)
-	zone, _ := zoneOf(v)
-	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
-		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}, "tz": {zone.Name}})
+	zone, location := zoneOf(v)
+	asked := url.Values{"meta": {"brief"}, "tz": {zone.Name}}
+	maps.Copy(asked, scope)
+	data, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all", asked)
 	if err != nil {
-		return row, err
+		return shown, err
 	}
-	if row.Followers = comparedFollowers(data.Total); row.Followers.Note == analytics.NoteFirstReading {
-		row.Followers.Change = nil
+	if shown.Followers = comparedFollowers(data.Total); shown.Followers.Note == analytics.NoteFirstReading {
+		shown.Followers.Change = nil
 	}
-	if read, all := row.Followers.Accounts, data.Total.SocialAccounts; read > 0 && read < all {
-		row.Part = fmt.Sprintf("of %d of %d accounts", read, all)
+	if read, all := shown.Followers.Accounts, data.Total.SocialAccounts; read > 0 && read < all {
+		shown.Part = fmt.Sprintf("of %d of %d accounts", read, all)
+	}
+	if meta.AsOf != nil && meta.AsOf.Before(v.deps.Now().AddDate(0, 0, -1)) {
+		shown.Read = "read on " + meta.AsOf.In(location).Format("2 Jan 2006")
 	}
 	for _, d := range data.Total.Series {
-		row.Points = append(row.Points, chart.Point{Value: d.Followers})
+		shown.Points = append(shown.Points, chart.Point{Value: d.Followers})
 	}
-	row.TrendText = fmt.Sprintf("Followers in the last %d days: %s",
-		recentDays, known(row.Followers.Change, chart.Signed))
-	return row, nil
+	shown.TrendText = fmt.Sprintf("Followers in the last %d days: %s",
+		recentDays, known(shown.Followers.Change, chart.Signed))
+	return shown, nil
 }
 
 func clientPath(id, page string) string { return clientsPath + url.PathEscape(id) + "/" + page }

@@ -182,9 +182,9 @@ func TestFiguresOfAClient(t *testing.T) {
 		{Window: "week", EndsOn: new("2026-09-30"), Value: 6},
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-03"`, `value="2026-09-30"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
+	page.says(http.StatusOK, "in the days until 30 Sep 2026, unless", "Harbour Bakery", `value="2026-09-03"`, `value="2026-09-30"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
 		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=UTC")
-	require.Regexp(t, `(?s)>day<.*>week<.*>28 days<`, page.Body.String(), "the shortest window first")
+	require.Regexp(t, `(?s)>Day<.*>Week<.*>28 days<.*>5<.*>6<.*>7<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
 
@@ -441,8 +441,8 @@ func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 		data := followers(46047)
 		data.Total.Followers.Accounts, data.Total.SocialAccounts = accounts[0], accounts[1]
 		s.answerFollowers(data)
-		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `46,047</span><br><small class="quiet">`+part)
-		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "There is nothing to compare it with yet. "+strings.Replace(part, "range", "month", 1))
+		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, fmt.Sprintf(`46,047</span><details class="mark"><summary>%d of 3 accounts&nbsp;<sup>1</sup></summary>%s`, accounts[0], part), "<li>"+part)
+		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "<li>"+strings.Replace(part, "range", "month", 1))
 		data.Total.SocialAccounts = accounts[0]
 		s.answerFollowers(data)
 		require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "not read in this range.")
@@ -461,7 +461,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: some accounts or days", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−24", "−0.08", "29,976 is compared with 30,000.", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too if another page was read before, and is compared with one
@@ -519,9 +519,9 @@ func TestPostsPublishedAreTheAPIs(t *testing.T) {
 		s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{Total: total}, nil)
 		return b.get("/console/clients/" + bakery + "/figures")
 	}
-	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "Not known for this range: no post has been read yet, or nothing since the range began.")
+	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "Frequency and regularity are not known for this range: no post has been read yet, or nothing since the range began.")
 	posts(analytics.Activity{AccountsMeasured: 2, Posts: new(int64(0)), Frequency: new(0.0), Regularity: new(0.0)}).
-		says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">0</span>`, "Activity of 2 of 3 accounts: 0 of 100 for frequency")
+		says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">0</span>`, "frequency 0, regularity 0 of 100", "Frequency and regularity cover 2 of 3 accounts.")
 }
 
 // Paused accounts and accounts without a subscription are shown as not read, even if the last

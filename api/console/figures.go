@@ -135,7 +135,8 @@ type figuresView struct {
 	Numbers     []figureShown
 	Charts      []chart.Chart
 	Costs       costsShown
-	Reach       []reachShown
+	Notes       []note // what the marks of Numbers refer to, by their numbers from 1
+	Reach       reachShown
 	Rates       []rateShown
 	Splits      []splitShown
 	Members     []analytics.RankedMember
@@ -158,20 +159,45 @@ func (f figuresView) watches() string {
 
 type figureShown struct {
 	Name    string
-	SoFar   bool // the range has not ended
+	What    string // what the figure counts, or of which day it is; "": its name says so
+	SoFar   bool   // the range has not ended
 	Value   *int64
 	Change  *int64
 	Percent string // Change in percent; "": not shown
-	Note    string
-	Part    string // sentences about accounts that were not read, are not compared or moved away
-	Same    string // the compared accounts, such as "2 of its 3 accounts have"; "": all are compared
-	InPart  string // a sentence about a partial comparison; "": the comparison is complete
+	Marks   []mark
+
+	pct *float64
 }
 
-type reachShown struct {
-	analytics.AccountReach
+// mark is a short hint next to a number. A sentence explains it, once for all numbers that it
+// applies to.
+type mark struct {
+	Short, Text string
+	Detail      string // what else is known about this number; "": nothing
+	Note        int    // number of Text among the notes of the page
+}
 
-	Name string
+// note is the sentence of a mark, with what is known about single numbers.
+type note struct {
+	Text    string
+	Details []string
+}
+
+// numberMarks numbers the marks in order, and returns their notes.
+func numberMarks(numbers []figureShown) (notes []note) {
+	for i := range numbers {
+		for j := range numbers[i].Marks {
+			m := &numbers[i].Marks[j]
+			at := slices.IndexFunc(notes, func(n note) bool { return n.Text == m.Text })
+			if at < 0 {
+				at, notes = len(notes), append(notes, note{Text: m.Text})
+			}
+			if m.Note = at + 1; m.Detail != "" {
+				notes[at].Details = append(notes[at].Details, numbers[i].Name+": "+m.Detail)
+			}
+		}
+	}
+	return notes
 }
 
 func clientFigures(v *visit, client directory.Account) (view, error) {
@@ -265,6 +291,7 @@ func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error 
 	for _, put := range puts {
 		put(shown)
 	}
+	shown.Notes = numberMarks(shown.Numbers)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,15 +30,12 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 			data.Total.SocialAccounts--
 		}
 	}
-	part := f.followersPart(data.Total)
-	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
-	tile.Part = part
-	if same := data.Total.SameAccounts; same != nil {
-		all := data.Total.Followers.Accounts
-		tile.Same = counted(same.Accounts,
-			fmt.Sprintf("of its %d accounts has", all), fmt.Sprintf("of its %d accounts have", all))
+	marks := append(f.followersMarks(data.Total), f.oldMarks(meta)...)
+	total := comparedFollowers(data.Total)
+	if same := data.Total.SameAccounts; same != nil && same.Previous != nil {
+		total.Note = analytics.NoteNone // a mark says how many accounts are compared
 	}
-	shown.Numbers = append(shown.Numbers, tile)
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], "", total, marks...))
 	c := withSeries(f, chart.Chart{
 		ID: "followers", Title: figureNames["followers"], Unit: "followers",
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
@@ -62,32 +58,62 @@ func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	return t
 }
 
-// followersPart describes the accounts that the followers or their comparison exclude. It returns
-// "" if both include all accounts.
-func (f figures) followersPart(s analytics.FollowerSeries) string {
-	sentences := []string{f.partOf(s.Followers.Accounts, s.SocialAccounts)}
+// followersMarks describes the accounts that the followers or their comparison exclude.
+func (f figures) followersMarks(s analytics.FollowerSeries) (marks []mark) {
+	if read, all := s.Followers.Accounts, s.SocialAccounts; read > 0 && read < all {
+		marks = append(marks, mark{
+			Short: fmt.Sprintf("%d of %d accounts", read, all),
+			Text: fmt.Sprintf("Covers %d of %s: %s not read in %s.",
+				read, counted(all, "account", "accounts"), counted(all-read, "was", "were"), f.within),
+		})
+	}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
 		all := s.Followers.Accounts
-		sentences = append(sentences, fmt.Sprintf("%s not compared (connected later, %s).",
-			counted(all-same.Accounts, fmt.Sprintf("of %d accounts is", all), fmt.Sprintf("of %d accounts are", all)),
-			counted(*s.Followers.Value-*same.Previous-*same.Change, "follower", "followers")))
+		marks = append(marks, mark{
+			Short: fmt.Sprintf("%d of %d compared", same.Accounts, all),
+			Text: fmt.Sprintf("%s not compared (connected later, %s).",
+				counted(all-same.Accounts, fmt.Sprintf("of %d accounts is", all), fmt.Sprintf("of %d accounts are", all)),
+				counted(*s.Followers.Value-*same.Previous-*same.Change, "follower", "followers")),
+			Detail: comparedValues(*same.Previous, *same.Change),
+		})
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
-		sentences = append(sentences, fmt.Sprintf(
-			"%s to %s that moved to another client in %s. Also counted there.",
-			counted(moved.Followers, "of these followers belongs", "of these followers belong"),
-			counted(moved.Accounts, "account", "accounts"), f.within))
+		marks = append(marks, mark{
+			Short: counted(moved.Accounts, "account", "accounts") + " moved away",
+			Text: fmt.Sprintf("%s to %s that moved to another client in %s. Also counted there.",
+				counted(moved.Followers, "of these followers belongs", "of these followers belong"),
+				counted(moved.Accounts, "account", "accounts"), f.within),
+		})
 	}
-	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
+	return marks
 }
 
-// partOf describes how many of the accounts were read. It returns "" if all or none were.
-func (f figures) partOf(read, all int) string {
-	if read == 0 || read >= all {
-		return ""
+// oldMarks names the accounts that were read in the range, but not on its last day: their followers
+// are older than the number seems to be.
+func (f figures) oldMarks(meta analytics.Meta) []mark {
+	since := f.now.AddDate(0, 0, -1)
+	if meta.Complete {
+		since = analytics.StartOfDay(analytics.CalendarDay(meta.To.Add(-1), f.zone), f.zone)
 	}
-	return fmt.Sprintf("Covers %d of %s: %s not read in %s.",
-		read, counted(all, "account", "accounts"), counted(all-read, "was", "were"), f.within)
+	var oldest time.Time
+	var names []string
+	for _, s := range meta.Sources {
+		if read := s.LastRead; read != nil && read.Before(since) && !read.Before(meta.From) {
+			day := analytics.CalendarDay(*read, f.zone)
+			if oldest.IsZero() || day.Before(oldest) {
+				oldest = day
+			}
+			names = append(names, fmt.Sprintf("%s, %s: %s",
+				network(s.PlatformName), foreign(s.Name, "unnamed page"), day.Format("2 January 2006")))
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return []mark{{
+		Short: "read on " + oldest.Format("2 Jan 2006"),
+		Text:  "The newest followers are those of an earlier day. Last read: " + strings.Join(names, "; ") + ".",
+	}}
 }
 
 // markJoined marks days on which further accounts were read for the first time. The line jumps on
@@ -103,11 +129,14 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 }
 
 func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
-	note := ""
+	tile := figureShown{Name: figureNames["net"], Value: data.Total.Net}
 	if data.Total.Note == analytics.NoteFirstReading || data.Total.Note == analytics.NotePart {
-		note = "Pages connected in " + f.within + " are counted from their first reading."
+		tile.Marks = []mark{{
+			Short: "newly connected pages",
+			Text:  "Pages connected in " + f.within + " are counted from their first reading.",
+		}}
 	}
-	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
+	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
 		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) {
@@ -118,7 +147,7 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
-	tile := f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares.")
+	tile := f.tile(figureNames["engagement"], "likes, comments, shares", totalOf(data.Total.Engagement))
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
 		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
@@ -129,24 +158,15 @@ func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngag
 }
 
 func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
-	note, empty := unreported(domain.MetricImpressions, "impressions", meta.Sources)
+	marks, empty := unreported(domain.MetricImpressions, "impressions", meta.Sources)
 	late := f.now.Add(-finalAfter)
 	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
-		note = "Not final yet: the platforms may still add impressions to the last day."
-	}
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, note))
-	for _, r := range data.Reach {
-		name := strconv.FormatInt(r.SocialAccount, 10)
-		for _, source := range meta.Sources {
-			if source.SocialAccount == r.SocialAccount {
-				name = foreign(source.Name, name)
-			}
-		}
-		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API sorts by name
-			return slices.Index(reachWindows, a.Window) - slices.Index(reachWindows, b.Window)
+		marks = append(marks, mark{
+			Short: "not final yet", Text: "Not final yet: the platforms may still add impressions to the last day.",
 		})
-		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], "", data.Total.Impressions, marks...))
+	shown.Reach = reachOf(data.Reach, meta.Sources)
 	c := withSeries(f, chart.Chart{
 		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) {
@@ -157,8 +177,8 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 }
 
 func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
-	note, empty := unreported(domain.MetricViews, "video views", meta.Sources)
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
+	marks, empty := unreported(domain.MetricViews, "video views", meta.Sources)
+	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], "", totalOf(data.Total.Views), marks...))
 	c := withSeries(f, chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) {
@@ -169,7 +189,7 @@ func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta ana
 
 // unreported names the platforms that report a metric for none of the sources. Empty is the same text
 // if no other platform is among the sources.
-func unreported(metric, name string, sources []analytics.Source) (text, empty string) {
+func unreported(metric, name string, sources []analytics.Source) (marks []mark, empty string) {
 	reports := map[domain.Platform]bool{}
 	for _, s := range sources {
 		lacks := slices.ContainsFunc(s.Reasons, func(r domain.StatusReason) bool {
@@ -184,29 +204,29 @@ func unreported(metric, name string, sources []analytics.Source) (text, empty st
 		}
 	}
 	if len(names) == 0 {
-		return "", ""
+		return nil, ""
 	}
 	do := " do"
 	if len(names) == 1 {
 		do = " does"
 	}
-	text = strings.Join(names, " and ") + do + " not report " + name + "."
+	text := strings.Join(names, " and ") + do + " not report " + name + "."
 	if len(names) == len(reports) {
 		empty = text
 	}
-	return text, empty
+	return []mark{{Short: strings.Join(names, ", ") + " not included", Text: text}}, empty
 }
 
 // tile returns a total as a page shows it. What describes what the total counts. If the total has
 // no baseline, the tile has no change, because the change would start at the first reading in the
 // range.
-func (f figures) tile(name string, t analytics.Total, what string) figureShown {
+func (f figures) tile(name, what string, t analytics.Total, marks ...mark) figureShown {
 	if t.Note == analytics.NoteFirstReading {
 		t.Change = nil
 	}
 	return figureShown{
-		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t),
-		Note: strings.TrimSpace(what + " " + f.noteOf(t)), InPart: inPart(t),
+		Name: name, What: what, Value: t.Value, Change: t.Change, Percent: percent(t), pct: t.ChangePct,
+		Marks: append(marks, f.comparisonMarks(t)...),
 	}
 }
 
@@ -216,26 +236,42 @@ func totalOf(g analytics.Gain) analytics.Total {
 
 const nothingBefore = "There is nothing to compare it with yet."
 
-// inPart describes a partial comparison: some accounts or days of either period have no
-// counterpart. It returns "" if the comparison is complete.
-func inPart(t analytics.Total) string {
-	if t.Note != analytics.NotePart || t.Previous == nil || t.Change == nil {
-		return ""
+// comparisonMarks describe what limits the comparison of a total: it has none, some accounts or days
+// of either period have no counterpart, or the change has no percentage.
+func (f figures) comparisonMarks(t analytics.Total) []mark {
+	if t.Note == analytics.NoteFirstReading && f.Form.Compare != string(analytics.CompareNone) {
+		return []mark{{Short: "no comparison yet", Text: nothingBefore}}
 	}
-	return fmt.Sprintf(
-		"Partly compared, %s with %s: some accounts or days were read in only one of the two periods.",
-		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
+	if t.Note == analytics.NoteGap && t.GainedSince != nil {
+		day := t.GainedSince.Format("2 Jan 2006")
+		return []mark{{Short: "gained since " + day, Text: "Gained since " + day + "; no values were read in between."}}
+	}
+	if t.Previous == nil || t.Change == nil {
+		return nil
+	}
+	why := ""
+	switch {
+	case t.ChangePct != nil:
+	case *t.Previous <= 0:
+		why = "The earlier value is not positive, so the change has no percentage."
+	default:
+		why = "Readings are missing in one of the periods, so the change has no percentage."
+	}
+	if t.Note != analytics.NotePart {
+		if why == "" {
+			return nil
+		}
+		return []mark{{Short: "no percentage", Text: why}}
+	}
+	return []mark{{
+		Short:  "partly compared",
+		Text:   "Partly compared: some accounts or days were read in only one of the two periods.",
+		Detail: strings.TrimSpace(comparedValues(*t.Previous, *t.Change) + " " + why),
+	}}
 }
 
-func (f figures) noteOf(t analytics.Total) string {
-	switch {
-	case t.Note == analytics.NoteFirstReading && f.Form.Compare != string(analytics.CompareNone):
-		return nothingBefore
-	case t.Note == analytics.NoteGap && t.GainedSince != nil:
-		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + "; no values were read in between."
-	default:
-		return inPart(t)
-	}
+func comparedValues(previous, change int64) string {
+	return chart.Number(previous+change) + " is compared with " + chart.Number(previous) + "."
 }
 
 // readDay returns a day, its value and the number of accounts that were read on the day. The number
@@ -250,14 +286,15 @@ func withSeries[D any](f figures, c chart.Chart, now, before []D, read readDay[D
 	if known == 0 {
 		return c
 	}
-	name := "Compared with " + points[0].Label
-	if len(points) > 1 {
-		name += " to " + points[len(points)-1].Label
+	days := slices.DeleteFunc(slices.Clone(points), func(p chart.Point) bool { return p.Label == "" }) // of February 29
+	name := "Compared with " + days[0].Label
+	if len(days) > 1 {
+		name += " to " + days[len(days)-1].Label
 	}
 	c.Series = append(c.Series, chart.Series{Name: name, Points: points})
 	var lacks []string
-	if known < len(points) {
-		lacks = append(lacks, fmt.Sprintf("%d of %s known", known, counted(len(points), "day is", "days are")))
+	if known < len(days) {
+		lacks = append(lacks, fmt.Sprintf("%d of %s known", known, counted(len(days), "day is", "days are")))
 	}
 	if accountsBefore < accounts {
 		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on one day",

@@ -3,7 +3,9 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,6 +76,62 @@ func largest(split []analytics.AudienceShare) string {
 	return cmp.Or(strings.Join(parts, "; "), unknown)
 }
 
+// reachShown is a table of accounts and windows.
+type reachShown struct {
+	Windows []string
+	EndsOn  string // the day on which windows end, unless a cell has its own
+	Rows    []reachRow
+}
+
+type reachRow struct {
+	Platform, Name string
+
+	Cells []*reachCell // by window; nil: not reported
+}
+
+type reachCell struct {
+	People int64
+	EndsOn string // "": that of the table
+}
+
+func reachOf(accounts []analytics.AccountReach, sources []analytics.Source) (shown reachShown) {
+	ends, used := map[string]int{}, map[string]bool{}
+	for _, a := range accounts {
+		for _, w := range a.Windows {
+			used[w.Window] = true
+			if ends[endOf(w)]++; ends[endOf(w)] > ends[shown.EndsOn] {
+				shown.EndsOn = endOf(w)
+			}
+		}
+	}
+	shown.Windows = slices.SortedFunc(maps.Keys(used), func(a, b string) int {
+		return cmp.Or(slices.Index(reachWindows, a)-slices.Index(reachWindows, b), strings.Compare(a, b))
+	})
+	for _, a := range accounts {
+		row := reachRow{Platform: a.PlatformName, Name: strconv.FormatInt(a.SocialAccount, 10), Cells: make([]*reachCell, len(shown.Windows))}
+		if at := slices.IndexFunc(sources, func(s analytics.Source) bool { return s.SocialAccount == a.SocialAccount }); at >= 0 {
+			row.Name = foreign(sources[at].Name, row.Name)
+		}
+		for _, w := range a.Windows {
+			cell := &reachCell{People: w.Value}
+			if end := endOf(w); end != shown.EndsOn {
+				cell.EndsOn = end
+			}
+			row.Cells[slices.Index(shown.Windows, w.Window)] = cell
+		}
+		shown.Rows = append(shown.Rows, row)
+	}
+	return shown
+}
+
+// endOf returns the last day of a window.
+func endOf(w analytics.ReachWindow) string {
+	if w.EndsOn == nil {
+		return "an unknown day"
+	}
+	return ofDay(*w.EndsOn)
+}
+
 type costsShown struct {
 	Rows []costRow // the total, then each platform with views
 	Why  string    // why the price is known for none or only some of the views; "": it is known for all
@@ -131,16 +189,22 @@ func money(minor int64, currency string) string {
 
 func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	note := "Not known for this range: no post has been read yet, or nothing since the range began."
+	tile := figureShown{Name: figureNames["posts"], Value: data.Total.Posts}
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
-		part := ""
-		if data.Total.AccountsMeasured < data.Total.SocialAccounts {
-			part = fmt.Sprintf(" of %d of %d accounts", data.Total.AccountsMeasured, data.Total.SocialAccounts)
+		tile.What = fmt.Sprintf("frequency %.0f, regularity %.0f of 100", *data.Total.Frequency, *data.Total.Regularity)
+		if measured, all := data.Total.AccountsMeasured, data.Total.SocialAccounts; measured < all {
+			tile.Marks = []mark{{
+				Short: fmt.Sprintf("%d of %d accounts", measured, all),
+				Text:  fmt.Sprintf("Frequency and regularity cover %d of %d accounts.", measured, all),
+			}}
 		}
-		note = fmt.Sprintf("Activity%s: %.0f of 100 for frequency, %.0f of 100 for regularity.",
-			part, *data.Total.Frequency, *data.Total.Regularity)
+	} else {
+		tile.Marks = []mark{{
+			Short: "activity not known",
+			Text:  "Frequency and regularity are not known for this range: no post has been read yet, or nothing since the range began.",
+		}}
 	}
-	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["posts"], Value: data.Total.Posts, Note: note})
+	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
 		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
 	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })

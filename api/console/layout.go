@@ -92,8 +92,18 @@ type frame struct {
 	Board string         // address of the board that the page watches; "": none
 	Zone  *dayZone       // of the days on the page; nil: they are in UTC
 
-	Account string // the client whose page it is; "": none
+	Account string              // the client whose page it is; "": none
+	Brand   *directory.MeAgency // the agency whose name the page carries: clients read it; nil: none
 }
+
+// branded is a view that clients read.
+type branded interface{ isBranded() bool }
+
+func (reportView) isBranded() bool      { return true }
+func (boardView) isBranded() bool       { return true }
+func (boardsView) isBranded() bool      { return true }
+func (boardClosedView) isBranded() bool { return true }
+func (f figuresView) isBranded() bool   { return f.Board != nil }
 
 func execute(f frame) ([]byte, error) {
 	var body bytes.Buffer
@@ -133,6 +143,9 @@ func (v *visit) write(status int, shown view) int {
 		f.Zone = &of.Zone
 	case clientsView:
 		f.Zone = &of.Zone
+	}
+	if read, ok := shown.(branded); ok && v.me != nil && read.isBranded() {
+		f.Brand = v.me.Agency
 	}
 	if board, ok := shown.(boardWatcher); ok && v.viewedAs == nil {
 		f.Board = board.watches()

@@ -188,7 +188,7 @@ func fillForeign(v reflect.Value) {
 	}
 }
 
-// cells returns the first lines of the cells of a page's matrix.
+// cells returns the first lines of the cells of a page's tables.
 func cells(t *testing.T, page string) (rows [][]string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))

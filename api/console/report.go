@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -20,8 +21,6 @@ const monthForm = "2006-01"
 type reportView struct {
 	directory.Account
 
-	Agency     string
-	Color      string // of the agency, #rrggbb; "": none
 	Month      string // October 2026
 	Earlier    string // September 2026
 	Before     string // comparison period: 31 August 2026 to 30 September 2026
@@ -29,9 +28,8 @@ type reportView struct {
 	Form       reportForm
 	Faults     formFaults
 	Zone       dayZone
-	AsOf       string // time of the followers: "at the end of October 2026", "on 24 November 2026"
 	Begun      bool
-	Said       []string
+	Lead       string // what changed most; "": nothing can be compared
 	Figures    figuresView
 	Missing    []string
 
@@ -79,9 +77,6 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 		Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"),
 		Form: reportForm{month.Format(monthForm), days.Name, address(earlier), address(later), kept}, zone: zone,
 	}
-	if v.me.Agency != nil {
-		shown.Agency, shown.Color = string(v.me.Agency.Name), string(v.me.Agency.Color)
-	}
 	if !shown.Begun {
 		return shown, nil
 	}
@@ -120,11 +115,16 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	if err := readParts(v, now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
 		return err
 	}
-	shown.AsOf = "at the end of " + shown.Month
-	if now.AsOf != nil {
-		read := analytics.CalendarDay(*now.AsOf, shown.zone)
-		if now.Open || read.Format(time.DateOnly) != asked.Form.To {
-			shown.AsOf = "on " + read.Format("2 January 2006")
+	// The change of the followers is their net growth.
+	now.Numbers = slices.DeleteFunc(now.Numbers, func(n figureShown) bool { return n.Name == figureNames["net"] })
+	now.Notes = numberMarks(now.Numbers)
+	if followers := &now.Numbers[0]; followers.Value != nil {
+		followers.What = "at the end of " + shown.Month
+		if now.AsOf != nil {
+			read := analytics.CalendarDay(*now.AsOf, shown.zone)
+			if now.Open || read.Format(time.DateOnly) != asked.Form.To {
+				followers.What = "on " + read.Format("2 January 2006")
+			}
 		}
 	}
 	now.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
@@ -147,51 +147,30 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		now.Charts[i].CSV, now.Charts[i].Empty = "", now.Charts[i].Empty+help // no download on paper
 	}
 	markSoFar(now.Numbers, now.Open)
-	shown.Said = shown.sentences()
+	shown.Lead = shown.lead()
 	return nil
 }
 
-func (r reportView) sentences() (said []string) {
-	sofar := ""
-	if r.Figures.Open {
-		sofar = " so far"
-	}
-	words := map[string][4]string{ // texts before, the unit for 1 and for others, and after the difference
-		figureNames["followers"]: {
-			foreign(r.Name) + " had ", "follower " + r.AsOf, "followers " + r.AsOf, " at the end of " + r.Earlier,
-		},
-		figureNames["engagement"]: {
-			"Posts gained ", "like, comment or share" + sofar, "likes, comments and shares" + sofar, " in " + r.DaysBefore,
-		},
-		figureNames["views"]: {"Posts gained ", "video view" + sofar, "video views" + sofar, " in " + r.DaysBefore},
-	}
-	for _, n := range r.Figures.Numbers {
-		texts, known := words[n.Name]
-		if !known || n.Value == nil {
-			continue
-		}
-		sentence := texts[0] + counted(*n.Value, texts[1], texts[2])
-		than := ", "
-		if n.Same != "" {
-			than = ". " + n.Same + " "
-		}
+// lead names the figure that changed most, by its percentage, of those that are compared in full.
+func (r reportView) lead() string {
+	var most *figureShown
+	all := ""
+	for i, n := range r.Figures.Numbers {
 		switch {
-		case n.Change == nil:
-		case *n.Change == 0:
-			sentence += than + "as many as" + texts[3]
-		default:
-			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
-			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + texts[3]
+		case n.Value == nil:
+		case n.Change == nil || n.pct == nil:
+			all = "Of the figures with a percentage, "
+		case most == nil || math.Abs(*n.pct) > math.Abs(*most.pct):
+			most = &r.Figures.Numbers[i]
 		}
-		switch {
-		case n.Change == nil:
-			sentence += ". " + nothingBefore
-		case n.InPart != "":
-			sentence += ". " + n.InPart
-		default:
-			sentence += "."
-		}
-		said = append(said, strings.TrimSpace(sentence+" "+n.Part))
 	}
-	return said
+	if most == nil || *most.Change == 0 {
+		return ""
+	}
+	than := "in " + r.DaysBefore
+	if most.Name == figureNames["followers"] {
+		than = "at the end of " + r.Earlier
+	}
+	more := map[bool]string{true: " more than ", false: " fewer than "}[*most.Change > 0]
+	return capital(all + strings.ToLower(most.Name) + " changed most: " + chart.Number(max(*most.Change, -*most.Change)) + more + than + ".")
 }

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -77,18 +76,21 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 		LastRead: new(september(2)), Reasons: reasons(domain.StatusUnsubscribed),
 	}
 	shown := func() page {
-		meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: source.LastRead, Sources: []analytics.Source{source}}
+		meta := analytics.Meta{
+			TimeZone: "UTC", Complete: true, AsOf: source.LastRead, Sources: []analytics.Source{source},
+			From: september(1), To: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC),
+		}
 		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
 		return b.get("/console/clients/" + bakery + "/report")
 	}
-	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
+	shown().says(http.StatusOK, `63,281</span><br><small class="quiet">on 2 September 2026<`, "Last read: TikTok, Marrow: 2 September 2026.", "TikTok, Marrow: "+domain.APIText(domain.StatusUnsubscribed))
 	source.Status, source.Reasons = analytics.SourceReconnect, reasons(domain.StatusRefused)
 	shown().says(http.StatusOK, "TikTok, Marrow: The platform no longer grants access.")
 	// Disconnected on the last day, after its reading: the report says so, and what else is missing.
 	source.Status, source.LastRead = analytics.SourceDisconnected, new(september(30))
 	source.Reasons = append(reasons(domain.StatusEndedByAgency, domain.StatusNotSubscribed),
 		domain.StatusReason{Code: domain.StatusDaysMissing, Metric: "followers", Days: 4, Of: 30})
-	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.",
+	shown().says(http.StatusOK, `63,281</span><br><small class="quiet">at the end of September 2026<`,
 		"TikTok, Marrow: The agency disconnected it. Connect it again to resume reading. "+
 			"No subscription was active in this month, so nothing was read. For followers, 4 of 30 days were read.")
 }
@@ -108,17 +110,18 @@ func TestReportOfACostBelowTheSmallestUnit(t *testing.T) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	const inPart = "Partly compared, 1,340 with 1,000: some accounts or days were read in only one of the two periods."
+	const inPart = "Partly compared: some accounts or days were read in only one of the two periods."
 	page := b.get("/console/clients/" + bakery + "/report") // the last complete month
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
-		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
-		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
-		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this month are counted from their first reading.",
+		`12,340</span><br><span class="up">&#43;340</span> <small>&#43;2.83`, "at the end of September 2026<",
+		"<p class=\"lead\">Of the figures with a percentage, engagement gained changed most: 340 more than in the 30 days before.</p>",
+		"<summary>partly compared&nbsp;<sup>1</sup></summary>"+inPart, "<li>"+inPart+" Engagement gained: 1,340 is compared with 1,000.</li>", `<small class="quiet">likes, comments, shares</small>`,
+		"<summary>no comparison yet&nbsp;<sup>2</sup></summary>", "<li>There is nothing to compare it with yet.</li>",
 		"Facebook, Harbour: For page views, 4 of 30 days were read.", "TikTok, unnamed page: It no longer belongs to this account.",
 		"TikTok, Mara bakes: A permission is missing for likes.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price of every client for the months in which its page views on that platform were read", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: The platform no longer grants access.", "No post had any gains in this month",
-		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "this range", "This range", "Data sources")
+		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "Net growth", "this range", "This range", "Data sources")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer grants access"))
 	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
@@ -169,15 +172,12 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 2, Previous: new(int64(141938)), Change: new(int64(2470)), ChangePct: new(1.74)}
 	data.Total.MovedAway = analytics.MovedAway{Accounts: 1, Followers: 67441}
 	s.answerFollowers(data)
-	const compared = "Partly compared, 144,408 with 141,938: some accounts or days were read in only one of the two periods."
-	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
-		"67,441 of these followers belong to 1 account that moved to another client in this %s. Also counted there."
 	for path, in := range map[string]string{"figures": "range", "report": "month"} {
-		b.get("/console/clients/"+bakery+"/"+path).says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+fmt.Sprintf(apart, in)+" "+compared).
+		b.get("/console/clients/"+bakery+"/"+path).says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`,
+			"2 of 3 compared&nbsp;<sup>1</sup></summary>1 of 3 accounts is not compared (connected later, 117,663 followers). 144,408 is compared with 141,938.",
+			"1 account moved away&nbsp;<sup>2</sup></summary>67,441 of these followers belong to 1 account that moved to another client in this "+in+". Also counted there.").
 			lacks("with 259,499", "2,572")
 	}
-	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
-		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+fmt.Sprintf(apart, "month"))
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery}}, nil)
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
@@ -185,7 +185,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
 	data.Total.Followers.Note = analytics.NoteNone
 	s.answerFollowers(data)
-	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. There is nothing to compare it with yet.")
+	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "262,071</span><br><small", "There is nothing to compare it with yet.")
 	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")
 }
 
@@ -201,7 +201,7 @@ func TestReportOfTheCurrentMonth(t *testing.T) {
 	}
 	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month has not ended",
 		"Compared with 30 September 2026 until 12:00.",
-		"had 12,340 followers on 1 October 2026, 340 more than at the end of September 2026.", "likes, comments and shares so far, 340 more than in the day before until 12:00.",
+		"on 1 October 2026<", "ngagement gained changed most: 340 more than in the day before until 12:00.",
 		"<dt>Engagement gained so far</dt>", "<dt>Followers</dt>")
 	asked := len(s.asked)
 	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not started")
@@ -230,7 +230,7 @@ func TestReportOfAMonthWithoutReadings(t *testing.T) {
 		return b.get("/console/clients/" + bakery + "/report")
 	}
 	later := analytics.Source{SocialAccount: 1, Status: analytics.SourcePartial, Reasons: reasons(domain.StatusConnectedLater)}
-	show(later).says(http.StatusOK, "Nothing was read in this month. Choose a month with readings.", "No page views were read in this month.", "had 1 follower at the end").
+	show(later).says(http.StatusOK, "Nothing was read in this month. Choose a month with readings.", "No page views were read in this month.", ">1</span>", "at the end of September 2026<").
 		lacks("range", "Missing data", "Data sources", "Covers 1 of 2")
 	later.Reasons = []domain.StatusReason{{Code: domain.StatusNothingRead, Metric: "followers"}}
 	show(later).says(http.StatusOK, "Nothing was read in this month. See Missing data below.", "For followers, nothing was read in this month.", "Covers 1 of 2").
@@ -246,8 +246,8 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	require.NotContains(t, b.get(report).Body.String(), stripe, "of no agency")
 	of := &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}
 	s.answer("GET /api/me", directory.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
-	b.get(report).says(http.StatusOK, "By North Star.").lacks(stripe) // no color
+	b.get(report).says(http.StatusOK, `<p class="by">North Star</p>`).lacks(stripe) // no color
 
 	of.Color = "#17587f"
-	b.get(report).says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it
+	b.get(report).says(http.StatusOK, `<p class="by">North Star</p>`, stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it
 }

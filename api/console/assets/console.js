@@ -21,10 +21,6 @@ if (keys && (search || linked.ArrowLeft || linked.ArrowRight)) {
   });
 }
 
-// On phones the navigation bar is wider than the screen: scroll to the entry of the current page.
-const current = document.querySelector("body > header nav [aria-current]");
-if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
-
 // Show the print button of printable pages.
 for (const button of document.querySelectorAll("button[data-print]")) {
   button.hidden = false;

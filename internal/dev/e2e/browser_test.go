@@ -248,6 +248,10 @@ const ours = `(() => {
 	if (document.title === "" || !plain(document.title).startsWith(plain(document.querySelector("h1")?.innerText ?? "none"))) say("title " + document.title);
 	if (document.documentElement.lang !== "en") say("no language");
 	if (document.documentElement.scrollWidth > innerWidth) say("wider than the window: " + document.documentElement.scrollWidth);
+	for (const at of document.querySelectorAll("nav a")) {
+		const box = at.getBoundingClientRect();
+		if (box.width === 0 || box.left < 0 || box.right > innerWidth) say("out of sight: " + at.innerText);
+	}
 	if (document.querySelector("body > header")?.offsetHeight > innerHeight / 6) say("a high header");
 	for (const box of document.querySelectorAll("input:not([type=hidden])")) if (!box.labels?.length) say("no label: " + box.outerHTML);
 	const light = (text) => {

@@ -173,6 +173,11 @@ func refusedForms(p *program, browser *browserPage) {
 func (w *consoleWindow) lookAt(at string, seen map[string]bool) (links []string) {
 	status := w.open(w.p.base + "/console" + at)
 	require.EqualValues(w.t, http.StatusOK, status, "%s\n%s", at, w.text())
+	if !seen[pattern(at)] {
+		for _, of := range papers {
+			w.requirePaper(of)
+		}
+	}
 	seen[pattern(at)] = true
 	var size int
 	w.eval(`[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]

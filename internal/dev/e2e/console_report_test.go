@@ -3,17 +3,10 @@
 package e2e_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strconv"
 	"strings"
-	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -43,14 +36,12 @@ func printAMonth(p *program, browser *browserPage) {
 	var sideways bool
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
-	requirePaper(t, w, 8.27, 11.69) // A4
-	requirePaper(t, w, 8.5, 11)     // Letter
+	for _, of := range papers {
+		require.LessOrEqual(t, w.requirePaper(of), 4)
+	}
 	phone := openAs("agency", p, browser, 320, "dark", strings.TrimPrefix(w.at(), p.base))
 	require.EqualValues(t, http.StatusOK, phone.follow("Previous month"))
 	require.EqualValues(t, http.StatusOK, phone.follow("Verify"))
-	var inView bool
-	phone.eval(`document.querySelector("header nav [aria-current]").getBoundingClientRect().right <= innerWidth`, &inView)
-	require.True(t, inView, "the bar is wider than a phone, and shows which page is open")
 }
 
 // hearsOfFigures has the accounts read while the page is open: it shows newer figures, and is not loaded again.
@@ -79,33 +70,6 @@ func (w *consoleWindow) hearsOfFigures() {
 	require.NotEmpty(w.t, asked)
 	w.await("newer figures, and the focus", `window.stayed && `+newest+` !== "`+before+`" && document.activeElement.matches("#figures summary")`)
 	w.look()
-}
-
-var mediaBox = regexp.MustCompile(`/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]`)
-
-// requirePaper prints on paper of a size in inches.
-func requirePaper(t *testing.T, w *consoleWindow, paperWidth, paperHeight float64) {
-	t.Helper()
-	var printed page.PrintToPDFResult
-	require.NoError(t, chromedp.Do(w.ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) (err error) {
-		printed, err = cdp.Call(ctx, target, page.PrintToPDF, page.PrintToPDFParams{
-			PrintBackground: new(true), PreferCSSPageSize: new(true), PaperWidth: paperWidth, PaperHeight: paperHeight,
-		})
-		return err
-	})))
-	require.True(t, bytes.HasPrefix(printed.Data, []byte("%PDF-")))
-	sheets := mediaBox.FindAllSubmatch(printed.Data, -1)
-	require.GreaterOrEqual(t, len(sheets), 1)
-	require.LessOrEqual(t, len(sheets), 4)
-	for _, sheet := range sheets {
-		width, err := strconv.ParseFloat(string(sheet[1]), 64)
-		require.NoError(t, err)
-		height, err := strconv.ParseFloat(string(sheet[2]), 64)
-		require.NoError(t, err)
-		const points, within = 72, 2 // in an inch; of a size
-		require.InDelta(t, paperWidth*points, width, within)
-		require.InDelta(t, paperHeight*points, height, within)
-	}
 }
 
 // watchFigures is what people do with pages that update: seven tabs of one browser over HTTP/1.1,
