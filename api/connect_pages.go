@@ -252,6 +252,7 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 }
 
 const (
+	openedPublic     = "at=public"
 	refusedElsewhere = "refused=elsewhere"
 	refusedUnknown   = "refused=unknown"
 )
@@ -365,10 +366,18 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
+// getConnectLink shows the page of a link. Its form continues at the public URL, where the cookie of
+// the sign-in must be, and browsers refuse a form that is redirected to another host. So a link that
+// was opened under another host name is opened again at the public URL before it is used. A proxy may
+// replace the host name of requests, so a browser is sent there only once.
 func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
 	link, err := connect.Links{Connect: c.connect}.Page(r.Context(), token, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
+	}
+	public, err := url.Parse(c.connect.PublicURL)
+	if err == nil && !strings.EqualFold(public.Host, r.Host) && r.URL.RawQuery != openedPublic {
+		return seeOther(w, c.connect.Public("/connect/link/"+token+"?"+openedPublic))
 	}
 	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for \u2068" + link.Account + "\u2069", Link: link})
 }

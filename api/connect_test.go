@@ -28,7 +28,7 @@ type visitor struct {
 func (v *visitor) visit(address string, form url.Values, headers ...string) ledgertest.Answer {
 	v.b.t.Helper()
 	method, body := http.MethodGet, ""
-	headers = append([]string{"Accept: text/html"}, headers...)
+	headers = append([]string{"Accept: text/html", "Host: " + strings.TrimPrefix(connectAt, "https://")}, headers...)
 	if form != nil {
 		method, body = http.MethodPost, form.Encode()
 		headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
@@ -256,6 +256,21 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	require.Contains(t, nothing, "<h1>Nothing can be connected</h1>")
 	require.NotContains(t, nothing, "Choose")
 	require.NotContains(t, nothing, "Connect selected")
+}
+
+// A link that is opened under another host name continues at the public URL before it is used, once:
+// a proxy may replace the host name.
+func TestLinkUnderAnotherHostName(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	made := b.ask(http.MethodPost, "/api/connect/links", `{"platforms":[1],"days":1,"account":"`+client1+`"}`, "Authorization: Bearer "+b.agencyToken())
+	address := made.Object(t)["data"].(map[string]any)["url"].(string)
+	mine := &visitor{b: b}
+	const other = "Host: 10.0.0.7:6001"
+	moved := mine.visit(address, nil, other).Says(t, http.StatusSeeOther)
+	require.Equal(t, address+"?at=public", moved.Header.Get("Location"))
+	mine.visit(address+"?at=public", nil, other).Says(t, http.StatusOK, "Sign in at Facebook")
+	mine.visit(address+"?at=public", url.Values{"platform": {"1"}}).Says(t, http.StatusSeeOther)
 }
 
 // A person who did not agree can start again with a button. A late consent gets an error.

@@ -101,11 +101,15 @@ func (e *FieldErrors) Addf(field, format string, args ...any) {
 // returns "".
 func (e *FieldErrors) HexID(field, value string) string {
 	id, ok := HexID(value)
-	if !ok {
+	switch {
+	case ok:
+		return id
+	case value == "":
+		e.Addf(field, "is missing: use an id of 24 hex digits")
+	default:
 		e.Addf(field, "is not an id: use 24 hex digits")
-		return ""
 	}
-	return id
+	return ""
 }
 
 // Err returns an [Error] that names the invalid inputs, or nil if all inputs are valid.

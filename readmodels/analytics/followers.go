@@ -113,7 +113,7 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 		latest[i] = v.before
 	}
 	for d, part := range f.buckets {
-		series[d].Day = part.day.String()
+		series[d].Day = part.label()
 		var sum, change tally
 		for i, v := range stocks {
 			change.addKnown(v.gained[d])

@@ -175,7 +175,7 @@ func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, plat
 	}
 	series := make([]D, len(g.buckets))
 	for i, sums := range g.inBuckets(platforms) {
-		series[i] = part(g.buckets[i].day.String(), &sums)
+		series[i] = part(g.buckets[i].label(), &sums)
 	}
 	return series
 }

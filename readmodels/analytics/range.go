@@ -84,6 +84,15 @@ func (r Range) whole() bucket {
 	return b
 }
 
+// label is the first day of the bucket. The compared bucket of February 29 with compare=year is empty
+// and has none: its day does not exist.
+func (b bucket) label() string {
+	if !b.From.Before(b.To) {
+		return ""
+	}
+	return b.day.String()
+}
+
 func starts(buckets []bucket) []time.Time {
 	instants := make([]time.Time, len(buckets))
 	for i, b := range buckets {

@@ -86,7 +86,7 @@ func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platf
 	impressions := f.onPlatforms(domain.MetricImpressions, platforms)
 	series := make([]ReachDay, len(f.buckets))
 	for i, part := range f.buckets {
-		series[i].Day = part.day.String()
+		series[i].Day = part.label()
 		series[i].Impressions, series[i].AccountsRead = gainedIn(i, impressions)
 		if alone != nil {
 			series[i].Reach = alone.Series[i].Value

@@ -70,8 +70,12 @@ func setHeaders(request *http.Request, body string, headers []string) {
 	}
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
-		if name == "Content-Type" {
+		switch name {
+		case "Content-Type":
 			request.Header.Del(name)
+		case "Host": // net/http does not send it from the header
+			request.Host = value
+			continue
 		}
 		request.Header.Add(name, value)
 	}
