@@ -22,19 +22,22 @@ const (
 	FetchTokens   = "token_refresh"
 )
 
-// DueAccount is a social account that is due to be read.
-type DueAccount struct {
-	SocialAccount int64
-	DueAt         *time.Time // nil if it has never been read; it is then due immediately
-}
-
 // FetchClaim is a set of social accounts that only one process may read until a time of the
 // database clock. Until identifies the claim: no two claims of an account expire at the same time.
 type FetchClaim struct {
 	FetchQueue
 
-	Until    time.Time
-	Accounts []int64
+	Until time.Time
+	Tasks []FetchTask // the most overdue first
+}
+
+// Accounts returns the ids of the claimed social accounts.
+func (c FetchClaim) Accounts() []int64 {
+	ids := make([]int64, len(c.Tasks))
+	for i, t := range c.Tasks {
+		ids[i] = t.SocialAccount
+	}
+	return ids
 }
 
 // FetchResult is the result for one claimed social account.
@@ -42,7 +45,8 @@ type FetchResult struct {
 	SocialAccount int64
 	Read          bool          // whether the reading succeeded
 	At            time.Time     // when the reading was finished
-	DueAt         time.Time     // time of the next reading
+	DueAt         time.Time     // time of the next reading, by which claims are ordered
+	NotBefore     time.Time     // earliest time of the next reading if this one failed for a time; otherwise zero
 	Pace          *Pace         // nil leaves it unchanged
 	Failures      int           // consecutive
 	Reason        *StatusReason // why it failed, or a part of it; nil after a success
@@ -62,6 +66,7 @@ type FetchTask struct {
 	Failures       int
 	BackfilledAt   *time.Time
 	DemographicsAt *time.Time
+	Pace           Pace // of its last reading
 	Listing        PostListing
 	History        FetchHistory // meaningful until BackfilledAt is set
 	StateAt        *time.Time   // when the connection's state was recorded; nil if never

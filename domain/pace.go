@@ -6,22 +6,19 @@ import (
 	"time"
 )
 
-// Pace is how often a connection is read, and why not more often.
+// Pace is the time between the last two readings of a connection, and why it was not shorter.
 type Pace struct {
 	Platform    Platform    `json:"p_id"`
 	AccountType AccountType `json:"a_type"` // 0 if the platform has only one
 
-	Every  time.Duration `json:"every"`  // between two readings; never less than Wanted
+	Every  time.Duration `json:"every"`  // between the last two readings; at least Wanted; 0 before the first
 	Wanted time.Duration `json:"wanted"` // the configured interval
 	Calls  int           `json:"calls"`  // number of calls that a reading takes
-	// Quota is the quota that makes Every longer than Wanted; zero if no quota does.
+	// Quota is the quota that last made a reading wait; zero if none did.
 	Quota Quota `json:"quota,omitzero"`
-	// Sharing is the number of connections that share the quota.
-	Sharing int `json:"sharing,omitempty"`
 }
 
-// Limited reports whether a quota makes the pace slower than configured. No call may then be
-// wasted.
+// Limited reports whether a quota makes the pace slower than configured.
 func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
 
 // CallsADay returns the number of calls of a platform per day; 0 if the pace is unknown.
@@ -42,13 +39,13 @@ func (p Pace) String() string {
 	if read, known := p.Platform.Kind(p.AccountType); known && p.AccountType != 0 {
 		reading += " of a " + read.Title()
 	}
-	if p.Quota.Calls == 0 {
-		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), counted(p.Calls, "call")+reading)
+	switch calls := counted(p.Calls, "call") + reading; {
+	case p.Every <= p.Wanted:
+		return fmt.Sprintf("every %s, as configured: %s", spoken(p.Every), calls)
+	case p.Quota.Calls == 0:
+		return fmt.Sprintf("every %s, configured are %s: %s", spoken(p.Every), spoken(p.Wanted), calls)
 	}
 	quota := fmt.Sprintf("%s %s", counted(p.Quota.Calls, "call"), perWindow(p.Quota.Window))
-	if p.Sharing > 1 {
-		quota += fmt.Sprintf(" for %d connections", p.Sharing)
-	}
 	if p.Quota.Assumed {
 		quota += " (the quota of an app in development, because LEDGERBOARD_QUOTAS sets none)"
 	}

@@ -45,8 +45,8 @@ var ConnectionStatus = `
 			     when b.paused then u.since when b.held and b.paid then w.since end as since,
 			case when s.connected and b.paused then concat_ws(':', u.code, nullif(u.ticket, ''))
 			     when s.connected and b.held then concat_ws(':', w.code, nullif(w.ticket, '')) else '' end as pause,
-			d.is_read, case when d.is_read then f.due_at end as due_at,
-			case when d.is_read and f.reason is not null then f.due_at end as retry_at,
+			d.is_read, case when d.is_read then greatest(f.due_at, f.not_before) end as due_at,
+			case when d.is_read and f.reason is not null then greatest(f.due_at, f.not_before) end as retry_at,
 			coalesce(f.failures, 0) as failures, coalesce(a.pace, '{}') as pace,
 			coalesce(p.pace, '{}') as posts_pace,
 			a.read_at, p.read_at as posts_read_at, n.captured_at,
@@ -56,7 +56,7 @@ var ConnectionStatus = `
 		  and a.social_account_id = s.id
 		left join kept.fetch_state p on p.kind = '` + domain.FetchPosts + `' and p.p_id = s.p_id
 		  and p.social_account_id = s.id
-		left join lateral (select a.failures, a.reason, a.due_at
+		left join lateral (select a.failures, a.reason, a.due_at, a.not_before
 			where k.updated_at is null or a.updated_at >= k.updated_at) f on true
 		left join lateral (select p.reason where k.updated_at is null or p.updated_at >= k.updated_at) g on true
 		left join lateral (

@@ -440,9 +440,9 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.NotContains(t, shown.Text, "OPS-1")
 	require.Empty(t, readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{102}}))
 	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
-	due, err := directory.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))
+	due, _, err := directory.Connections{Pool: log.DB.ReadOnly}.Backlog(t.Context(), queue, entityDay.AddDate(0, 0, 1))
 	require.NoError(t, err)
-	require.Empty(t, due)
+	require.Zero(t, due)
 }
 
 // Accounts report that their platform is paused, so no new readings are expected, however complete

@@ -25,8 +25,19 @@ type accounts struct{ *parts }
 
 func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched, err error) {
 	at := c.clock()
-	if f.historyOnly {
-		return c.withHistory(ctx, f, at, fetched{historyOnly: true}) // instead of a reading
+	reads := f.BackfilledAt == nil && c.Backfill > 0
+	if c.historyFirst(f, at) {
+		result, err = c.withHistory(ctx, f, at, result)
+		if refusal := f.reading.Refusal(); err == nil && refusal != nil {
+			err = refusal.Err()
+		}
+		if err != nil {
+			return result, err
+		}
+		reads = false
+	}
+	if err := f.accountStep(ctx); err != nil {
+		return result, err
 	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= day}
 	if request.Demographics && f.DemographicsAt != nil {
@@ -53,14 +64,14 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	lasts := f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= 2*day
 	result.Demographics = request.Demographics && (failed == nil || lasts && len(snapshot.Demographics) > 0)
 	// A metric that always fails must not keep the history from being read.
-	if f.BackfilledAt == nil && c.Backfill > 0 && (failed == nil || failed.Kind() != domain.StatusThrottled) {
+	if reads && (failed == nil || failed.Kind() != domain.StatusThrottled) {
 		return c.withHistory(ctx, f, at, result)
 	}
 	return result, nil
 }
 
 func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
-	result.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
+	result.Backfilled, err = c.readHistory(ctx, f, at)
 	result.Reason = f.History.Reason
 	return result, err
 }
@@ -84,7 +95,7 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	if !until.After(oldest) {
 		return true, nil
 	}
-	if h.NotBefore != nil && at.Before(*h.NotBefore) {
+	if !f.historyDue(at) {
 		return false, nil
 	}
 	// A part that fails is halved: one day can fail forever, and is then left out.
@@ -107,11 +118,38 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	return !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
 }
 
+// historyFirst reports whether a part of the history comes before the reading. A small budget never
+// has the calls of both, so a part that it refused after a reading comes before the next one.
+func (c *parts) historyFirst(f *fetch, at time.Time) bool {
+	return f.BackfilledAt == nil && c.Backfill > 0 && f.historyDue(at) &&
+		f.History.Reason != nil && f.History.Reason.Code == domain.StatusOwnQuota
+}
+
+func (f *fetch) accountStep(ctx context.Context) error {
+	kind := quota.Accounts
+	if f.ReadAt == nil {
+		kind = quota.Urgent
+	}
+	return f.step(ctx, kind, callsOf(domain.FetchAccounts, f.Platform, f.AccountType))
+}
+
+// historyStep takes one call more than a reading, for the followers of each day.
+func (f *fetch) historyStep(ctx context.Context) error {
+	return f.step(ctx, quota.Posts, callsOf(domain.FetchAccounts, f.Platform, f.AccountType)+1)
+}
+
+func (f *fetch) historyDue(at time.Time) bool {
+	return f.History.NotBefore == nil || !at.Before(*f.History.NotBefore)
+}
+
 // historyFrom records the days in [since, until), newest first, and returns the first day that is
 // recorded. A last attempt also records days that lack some figures.
 func (c accounts) historyFrom(
 	ctx context.Context, f *fetch, since, until time.Time, last bool,
 ) (from time.Time, err error) {
+	if err := f.historyStep(ctx); err != nil {
+		return until, err
+	}
 	request := platforms.AccountRequest{Since: since, Until: until, Backfill: true}
 	snapshot, err := f.client.Account(ctx, f.target, request)
 	if err == nil && snapshot.Incomplete != nil && !last {

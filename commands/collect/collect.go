@@ -15,23 +15,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// connections is the part of the read side that collecting needs. Due, Counts, ReadTogether and
-// Tasks omit accounts that are not read: those without an active subscription, those whose
+// connections is the part of the read side that collecting needs. Claim and Backlog omit accounts that are not read: those without an active subscription, those whose
 // connection waits for a sign-in, and those whose connection an operator has paused.
 type connections interface {
 	// Paused returns the connections that an operator has paused.
 	Paused(ctx context.Context) (map[int64]bool, error)
-	// Due returns the accounts that are due and not claimed, the most overdue first.
-	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
-	// Counts returns the numbers of accounts that are read, by type.
-	Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error)
-	// ReadTogether returns, by reference of each stored token of a platform, the number of accounts
-	// of each type that the token reads.
-	ReadTogether(
-		ctx context.Context, queue domain.FetchQueue, now time.Time,
-	) (map[string]map[domain.AccountType]int, error)
-	// Tasks returns the accounts of a claim that are still to be read, the most overdue first.
-	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
+	// Claim claims the next due accounts, at most limit, for the given time, with what a reading needs.
+	Claim(
+		ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration, now time.Time,
+	) (domain.FetchClaim, error)
+	// Backlog returns the number of accounts that are due and not claimed, and for how long the most
+	// overdue one has waited.
+	Backlog(ctx context.Context, queue domain.FetchQueue, now time.Time) (accounts int, lag time.Duration, err error)
 	// SignInsDue counts the accounts of a platform that are read, and those among them that need a
 	// new sign-in before a time.
 	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
@@ -94,7 +89,7 @@ type Config struct {
 type Collector struct {
 	*parts
 	tokens *tokens
-	paces  *paces
+	paces  paces
 	paused pausedConnections
 }
 
@@ -110,7 +105,11 @@ func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
 	p := &parts{c, newMetrics(c.Registerer), &switchedOff{apps: map[app]outage{}}}
 	return &Collector{
-		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p},
+		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()},
+		paces: paces{
+			slowest: map[domain.FetchQueue]measuredPace{}, shared: map[domain.FetchQueue]measuredPace{},
+			assumed: map[domain.Platform]bool{},
+		},
 	}
 }
 
@@ -124,10 +123,10 @@ type fetched struct {
 }
 
 type metrics struct {
-	connections, posts      *prometheus.CounterVec
-	due, left, lag, signIns *prometheus.GaugeVec
-	switchedOff             *prometheus.GaugeVec
-	versionRefused          *prometheus.GaugeVec
+	connections, posts *prometheus.CounterVec
+	due, lag, signIns  *prometheus.GaugeVec
+	switchedOff        *prometheus.GaugeVec
+	versionRefused     *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -145,10 +144,6 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			"Posts that could not be read or registered, by code of the reason "+
 				"(not_found: deleted; invalid: values out of range).", "platform", "reason"),
 		due: gauge("ledgerboard_fetch_due_connections", "Due connections at the last check.", "kind", "platform"),
-		left: gauge("ledgerboard_fetch_left_connections",
-			"Due connections at the last check for which the platform's quota had no room; "+
-				"they come first at the next check.",
-			"kind", "platform"),
 		lag: gauge("ledgerboard_fetch_lag_seconds",
 			"How long the most overdue connection had waited at the last check.", "kind", "platform"),
 		signIns: gauge("ledgerboard_fetch_sign_ins_due",

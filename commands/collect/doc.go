@@ -17,20 +17,18 @@
 //
 //   - The due time of a connection is derived from the previous due time, not from the time of the
 //     last reading. Otherwise it would drift later each time and miss rounds.
-//   - If a quota sets the pace, the first due time includes a phase derived from the id, so that
-//     connections made at the same time are spread over the window. Readings are planned with the
-//     measured number of calls. The gate before every call enforces the quotas; if it refuses a
-//     call, the connection is due when the quota has room.
-//   - The displayed pace is the minimum time between two readings. A reading waits until its calls
-//     are available, and later readings move with it: a profile with five posts at a pace of 262
-//     minutes was read every 275 to 290 minutes on average.
+//   - A reading consists of steps, each of which takes its calls from the quotas or is refused. A
+//     refused account keeps its due time, which orders the claims, and is not claimed before its
+//     quota has calls. After a part of its posts was read, the others come first.
+//   - The displayed pace is measured: the time between the last two readings, and the quota that
+//     refused a step in between.
 //   - The progress of a pass through an account's posts is stored, because the next pass would not
 //     reach the posts that are missing. The last attempt to read a post is stored too, even if it
 //     failed; otherwise a deleted post would always be due. Posts tried least recently come first,
 //     so a post that fails does not keep the others from being read. If three posts in a row fail,
 //     the round ends: the connection is more likely to fail than each of them.
-//   - History is read backward in parts, one with each reading. If a small quota has no room for
-//     both, a part gets its own turn between two readings. After each failure, the next attempt
+//   - History is read backward in parts, one with each reading. If the quota had no calls for a part
+//     after a reading, the part comes before the next reading. After each failure, the next attempt
 //     waits longer, because readings take precedence over history.
 //   - Readings missed during downtime are not repeated. An account reading requests the days since
 //     the last reading, at most 28, so their day flows are not lost.

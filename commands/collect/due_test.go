@@ -74,22 +74,21 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 		}
 		return ids
 	}
-	round := func() { s.roundWithin(0, domain.FetchAccounts, domain.TikTok) } // only what there is room for now
+	round := func() { s.round(domain.FetchAccounts, domain.TikTok) }
 	round()
 	require.Equal(t, []int64{1, 2, 3}, read())
 	require.Equal(t, 8, s.metric("due_connections", ""))
-	require.Equal(t, 5, s.metric("left_connections", ""), "what the quota has no room for is counted")
 	s.clock.Advance(tick) // three calls more
 	round()
 	require.Equal(t, []int64{4, 5, 6}, read(), "those never read come first")
 	s.clock.Advance(tick)
 	round()
 	require.Equal(t, []int64{1, 7, 8}, read(), "then those that were read longest ago")
-	require.Equal(t, int(tick.Seconds()), s.metric("lag_seconds", ""), "read 60 s ago, due after 30")
+	require.Equal(t, int(2*tick.Seconds()), s.metric("lag_seconds", ""), "of those never read")
 	s.collect.ForgetLag(domain.Facebook)
-	require.Equal(t, 5, s.metric("left_connections", ""), "another platform is paused")
+	require.Equal(t, 8, s.metric("due_connections", ""), "another platform is paused")
 	s.collect.ForgetLag(domain.TikTok)
-	for _, gauge := range []string{"due_connections", "left_connections", "lag_seconds"} {
+	for _, gauge := range []string{"due_connections", "lag_seconds"} {
 		require.Zero(t, s.metric(gauge, ""), gauge)
 	}
 	require.Zero(t, s.sim.Stats().Throttled["tiktok/user_info"])
@@ -121,37 +120,30 @@ func TestThawedFetcherDoesNotTouchWhatAnotherHas(t *testing.T) {
 	frozen := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
 	s.endClaims()
 	taken := s.claim(s.process(), domain.FetchAccounts, domain.Facebook)
-	require.Equal(t, []int64{page.ID}, taken.Accounts)
-	require.NoError(t, s.collect.Work(t.Context(), frozen))
-	require.Empty(t, s.readings(page), "it begins nothing")
+	require.Equal(t, []int64{page.ID}, taken.Accounts())
 	fetching := vault.Fetching{Pool: s.pool}
 	wrong := domain.FetchResult{SocialAccount: page.ID, At: fetchDay, DueAt: fetchDay.AddDate(1, 0, 0), Failures: 7}
-	require.NoError(t, fetching.Record(t.Context(), frozen, []domain.FetchResult{wrong}), "nor stores what it had begun")
+	require.NoError(t, fetching.Record(t.Context(), frozen, []domain.FetchResult{wrong}), "it stores nothing")
 	require.NoError(t, fetching.Release(t.Context(), frozen))
 	require.Zero(t, s.state(domain.FetchAccounts, page).Failures)
-	require.NoError(t, s.collect.Work(t.Context(), taken))
+	require.NoError(t, workOn(t.Context(), s.collect, taken))
 	require.Len(t, s.readings(page), 1, "the other reads it")
 }
 
-// What was disconnected, or erased, while it was claimed is not read, and nothing of it is stored.
+// The state of what was erased while it was claimed is not stored.
 func TestWhatGoesWhileItIsClaimed(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
-	leaving, erased := s.connect(domain.Facebook, 0), s.connect(domain.Facebook, 0)
+	erased := s.connect(domain.Facebook, 0)
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.Facebook)
-	require.Len(t, claim.Accounts, 2)
-	leaving.Connected = false
-	s.log.Put(t, leaving.DirectorySocialAccount)
+	require.Len(t, claim.Accounts(), 1)
 	require.NoError(t, vault.NewEraser(s.pool).ForgetReads(t.Context(), []int64{erased.ID}, nil))
 	result := domain.FetchResult{SocialAccount: erased.ID, At: fetchDay, DueAt: fetchDay, Reason: &domain.StatusReason{Code: domain.StatusPermission}}
 	require.NoError(t, vault.Fetching{Pool: s.pool}.Record(t.Context(), claim, []domain.FetchResult{result}))
-	require.NoError(t, s.collect.Work(t.Context(), claim))
-	require.Empty(t, s.readings(leaving))
-	require.Empty(t, s.readings(erased))
 	require.Zero(t, s.number(`select count(*) from kept.fetch_state where social_account_id = $1`, erased.ID))
 }
 
-// What fails where the quota sets the pace is tried no more often than it would be read.
+// What repeating does not help is tried once an hour, also where the quota is small.
 func TestFailuresKeepThePace(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -164,7 +156,7 @@ func TestFailuresKeepThePace(t *testing.T) {
 	s.round(domain.FetchAccounts, domain.LinkedIn)
 	st := s.state(domain.FetchAccounts, profile)
 	require.Equal(t, domain.StatusPermission, st.kind())
-	require.Equal(t, s.clock.Now().Add(262*time.Minute), st.DueAt.UTC())
+	require.Equal(t, s.clock.Now().Add(time.Hour), st.DueAt.UTC())
 }
 
 // A connection that an operator has paused is left alone, also where it is claimed already; the
@@ -176,12 +168,12 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	pauses := vault.Pauses{Pool: s.pool}
 	name := strconv.FormatInt(paused.ConnectionID, 10)
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
-	require.Len(t, claim.Accounts, 2)
+	require.Len(t, claim.Accounts(), 2)
 	_, err := pauses.Pause(t.Context(), domain.Pause{
 		Kind: domain.PauseConnection, Name: name, Since: fetchDay, Actor: "ada", Reason: domain.Reason{Code: domain.ReasonIncident},
 	})
 	require.NoError(t, err)
-	require.NoError(t, s.collect.Work(t.Context(), claim))
+	require.NoError(t, workOn(t.Context(), s.collect, claim))
 	require.NoError(t, vault.Fetching{Pool: s.pool}.Release(t.Context(), claim)) // as the scheduler does
 	require.Empty(t, s.readings(paused))
 	require.Len(t, s.readings(other), 1)
@@ -196,7 +188,7 @@ func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	_, err = pauses.Resume(t.Context(), domain.PauseConnection, name)
 	require.NoError(t, err)
 	next := s.process() // which has not looked yet
-	require.NoError(t, next.Work(t.Context(), s.claim(next, domain.FetchAccounts, domain.TikTok)))
+	require.NoError(t, workOn(t.Context(), next, s.claim(next, domain.FetchAccounts, domain.TikTok)))
 	require.Len(t, s.readings(paused), 1)
 }
 
@@ -209,9 +201,7 @@ func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
 	s.clock.Advance(3 * time.Hour)
 	added := s.connect(domain.TikTok, 0)
 	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
-	due, err := s.collect.Due(t.Context(), queueOf(domain.FetchAccounts, domain.TikTok), tick)
-	require.NoError(t, err)
-	require.Equal(t, []int64{added.ID, old.ID}, []int64{due[0].SocialAccount, due[1].SocialAccount})
+	require.Equal(t, []int64{added.ID, old.ID}, s.claim(s.collect, domain.FetchAccounts, domain.TikTok).Accounts())
 	require.Positive(t, s.lag(), "of the overdue one")
 }
 

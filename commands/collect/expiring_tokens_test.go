@@ -282,7 +282,7 @@ func TestTokensAreRenewedAheadByTheirClaim(t *testing.T) {
 	require.Zero(t, s.calls("tiktok/user_info"))
 
 	s.connect(domain.Facebook, 0)
-	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts, "pages' tokens cannot be renewed")
+	require.Empty(t, s.claim(s.collect, domain.FetchTokens, domain.Facebook).Accounts(), "pages' tokens cannot be renewed")
 }
 
 func (s *fetchStage) renewableUntil(c connected) time.Time {

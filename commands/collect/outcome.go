@@ -18,16 +18,13 @@ func (c *Collector) judge(
 	ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error,
 ) domain.FetchResult {
 	result, now := outcome.FetchResult, c.clock()
-	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !outcome.historyOnly
+	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
 	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
 		result.TokenTakenAt = *f.TokenTakenAt
 	}
-	if f.pace.Every > 0 {
-		result.Pace = &f.pace
-	}
 	if err == nil {
 		if result.DueAt.IsZero() { // token checks set the time of the next check
-			result.DueAt = NextReading(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount)
+			result.DueAt, result.Pace = nextDue(c.interval(f.queue.Kind), f.DueAt, startedAt), new(c.measured(f, now))
 		}
 		if outcome.incomplete != nil {
 			why := outcome.incomplete
@@ -41,9 +38,17 @@ func (c *Collector) judge(
 	result.Failures = f.Failures + 1
 	result.Reason, result.Words = reasonOf(err, f.answered || lasting(f.Failures)), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
-	if platforms.Refused(err) {
-		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
-		result.DueAt = c.afterOwnRefusal(ctx, f, startedAt, result.DueAt)
+	if kind := platforms.KindOf(err); kind == "" || kind.Temporary() { // the connection keeps its place
+		result.NotBefore, result.DueAt = result.DueAt, earlier(f.DueAt, startedAt)
+		if f.answered { // others come first with their next step
+			result.DueAt = startedAt
+		}
+	}
+	if platforms.Refused(err) { // the connection did not fail
+		result.Failures = f.Failures
+		if refusal := f.reading.Refusal(); refusal != nil {
+			result.Pace = new(c.waited(ctx, f, refusal))
+		}
 	}
 	return result
 }
@@ -55,36 +60,16 @@ const (
 	showTime   = time.Minute      // after a token was refused permanently; by then the tables show it
 )
 
-// afterOwnRefusal returns when a reading is due again after our own gate refused some or all of its
-// calls. If the quota sets the pace, that is when all of its calls are available: a reading that
-// starts with room for one call would waste that call, and so would the next reading. A reading
-// that has wasted calls waits for its next turn.
-func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, due time.Time) time.Time {
-	if !f.pace.Limited() {
-		return due
-	}
-	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), f.calls())
-	if err == nil && !f.keepsPartial && f.meter.Calls() > 0 {
-		wait = max(wait, NextReading(f.pace, f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
-	}
-	if err != nil { // assume that no calls are left
-		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
-		wait = f.pace.Every
-	}
-	return later(due, c.clock().Add(wait))
-}
-
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest, kind := longPause, platforms.KindOf(err)
-	// Failures must not use more of the quota than readings, a part that never works must not repeat
-	// the parts that work, and what repeating does not help must not make more calls than readings.
-	// After a sign-in, everything is due.
-	if f.pace.Limited() || f.answered || kind != "" && !kind.Temporary() {
-		longest = max(longest, f.pace.Every)
+	// A part that never works must not repeat the parts that work, and what repeating does not help
+	// must not make more calls than readings. After a sign-in, everything is due.
+	if f.answered || kind != "" && !kind.Temporary() {
+		longest = max(longest, c.interval(f.queue.Kind))
 	}
 	switch {
 	case platforms.Refused(err):
-		return max(platforms.RetryAfter(err), firstPause)
+		return cmp.Or(platforms.RetryAfter(err), firstPause)
 	case kind == domain.StatusThrottled:
 		return platforms.RetryAfter(err)
 	case dead(err):

@@ -57,13 +57,13 @@ func same(a, b domain.PostListing) bool {
 	return a.Cursor == b.Cursor && (a.To == nil) == (b.To == nil) && (a.To == nil || a.To.Equal(*b.To))
 }
 
-// wholeEvery is how long after a pass through the whole list the next one begins, at least; some
-// hours more spread the accounts.
+// wholeEvery is how long after a pass through the whole list the next one begins, at least; up to a
+// day more spreads the accounts.
 const wholeEvery = 7 * day
 
 // whole reports whether a pass goes to the end of the list.
 func (l *postListing) whole(state domain.PostListing) bool {
-	spread := phase(domain.Pace{Every: day}, l.f.SocialAccount)
+	spread := time.Duration(l.f.SocialAccount%24) * time.Hour
 	return state.To == nil || state.Whole == nil || state.Began.Sub(*state.Whole) >= wholeEvery+spread
 }
 

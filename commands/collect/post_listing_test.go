@@ -316,7 +316,7 @@ func TestTextsOfAReadingThatRunsDuringAnErasureAreErased(t *testing.T) {
 
 	claim := s.claim(s.collect, domain.FetchPosts, domain.LinkedIn)
 	var work errgroup.Group
-	work.Go(func() error { return s.collect.Work(t.Context(), claim) })
+	work.Go(func() error { return workOn(t.Context(), s.collect, claim) })
 	<-started
 	person, err := people.OfMember(t.Context(), 5)
 	require.NoError(t, err)
@@ -324,7 +324,7 @@ func TestTextsOfAReadingThatRunsDuringAnErasureAreErased(t *testing.T) {
 	require.Empty(t, person.Contents)
 
 	waited := sync.OnceFunc(func() {
-		require.Empty(t, s.claim(s.collect, domain.FetchAccounts, domain.LinkedIn).Accounts, "no further reading begins")
+		require.Empty(t, s.claim(s.collect, domain.FetchAccounts, domain.LinkedIn).Accounts(), "no further reading begins")
 		close(answer)
 	})
 	require.NoError(t, commands.ErasePerson{

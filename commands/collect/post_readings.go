@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 const postsPerRead = 50
@@ -66,14 +67,17 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	}
 	posts = append(listing.fresh, posts...)
 	reading, size := postRound{posts: c, f: f}, postsPerRead
-	if f.callsOfPost > 0 {
+	kind, _ := f.Platform.Kind(f.AccountType)
+	if kind.CallsOfPost > 0 {
 		size = 1
 	}
 	// A post that fails every call that names it is not asked for together with the others.
 	for _, part := range [][]platforms.Post{posts, failed} {
 		for some := range slices.Chunk(part, size) {
-			if err := c.roomFor(ctx, f, f.callsOfPost*len(some)); err != nil {
-				return result, errors.Join(listErr, err)
+			if kind.CallsOfPost > 0 {
+				if err := f.postStep(ctx); err != nil {
+					return result, errors.Join(listErr, err)
+				}
 			}
 			if err := reading.some(ctx, some); err != nil {
 				return result, errors.Join(listErr, err)
@@ -87,6 +91,13 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		}
 	}
 	return result, listErr
+}
+
+// postStep takes the calls of one post if the platform reads posts one by one, otherwise those of the
+// list and the posts together.
+func (f *fetch) postStep(ctx context.Context) error {
+	kind, _ := f.Platform.Kind(f.AccountType)
+	return f.step(ctx, quota.Posts, cmp.Or(kind.CallsOfPost, kind.Calls[domain.FetchPosts]))
 }
 
 // refusesAccount reports whether the platform refused more than the current call, so that it would
@@ -115,7 +126,7 @@ func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	if last.IsZero() || f.SignedInAt != nil && last.Before(*f.SignedInAt) {
 		return true
 	}
-	if now.Sub(last) < f.pace.Every/2 {
+	if now.Sub(last) < c.PostInterval/2 {
 		return false
 	}
 	var every time.Duration // a post that fails for long is read as rarely as an old one

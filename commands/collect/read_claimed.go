@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -19,17 +20,15 @@ import (
 
 const recordBatch = 64
 
-// Work reads the remaining accounts of a claim, several connections at a time. A failure of one
+// Work reads the accounts of a claim, several connections at a time. A failure of one
 // connection is recorded with that connection, together with its next due time. The returned error
-// concerns only our own storage.
-func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
-	tasks, err := c.Connections.Tasks(ctx, claim, c.clock())
-	if err != nil || len(tasks) == 0 {
-		return err
-	}
-	round, err := c.newRound(ctx, claim, tasks)
+// concerns only our own storage. If a quota that all accounts share is used up, Work begins no
+// further readings, and wait is the time until it has calls again.
+func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error) {
+	tasks := claim.Tasks
+	round, err := c.newRound(claim)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	refs := make([]string, len(tasks))
 	for i, task := range tasks {
@@ -39,74 +38,97 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 		c.Logger.WarnContext(ctx, "read tokens one by one", "error", err)
 	}
 	var group errgroup.Group
-	group.SetLimit(c.parallel(claim.FetchQueue, tasks))
+	slots := make(chan struct{}, mostParallel)
 	for _, task := range tasks {
-		if ctx.Err() != nil {
+		slots <- struct{}{}
+		if ctx.Err() != nil || round.refused.Load() != nil {
 			break
 		}
+		if c.isPaused(ctx, task.ConnectionID) { // a claim that is not read is released
+			<-slots
+			continue
+		}
+		reading, f, err := round.begin(ctx, task) // one after the other, so that the most overdue get the calls
 		group.Go(func() error {
-			if !c.isPaused(ctx, task.ConnectionID) { // a claim that is not read is released
-				_ = round.one(ctx, task) // recorded with the connection
-			}
+			defer func() { <-slots }()
+			_ = round.one(reading, f, err) // recorded with the connection
 			return nil
 		})
 	}
 	_ = group.Wait() // errors are recorded by connection
-	return errors.Join(round.flush(ctx), ctx.Err())
+	if refusal := round.refused.Load(); refusal != nil {
+		wait = c.Budget.Wake(refusal)
+	}
+	return wait, errors.Join(round.flush(ctx), ctx.Err())
 }
 
 type round struct {
 	*Collector
 	claim  domain.FetchClaim
-	demand Demand
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte // stored tokens by reference, as of the start of the round
+	secrets map[string][]byte             // stored tokens by reference, as of the start of the round
+	refused atomic.Pointer[quota.Refusal] // by a quota that all accounts share; nil if there was none
 
 	mu       sync.Mutex
 	results  []domain.FetchResult // not stored yet
 	storeErr error
 }
 
-func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks []domain.FetchTask) (*round, error) {
+func (c *Collector) newRound(claim domain.FetchClaim) (*round, error) {
 	client, err := c.Client(claim.Platform)
 	if err != nil {
 		return nil, err
 	}
-	demand, err := c.paces.demandFor(ctx, claim.Platform, tasks, c.clock())
-	if err != nil {
-		return nil, err
-	}
 	f, err := c.fetchFunc(claim.Kind)
-	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
+	return &round{Collector: c, claim: claim, client: client, fetch: f}, err
 }
 
-// one reads one connection. The error says why the connection was not read.
-func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
+// begin takes the calls of the first step of a reading. It returns the context of the reading.
+func (r *round) begin(ctx context.Context, task domain.FetchTask) (_ context.Context, f *fetch, err error) {
+	f = &fetch{
+		FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], startedAt: r.clock(),
+	}
+	ctx, f.reading = r.Budget.Reading(ctx, kindOf(f))
+	switch {
+	case f.queue.Kind == domain.FetchPosts:
+		err = f.postStep(ctx)
+	case f.queue.Kind == domain.FetchAccounts && r.historyFirst(f, f.startedAt):
+		err = f.historyStep(ctx)
+	case f.queue.Kind == domain.FetchAccounts:
+		err = f.accountStep(ctx)
+	}
+	if refusal := f.reading.Refusal(); refusal != nil && refusal.Shared() {
+		r.refused.Store(refusal)
+	}
+	return ctx, f, err
+}
+
+// one reads one connection, unless its first step was refused. The error says why the connection was
+// not read.
+func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
+	task, startedAt := f.FetchTask, f.startedAt
 	ctx, span := tracing.Start(ctx, "read "+r.claim.Kind+" "+r.claim.Platform.String(),
 		trace.WithAttributes(attribute.Int64("ledgerboard.social_account", task.SocialAccount)))
 	defer func() { tracing.End(span, err) }()
-	startedAt := r.clock()
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
-	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
-	f := &fetch{
-		FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter,
+	result, err := fetched{}, refused
+	if err == nil {
+		result, err = r.fetchSafely(limited, f)
 	}
-	if r.claim.Kind != domain.FetchTokens {
-		demand := r.demand
-		demand.Together = demand.members[countedBy(task.ConnectedAccount)]
-		f.pace = PaceOf(r.claim.Kind, task.AccountType, demand, r.Budget.Rates(r.claim.Platform))
-		r.limitCalls(f)
-		f.historyOnly = r.historyTurn(f, startedAt)
+	if err := f.reading.End(context.WithoutCancel(ctx)); err != nil {
+		r.Logger.WarnContext(ctx, "unused calls not returned", "social_account", task.SocialAccount, "error", err)
 	}
-	result, err := r.fetchSafely(metered, f)
+	if refusal := f.reading.Refusal(); refusal != nil && refusal.Shared() {
+		r.refused.Store(refusal)
+	}
 	if err != nil && ctx.Err() != nil {
 		return err // interrupted: the connection stays due, and no failure is recorded
 	}
 	storing := context.WithoutCancel(ctx)
-	if err = r.settle(storing, task, later(startedAt, f.reloadedAt), err); err == nil && meter.Calls() > 0 {
+	if err = r.settle(storing, task, later(startedAt, f.reloadedAt), err); err == nil && f.reading.Calls() > 0 {
 		err = r.works(storing, task)
 	}
 	stored := r.judge(storing, f, startedAt, result, err)
@@ -123,13 +145,16 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	return err
 }
 
-// inPriority gives posts, which are many and can wait for hours, a lower priority than accounts
-// when the quota is scarce.
-func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
-	if queue.Kind == domain.FetchPosts {
-		return quota.InBackground(ctx)
+// kindOf returns what the first call of a reading is for.
+func kindOf(f *fetch) quota.Kind {
+	switch {
+	case f.queue.Kind == domain.FetchPosts:
+		return quota.Posts
+	case f.queue.Kind == domain.FetchAccounts && f.ReadAt != nil:
+		return quota.Accounts
+	default:
+		return quota.Urgent
 	}
-	return ctx
 }
 
 // fetchSafely converts a panic to an error: one unexpected response must not abort all other
@@ -140,11 +165,6 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err 
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
-	if f.pace.Limited() {
-		if err := r.roomFor(ctx, f, f.calls()); err != nil {
-			return result, err
-		}
-	}
 	return r.fetch(ctx, f)
 }
 
@@ -174,22 +194,6 @@ func (r *round) store(ctx context.Context) {
 }
 
 const mostParallel = 32
-
-// parallel returns how many of a claim's connections are read at a time. It is one if the app's
-// quota does not have room for the calls of mostParallel connections: if they started together,
-// each would get some of its calls, and none would finish.
-func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
-	calls := 0
-	for _, task := range tasks {
-		calls = max(calls, callsOf(queue.Kind, queue.Platform, task.AccountType))
-	}
-	for _, q := range c.Budget.Rates(queue.Platform) {
-		if q.Scope == domain.QuotaPerApp && int(q.Burst) < calls*min(mostParallel, len(tasks)) {
-			return 1
-		}
-	}
-	return mostParallel
-}
 
 const lookForPauses = time.Second
 

@@ -22,18 +22,22 @@ type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 type fetch struct {
 	domain.FetchTask
 	queue  domain.FetchQueue
-	pace   domain.Pace // zero for token checks
 	client platforms.Client
 	target platforms.Target
 	notes  postNotes // about the account's posts
 	secret []byte    // the stored tokens at the start of the round; nil if they must be read
 	// reloadedAt is when this reading looked for newer tokens; zero if it did not.
-	reloadedAt   time.Time
-	meter        *quota.Meter // counts the calls of this reading
-	keepsPartial bool         // if the reading is interrupted, its results are kept and the next one continues
-	historyOnly  bool         // this turn reads a part of the history, not the totals
-	answered     bool         // the platform answered a part of this reading
-	callsOfPost  int          // if posts are read one by one, the calls of each; otherwise 0
+	reloadedAt time.Time
+	startedAt  time.Time
+	reading    *quota.Reading // its calls
+	answered   bool           // the platform answered a part of this reading
+}
+
+// step takes the calls of the next step of the reading.
+func (f *fetch) step(ctx context.Context, kind quota.Kind, calls int) error {
+	return f.reading.Step(ctx, platforms.Call{
+		Platform: f.Platform, Op: f.Platform.Facts().Operations[f.queue.Kind], Account: countedBy(f.ConnectedAccount), Requests: calls,
+	}, kind)
 }
 
 func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {

@@ -138,7 +138,7 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.collect.Work(ctx, claim) }()
+	go func() { done <- workOn(ctx, s.collect, claim) }()
 	<-swapped
 	end()
 	<-swapped // it is tried further when the claim has ended
@@ -174,7 +174,7 @@ func TestRenewalIsNotCutByTheEndOfItsClaim(t *testing.T) {
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	before := s.tokens(user)
 	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
-	require.ErrorIs(t, s.collect.Work(claimed, claim), context.Canceled)
+	require.ErrorIs(t, workOn(claimed, s.collect, claim), context.Canceled)
 	require.NotEqual(t, before.AccessToken, s.tokens(user).AccessToken)
 	s.endClaims()
 	s.round(domain.FetchAccounts, domain.TikTok)

@@ -24,7 +24,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -54,6 +53,7 @@ type fetchStage struct {
 	pool    *pgxpool.Pool // schema kept
 	secrets *vault.Secrets
 	collect *collect.Collector
+	gate    *quota.Gate // of the newest process
 	next    int64
 	offered []platforms.Offered  // what has been connected
 	set     *platforms.Set       // of the newest process
@@ -97,6 +97,7 @@ func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector
 func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
 	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
+	s.gate = gate
 	config := ledgertest.At(s.base, s.app, s.app)
 	config.HTTPClient = &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}
 	config.Now, config.Admit, config.Logger = s.clock.Now, gate.Admit, s.logger
@@ -156,15 +157,9 @@ func queueOf(kind string, p domain.Platform) domain.FetchQueue {
 // round claims and reads what is due now, and returns which accounts were not read.
 func (s *fetchStage) round(kind string, p domain.Platform) (failed []int64) {
 	s.t.Helper()
-	return s.roundWithin(tick, kind, p)
-}
-
-// roundWithin is a round of looks that come that often.
-func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Platform) (failed []int64) {
-	s.t.Helper()
-	due, err := s.collect.Due(s.t.Context(), queueOf(kind, p), every)
-	require.NoError(s.t, err)
-	require.NoError(s.t, s.collect.Work(s.t.Context(), s.claimOf(due, kind, p)))
+	claim := s.claim(s.collect, kind, p)
+	require.NoError(s.t, workOn(s.t.Context(), s.collect, claim))
+	require.NoError(s.t, vault.Fetching{Pool: s.pool}.Release(s.t.Context(), claim)) // as the scheduler does
 	return column[int64](s, `
 		select social_account_id from kept.fetch_state
 		where kind = $1 and p_id = $2 and updated_at = $3 and reason is not null and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
@@ -180,22 +175,24 @@ func (s *fetchStage) roundAfter(d time.Duration, kind string, p domain.Platform)
 // claim claims what is due now, as the scheduler does.
 func (s *fetchStage) claim(collect *collect.Collector, kind string, p domain.Platform) (claim domain.FetchClaim) {
 	s.t.Helper()
-	due, err := collect.Due(s.t.Context(), queueOf(kind, p), tick)
-	require.NoError(s.t, err)
-	return s.claimOf(due, kind, p)
-}
-
-func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Platform) domain.FetchClaim {
-	s.t.Helper()
-	claim, err := vault.Fetching{Pool: s.pool}.Claim(s.t.Context(), queueOf(kind, p), due, time.Hour, s.clock.Now())
+	require.NoError(s.t, collect.Look(s.t.Context(), queueOf(kind, p)))
+	claim, err := collect.Claim(s.t.Context(), queueOf(kind, p), 1000, time.Hour)
 	require.NoError(s.t, err)
 	return claim
+}
+
+func workOn(ctx context.Context, collect *collect.Collector, claim domain.FetchClaim) error {
+	if len(claim.Tasks) == 0 {
+		return nil
+	}
+	_, err := collect.Work(ctx, claim)
+	return err
 }
 
 // readOne reads one account, whichever process has claimed it.
 func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
 	claim := s.log.Claim(s.t, queueOf(kind, c.Platform), c.ID, s.clock.Now())
-	return collect.ReadOne(ctx, directory.Connections{Pool: s.log.DB.ReadOnly}, claim)
+	return collect.ReadOne(ctx, claim)
 }
 
 // endClaims lets the time of all claims pass.
@@ -229,7 +226,7 @@ func (st state) kind() domain.StatusCode {
 func (s *fetchStage) state(kind string, c connected) (st state) {
 	s.t.Helper()
 	row := s.pool.QueryRow(s.t.Context(), `
-		select read_at, due_at, failures, reason, backfilled_at is not null from fetch_state
+		select read_at, greatest(due_at, not_before), failures, reason, backfilled_at is not null from fetch_state
 		where kind = $1 and social_account_id = $2`, kind, c.ID)
 	require.NoError(s.t, row.Scan(&st.ReadAt, &st.DueAt, &st.Failures, &st.Reason, &st.Backfilled))
 	return st

@@ -230,12 +230,11 @@ func (s *stage) tokens(ref string) string {
 // due returns the social accounts that the fetchers of a platform would read now.
 func (s *stage) due(p domain.Platform) (ids []int64) {
 	s.t.Helper()
-	due, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Due(s.t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}, s.now)
+	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}
+	claim, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Claim(s.t.Context(), queue, 1000, time.Minute, s.now)
 	require.NoError(s.t, err)
-	for _, account := range due {
-		ids = append(ids, account.SocialAccount)
-	}
-	return ids
+	require.NoError(s.t, vault.Fetching{Pool: s.kept.Pool}.Release(s.t.Context(), claim))
+	return claim.Accounts()
 }
 
 // silent requires that no secret is in the process's log or in the event log.

@@ -73,12 +73,8 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
 	collector := collect.New(c.Collect)
 	f := &Fetcher{Collect: collector, claims: claims, schedule: c.Schedule}
-	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
-	f.schedule.Claim = func(
-		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
-	) (domain.FetchClaim, error) {
-		return claims.Claim(ctx, queue, due, lasts, c.Now().UTC().Truncate(time.Microsecond))
-	}
+	f.schedule.Claim, f.schedule.Look = collector.Claim, collector.Look
+	f.schedule.Work, f.schedule.Release = collector.Work, claims.Release
 	f.schedule.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}

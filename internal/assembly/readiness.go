@@ -200,7 +200,6 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 		return nil
 	}
 	for queue, pace := range s.Fetcher.Collect.Slowest() {
-		pace.Sharing = 0 // the number of connections is only for signed-in callers
 		readings = append(readings, api.PlatformReading{
 			Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
 		})

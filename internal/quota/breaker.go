@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -39,17 +38,6 @@ func newBreaker(p domain.Platform, open time.Duration) *breaker {
 		},
 		IsExcluded: func(err error) bool { return errors.Is(err, errNotMade) },
 	})
-}
-
-func callsThrough(b *breaker) float64 {
-	switch b.State() {
-	case gobreaker.StateOpen:
-		return 0
-	case gobreaker.StateHalfOpen:
-		return breakerProbes
-	default:
-		return math.MaxInt32
-	}
 }
 
 // verdict counts further failures of the same account as no call: a post that always fails, or an

@@ -22,37 +22,59 @@ const readingBurst = 10
 // a reading can wait.
 const slowWindow = 12 * time.Hour
 
-// Budget is the token bucket for a quota. The store keeps its state.
+// Budget is the token bucket for a quota, as a step of a kind uses it. The store keeps its state.
 type Budget struct {
 	domain.Quota
-	Name  string
-	Rate  float64 // calls per second; 0: unlimited
-	Burst float64 // calls in a full budget
+	Name   string
+	Rate   float64 // calls per second; 0: unlimited
+	Burst  float64 // calls in a full budget
+	Kept   float64 // calls that the step must leave
+	Shared bool    // accounts and posts use the budget
 }
 
 // Unlimited is the number of calls left in an unlimited budget.
 const Unlimited = math.MaxInt32
 
-func newBudget(l domain.Quota, share float64, call platforms.Call) Budget {
+// stepWindow is the shortest window of a quota whose calls a step takes in advance: the step may take
+// minutes, which is within the slack of such a quota.
+const stepWindow = time.Hour
+
+// perCall reports whether calls are taken one by one, also during a step.
+func (b Budget) perCall() bool {
+	return b.Rate > 0 && (b.Scope == domain.QuotaPerOperation || b.Window < stepWindow)
+}
+
+// mostKept limits the calls of an app's budget that are kept for sign-ins, renewals of tokens and
+// first readings. Smaller budgets keep a third.
+const mostKept = 10
+
+func newBudget(l domain.Quota, share float64, call platforms.Call, kind Kind) Budget {
 	calls := float64(l.Calls)
 	burst := max(1, math.Round(calls*(1-share)/2))
 	if l.Scope != domain.QuotaPerOperation && l.Window >= slowWindow {
 		burst = max(burst, min(readingBurst, math.Floor(calls/5)))
 	}
-	rate := min(share*calls, (calls-burst)/1.05) / l.Window.Seconds()
-	return Budget{Quota: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}
+	b := Budget{
+		Quota: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Burst: burst,
+		Rate:   min(share*calls, (calls-burst)/1.05) / l.Window.Seconds(),
+		Shared: l.Scope != domain.QuotaPerOperation,
+	}
+	if l.Scope == domain.QuotaPerApp && kind != Urgent {
+		b.Kept = min(burst/3, mostKept)
+	}
+	return b
 }
 
 // budgets returns the budgets that a call counts against, one per scope. Unlimited budgets come
 // last and are only used for holds. A call without an account, for example during a sign-in, counts
 // against no account budget.
-func (g *Gate) budgets(call platforms.Call) (all []Budget) {
+func (g *Gate) budgets(call platforms.Call, kind Kind) (all []Budget) {
 	limited := map[domain.QuotaScope]bool{
 		domain.QuotaPerAccount: call.Account == "", domain.QuotaPerOperation: call.Op == "",
 	}
 	for _, l := range g.cfg.Limits {
-		if l.Platform == call.Platform && (l.Scope != domain.QuotaPerAccount || call.Account != "") {
-			all, limited[l.Scope] = append(all, newBudget(l, g.cfg.Share, call)), true
+		if l.Platform == call.Platform && !limited[l.Scope] {
+			all, limited[l.Scope] = append(all, newBudget(l, g.cfg.Share, call, kind)), true
 		}
 	}
 	for _, scope := range scopes {
@@ -64,28 +86,6 @@ func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 		}
 	}
 	return all
-}
-
-func (b Budget) until(calls float64, left BudgetState, now time.Time) time.Duration {
-	wait := max(0, left.HeldUntil.Sub(now))
-	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors
-		growth := time.Duration(missing / b.Rate * float64(time.Second))
-		wait = max(wait, growth.Round(time.Millisecond)+time.Millisecond)
-	}
-	return wait
-}
-
-// slowest returns the index of the budget that takes longest to allow a call, and the wait. The
-// wait is at least a millisecond: if the store's clock is slow, a hold that has ended by this
-// process's clock may still exist in the store.
-func slowest(budgets []Budget, left []BudgetState, now time.Time) (index int, wait time.Duration) {
-	wait = time.Millisecond
-	for i, b := range budgets {
-		if w := b.until(1, left[i], now); w > wait {
-			index, wait = i, w
-		}
-	}
-	return index, wait
 }
 
 func name(platform domain.Platform, scope domain.QuotaScope, op, account string) string {

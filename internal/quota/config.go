@@ -44,22 +44,51 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Store keeps the budgets of all processes.
-type Store interface {
-	// Draw takes up to want calls from each of the budgets, limited by the budget with the fewest
-	// calls. If want is 0, it only reads the budgets. It returns the number of calls taken and the
-	// state of each budget. A budget grows after its last draw, up to its burst; a new budget is
-	// full. A held budget gives no calls, and an unlimited budget gives all. If now is zero, the
-	// time is that of the store's clock.
-	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []BudgetState, err error)
-	// Hold closes a budget until the given time, unless it is already closed for longer.
-	Hold(ctx context.Context, name string, until time.Time) error
+// Kind says what calls are for.
+type Kind string
+
+// The kinds of calls.
+const (
+	Urgent   Kind = "" // sign-ins, renewals of tokens, first readings, and the rest of a step
+	Accounts Kind = "accounts"
+	Posts    Kind = "posts" // and the history of accounts
+)
+
+// Take is what a step asks for.
+type Take struct {
+	Calls int // wanted
+	Least int // number of calls without which the step cannot begin
+	Kind  Kind
+	From  []Budget
 }
 
-// BudgetState is the state of a budget.
+// Taken is the answer to a [Take].
+type Taken struct {
+	Calls int           // number of calls taken; 0 if a budget refused the step
+	Left  []BudgetState // of each budget
+}
+
+// BudgetState is the state of a budget after a [Take].
 type BudgetState struct {
-	Calls     float64   // left in the budget
-	HeldUntil time.Time // zero: not held
+	Calls float64       // left in the budget
+	Wait  time.Duration // until the budget has the calls of the step; 0 if it had them
+	Held  bool          // the budget is held
+}
+
+// Store keeps the budgets of all processes.
+type Store interface {
+	// Take takes calls from all budgets or from none. A budget grows after its last change, up to its
+	// burst; a new budget is full. A held budget gives no calls, and an unlimited budget gives all.
+	// If now is zero, the time is that of the store's clock.
+	//
+	// A budget does not give the calls that the step must leave, or else is given when it is full. A
+	// shared budget gives posts no calls of its lower half, except in turns: after a step of the
+	// accounts from the lower half, it is the turn of posts that were refused.
+	Take(ctx context.Context, t Take, now time.Time) (Taken, error)
+	// Return returns calls that were taken and not made.
+	Return(ctx context.Context, calls int, to []Budget) error
+	// Hold closes a budget until the given time, unless it is already closed for longer.
+	Hold(ctx context.Context, name string, until time.Time) error
 }
 
 type metrics struct {

@@ -1,18 +1,19 @@
 // Package quota keeps our calls to the platforms within their limits. It has a budget for each
 // limit, shared by all processes, and one circuit breaker per platform. A platform's answer can
-// hold a budget: no calls are then drawn from it until a given time. A [Gate] checks every call
+// hold a budget: no calls are then taken from it until a given time. A [Gate] checks every call
 // (platforms.Config.Admit).
 //
 // # Invariants
 //
 //   - In any window of a limit, sliding or fixed, all processes together make at most the allowed
 //     calls, if the latency to the platform varies by less than the slack (see "Arithmetic").
-//   - Calls are drawn from the store before they are made and never returned: a crash wastes calls
-//     but never exceeds a limit. They are drawn from all budgets that they count against, or from
-//     none.
+//   - Calls are taken from the store before they are made: a crash wastes calls but never exceeds a
+//     limit. They are taken from all budgets that they count against, or from none.
+//   - A step of a reading ([Reading.Step]) takes all of its calls in one statement, or is refused with
+//     the time when they are available. It does not wait. Calls that it does not make return.
 //   - Each request of a batch is a call. A batch is reduced to the available calls.
-//   - If a budget has no calls left, a call waits if the wait is short. Otherwise, it is refused,
-//     and the error contains the wait.
+//   - A third of an app's budget, at most ten calls, is kept for sign-ins, renewals of tokens and
+//     first readings. Posts leave half of a budget to accounts.
 //   - A refusal is marked as ours (platforms.Refused) and is not a failure of the platform.
 //
 // Of this module, the package may import only domain and internal/platforms.
@@ -31,14 +32,15 @@
 //
 //   - Daily budgets are spent evenly over the day. Otherwise, they would be used up by noon, and no
 //     connection would be read until midnight.
-//   - While a caller waits for a shared budget, later callers wait behind it: callers of the same
-//     priority are served in order. If a budget is too small for both priorities, these alternate,
-//     and [Gate.Capacity] assumes half of the budget for each.
+//   - If accounts and posts wait for the same budget, they take turns: after a step of the accounts
+//     from its lower half, the next step is of the posts that were refused.
+//   - A step may take minutes. Quotas with a window of less than an hour have little slack, so their
+//     calls are taken one by one.
 //   - Budgets grow by the store's clock. Otherwise, a process with a fast clock would take the
 //     others' share.
 //   - A budget without a limit can be held. It has a row only while it is held.
-//   - A call waits at most a few seconds for the budget of an account or app: a worker has other
-//     accounts to read, and a person who signs in should not have to wait longer.
+//   - A call outside of a reading waits up to five seconds: a person who signs in should not have to
+//     wait longer.
 //   - The breaker counts failures of the platform or the network (5xx, no answer, malformed
 //     answers). A failure that concerns one account says nothing about the platform, and neither do
 //     further failures of the account that failed last: a post can fail forever.

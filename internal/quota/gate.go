@@ -2,18 +2,16 @@ package quota
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// patience is the longest wait for the budget of an account or an app.
+// patience is the longest wait of a call that belongs to no reading, such as those of a sign-in, and
+// of a call that a step did not expect.
 const patience = 5 * time.Second
 
 // Gate checks every call to the platforms. It is safe for concurrent use.
@@ -22,7 +20,6 @@ type Gate struct {
 	metrics  *metrics
 	breakers map[domain.Platform]*breaker
 	failing  sync.Map // the account whose call to a platform failed last, by platform
-	queues   sync.Map // *fairQueue by budget name
 }
 
 // New returns a gate.
@@ -36,160 +33,93 @@ func New(cfg Config) *Gate {
 	return g
 }
 
-// Admit implements [platforms.Admit]. It reduces a batch to the calls that are available, and waits
-// only if no call is available.
+// Admit implements [platforms.Admit]. It uses the calls that the step of the [Reading] took. A call
+// outside of a step takes its calls from the budgets, or for a batch fewer than wanted.
 func (g *Gate) Admit(
 	ctx context.Context, call platforms.Call,
 ) (requests int, finish func(platforms.CallStats), refusal error) {
+	reading, _ := ctx.Value(readingKey{}).(*Reading)
 	done, err := g.breakers[call.Platform].Allow()
 	if err != nil {
 		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
+		reading.refuse(&Refusal{Quota: domain.Quota{Platform: call.Platform, Scope: domain.QuotaPerApp}, Wait: g.cfg.BreakerOpen})
 		return 0, nil, platforms.Refuse(domain.StatusRetry, platforms.CodeBreaker,
 			"most calls to the platform failed, so it is not called for a while", g.cfg.BreakerOpen)
 	}
-	requests, err = g.take(ctx, call)
+	requests, err = g.admit(ctx, call, reading)
 	if err != nil {
 		done(errNotMade)
-		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
 		return 0, nil, err
 	}
-	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
-		m.calls.Add(int64(requests))
-	}
+	reading.made(requests)
 	return requests, func(s platforms.CallStats) {
 		done(g.verdict(s))
 		g.holdReported(context.WithoutCancel(ctx), s)
 	}, nil
 }
 
-// take draws the call's requests from every budget that they count against. It returns the number
-// of requests that all budgets allow, and waits until at least one is allowed. It keeps its turn in
-// the queue while it waits for the shared budget, and leaves the queue while it waits for another
-// budget.
-func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
-	want, budgets, prio := max(1, call.Requests), g.budgets(call), priorityOf(ctx)
-	shared, hasTurn := sharedOf(budgets), false
-	queue, limited := g.queue(budgets[shared].Name), budgets[shared].Rate > 0
-	defer func() {
-		if hasTurn {
-			queue.leave(prio)
+func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
+	want := max(1, call.Requests)
+	kind, waits := Urgent, true
+	used, inStep, covered := reading.use(call.Op, want)
+	if reading != nil && !inStep {
+		kind, waits = reading.kind, false
+	}
+	from := g.budgets(call, kind)
+	if used == want { // the step took the calls of these budgets
+		from = slices.DeleteFunc(from, func(b Budget) bool { return b.Rate == 0 || covered[b.Name] })
+		if len(from) == 0 {
+			return want, nil
 		}
-	}()
-	for {
-		if limited && !hasTurn && queue.enter(ctx, prio) != nil {
-			return 0, noRoom(budgets[shared].String(), 0)
-		}
-		hasTurn = limited
-		now := g.cfg.Now()
-		requests, left, err := g.draw(ctx, want, budgets, now)
-		if err != nil {
-			return 0, platforms.Refuse(domain.StatusRetry, platforms.CodeQuota, "the call budget cannot be read", 0)
-		}
-		if requests > 0 {
-			return requests, nil
-		}
-		i, wait := slowest(budgets, left, now)
-		short := budgets[i]
+	}
+	t := Take{Calls: max(1, want-used), Least: 1, Kind: kind, From: from}
+	if used == want {
+		t.Calls, t.Least = want, want
+	}
+	for waited := time.Duration(0); ; {
+		taken, refusal, err := g.take(ctx, t)
 		switch {
-		case left[i].HeldUntil.After(now):
-			return 0, noRoom("of the platform", wait)
-		case short.Scope != domain.QuotaPerOperation && wait > patience:
-			return 0, noRoom(short.String(), wait)
+		case err != nil:
+			return 0, err
+		case refusal == nil && used == want:
+			return want, nil
+		case refusal == nil:
+			return used + taken, nil
+		case used > 0 && used < want: // the rest of the batch comes later
+			return used, nil
+		case !waits || refusal.Held || waited+refusal.Wait > patience, g.sleep(ctx, refusal.Wait) != nil:
+			reading.refuse(refusal)
+			g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
+			return 0, refusal.Err()
 		}
-		if hasTurn && i != shared {
-			queue.leave(prio)
-			hasTurn = false
-		}
-		if g.sleep(ctx, wait) != nil {
-			return 0, noRoom(short.String(), wait)
-		}
+		waited += refusal.Wait
 	}
 }
 
-// draw draws calls as [Store.Draw] does.
-func (g *Gate) draw(
-	ctx context.Context, want int, budgets []Budget, now time.Time,
-) (granted int, left []BudgetState, err error) {
+// take returns a refusal if a budget does not give the least calls.
+func (g *Gate) take(ctx context.Context, t Take) (calls int, refusal *Refusal, err error) {
+	now := g.cfg.Now()
 	if !g.cfg.customTime {
 		now = time.Time{} // the store's clock
 	}
-	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, now)
+	taken, err := g.cfg.Store.Take(ctx, t, now)
 	if err != nil {
-		return 0, nil, fmt.Errorf("draw from the call budgets: %w", err)
+		return 0, nil, platforms.Refuse(domain.StatusRetry, platforms.CodeQuota, "the call budget cannot be read", 0)
 	}
-	for i, b := range budgets {
+	for i, b := range t.From {
+		left := taken.Left[i]
 		if b.Scope != domain.QuotaPerAccount && b.Rate > 0 { // there may be too many accounts for a metric
-			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left[i].Calls)
+			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left.Calls)
+		}
+		if taken.Calls == 0 && (refusal == nil || left.Wait > refusal.Wait) {
+			refusal = &Refusal{Quota: b.Quota, Held: left.Held, Wait: max(left.Wait, time.Millisecond)}
+			if b.Rate > 0 {
+				full := time.Duration((b.Burst/2 - left.Calls) / b.Rate * float64(time.Second))
+				refusal.wake = refusal.Wait + max(0, min(full, longestWake)-refusal.Wait)
+			}
 		}
 	}
-	return granted, left, nil
-}
-
-func noRoom(which string, wait time.Duration) error {
-	message := "the quota " + which + " is used up for now"
-	return platforms.Refuse(domain.StatusOwnQuota, platforms.CodeQuota, message, wait)
-}
-
-// Capacity returns how many readings of a platform, with the given number of calls each, may start
-// within the given time according to the app's quotas. While callers of the other priority wait
-// ([InBackground]), this is limited to half of the quotas. A reading that needs more calls than a
-// full budget has may start when the budget is full. If the circuit breaker is not closed, it
-// limits the result, unless the given time is much longer than the breaker stays open.
-func (g *Gate) Capacity(
-	ctx context.Context, platform domain.Platform, op string, within time.Duration, each int,
-) (readings int, err error) {
-	calls := float64(max(each, 1))
-	room := float64(math.MaxInt32)
-	if within <= 2*g.cfg.BreakerOpen {
-		probes := callsThrough(g.breakers[platform])
-		room = min(room, math.Ceil(probes/calls)) // a reading may start even if its last calls are refused
-	}
-	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
-	now, share := g.cfg.Now(), 1.0
-	if other := (priorityOf(ctx) + 1) % priorities; g.queue(budgets[sharedOf(budgets)].Name).waiting[other].Load() > 0 {
-		share = 1.0 / float64(priorities)
-	}
-	_, left, err := g.draw(ctx, 0, budgets, now)
-	if err != nil {
-		return 0, err
-	}
-	within = time.Duration(float64(within) * g.cfg.Speed)
-	for i, b := range budgets {
-		growth := within - max(0, left[i].HeldUntil.Sub(now))
-		if growth < 0 {
-			return 0, nil
-		}
-		room = min(room, share*(left[i].Calls+b.Rate*growth.Seconds())/min(calls, b.Burst))
-	}
-	return int(room), nil
-}
-
-// Until returns how long it takes until the budgets of the app and the account have the given
-// number of calls, or are full.
-func (g *Gate) Until(
-	ctx context.Context, platform domain.Platform, account string, calls int,
-) (wait time.Duration, err error) {
-	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
-		func(b Budget) bool { return b.Scope == domain.QuotaPerOperation })
-	now := g.cfg.Now()
-	_, left, err := g.draw(ctx, 0, budgets, now)
-	if err != nil {
-		return 0, err
-	}
-	for i, b := range budgets {
-		wait = max(wait, b.until(float64(calls), left[i], now))
-	}
-	return wait, nil
-}
-
-// Rates returns the budgets for a platform's quotas.
-func (g *Gate) Rates(platform domain.Platform) (rates []Budget) {
-	for _, l := range g.cfg.Limits {
-		if l.Platform == platform {
-			rates = append(rates, newBudget(l, g.cfg.Share, platforms.Call{}))
-		}
-	}
-	return rates
+	return taken.Calls, refusal, nil
 }
 
 func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
@@ -203,90 +133,155 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sharedOf returns the index of the budget with a queue: the limited one shared by the most
-// callers.
-func sharedOf(budgets []Budget) int {
-	shared := func(b Budget) bool { return b.Scope != domain.QuotaPerAccount && b.Rate > 0 }
-	return max(0, slices.IndexFunc(budgets, shared))
+// longestWake limits how much longer than necessary readers wait for a shared budget, so that it
+// then has the calls of more than one reading.
+const longestWake = 15 * time.Second
+
+// Refusal says which quota refused a step.
+type Refusal struct {
+	Quota domain.Quota
+	Wait  time.Duration // until the quota has the calls
+	Held  bool          // the platform asked for the wait
+	wake  time.Duration
 }
 
-func (g *Gate) queue(budget string) *fairQueue {
-	q, _ := g.queues.LoadOrStore(budget, newFairQueue())
-	return q.(*fairQueue) //nolint:forcetypeassert // it contains nothing else
+// Shared reports whether other accounts of the platform are refused too.
+func (r *Refusal) Shared() bool { return r.Quota.Scope != domain.QuotaPerAccount }
+
+// Err returns the error of a call that was refused.
+func (r *Refusal) Err() error {
+	which := r.Quota.String()
+	if r.Held || r.Quota.Calls == 0 {
+		which = "of the platform"
+	}
+	return platforms.Refuse(domain.StatusOwnQuota, platforms.CodeQuota, "the quota "+which+" is used up for now", r.Wait)
 }
 
-// Meter counts the calls that were admitted with a context.
-type Meter struct{ calls atomic.Int64 }
+// Wake returns the real time until readers of a platform should look again after a refusal by a
+// shared budget.
+func (g *Gate) Wake(r *Refusal) time.Duration {
+	return time.Duration(float64(max(r.Wait, r.wake)) / g.cfg.Speed)
+}
+
+// Reading is the calls of one reading.
+type Reading struct {
+	gate *Gate
+	kind Kind
+
+	mu      sync.Mutex
+	calls   int // made so far
+	inStep  bool
+	op      string // the endpoint that the step calls; "" for any
+	taken   int    // by the step, and not used yet
+	from    []Budget
+	refusal *Refusal
+}
+
+type readingKey struct{}
+
+// Reading returns a context whose calls are those of a reading. Without a step, each call is a step.
+func (g *Gate) Reading(ctx context.Context, kind Kind) (context.Context, *Reading) {
+	r := &Reading{gate: g, kind: kind}
+	return context.WithValue(ctx, readingKey{}, r), r
+}
+
+// Step takes all calls of the next step of a reading, as far as full budgets have them, or returns
+// an error with the time when they are available. It uses the calls that the last step left. If no
+// quota of the platform counts the step as a whole, each call takes its own.
+func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kind, r.inStep = kind, false
+	calls := call.Requests - r.taken
+	if calls <= 0 {
+		r.inStep = true
+		return nil
+	}
+	limited := false
+	from := r.gate.budgets(call, kind)
+	if call.Requests > 1 {
+		from = slices.DeleteFunc(from, Budget.perCall)
+	}
+	for _, b := range from {
+		calls, limited = min(calls, int(b.Burst)), limited || b.Rate > 0
+	}
+	if !limited {
+		return nil
+	}
+	taken, refusal, err := r.gate.take(ctx, Take{Calls: calls, Least: calls, Kind: kind, From: from})
+	if refusal != nil {
+		r.refusal, err = refusal, refusal.Err()
+		r.gate.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
+	}
+	if err == nil {
+		r.inStep, r.op, r.taken, r.from = true, call.Op, r.taken+taken, from
+	}
+	return err
+}
+
+// Outside returns a context whose calls do not belong to a reading.
+func Outside(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readingKey{}, (*Reading)(nil))
+}
+
+// End returns the calls that the last step did not use.
+func (r *Reading) End(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := r.taken
+	r.inStep, r.taken = false, 0
+	if left == 0 {
+		return nil
+	}
+	return r.gate.cfg.Store.Return(ctx, left, r.from)
+}
 
 // Calls returns the number of calls so far.
-func (m *Meter) Calls() int { return int(m.calls.Load()) }
-
-type meterKey struct{}
-
-// WithMeter returns a context and a meter that counts the calls admitted with it.
-func WithMeter(ctx context.Context) (context.Context, *Meter) {
-	m := new(Meter)
-	return context.WithValue(ctx, meterKey{}, m), m
+func (r *Reading) Calls() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls
 }
 
-// priority is the priority of a caller. The two priorities share a budget equally: otherwise, a
-// round over a hundred thousand posts would leave nothing for the accounts.
-type priority int
-
-const (
-	foreground priority = iota
-	background
-	priorities // number of priorities
-)
-
-type priorityKey struct{}
-
-// InBackground returns a context with background priority: if both priorities wait for a budget,
-// they alternate.
-func InBackground(ctx context.Context) context.Context {
-	return context.WithValue(ctx, priorityKey{}, background)
+// Refusal returns the last refusal by a quota or the circuit breaker; nil if there was none.
+func (r *Reading) Refusal() *Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refusal
 }
 
-func priorityOf(ctx context.Context) priority {
-	p, _ := ctx.Value(priorityKey{}).(priority)
-	return p
-}
-
-// fairQueue lets one caller at a time query the store or wait for calls. Priorities alternate, and
-// callers of the same priority are served in order, because channels serve waiting senders in
-// order. One caller of each priority waits for turn; the others wait for next.
-type fairQueue struct {
-	turn    chan struct{}
-	next    [priorities]chan struct{}
-	waiting [priorities]atomic.Int64
-}
-
-func newFairQueue() *fairQueue {
-	q := &fairQueue{turn: make(chan struct{}, 1)}
-	for p := range q.next {
-		q.next[p] = make(chan struct{}, 1)
+func (r *Reading) use(op string, want int) (used int, inStep bool, covered map[string]bool) {
+	if r == nil {
+		return 0, false, nil
 	}
-	return q
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.inStep || r.op != "" && r.op != op {
+		return 0, r.inStep, nil
+	}
+	covered = map[string]bool{}
+	for _, b := range r.from {
+		covered[b.Name] = true
+	}
+	used = min(want, r.taken)
+	r.taken -= used
+	return used, true, covered
 }
 
-func (q *fairQueue) enter(ctx context.Context, p priority) error {
-	q.waiting[p].Add(1)
-	defer q.waiting[p].Add(-1)
-	select {
-	case q.next[p] <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+func (r *Reading) made(calls int) {
+	if r == nil {
+		return
 	}
-	select {
-	case q.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-q.next[p]
-		return ctx.Err()
-	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls += calls
 }
 
-func (q *fairQueue) leave(p priority) {
-	<-q.turn // before next, so that a waiting caller of the other priority is served first
-	<-q.next[p]
+func (r *Reading) refuse(refusal *Refusal) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusal = refusal
 }

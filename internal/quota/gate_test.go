@@ -189,29 +189,6 @@ func TestUsageHeadersHold(t *testing.T) {
 	}
 }
 
-func TestRoomFollowsAppQuotas(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	g := b.gate()
-	room := func(p domain.Platform, op string, within time.Duration) int {
-		n, err := g.Capacity(t.Context(), p, op, within, 1)
-		require.NoError(t, err)
-		return n
-	}
-	require.Equal(t, 30+270, room(domain.TikTok, "user_info", 30*time.Second), "the burst, and 9 a second")
-	for range 30 {
-		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
-	}
-	require.Equal(t, 270, room(domain.TikTok, "user_info", 30*time.Second))
-	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
-	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
-	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "there are only account quotas")
-	require.NoError(t, admit(b.gate(), linkedIn, platforms.CallStats{
-		Reason: domain.StatusThrottled, Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
-	}))
-	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was throttled")
-}
-
 func TestBreakerOpensForOnePlatform(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
@@ -227,11 +204,10 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 			require.NoError(t, admit(g, page, down))
 		}
 		requireRefused(t, admit(g, facebook, down), domain.StatusRetry, open)
-		for within, planned := range map[time.Duration]bool{open / 2: false, 12 * time.Hour: true} {
-			room, err := g.Capacity(t.Context(), domain.Facebook, "", within, 1)
-			require.NoError(t, err)
-			require.Equal(t, planned, room > 1_000_000, within)
-		}
+		ctx, reading := g.Reading(t.Context(), quota.Accounts)
+		_, _, err := g.Admit(ctx, facebook)
+		require.Error(t, err)
+		require.True(t, reading.Refusal().Shared(), "other accounts are not tried")
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
 		time.Sleep(open + time.Millisecond)
 		for range 10 {
@@ -267,15 +243,16 @@ func TestBreakerStaysClosed(t *testing.T) {
 type slowStore struct {
 	quota.Store
 	opens time.Time
-	draws int
+	takes int
 }
 
-func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.BudgetState, error) {
-	s.draws++
+func (s *slowStore) Take(_ context.Context, t quota.Take, _ time.Time) (quota.Taken, error) {
+	s.takes++
+	left := make([]quota.BudgetState, len(t.From))
 	if time.Now().Before(s.opens) {
-		return 0, []quota.BudgetState{{Calls: 1, HeldUntil: time.Now()}, {}, {}}, nil
+		return quota.Taken{Left: left}, nil
 	}
-	return 1, make([]quota.BudgetState, 3), nil
+	return quota.Taken{Calls: 1, Left: left}, nil
 }
 
 func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
@@ -284,7 +261,7 @@ func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
 		store := &slowStore{opens: time.Now().Add(5 * time.Millisecond)}
 		g := quota.New(quota.Config{Store: store})
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
-		require.Equal(t, 6, store.draws)
+		require.Equal(t, 6, store.takes)
 	})
 }
 
@@ -295,8 +272,8 @@ func TestNoCallWithoutStore(t *testing.T) {
 	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
 	_, _, err := g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, domain.StatusRetry, 0)
-	_, err = g.Capacity(t.Context(), domain.TikTok, "user_info", time.Second, 1)
-	require.ErrorContains(t, err, "closed pool")
+	_, reading := g.Reading(t.Context(), quota.Accounts)
+	requireRefused(t, reading.Step(t.Context(), stepOf(7), quota.Accounts), domain.StatusRetry, 0)
 }
 
 // The requests of a batch are calls: a batch is reduced to the available room, with no call in
@@ -305,7 +282,7 @@ func TestBatchRequestsAreCalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}))
-	ctx, meter := quota.WithMeter(t.Context())
+	ctx, reading := g.Reading(t.Context(), quota.Urgent)
 	batch := facebook
 	batch.Requests = 20
 	var given []int
@@ -319,7 +296,7 @@ func TestBatchRequestsAreCalls(t *testing.T) {
 		given = append(given, n)
 	}
 	require.Equal(t, []int{20, 10}, given, "the burst of 600 an hour is 30")
-	require.Equal(t, 30, meter.Calls())
+	require.Equal(t, 30, reading.Calls())
 }
 
 // A call that one budget refuses takes nothing from its other budgets, and a batch takes only what
@@ -353,27 +330,103 @@ func TestRefusedCallTakesNoBudget(t *testing.T) {
 	}
 }
 
-// A reading with several calls starts when there is room for all of them, or when the budget is
-// full.
-func TestRoomForWholeReadings(t *testing.T) {
+func stepOf(calls int) platforms.Call {
+	return platforms.Call{Platform: domain.LinkedIn, Account: linkedIn.Account, Requests: calls}
+}
+
+// A step takes all of its calls or none, its calls need no other budget, and the calls that it does
+// not make return.
+func TestStepTakesAllItsCalls(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 100, Window: 24 * time.Hour}))
-	room := func(each int) int {
-		n, err := g.Capacity(t.Context(), domain.LinkedIn, "", time.Second, each)
+	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
+	ctx, reading := g.Reading(t.Context(), quota.Accounts)
+	step := func(r *quota.Reading, calls int) error {
+		return r.Step(t.Context(), stepOf(calls), quota.Accounts)
+	}
+	require.NoError(t, step(reading, 7))
+	_, other := g.Reading(t.Context(), quota.Accounts)
+	requireRefused(t, step(other, 7), domain.StatusThrottled, 4*16*time.Minute+4*48*time.Second+time.Millisecond)
+	require.Equal(t, domain.QuotaPerAccount, other.Refusal().Quota.Scope)
+	require.False(t, other.Refusal().Shared())
+	for range 5 {
+		_, finish, err := g.Admit(ctx, linkedIn)
 		require.NoError(t, err)
-		return n
+		finish(platforms.CallStats{Platform: domain.LinkedIn})
 	}
-	require.Equal(t, []int{10, 1, 1}, []int{room(1), room(7), room(30)}, "the burst of a reading, full")
-	for range 4 {
-		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	require.Equal(t, 5, reading.Calls())
+	require.NoError(t, reading.End(t.Context()))
+	require.NoError(t, reading.End(t.Context()), "once")
+	require.NoError(t, step(other, 5), "3 were left, and 2 returned")
+	require.NoError(t, step(other, 5), "which it did not use yet")
+	require.Error(t, step(other, 6))
+}
+
+// A third of an app's budget, at most ten calls, is kept for what people wait for.
+func TestAppBudgetKeepsCallsForSignIns(t *testing.T) {
+	t.Parallel()
+	for calls, kept := range map[int]int{100: 3, 500: 8, 100_000: 10} { // budgets of 10, 25 and 5,000 calls
+		g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: 24 * time.Hour}))
+		ctx, _ := g.Reading(t.Context(), quota.Accounts)
+		taken := 0
+		for {
+			_, finish, err := g.Admit(ctx, linkedIn)
+			if err != nil {
+				break
+			}
+			taken++
+			finish(platforms.CallStats{Platform: domain.LinkedIn})
+		}
+		left := 0
+		for admit(g, platforms.Call{Platform: domain.LinkedIn, Op: "me"}, platforms.CallStats{}) == nil {
+			left++
+		}
+		require.InDelta(t, kept, left, 1, "of %d", taken)
 	}
-	require.Equal(t, []int{6, 0, 0}, []int{room(1), room(7), room(30)})
-	wait, err := g.Until(t.Context(), domain.LinkedIn, "9", 7)
-	require.NoError(t, err)
-	require.InDelta(t, 16.8, wait.Minutes(), 0.1, "for one more call")
-	for _, calls := range []int{10, 30} {
-		wait, err = g.Until(t.Context(), domain.LinkedIn, "9", calls)
-		require.NoError(t, err)
-		require.InDelta(t, 4*16.8, wait.Minutes(), 0.1, "until the budget is full")
+}
+
+// Where accounts and posts wait for the same budget, they take turns, although the accounts always
+// try first; where only one of them waits, it gets all calls.
+func TestAccountsAndPostsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
+		for _, calls := range []int{100, 500} { // 86 and 450 a day
+			for name, kinds := range map[string][]quota.Kind{
+				"both": {quota.Accounts, quota.Posts}, "accounts": {quota.Accounts}, "posts": {quota.Posts},
+			} {
+				b := setup(t)
+				g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: calls, Window: 24 * time.Hour}))
+				taken, notBefore := map[quota.Kind]int{}, map[quota.Kind]time.Time{}
+				const days = 4
+				for range days * 24 * time.Hour / time.Minute {
+					for _, kind := range kinds {
+						if b.clock.Now().Before(notBefore[kind]) {
+							continue
+						}
+						_, reading := g.Reading(t.Context(), kind)
+						err := reading.Step(t.Context(), stepOf(7), kind)
+						if err == nil {
+							taken[kind] += 7
+						}
+						notBefore[kind] = b.clock.Now().Add(platforms.RetryAfter(err))
+					}
+					b.clock.Advance(time.Minute)
+				}
+				for kind, n := range taken {
+					require.Greater(t, n, days*calls*8/10/len(kinds), "%s of %s, %d calls per %s: %v", kind, name, calls, scope, taken)
+				}
+			}
+		}
 	}
+}
+
+// Posts leave half of a budget that they share with accounts that do not wait.
+func TestPostsLeaveHalf(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 2000, Window: 24 * time.Hour}))
+	_, posts := g.Reading(t.Context(), quota.Posts)
+	taken := 0
+	for posts.Step(t.Context(), stepOf(taken+7), quota.Posts) == nil { // the steps before are not used yet
+		taken += 7
+	}
+	require.InDelta(t, 50, taken, 7, "of 100")
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// patience is the timeout of tests for events that must happen.
-const patience = ledgertest.Patience
-
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var noon = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
@@ -94,7 +91,17 @@ type watchedStore struct {
 	times []time.Time
 }
 
-func (s *watchedStore) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (int, []quota.BudgetState, error) {
+func (s *watchedStore) Take(ctx context.Context, t quota.Take, now time.Time) (quota.Taken, error) {
 	s.times = append(s.times, now)
-	return s.Budgets.Draw(ctx, want, from, now)
+	return s.Budgets.Take(ctx, t, now)
+}
+
+// Budgets use the store's clock, whatever time a process has.
+func TestBudgetsUseStoreClock(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	store := &watchedStore{Budgets: b.store}
+	g := b.gate(func(c *quota.Config) { c.Store, c.Now = store, nil })
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	require.Equal(t, []time.Time{{}}, store.times)
 }

@@ -1,6 +1,6 @@
 // Package scheduler schedules the reading of due connections across any number of processes. The
-// queue is the table kept.fetch_state. The package receives functions that list due connections,
-// claim them and read them.
+// queue is the table kept.fetch_state. The package receives functions that claim due connections
+// and read them.
 //
 // # Invariants
 //
@@ -8,8 +8,8 @@
 //     time, or earlier when its result is stored or it is released.
 //   - A process claims only connections that it can read immediately.
 //   - Work ends before its claim, so that what it appends at its end is appended within the claim.
-//   - A connection that becomes due is considered before the rest of a backlog.
-//   - Connections for which no quota is left are not claimed. They remain due.
+//   - A new connection is claimed before a backlog.
+//   - While a quota of the whole platform is used up, nothing is claimed.
 //   - No connection is claimed before Config.Ready returns true, or while Config.Paused returns
 //     true for its platform.
 //   - Platforms and kinds do not block each other: each pair has its own loop and workers.
@@ -26,16 +26,15 @@
 //     further reading starts, and results do not overwrite those of the next claim. A reading that
 //     was completed is in the log with its own time.
 //   - Two processes check at the same time: the first to lock a row gets it, and the other skips it
-//     (for update skip locked). If a process claims a connection that the other has read since the
-//     check, the due time has changed, and the process does not get the connection.
+//     (for update skip locked).
 //   - A clock is changed: claims use the database's clock. A due time more than a day in the future
 //     was written with a wrong clock and is ignored.
-//   - The quota is used up: the call is refused with the time when calls are available again, and
-//     the connection is due then.
+//   - The quota is used up: the step is refused with the time when calls are available again. The
+//     connections that were not read are released and keep their places.
 //   - The platform is paused while connections are claimed: the work stops within about a second,
 //     and the claims are released.
-//   - While a connection is claimed, it is disconnected, must wait for a sign-in, or loses its
-//     subscription: the reading does not find it. The result of an erased connection is not stored.
+//   - While a connection is claimed, it is disconnected or loses its subscription: it is read once
+//     more. The result of an erased connection is not stored.
 //
 // Work that ignores its context continues after its claim has expired and occupies a worker.
 // Another process may then read the same connections concurrently.

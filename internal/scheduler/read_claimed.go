@@ -12,12 +12,16 @@ import (
 
 var errPaused = errors.New("an operator has paused the platform")
 
-func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time.Time) {
+// read returns how long a quota of the whole platform refuses further readings.
+func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time.Time) (wait time.Duration) {
 	start := time.Now()
 	claimCtx, cancel := context.WithDeadline(ctx, ends)
 	defer cancel()
 	working, stop := s.untilPaused(claimCtx, claim.Platform)
-	err := safely(func() error { return s.cfg.Work(working, claim) })
+	err := safely(func() (err error) {
+		wait, err = s.cfg.Work(working, claim)
+		return err
+	})
 	stop()
 	result := outcomeFailed
 	switch {
@@ -31,7 +35,7 @@ func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time
 		result = outcomeCut
 	default:
 		s.cfg.Logger.WarnContext(ctx, "some claimed connections were not read and are due again",
-			"kind", claim.Kind, "platform", claim.Platform.String(), "connections", len(claim.Accounts), "error", err)
+			"kind", claim.Kind, "platform", claim.Platform.String(), "connections", len(claim.Tasks), "error", err)
 	}
 	s.claims.WithLabelValues(claim.Kind, claim.Platform.String(), string(result)).Inc()
 	s.duration.WithLabelValues(claim.Kind, claim.Platform.String()).Observe(time.Since(start).Seconds())
@@ -42,6 +46,7 @@ func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time
 		s.cfg.Logger.WarnContext(ctx, "claims could not be released and will expire",
 			"until", claim.Until, "error", err)
 	}
+	return wait
 }
 
 // blocked returns true if it is unknown whether the platform is paused.
@@ -63,12 +68,11 @@ func (s *Scheduler) untilPaused(ctx context.Context, platform domain.Platform) (
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		repeat(work, time.Second, func() <-chan struct{} {
+		repeat(work, time.Second, func() {
 			// If the database does not answer, the work continues.
 			if paused, err := s.cfg.Paused(work, platform); paused && err == nil {
 				end(errPaused)
 			}
-			return nil
 		})
 	}()
 	return work, func() {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +21,12 @@ const (
 	// MinEvery is the shortest interval between two checks for due accounts.
 	MinEvery = time.Second
 
-	claimSize     = 200              // maximum number of connections per claim
+	// claimSize is the maximum number of connections per claim: a claim is read quickly, so that new
+	// connections do not wait for it.
+	claimSize     = 64
 	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
-	lookTimeout   = 30 * time.Second // for a query of due connections, and for a claim
+	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
+	lookEvery     = 10 * time.Second // minimum time between two measurements of the backlog
 	picturesEvery = 5 * time.Minute
 	// appendMargin is how long before its claim expires the work ends, because a response of a platform
 	// is appended even if the work was canceled. An erasure waits for claims, so that no text of the
@@ -85,10 +87,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 	if s.cfg.Pictures != nil {
 		loops.Go(func() {
-			repeat(ctx, picturesEvery, func() <-chan struct{} {
-				s.takePictures(ctx)
-				return nil
-			})
+			repeat(ctx, picturesEvery, func() { s.takePictures(ctx) })
 		})
 	}
 	<-ctx.Done()
@@ -126,88 +125,110 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// repeat calls look immediately and then at an interval, or earlier if the channel that look
-// returned is closed.
-func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
+// repeat calls do immediately and then at an interval until ctx is done.
+func repeat(ctx context.Context, every time.Duration, do func()) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		woken := look()
+		do()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-woken:
 		}
 	}
+}
+
+// loop claims and reads the connections of a queue.
+type loop struct {
+	*Scheduler
+	queue   domain.FetchQueue
+	readers sync.WaitGroup
+	running int                // claims that are read
+	ended   chan time.Duration // for each claim that was read, how long a quota refuses further ones
+	more    bool               // there may be due connections
+	full    bool               // the last claim left others
+	size    int                // of the next claim
+	resumes time.Time          // until then, a quota of the platform refuses readings
+	looked  time.Time          // when the backlog was measured
 }
 
 // serve claims and reads the connections of a queue until ctx is done. It returns when its readers
 // have finished.
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
-	var readers sync.WaitGroup
-	defer readers.Wait()
-	free := make(chan struct{}, maxWorkers)
-	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
+	every := s.cfg.Every[queue.Kind]
+	l := &loop{Scheduler: s, queue: queue, ended: make(chan time.Duration, maxWorkers), size: claimSize, more: true}
+	defer l.readers.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
 		woken := s.cfg.Woken(queue) // before the check: accounts may become due during it
-		for chunk := range slices.Chunk(s.due(ctx, queue), claimSize) {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-woken: // what became due, such as a new connection, may come before the rest
-				return woken
-			case free <- struct{}{}:
-			}
-			ends := time.Now().Add(s.cfg.claimFor(queue.Kind) - appendMargin)
-			claim, err := s.claim(ctx, queue, chunk)
-			if err != nil || len(claim.Accounts) == 0 {
-				<-free
-			}
-			if err != nil {
-				return woken
-			}
-			if len(claim.Accounts) == 0 {
-				continue // another process was faster
-			}
-			readers.Go(func() {
-				defer func() { <-free }()
-				s.read(working, claim, ends)
-			})
+		l.look(ctx)
+		for l.more && ctx.Err() == nil {
+			l.more = l.next(ctx, working)
 		}
-		return woken
-	})
+		resumes := time.NewTimer(time.Until(l.resumes))
+		if l.resumes.IsZero() {
+			resumes.Stop()
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			l.more = true
+		case <-woken:
+			l.more, l.resumes = true, time.Time{} // what was added may use calls that others must leave
+		case <-resumes.C:
+			l.more, l.resumes = true, time.Time{}
+		case wait := <-l.ended:
+			l.running--
+			l.more = l.full
+			if l.size = min(2*l.size, claimSize); wait > 0 {
+				l.size, l.resumes = max(l.size/4, 1), time.Now().Add(min(wait, every))
+			}
+		}
+		resumes.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
 
-// due returns no accounts if the check fails. The next check finds them.
-func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
-	if s.blocked(ctx, queue) {
-		return nil
+// next claims and reads the next due connections. It returns false if there are no more, or they
+// must wait.
+func (l *loop) next(ctx, working context.Context) (more bool) {
+	if l.running == maxWorkers || time.Now().Before(l.resumes) || l.blocked(ctx, l.queue) {
+		return false
 	}
+	lasts := l.cfg.claimFor(l.queue.Kind)
+	ends := time.Now().Add(lasts - appendMargin)
+	// The claim is not interrupted when the process shuts down: only a known claim can be released.
+	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	var claim domain.FetchClaim
+	err := safely(func() (err error) {
+		claim, err = l.cfg.Claim(claiming, l.queue, l.size, lasts)
+		return err
+	})
+	l.warn(ctx, l.queue, err)
+	if err != nil || len(claim.Tasks) == 0 {
+		l.full = false
+		return false
+	}
+	l.running++
+	l.readers.Go(func() { l.ended <- l.read(working, claim, ends) })
+	l.full = len(claim.Tasks) == l.size
+	return l.full
+}
+
+// look measures the backlog, if that was some time ago.
+func (l *loop) look(ctx context.Context) {
+	if time.Since(l.looked) < lookEvery || l.blocked(ctx, l.queue) {
+		return
+	}
+	l.looked = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	err := safely(func() (err error) {
-		due, err = s.cfg.Due(ctx, queue, s.cfg.Every[queue.Kind])
-		return err
-	})
-	s.warn(ctx, queue, err)
-	return due
-}
-
-// claim is not interrupted when the process shuts down: only a known claim can be released.
-func (s *Scheduler) claim(
-	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount,
-) (claim domain.FetchClaim, err error) {
-	if s.blocked(ctx, queue) {
-		return claim, errPaused
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
-	defer cancel()
-	err = safely(func() (err error) {
-		claim, err = s.cfg.Claim(ctx, queue, due, s.cfg.claimFor(queue.Kind))
-		return err
-	})
-	s.warn(ctx, queue, err)
-	return claim, err
+	l.warn(ctx, l.queue, safely(func() error { return l.cfg.Look(ctx, l.queue) }))
 }
 
 func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
@@ -245,21 +266,19 @@ type Config struct {
 	// Every contains, by kind, the interval of checks for due accounts. Other kinds are not read.
 	Every map[string]time.Duration
 
-	// Due lists the accounts that are due and may be read before the next check, the most overdue
-	// first. every is the interval of the checks. Accounts for which no quota is left are omitted
-	// and remain due.
-	Due func(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error)
+	// Claim claims the next due accounts, at most limit, for the given time. It returns none of those
+	// that another process has claimed.
+	Claim func(ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error)
 
-	// Claim claims the accounts that no other process has claimed or read in the meantime.
-	Claim func(
-		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
-	) (domain.FetchClaim, error)
+	// Look measures the backlog of a queue.
+	Look func(ctx context.Context, queue domain.FetchQueue) error
 
 	// Work reads the claimed accounts. Its context is canceled when the claim expires, when the
 	// platform is paused, or when the process shuts down. It should start with the most overdue
 	// accounts, because the accounts that it does not reach are due again. An error is a failure on
-	// our side.
-	Work func(ctx context.Context, claim domain.FetchClaim) error
+	// our side. If a quota of the whole platform refused a reading, wait is the time until it has calls
+	// again; nothing is claimed until then.
+	Work func(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error)
 
 	// Release releases the accounts of a claim that have no result, so that they can be claimed
 	// before the claim expires.

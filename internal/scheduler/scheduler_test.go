@@ -57,38 +57,34 @@ func (q *queue) makeDue(n int) {
 
 func (q *queue) free(c connection) bool { return q.due[c] && !q.claimed[c].After(time.Now()) }
 
-// dueOf returns a function that lists the due connections of some platforms.
-func (q *queue) dueOf(platforms ...domain.Platform) func(context.Context, domain.FetchQueue, time.Duration) ([]domain.DueAccount, error) {
-	return func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+// claimOf returns a function that claims the due connections of some platforms, the newest first.
+func (q *queue) claimOf(
+	platforms ...domain.Platform,
+) func(context.Context, domain.FetchQueue, int, time.Duration) (domain.FetchClaim, error) {
+	return func(ctx context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
 		if !slices.Contains(platforms, fq.Platform) {
-			return nil, nil
+			return domain.FetchClaim{}, nil
 		}
-		return q.list(ctx, fq, every)
+		return q.claim(ctx, fq, limit, lasts)
 	}
 }
 
-func (q *queue) list(_ context.Context, fq domain.FetchQueue, _ time.Duration) (due []domain.DueAccount, _ error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for c := range q.due {
-		if c.platform == fq.Platform && q.free(c) {
-			due = append(due, domain.DueAccount{SocialAccount: c.id})
-		}
-	}
-	return due, nil
-}
-
-func (q *queue) claim(
-	_ context.Context, fq domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
-) (domain.FetchClaim, error) {
+func (q *queue) claim(_ context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	claim := domain.FetchClaim{FetchQueue: fq, Until: time.Now().Add(lasts)}
-	for _, account := range due {
-		if c := (connection{fq.Platform, account.SocialAccount}); q.free(c) {
-			q.claimed[c] = claim.Until
-			claim.Accounts = append(claim.Accounts, account.SocialAccount)
+	var ids []int64
+	for c := range q.due {
+		if c.platform == fq.Platform && q.free(c) {
+			ids = append(ids, c.id)
 		}
+	}
+	slices.SortFunc(ids, func(a, b int64) int { return int(b - a) })
+	for _, id := range ids[:min(limit, len(ids))] {
+		q.claimed[connection{fq.Platform, id}] = claim.Until
+		task := domain.FetchTask{}
+		task.SocialAccount = id
+		claim.Tasks = append(claim.Tasks, task)
 	}
 	return claim, nil
 }
@@ -97,7 +93,7 @@ func (q *queue) claim(
 func (q *queue) eachClaimed(claim domain.FetchClaim, do func(connection)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, id := range claim.Accounts {
+	for _, id := range claim.Accounts() {
 		if c := (connection{claim.Platform, id}); q.claimed[c].Equal(claim.Until) {
 			do(c)
 			delete(q.claimed, c)
@@ -141,7 +137,9 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config
 	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	cfg := scheduler.Config{
 		Every: map[string]time.Duration{kind: time.Second},
-		Due:   q.dueOf(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: ledgertest.Quiet, Registerer: p.registry,
+		Claim: q.claimOf(domain.TikTok), Release: q.release, Logger: ledgertest.Quiet, Registerer: p.registry,
+		Work:   func(ctx context.Context, claim domain.FetchClaim) (time.Duration, error) { return 0, does(ctx, claim) },
+		Look:   func(context.Context, domain.FetchQueue) error { return nil },
 		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
 		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
 	}
@@ -187,7 +185,7 @@ func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 		q := newQueue(n)
 		var largest atomic.Int64
 		reads := func(ctx context.Context, claim domain.FetchClaim) error {
-			largest.Store(max(largest.Load(), int64(len(claim.Accounts))))
+			largest.Store(max(largest.Load(), int64(len(claim.Accounts()))))
 			return q.read(ctx, claim)
 		}
 		a, b := q.run(t, reads), q.run(t, reads)
@@ -258,7 +256,7 @@ func TestPausedPlatformIsNotRead(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}, func(c *scheduler.Config) {
-			c.Due = q.dueOf(domain.TikTok, domain.LinkedIn)
+			c.Claim = q.claimOf(domain.TikTok, domain.LinkedIn)
 			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
 				if unknown.Load() {
 					return false, errors.New("no database")
@@ -343,18 +341,13 @@ func TestNewConnectionDoesNotWaitForTheBacklog(t *testing.T) {
 		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
 			time.Sleep(10 * time.Second)
 			q.mu.Lock()
-			if claims++; slices.Contains(claim.Accounts, added) {
+			if claims++; slices.Contains(claim.Accounts(), added) {
 				place = claims
 			}
 			q.mu.Unlock()
 			return q.read(ctx, claim)
 		}, func(c *scheduler.Config) {
 			c.Every[kind] = time.Hour
-			c.Due = func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
-				due, err := q.dueOf(domain.TikTok)(ctx, fq, every)
-				slices.SortFunc(due, func(a, b domain.DueAccount) int { return int(b.SocialAccount - a.SocialAccount) }) // new ones first
-				return due, err
-			}
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
 				if fq.Platform != domain.TikTok || isNew.Load() {
 					return nil
@@ -409,11 +402,11 @@ func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 			return q.read(ctx, claim)
 		}, func(c *scheduler.Config) {
 			c.DrainTimeout = time.Millisecond
-			c.Due = func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+			c.Claim = func(ctx context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
 				if fq.Platform == domain.Instagram {
 					panic("no directory")
 				}
-				return q.list(ctx, fq, every)
+				return q.claim(ctx, fq, limit, lasts)
 			}
 			c.Pictures = func(ctx context.Context) error {
 				close(pictures)
@@ -451,4 +444,45 @@ func TestRunDrainsReadings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A quota of the whole platform that is used up stops the claims until it has calls again, or until
+// something is added; the claims are then smaller.
+func TestClaimsWaitForQuota(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const perMinute = 10
+		q, woken := newQueue(3*scheduler.ClaimSize), make(chan struct{})
+		var claims, largest int
+		began, calls := time.Now(), 0
+		p := q.run(t, nil, func(c *scheduler.Config) {
+			c.Every[kind] = time.Hour
+			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
+				if fq.Platform != domain.TikTok {
+					return nil
+				}
+				return woken
+			}
+			c.Work = func(ctx context.Context, claim domain.FetchClaim) (time.Duration, error) {
+				claims, largest = claims+1, len(claim.Tasks)
+				read := min(len(claim.Tasks), perMinute*(1+int(time.Since(began)/time.Minute))-calls)
+				calls += read
+				done := claim
+				done.Tasks = claim.Tasks[:read]
+				if err := q.read(ctx, done); err != nil || read == len(claim.Tasks) {
+					return 0, err
+				}
+				return time.Minute, nil
+			}
+		})
+		pass(10*time.Minute + time.Second)
+		require.Equal(t, 11*perMinute, q.readOf(domain.TikTok))
+		require.Less(t, claims, 11*9)
+		require.LessOrEqual(t, largest, 2*perMinute)
+		before := claims
+		woken <- struct{}{}
+		synctest.Wait()
+		require.Greater(t, claims, before, "a new connection is tried at once")
+		require.NoError(t, p.end())
+	})
 }

@@ -95,7 +95,7 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
 		     words as (delete from platform_words where social_account_id = any($1) or social_account_id = any($2))
-		update fetch_state set failures = 0, reason = null, due_at = least(due_at, now()),
+		update fetch_state set failures = 0, reason = null, due_at = least(due_at, now()), not_before = null,
 		  history_failures = 0, history_reason = null, history_not_before = null where social_account_id = any($2)`, gone, stay)
 }
 

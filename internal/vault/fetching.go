@@ -25,46 +25,6 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 // state.
 type Fetching struct{ Pool *pgxpool.Pool }
 
-// Claim claims due accounts for the given length of time. It skips accounts that are already
-// claimed, that another process is claiming at the same moment, or whose due time has changed since
-// the caller read it. It returns the claimed accounts, the most overdue first.
-func (f Fetching) Claim(
-	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, length time.Duration, now time.Time,
-) (domain.FetchClaim, error) {
-	claim := domain.FetchClaim{FetchQueue: queue}
-	ids, dueAt := make([]int64, len(due)), make([]time.Time, len(due))
-	for i, account := range due {
-		if ids[i], dueAt[i] = account.SocialAccount, now; account.DueAt != nil {
-			dueAt[i] = *account.DueAt
-		}
-	}
-	_, err := f.Pool.Exec(ctx, `
-		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
-		select $1, $2, d.id, d.at, $5 from unnest($3::bigint[], $4::timestamptz[]) as d (id, at) order by d.id
-		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, dueAt, now)
-	if err != nil {
-		return claim, fmt.Errorf("register %d due accounts of %s: %w", len(due), queue.Platform, err)
-	}
-	rows, _ := f.Pool.Query(ctx, `
-		with free as (
-			select f.social_account_id as id, f.due_at
-			from unnest($3::bigint[], $4::timestamptz[]) as d (id, at)
-			join fetch_state f on f.kind = $1 and f.p_id = $2 and f.social_account_id = d.id and f.due_at = d.at
-			where f.claimed_until is null or f.claimed_until <= clock_timestamp()
-			for update of f skip locked),
-		claimed as (
-			update fetch_state f set claimed_until = now() + $5::interval
-			from free where f.kind = $1 and f.p_id = $2 and f.social_account_id = free.id
-			returning free.id, free.due_at, f.claimed_until)
-		select id, claimed_until from claimed order by due_at, id`, queue.Kind, int(queue.Platform), ids, dueAt, length)
-	var id int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &claim.Until}, func() error {
-		claim.Accounts = append(claim.Accounts, id)
-		return nil
-	})
-	return claim, pg.Wrap("claim due accounts of "+queue.Platform.String(), err)
-}
-
 // WakeName returns the name with which [pg.Progress] wakes the fetchers of a queue.
 func WakeName(queue domain.FetchQueue) string {
 	return "fetch." + queue.Kind + "." + queue.Platform.String()
@@ -83,7 +43,7 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 	_, err := pool.Exec(ctx, `
 		insert into `+Schema+`.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at)
 		select kind, $2, id, $4, $4 from unnest($1::text[]) kind, unnest($3::bigint[]) id order by 1, 3
-		on conflict (kind, p_id, social_account_id) do update set due_at = least(f.due_at, excluded.due_at)`,
+		on conflict (kind, p_id, social_account_id) do update set due_at = least(f.due_at, excluded.due_at), not_before = null`,
 		kinds, int(platform), accounts, now)
 	for _, kind := range kinds {
 		if err == nil {
@@ -112,7 +72,7 @@ func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 	return pg.Exec(ctx, f.Pool, "release claims of "+claim.Platform.String(), `
 		update fetch_state set claimed_until = null
 		where kind = $1 and p_id = $2 and social_account_id = any($3) and claimed_until = $4`,
-		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
+		claim.Kind, int(claim.Platform), claim.Accounts(), claim.Until)
 }
 
 // Record stores the results of accounts and ends their claims. It ignores accounts that another
@@ -126,14 +86,14 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 	reasons, words := make([]*domain.StatusReason, n), make([]string, n)
 	// The later of reading time and token time: a token that was dated by a clock ahead of this one
 	// counts as new only once.
-	tokens := make([]time.Time, n)
+	tokens, notBefore := make([]time.Time, n), make([]*time.Time, n)
 	for i, r := range results {
 		ids[i], read[i], at[i], due[i], tokens[i] = r.SocialAccount, r.Read, r.At, r.DueAt, r.At
 		if r.TokenTakenAt.After(r.At) {
 			tokens[i] = r.TokenTakenAt
 		}
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
-		failures[i] = int32(r.Failures)
+		failures[i], notBefore[i] = int32(r.Failures), nullIfZero(r.NotBefore)
 		reasons[i], words[i] = r.Reason, r.Words
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
@@ -143,20 +103,20 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 			order by f.social_account_id for update),
 		results as (
 		update fetch_state f
-		set claimed_until = null, due_at = r.due, read_at = case when r.read then r.at else f.read_at end,
+		set claimed_until = null, due_at = r.due, not_before = r.not_before, read_at = case when r.read then r.at else f.read_at end,
 		    failures = r.failures, reason = r.reason,
 		    pace = coalesce(r.pace, f.pace),
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
-		            $11::jsonb[], $12::jsonb[], $13::text[], $14::timestamptz[])
-		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, words, token)
+		            $11::jsonb[], $12::jsonb[], $13::text[], $14::timestamptz[], $15::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, words, token, not_before)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
-		failures, reasons, paces, words, tokens)
+		failures, reasons, paces, words, tokens, notBefore)
 }
 
 // KeepListing stores how far an account's posts have been listed.

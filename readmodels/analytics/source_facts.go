@@ -84,7 +84,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
 		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
-		       due.due_at, due.read_at is not null, k.granted,
+		       greatest(due.due_at, due.not_before), due.read_at is not null, k.granted,
 		       coalesce(s.created_at >= $5, false), coalesce(failed.reason ->> 'code', ''),
 		       case when `+readmodels.FailedWith("failed.reason", domain.StatusPermission)+` then exists (
 		         select from kept.fetch_state o

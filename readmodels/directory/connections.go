@@ -18,28 +18,80 @@ import (
 type Connections struct{ Pool *pgxpool.Pool }
 
 // worthReading contains the joins and conditions that select accounts to be read; $1 is the
-// platform, $2 the kind, $3 the current time. The scheduler handles paused platforms.
+// platform, $2 the kind, $3 the current time. The fetchers handle paused platforms.
 const worthReading = connectionJoins + `
 	where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead
 
-const connectionJoins = `
-	from tSAccounts s
-	cross join (select $3::timestamptz as now) t` + readmodels.SignInJoins + `
+const connectionJoins = readJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
-// neverTried orders new connections before the backlog.
-const neverTried = `f.read_at is null and coalesce(f.failures, 0) = 0 desc, `
+const readJoins = `
+	from tSAccounts s
+	cross join (select $3::timestamptz as now) t` + readmodels.SignInJoins
 
-// Due returns the social accounts that are due and not claimed: new connections, then the most overdue
-// first. An account is due at its due time, or immediately if it has no due time or its token was replaced.
-func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
-	doing := fmt.Sprintf("read due accounts of %s", queue.Platform)
-	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.DueAccount], `
-		select s.id, f.due_at`+worthReading+`
-		and (f.due_at is null or f.due_at <= $3 or f.updated_at > $4
+// due selects, of the accounts with a row, those that are due and not claimed; $4 is when times are
+// attributed to a wrong clock. An account is due at its time, but after a failure or a refusal by a
+// quota not before its next attempt; or immediately if its token was replaced.
+const due = ` (greatest(f.due_at, f.not_before) <= $3 or f.due_at is null or f.updated_at > $4
 		     or k.updated_at > f.updated_at and k.updated_at <= $4)
-		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
-		order by `+neverTried+`f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
+		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())`
+
+// claim claims the accounts without a row first, which were never read, and then those that are due:
+// never tried, or else the most overdue.
+const claim = `
+	with fresh as (
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
+		select $2, $1, s.id, $3, $3, now() + $6::interval` + readJoins + `
+		where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead + ` and not exists (
+			select from kept.fetch_state f where f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id)
+		order by s.id limit $5
+		on conflict do nothing
+		returning social_account_id as id, claimed_until
+	), free as (
+		select f.social_account_id as id` + readJoins + `
+		join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id
+		where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead + ` and` + due + `
+		order by f.read_at is null and f.failures = 0 desc, f.due_at, s.id
+		limit greatest(0, $5 - (select count(*) from fresh))
+		for update of f skip locked
+	), claimed as (
+		update kept.fetch_state f set claimed_until = now() + $6::interval
+		from free where f.kind = $2 and f.p_id = $1 and f.social_account_id = free.id
+		returning free.id, f.claimed_until
+	)
+	` + taskColumns + `, claims.claimed_until` + connectionJoins + `
+	join (select * from fresh union all select * from claimed) claims on claims.id = s.id
+	where s.p_id = $1
+	order by f.read_at is null and coalesce(f.failures, 0) = 0 desc, f.due_at nulls first, s.id`
+
+// Claim claims the next due accounts of a queue for the given time, at most limit, and returns what a
+// reading needs. It skips accounts that another process is claiming at the same moment.
+func (c Connections) Claim(
+	ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration, now time.Time,
+) (domain.FetchClaim, error) {
+	claimed := domain.FetchClaim{FetchQueue: queue}
+	err := pgx.BeginTxFunc(ctx, c.Pool, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, claim, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock), limit, lasts)
+		if err != nil {
+			return err
+		}
+		claimed.Tasks, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (domain.FetchTask, error) {
+			return scanTask(row, &claimed.Until)
+		})
+		return err
+	})
+	return claimed, pg.Wrap("claim due accounts of "+queue.Platform.String(), err)
+}
+
+// Backlog returns the number of accounts that are due and not claimed, and for how long the most
+// overdue one has waited.
+func (c Connections) Backlog(
+	ctx context.Context, queue domain.FetchQueue, now time.Time,
+) (accounts int, lag time.Duration, err error) {
+	err = c.Pool.QueryRow(ctx, `
+		select count(*), coalesce(greatest($3 - min(greatest(f.due_at, f.not_before)), '0'), '0')`+worthReading+` and`+due,
+		int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock)).Scan(&accounts, &lag)
+	return accounts, lag, pg.Wrap("count due accounts of "+queue.Platform.String(), err)
 }
 
 // Paused returns the connections that an operator has paused.
@@ -48,41 +100,11 @@ func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
 	return pg.ScanMap[int64, bool](rows, "list paused connections")
 }
 
-// Counts returns the number of social accounts of a platform that are read, by type.
-func (c Connections) Counts(
-	ctx context.Context, queue domain.FetchQueue, now time.Time,
-) (map[domain.AccountType]int, error) {
-	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`,
-		int(queue.Platform), queue.Kind, now)
-	return pg.ScanMap[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
-}
-
-// ReadTogether returns the number of social accounts of a platform that each stored token reads, by
-// token reference and account type.
-func (c Connections) ReadTogether(
-	ctx context.Context, queue domain.FetchQueue, now time.Time,
-) (map[string]map[domain.AccountType]int, error) {
-	rows, _ := c.Pool.Query(ctx, `
-		select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> ''
-		group by 1, 2`, int(queue.Platform), queue.Kind, now)
-	together := map[string]map[domain.AccountType]int{}
-	var ref string
-	var kind domain.AccountType
-	var n int
-	_, err := pgx.ForEachRow(rows, []any{&ref, &kind, &n}, func() error {
-		if together[ref] == nil {
-			together[ref] = map[domain.AccountType]int{}
-		}
-		together[ref][kind] = n
-		return nil
-	})
-	return together, pg.Wrap(fmt.Sprintf("count accounts of %s by their tokens", queue.Platform), err)
-}
-
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
 	       coalesce(c.secret_ref, ''), coalesce(st.reason ->> 'code', ''), ` + readmodels.Subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
+	       coalesce(f.pace, '{}'),
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to, f.listed_whole,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       f.history_reason,
@@ -90,21 +112,14 @@ const taskColumns = `
 	       (select min(n.tracked_since) from account_newest n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
-// Tasks returns the remaining tasks of a claim, the most overdue first, each with its current
-// tenant. Tasks that have a result, or that were claimed again after the claim expired, are
-// excluded.
-func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
-	return c.tasks(ctx, taskColumns+worthReading+`
-		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()
-		order by `+neverTried+`f.due_at, s.id`, int(claim.Platform), claim.Kind, now, claim.Accounts, claim.Until)
-}
-
 // Task returns one social account of a platform, regardless of its state.
 func (c Connections) Task(
 	ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time,
 ) (domain.FetchTask, error) {
-	tasks, err := c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
-		int(queue.Platform), queue.Kind, now, socialAccount)
+	doing := fmt.Sprintf("read social account %d", socialAccount)
+	tasks, err := pg.List(ctx, c.Pool, doing, func(row pgx.CollectableRow) (domain.FetchTask, error) {
+		return scanTask(row)
+	}, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`, int(queue.Platform), queue.Kind, now, socialAccount)
 	if err != nil {
 		return domain.FetchTask{}, err
 	}
@@ -115,15 +130,15 @@ func (c Connections) Task(
 	return tasks[0], nil
 }
 
-func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]domain.FetchTask, error) {
-	return pg.List(ctx, c.Pool, "read accounts to fetch", func(row pgx.CollectableRow) (t domain.FetchTask, err error) {
-		return t, row.Scan(&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
-			&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.SubscriptionActive,
-			&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt,
-			&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To, &t.Listing.Whole,
-			&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
-			&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince)
-	}, query, args...)
+func scanTask(row pgx.CollectableRow, more ...any) (t domain.FetchTask, err error) {
+	return t, row.Scan(append([]any{
+		&t.ParentAccount, &t.AccountID, &t.MemberID, &t.SocialAccount, &t.Platform, &t.AccountType,
+		&t.ExternalID, &t.ConnectionID, &t.SecretRef, &t.StateCode, &t.SubscriptionActive,
+		&t.DueAt, &t.ReadAt, &t.Failures, &t.BackfilledAt, &t.DemographicsAt, &t.Pace,
+		&t.Listing.Cursor, &t.Listing.Began, &t.Listing.To, &t.Listing.Whole,
+		&t.History.From, &t.History.Failures, &t.History.NotBefore, &t.History.Reason,
+		&t.StateAt, &t.TokenTakenAt, &t.SignedInAt, &t.TrackedSince,
+	}, more...)...)
 }
 
 // SignInsDue counts the accounts that are currently read, and those of them whose tokens expire, or

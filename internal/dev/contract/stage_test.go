@@ -94,7 +94,8 @@ func (s *stage) clock() time.Time { return s.at }
 func (s *stage) fetch() {
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
 		queue := domain.FetchQueue{Kind: kind, Platform: s.platform}
-		require.NoError(s.t, s.collect.Work(s.t.Context(), s.Claim(s.t, queue, social, s.clock())))
+		_, err := s.collect.Work(s.t.Context(), s.Claim(s.t, queue, social, s.clock()))
+		require.NoError(s.t, err)
 		require.Empty(s.t, s.lines(`select reason::text from kept.fetch_state where reason is not null`), "%s was not read: %v", kind, s.wire.strangers)
 	}
 	s.wire.requireSpoken()

@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Log takes drafts as the event log does. It is safe for concurrent use.
@@ -149,13 +150,16 @@ func foldAll(ctx context.Context, pool *pgxpool.Pool, all []fold.Projector, even
 
 // Claim claims one account for a minute, whatever its state is.
 func (l *Log) Claim(t require.TestingT, queue domain.FetchQueue, socialAccount int64, now time.Time) domain.FetchClaim {
-	claim := domain.FetchClaim{FetchQueue: queue, Accounts: []int64{socialAccount}}
+	claim := domain.FetchClaim{FetchQueue: queue}
 	claim.Until = Value[time.Time](t, l.DB.Pool, `
 		insert into kept.fetch_state as f (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
 		values ($1, $2, $3, $4, $4, now() + interval '1 minute')
 		on conflict (kind, p_id, social_account_id) do update
 		set claimed_until = greatest(excluded.claimed_until, f.claimed_until + interval '1 microsecond')
 		returning claimed_until`, queue.Kind, int(queue.Platform), socialAccount, now)
+	task, err := directory.Connections{Pool: l.DB.ReadOnly}.Task(context.Background(), queue, socialAccount, now)
+	require.NoError(t, err)
+	claim.Tasks = []domain.FetchTask{task}
 	return claim
 }
 

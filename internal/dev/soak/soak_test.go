@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/dev/soak"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -249,6 +248,8 @@ func (r *run) judge() {
 		platform, _, _ := strings.Cut(op, "/")
 		calls[platform] += n
 	}
+	r.fair(domain.LinkedIn, ledger, calls["linkedin"])
+	r.fair(domain.TikTok, ledger, stats.Calls["tiktok/user_info"])
 	var starved []string
 	for _, p := range domain.Platforms() {
 		starved = append(starved, r.starved(p, ledger, calls[p.String()])...)
@@ -301,7 +302,7 @@ func (r *run) pauses() map[int64]pauses {
 	}
 	out := map[int64]pauses{}
 	for _, p := range ledgertest.Rows[row](r, r.stack.Pool, `
-		select social_account_id, failures, due_at from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts) {
+		select social_account_id, failures, greatest(due_at, not_before) from kept.fetch_state where kind = $1 and reason is not null`, domain.FetchAccounts) {
 		out[p.ID] = p.pauses
 	}
 	return out
@@ -318,8 +319,8 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 	if p == domain.TikTok { // each endpoint has a budget of its own
 		calls = r.sim.Stats().Calls["tiktok/user_info"]
 	}
-	// A reading that comes late by most of its pace is followed by the next but one.
-	bound := 2*max(r.pace(p), r.quotaTime(p, len(accounts), float64(calls)/float64(readings))) + tick
+	// A reading that comes late by most of its interval is followed by the next but one.
+	bound := 2*max(r.interval, r.quotaTime(p, len(accounts), float64(calls)/float64(readings))) + tick
 	waiting := r.pauses()
 	var ages []time.Duration
 	for _, a := range accounts {
@@ -351,23 +352,40 @@ func (r *run) starved(p domain.Platform, ledger *soak.Ledger, calls int64) (star
 	return starved
 }
 
-// pace is what the platform's connections are read at, the slowest of them.
-func (r *run) pace(p domain.Platform) (slowest time.Duration) {
-	gate := quota.New(quota.Config{Store: unasked{}, Limits: r.limits, Share: share})
-	demand := collect.Demand{Platform: p, Connections: map[domain.AccountType]int{}, Accounts: r.interval, Posts: r.lasts / 2}
+// fair compares the longest interval between readings of each connection that shares a bucket with
+// the median of all of them, after the warm-up, and measures the use of the bucket.
+func (r *run) fair(p domain.Platform, ledger *soak.Ledger, calls int64) {
+	begin := r.begin.Add(time.Duration(warmUp * float64(r.lasts)))
+	var all, longest []time.Duration
 	for _, a := range r.world.Of(p) {
-		demand.Connections[a.Type]++
+		if ledger.Reconnects[a.Connection] > 0 {
+			continue
+		}
+		at := slices.DeleteFunc(slices.Clone(ledger.Readings[a.SocialAccount]), func(t time.Time) bool { return t.Before(begin) })
+		slices.SortFunc(at, time.Time.Compare)
+		most := time.Duration(0)
+		for i := 1; i < len(at); i++ {
+			all, most = append(all, at[i].Sub(at[i-1])), max(most, at[i].Sub(at[i-1]))
+		}
+		longest = append(longest, most)
 	}
-	for account := range demand.Connections {
-		pace := collect.PaceOf(domain.FetchAccounts, account, demand, gate.Rates(p))
-		r.Logf("%s, type %d: %s", p, account, pace)
-		slowest = max(slowest, pace.Every)
+	slices.Sort(all)
+	slices.Sort(longest)
+	if len(all) == 0 {
+		r.Logf("%s: no two readings of a connection", p)
+		return
 	}
-	return slowest
+	median, most := all[len(all)/2], longest[len(longest)-1]
+	allowed := 0.0
+	for _, l := range r.limits {
+		if l.Platform == p {
+			allowed = share * float64(l.Calls) * r.lasts.Seconds() / l.Window.Seconds()
+		}
+	}
+	r.Logf("%s: interval: median %s, p99 of the longest %s, longest %s: %.2f of the median; %d of %d calls of the share: %.2f",
+		p, median.Round(time.Second), longest[len(longest)*99/100].Round(time.Second), most.Round(time.Second),
+		most.Seconds()/median.Seconds(), calls, int(allowed), float64(calls)/allowed)
 }
-
-// unasked is a store that no budget is drawn from.
-type unasked struct{ quota.Store }
 
 // unused is granted for what a budget cannot be used for: the time from a claim to its first
 // call, which compression makes long, and posts, whose rounds take their part at once.

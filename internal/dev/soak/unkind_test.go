@@ -286,14 +286,13 @@ func (r *unkindRun) round(queue domain.FetchQueue) {
 			return
 		}
 	}
-	due, err := r.collect.Due(ctx, queue, look)
+	claim, err := r.collect.Claim(ctx, queue, 1000, time.Hour)
 	require.NoError(r, err)
-	if len(due) == 0 {
+	if len(claim.Tasks) == 0 {
 		return
 	}
-	claim, err := r.states.Claim(ctx, queue, due, time.Hour, r.clock)
+	_, err = r.collect.Work(ctx, claim)
 	require.NoError(r, err)
-	require.NoError(r, r.collect.Work(ctx, claim))
 	require.NoError(r, r.states.Release(ctx, claim))
 	type row struct {
 		Account int64
