@@ -1,8 +1,8 @@
 -- Projection "post_insights". Posts, readings and gains share one checkpoint, because a gain
 -- depends on the neighboring readings at the same position of the log.
 
--- The texts of posts are in projection "contents"; the view in schema lb shows posts with their
--- texts.
+-- One row per post and agency: it belongs to the client and member of its last registration. The
+-- texts of posts are in projection "contents"; the view in schema lb shows posts with their texts.
 create table tSPosts (
   social_account_id bigint   not null,
   external_id       text     not null,
@@ -17,9 +17,8 @@ create table tSPosts (
   -- The earliest registration; after an erasure, the earliest of the last registrations by origin.
   registered_at     timestamptz not null,
   updated_at        timestamptz not null, -- the latest registration
-  newer_accounts    text[], -- other clients of the agency that registered it later; null: none
   listing           jsonb, -- last registration by the platform's listing
-  main_app          jsonb -- last registration by the main application, which takes precedence
+  main_app          jsonb -- last one by the main application; its values take precedence
 );
 
 -- Readings of posts, each with its step: the previous reading and the gain. A series consists of
@@ -207,12 +206,12 @@ create table post_merged_readings (like tSPostInsights);
 
 -- +keys
 
-alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
+alter table tSPosts add primary key (social_account_id, external_id, parent_account);
 -- For lists of posts, newest first, without reading the wide rows. Ids are compared bytewise, so
 -- that the order does not depend on the collation of the database.
 create index tSPosts_newest on tSPosts (
-  parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
-) include (external_id, account_id, p_id, member_id, c_id, published_at, newer_accounts);
+  parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C"
+) include (external_id, account_id, p_id, member_id, c_id, published_at);
 
 alter table tSPostInsights add primary key (social_account_id, external_id, parent_account, captured_at);
 

@@ -14,7 +14,7 @@ import (
 // same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
 // readings with earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 12 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 13 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),
@@ -27,7 +27,7 @@ var PostInsights = fold.Projector{
 	Begin: func(int) fold.Fold {
 		return &postFold{
 			erased: newErasures(), merges: newMerges(), want: map[agencyPost][]*wantedRead{},
-			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{}, rewritten: map[agencyPost]bool{},
+			series: map[agencyPost]*series{}, posts: map[agencyPost]*post{}, rewritten: map[agencyPost]bool{},
 		}
 	},
 	Order: byCapture,
@@ -42,7 +42,7 @@ type postFold struct {
 	want    map[agencyPost][]*wantedRead // the readings of the batch
 	days    []seriesDay                  // of the readings in want
 	series  map[agencyPost]*series
-	posts   map[tenantPost]*post
+	posts   map[agencyPost]*post
 
 	rewritten map[agencyPost]bool // posts whose rows are deleted and written again
 	before    []*reading          // their stored readings

@@ -158,29 +158,24 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		merged := ledgertest.Dump(t, db, figureTables...)
 		events = asMerged(events)
 		require.Equal(t, merged, tablesAfter(t, db, projectors.PostInsights, figureTables, ledgertest.Fold, [][]fold.Event{events}))
-		last := map[registeredPost]time.Time{}
-		for _, ev := range events {
-			r, ok := ev.Data.(domain.PostRegistered)
-			if !ok {
-				continue
-			}
-			key := registeredPost{r.ExternalID, r.ParentAccount, r.AccountID}
-			if at := r.RegisteredAt.UTC().Truncate(time.Microsecond); at.After(last[key]) {
-				last[key] = at
-			}
+		type registration struct {
+			at      time.Time
+			id, sub string
 		}
-		newer := map[registeredPost][]string{}
-		for key, at := range last {
-			newer[key] = nil
-			for other, instant := range last {
-				if other.post == key.post && other.parent == key.parent &&
-					(instant.After(at) || instant.Equal(at) && other.account > key.account) {
-					newer[key] = append(newer[key], other.account)
+		last := map[registeredPost]registration{}
+		for _, ev := range events {
+			if r, ok := ev.Data.(domain.PostRegistered); ok {
+				key, now := registeredPost{r.ExternalID, r.ParentAccount}, registration{r.RegisteredAt, ev.Envelope.ID, r.AccountID}
+				if known, ok := last[key]; !ok || now.at.After(known.at) || now.at.Equal(known.at) && now.id < known.id {
+					last[key] = now
 				}
 			}
-			slices.Sort(newer[key])
 		}
-		require.Equal(t, newer, readNewer(t, db))
+		want := map[registeredPost]string{}
+		for key, r := range last {
+			want[key] = r.sub
+		}
+		require.Equal(t, want, readRegistered(t, db))
 	})
 }
 
@@ -275,19 +270,17 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 	require.Equal(t, foldedBy(t, db, events, 5), foldedBy(t, db, events, 450))
 }
 
-// registeredPost is a post of one sub-account.
-type registeredPost struct{ post, parent, account string }
+// registeredPost is a post of an agency.
+type registeredPost struct{ post, parent string }
 
-func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
-	type row struct {
-		Post, Parent, Account string
-		Newer                 []string
+// readRegistered returns the client of each post.
+func readRegistered(t require.TestingT, db *pgtest.DB) map[registeredPost]string {
+	type row struct{ Post, Parent, Account string }
+	registered := map[registeredPost]string{}
+	for _, r := range ledgertest.Rows[row](t, db.Pool, `select external_id, parent_account, account_id from tSPosts`) {
+		registered[registeredPost{r.Post, r.Parent}] = r.Account
 	}
-	newer := map[registeredPost][]string{}
-	for _, r := range ledgertest.Rows[row](t, db.Pool, `select external_id, parent_account, account_id, newer_accounts from tSPosts`) {
-		newer[registeredPost{r.Post, r.Parent, r.Account}] = r.Newer
-	}
-	return newer
+	return registered
 }
 
 // A post belongs to the member of its last registration, regardless of origin and order.

@@ -224,9 +224,9 @@ func (f *postFold) merge(roots map[agencyPost]agencyPost) (others []*reading) {
 // mergePosts adds the registrations of the other ids to the post that counts.
 func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
 	for key, p := range f.posts {
-		p.changed = p.changed || f.rewritten[key.agencyPost]
-		root, merged := roots[key.agencyPost]
-		if !merged || root == key.agencyPost {
+		p.changed = p.changed || f.rewritten[key]
+		root, merged := roots[key]
+		if !merged || root == key {
 			continue
 		}
 		delete(f.posts, key)
@@ -236,7 +236,7 @@ func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
 				f.register(r.PostRegistered, r.EventID)
 			}
 		}
-		into := f.posts[tenantPost{root, key.sub}]
+		into := f.posts[root]
 		if p.first.Before(into.first) {
 			into.first = p.first
 		}

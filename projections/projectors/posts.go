@@ -1,10 +1,8 @@
 package projectors
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,14 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// tenantPost is a post of one client. If a social account moves to another client, its rows stay
-// with the previous one.
-type tenantPost struct {
-	agencyPost
-	sub string
-}
-
-// agencyPost is a post of one agency. Several of its clients may have registered it.
+// agencyPost is a post of one agency, whichever of its clients registered it.
 type agencyPost struct {
 	account          int64
 	external, parent string
@@ -36,12 +27,11 @@ type registration struct {
 type post struct {
 	listing, mainApp *registration
 	first, last      time.Time
-	newer            []string // other clients of the agency that registered the post later, by id
 	changed          bool
 }
 
 func (f *postFold) register(e domain.PostRegistered, eventID string) {
-	key := tenantPost{agencyPost{e.SocialAccount, e.ExternalID, e.ParentAccount}, e.AccountID}
+	key := agencyPost{e.SocialAccount, e.ExternalID, e.ParentAccount}
 	at := instant(e.RegisteredAt)
 	p, ok := f.posts[key]
 	if !ok {
@@ -64,8 +54,8 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) {
 	p.changed = true
 }
 
-const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
-		       t.listing, t.main_app, t.registered_at, t.updated_at, t.newer_accounts`
+const postColumns = `t.social_account_id, t.external_id, t.parent_account,
+		       t.listing, t.main_app, t.registered_at, t.updated_at`
 
 func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
 	if len(registered) == 0 {
@@ -83,10 +73,9 @@ func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegister
 
 func (f *postFold) scanPosts(rows pgx.Rows) error {
 	for rows.Next() {
-		var key tenantPost
+		var key agencyPost
 		var p post
-		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub,
-			&p.listing, &p.mainApp, &p.first, &p.last, &p.newer)
+		err := rows.Scan(&key.account, &key.external, &key.parent, &p.listing, &p.mainApp, &p.first, &p.last)
 		if err != nil {
 			return fmt.Errorf("scan post: %w", err)
 		}
@@ -95,39 +84,16 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// compareRegistrations sets, for each post, the other clients of the agency that registered it
-// later. Of two clients that registered it at the same instant, the one with the greater id counts
-// as later.
-func (f *postFold) compareRegistrations() {
-	byAgency := map[agencyPost][]string{}
-	for key := range f.posts {
-		byAgency[key.agencyPost] = append(byAgency[key.agencyPost], key.sub)
-	}
-	for key, p := range f.posts {
-		var newer []string
-		for _, sub := range byAgency[key.agencyPost] {
-			other := f.posts[tenantPost{key.agencyPost, sub}]
-			if cmp.Or(other.last.Compare(p.last), cmp.Compare(sub, key.sub)) > 0 {
-				newer = append(newer, sub)
-			}
-		}
-		slices.Sort(newer)
-		if !slices.Equal(newer, p.newer) {
-			p.newer, p.changed = newer, true
-		}
-	}
-}
-
 var postsTable = write.NewTable("tSPosts",
 	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
 	 a_type smallint, published_at timestamptz, c_id bigint, post_type text,
-	 registered_at timestamptz, updated_at timestamptz, newer_accounts text[] null, listing jsonb, main_app jsonb`,
-	write.ReplaceRow("social_account_id, external_id, parent_account, account_id", ""),
+	 registered_at timestamptz, updated_at timestamptz, listing jsonb, main_app jsonb`,
+	write.ReplaceRow("social_account_id, external_id, parent_account", ""),
 	func(r postRow) []any {
 		return []any{
 			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
 			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
-			r.first, r.last, r.newer, r.listing, r.mainApp,
+			r.first, r.last, r.listing, r.mainApp,
 		}
 	})
 
@@ -136,12 +102,12 @@ var postsTable = write.NewTable("tSPosts",
 type postRow struct {
 	domain.PostRegistered
 	first, last      time.Time
-	newer            []string
 	listing, mainApp []byte
 }
 
 func (p *post) row() (postRow, error) {
-	row := postRow{first: p.first, last: p.last, newer: p.newer}
+	row := postRow{first: p.first, last: p.last}
+	owner := p.newest().Tenant
 	for _, r := range []*registration{p.listing, p.mainApp} {
 		if r == nil {
 			continue
@@ -155,9 +121,13 @@ func (p *post) row() (postRow, error) {
 		} else {
 			row.listing = raw
 		}
-		overlay(&row.PostRegistered, r.PostRegistered)
+		of := r.PostRegistered
+		if of.AccountID != owner.AccountID {
+			of.CategoryID = nil // another client's
+		}
+		overlay(&row.PostRegistered, of)
 	}
-	row.MemberID = p.newest().MemberID // whatever the origin, the last registration has the current member
+	row.Tenant = owner // whatever the origin
 	return row, nil
 }
 
@@ -188,7 +158,6 @@ func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 
 func (f *postFold) changedPosts() ([]postRow, error) {
 	f.erasePosts()
-	f.compareRegistrations()
 	var posts []postRow
 	for _, p := range f.posts {
 		if !p.changed {

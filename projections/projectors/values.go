@@ -1,14 +1,17 @@
 package projectors
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -73,16 +76,38 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 // byCapture is the order of records of `metrics`: first those that are no readings, such as erasures,
 // then readings by their capture times and, at the same instant, by event ids.
 func byCapture(r eventlog.Record) []byte {
-	var read struct {
-		CapturedAt time.Time `json:"captured_at"`
-	}
-	if err := jsonv2.Unmarshal(r.Value, &read); err != nil || read.CapturedAt.IsZero() {
+	at, err := capturedAt(r.Value)
+	if err != nil {
 		return nil // not a reading, or a dead letter
 	}
 	const epoch = 1 << 63 // so that times before 1970 have smaller bytes
-	order := binary.BigEndian.AppendUint64(nil, uint64(instant(read.CapturedAt).UnixMicro())+epoch)
+	order := binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(instant(at).UnixMicro())+epoch)
 	return append(order, r.Header("ce_id")...)
 }
+
+// capturedAt reads a payload up to its capture time. Decoding all of it would take three times as
+// long.
+func capturedAt(payload []byte) (at time.Time, err error) {
+	in := jsontext.NewDecoder(bytes.NewBuffer(payload))
+	_, err = in.ReadToken() // {
+	for err == nil {
+		var name jsontext.Token
+		if name, err = in.ReadToken(); err != nil || name.Kind() != '"' {
+			return at, cmp.Or(err, errNoReading)
+		}
+		if name.String() != "captured_at" {
+			err = in.SkipValue()
+			continue
+		}
+		var value jsontext.Token
+		if value, err = in.ReadToken(); err == nil {
+			return time.Parse(time.RFC3339, value.String())
+		}
+	}
+	return at, err
+}
+
+var errNoReading = errors.New("it has no capture time")
 
 // smallerID returns a condition that compares event ids bytewise, as Go does, whatever the
 // collation of the database.

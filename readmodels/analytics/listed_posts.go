@@ -130,7 +130,6 @@ type PostGrowth struct {
 // range.
 type listedPost struct {
 	Post
-	registeredUnder string // sub-account
 
 	counts PostCounts
 	growth PostGrowth
@@ -161,7 +160,6 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	default:
 		g.NoBaseline = true
 	}
-	p.registeredUnder = p.AccountID
 	// the registration belongs to another client, so its data is hidden
 	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) {
 		p.AccountID, p.MemberID = readingOwner.account, readingOwner.member

@@ -88,15 +88,15 @@ func (o *oracle) lastPostRead() *time.Time {
 	return last
 }
 
-// registration is the last one of a post. elsewhere means that it belongs to no one in scope.
+// registration is the last one of a post in its agency. elsewhere means that it belongs to no one in
+// scope.
 type registration struct {
 	domain.PostRegistered
 	elsewhere bool
 }
 
-// registrations returns the posts of the agency, each with its last registration under an account
-// in scope, otherwise under any: at the same instant the greater sub-account counts, and within a
-// sub-account the smaller event id.
+// registrations returns the posts of the agency, each with its last registration, of whichever
+// client: at the same instant the smaller event id counts.
 func (o *oracle) registrations() []registration {
 	latest := map[string]registration{}
 	ids, erased := map[string]string{}, erasedUntil(o.w, o.scope.ParentAccount)
@@ -105,18 +105,11 @@ func (o *oracle) registrations() []registration {
 		if !ok || e.ParentAccount != o.scope.ParentAccount || !slices.Contains(o.Platforms, e.Platform) || e.RegisteredAt.Before(erased[e.SocialAccount]) {
 			continue
 		}
-		r := registration{e, !o.seesAll(e.Tenant, e.Platform)}
 		key := fmt.Sprint(e.SocialAccount, " ", e.ExternalID)
-		if registeredAs, known := latest[key]; known {
-			if r.elsewhere && !registeredAs.elsewhere {
-				continue
-			}
-			if r.elsewhere == registeredAs.elsewhere && cmp.Or(e.RegisteredAt.Compare(registeredAs.RegisteredAt), strings.Compare(e.AccountID, registeredAs.AccountID),
-				strings.Compare(ids[key], ev.Envelope.ID)) < 0 {
-				continue
-			}
+		known, registered := latest[key]
+		if !registered || cmp.Or(e.RegisteredAt.Compare(known.RegisteredAt), strings.Compare(ids[key], ev.Envelope.ID)) > 0 {
+			latest[key], ids[key] = registration{e, !o.seesAll(e.Tenant, e.Platform)}, ev.Envelope.ID
 		}
-		latest[key], ids[key] = r, ev.Envelope.ID
 	}
 	return slices.Collect(maps.Values(latest))
 }

@@ -132,16 +132,15 @@ func activitiesSQL() string {
 		select p.*, ` + categoryOfPost + ` as category
 		from tSPosts p
 		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3)
-		  and ` + newestInScope + `
 		  and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or p.social_account_id = $5)
 		  and ($6::bigint = 0 or ` + categoryOfPost + ` = $6) and ($7 = '' or p.post_type = $7)
 		  and ($8::timestamptz is null or p.published_at >= $8) and ($9::timestamptz is null or p.published_at < $9)
 		  and ($10 = '' or p.external_id = $10)
 		  and ($13 = '' or
-			(` + publishedAt + `, p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))
+			(` + publishedAt + `, p.social_account_id, p.external_id collate "C")
+			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C"))
 		` + newestFirst + `
-		limit $15) p` + textsOfPost + `
+		limit $14) p` + textsOfPost + `
 	left join tDefaultCategories c on c.id = p.category
 	left join members m on m.id = p.member_id
 	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst
@@ -158,7 +157,7 @@ func publishedActivities(
 			return activitiesSQL(), []any{
 				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms),
 				q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
-				after.Published, after.Social, after.External, after.Account, limit,
+				after.Published, after.Social, after.External, limit,
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
@@ -171,7 +170,7 @@ func publishedActivities(
 			return a, err
 		},
 		Key: func(a PostActivity) postKey {
-			return postKey{a.PublishedAt, a.SocialAccount, string(a.ExternalID), a.AccountID}
+			return postKey{a.PublishedAt, a.SocialAccount, string(a.ExternalID)}
 		},
 	}
 }

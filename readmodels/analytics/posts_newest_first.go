@@ -18,23 +18,16 @@ type postKey struct {
 	Published *time.Time `json:"p"`
 	Social    int64      `json:"s"`
 	External  string     `json:"e"`
-	Account   string     `json:"a"`
 }
 
 const newestFirst = `
-		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
-		         p.external_id collate "C" desc, p.account_id collate "C" desc`
-
-// newestInScope selects each post of tSPosts once: its last registration under one of the
-// sub-accounts $2. If a page moves between two clients of an agency, its posts are registered under
-// both.
-const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
+		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc, p.external_id collate "C" desc`
 
 // postsOfScope selects the posts p of tSPosts that a query covers: posts in scope, on the platforms
 // $3 and in the category $5.
 func (qc postQuery) postsOfScope() string {
 	return "p.parent_account = $1 and p.p_id = any($3) and " + qc.withinAccounts("p.account_id") +
-		" and " + newestInScope + " and " + qc.ofCategory()
+		" and " + qc.ofCategory()
 }
 
 // publishedAt is the publication time of post p as in the index: an unknown time is -infinity.
@@ -44,11 +37,11 @@ const publishedAt = `coalesce(p.published_at, '-infinity')`
 // range of the index.
 const publishedByThen = publishedAt + ` < $6`
 
-// readInRange selects the posts p that were read from $12 to $6 while they belonged to the scope's
+// readInRange selects the posts p that were read from $11 to $6 while they belonged to the scope's
 // accounts and to the member $4.
 const readInRange = `exists (
 					select from tSPostInsights i
-					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6
+					where ` + inScope + ` and i.captured_at >= $11 and i.captured_at < $6
 					  and ($4::bigint = 0 or i.member_id = $4))`
 
 // ofCategory selects the posts p of the category $5.
@@ -133,7 +126,7 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	}
 	limit := qc.query.Page.Size()
 	args := []any{
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account,
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External,
 		limit + 1, qc.query.Range.From, dayOf(qc.query.Range.From.UTC()).month().utc(),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
@@ -141,7 +134,7 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 		arms = append(arms, qc.readElsewhere())
 	}
 	const page = newestFirst + `
-				limit $11`
+				limit $10`
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
@@ -151,22 +144,22 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 				union all
 				(`)+page+`)) p`+page+`) page
 		join tSPosts p on p.social_account_id = page.social_account_id and p.external_id = page.external_id
-			and p.parent_account = $1 and p.account_id = page.account_id`+newestFirst, args...)
+			and p.parent_account = $1`+newestFirst, args...)
 	if err != nil {
 		return nil, err
 	}
 	posts, qc.cursor, err = readmodels.CutPage(posts, limit, scope, func(p listedPost) postKey {
-		return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID, p.registeredUnder}
+		return postKey{p.PublishedAt, p.SocialAccount, p.ExternalID}
 	})
 	return posts, err
 }
 
 // beyondCursor selects the posts p after the previous page.
 const beyondCursor = `($9::text = '' or
-				(` + publishedAt + `, p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
+				(` + publishedAt + `, p.social_account_id, p.external_id collate "C")
+				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C"))`
 
-const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
+const keyOfPost = "p.social_account_id, p.external_id, p.published_at"
 
 // publishedEarlier also selects the posts published at an unknown time.
 func (qc postQuery) publishedEarlier() string {
@@ -200,7 +193,7 @@ func (qc postQuery) readInMonths() string {
 				select distinct m.social_account_id, m.external_id from post_months m
 				where m.parent_account = $1 and ` + qc.withinAccounts("m.account_id") + ` and m.p_id = any($3)
 				  and ` + qc.ofMember("m.member_id") + `
-				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
+				  and m.month >= $12::date and m.month < $6::timestamptz at time zone 'UTC'`
 }
 
 // readElsewhere selects the posts that were read in the range while they belonged to the scope's
@@ -214,8 +207,7 @@ func (qc postQuery) readElsewhere() string {
 					select * from tSPosts p
 					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
 					  and p.parent_account = $1
-					order by ` + qc.withinAccounts("p.account_id") + ` desc, p.updated_at desc,
-					         p.account_id collate "C" desc limit 1) p
+					offset 0) p
 				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + `)
 				  and ` + qc.ofCategoryHere() + " and " + beyondCursor + `
 				  and ` + readInRange

@@ -61,7 +61,6 @@ func publishedPosts(ctx context.Context, qc *queryContext, buckets []bucket) ([]
 			and ($4::bigint = 0 or s.member_id = $4) and ($5::bigint = 0 or s.id = $5)
 		  and exists (select from tSPosts p
 		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null
-		                and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Social)
 	if err := forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { current() }); err != nil {
@@ -74,7 +73,7 @@ func publishedPosts(ctx context.Context, qc *queryContext, buckets []bucket) ([]
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and ($4::bigint = 0 or member_id = $4)
 		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
-		  and ($8::bigint = 0 or social_account_id = $8) and `+newestInScope+`
+		  and ($8::bigint = 0 or social_account_id = $8)
 		group by 1, 2, 3, 4
 		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member,
 		starts(buckets), buckets[0].From, buckets[len(buckets)-1].To, qc.query.Social)

@@ -42,7 +42,7 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	sums := eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s")
 	rows, _ := qc.tx.Query(ctx, ctes+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
 		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
-		        rank() over (order by engagement desc) as place, members.*, null::timestamptz, 0::bigint, '', ''
+		        rank() over (order by engagement desc) as place, members.*, null::timestamptz, 0::bigint, ''
 		 from (
 			select member_id, count(*) as posts, `+sums+`
 			from stepped group by member_id) members
@@ -51,12 +51,12 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
 		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views,
 		        engagement,
-		        nullif(published, '-infinity'), social_account_id, external_id, account_id
+		        nullif(published, '-infinity'), social_account_id, external_id
 		 from (select * from gained order by `+bestFirst+` limit `+limit+`) best)
 		order by list, nth`, args...)
 	err = forEach(rows, "rank members and posts", []any{
 		&list, &nth, &m.Rank, &m.MemberID, &m.Posts, &m.Likes, &m.Comments, &m.Shares, &m.Views, &m.Engagement,
-		&p.Published, &p.Social, &p.External, &p.Account,
+		&p.Published, &p.Social, &p.External,
 	}, func() {
 		if list == 1 {
 			members = append(members, m)

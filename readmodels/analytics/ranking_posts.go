@@ -102,7 +102,7 @@ func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	return days, cuts
 }
 
-const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
+const rankedKey = `p.social_account_id, p.external_id, coalesce(p.published_at, '-infinity') as published`
 
 // rankablePosts returns CTEs, the last of them "p". Posts that gained for the scope but are
 // registered outside it are found with "except", which PostgreSQL hashes; it would run an anti-join
@@ -124,13 +124,7 @@ func (qc postQuery) rankablePosts() string {
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
 				where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-				  and p.parent_account = $1
-				  and p.newer_accounts is null
-				  and not exists (
-					select from tSPosts o
-					where o.social_account_id = k.social_account_id and o.external_id = k.external_id
-					  and o.parent_account = $1
-					  and ` + qc.withinAccounts("o.account_id") + `)
+				  and p.parent_account = $1 and not (` + qc.withinAccounts("p.account_id") + `)
 				offset 0) p
 		)`
 }
@@ -213,10 +207,10 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 	if last != nil {
 		better := args.add(last.Gained, "bigint")
 		afterCursor := fmt.Sprintf(`
-			(engagement, published, social_account_id, external_id collate "C", account_id collate "C")
-			< (%s, coalesce(%s, '-infinity'), %s, %s collate "C", %s collate "C")`, better,
+			(engagement, published, social_account_id, external_id collate "C")
+			< (%s, coalesce(%s, '-infinity'), %s, %s collate "C")`, better,
 			args.add(last.Published, "timestamptz"), args.add(last.Social, "bigint"),
-			args.add(last.External, "text"), args.add(last.Account, "text"))
+			args.add(last.External, "text"))
 		ctes += `,
 		passed as materialized (
 			select count(*) filter (where engagement > ` + better + `) as better, count(*) as posts
@@ -229,10 +223,10 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 	var posts []postRank
 	var p postRank
 	rows, _ := qc.tx.Query(ctx, ctes+`
-		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
+		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+" limit "+atMost+`) page
 		order by `+bestFirst, args...)
-	dest := []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}
+	dest := []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External}
 	err = forEach(rows, "rank posts", dest, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
@@ -247,7 +241,7 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 	sql = `
 		with stepped as materialized (
-			select p.social_account_id, p.external_id, p.account_id, p.published_at as published, p.member_id,
+			select p.social_account_id, p.external_id, p.published_at as published, p.member_id,
 			       e.likes, e.comments, e.shares, e.views,
 			       (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
 			from (

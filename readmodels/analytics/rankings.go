@@ -85,17 +85,17 @@ type RankedPost struct {
 // members.
 func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
-	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
+	socials, externals := make([]int64, n), make([]string, n)
 	for i, r := range ranking {
-		socials[i], externals[i], accounts[i] = r.Social, r.External, r.Account
+		socials[i], externals[i] = r.Social, r.External
 	}
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
-		from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as k(social, external, account, place)
-		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external and p.account_id = k.account
+		from unnest($4::bigint[], $5::text[]) with ordinality as k(social, external, place)
+		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external
 		  and p.parent_account = $1
 		where p.p_id = any($3)
-		order by k.place`, socials, externals, accounts)
+		order by k.place`, socials, externals)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +159,7 @@ func (qc postQuery) offerTotal(pages int) {
 // the gain; a join would take as long as the rest of the query.
 func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
 	if qc.rankedBy == RankByTotal {
-		return "select social_account_id, external_id, account_id, published, engagement from stepped"
+		return "select social_account_id, external_id, published, engagement from stepped"
 	}
 	sums := "select social_account_id, external_id, sum_bigint(engagement) as engagement from " + steps +
 		" where engagement is not null group by social_account_id, external_id"
@@ -184,8 +184,7 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
 
-const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc,
-  account_id collate "C" desc`
+const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc`
 
 // names contains the names that rankings show next to ids; "" if the entity is no longer in the
 // directory.
