@@ -75,28 +75,40 @@ func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
 		claim.Kind, int(claim.Platform), claim.Accounts(), claim.Until)
 }
 
+// storedResult is a [domain.FetchResult] as it is sent to the database. words are the platform's.
+type storedResult struct {
+	ID           int64                `json:"id"`
+	Read         bool                 `json:"read"`
+	At           time.Time            `json:"at"`
+	Due          time.Time            `json:"due"`
+	NotBefore    *time.Time           `json:"not_before"`
+	Backfilled   bool                 `json:"backfilled"`
+	Demographics bool                 `json:"demographics"`
+	Failures     int                  `json:"failures"`
+	Reason       *domain.StatusReason `json:"reason"`
+	Pace         *domain.Pace         `json:"pace"`
+	Words        string               `json:"words"`
+	// Token is the later of reading time and token time: a token that was dated by a clock ahead of
+	// this one counts as new only once.
+	Token time.Time `json:"token"`
+}
+
 // Record stores the results of accounts and ends their claims. It ignores accounts that another
 // process has claimed in the meantime, and deleted ones. A success clears the state of earlier
 // failures.
 func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
-	n := len(results)
-	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
-	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]*domain.Pace, n)
-	failures := make([]int32, n)
-	reasons, words := make([]*domain.StatusReason, n), make([]string, n)
-	// The later of reading time and token time: a token that was dated by a clock ahead of this one
-	// counts as new only once.
-	tokens, notBefore := make([]time.Time, n), make([]*time.Time, n)
+	ids, stored := make([]int64, len(results)), make([]storedResult, len(results))
 	for i, r := range results {
-		ids[i], read[i], at[i], due[i], tokens[i] = r.SocialAccount, r.Read, r.At, r.DueAt, r.At
-		if r.TokenTakenAt.After(r.At) {
-			tokens[i] = r.TokenTakenAt
+		ids[i], stored[i] = r.SocialAccount, storedResult{
+			ID: r.SocialAccount, Read: r.Read, At: r.At, Due: r.DueAt, NotBefore: nullIfZero(r.NotBefore),
+			Backfilled: r.Backfilled, Demographics: r.Demographics, Failures: r.Failures, Reason: r.Reason, Pace: r.Pace,
+			Words: r.Words, Token: r.At,
 		}
-		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
-		failures[i], notBefore[i] = int32(r.Failures), nullIfZero(r.NotBefore)
-		reasons[i], words[i] = r.Reason, r.Words
+		if r.TokenTakenAt.After(r.At) {
+			stored[i].Token = r.TokenTakenAt
+		}
 	}
-	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", len(results), claim.Platform), `
 		with mine as (
 			select f.social_account_id from fetch_state f
 			where f.kind = $1 and f.p_id = $2 and f.social_account_id = any($4) and f.claimed_until = $3
@@ -109,14 +121,12 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
-		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
-		            $11::jsonb[], $12::jsonb[], $13::text[], $14::timestamptz[], $15::timestamptz[])
-		  as r (id, read, at, due, backfilled, demographics, failures, reason, pace, words, token, not_before)
+		join jsonb_to_recordset($5) as r (id bigint, read bool, at timestamptz, due timestamptz, not_before timestamptz,
+		       backfilled bool, demographics bool, failures int, reason jsonb, pace jsonb, words text, token timestamptz)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.words)`+withWords,
-		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics,
-		failures, reasons, paces, words, tokens, notBefore)
+		claim.Kind, int(claim.Platform), claim.Until, ids, stored)
 }
 
 // KeepListing stores how far an account's posts have been listed.
@@ -205,7 +215,7 @@ const forgottenAfter = 400 * 24 * time.Hour
 // PostNotes returns the notes on an account's posts.
 func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
 	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount),
-		pgx.RowToStructByPos[domain.PostNote],
+		pgx.RowToStructByName[domain.PostNote],
 		`select external_id, code, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
@@ -213,24 +223,29 @@ func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.
 func (f Fetching) KeepPostNotes(
 	ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time,
 ) error {
-	n := len(notes)
-	ids, codes, since, tried := make([]string, n), make([]domain.StatusCode, n), make([]time.Time, n), make([]time.Time, n)
+	type storedNote struct {
+		ID    string            `json:"id"`
+		Code  domain.StatusCode `json:"code"`
+		Since time.Time         `json:"since"`
+		Tried time.Time         `json:"tried"`
+	}
+	stored := make([]storedNote, len(notes))
 	for i, note := range notes {
-		ids[i], codes[i], since[i], tried[i] = note.ExternalID, note.Code, note.Since, note.TriedAt
+		stored[i] = storedNote{note.ExternalID, note.Code, note.Since, note.TriedAt}
 	}
 	err := pgx.BeginFunc(ctx, f.Pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `delete from post_notes where social_account_id = $1 and external_id = any($2) or tried_at < $3`,
 			socialAccount, read, now.Add(-forgottenAfter))
-		if err != nil || n == 0 {
+		if err != nil || len(notes) == 0 {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
 			insert into post_notes (social_account_id, external_id, code, since, tried_at)
-			select $1, n.* from unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[]) as n order by 2
+			select $1, n.* from jsonb_to_recordset($2) as n (id text, code text, since timestamptz, tried timestamptz) order by 2
 			on conflict (social_account_id, external_id) do update
 			set code = excluded.code, since = excluded.since, tried_at = excluded.tried_at`,
-			socialAccount, ids, codes, since, tried)
+			socialAccount, stored)
 		return err
 	})
-	return pg.Wrap(fmt.Sprintf("store notes of %d posts of social account %d", n+len(read), socialAccount), err)
+	return pg.Wrap(fmt.Sprintf("store notes of %d posts of social account %d", len(notes)+len(read), socialAccount), err)
 }
