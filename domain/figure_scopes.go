@@ -139,3 +139,35 @@ const (
 	MetricSaves       = "saves"
 	MetricAvgWatch    = "avg_watch_ms"
 )
+
+// accountFigures lists the metrics that readings of accounts have columns for. The place of a metric
+// is stored, so new ones are appended.
+var accountFigures = []string{
+	MetricFollowers, MetricEngagement, MetricImpressions, MetricViews, MetricReach, MetricPosts, MetricLikes,
+	MetricComments, MetricShares, MetricClicks,
+}
+
+// AccountFigures returns the metrics that readings of accounts have columns for.
+func AccountFigures() []string { return slices.Clone(accountFigures) }
+
+// FigureNumber returns the number of a metric in the tables of account figures; 0 if it has none.
+func FigureNumber(metric string) int16 { return int16(slices.Index(accountFigures, metric) + 1) }
+
+// AccountSource returns the declared kind and source of a metric of an account type. If the type has
+// none, or is unknown, another type of the platform decides. It returns the zero value if the
+// platform has no such metric of accounts.
+func (p Platform) AccountSource(t AccountType, metric string) (declared FigureSource) {
+	for _, kind := range p.Facts().Kinds {
+		for _, group := range kind.Figures {
+			for _, source := range group.Figures {
+				if group.Of == FiguresOfAccount && source.Name == metric && (declared.Name == "" || kind.Type == t) {
+					declared = source
+				}
+			}
+		}
+	}
+	return declared
+}
+
+// HasSteps reports whether readings of a figure gain the difference from the previous one.
+func (k Kind) HasSteps() bool { return k == Stock || k == Cumulative }

@@ -278,7 +278,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	b.append(accountRead(1, 1))
 	b.run(b.engine(projectors.AccountInsights))
 	b.exec("drop table " + b.text(`
-		select inhrelid::regclass::text from pg_inherits where inhparent = 'lb_account_insights_g1.tsaccountins'::regclass
+		select inhrelid::regclass::text from pg_inherits where inhparent = 'lb_account_insights_g1.account_readings'::regclass
 		order by 1 desc offset 1 limit 1`))
 	report, err := b.db.Pool.Begin(b.ctx())
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ var ConnectionStatus = `
 			where k.updated_at is null or a.updated_at >= k.updated_at) f on true
 		left join lateral (select p.reason where k.updated_at is null or p.updated_at >= k.updated_at) g on true
 		left join lateral (
-			select max(n.captured_at) as captured_at from account_newest n
+			select max(n.last_at) as captured_at from figure_owners n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account
 			  and n.account_id = s.account_id) n on true
 		cross join lateral (

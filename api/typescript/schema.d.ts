@@ -6353,7 +6353,7 @@ export interface components {
          *
          *     For stocks (followers), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of each account's gains in the range: from its readings, or from the platform's days that begin in the range. An account without the figure is excluded, never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves to another client of the agency, or back, the first reading there is a baseline. If it moves to another member of the client, a gain belongs to the member at the later reading. A day flow belongs to the owner at the end of the day.
+         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves to another client of the agency, or back, the first reading there is a baseline. If it moves to another member of the client, a gain belongs to the member at the later reading. A day flow belongs to the owner of its first reading that is not backfilled.
          *
          *     For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period is the same number of days before the range. While the range has not ended, it is cut at the same hour, to the quarter: at noon on the 20th, the current month is compared with the 20 days before it, the last of them until noon. Day flows cannot be cut, so today is not compared then. With compare=year, the previous period has the same dates one year earlier; stocks are compared with their value at its end, unless the account was first read later. With compare=none, nothing is compared. `meta` contains the period that was used.
          */
@@ -6481,7 +6481,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the end of the day. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
+         * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the first reading of the day that is not backfilled. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
          */
         Views: number | null;
         /** @description One interval of a ViewsSeries. */

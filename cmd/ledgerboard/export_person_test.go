@@ -65,7 +65,7 @@ func TestExportPerson(t *testing.T) {
 		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`)
 		require.Equal(t, map[string]int{
 			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "consents": 1, "profiles": 1, "pages_connected": 1,
-			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
+			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_day_figures": 0, "profile_windows": 0, "profile_demographics": 0, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
 			"posts_counted_as_the_persons": 1,
 			"dashboards_now":               1, "dashboard_changes": 5, "point_of_contact_now": 1, "point_of_contact_changes": 1, "orders_assigned": 1,
 			"notices": 2, "notices_read": 1, "dashboard_changes_made": 1, "requests_remembered": 1, "trail": 3,

@@ -168,12 +168,12 @@ func requireMovedIn(t *testing.T, a *process) {
 	var got []string
 	for _, query := range []string{
 		`select format('%s %s %s %s %s %s', document_id, sub_account_ids, users, scopes, created_at at time zone 'UTC', updated_at at time zone 'UTC') from dashboard_preferences order by sub_account_id`,
-		`select format('%s %s %s %s', social_account_id, captured_at at time zone 'UTC', followers, figures->0->>'kind') from tSAccountIns order by 1`,
+		`select format('%s %s %s %s', social_account_id, captured_at at time zone 'UTC', followers, others->0->>'kind') from tSAccountIns order by 1`,
 		`select format('%s %s %s %s %s', external_id, captured_at at time zone 'UTC', reach, growth_eligible, from_zero) from tSPostInsights order by 1`,
 		`select format('%s %s %s %s', external_id, glikes, gcomments, gengagement) from tSPostGrowth order by 1`,
 		`select format('%s %s %s', external_id, p_id, published_at at time zone 'UTC') from tSPosts order by 1`,
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
-		`select format('%s %s', metric, kind) from account_months group by 1 order by 1`,
+		`select format('%s %s', figure, window_name) from account_days group by 1 order by 1`,
 	} {
 		got = append(got, ledgertest.Column[string](t, a.ReadPool, query)...)
 	}
@@ -188,7 +188,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		"100200300_2 5 -1 4",
 		"100200300_1 1 2023-12-24 08:00:00", "100200300_2 1 2024-03-01 08:00:00", "urn:li:share:7001 4 2024-03-02 08:00:00",
 		"71 connection/71  2023-05-01 08:00:00", "72 connection/72 2024-03-03 09:00:00 2023-05-01 08:00:00", "73 connection/73 2024-03-03 09:00:00 2023-05-01 08:00:00",
-		"engagement rolling", "followers stock", "impressions rolling", "likes cumulative", "posts stock", "views rolling",
+		"1 ", "102 old_system", "103 old_system", "104 old_system", "6 ", "7 ",
 	}, got)
 
 	raw, err := ledgertest.Secrets(t, a.KeptPool, importKey).Get(t.Context(), "connection/72")

@@ -179,8 +179,11 @@ func TestFirstConnectionReadsItsHistory(t *testing.T) {
 				require.True(t, at.Before(s.clock.Now()) && at.After(s.clock.Now().Add(-history-48*time.Hour)), "%s", at)
 			}
 			require.GreaterOrEqual(t, s.number(`
-				select count(distinct month + day) from account_months, unnest(days, day_values) as d(day, value)
-				where social_account_id = $1 and metric = $2 and value > 0`, c.ID, test.metric), 7)
+				select count(distinct day) from (
+					select day, figure, value, series from day_figures
+					union all select day, figure, last_value, series from account_days d join figure_owners o on o.id = d.owner) f
+				join figure_owners using (series)
+				where social_account_id = $1 and figure = $2 and value > 0`, c.ID, domain.FigureNumber(test.metric)), 7)
 			require.True(t, s.state(domain.FetchAccounts, c).Backfilled)
 
 			live := len(s.readings(c))
@@ -196,7 +199,7 @@ func TestDemographicsOnceADay(t *testing.T) {
 	s := newFetchStage(t)
 	account := s.connect(domain.Instagram, 0)
 	with := func() int {
-		return s.number(`select count(*) from tSAccountIns where social_account_id = $1 and demographics <> '[]'`, account.ID)
+		return s.number(`select count(*) from account_demographics join figure_owners using (series) where social_account_id = $1`, account.ID)
 	}
 	s.accountRounds(4, domain.Instagram)
 	require.Equal(t, 1, with())

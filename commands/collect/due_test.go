@@ -33,8 +33,8 @@ func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
 	require.Len(t, s.readings(page), 5, "one catch-up, not one for each interval")
 	// The platform's days in between, each with its flow, although it was not read on them.
 	require.Equal(t, 4, s.number(`
-		select count(distinct day) from account_months, unnest(days) as day
-		where social_account_id = $1 and metric = 'views' and kind = 'day_flow' and month = '2026-11-01' and day between 20 and 23`, page.ID))
+		select count(distinct day) from day_figures join figure_owners using (series)
+		where social_account_id = $1 and figure = $2 and day between '2026-11-20' and '2026-11-23'`, page.ID, domain.FigureNumber(domain.MetricViews)))
 }
 
 // A process whose clock was a week ahead has read an account next week: the others do not wait for

@@ -87,10 +87,10 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Equal(t, paused, domain.HasCode(first().Reasons, domain.StatusFiguresPaused))
-		ledgertest.Exec(t, s.log.DB.Pool, `insert into account_newest (social_account_id, parent_account, account_id, member_id,
-			captured_at, event_id, metrics, missing, first_at) values ($1, $2, $3, 1, $4, 'e', '{}', '[]', $4)`, page1001, agency, north, s.now)
+		ledgertest.Exec(t, s.log.DB.Pool, `insert into figure_owners (id, series, social_account_id, parent_account, account_id,
+			member_id, p_id, last_at, event_id, metrics, missing, first_at) values (1, 1, $1, $2, $3, 1, 1, $4, 'e', '{}', '[]', $4)`, page1001, agency, north, s.now)
 		shows(&read, domain.PageOK)
-		ledgertest.Exec(t, s.log.DB.Pool, `delete from account_newest`)
+		ledgertest.Exec(t, s.log.DB.Pool, `delete from figure_owners`)
 	}
 
 	// Later changes prevail over the reading, also for the new owner.

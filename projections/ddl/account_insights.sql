@@ -1,71 +1,109 @@
--- Projection "account_insights". Each row belongs permanently to the tenant that its event names.
+-- Projection "account_insights". Each row belongs permanently to the owner that its event names.
 
-create table tSAccountIns (
-  social_account_id bigint      not null,
-  captured_at       timestamptz not null,
-  event_id          text        not null,
+-- The owners of readings. The other tables refer to id, a hash of the five columns after series. A
+-- series is a social account at an agency; series is a hash of the two. Columns that change with
+-- each reading are in no index, so that updates are HOT.
+create table figure_owners (
+  id                bigint      not null,
+  series            bigint      not null,
   parent_account    text        not null,
+  social_account_id bigint      not null,
   account_id        text        not null,
   member_id         bigint      not null,
   p_id              smallint    not null,
-  a_type            smallint    not null,
-  backfilled        boolean     not null,
-  followers         bigint, -- of a day flow, the newest day; column figures has all days
-  engagement        bigint,
-  impressions       bigint,
-  views             bigint,
-  reach             bigint,
-  posts             bigint,
-  likes             bigint,
-  comments          bigint,
-  shares            bigint,
-  clicks            bigint,
-  figures           jsonb       not null,
-  missing           jsonb       not null,
-  demographics      jsonb       not null
-) partition by range (captured_at);
-create table tSAccountIns_rest partition of tSAccountIns default;
-
--- The newest reading of each social account, by tenant and member. Responses with figures report
--- the missing metrics per account from this table. The time span of an owner's readings shows when
--- the owner had the account, even if no figures were read.
-create table account_newest (
-  social_account_id bigint      not null,
-  parent_account    text        not null,
-  account_id        text        not null,
-  member_id         bigint      not null,
-  captured_at       timestamptz not null,
-  event_id          text        not null,
-  metrics           text[]      not null, -- metrics that have a figure
-  missing           jsonb       not null,
   first_at          timestamptz not null, -- the earliest capture
+  last_at           timestamptz not null, -- the latest capture
+  event_id          bytea       not null, -- of the reading at last_at
+  metrics           text[]      not null, -- metrics that have a figure in that reading
+  missing           jsonb       not null, -- why others have none
   tracked_since     timestamptz, -- the earliest capture that was not backfilled; null: none
-  tracked_until     timestamptz -- the latest capture that was not backfilled; null: none
+  tracked_until     timestamptz  -- the latest capture that was not backfilled; null: none
 ) with (fillfactor = 50);
 
--- Daily figures of an account, one row per month: a response about a hundred accounts and two
--- periods reads a few hundred rows instead of ten thousand. A row has the last value of each day.
--- The day is that of the platform for day flows and for windows that end on a day, and otherwise
--- the UTC day of capture. The arrays have equal length and are ordered by day.
-create table account_months (
-  social_account_id bigint        not null,
-  parent_account    text          not null,
-  account_id        text          not null,
-  member_id         bigint        not null,
-  p_id              smallint      not null,
-  metric            text          not null,
-  kind              text          not null,
-  source            text          not null,
-  window_name       text          not null,
-  month             date          not null, -- first day of the month
-  days              smallint[]    not null, -- of the month
-  day_values        bigint[]      not null,
-  captured_at       timestamptz[] not null,
-  event_ids         text[]        not null
-) with (fillfactor = 50); -- leaves room in the page for the updates of each day
+-- Readings. Of two readings of a series at the same instant, the one with the smaller event id
+-- counts. A column holds a figure of the declared kind: of a day flow, the newest day.
+create table account_readings (
+  series      bigint      not null,
+  captured_at timestamptz not null,
+  owner       bigint      not null,
+  followers   bigint,
+  engagement  bigint,
+  impressions bigint,
+  views       bigint,
+  reach       bigint,
+  posts       bigint,
+  likes       bigint,
+  comments    bigint,
+  shares      bigint,
+  clicks      bigint,
+  a_type      smallint    not null,
+  backfilled  boolean     not null,
+  event_id    bytea       not null, -- a UUID, or 0 and the text of another id
+  missing     jsonb, -- null: nothing
+  others      jsonb  -- figures of other metrics, kinds and sources than declared; null: none
+) partition by range (captured_at);
+create table account_readings_rest partition of account_readings default;
 
--- Erasures by agency and social account. Data captured before erased_at produces no row, no matter
--- when it arrives.
+-- The steps of stocks and counters, and windows without a day, by owner and UTC day: one row for
+-- each day with a reading. total is the gain of this owner up to the end of the day, and gains the
+-- number of readings that have a known gain; a baseline adds nothing to either. figure is the
+-- number of the metric, plus 100 for a window.
+create table account_days (
+  owner       bigint      not null,
+  total       bigint      not null,
+  last_value  bigint      not null,
+  first_at    timestamptz not null,
+  last_at     timestamptz not null,
+  gap_since   timestamptz, -- the reading before a gap of more than 35 days that ends at first_at
+  baseline_at timestamptz, -- the last baseline of the day
+  day         date        not null,
+  gains       integer     not null,
+  figure      smallint    not null,
+  window_name text        not null,
+  source      text        not null
+) with (fillfactor = 80);
+
+-- The same by quarter hour of UTC; total and gains count from the start of the UTC day, so that a
+-- late reading changes at most 96 rows.
+create table account_quarters (
+  owner       bigint      not null,
+  total       bigint      not null,
+  last_value  bigint      not null,
+  last_at     timestamptz not null,
+  quarter     timestamptz not null,
+  gains       integer     not null,
+  figure      smallint    not null,
+  window_name text        not null
+) with (fillfactor = 80);
+
+-- Figures that platforms label with a day: day flows, and windows that end on a day. The value is
+-- that of the last capture, the owner that of the first capture that is not backfilled; if all are,
+-- of the first one.
+create table day_figures (
+  series           bigint      not null,
+  owner            bigint      not null,
+  value            bigint      not null,
+  captured_at      timestamptz not null,
+  first_at         timestamptz not null, -- the capture that determines the owner
+  day              date        not null,
+  figure           smallint    not null,
+  first_backfilled boolean     not null,
+  event_id         bytea       not null,
+  first_id         bytea       not null,
+  window_name      text        not null,
+  source           text        not null
+) with (fillfactor = 80);
+
+-- The audience, from the few readings that have it.
+create table account_demographics (
+  series       bigint      not null,
+  captured_at  timestamptz not null,
+  owner        bigint      not null,
+  demographics jsonb       not null
+);
+
+-- Erasures by agency and social account: the latest of each. An erasure deletes all rows of a
+-- series; readings that arrive later and were captured before erased_at produce none.
 create table account_erasures (
   social_account_id bigint      not null,
   parent_account    text        not null,
@@ -74,19 +112,33 @@ create table account_erasures (
   erased_at         timestamptz not null
 );
 
+create view tSAccountIns as
+select o.social_account_id, r.captured_at,
+       case when length(r.event_id) = 16 then encode(r.event_id, 'hex')::uuid::text
+         else convert_from(substring(r.event_id from 2), 'UTF8') end as event_id,
+       o.parent_account, o.account_id, o.member_id, o.p_id, r.a_type, r.backfilled,
+       r.followers, r.engagement, r.impressions, r.views, r.reach, r.posts, r.likes, r.comments, r.shares, r.clicks,
+       coalesce(r.missing, '[]') as missing, coalesce(r.others, '[]') as others
+from figure_owners o
+join account_readings r on r.series = o.series and r.owner = o.id;
+
 -- +keys
 
-alter table tSAccountIns add primary key (social_account_id, parent_account, captured_at);
-create index tSAccountIns_tenant on tSAccountIns (parent_account, account_id, captured_at);
+alter table figure_owners add primary key (id);
+create index figure_owners_series on figure_owners (series);
+create index figure_owners_tenant on figure_owners (parent_account, account_id, member_id);
+create index figure_owners_social on figure_owners (social_account_id, parent_account);
 
--- Only readings with demographics: one per account and day among thousands of others.
-create index tSAccountIns_demographics on tSAccountIns (parent_account, captured_at) where demographics <> '[]'::jsonb;
+alter table account_readings add primary key (series, captured_at);
 
-alter table account_newest add primary key (social_account_id, parent_account, account_id, member_id);
-create index account_newest_tenant on account_newest (parent_account, account_id, member_id);
+alter table account_days add primary key (owner, figure, day, window_name);
+create index account_days_marks on account_days (owner, figure, day)
+  where gap_since is not null or baseline_at is not null;
 
-alter table account_months add primary key
-  (social_account_id, parent_account, account_id, member_id, p_id, metric, kind, month, source, window_name);
-create index account_months_tenant on account_months (parent_account, metric, month, member_id, account_id);
+alter table account_quarters add primary key (owner, figure, quarter, window_name);
+
+alter table day_figures add primary key (series, figure, day, window_name);
+
+alter table account_demographics add primary key (series, captured_at);
 
 alter table account_erasures add primary key (social_account_id, parent_account);

@@ -2,11 +2,9 @@ package projectors
 
 import (
 	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,47 +15,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// AccountInsights projects account readings into tSAccountIns and the rollups account_months and
-// account_newest. The tables depend only on the set of events, not on their order: of two readings
-// of the same account and agency at the same instant, the one with the smaller event id counts, and
-// for each day the latest value counts.
+// AccountInsights projects account readings into tSAccountIns and the tables of figures. Except for
+// erasures, the tables depend only on the set of events, not on their order: of two readings of the
+// same account and agency at the same instant, the one with the smaller event id counts.
 var AccountInsights = fold.Projector{
-	Name: "account_insights", Version: 8 + ahead, Topic: domain.TopicMetrics,
+	Name: "account_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("account_insights"),
-	Tables:     []string{"tSAccountIns", "account_months", "account_newest", "account_erasures"},
-	Types:      []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},
+	Tables: []string{
+		"figure_owners", "account_readings", "account_days", "account_quarters", "day_figures", "account_demographics",
+		"account_erasures",
+	},
+	Types: []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},
 	Begin: func(int) fold.Fold {
-		return &accountFold{erased: newErasures(), newest: map[newestKey]newestRow{}, months: monthFold{}}
+		return &accountFold{
+			erased: newErasures(), series: map[accountSeries]*accountBatch{}, stored: map[int64]*storedSeries{}, rows: newAccountRows(),
+		}
 	},
 	Order: byCapture,
 }
 
-type readingKey struct {
-	account int64
-	parent  string
-	at      time.Time
-}
-
-type accountEvent struct {
-	domain.AccountRead
-	eventID string
-}
-
-type accountRow struct {
-	accountEvent
-	columns                        map[string]int64
-	figures, missing, demographics []byte
-}
-
-// accountFold collects readings. Write produces the rows; the conditions in its statements decide
-// which of two rows is kept.
+// accountFold collects readings, and computes their rows in Write.
 type accountFold struct {
-	loadsNothing
-
 	erased erasures
-	events []accountEvent // whose rows are not produced yet
-	newest map[newestKey]newestRow
-	months monthFold
+	series map[accountSeries]*accountBatch
+	stored map[int64]*storedSeries // by series
+	rows   *accountRows
+}
+
+// accountBatch is what a batch has of a series: the readings after its last erasure.
+type accountBatch struct {
+	readings []*accountReading // whose rows are not computed yet
+	erased   bool
+	erasure  int64        // offset of the last erasure
+	steps    *seriesSteps // of the readings so far
 }
 
 // accountSeries identifies the readings of one account for one agency.
@@ -70,52 +60,27 @@ func (k accountSeries) compare(o accountSeries) int {
 	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.parent, o.parent))
 }
 
-type newestKey struct {
-	account     int64
-	parent, sub string
-	member      int64
-}
-
-func newestKeyOf(t domain.Tenant) newestKey {
-	return newestKey{t.SocialAccount, t.ParentAccount, t.AccountID, t.MemberID}
-}
-
-// newestRow is a row of account_newest: the newest reading of an owner, and the time span of the
-// owner's readings.
-type newestRow struct {
-	accountRow
-	first        time.Time
-	since, until time.Time // of readings that are not backfilled; zero: none
-}
-
-func (n newestRow) merge(row accountRow) newestRow {
-	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
-		n.accountRow = row
-	}
-	earliest := func(at *time.Time) {
-		if at.IsZero() || row.CapturedAt.Before(*at) {
-			*at = row.CapturedAt
-		}
-	}
-	earliest(&n.first)
-	if !row.Backfilled {
-		earliest(&n.since)
-		if row.CapturedAt.After(n.until) {
-			n.until = row.CapturedAt
-		}
-	}
-	return n
-}
-
 func (f *accountFold) Apply(ev fold.Event) error {
 	switch data := ev.Data.(type) {
 	case domain.AccountRead:
 		data.CapturedAt = instant(data.CapturedAt)
-		if !f.erased.covers(data.Tenant, data.CapturedAt) {
-			f.events = append(f.events, accountEvent{data, ev.Envelope.ID})
+		key := accountSeries{data.SocialAccount, data.ParentAccount}
+		s := f.batch(key)
+		// in a build, erasures come first
+		if data.CapturedAt.Before(f.erased.until(key)) || s.erased && ev.Offset < s.erasure {
+			return nil
 		}
+		r, err := newAccountReading(data, ev.Envelope.ID)
+		if err != nil {
+			return err
+		}
+		s.readings = append(s.readings, r)
 		return nil
 	case domain.AccountErased:
+		key := accountSeries{data.SocialAccount, data.ParentAccount}
+		if instant(data.ErasedAt).After(f.erased.until(key)) {
+			*f.batch(key) = accountBatch{erased: true, erasure: ev.Offset}
+		}
 		f.erased.applied.note(data)
 		return nil
 	default:
@@ -123,147 +88,271 @@ func (f *accountFold) Apply(ev fold.Event) error {
 	}
 }
 
-// Load implements [fold.Fold]. Readings need only the stored erasures.
-func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
-	f.erased.queueLoad(first, "account_erasures", events)
-}
-
-// setFigures sets the columns that follow from the figures of the reading.
-func (r *accountRow) setFigures() (err error) {
-	r.columns = map[string]int64{}
-	newest := map[string]string{}
-	for _, figure := range r.Figures {
-		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
-			newest[figure.Name], r.columns[figure.Name] = figure.Day, figure.Value
-		}
+func (f *accountFold) batch(key accountSeries) *accountBatch {
+	if f.series[key] == nil {
+		f.series[key] = &accountBatch{}
 	}
-	r.figures, err = jsonArray(r.Figures)
-	return err
+	return f.series[key]
 }
 
-// jsonArray encodes a list. It encodes nil as an empty array.
-func jsonArray[T any](list []T) ([]byte, error) {
-	if list == nil {
-		return []byte("[]"), nil
-	}
-	raw, err := json.Marshal(list)
-	if err != nil {
-		return nil, fmt.Errorf("encode list: %w", err)
-	}
-	return raw, nil
-}
-
-var figureColumns = []string{
-	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
-	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
-}
-
-var accountReadings = write.NewTable("tSAccountIns",
-	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text,
-	 member_id bigint, p_id smallint, a_type smallint, backfilled boolean,
-	 figures jsonb, missing jsonb, demographics jsonb,
-	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
-	write.ReplaceRow("social_account_id, parent_account, captured_at", " where "+smallerID("tSAccountIns")),
-	func(r accountRow) []any {
-		values := []any{
-			r.SocialAccount, r.CapturedAt, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
-			int16(r.Platform), int16(r.AccountType), r.Backfilled, r.figures, r.missing, r.demographics,
-		}
-		for _, name := range figureColumns {
-			var figure any
-			if v, ok := r.columns[name]; ok {
-				figure = v
-			}
-			values = append(values, figure)
-		}
-		return values
-	})
-
-var accountNewest = write.NewTable("account_newest",
-	`social_account_id bigint, parent_account text, account_id text, member_id bigint, captured_at timestamptz,
-	 event_id text, metrics text[], missing jsonb,
-	 first_at timestamptz, tracked_since timestamptz, tracked_until timestamptz`,
-	write.Clause(`
-	on conflict (social_account_id, parent_account, account_id, member_id) do update set
-		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,
-		first_at = least(account_newest.first_at, excluded.first_at),
-		tracked_since = least(account_newest.tracked_since, excluded.tracked_since),
-		tracked_until = greatest(account_newest.tracked_until, excluded.tracked_until)`),
-	func(r newestRow) []any {
-		return []any{
-			r.SocialAccount, r.ParentAccount, r.AccountID, r.MemberID, r.CapturedAt, r.eventID,
-			r.metrics(), r.missing, r.first, nullIfZero(r.since), nullIfZero(r.until),
-		}
-	})
-
-func (n newestRow) metrics() []string {
-	metrics := make([]string, 0, len(n.Figures))
-	for _, figure := range n.Figures {
-		metrics = append(metrics, figure.Name)
-	}
-	slices.Sort(metrics)
-	return slices.Compact(metrics)
-}
-
-// Write implements [fold.Fold]. Of readings at the same instant, only one has a row. In a build, they
-// follow each other, so all but those of the last instant are final.
+// Write implements [fold.Fold]. In a build, readings come in order of capture, so the rows of all days
+// but the last one are final.
 func (f *accountFold) Write(into write.Sink, last bool) error {
+	var changes storedChanges
+	for key, batch := range f.series {
+		stored := f.stored[key.id()]
+		if batch.erased {
+			stored = nil
+			changes.erased = append(changes.erased, key.id())
+		}
+		readings := batch.readings
+		batch.readings = nil
+		if n := len(readings); !last && n > 0 {
+			final := slices.IndexFunc(readings, func(r *accountReading) bool { return dayNumber(r.at) == dayNumber(readings[n-1].at) })
+			readings, batch.readings = readings[:final], slices.Clone(readings[final:])
+		}
+		for _, r := range readings {
+			f.rows.note(r)
+		}
+		switch readings := sorted(readings); {
+		case len(readings) == 0:
+		case stored == nil || readings[0].at.After(stored.newest):
+			if batch.steps == nil {
+				batch.steps = stored.steps()
+			}
+			for _, r := range readings {
+				batch.steps.add(r, f.rows)
+			}
+			f.rows.readings = append(f.rows.readings, readings...)
+		default:
+			stored.insert(readings, f.rows, &changes)
+		}
+	}
+	changes.write(into)
+	f.rows.writeFinal(into)
 	if last {
-		f.eraseStored(into)
-	}
-	events := f.events
-	f.events = nil
-	if n := len(events); !last && n > 0 {
-		final := slices.IndexFunc(events, func(e accountEvent) bool { return e.CapturedAt.Equal(events[n-1].CapturedAt) })
-		events, f.events = events[:final], slices.Clone(events[final:])
-	}
-	readings, err := f.readings(events)
-	if err != nil {
-		return err
-	}
-	accountReadings.Write(into, readings)
-	if last {
-		accountMonths.Write(into, f.months.rows())
-		accountNewest.Write(into, slices.Collect(maps.Values(f.newest)))
-		renew(into, f.renewed(readings))
+		accountErasures.Write(into, f.erased.later(f.erased.applied).rows())
+		f.rows.writeLast(into)
 	}
 	return nil
 }
 
-// readings returns the rows of readings, and adds them to months and newest readings.
-func (f *accountFold) readings(events []accountEvent) (rows []accountRow, err error) {
-	places := make(map[readingKey]int, len(events))
-	for _, e := range events {
-		row := accountRow{accountEvent: e}
-		if err := row.setFigures(); err != nil {
-			return nil, err
-		}
-		if row.missing, err = jsonArray(e.Missing); err != nil {
-			return nil, err
-		}
-		if row.demographics, err = jsonArray(e.Demographics); err != nil {
-			return nil, err
-		}
-		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}
-		if at, ok := places[key]; !ok {
-			places[key], rows = len(rows), append(rows, row)
-		} else if e.eventID < rows[at].eventID {
-			rows[at] = row
-		}
-		if !f.erased.hasErasure(e.Tenant) {
-			f.addNewest(row)
-		}
-		f.months.add(&e.AccountRead, e.eventID)
-	}
-	for _, row := range rows {
-		if f.erased.hasErasure(row.Tenant) { // see [accountFold.renewed]
-			f.addNewest(row)
-		}
-	}
-	return rows, nil
+var accountErasures = newErasuresTable("account_erasures")
+
+// accountDay is a UTC day of a series.
+type accountDay struct {
+	series int64
+	day    int32
 }
 
-func (f *accountFold) addNewest(row accountRow) {
-	key := newestKeyOf(row.Tenant)
-	f.newest[key] = f.newest[key].merge(row)
+// Load implements [fold.Fold]. It loads the owners of each series and their last rows, from which
+// readings continue that are later than all stored ones.
+func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
+	f.erased.queueLoad(first, "account_erasures", events)
+	figures := map[int64][]int16{}
+	for _, ev := range events {
+		read, ok := ev.Data.(domain.AccountRead)
+		if !ok {
+			continue
+		}
+		key, at := accountSeries{read.SocialAccount, read.ParentAccount}, instant(read.CapturedAt)
+		stored := f.stored[key.id()]
+		if stored == nil {
+			stored = newStoredSeries(key)
+			f.stored[key.id()] = stored
+		}
+		stored.batch = append(stored.batch, at)
+		stored.figures = steppedFigures[read.Platform]
+		figures[key.id()] = stored.figures
+	}
+	if len(figures) == 0 {
+		return
+	}
+	var ids, of []int64
+	var numbers []int16
+	for id, list := range figures {
+		ids = append(ids, id)
+		for _, number := range list {
+			of, numbers = append(of, id), append(numbers, number)
+		}
+	}
+	first.Queue(`
+		select id, series, parent_account, social_account_id, account_id, member_id, p_id, last_at
+		from figure_owners where series = any($1)`, ids).
+		Query(func(rows pgx.Rows) error {
+			var o figureOwner
+			var last time.Time
+			_, err := pgx.ForEachRow(rows, []any{
+				&o.id, &o.series, &o.parent, &o.account, &o.client, &o.member, &o.platform, &last,
+			}, func() error { return f.stored[o.series].addOwner(o, last) })
+			return err
+		})
+	first.Queue(`
+		select o.series, `+storedDayColumns+`, q.quarter, q.total, q.gains
+		from unnest($1::bigint[], $2::smallint[]) as k(series, figure)
+		join figure_owners o on o.series = k.series
+		cross join lateral (
+			select * from account_days d where d.owner = o.id and d.figure = k.figure and d.window_name = ''
+			order by d.day desc limit 1) d
+		cross join lateral (
+			select * from account_quarters q where q.owner = o.id and q.figure = k.figure and q.window_name = ''
+			order by q.quarter desc limit 1) q`, of, numbers).
+		Query(func(rows pgx.Rows) error {
+			var series int64
+			var day storedDay
+			var quarter figureQuarter
+			var at time.Time
+			dest := append([]any{&series}, day.dest()...)
+			_, err := pgx.ForEachRow(rows, append(dest, &at, &quarter.total, &quarter.gains), func() error {
+				quarter.ownerFigure, quarter.quarter = ownerFigure{day.owner, figureKey{number: day.number}}, quarterNumber(at)
+				f.stored[series].days[quarter.ownerFigure] = day.row()
+				f.stored[series].quarters[quarter.ownerFigure] = quarter
+				return nil
+			})
+			return err
+		})
+}
+
+// LoadMore implements [fold.Fold]. For readings that are not later than all stored ones, it loads
+// their days, and the next days on which a figure was read.
+func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
+	var days []accountDay
+	for id, s := range f.stored {
+		for _, at := range s.batch {
+			if at.After(s.newest) {
+				continue
+			}
+			for _, at := range s.batch { // all of them are inserted
+				if day := (accountDay{id, dayNumber(at)}); !slices.Contains(s.late, day.day) {
+					s.late, days = append(s.late, day.day), append(days, day)
+				}
+			}
+			break
+		}
+	}
+	if len(days) == 0 {
+		return nil
+	}
+	if err := f.loadNextDays(ctx, tx, days); err != nil {
+		return err
+	}
+	for id, s := range f.stored {
+		for _, next := range s.next {
+			for _, day := range next {
+				if !slices.Contains(s.late, day) {
+					s.late, days = append(s.late, day), append(days, accountDay{id, day})
+				}
+			}
+		}
+	}
+	if err := f.loadDays(ctx, tx, days); err != nil {
+		return err
+	}
+	return f.loadReadings(ctx, tx, days)
+}
+
+func keysOfDays(days []accountDay) []any {
+	return write.Arrays(days, func(d accountDay) []any { return []any{d.series, dayAt(d.day)} })
+}
+
+func (f *accountFold) loadNextDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+	rows, _ := tx.Query(ctx, `
+		select distinct k.series, k.day, n.day
+		from unnest($1::bigint[], $2::date[]) as k(series, day)
+		join figure_owners o on o.series = k.series
+		cross join generate_series(1, $3::integer) as f(figure)
+		cross join lateral (
+			select d.day from account_days d
+			where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and d.day > k.day
+			order by d.day limit 1) n`, append(keysOfDays(days), len(figureColumns))...)
+	var series int64
+	var day, next time.Time
+	_, err := pgx.ForEachRow(rows, []any{&series, &day, &next}, func() error {
+		s := f.stored[series]
+		s.next[dayNumber(day)] = append(s.next[dayNumber(day)], dayNumber(next))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load next days: %w", err)
+	}
+	return nil
+}
+
+// loadDays loads, for each owner and figure, the row of each day and the row before it.
+func (f *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+	rows, _ := tx.Query(ctx, `
+		select k.series, k.day, `+storedDayColumns+`
+		from unnest($1::bigint[], $2::date[]) as k(series, day)
+		join figure_owners o on o.series = k.series
+		cross join generate_series(1, $3::integer) as f(figure)
+		cross join lateral (
+			select * from account_days d
+			where d.owner = o.id and d.figure = f.figure::smallint and d.window_name = '' and d.day <= k.day
+			order by d.day desc limit 2) d`, append(keysOfDays(days), len(figureColumns))...)
+	var series int64
+	var at time.Time
+	var stored storedDay
+	_, err := pgx.ForEachRow(rows, append([]any{&series, &at}, stored.dest()...), func() error {
+		row, day := stored.row(), dayNumber(at)
+		s := f.stored[series]
+		to := s.before
+		if row.day == day {
+			to = s.at
+		}
+		if to[day] == nil {
+			to[day] = map[ownerFigure]figureDay{}
+		}
+		if present, ok := to[day][row.ownerFigure]; !ok || row.day > present.day {
+			to[day][row.ownerFigure] = row
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load days: %w", err)
+	}
+	return nil
+}
+
+func (f *accountFold) loadReadings(ctx context.Context, tx pgx.Tx, days []accountDay) error {
+	columns := ""
+	for _, column := range figureColumns {
+		columns += ", r." + column
+	}
+	rows, _ := tx.Query(ctx, `
+		select r.series, r.captured_at, r.owner, r.a_type, r.event_id, coalesce(r.others, '[]'), r.demographics is not null`+columns+`
+		from unnest($1::bigint[], $2::date[]) as k(series, day)
+		cross join lateral (
+			select r.*, d.demographics from account_readings r
+			left join account_demographics d on d.series = r.series and d.captured_at = r.captured_at
+			where r.series = k.series and r.captured_at >= k.day::timestamp at time zone 'UTC'
+			  and r.captured_at < (k.day + 1)::timestamp at time zone 'UTC') r`, keysOfDays(days)...)
+	var series, owner int64
+	var at time.Time
+	var accountType int16
+	var id []byte
+	var others []domain.Figure
+	var hasDemographics bool
+	values := make([]*int64, len(figureColumns))
+	dest := []any{&series, &at, &owner, &accountType, &id, &others, &hasDemographics}
+	for i := range values {
+		dest = append(dest, &values[i])
+	}
+	_, err := pgx.ForEachRow(rows, dest, func() error {
+		s := f.stored[series]
+		r := &accountReading{
+			figureOwner: s.owners[owner], at: at.UTC(), id: string(id), accountType: domain.AccountType(accountType),
+			columns: slices.Clone(values),
+		}
+		if hasDemographics {
+			r.demographics = []byte{}
+		}
+		r.setSteps(others)
+		others = nil
+		s.readings[dayNumber(at)] = append(s.readings[dayNumber(at)], r)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("load readings: %w", err)
+	}
+	return nil
 }

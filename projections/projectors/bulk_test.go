@@ -32,7 +32,8 @@ func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks ...[]f
 		order []byte
 	}
 	byAccount := map[int64][]sorted{}
-	for _, ev := range slices.Concat(chunks...) {
+	for i, ev := range slices.Concat(chunks...) {
+		ev.Offset = int64(i)
 		if p.Order == nil {
 			byAccount[0] = append(byAccount[0], sorted{ev, nil})
 			continue
@@ -206,12 +207,43 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
-				left := [][]fold.Event{erased, remaining(events, erased)}
-				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, left)
 				all := shuffled(t, slices.Concat(erased, events))
+				left := [][]fold.Event{erased, remaining(events, erased)}
+				if c.projector.Name == projectors.AccountInsights.Name {
+					left[1] = notErased(all)
+				}
+				want := tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, left)
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, ledgertest.Fold, cut(t, all)), "live")
 				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, cut(t, all)), "in a rebuild")
 			})
 		})
 	}
+}
+
+// notErased returns the readings of accounts that no erasure ends: one that follows in the log, and is
+// later than those before it, or one that precedes a reading that was captured before its instant.
+func notErased(events []fold.Event) (left []fold.Event) {
+	type key struct {
+		parent string
+		social int64
+	}
+	until := map[key]time.Time{}
+	for _, ev := range events {
+		switch e := ev.Data.(type) {
+		case domain.AccountErased:
+			of, at := key{e.ParentAccount, e.SocialAccount}, e.ErasedAt.UTC().Truncate(time.Microsecond)
+			if at.After(until[of]) {
+				until[of] = at
+				left = slices.DeleteFunc(left, func(ev fold.Event) bool {
+					r := ev.Data.(domain.AccountRead)
+					return of == key{r.ParentAccount, r.SocialAccount}
+				})
+			}
+		case domain.AccountRead:
+			if !e.CapturedAt.UTC().Truncate(time.Microsecond).Before(until[key{e.ParentAccount, e.SocialAccount}]) {
+				left = append(left, ev)
+			}
+		}
+	}
+	return left
 }

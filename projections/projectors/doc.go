@@ -6,7 +6,7 @@
 //   - A projector reads one topic and writes only its own tables.
 //   - Folds depend only on the events, not on a clock, configuration or Kafka timestamps. Two folds
 //     of the same log produce equal tables. For the projections of `metrics`, this holds for any
-//     order of the events.
+//     order of the events; an erasure of an account also ends the readings before it in the log.
 //   - A build gives a fold all events of a key and takes its rows with the same Write as a batch. What
 //     Write changes in stored rows, a build leaves out.
 //
@@ -36,8 +36,13 @@
 //     that are older than the stored row. If the last record is a dead letter, the tables keep the row of
 //     the previous one. Once compaction has removed that record, `verify --tables` reports the key.
 //   - An erasure of figures also applies to later records, so each projection of `metrics` stores
-//     it. For an account with an erasure, rows must follow from the stored rows alone:
-//     account_newest ignores a reading if another one with a smaller event id was captured at the
-//     same instant, and registered_at of a post is the earliest of the last registrations of each
-//     origin.
+//     it. For a post with an erasure, rows must follow from the stored rows alone: registered_at is the
+//     earliest of the last registrations of each origin.
+//   - Readings of accounts that are later than all stored ones continue the last rows of their owners.
+//     Others are inserted: their UTC day is computed again from its readings, and so is the next day
+//     of each figure, whose first step changes. The totals of later days change by a constant.
+//   - account_days and account_quarters have a row for each day and quarter hour with a reading, and
+//     count known gains, instead of a row when something changes and a flag: then what was gained
+//     between two instants is exact also within a day. Windows without a day are in the same tables,
+//     and their rows are merged one by one. Sources and windows are texts, because platforms name them.
 package projectors

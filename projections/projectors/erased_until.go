@@ -142,3 +142,6 @@ func newErasuresTable(name string) write.Table[erasedAccount] {
 			return []any{r.account, r.parent, r.client, int16(r.platform), r.at}
 		})
 }
+
+// ofErased joins a table t with the accounts k of [erasedKeys].
+const ofErased = `t.social_account_id = k.social_account_id and t.parent_account = k.parent_account`

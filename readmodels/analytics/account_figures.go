@@ -121,18 +121,13 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 		if s.metric != metric {
 			continue
 		}
-		for key, g := range s.gauges {
-			last := f.latest(g)
-			if key.kind == domain.Cumulative || last == nil {
-				continue
+		if s.platform.AccountSource(0, metric).Kind == domain.Stock {
+			if last := s.last(f.query.Range.From, f.query.Range.To, f.sees); last != nil {
+				figures = append(figures, f.readFigure(s, domain.Stock, "", last))
 			}
-			f.noteCapture(&last.at)
-			f.noteMetric(s.social, s.metric)
-			figures = append(figures, ReadFigure{
-				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform),
-				Metric: s.metric, Kind: key.kind, Window: domain.OptionalText(key.window),
-				Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
-			})
+		}
+		for window, last := range s.undated {
+			figures = append(figures, f.readFigure(s, domain.Rolling, window, last))
 		}
 	}
 	slices.SortFunc(figures, func(x, y ReadFigure) int {
@@ -140,6 +135,16 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 			cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Window, y.Window))
 	})
 	return figures
+}
+
+func (f *accountFigures) readFigure(s *metricSeries, kind domain.Kind, window string, last *reading) ReadFigure {
+	f.noteCapture(&last.at)
+	f.noteMetric(s.social, s.metric)
+	return ReadFigure{
+		SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform),
+		Metric: s.metric, Kind: kind, Window: domain.OptionalText(window),
+		Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
+	}
 }
 
 // Percent returns part as a percentage of whole, rounded to two decimal places (halves away from

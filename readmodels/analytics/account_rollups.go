@@ -3,10 +3,9 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,282 +28,598 @@ type owner struct {
 type metricSeries struct {
 	seriesKey
 
-	owners []owner // owners with figures in this series
-	// day flows by the platform's day, of the range and the previous period
-	flows byDay
-	// owners at the end of each day; nil if the response does not depend on owners
-	dayOwners []ownerSince
-	// rolling figures over a number of days, by window and last day; only those in scope
-	windows map[string]byDay
-	gauges  map[gaugeKey]*gauge // all other figures
-	// two readings have the same instant, and their event ids decide which one to use
-	tied bool
+	// readings of a stock or counter, by owner
+	owners []*ownerReadings
+	// day flows by the platform's day, of the range and the compared period
+	flows dayLabels
+	// windows that end on a day, by name and day; only those that the scope can see
+	windows map[string]dayLabels
+	// windows without a day, by name: the last reading in the range that the scope can see
+	undated map[string]*reading
 }
 
-// gaugeKey separates readings of a metric that must never be mixed.
-type gaugeKey struct {
-	kind domain.Kind
-	// rolling figures only: a window that is not a number of days, such as lifetime
-	window string
-}
-
-// figureKey identifies the samples of one figure of one owner from one source.
-type figureKey struct {
-	seriesKey
+// reading is one reading of one figure.
+type reading struct {
 	owner
 
-	kind           domain.Kind
-	source, window string
+	value  int64
+	at     time.Time // capture time
+	source string    // the platform's name for the metric
 }
 
-// figures reads the figures of accounts in the range and in the previous period, by platform,
-// social account and metric. buckets are the intervals of both periods that the response shows.
-func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
-	series, err := qc.readSeries(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	var tied []int64
-	for _, s := range series {
-		if s.tied {
-			tied = append(tied, s.social)
-		}
-	}
-	if len(tied) > 0 {
-		if series, err = qc.readSeries(ctx, tied); err != nil {
-			return nil, err
-		}
-	}
-	if qc.dependsOnOwners() {
-		if err := qc.readDayOwners(ctx, series); err != nil {
-			return nil, err
-		}
-	}
-	return series, qc.readUnknown(ctx, series, buckets)
+// ownerReadings are the readings of a figure of one owner: what was gained up to some instants.
+type ownerReadings struct {
+	owner
+
+	instants []time.Time // sorted, without duplicates
+	until    []gainedUntil
+	marks    []mark
+	first    time.Time // the first reading in the range; known if there is a baseline in it
 }
 
-// readSeries reads account_months: day flows by the platform's days of the range and of the
-// previous period, everything else by the UTC days of both and a few days before. For the time
-// between them, see [figureSpan]. It reads all owners of a social account in the agency, because a
-// gain is measured from the previous reading, regardless of its owner. Event ids are read only for
-// the social accounts in withIDs: they take more space than all other columns and only serve to
-// order readings of the same instant.
-func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series []*metricSeries, err error) {
-	span := qc.figureSpan()
-	args := arguments{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics,
-		span.first.month().utc(), span.end.utc(), withIDs,
+// gainedUntil is the last reading before an instant, with the gain of the owner up to there and the
+// number of readings that have a known gain. Without readings, it is zero.
+type gainedUntil struct {
+	total, gains, value int64
+	at                  time.Time
+	source              string
+}
+
+// mark is a day on which an owner had a baseline, or on which a long gap ended.
+type mark struct {
+	baseline *time.Time
+	gap      *time.Time // the reading before the gap
+	at       time.Time  // the first reading of the day, which ends the gap
+}
+
+func (o *ownerReadings) before(at time.Time) gainedUntil {
+	i := sort.Search(len(o.instants), func(i int) bool { return !o.instants[i].Before(at) })
+	return o.until[i]
+}
+
+// last returns the last reading in [from, to) of the owners, or nil.
+func (s *metricSeries) last(from, to time.Time, owns func(owner) bool) (last *reading) {
+	for _, o := range s.owners {
+		p := o.before(to)
+		if owns(o.owner) && !p.at.IsZero() && !p.at.Before(from) && (last == nil || p.at.After(last.at)) {
+			last = &reading{o.owner, p.value, p.at, p.source}
+		}
 	}
-	where := qc.seriesFilter(span, &args)
-	rows, _ := qc.tx.Query(ctx, `
-		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source,
-		       window_name, month,
-		       case when social_account_id = any($8) then event_ids end
-		from account_months
-		where parent_account = $1 and p_id = any($3) and `+where, args...)
-	byKey := map[seriesKey]*metricSeries{}
-	var f figureKey
-	var month time.Time
-	var events []string
-	_, err = pgx.ForEachRow(rows, []any{
-		nil, nil, nil, &f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month,
-		&events,
-	}, func() error {
-		sent := rows.RawValues()
-		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
-		n := max(0, (len(days)-beforeAll)/(beforeElement+2))
-		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8),
-			checkEventIDs(events, n))
-		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
-			return err
+	return last
+}
+
+// gained returns what the owners gained in [from, to), and the number of readings with a gain.
+func (s *metricSeries) gained(from, to time.Time, owns func(owner) bool) (sum tally) {
+	for _, o := range s.owners {
+		if owns(o.owner) {
+			before, until := o.before(from), o.before(to)
+			sum.add(tally{until.total - before.total, until.gains - before.gains})
 		}
-		points, first := make([]sample, 0, n), dayOf(month)
-		shared := &origin{owner: f.owner, source: f.source, window: f.window}
-		var newest time.Time
-		for i := range n {
-			p := sample{
-				origin: shared, value: int64At(values, i),
-				at:  time.UnixMicro(microsecondsIn2000 + int64At(captured, i)).UTC(),
-				day: first + day(int16At(days, i)) - 1,
+	}
+	return sum
+}
+
+// firstBaseline returns the time of the owners' first reading in the range if it is a baseline: the
+// first one ever, or the first one since the account came to its client.
+func (s *metricSeries) firstBaseline(r Range, owns func(owner) bool) (first *time.Time) {
+	for _, o := range s.owners {
+		for _, m := range o.marks {
+			if b := m.baseline; owns(o.owner) && b != nil && r.contains(*b) && (first == nil || b.Before(*first)) {
+				first = b
 			}
-			if p.day < span.first || p.day >= span.end {
-				continue
-			}
-			if len(events) > 0 {
-				p.eventID = events[i]
-			}
-			points = append(points, p)
-			newest = later(newest, p.at)
 		}
-		if len(points) == 0 {
-			return nil
-		}
-		if qc.sees(f.owner) {
-			qc.noteAccount(f.social, f.account, f.platform, newest)
-		}
-		s := byKey[f.seriesKey]
-		if s == nil {
-			s = &metricSeries{seriesKey: f.seriesKey, windows: map[string]byDay{}, gauges: map[gaugeKey]*gauge{}}
-			byKey[f.seriesKey], series = s, append(series, s)
-		}
-		s.add(span, &f, points)
+	}
+	if first == nil || slices.ContainsFunc(s.owners, func(o *ownerReadings) bool {
+		return owns(o.owner) && !o.first.IsZero() && o.first.Before(*first)
+	}) {
 		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read daily figures: %w", err)
 	}
-	for _, s := range series {
-		for _, g := range s.gauges {
-			s.tied = g.sort() || s.tied
+	return first
+}
+
+func (r Range) contains(at time.Time) bool { return !at.Before(r.From) && at.Before(r.To) }
+
+// longGap is a gap of more than 35 days between two readings. A gain over a longer gap is counted at
+// the later reading, but it is unknown when the gain occurred.
+type longGap struct{ since, until time.Time }
+
+// gaps returns the gaps that end at the owners' readings in [from, to), in order.
+func (s *metricSeries) gaps(from, to time.Time, owns func(owner) bool) (gaps []longGap) {
+	for _, o := range s.owners {
+		for _, m := range o.marks {
+			if owns(o.owner) && m.gap != nil && !m.at.Before(from) && m.at.Before(to) {
+				gaps = append(gaps, longGap{m.gap.UTC(), m.at.UTC()})
+			}
 		}
 	}
-	slices.SortFunc(series, func(x, y *metricSeries) int {
-		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
-			cmp.Compare(x.metric, y.metric))
-	})
-	return series, nil
+	slices.SortFunc(gaps, func(a, b longGap) int { return a.until.Compare(b.until) })
+	return gaps
 }
 
-// seriesFilter returns the SQL condition for the months and social accounts that readSeries reads.
-func (qc *queryContext) seriesFilter(span figureSpan, args *arguments) (where string) {
-	where = "metric = any($5) and month >= $6::date and month < $7::date"
-	if between := span.between; between.first < between.end {
-		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
-		gained := func(metric string) bool { return metric != domain.MetricFollowers }
-		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), gained), "text[]")
-		where = `(metric = any($5) and month >= $6::date and month < ` + from + `
-			or metric = any($5) and month >= ` + to + ` and month < $7::date
-			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
-	}
-	if qc.isNarrowed() {
-		where += ` and social_account_id = any(array(
-			select social_account_id from account_newest
-			where parent_account = $1 and ` + qc.withinAccounts("account_id") + `
-			  and ` + qc.ofMember("member_id") + `))`
-	} else {
-		where += " and $2::text[] is null and $4::bigint = 0"
-	}
-	if qc.query.Social != 0 {
-		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
-	}
-	return where
+// dayLabels holds figures by the platform's day.
+type dayLabels struct {
+	first day
+	list  []*reading // nil for a day without a figure
 }
 
-// add stores samples of one figure and keeps references to them.
-func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
-	if !slices.Contains(s.owners, f.owner) {
-		s.owners = append(s.owners, f.owner)
-	}
-	var days byDay
-	var g *gauge
-	switch {
-	case f.kind == domain.DayFlow:
-		s.flows = s.flows.orEmpty(span)
-		days = s.flows
-	case f.kind == domain.Rolling && windowDays(f.window) > 0:
-		s.windows[f.window] = s.windows[f.window].orEmpty(span)
-		days = s.windows[f.window]
-	default:
-		key := gaugeKey{kind: f.kind}
-		if f.kind == domain.Rolling {
-			key.window = f.window
-		}
-		if s.gauges[key] == nil {
-			s.gauges[key] = new(gauge)
-		}
-		g = s.gauges[key]
-	}
-	for i := range points {
-		if p := &points[i]; g != nil {
-			*g = append(*g, p)
-		} else {
-			s.tied = days.put(p) || s.tied
-		}
-	}
-}
-
-// lookBack is the number of days before a period for which gauges are also read from the roll-up.
-// Nearly every account has a reading on these days.
-const lookBack = 3
-
-type days struct{ first, end day }
-
-// figureSpan contains the days for which figures are read: the platforms' days and the UTC days of
-// the range and of the previous period, and a few days before them.
-type figureSpan struct {
-	days
-	// between covers the months between the previous period and the range. They are read only for
-	// stocks, whose change spans them.
-	between days
-}
-
-func (qc *queryContext) figureSpan() figureSpan {
-	r, from := qc.query.Range, qc.begins()
-	first, flowEnd := r.flowDays()
-	var s figureSpan
-	if !qc.uncompared {
-		last := qc.compared.To.Add(-time.Nanosecond)
-		s.between = days{
-			max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(),
-			min(first-1, dayOf(r.From.UTC())-lookBack).month(),
-		}
-	}
-	s.days = days{
-		min(first, dayOf(from.In(r.Zone)), dayOf(from.UTC())-lookBack),
-		max(flowEnd, dayOf(r.To.Add(-time.Nanosecond).UTC())+1),
-	}
-	return s
-}
-
-func (qc *queryContext) begins() time.Time {
-	if qc.uncompared {
-		return qc.query.Range.From
-	}
-	return earlier(qc.query.Range.From, qc.compared.From)
-}
-
-// sentArray is an array in PostgreSQL's wire format, from which single elements are read in place.
-// A response for a hundred accounts reads tens of thousands of elements, and pgx decodes each
-// through several interfaces. A sentArray is valid until the next row is read.
-type sentArray []byte
-
-// The wire format begins with the number of dimensions, a flag for nulls and the element type, then
-// the length and lower bound of the dimension. Each element is preceded by its length.
-const (
-	noElements    = 3 * 4
-	beforeAll     = 5 * 4
-	beforeElement = 4
-)
-
-// checkEventIDs returns an error if event ids were read and their number is not n.
-func checkEventIDs(ids []string, n int) error {
-	if ids != nil && len(ids) != n {
-		return fmt.Errorf("array of %d event ids for %d values", len(ids), n)
+func (d dayLabels) get(which day) *reading {
+	if i := which - d.first; i >= 0 && int(i) < len(d.list) {
+		return d.list[i]
 	}
 	return nil
 }
 
-// checkArray returns an error unless the array has one dimension, n elements of width bytes each,
-// and no nulls.
-func checkArray(a sentArray, n, width int) error {
-	if n == 0 && len(a) == noElements && binary.BigEndian.Uint32(a) == 0 {
+// all returns the figures of a span of days, or nil if any is missing.
+func (d dayLabels) all(span days) []*reading {
+	from, to := span.first-d.first, span.end-d.first
+	if from < 0 || int(to) > len(d.list) || from >= to || slices.Contains(d.list[from:to], nil) {
 		return nil
 	}
-	if n > 0 && len(a) == beforeAll+n*(beforeElement+width) && binary.BigEndian.Uint32(a) == 1 &&
-		binary.BigEndian.Uint32(a[12:]) == uint32(n) && binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
+	return d.list[from:to]
+}
+
+// of returns the days of some owners.
+func (d dayLabels) of(owns func(owner) bool) dayLabels {
+	owned := dayLabels{d.first, make([]*reading, len(d.list))}
+	for i, p := range d.list {
+		if p != nil && owns(p.owner) {
+			owned.list[i] = p
+		}
+	}
+	return owned
+}
+
+type days struct{ first, end day }
+
+// isNarrowed reports whether the response does not use all owners of a social account.
+func (qc *queryContext) isNarrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
+
+func (qc *queryContext) sees(o owner) bool {
+	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) &&
+		(qc.query.Member == 0 || o.member == qc.query.Member)
+}
+
+// figureReader reads the figures of accounts for one response.
+type figureReader struct {
+	*queryContext
+
+	instants []time.Time
+	span     days // of labels
+	owners   map[int64]figureOwner
+	socials  map[int64]bool // the hashes of the series
+	series   map[seriesKey]*metricSeries
+	keys     []stepKey // the figures that have steps
+	today    []gainedToday
+}
+
+// gainedToday is what was gained on the day of an instant, before it.
+type gainedToday struct {
+	readings *ownerReadings
+	place    int
+	gainedUntil
+}
+
+type figureOwner struct {
+	owner
+
+	social   int64
+	platform domain.Platform
+}
+
+type stepKey struct {
+	ownerID  int64
+	number   int16
+	readings *ownerReadings
+}
+
+// ofWindow is added to the number of a metric for figures of its windows.
+const ofWindow = 100
+
+// figures reads the figures of accounts in the range and in the compared period, by platform, social
+// account and metric. buckets are the intervals of both periods that the response shows.
+//
+// It reads all owners of a social account, because lists say who has it at the end. Figures with
+// steps are read at the ends of intervals only: what was gained in between is the difference.
+func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
+	r := &figureReader{queryContext: qc, owners: map[int64]figureOwner{}, socials: map[int64]bool{}, series: map[seriesKey]*metricSeries{}}
+	r.instants = []time.Time{qc.query.Range.From, qc.query.Range.To}
+	first, end := qc.query.Range.flowDays()
+	r.span = days{first, end}
+	if !qc.uncompared {
+		r.instants = append(r.instants, qc.compared.From, qc.compared.To)
+		comparedFirst, comparedEnd := qc.compared.flowDays()
+		r.span = days{min(first, comparedFirst), max(end, comparedEnd)}
+	}
+	for _, b := range buckets {
+		r.instants = append(r.instants, b.From, b.To)
+		r.span = days{min(r.span.first, b.first), max(r.span.end, b.end)}
+	}
+	for i, at := range r.instants {
+		r.instants[i] = at.UTC()
+	}
+	slices.SortFunc(r.instants, time.Time.Compare)
+	r.instants = slices.CompactFunc(r.instants, time.Time.Equal)
+	if err := r.readOwners(ctx); err != nil || len(r.owners) == 0 {
+		return nil, err
+	}
+	if err := r.readAll(ctx); err != nil {
+		return nil, err
+	}
+	series := make([]*metricSeries, 0, len(r.series))
+	for _, s := range r.series {
+		s.owners = slices.DeleteFunc(s.owners, func(o *ownerReadings) bool {
+			return !slices.ContainsFunc(o.until, func(p gainedUntil) bool { return !p.at.IsZero() })
+		})
+		for _, o := range s.owners {
+			if last := o.before(qc.query.Range.To); qc.sees(o.owner) && !last.at.IsZero() {
+				qc.noteAccount(s.social, o.account, s.platform, last.at)
+			}
+		}
+		series = append(series, s)
+	}
+	slices.SortFunc(series, func(x, y *metricSeries) int {
+		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
+	})
+	return series, r.readFirst(ctx, series)
+}
+
+func (r *figureReader) readOwners(ctx context.Context) error {
+	args := arguments{r.scope.ParentAccount, r.scope.Accounts, r.platformIDs(), r.query.Member}
+	where := "$2::text[] is null and $4::bigint = 0"
+	if r.isNarrowed() {
+		where = `series = any(array(
+			select series from figure_owners
+			where parent_account = $1 and ` + r.withinAccounts("account_id") + ` and ` + r.ofMember("member_id") + `))`
+	}
+	if r.query.Social != 0 {
+		where += " and social_account_id = " + args.add(r.query.Social, "bigint")
+	}
+	rows, _ := r.tx.Query(ctx, `
+		select id, series, social_account_id, account_id, member_id, p_id from figure_owners
+		where parent_account = $1 and p_id = any($3) and `+where, args...)
+	var id, series int64
+	var o figureOwner
+	return forEach(rows, "read owners of figures", []any{&id, &series, &o.social, &o.account, &o.member, &o.platform}, func() {
+		r.owners[id] = o
+		r.socials[series] = true
+	})
+}
+
+func (r *figureReader) at(o figureOwner, metric string) *metricSeries {
+	key := seriesKey{o.social, o.platform, metric}
+	if r.series[key] == nil {
+		r.series[key] = &metricSeries{seriesKey: key, windows: map[string]dayLabels{}, undated: map[string]*reading{}}
+	}
+	return r.series[key]
+}
+
+// manyInstants is the number of instants from which the days between them are read in order,
+// instead of the last day before each.
+const manyInstants = 12
+
+// readAll reads the figures in one round trip.
+func (r *figureReader) readAll(ctx context.Context) error {
+	var labels, windows []int16 // numbers of metrics
+	for _, metric := range r.metrics {
+		if number := domain.FigureNumber(metric); number > 0 {
+			labels, windows = append(labels, number), append(windows, number+ofWindow)
+		}
+	}
+	var visible []int64
+	for id, o := range r.owners {
+		if r.sees(o.owner) {
+			visible = append(visible, id)
+		}
+		for _, metric := range r.metrics {
+			if o.platform.AccountSource(0, metric).Kind.HasSteps() {
+				readings := &ownerReadings{owner: o.owner, instants: r.instants, until: make([]gainedUntil, len(r.instants))}
+				s := r.at(o, metric)
+				s.owners = append(s.owners, readings)
+				r.keys = append(r.keys, stepKey{id, domain.FigureNumber(metric), readings})
+			}
+		}
+	}
+	var batch pgx.Batch
+	r.queueLabels(&batch, append(labels, windows...))
+	if len(r.keys) > 0 {
+		r.queueSteps(&batch)
+		r.queueMarks(&batch)
+	}
+	r.queueWindows(&batch, visible, windows)
+	if err := r.tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("read figures of accounts: %w", err)
+	}
+	r.finish()
+	return nil
+}
+
+// queueLabels reads the figures with a day.
+func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
+	var ids []int64
+	for series := range r.socials {
+		ids = append(ids, series)
+	}
+	first, end := r.query.Range.flowDays()
+	from, until := []time.Time{first.utc()}, []time.Time{end.utc()}
+	if !r.uncompared {
+		comparedFirst, comparedEnd := r.compared.flowDays()
+		from, until = append(from, comparedFirst.utc()), append(until, comparedEnd.utc())
+	}
+	batch.Queue(`
+		select d.owner, d.figure, d.window_name, d.day, d.value, d.captured_at, d.source
+		from unnest($1::bigint[]) as s(series)
+		cross join unnest($2::smallint[]) as f(figure)
+		cross join unnest($3::date[], $4::date[]) as t(first, until)
+		cross join lateral (
+			select * from day_figures d
+			where d.series = s.series and d.figure = f.figure and d.day >= t.first and d.day < t.until offset 0) d`,
+		ids, numbers, from, until).
+		Query(func(rows pgx.Rows) error {
+			var id int64
+			var number int16
+			var window string
+			var date time.Time
+			var p reading
+			return forEach(rows, "read figures of days", []any{&id, &number, &window, &date, &p.value, &p.at, &p.source}, func() {
+				r.addLabel(r.owners[id], number, window, dayOf(date), p)
+			})
+		})
+}
+
+func (r *figureReader) addLabel(o figureOwner, number int16, window string, at day, p reading) {
+	p.owner, p.at = o.owner, p.at.UTC()
+	s := r.at(o, domain.AccountFigures()[number%ofWindow-1])
+	sees := r.sees(p.owner)
+	if sees {
+		r.noteAccount(s.social, p.account, s.platform, p.at)
+	}
+	labels := s.flows
+	if number > ofWindow {
+		if !sees {
+			return
+		}
+		labels = s.windows[window]
+	}
+	if labels.list == nil {
+		labels = dayLabels{r.span.first, make([]*reading, r.span.end-r.span.first)}
+	}
+	if i := at - labels.first; i >= 0 && int(i) < len(labels.list) {
+		labels.list[i] = &p
+	}
+	if number > ofWindow {
+		s.windows[window] = labels
+	} else {
+		s.flows = labels
+	}
+}
+
+// keysOfSteps are the owners and numbers of the figures with steps.
+func (r *figureReader) keysOfSteps() (owners []int64, numbers []int16) {
+	for _, k := range r.keys {
+		owners, numbers = append(owners, k.ownerID), append(numbers, k.number)
+	}
+	return owners, numbers
+}
+
+// queueSteps reads what each owner had gained up to each instant: up to the last day before it, and on
+// the day of the instant. With many instants, the days between them are read in order.
+func (r *figureReader) queueSteps(batch *pgx.Batch) {
+	owners, numbers := r.keysOfSteps()
+	many := len(r.instants) > manyInstants
+	var places []int
+	var at, dates []time.Time
+	var wantsDay []bool
+	for i, instant := range r.instants {
+		date := dayOf(instant).utc()
+		begins := i == 0 || instant.Equal(r.query.Range.From)
+		if many && !begins && instant.Equal(date) {
+			continue
+		}
+		places, at, dates, wantsDay = append(places, i), append(at, instant), append(dates, date), append(wantsDay, !many || begins)
+	}
+	var key, place int
+	var before, today struct {
+		total, gains, value *int64
+		at                  *time.Time
+		source              *string
+	}
+	batch.Queue(`
+		select k.place - 1, t.place - 1, d.total, d.gains, d.last_value, d.last_at, d.source,
+		       q.total, q.gains, q.last_value, q.last_at, q.source
+		from unnest($1::bigint[], $2::smallint[]) with ordinality as k(owner, figure, place)
+		cross join unnest($3::timestamptz[], $4::date[], $5::boolean[]) with ordinality as t(at, day, wants_day, place)
+		left join lateral (
+			select d.total, d.gains, d.last_value, d.last_at, d.source from account_days d
+			where t.wants_day and d.owner = k.owner and d.figure = k.figure and d.day < t.day
+			order by d.day desc limit 1) d on true
+		left join lateral (
+			select q.total, q.gains, q.last_value, q.last_at, (
+				select d.source from account_days d where d.owner = k.owner and d.figure = k.figure and d.day = t.day) as source
+			from account_quarters q
+			where t.at > t.day::timestamp at time zone 'UTC' and q.owner = k.owner and q.figure = k.figure
+			  and q.quarter >= t.day::timestamp at time zone 'UTC' and q.quarter < t.at
+			order by q.quarter desc limit 1) q on true
+		where d.last_at is not null or q.last_at is not null`, owners, numbers, at, dates, wantsDay).
+		Query(func(rows pgx.Rows) error {
+			return forEach(rows, "read gains up to instants", []any{
+				&key, &place, &before.total, &before.gains, &before.value, &before.at, &before.source,
+				&today.total, &today.gains, &today.value, &today.at, &today.source,
+			}, func() {
+				if before.at != nil {
+					r.keys[key].readings.until[places[place]] = gainedUntil{
+						*before.total, *before.gains, *before.value, before.at.UTC(), *before.source,
+					}
+				}
+				if today.at != nil {
+					r.today = append(r.today, gainedToday{r.keys[key].readings, places[place], gainedUntil{
+						*today.total, *today.gains, *today.value, today.at.UTC(), *today.source,
+					}})
+				}
+			})
+		})
+	if many {
+		r.queueDays(batch, owners, numbers)
+	}
+}
+
+// queueDays reads the days between instants.
+func (r *figureReader) queueDays(batch *pgx.Batch, owners []int64, numbers []int16) {
+	spans := []days{{dayOf(r.query.Range.From.UTC()), dayOf(r.query.Range.To.UTC())}}
+	if at := r.instants[0]; at.Before(r.query.Range.From) {
+		until := r.query.Range.From
+		if r.compared.To.Before(until) {
+			until = r.compared.To.UTC()
+		}
+		spans = append(spans, days{dayOf(at), dayOf(until.UTC())})
+	}
+	var from, to []time.Time
+	for _, s := range spans {
+		from, to = append(from, s.first.utc()), append(to, s.end.utc())
+	}
+	var key int
+	var date time.Time
+	var p gainedUntil
+	batch.Queue(`
+		select k.place - 1, d.day, d.total, d.gains::bigint, d.last_value, d.last_at, d.source
+		from unnest($1::bigint[], $2::smallint[]) with ordinality as k(owner, figure, place)
+		cross join unnest($3::date[], $4::date[]) as t(first, until)
+		cross join lateral (
+			select * from account_days d
+			where d.owner = k.owner and d.figure = k.figure and d.day >= t.first and d.day < t.until
+			order by d.day offset 0) d`, owners, numbers, from, to).
+		Query(func(rows pgx.Rows) error {
+			return forEach(rows, "read gains by day", []any{&key, &date, &p.total, &p.gains, &p.value, &p.at, &p.source}, func() {
+				r.keys[key].readings.fill(dayOf(date), p)
+			})
+		})
+}
+
+// fill sets the gain up to the end of a day at the first instant after it.
+func (o *ownerReadings) fill(d day, p gainedUntil) {
+	next := (d + 1).utc()
+	i := sort.Search(len(o.instants), func(i int) bool { return !o.instants[i].Before(next) })
+	if p.at = p.at.UTC(); i < len(o.instants) && o.until[i].at.Before(p.at) {
+		o.until[i] = p
+	}
+}
+
+// finish fills the instants between those that were read, and adds the gains of the day of an
+// instant to those of the days before it.
+func (r *figureReader) finish() {
+	for _, k := range r.keys {
+		until := k.readings.until
+		for i := 1; i < len(until); i++ {
+			if until[i].at.Before(until[i-1].at) {
+				until[i] = until[i-1]
+			}
+		}
+	}
+	for _, today := range r.today {
+		p := &today.readings.until[today.place]
+		today.total, today.gains = today.total+p.total, today.gains+p.gains
+		*p = today.gainedUntil
+	}
+}
+
+// queueMarks reads the days with a baseline, and those on which a long gap ends.
+func (r *figureReader) queueMarks(batch *pgx.Batch) {
+	owners, numbers := r.keysOfSteps()
+	var key int
+	var m mark
+	batch.Queue(`
+		select k.place - 1, d.baseline_at, d.gap_since, d.first_at
+		from unnest($1::bigint[], $2::smallint[]) with ordinality as k(owner, figure, place)
+		cross join lateral (
+			select * from account_days d
+			where d.owner = k.owner and d.figure = k.figure and (d.gap_since is not null or d.baseline_at is not null)
+			  and d.day >= $3 and d.day <= $4 offset 0) d`,
+		owners, numbers, dayOf(r.instants[0]).utc(), dayOf(r.instants[len(r.instants)-1]).utc()).
+		Query(func(rows pgx.Rows) error {
+			return forEach(rows, "read baselines and gaps", []any{&key, &m.baseline, &m.gap, &m.at}, func() {
+				o := r.keys[key].readings
+				o.marks = append(o.marks, m)
+				m = mark{}
+			})
+		})
+}
+
+// queueWindows reads the last readings, in the range, of windows without a day.
+func (r *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []int16) {
+	from, to := r.query.Range.From.UTC(), r.query.Range.To.UTC()
+	var id int64
+	var number int16
+	var window string
+	var p reading
+	batch.Queue(`
+		select owner, figure, window_name, last_value, last_at, source
+		from unnest($1::bigint[]) as o(owner)
+		cross join unnest($2::smallint[]) as f(figure)
+		cross join lateral (
+			(select distinct on (d.window_name) d.window_name, d.last_value, d.last_at, d.source from account_days d
+			 where d.owner = o.owner and d.figure = f.figure and d.day >= $3::date and d.day < $4::date
+			 order by d.window_name, d.day desc)
+			union all
+			(select distinct on (q.window_name) q.window_name, q.last_value, q.last_at, d.source from account_quarters q
+			 join account_days d on d.owner = q.owner and d.figure = q.figure and d.day = $4::date and d.window_name = q.window_name
+			 where q.owner = o.owner and q.figure = f.figure
+			   and q.quarter >= $4::date::timestamp at time zone 'UTC' and q.quarter < $5
+			 order by q.window_name, q.quarter desc)) w`,
+		owners, numbers, dayOf(from).utc(), dayOf(to).utc(), to).
+		Query(func(rows pgx.Rows) error {
+			return forEach(rows, "read windows", []any{&id, &number, &window, &p.value, &p.at, &p.source}, func() {
+				if p.at.Before(from) {
+					return
+				}
+				o := r.owners[id]
+				s := r.at(o, domain.AccountFigures()[number-ofWindow-1])
+				if present := s.undated[window]; present == nil || p.at.After(present.at) {
+					s.undated[window] = &reading{o.owner, p.value, p.at.UTC(), p.source}
+				}
+			})
+		})
+}
+
+// readFirst reads the first readings in the range of series that have a baseline in it.
+func (r *figureReader) readFirst(ctx context.Context, series []*metricSeries) error {
+	begins := map[*ownerReadings]bool{}
+	for _, s := range series {
+		for _, o := range s.owners {
+			if slices.ContainsFunc(o.marks, func(m mark) bool { return m.baseline != nil && r.query.Range.contains(*m.baseline) }) {
+				for _, other := range s.owners {
+					begins[other] = true
+				}
+			}
+		}
+	}
+	var keys []*ownerReadings
+	var owners []int64
+	var numbers []int16
+	for _, k := range r.keys {
+		if begins[k.readings] {
+			keys, owners, numbers = append(keys, k.readings), append(owners, k.ownerID), append(numbers, k.number)
+		}
+	}
+	if len(keys) == 0 {
 		return nil
 	}
-	return fmt.Errorf("array of %d bytes is not a one-dimensional array of %d elements of %d bytes without nulls",
-		len(a), n, width)
+	from := r.query.Range.From.UTC()
+	firstWhole := dayOf(from)
+	if !firstWhole.utc().Equal(from) {
+		firstWhole++
+	}
+	rows, _ := r.tx.Query(ctx, `
+		select k.place - 1, least(q.last_at, d.first_at)
+		from unnest($1::bigint[], $2::smallint[]) with ordinality as k(owner, figure, place)
+		left join lateral (
+			select d.first_at from account_days d
+			where d.owner = k.owner and d.figure = k.figure and d.day >= $4::date order by d.day limit 1) d on true
+		left join lateral (
+			select q.last_at from account_quarters q
+			where q.owner = k.owner and q.figure = k.figure
+			  and q.quarter >= $3 and q.quarter < $4::date::timestamp at time zone 'UTC'
+			order by q.quarter limit 1) q on true
+		where q.last_at is not null or d.first_at is not null`, owners, numbers, from, firstWhole.utc())
+	var key int
+	var first time.Time
+	return forEach(rows, "read first readings", []any{&key, &first}, func() { keys[key].first = first.UTC() })
 }
-
-func int16At(a sentArray, i int) int16 {
-	return int16(binary.BigEndian.Uint16(a[beforeAll+i*(beforeElement+2)+beforeElement:]))
-}
-
-func int64At(a sentArray, i int) int64 {
-	return int64(binary.BigEndian.Uint64(a[beforeAll+i*(beforeElement+8)+beforeElement:]))
-}
-
-// Instants are sent as microseconds since 2000.
-const microsecondsIn2000 = 946_684_800 * 1_000_000

@@ -82,16 +82,24 @@ func TestFutureIntervalsAreNotCompared(t *testing.T) {
 func TestFebruary29HasNoComparison(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.TikTok)}}
 	for when, n := range map[string]int64{
 		"2023-02-27 10:00": 1000, "2023-03-01 10:00": 1001, "2023-03-02 10:00": 1003,
 		"2024-02-28 10:00": 4700, "2024-02-29 10:00": 4760, "2024-03-01 10:00": 4770, "2024-03-02 10:00": 4790,
 	} {
-		w.Add(when, read(domain.Facebook, at(when), people(n), counter(domain.MetricImpressions, 10*n)))
+		w.Add(when, read(domain.TikTok, at(when), people(n), counter(domain.MetricEngagement, 10*n)))
 	}
 	w.Fold(t, db)
-	q := onFacebook(analytics.Range{From: at("2024-02-29 00:00"), To: at("2024-03-03 00:00"), Zone: time.UTC})
-	q.Compare = analytics.CompareYear
+	q := everywhere(analytics.Range{From: at("2024-02-29 00:00"), To: at("2024-03-03 00:00"), Zone: time.UTC})
+	q.Platforms, q.Compare = []domain.Platform{domain.TikTok}, analytics.CompareYear
+	engaged := func() (total analytics.Total, previous []*int64) {
+		insights, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, q)
+		stats, _ := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, q)
+		for _, p := range stats.Platforms[0].PreviousPeriods {
+			previous = append(previous, p.Engagement)
+		}
+		return insights.Total.Engagement, previous
+	}
 	n := func(v int64) *int64 { return &v }
 
 	stock, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
@@ -101,21 +109,19 @@ func TestFebruary29HasNoComparison(t *testing.T) {
 		{Day: "2023-03-02", Followers: n(1003), Change: n(2), AccountsRead: 1},
 	}, stock.Total.PreviousSeries)
 	require.Equal(t, []*int64{n(4790), n(1003)}, []*int64{stock.Total.Followers.Value, stock.Total.Followers.Previous})
-	gained, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
-	require.Equal(t, []analytics.ReachDay{
-		{}, {Day: "2023-03-01", Impressions: n(10), AccountsRead: 1}, {Day: "2023-03-02", Impressions: n(20), AccountsRead: 1},
-	}, gained.Total.PreviousSeries)
-	require.Equal(t, []*int64{n(900), n(30)}, []*int64{gained.Total.Impressions.Value, gained.Total.Impressions.Previous})
+	gained, previous := engaged()
+	require.Equal(t, []*int64{nil, n(10), n(20)}, previous)
+	require.Equal(t, []*int64{n(900), n(30)}, []*int64{gained.Value, gained.Previous})
 
 	q.Range.To = at("2024-03-01 00:00")
 	stock, _ = ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
 	require.Equal(t, []analytics.FollowerDay{{}}, stock.Total.PreviousSeries)
 	require.Equal(t, n(1000), stock.Total.Followers.Previous, "the value at the start of March")
-	gained, _ = ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
-	require.Equal(t, []analytics.ReachDay{{}}, gained.Total.PreviousSeries)
-	require.Equal(t, n(600), gained.Total.Impressions.Value)
-	require.Nil(t, gained.Total.Impressions.Previous)
-	require.Equal(t, analytics.NoteFirstReading, gained.Total.Impressions.Note)
+	gained, previous = engaged()
+	require.Equal(t, []*int64{nil}, previous)
+	require.Equal(t, n(600), gained.Value)
+	require.Nil(t, gained.Previous)
+	require.Equal(t, analytics.NoteFirstReading, gained.Note)
 }
 
 // comparingSeries are the answers with compared series, and comparingTotals those with compared
@@ -268,7 +274,7 @@ func twice(g *gainsWorld) world {
 // days.
 func (q question) wantPrevious(w *world, name string, then question, platforms []domain.Platform) (v *int64) {
 	zone := q.Range.Zone
-	days := q.visible(dayFlows(readingsOf(w, q.scope.ParentAccount, false), name, zone))
+	days := q.visible(dayFlows(w, q.scope.ParentAccount, name, zone))
 	isDay := func(g gained) bool { return slices.Contains(days, g) }
 	all := q.ofAccounts(w, name)
 	for _, page := range gainsPages {

@@ -48,18 +48,20 @@ type accountSplits struct {
 // take tens of megabytes.
 const maxPlaces = 25
 
-// readDemographics adds up the last demographics of each social account in each period. They are
-// read once a day, so the index of readings with demographics contains few rows. Each period is
+// readDemographics adds up the last demographics of each social account in each period. Each period is
 // added up before the next one is read, so that only one is in memory.
 func (s *platformStats) readDemographics(ctx context.Context) error {
 	r := s.query.Range
 	rows, _ := s.tx.Query(ctx, `
-		select p_id, social_account_id, captured_at, demographics from tSAccountIns
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
-		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
-		  and ($7::bigint = 0 or social_account_id = $7)
-		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To,
-		s.query.Member, s.query.Social)
+		select o.p_id, o.social_account_id, d.captured_at, d.demographics
+		from figure_owners o
+		cross join lateral (
+			select * from account_demographics d
+			where d.series = o.series and d.captured_at >= $5 and d.captured_at < $6 and d.owner = o.id offset 0) d
+		where o.parent_account = $1 and `+s.withinAccounts("o.account_id")+` and o.p_id = any($3)
+		  and ($4::bigint = 0 or o.member_id = $4) and ($7::bigint = 0 or o.social_account_id = $7)
+		order by o.p_id, d.captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), s.query.Member, r.From, r.To,
+		s.query.Social)
 	var period platformPeriod
 	accounts := map[int64]accountSplits{}
 	finish := func() {

@@ -16,7 +16,8 @@
 //   - A gain belongs to a reading, never to a range, and a reading to exactly one period. The first
 //     reading of an account is a baseline and gains nothing.
 //   - If a page moves to another client, or back, its first readings there are baselines. If it moves
-//     to another member of the client, a gain belongs to the member at the later reading. A post is
+//     to another member of the client, a gain belongs to the member at the later reading. A day flow
+//     belongs to the owner of its first reading that is not backfilled. A post is
 //     listed under the member of its last registration, but its gains belong to the member at the
 //     reading, so lists can show posts that belong to another member now.
 //
@@ -25,8 +26,9 @@
 // # Implementation notes
 //
 //   - "rows, _ := tx.Query": the function that reads the rows to the end returns the error.
-//   - account_months holds the last reading of each UTC day and owner; [queryContext.readUnknown]
-//     adds other readings that a response needs.
+//   - Gains of accounts are read at the ends of intervals: account_days has what an owner had gained
+//     up to the end of each UTC day, account_quarters what it had gained since the start of the day.
+//     Ranges end at quarter hours, so both together are exact in every time zone.
 //   - A day without a reading counts as missed once it is over everywhere on earth. Platforms' day
 //     labels are compared with the days of the range by name, although some are Pacific days.
 //   - post_gains adds up gains by quarter hour, because in every time zone days begin at a quarter

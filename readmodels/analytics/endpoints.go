@@ -16,7 +16,7 @@ func (a *Analytics) AccountInsights(
 ) (data AccountInsights, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
 	meta, err = a.answer(ctx, "account insights", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, []bucket{query.Range.whole()})
+		f, err := readAccountFigures(ctx, qc, []bucket{qc.query.Range.whole()})
 		if err != nil {
 			return err
 		}
@@ -30,8 +30,8 @@ func (a *Analytics) AccountInsights(
 				f.total(domain.MetricFollowers, platforms), f.total(domain.MetricEngagement, platforms),
 			}
 		}
-		data.Total = totals(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = totals(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms, PlatformInsights{readmodels.PlatformRefOf(p), totals(p)})
 		}
 		return nil
@@ -46,15 +46,15 @@ func (a *Analytics) AccountFollowers(
 ) (data AccountFollowers, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers}
 	meta, err = a.answer(ctx, "follower series", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, qc.query.Range.cut(qc.query.Granularity))
 		if err != nil {
 			return err
 		}
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = f.followerSeries(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = f.followerSeries(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms,
 				platformFollowerSeries{readmodels.PlatformRefOf(p), f.followerSeries(p)})
 		}
@@ -69,8 +69,8 @@ func (a *Analytics) RoiViews(
 ) (data RoiViews, meta Meta, err error) {
 	metrics := []string{domain.MetricViews}
 	meta, err = a.answer(ctx, "views and costs", scope, query, metrics, func(qc *queryContext) error {
-		qc.uncompared, qc.byAccount = true, true
-		prices, err := readPrices(ctx, qc, query.Range.cut(ByMonth))
+		qc.uncompared = true
+		prices, err := readPrices(ctx, qc, qc.query.Range.cut(ByMonth))
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (a *Analytics) RoiViews(
 		if err := postViews(ctx, qc, prices.parts, counted, gained); err != nil {
 			return err
 		}
-		data = roiViews(query, gained, prices)
+		data = roiViews(qc.query, gained, prices)
 		return sourceQuery{qc}.classifySources(ctx)
 	})
 	return data, meta, err
@@ -98,7 +98,7 @@ func (a *Analytics) AccountStats(
 ) (data AccountStats, meta Meta, err error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "reach and impressions", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, qc.query.Range.cut(qc.query.Granularity))
 		if err != nil {
 			return err
 		}
@@ -107,8 +107,8 @@ func (a *Analytics) AccountStats(
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = f.reachStats(data.Reach, before, query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = f.reachStats(data.Reach, before, qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			stats := f.reachStats(data.Reach, before, p)
 			data.Platforms = append(data.Platforms, platformReachStats{readmodels.PlatformRefOf(p), stats})
 		}
@@ -123,15 +123,15 @@ func (a *Analytics) AccountNetGrowth(
 ) (data AccountNetGrowth, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers}
 	meta, err = a.answer(ctx, "net growth", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, qc.query.Range.cut(qc.query.Granularity))
 		if err != nil {
 			return err
 		}
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = f.netGrowth(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = f.netGrowth(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms, platformNetGrowth{readmodels.PlatformRefOf(p), f.netGrowth(p)})
 		}
 		return nil
@@ -148,7 +148,7 @@ func (a *Analytics) ActivityMeter(
 		if qc.blank == domain.StatusNothingRead {
 			qc.blank = domain.StatusNoPostsKnown
 		}
-		days, parts := query.Range.throughToday().cut(ByDay), query.Range.cut(query.Granularity)
+		days, parts := qc.query.Range.throughToday().cut(ByDay), qc.query.Range.cut(qc.query.Granularity)
 		accounts, err := publishedPosts(ctx, qc, days)
 		if err != nil {
 			return err
@@ -164,8 +164,8 @@ func (a *Analytics) ActivityMeter(
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total = measure(qc.accountsOn(query.Platforms...), accounts, days, parts)
-		for _, p := range query.Platforms {
+		data.Total = measure(qc.accountsOn(qc.query.Platforms...), accounts, days, parts)
+		for _, p := range qc.query.Platforms {
 			onPlatform := slices.DeleteFunc(slices.Clone(accounts),
 				func(a *accountPosts) bool { return a.platform != p })
 			activity := measure(qc.accountsOn(p), onPlatform, days, parts)
@@ -183,7 +183,7 @@ func (a *Analytics) Leaderboard(
 ) (data Leaderboard, meta Meta, err error) {
 	query.Page.Cursor = ""
 	meta, err = a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(qc *queryContext) error {
-		qc.rankedBy = cmp.Or(query.By, RankByGained)
+		qc.rankedBy = cmp.Or(qc.query.By, RankByGained)
 		members, posts, err := postQuery{qc}.rankBoard(ctx)
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (a *Analytics) TopPosts(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data TopPosts, meta Meta, err error) {
 	meta, err = a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(qc *queryContext) error {
-		qc.rankedBy = cmp.Or(query.By, RankByGained)
+		qc.rankedBy = cmp.Or(qc.query.By, RankByGained)
 		ranking, err := postQuery{qc}.rankPosts(ctx)
 		if err != nil {
 			return err
@@ -257,8 +257,8 @@ func (a *Analytics) PostsLikes(
 			days, previous := seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)
 			return LikesSeries{g.gain(domain.MetricLikes, platforms...), days, previous}
 		}
-		data.Total = likes(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = likes(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms, platformLikesSeries{readmodels.PlatformRefOf(p), likes(p)})
 		}
 		return sourceQuery{qc}.classifySources(ctx)
@@ -280,8 +280,8 @@ func (a *Analytics) PostsViews(
 			days, previous := seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)
 			return ViewsSeries{g.gain(domain.MetricViews, platforms...), days, previous}
 		}
-		data.Total = views(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = views(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms, platformViewsSeries{readmodels.PlatformRefOf(p), views(p)})
 		}
 		return sourceQuery{qc}.classifySources(ctx)
@@ -322,8 +322,8 @@ func (a *Analytics) PostsTotalEngagements(
 		if err != nil {
 			return err
 		}
-		data.Total = g.engagementTotals(before, query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = g.engagementTotals(before, qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			totals := g.engagementTotals(before, p)
 			data.Platforms = append(data.Platforms, platformEngagementTotals{readmodels.PlatformRefOf(p), totals})
 		}
@@ -357,7 +357,7 @@ func (a *Analytics) MemberGrowth(
 ) (data MemberGrowth, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	meta, err = a.answer(ctx, "growth of a member", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, []bucket{query.Range.whole()})
+		f, err := readAccountFigures(ctx, qc, []bucket{qc.query.Range.whole()})
 		if err != nil {
 			return err
 		}
@@ -390,8 +390,8 @@ func (a *Analytics) MemberGrowth(
 				PostViews:              gains.gain(domain.MetricViews, platforms...),
 			}
 		}
-		data.Total = growth(query.Platforms...)
-		for _, p := range query.Platforms {
+		data.Total = growth(qc.query.Platforms...)
+		for _, p := range qc.query.Platforms {
 			data.Platforms = append(data.Platforms, platformGrowthTotals{readmodels.PlatformRefOf(p), growth(p)})
 		}
 		return nil
@@ -405,7 +405,7 @@ func (a *Analytics) Stats(
 ) (data PlatformStats, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "stats", scope, query, metrics, func(qc *queryContext) error {
-		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, qc.query.Range.cut(qc.query.Granularity))
 		if err != nil {
 			return err
 		}

@@ -222,7 +222,7 @@ func growthDays(days []FollowerDay) []GrowthDay {
 // response is compared with.
 func (v *metricValue) growth() *metricValue {
 	g := *v
-	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.longGap != nil, v.before == nil
+	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.gainedSince != nil, v.before == nil
 	var net tally
 	for _, gained := range v.gained {
 		net.addKnown(gained)

@@ -226,35 +226,22 @@ func wantStats(w *world, q question) cells {
 // wantRecorded fills in the first and last capture time of the readings that count in each part.
 func (q question) wantRecorded(w *world, want cells) {
 	readings := readingsOf(w, q.scope.ParentAccount, false)
-	type label struct {
-		page int64
-		name string
-		day  string
-	}
-	flows := map[label]gainsReading{}
-	for _, r := range readings { // in order of capture
-		for _, f := range r.figures {
-			if f.Kind == domain.DayFlow {
-				flows[label{r.owner.SocialAccount, f.Name, f.Day}] = r
-			}
-		}
-	}
+	flows := dayFlowsOf(w, q.scope.ParentAccount)
 	for _, p := range q.Platforms {
 		for _, in := range q.periods() {
 			var captured []time.Time
-			for of, last := range flows {
+			for of, f := range flows {
 				date, _ := time.Parse(time.DateOnly, of.day)
 				begins := firstInstant(date, q.Range.Zone)
 				counts := of.name == domain.MetricEngagement || of.name == domain.MetricImpressions
-				if counts && last.platform == p && !begins.Before(in.from) && begins.Before(in.to) && q.sees(ownerOfDay(readings, of.page, date), p) {
-					captured = append(captured, last.at)
+				if counts && f.last.platform == p && !begins.Before(in.from) && begins.Before(in.to) && q.sees(f.first.owner, p) {
+					captured = append(captured, f.last.at)
 				}
 			}
 			for _, name := range []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions} {
 				last := map[int64]time.Time{}
 				for _, r := range readings {
-					_, byDay := flows[label{r.owner.SocialAccount, name, r.at.In(q.Range.Zone).Format(time.DateOnly)}]
-					if r.figure(name) != nil && !byDay && r.platform == p && q.sees(r.owner, p) && !r.at.Before(in.from) && r.at.Before(in.to) {
+					if r.figure(name) != nil && r.platform == p && q.sees(r.owner, p) && !r.at.Before(in.from) && r.at.Before(in.to) {
 						last[r.owner.SocialAccount] = r.at
 					}
 				}

@@ -3,7 +3,6 @@ package analytics_test
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -41,10 +40,11 @@ type gainsReading struct {
 	splits   []domain.DemographicFacet
 }
 
-// figure returns the value of a figure; nil if the reading does not have it.
+// figure returns the value of a figure; nil if the reading does not have it, in the kind of the
+// platform: by rule 4, a reading of another kind is not counted.
 func (r gainsReading) figure(name string) *int64 {
 	for _, f := range r.figures {
-		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) {
+		if f.Name == name && (f.Kind == domain.Cumulative || f.Kind == domain.Stock) && (r.post != "" || f.Kind == r.platform.AccountSource(0, name).Kind) {
 			return &f.Value
 		}
 	}
@@ -69,20 +69,34 @@ func (r gainsReading) same(other gainsReading) bool {
 
 // readingsOf returns an agency's readings of accounts or posts in order of capture, without
 // duplicates: an event that arrives twice counts once, and of two at the same instant the smaller
-// id counts. Readings captured before an erasure are excluded, whenever they arrived.
+// id counts.
 func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
-	erased := erasedUntil(w, agency)
+	return slices.CompactFunc(allReadings(w, agency, posts), func(a, b gainsReading) bool { return a.at.Equal(b.at) && a.same(b) })
+}
+
+// allReadings also returns readings that lose their instant. Readings captured before an erasure are
+// excluded, whenever they arrived, and those of accounts that arrived before one.
+func allReadings(w *world, agency string, posts bool) (all []gainsReading) {
+	erased := map[int64]time.Time{}
+	if posts {
+		erased = erasedUntil(w, agency)
+	}
 	for _, ev := range w.Events {
 		switch e := ev.Data.(type) {
+		case domain.AccountErased:
+			if !posts && e.ParentAccount == agency && e.ErasedAt.After(erased[e.SocialAccount]) {
+				erased[e.SocialAccount] = e.ErasedAt
+				all = slices.DeleteFunc(all, func(r gainsReading) bool { return r.owner.SocialAccount == e.SocialAccount })
+			}
 		case domain.AccountRead:
-			if !posts && e.ParentAccount == agency {
+			if !posts && e.ParentAccount == agency && !e.CapturedAt.Before(erased[e.SocialAccount]) {
 				all = append(all, gainsReading{
 					event: ev.Envelope.ID, at: e.CapturedAt, owner: e.Tenant, platform: e.Platform, backfill: e.Backfilled, figures: e.Figures,
 					splits: e.Demographics,
 				})
 			}
 		case domain.PostRead:
-			if posts && e.ParentAccount == agency {
+			if posts && e.ParentAccount == agency && !e.CapturedAt.Before(erased[e.SocialAccount]) {
 				all = append(all, gainsReading{
 					event: ev.Envelope.ID, post: fmt.Sprintf("%d:%s", e.SocialAccount, e.ExternalID), at: e.CapturedAt, owner: e.Tenant,
 					platform: e.Platform, fromZero: e.FromZero, figures: figuresOf(e.Counts), ofPost: e,
@@ -90,11 +104,10 @@ func readingsOf(w *world, agency string, posts bool) (all []gainsReading) {
 			}
 		}
 	}
-	all = slices.DeleteFunc(all, func(r gainsReading) bool { return r.at.Before(erased[r.owner.SocialAccount]) })
 	slices.SortFunc(all, func(a, b gainsReading) int {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.owner.SocialAccount, b.owner.SocialAccount), cmp.Compare(a.post, b.post), cmp.Compare(a.event, b.event))
 	})
-	return slices.CompactFunc(all, func(a, b gainsReading) bool { return a.at.Equal(b.at) && a.same(b) })
+	return all
 }
 
 // postFigures are the figures of posts that have gains: reach counts people, and the watch time is
@@ -167,44 +180,50 @@ func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading 
 	return nil
 }
 
-// dayFlows is rule 4: for each page and day, the number of the last capture; rule 5 determines the
-// owner.
-func dayFlows(readings []gainsReading, name string, zone *time.Location) []gained {
-	type label struct {
-		page int64
-		day  string
-	}
-	last := map[label]gained{}
-	for _, r := range readings { // in order of capture
-		for _, f := range r.figures {
-			if f.Name != name || f.Kind != domain.DayFlow {
-				continue
-			}
-			date, _ := time.Parse(time.DateOnly, f.Day)
-			last[label{r.owner.SocialAccount, f.Day}] = gained{
-				at: firstInstant(date, zone), platform: r.platform, value: f.Value, owner: ownerOfDay(readings, r.owner.SocialAccount, date),
-			}
-		}
-	}
-	return slices.Collect(maps.Values(last))
+// flowLabel is a day of a figure of a page.
+type flowLabel struct {
+	page      int64
+	name, day string
 }
 
-// ownerOfDay is the second half of rule 5: the owner of the page at the end of the day, according
-// to its readings: the last one before the end, otherwise the first one. Any reading counts,
-// whatever figures it has, except backfills, which contain earlier days and do not change owners.
-func ownerOfDay(readings []gainsReading, page int64, date time.Time) (owner domain.Tenant) {
-	end := date.AddDate(0, 0, 1)
-	for _, backfills := range []bool{false, true} { // if all are backfills, they count
-		for _, r := range readings {
-			if r.owner.SocialAccount == page && r.backfill == backfills && (owner.SocialAccount == 0 || r.at.Before(end)) {
-				owner = r.owner
+// labelled is rule 4 for a label: the reading of the last capture and its value, and the owner of the first
+// capture that is not backfilled; if all are, of the first one.
+type labelled struct {
+	last  gainsReading
+	value int64
+	first gainsReading
+}
+
+// dayFlowsOf returns the day flows of figures that the platform counts by day.
+func dayFlowsOf(w *world, agency string) map[flowLabel]labelled {
+	flows := map[flowLabel]labelled{}
+	for _, r := range allReadings(w, agency, false) { // in order of capture and event id
+		for _, f := range r.figures {
+			if f.Kind != domain.DayFlow || r.platform.AccountSource(0, f.Name).Kind != domain.DayFlow {
+				continue
 			}
-		}
-		if owner.SocialAccount != 0 {
-			break
+			key := flowLabel{r.owner.SocialAccount, f.Name, f.Day}
+			got, known := flows[key]
+			if !known || r.at.After(got.last.at) {
+				got.last, got.value = r, f.Value
+			}
+			if !known || got.first.backfill && !r.backfill {
+				got.first = r
+			}
+			flows[key] = got
 		}
 	}
-	return owner
+	return flows
+}
+
+func dayFlows(w *world, agency, name string, zone *time.Location) (all []gained) {
+	for key, f := range dayFlowsOf(w, agency) {
+		if key.name == name {
+			date, _ := time.Parse(time.DateOnly, key.day)
+			all = append(all, gained{at: firstInstant(date, zone), platform: f.last.platform, value: f.value, owner: f.first.owner})
+		}
+	}
+	return all
 }
 
 // question is a query: for whom, where and when.
@@ -244,19 +263,10 @@ func (all gains) in(from, to time.Time, platforms ...domain.Platform) (v *int64)
 	return v
 }
 
-// ofAccounts returns the gains of accounts: a day with a day flow is not counted by steps (rule 4).
+// ofAccounts returns the gains of accounts.
 func (q question) ofAccounts(w *world, name string) gains {
-	readings := readingsOf(w, q.scope.ParentAccount, false)
-	days := dayFlows(readings, name, q.Range.Zone)
-	all := slices.Clone(days)
-	for _, step := range steps(readings, name) {
-		date, _ := time.Parse(time.DateOnly, step.at.In(q.Range.Zone).Format(time.DateOnly))
-		begins := firstInstant(date, q.Range.Zone)
-		if !slices.ContainsFunc(days, func(d gained) bool { return d.owner.SocialAccount == step.owner.SocialAccount && d.at.Equal(begins) }) {
-			all = append(all, step)
-		}
-	}
-	return q.visible(all)
+	agency := q.scope.ParentAccount
+	return q.visible(append(dayFlows(w, agency, name, q.Range.Zone), steps(readingsOf(w, agency, false), name)...))
 }
 
 // ofPosts returns the gains of posts. The gain of engagement is the sum of the gains of its parts.

@@ -201,7 +201,12 @@ func (g *gainsWorld) drawQuestion() question {
 		q.Range.From = firstInstant(first, q.Range.Zone)
 		q.Range.To = firstInstant(first.AddDate(0, 0, pick(g.Rand, 1, 3, 7, 14, 31, 60)), q.Range.Zone)
 	}
-	q.cut = g.drawCut(q.Range)
+	// rule 3: ranges end at quarter hours
+	q.Range.From, q.Range.To = q.Range.From.Truncate(domain.GainQuarter), q.Range.To.Truncate(domain.GainQuarter)
+	if q.Range.From.Equal(q.Range.To) {
+		q.Range.To = q.Range.To.Add(domain.GainQuarter)
+	}
+	q.cut = g.drawCut(q.Range).Truncate(domain.GainQuarter)
 	switch g.IntN(5) {
 	case 0:
 		q.scope.Accounts = []string{clientA}

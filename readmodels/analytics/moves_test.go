@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
@@ -136,10 +135,4 @@ func TestSmallerEventIDCountsAtOneInstant(t *testing.T) {
 		got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
 		require.Equal(t, []*int64{new(int64(100)), new(int64(1000))}, []*int64{got.Total.Followers.Value, got.Total.Engagement.Value})
 	}
-	ledgertest.Exec(t, db.Pool, `update account_months set event_ids = '{}'`)
-	_, _, err := (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), wholeAgency, onFacebook(june))
-	require.ErrorContains(t, err, "array of 0 event ids for 1 values")
-	ledgertest.Exec(t, db.Pool, `update account_months set event_ids = '{a, b}'`)
-	_, _, err = (&analytics.Analytics{Pool: db.ReadOnly}).AccountInsights(t.Context(), wholeAgency, onFacebook(june))
-	require.ErrorContains(t, err, "array of 2 event ids for 1 values")
 }

@@ -35,7 +35,7 @@ func TestCostsAgreeWithDays(t *testing.T) {
 				if plan, ok := entity.(domain.DirectorySubscription); ok {
 					c.plans = append(c.plans, plan)
 					if g.IntN(4) == 0 && plan.StartsAt.After(c.Range.From.Add(time.Hour)) { // just before it begins, which counts from the day's start
-						c.Range.To = plan.StartsAt.Add(-time.Microsecond)
+						c.Range.To = plan.StartsAt.Add(-domain.GainQuarter) // ranges end at quarter hours
 					}
 				}
 			}

@@ -314,15 +314,28 @@ func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64
 	return &h.figure.Value
 }
 
-// window returns the newest reading of the window that ends on a day.
+// window returns the newest reading of the window that ends on a day, if its owner, that of the first
+// reading that is not backfilled, is one that the question sees (rule 4).
 func (o *oracle) window(id int64, window, date string) *hit {
-	hits := o.find(id, func(_ gainsReading, f domain.Figure) bool {
-		return f.Name == domain.MetricReach && f.Window == window && f.Day == date
-	})
-	if len(hits) == 0 {
+	var newest *hit
+	var first gainsReading
+	for _, r := range allReadings(o.w, o.scope.ParentAccount, false) {
+		for _, f := range r.figures {
+			if r.owner.SocialAccount != id || f.Name != domain.MetricReach || f.Window != window || f.Day != date {
+				continue
+			}
+			if newest == nil || first.backfill && !r.backfill {
+				first = r
+			}
+			if newest == nil || r.at.After(newest.read.at) {
+				newest = &hit{r, f}
+			}
+		}
+	}
+	if newest == nil || !o.sees(first.owner, first.platform) {
 		return nil
 	}
-	return &hits[len(hits)-1]
+	return newest
 }
 
 // lastWindow returns the window that ends last in the range, or the last reading of one without an

@@ -180,7 +180,12 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgtest.Statement) {
 		require.False(t, node.Text("Node Type") == "Seq Scan" && ofReadings(relation), "%s\nreads all of %s:\n%v", s.SQL, relation, node)
 		// An index without a condition on its first column is scanned completely too.
 		first := "parent_account = "
-		if strings.HasSuffix(index, "_pkey") {
+		switch {
+		case strings.HasPrefix(index, "account_days"), strings.HasPrefix(index, "account_quarters"):
+			first = "owner = "
+		case strings.HasPrefix(index, "account_readings"), strings.HasPrefix(index, "day_figures"):
+			first = "series = "
+		case strings.HasSuffix(index, "_pkey"):
 			first = "social_account_id = "
 		}
 		require.False(t, ofReadings(index) && !strings.Contains(node.Text("Index Cond"), first), "%s\nreads all of %s:\n%v", s.SQL, index, node)
@@ -190,7 +195,7 @@ func requireNoScan(t *testing.T, db *pgtest.DB, s pgtest.Statement) {
 // ofReadings reports whether a table, or the table of an index, has rows for readings or days of
 // readings.
 func ofReadings(relation string) bool {
-	for _, table := range []string{"tsaccountins", "account_months", "tspostinsights", "post_daily", "post_months", "post_gains"} {
+	for _, table := range []string{"account_readings", "account_days", "account_quarters", "day_figures", "tspostinsights", "post_daily", "post_months", "post_gains"} {
 		if strings.HasPrefix(relation, table) {
 			return true
 		}

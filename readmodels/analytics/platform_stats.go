@@ -235,7 +235,7 @@ func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
 // captures contains the oldest and newest capture times of some figures; nil without figures.
 type captures struct{ oldest, newest *time.Time }
 
-func (c *captures) note(p *sample) {
+func (c *captures) note(p *reading) {
 	if p == nil {
 		return
 	}
@@ -251,18 +251,12 @@ func (c *captures) note(p *sample) {
 func (f *accountFigures) captureTimes(values []*metricValue) []captures {
 	out := make([]captures, len(f.buckets))
 	for _, v := range values {
-		kind, days := domain.Stock, byDay{}
-		if v.metric != domain.MetricFollowers {
-			kind, days = domain.Cumulative, f.flowDays(v.metricSeries, v.owns)
-		}
-		g := v.gauges[gaugeKey{kind: kind}]
+		days := v.flows.of(v.owns)
 		for i, b := range f.buckets {
 			for d := b.first; d < b.end; d++ {
 				out[i].note(days.get(d))
 			}
-			if g != nil {
-				out[i].note(g.last(b.From, b.To, v.counts))
-			}
+			out[i].note(v.last(b.From, b.To, v.owns))
 		}
 	}
 	return out

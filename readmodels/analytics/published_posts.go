@@ -106,7 +106,7 @@ func knownUntil(ctx context.Context, qc *queryContext, buckets []bucket, account
 	  and ($4::bigint = 0 or s.member_id = $4)`
 	rows, _ := qc.tx.Query(ctx, `
 		select a.nth - 1, greatest(
-			(select max(s.captured_at) from account_newest s where s.social_account_id = a.id and `+owned+`),
+			(select max(s.last_at) from figure_owners s where s.social_account_id = a.id and `+owned+`),
 			(select max(g.last_at) from (
 				select s.last_at from post_gains s where s.social_account_id = a.id and `+owned+`
 				order by s.quarter desc fetch first row with ties) g))

@@ -26,7 +26,6 @@ type queryContext struct {
 	compared   Range // the period that the response is compared with
 	uncompared bool  // the response uses no readings of that period
 	totals     bool  // the response has totals, which are compared even without the parameter compare
-	byAccount  bool  // the response separates figures by sub-account
 	ofPosts    bool  // the response uses readings of posts instead of accounts
 
 	cursor   string // see [Meta], also for the next three
@@ -47,6 +46,7 @@ func (a *Analytics) answer(
 	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
 	build func(*queryContext) error,
 ) (Meta, error) {
+	query.Range = query.Range.quarters()
 	r := query.Range
 	qc := &queryContext{
 		scope: scope, query: query, metrics: metrics, blank: domain.StatusNothingRead,
@@ -148,7 +148,7 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 
 // metricRead describes the values of a metric of a social account that were read in the range.
 type metricRead struct {
-	days []byDay             // the day flows; several if figures are separated by sub-account
+	days []dayLabels         // the day flows; several if figures are separated by sub-account
 	gap  domain.StatusReason // other missing data; without a code if nothing else is missing
 	// newest reading in the range; nil if the figure comes from days that were read later
 	last *time.Time

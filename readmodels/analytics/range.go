@@ -19,6 +19,18 @@ type Range struct {
 // Complete reports whether the range has ended.
 func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
 
+// quarters returns the range with its ends rounded down to quarter hours of UTC, for which gains are
+// stored. A quarter hour that is not over belongs to a range that ends in it.
+func (r Range) quarters() Range {
+	r.From = r.From.Truncate(domain.GainQuarter)
+	to := r.To.Truncate(domain.GainQuarter)
+	if next := to.Add(domain.GainQuarter); to.Before(r.To) && !r.Now.IsZero() && r.Now.Before(next) {
+		to = next
+	}
+	r.To = to
+	return r
+}
+
 // elapsed returns the part of the range up to now, to the quarter hour. It is empty if the range has
 // not begun.
 func (r Range) elapsed() Range {

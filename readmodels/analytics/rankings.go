@@ -230,7 +230,7 @@ func (qc postQuery) readNames(
 		union all
 		select 3, s.id, '', s.name, '', coalesce(f.first > $3 and f.first < $10, false)
 		from tSAccounts s cross join lateral (
-			select min(n.tracked_since) as first from account_newest n
+			select min(n.tracked_since) as first from figure_owners n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account and not exists (
 				select from post_gains g -- of imported readings
 				where g.social_account_id = s.id and g.parent_account = s.parent_account and g.quarter < $3)) f

@@ -195,7 +195,7 @@ func reachPartOf(r Range) reachPart {
 
 func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
-	show := func(name string, endsOn *string, p *sample) {
+	show := func(name string, endsOn *string, p *reading) {
 		f.noteCapture(&p.at)
 		f.noteMetric(s.social, domain.MetricReach)
 		windows = append(windows, ReachWindow{
@@ -211,10 +211,8 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 			}
 		}
 	}
-	for key, g := range s.gauges {
-		if last := f.latest(g); key.kind == domain.Rolling && last != nil {
-			show(key.window, nil, last)
-		}
+	for name, last := range s.undated {
+		show(name, nil, last)
 	}
 	slices.SortFunc(windows, func(x, y ReachWindow) int { return cmp.Compare(x.Window, y.Window) })
 	return windows

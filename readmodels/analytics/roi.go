@@ -44,8 +44,8 @@ type platformRoi struct {
 // Video views of posts are counted separately, see [ViewsSeries].
 type Roi struct {
 	// Views is the number of page views gained; null if none were read. For day flows, each day is
-	// counted once, by the platform's label, for the client that owned the page at the end of the
-	// day. For counters, the increase at each reading is counted at its capture time, for the
+	// counted once, by the platform's label, for the client that owned the page at the first reading
+	// of the day that is not backfilled. For counters, the increase at each reading is counted at its capture time, for the
 	// client that owned the page then. The same applies to views of posts, which are used if a
 	// platform does not count page views (see [Gain]).
 	Views *int64 `json:"views"`
@@ -137,9 +137,10 @@ func (s *metricSeries) accounts(qc *queryContext) []string {
 	for _, o := range s.owners {
 		accounts = append(accounts, o.account)
 	}
-	// the readings of one owner can contain days of another
-	for _, o := range s.dayOwners {
-		accounts = append(accounts, o.account)
+	for _, p := range s.flows.list {
+		if p != nil {
+			accounts = append(accounts, p.account)
+		}
 	}
 	return slices.DeleteFunc(sortedUnique(accounts), func(a string) bool { return !qc.sees(owner{a, qc.query.Member}) })
 }

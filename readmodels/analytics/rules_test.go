@@ -24,7 +24,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		return read(domain.Facebook, at(when), figures...)
 	}
 	stock := func(when string, v int64) domain.AccountRead { return with(when, people(v)) }
-	count := func(when string, v int64) domain.AccountRead { return with(when, counter(engagement, v)) }
+	count := func(when string, v int64) domain.AccountRead {
+		return read(domain.TikTok, at(when), counter(engagement, v))
+	}
 	ofPage12 := func(r domain.AccountRead) domain.AccountRead { r.SocialAccount = 12; return r }
 	compared := func(value, previous, change int64, pct float64) analytics.Total {
 		return analytics.Total{Value: &value, Previous: &previous, Change: &change, ChangePct: &pct, Accounts: 1, Note: analytics.NoteNone}
@@ -104,10 +106,11 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			reads: readings{count("2026-05-01 10:00", 100), count("2026-06-10 04:00", 150), count("2026-06-10 16:00", 160)}, to: "2026-06-10 05:00",
 			want: since("2026-05-01 10:00", alone(50)),
 		},
-		"a day that has a day flow is not counted by steps too": {reads: readings{
-			count("2026-06-01 10:00", 100), count("2026-06-02 10:00", 110),
-			with("2026-06-03 10:00", counter(engagement, 130), flow(engagement, "2026-06-03", 17)), count("2026-06-04 10:00", 160),
-		}, want: alone(10 + 17 + 30)},
+		"a counter of a figure that the platform counts by day is not counted": {reads: readings{
+			with("2026-06-01 10:00", counter(engagement, 100)), with("2026-06-02 10:00", counter(engagement, 110)),
+			with("2026-06-03 10:00", counter(engagement, 130), flow(engagement, "2026-06-03", 17)),
+			with("2026-06-04 10:00", counter(engagement, 160)),
+		}, want: alone(17)},
 		"rolling is in no total": {
 			reads: readings{with("2026-06-10 09:30", domain.Figure{Name: engagement, Kind: domain.Rolling, Value: 4000, Window: "months_12"})},
 			want:  analytics.Total{Note: analytics.NoteNone},
@@ -115,8 +118,9 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"nothing read is null": {want: analytics.Total{Note: analytics.NoteNone}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, stocks := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}, false
+			w, stocks := &world{}, false
 			for i, one := range r.reads {
+				w.Directory = append(w.Directory, page(one.SocialAccount, one.Platform))
 				w.Add(fmt.Sprint(i), one)
 				stocks = one.Figures[0].Kind == domain.Stock
 			}
@@ -125,7 +129,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			if r.to != "" {
 				queried.To = at(r.to)
 			}
-			got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(queried))
+			got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(queried))
 			total := got.Total.Engagement
 			if stocks {
 				total = got.Total.Followers
@@ -204,27 +208,27 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 func TestTodayIsComparedWithYesterdayUntilTheSameHour(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook))}
+	w := &world{Directory: append(tenantPeople(), page(11, domain.TikTok))}
 	for when, n := range map[string]int64{
 		"2026-06-08 22:00": 0, "2026-06-09 10:00": 5, "2026-06-09 20:00": 105, "2026-06-10 10:00": 112,
 	} {
-		w.Add("post "+when, readPost(tenantOf(tenants[0], 11), domain.Facebook, "p", at(when), nil, domain.Counts{Likes: &n}))
-		w.Add("page "+when, read(domain.Facebook, at(when), people(1000+n), counter(domain.MetricImpressions, 10*n)))
+		w.Add("post "+when, readPost(tenantOf(tenants[0], 11), domain.TikTok, "p", at(when), nil, domain.Counts{Likes: &n}))
+		w.Add("page "+when, read(domain.TikTok, at(when), people(1000+n), counter(domain.MetricEngagement, 10*n)))
 	}
 	w.Fold(t, db)
 	for _, compare := range []analytics.Compare{"", analytics.ComparePrevious} {
-		q := onFacebook(analytics.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: at("2026-06-10 12:07")})
+		q := everywhere(analytics.Range{From: at("2026-06-10 00:00"), To: at("2026-06-11 00:00"), Zone: time.UTC, Now: at("2026-06-10 12:07")})
 		q.Compare = compare
 		posts, meta := ask(t, db, (*analytics.Analytics).PostsLikes, wholeAgency, q)
 		require.Equal(t, []int64{7, 5, 2}, []int64{*posts.Total.Likes.Value, *posts.Total.Likes.Previous, *posts.Total.Likes.Change}, compare)
 		require.Equal(t, []time.Time{at("2026-06-09 00:00"), at("2026-06-09 12:00")}, []time.Time{*meta.ComparedFrom, *meta.ComparedTo})
-		stats, _ := ask(t, db, (*analytics.Analytics).AccountStats, wholeAgency, q)
-		impressions := stats.Total.Impressions
-		require.Equal(t, []int64{70, 50, 20}, []int64{*impressions.Value, *impressions.Previous, *impressions.Change}, compare)
+		insights, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, q)
+		engagement := insights.Total.Engagement
+		require.Equal(t, []int64{70, 50, 20}, []int64{*engagement.Value, *engagement.Previous, *engagement.Change}, compare)
 		followers, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, wholeAgency, q)
 		require.Equal(t, []int64{1112, 1105}, []int64{*followers.Total.Followers.Value, *followers.Total.Followers.Previous}, compare)
 		if compare != "" {
-			require.EqualValues(t, 50, *stats.Total.PreviousSeries[0].Impressions)
+			require.EqualValues(t, 5, *followers.Total.PreviousSeries[0].Change)
 			require.EqualValues(t, 5, *posts.Total.PreviousSeries[0].Likes)
 		} else {
 			require.Nil(t, posts.Total.PreviousSeries)

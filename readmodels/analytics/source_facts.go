@@ -40,10 +40,10 @@ type sourceFacts struct {
 // sorting by columns that are not in the index would read all quarter hours of the account.
 const (
 	newestOfAccount = `
-		select n.captured_at, n.metrics, n.missing from account_newest n
+		select n.last_at as captured_at, n.metrics, n.missing from figure_owners n
 		where n.social_account_id = s.id and n.parent_account = s.parent_account
 		  and ($2::text[] is null or n.account_id = any($2))
-		order by n.captured_at desc limit 1`
+		order by n.last_at desc limit 1`
 	newestOfPosts = `
 		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
 			select g.last_at from post_gains g

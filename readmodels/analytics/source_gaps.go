@@ -50,9 +50,9 @@ func (qc sourceQuery) gapsOf(f sourceFacts) (gaps []domain.StatusReason) {
 }
 
 // readDays counts the days in [first, end) on which a day flow was read.
-func readDays(read []byDay, first, end day) (n int) {
+func readDays(read []dayLabels, first, end day) (n int) {
 	for d := first; d < end; d++ {
-		if slices.ContainsFunc(read, func(days byDay) bool { return days.get(d) != nil }) {
+		if slices.ContainsFunc(read, func(days dayLabels) bool { return days.get(d) != nil }) {
 			n++
 		}
 	}

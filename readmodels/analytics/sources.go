@@ -203,10 +203,10 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 		from unnest($1::bigint[]) i(id)
 		left join tSAccounts s on s.id = i.id and s.parent_account = $3
 		left join lateral (
-			select n.captured_at, `+metrics+` from account_newest n
+			select n.last_at as captured_at, `+metrics+` from figure_owners n
 			where n.social_account_id = i.id and n.parent_account = $3 and `+qc.withinAccounts("n.account_id")+`
 			  and ($4::bigint = 0 or n.member_id = $4) and n.tracked_until >= $5
-			order by n.captured_at desc limit 1) n on true`,
+			order by n.last_at desc limit 1) n on true`,
 		ids, qc.scope.Accounts, qc.scope.ParentAccount, qc.query.Member, qc.query.Range.To)
 	var facts []sourceFacts
 	f := sourceFacts{subscribed: true}

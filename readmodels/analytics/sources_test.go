@@ -54,7 +54,10 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		return readings{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, day, 1))}
 	}
 	counted := func(at time.Time, v int64) domain.AccountRead {
-		return read(domain.Facebook, at, people(5), counter(domain.MetricEngagement, v))
+		return read(domain.Facebook, at, people(5), flow(domain.MetricEngagement, at.Format(time.DateOnly), v))
+	}
+	counters := func(at time.Time, v int64) domain.AccountRead {
+		return read(domain.TikTok, at, people(5), counter(domain.MetricEngagement, v))
 	}
 	lacking := read(domain.Facebook, inJune, all[0])
 	lacking.Missing = []domain.MissingFigure{{Name: domain.MetricEngagement, Code: domain.StatusPermission}}
@@ -112,13 +115,16 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		"a metric of another time": {
 			reads: ofDay("2026-05-31"), status: partial, reasons: about(domain.StatusNothingRead, domain.MetricEngagement),
 		},
-		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
+		"a counter with a baseline": {
+			page: page(11, domain.TikTok), reads: readings{counters(june.From.AddDate(0, 0, -20), 1), counters(inJune, 5)}, status: ok,
+		},
 		"a counter that was first read in the range": {
-			reads: readings{counted(inJune, 1000), counted(inJune.Add(time.Hour), 4000), counted(at("2026-06-29 10:00"), 9000)}, status: partial,
+			page: page(11, domain.TikTok), status: partial,
+			reads:   readings{counters(inJune, 1000), counters(inJune.Add(time.Hour), 4000), counters(at("2026-06-29 10:00"), 9000)},
 			reasons: []domain.StatusReason{{Code: domain.StatusFirstReading, Figures: domain.FiguresOfAccount, Metric: domain.MetricEngagement, Day: "2026-06-10"}},
 		},
 		"a counter that was not read for long": {
-			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
+			page: page(11, domain.TikTok), reads: readings{counters(inJune.AddDate(-2, 0, 0), 1), counters(inJune, 5)}, status: partial,
 			reasons: []domain.StatusReason{
 				{Code: domain.StatusLongGap, Figures: domain.FiguresOfAccount, Metric: domain.MetricFollowers, Since: "2024-06-10", Day: "2026-06-10"},
 				{Code: domain.StatusLongGap, Figures: domain.FiguresOfAccount, Metric: domain.MetricEngagement, Since: "2024-06-10", Day: "2026-06-10"},
@@ -208,7 +214,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			page: moved, reads: whole, status: partial, reasons: because(domain.StatusLeftAccount),
 		},
 		"moved to another agency after the range": {
-			page: moved, reads: append(readings{read(domain.Facebook, june.To, people(5), counter(domain.MetricEngagement, 5))}, whole...), status: ok,
+			page: moved, reads: append(readings{counted(june.To, 5)}, whole...), status: ok,
 		},
 		"moved to another agency after the range, and three days of thirty read": {
 			page: moved, reads: readings{

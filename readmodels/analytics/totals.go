@@ -30,7 +30,7 @@ const (
 // range add up to the whole. An account's first reading is a baseline and gains nothing. If an
 // account moves to another client of the agency, or back, the first reading there is a baseline. If
 // it moves to another member of the client, a gain belongs to the member at the later reading. A day
-// flow belongs to the owner at the end of the day.
+// flow belongs to the owner of its first reading that is not backfilled.
 //
 // For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the
 // gain of the same accounts in the previous period; day flows are compared day by day, over the
@@ -86,9 +86,9 @@ type metricValue struct {
 	comparedInPart            bool
 	firstReadInRange          bool // stocks: the first reading in the range is a baseline
 	// stocks: the newest reading in the range belongs to another owner
-	movedAway bool
-	longGap   *sample // the reading before the first long gap, see [Total].GainedSince
-	noPct     bool    // the percentage is unknown: a gap in either period is too long
+	movedAway   bool
+	gainedSince *time.Time // the reading before the first long gap, see [Total].GainedSince
+	noPct       bool       // the percentage is unknown: a gap in either period is too long
 
 	gained  []*int64 // in each bucket
 	stocks  []*int64 // stocks: the last reading in each bucket
@@ -100,34 +100,27 @@ type metricValue struct {
 // stockValue returns the value of a stock: its last reading in the range, or nil if it was not read
 // in the range.
 func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
-	g := s.gauges[gaugeKey{kind: domain.Stock}]
-	if g == nil {
-		return nil
-	}
 	r := qc.query.Range
-	v := &metricValue{
-		metricSeries: s, owns: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock},
-		stocks: make([]*int64, len(buckets)),
-	}
-	last := g.last(r.From, r.To, v.counts)
+	v := &metricValue{metricSeries: s, owns: qc.sees, zone: r.Zone, stocks: make([]*int64, len(buckets))}
+	last := v.last(r.From, r.To, v.owns)
 	if last == nil {
 		return nil
 	}
-	qc.noteSample(v, last)
-	v.value = &last.value
+	qc.noteReading(v, last)
+	v.kinds, v.value = []domain.Kind{domain.Stock}, &last.value
 	v.gained = make([]*int64, len(buckets))
 	for i, b := range buckets {
-		if p := g.last(b.From, b.To, v.counts); p != nil {
+		if p := v.last(b.From, b.To, v.owns); p != nil {
 			v.stocks[i] = &p.value
 		}
-		v.gained[i] = v.gainedIn(g, b.From, b.To)
+		v.gained[i] = v.gainedIn(b.From, b.To)
 	}
-	if before := g.last(time.Time{}, r.From, v.counts); before != nil {
+	if before := v.last(time.Time{}, r.From, v.owns); before != nil {
 		v.before = &before.value
 	}
-	newest := g.last(r.From, r.To, func(*sample) bool { return true })
+	newest := v.last(r.From, r.To, func(owner) bool { return true })
 	v.movedAway = !v.owns(newest.owner)
-	v.firstReadInRange = g.isBaseline(v.firstIn(g, r))
+	v.firstReadInRange = v.firstBaseline(r, v.owns) != nil
 	// The previous value is that of the start of the range, so the first reading in the range can
 	// replace a missing reading before it. With compare=year, a reading before the end of the
 	// compared period is needed.
@@ -135,30 +128,28 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	if qc.query.Compare == CompareYear {
 		baseline = qc.compared.To
 	}
-	if !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, baseline, v.counts) != nil) {
-		if gained := v.gainedIn(g, baseline, r.To); gained != nil {
+	if !qc.uncompared && (qc.query.Compare != CompareYear || v.last(time.Time{}, baseline, v.owns) != nil) {
+		if gained := v.gainedIn(baseline, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
-		v.noPct = v.late(g, baseline, r.From) != nil
+		v.noPct = len(v.gaps(baseline, r.From, v.owns)) > 0
 		v.comparedInPart = v.previous != nil && v.firstReadInRange
 	}
-	qc.noteLongGaps(v, g)
+	qc.noteLongGaps(v)
 	return v
 }
 
-// gainedValue returns the gain of a metric: day flows where they exist, otherwise the steps of a
-// counter. It returns nil if nothing was read. It sets comparedInPart if the previous period has
-// data without a counterpart in the range, even if the range has no data.
+// gainedValue returns the gain of a metric: its day flows, or the steps of its counter. It returns
+// nil if nothing was read. It sets comparedInPart if the previous period has data without a
+// counterpart in the range, even if the range has no data.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, owns: owns, zone: qc.query.Range.Zone}
-	days := qc.dayFlowValue(v)
-	g := s.gauges[gaugeKey{kind: domain.Cumulative}]
-	if g != nil {
-		qc.counterValue(v, g)
-	}
+	days := s.flows.of(owns)
+	qc.dayFlowValue(v, days)
+	qc.counterValue(v)
 	if !qc.uncompared {
 		earlier := *v // a copy, so that no sources are noted in v
-		all := earlier.gainedOf(qc.compared.whole(), days, g)
+		all := earlier.gainedOf(qc.compared.whole(), days)
 		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
 	}
 	if v.read == nil && !v.comparedInPart {
@@ -166,32 +157,25 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 	}
 	v.gained = make([]*int64, len(buckets))
 	for i, b := range buckets {
-		v.gained[i] = v.gainedOf(b, days, g)
+		v.gained[i] = v.gainedOf(b, days)
 	}
 	return v
 }
 
 // gainedOf returns the gain of the owners' days and readings in a bucket; nil if no gain is known.
-func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
+func (v *metricValue) gainedOf(b bucket, days dayLabels) *int64 {
 	var sum tally
 	for d := b.first; d < b.end; d++ {
 		if p := days.get(d); p != nil {
 			sum.addKnown(&p.value)
 		}
 	}
-	if g != nil {
-		sum.addKnown(v.gainedIn(g, b.From, b.To))
-	}
+	sum.addKnown(v.gainedIn(b.From, b.To))
 	return sum.value()
 }
 
-// dayFlowValue adds the day flows of the range, compared day by day. It returns all day flows of
-// the owners.
-func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
-	if len(v.flows.samples) == 0 {
-		return byDay{}
-	}
-	days := qc.flowDays(v.metricSeries, v.owns)
+// dayFlowValue adds the day flows of the range, compared day by day.
+func (qc *queryContext) dayFlowValue(v *metricValue, days dayLabels) {
 	first, end := qc.query.Range.flowDays()
 	comparedDays := qc.comparedDays()
 	var value, compared, previous tally
@@ -200,7 +184,7 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 		if now == nil {
 			continue
 		}
-		qc.noteSample(v, now)
+		qc.noteReading(v, now)
 		value.addKnown(&now.value)
 		if qc.uncompared {
 			continue
@@ -212,7 +196,7 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 		}
 		compared.addKnown(&now.value)
 		for _, p := range counterparts {
-			qc.noteSample(v, p)
+			qc.noteReading(v, p)
 			previous.addKnown(&p.value)
 		}
 	}
@@ -221,23 +205,22 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 		v.kinds = append(v.kinds, domain.DayFlow)
 		v.read.days = append(v.read.days, days)
 	}
-	return days
 }
 
 // counterValue adds the gains of a cumulative counter in the range.
-func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
+func (qc *queryContext) counterValue(v *metricValue) {
 	r := qc.query.Range
-	last := g.last(r.From, r.To, v.counts)
+	last := v.last(r.From, r.To, v.owns)
 	if last == nil {
 		return
 	}
-	qc.noteSample(v, last)
+	qc.noteReading(v, last)
 	v.kinds = append(v.kinds, domain.Cumulative)
-	if first := v.firstIn(g, r); g.isBaseline(first) {
-		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date((*g)[first])}
+	if first := v.firstBaseline(r, v.owns); first != nil {
+		v.read.gap = domain.StatusReason{Code: domain.StatusFirstReading, Day: qc.date(*first)}
 	}
-	qc.noteLongGaps(v, g)
-	gained := v.gainedIn(g, r.From, r.To)
+	qc.noteLongGaps(v)
+	gained := v.gainedIn(r.From, r.To)
 	if gained == nil {
 		return
 	}
@@ -245,86 +228,53 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	if qc.uncompared {
 		return
 	}
-	if before := v.gainedIn(g, qc.compared.From, qc.compared.To); before != nil {
+	if before := v.gainedIn(qc.compared.From, qc.compared.To); before != nil {
 		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
-		v.noPct = v.noPct || v.late(g, qc.compared.From, qc.compared.To) != nil
+		v.noPct = v.noPct || len(v.gaps(qc.compared.From, qc.compared.To, v.owns)) > 0
 	} else if v.previous != nil {
 		v.comparedInPart = true
 	}
 }
 
-// counts reports whether a reading belongs to the owners and its day has no day flow, which would
-// include its gain.
-func (v *metricValue) counts(p *sample) bool {
-	return v.owns(p.owner) && (len(v.flows.samples) == 0 || v.flows.get(dayOf(p.at.In(v.zone))) == nil)
-}
-
-func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
-	var sum tally
-	for before, last := range g.steps(from, to) {
-		if !v.counts(last) {
-			continue
-		}
-		if sum.n == 0 && v.owns(before.owner) {
-			v.noteSource(before)
-		}
-		sum.add(tally{last.value - before.value, 1})
+// gainedIn returns the gain of the owners in [from, to), and notes the source that it is measured
+// from.
+func (v *metricValue) gainedIn(from, to time.Time) *int64 {
+	sum := v.metricSeries.gained(from, to, v.owns)
+	if before := v.last(time.Time{}, from, v.owns); sum.n > 0 && before != nil {
+		v.noteSource(before)
 	}
 	return sum.value()
 }
 
-// firstIn returns the index of the owners' first reading at or after the start of a range.
-func (v *metricValue) firstIn(g *gauge, r Range) int {
-	i := g.search(r.From)
-	for !v.counts((*g)[i]) {
-		i++
-	}
-	return i
-}
-
 // noteLongGaps records the gaps that end in the range and are too long to tell when the gain
 // occurred.
-func (qc *queryContext) noteLongGaps(v *metricValue, g *gauge) {
-	for _, gap := range v.late(g, qc.query.Range.From, qc.query.Range.To) {
+func (qc *queryContext) noteLongGaps(v *metricValue) {
+	for _, gap := range v.gaps(qc.query.Range.From, qc.query.Range.To, v.owns) {
 		v.noPct = true
-		if v.longGap == nil {
-			v.longGap = gap.before
+		if v.gainedSince == nil {
+			v.gainedSince = &gap.since
 		}
 		v.read.gap = domain.StatusReason{
-			Code: domain.StatusLongGap, Since: qc.date(gap.before), Day: qc.date(gap.last),
+			Code: domain.StatusLongGap, Since: qc.date(gap.since), Day: qc.date(gap.until),
 		}
 	}
 }
 
-// readingGap is the time between two readings.
-type readingGap struct{ before, last *sample }
+func (qc *queryContext) date(at time.Time) string { return dayOf(at.In(qc.query.Range.Zone)).String() }
 
-// late returns the gaps longer than [longStep] before the owners' readings in [from, to).
-func (v *metricValue) late(g *gauge, from, to time.Time) (gaps []readingGap) {
-	for before, last := range g.steps(from, to) {
-		if last.at.Sub(before.at) > longStep && v.counts(last) {
-			gaps = append(gaps, readingGap{before, last})
-		}
-	}
-	return gaps
-}
-
-func (qc *queryContext) date(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
-
-// noteSample records that a value uses a reading.
-func (qc *queryContext) noteSample(v *metricValue, p *sample) {
+// noteReading records that a value uses a reading.
+func (qc *queryContext) noteReading(v *metricValue, p *reading) {
 	qc.noteCapture(&p.at)
 	if v.read == nil {
 		v.read = qc.noteMetric(v.social, v.metric)
 	}
-	if r := qc.query.Range; qc.sees(p.owner) && !p.at.Before(r.From) && p.at.Before(r.To) &&
-		(v.read.last == nil || p.at.After(*v.read.last)) {
+	if qc.sees(p.owner) && qc.query.Range.contains(p.at) && (v.read.last == nil || p.at.After(*v.read.last)) {
 		v.read.last = &p.at
 	}
 	v.noteSource(p)
 }
 
-func (v *metricValue) noteSource(p *sample) {
+func (v *metricValue) noteSource(p *reading) {
 	if !slices.Contains(v.sources, p.source) {
 		v.sources = append(v.sources, p.source)
 	}
@@ -338,8 +288,8 @@ func total(values []*metricValue) Total {
 	part := false
 	for _, v := range values {
 		kinds, sources = append(kinds, v.kinds...), append(sources, v.sources...)
-		if v.longGap != nil && (t.GainedSince == nil || v.longGap.at.Before(*t.GainedSince)) {
-			t.GainedSince = new(v.longGap.at.UTC())
+		if v.gainedSince != nil && (t.GainedSince == nil || v.gainedSince.Before(*t.GainedSince)) {
+			t.GainedSince = v.gainedSince
 		}
 		value.addKnown(v.value)
 		if v.previous != nil {

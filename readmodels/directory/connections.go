@@ -109,7 +109,7 @@ const taskColumns = `
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       f.history_reason,
 	       st.at, k.updated_at, k.signed_in_at,
-	       (select min(n.tracked_since) from account_newest n
+	       (select min(n.tracked_since) from figure_owners n
 	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
 // Task returns one social account of a platform, regardless of its state.

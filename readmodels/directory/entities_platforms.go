@@ -105,7 +105,7 @@ type platformKey struct {
 	ID       int64 `json:"i"`
 }
 
-// platformsSQL takes the last reading of an account from account_newest, as the sources of figures
+// platformsSQL takes the last reading of an account from figure_owners, as the sources of figures
 // do.
 var platformsSQL = `
 	select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''),

@@ -69,7 +69,7 @@ func personArgs(p domain.Person) pgx.NamedArgs {
 	// an empty list, because nil would become null
 	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
 	return pgx.NamedArgs{
-		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles),
+		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "metrics": domain.AccountFigures(),
 		"connections": own(domain.ConnectionIDs(p.Connections)), "shared": own(domain.ConnectionIDs(p.Shared)),
 	}
 }
@@ -148,8 +148,23 @@ var personSections = []personSection{
 		order by social_account_id, told_at, external_id, origin`},
 	{"profile_readings", `
 		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views,
-		       reach, posts, likes, comments, shares, clicks, figures, demographics
+		       reach, posts, likes, comments, shares, clicks, others
 		from tSAccountIns where social_account_id = any(@profiles) order by social_account_id, captured_at`},
+	{"profile_day_figures", `
+		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % 100] as metric, d.window_name,
+		       d.day, d.value, d.captured_at
+		from day_figures d join figure_owners o on o.id = d.owner where o.social_account_id = any(@profiles)
+		order by o.social_account_id, d.day, metric, d.window_name`},
+	{"profile_windows", `
+		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % 100] as metric, d.window_name,
+		       d.last_value as value, d.last_at as captured_at
+		from account_days d join figure_owners o on o.id = d.owner
+		where o.social_account_id = any(@profiles) and d.figure > 100
+		order by o.social_account_id, d.last_at, metric, d.window_name`},
+	{"profile_demographics", `
+		select o.social_account_id, o.parent_account, o.account_id, d.captured_at, d.demographics
+		from account_demographics d join figure_owners o on o.id = d.owner
+		where o.social_account_id = any(@profiles) order by o.social_account_id, d.captured_at`},
 	{"profile_post_readings", `
 		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views,
 		       impressions, reach, clicks, saves, avg_watch_ms, engagement

@@ -59,8 +59,7 @@ var paths = []path{
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare",
 		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.work.apply",
-		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.accountFold.readings",
-		"projections/projectors.accountRow.setFigures",
+		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.seriesSteps.add",
 		"projections.queueProgress",
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{

@@ -29,7 +29,7 @@ func TestFacebookPage(t *testing.T) {
 		"views day_flow 131 page_media_view 2026-11-18 ",
 	}, s.figures())
 	require.Equal(t, []string{"clicks no_data"}, s.missing())
-	require.Equal(t, []string{`[{"facet": "country", "values": {"AT": 2100, "DE": 600}}]`}, s.lines("select demographics::text from tSAccountIns"))
+	require.Equal(t, []string{`[{"facet": "country", "values": {"AT": 2100, "DE": 600}}]`}, s.lines("select demographics::text from account_demographics"))
 	require.Equal(t, []string{
 		"1000001_55 photo | 14 3 2 6000000000 6000000000 410 12 - - | 19 f",
 		"1000001_56 video | 0 - 0 - - - - - - | 0 t", // shares left out count as 0; all else that is left out is not known
@@ -70,7 +70,7 @@ func TestInstagram(t *testing.T) {
 	require.Equal(t, []string{"shares no_data"}, s.missing())
 	require.Equal(t, []string{
 		"age 18-24 20", "age 25-34 55", "city Vienna, Vienna 70", "country AT 90", "gender F 60", "gender M 40",
-	}, s.lines(`select format('%s %s %s', d->>'facet', v.key, v.value) from tSAccountIns, jsonb_array_elements(demographics) d, jsonb_each_text(d->'values') v order by 1`))
+	}, s.lines(`select format('%s %s %s', d->>'facet', v.key, v.value) from account_demographics, jsonb_array_elements(demographics) d, jsonb_each_text(d->'values') v order by 1`))
 	require.Equal(t, []string{
 		"904 story | - - 0 60 60 51 - - - | 0 t",                // a story has neither likes nor comments nor saves
 		"905 story | - - - - - - - - - | -",                     // under five viewers: no reading at all
@@ -163,7 +163,7 @@ func TestLinkedInPage(t *testing.T) {
 		`{"facet": "country", "names": {"urn:li:geo:103883259": "Austria"}, "values": {"urn:li:geo:103883259": 150020}}`,
 		`{"facet": "city", "names": {"urn:li:geo:100142412": "Neustadt", "urn:li:geo:102448103": "Neustadt"}, ` +
 			`"values": {"urn:li:geo:90009999": 20, "urn:li:geo:100142412": 705, "urn:li:geo:102448103": 300}}`,
-	}, s.lines("select facet::text from tSAccountIns, jsonb_array_elements(demographics) facet"))
+	}, s.lines("select facet::text from account_demographics, jsonb_array_elements(demographics) facet"))
 	shown := at(t, s.ask("/api/stats?startTime=2026-11-16&endTime=2026-11-19&granularity=month&pId=4"),
 		"data", "platforms", 0, "periods", 0, "demographics")
 	require.Equal(t, []any{map[string]any{"name": "Austria", "place": "urn:li:geo:103883259", "followers": 150020.0}}, at(t, shown, "countries"))

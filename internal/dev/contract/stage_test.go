@@ -3,6 +3,7 @@ package contract_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,11 +106,26 @@ func (s *stage) lines(query string) []string {
 	return ledgertest.Column[string](s.t, s.DB.ReadOnly, query)
 }
 
-// figures are the account's figures as the table has them: name kind value source day window.
-func (s *stage) figures() []string {
-	return s.lines(`
-		select format('%s %s %s %s %s %s', f->>'name', f->>'kind', f->>'value', f->>'source', f->>'day', f->>'window')
-		from tSAccountIns, jsonb_array_elements(figures) f order by 1`)
+// figures are the account's figures as the tables have them: name kind value source day window.
+func (s *stage) figures() (lines []string) {
+	type figure struct {
+		Number              int16
+		Value               int64
+		Source, Day, Window string
+	}
+	const ofWindow = 100 // in the definition of the tables
+	for _, f := range ledgertest.Rows[figure](s.t, s.DB.ReadOnly, `
+		select figure, value, source, day::text, window_name from day_figures
+		union all select figure, last_value, source, '', window_name from account_days`) {
+		name := domain.AccountFigures()[f.Number%ofWindow-1]
+		kind := s.platform.AccountSource(0, name).Kind
+		if f.Number > ofWindow {
+			kind = domain.Rolling
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %d %s %s %s", name, kind, f.Value, f.Source, f.Day, f.Window))
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func (s *stage) missing() []string {
