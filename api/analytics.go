@@ -436,10 +436,6 @@ const csvSources = "meta.sources"
 
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
-func narrowingOf(p *Params) (n readmodels.Narrowing) {
-	return readmodels.Narrowing{Accounts: p.Accounts(paramAccount), Dashboard: p.hex(paramBoard)}
-}
-
 func (k *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	parent, err := k.parentOf(ctx, p)
 	if err != nil {

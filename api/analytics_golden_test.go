@@ -94,7 +94,7 @@ func TestAnalyticsAsCSV(t *testing.T) {
 // format cannot.
 func TestFilesForSpreadsheets(t *testing.T) {
 	t.Parallel()
-	for _, op := range api.Describe().Operations {
+	for _, op := range api.Operations() {
 		takes := func(name string) bool {
 			return slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == name })
 		}

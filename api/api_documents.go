@@ -91,14 +91,14 @@ func (d *documents) asyncAPIServed() (doc document) {
 	return doc
 }
 
-func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	return d.openAPI().write(w, []map[string]string{
+func getOpenAPI(s *Server, w http.ResponseWriter, r *http.Request) error {
+	return s.documents.openAPI().write(w, []map[string]string{
 		{"url": mountedAt(r, patternOpenAPI) + "/", "description": "The server of this document."},
 	})
 }
 
-func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
-	return d.asyncAPI().write(w, map[string]map[string]string{
+func getAsyncAPI(s *Server, w http.ResponseWriter, r *http.Request) error {
+	return s.documents.asyncAPI().write(w, map[string]map[string]string{
 		"kafka": {
 			"host": "kafka:9092", "protocol": "kafka",
 			"description": "The log; the address depends on the configuration.",
@@ -222,8 +222,8 @@ func (d *documents) pageRendered() ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-func (d *documents) getDocs(w http.ResponseWriter, _ *http.Request) error {
-	body, err := d.page()
+func getDocs(s *Server, w http.ResponseWriter, _ *http.Request) error {
+	body, err := s.documents.page()
 	if err != nil {
 		return err
 	}

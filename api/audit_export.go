@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -54,42 +55,46 @@ type export[E any] struct {
 	read    func(context.Context, history.Query) ([]E, history.HistoryMeta, error)
 }
 
-func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery) error {
-	return sendExport(a, w, r, e, export[history.HistoryEntry]{
+func (a audit) exportHistory(ctx context.Context, c Caller, in exportInput) (File, error) {
+	q := in.ChangeFilter.query(c)
+	q.Dashboard, q.Cursor, q.Ascending = string(in.Dashboard), string(in.Export.Cursor), true
+	return exportOf(ctx, a, c, in.Export, q, export[history.HistoryEntry]{
 		what: domain.AuditHistory, name: "link-history", batch: 200, columns: exportColumns, cells: historyCells,
 		read: func(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.HistoryMeta, error) {
-			page, meta, err := a.History.Entries(ctx, q)
+			page, meta, err := a.deps.Audit.History.Entries(ctx, q)
 			return page, meta.HistoryMeta, err
 		},
 	})
 }
 
-func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery) error {
-	return sendExport(a, w, r, e, export[history.AccessSpan]{
+func (a audit) exportSpans(ctx context.Context, c Caller, in spansExportInput) (File, error) {
+	q := in.SpanFilter.query(c)
+	q.Cursor = string(in.Export.Cursor)
+	return exportOf(ctx, a, c, in.Export, q, export[history.AccessSpan]{
 		what: domain.AuditAccess, name: "access", batch: 2_000, columns: spanColumns, cells: spanCells,
 		read: func(ctx context.Context, q history.Query) ([]history.AccessSpan, history.HistoryMeta, error) {
-			page, meta, err := a.History.Spans(ctx, q)
+			page, meta, err := a.deps.Audit.History.Spans(ctx, q)
 			meta.AsOf = meta.To // the file contains nothing later
 			return page, meta.HistoryMeta, err
 		},
 	})
 }
 
-// sendExport reads the first page, records the export, and sends all pages. Each page has its own
-// snapshot, because a single long transaction would block vacuuming.
-func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, q exportQuery, e export[E]) error {
-	most := cmp.Or(a.maxExport, maxExport)
+// exportOf reads the first page, records the export, and returns a file of all pages. Each page has its
+// own snapshot, because a single long transaction would block vacuuming.
+func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q history.Query, e export[E]) (File, error) {
+	most := cmp.Or(a.deps.Audit.maxExport, maxExport)
 	record := domain.AuditExported{
-		What: e.what, Format: q.format, Dashboard: q.query.Dashboard, Filter: a.upToNow(filterOf(e.what, q.query)),
+		What: e.what, Format: form.Format, Dashboard: q.Dashboard, Filter: a.upToNow(filterOf(e.what, q)),
 	}
-	q.query.Limit = min(e.batch, most)
-	page, meta, err := e.read(r.Context(), q.query)
+	q.Limit = min(e.batch, most)
+	page, meta, err := e.read(ctx, q)
 	if err != nil {
-		return err
+		return File{}, err
 	}
 	record.AsOf = meta.IncludedVersion()
 	contentType := contentNDJSON
-	if q.format == "csv" {
+	if form.Format == "csv" {
 		contentType = contentCSV
 	}
 	parts := []string{e.name}
@@ -98,9 +103,9 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, q expor
 			parts = append(parts, edge[0], at.Format("20060102T150405Z"))
 		}
 	}
-	parts = append(parts, auditor(r).ParentAccount, fmt.Sprintf("v%d.%s", meta.IncludedVersion(), q.format))
-	return a.sendFile(w, r, record, contentType, strings.Join(parts, "-"), func(out *bufio.Writer) error {
-		write, end := e.writer(out, q, record.Filter)
+	parts = append(parts, c.auditor().ParentAccount, fmt.Sprintf("v%d.%s", meta.IncludedVersion(), form.Format))
+	write := func(out *bufio.Writer) error {
+		write, end := e.writer(out, form, record.Filter)
 		trailer := exportTrailer{
 			Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
 			At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
@@ -122,17 +127,18 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, q expor
 			if trailer.Entries == most {
 				return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", most))
 			}
-			q.query.Cursor, q.query.Limit = meta.NextCursor, min(e.batch, most-trailer.Entries)
-			page, next, err = e.read(r.Context(), q.query)
+			q.Cursor, q.Limit = meta.NextCursor, min(e.batch, most-trailer.Entries)
+			page, next, err = e.read(ctx, q)
 			switch {
 			case errors.Is(err, context.Canceled):
 				return err
 			case err != nil:
-				a.logger.Error("export ended early", logError, err.Error())
+				a.deps.Logger.Error("export ended early", logError, err.Error())
 				return cut("The history could not be read completely. Export it again; if a cursor is given, continue from it.")
 			}
 		}
-	})
+	}
+	return File{Type: contentType, Name: strings.Join(parts, "-"), Write: write}, a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
 }
 
 // edgesOf returns the names and values of the moment or range of an export.
@@ -141,38 +147,30 @@ func edgesOf(f domain.AuditFilter) [][2]string {
 	return slices.DeleteFunc(edges, func(edge [2]string) bool { return edge[1] == "" })
 }
 
-// sendFile records the export and sends the file without a limit on the total time. After the
-// status is sent, errors can only be reported in the last line of the file.
-func (a *audit) sendFile(
-	w http.ResponseWriter, r *http.Request, record domain.AuditExported, contentType, name string,
-	write func(*bufio.Writer) error,
-) error {
-	if err := a.Records.RecordExport(r.Context(), auditor(r), record); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set(headerDisposition, `attachment; filename="`+name+`"`)
+// send writes a file without a limit on the total time. After the status is sent, errors can only be
+// reported in the last line of the file.
+func send(w http.ResponseWriter, r *http.Request, file File, logger *slog.Logger) {
+	w.Header().Set(headerDisposition, `attachment; filename="`+file.Name+`"`)
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
-	if err := cmp.Or(write(out), out.Flush()); err != nil { // the client disconnected or stalled
-		a.logger.DebugContext(
+	if err := cmp.Or(file.Write(out), out.Flush()); err != nil { // the client disconnected or stalled
+		logger.DebugContext(
 			r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError,
 			err.Error(),
 		)
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve more requests
-	return nil
 }
 
 func (e export[E]) writer(
-	out *bufio.Writer, q exportQuery, filter domain.AuditFilter,
+	out *bufio.Writer, form Export, filter domain.AuditFilter,
 ) (entry func(E) error, end func(exportTrailer) error) {
-	if q.format != "csv" { // the same entries as in pages of JSON
+	if form.Format != "csv" { // the same entries as in pages of JSON
 		lines := json.NewEncoder(out)
 		return func(entry E) error { return lines.Encode(entry) },
 			func(t exportTrailer) error { return lines.Encode(t) }
 	}
-	table := csvtable.New(out, e.columns, q.spreadsheet)
+	table := csvtable.New(out, e.columns, form.For != "")
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
 		parts := []string{
 			fmt.Sprintf("complete=%t", t.Complete), fmt.Sprintf("entries=%d", t.Entries),

@@ -6,10 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
-	"reflect"
 	"slices"
 	"time"
 
@@ -22,71 +20,58 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-type audit struct {
-	*AuditDeps
+type audit struct{ *Server }
 
-	logger *slog.Logger
+var auditOperations = []Operation{
+	auditAt(patternDashboard+"/history", "getDashboardHistory", showing(domain.AuditHistory, dashboardHistoryInput.query, HistoryReader.Entries)),
+	auditAt(patternDashboard+"/state", "getDashboardState", showing(domain.AuditState, stateInput.query, HistoryReader.State)),
+	auditAt(patternDashboard+"/diff", "getDashboardDiff", showing(domain.AuditDiff, diffInput.query, HistoryReader.Diff)),
+	auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access)),
+	auditAt("/api/audit/history", "getAuditHistory", showing(domain.AuditHistory, historyInput.query, HistoryReader.Entries)),
+	auditAt("/api/audit/diff", "getAuditDiff", showing(domain.AuditDiff, diffsInput.query, HistoryReader.Diffs)),
+	auditAt(patternExport, "getAuditExport", does(audit.exportHistory)),
+	auditAt("/api/audit/access", "getAuditAccess", showing(domain.AuditAccess, spansInput.query, HistoryReader.Spans)),
+	auditAt(patternAccess, "getAuditAccessExport", does(audit.exportSpans)),
+	auditAt("/api/audit/checkpoints", "getAuditCheckpoints", does(audit.checkpoints)),
+	auditAt(patternBundle, "getAuditBundle", does(audit.exportBundle)),
+	auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads)),
 }
 
-func (a *audit) routes() []Operation {
-	get := func(pattern, id string, op operation) Operation {
-		op.audit = true
-		return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
-	}
-	const dashboard = patternDashboard
-	return []Operation{
-		get(dashboard+"/history", "getDashboardHistory",
-			showing(a, domain.AuditHistory, parseDashboardHistory, a.History.Entries)),
-		get(dashboard+"/state", "getDashboardState", showing(a, domain.AuditState, parseState, a.History.State)),
-		get(dashboard+"/diff", "getDashboardDiff", showing(a, domain.AuditDiff, parseDiff, a.History.Diff)),
-		get(dashboard+"/access", "getDashboardAccess", showing(a, domain.AuditAccess, parseAccess, a.History.Access)),
-		get("/api/audit/history", "getAuditHistory", showing(a, domain.AuditHistory, parseHistory, a.History.Entries)),
-		get("/api/audit/diff", "getAuditDiff", showing(a, domain.AuditDiff, parseDiffs, a.History.Diffs)),
-		get(patternExport, "getAuditExport", reading(parseExport, a.exportHistory)),
-		get("/api/audit/access", "getAuditAccess", showing(a, domain.AuditAccess, parseSpans, a.History.Spans)),
-		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
-		get("/api/audit/checkpoints", "getAuditCheckpoints", listing((*Params).Page, a.checkpoints)),
-		get(patternBundle, "getAuditBundle", reading(parseBundle, a.exportBundle)),
-		get("/api/audit/reads", "getAuditReads", listing(parseAuditReads, a.auditReads)),
-	}
+func auditAt(pattern, id string, op operation) Operation {
+	op.audit = true
+	return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 }
 
-// auditor returns the caller of these routes for the record. A caller with both roles is recorded
+// auditor returns the caller of these operations for the record. A caller with both roles is recorded
 // as an auditor, the role with fewer rights.
-func auditor(r *http.Request) commands.Caller {
-	if p, _ := PrincipalFrom(r.Context()); p.Roles.Has(RoleAuditor) {
-		return caller(r, RoleAuditor)
+func (c Caller) auditor() commands.Caller {
+	if c.Roles.Has(RoleAuditor) {
+		return c.in(RoleAuditor)
 	}
-	return caller(r, RoleAgency)
+	return c.in(RoleAgency)
 }
 
 // showing returns the operation of an audit query. If the read cannot be recorded, it returns no
 // data.
-func showing[R any, M interface{ IncludedVersion() int64 }](
-	a *audit, what string, parse func(*Params) history.Query,
-	query func(context.Context, history.Query) (R, M, error),
+func showing[I, R any, M interface{ IncludedVersion() int64 }](
+	what string, query func(I, Caller) history.Query,
+	read func(HistoryReader, context.Context, history.Query) (R, M, error),
 ) operation {
-	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q history.Query) error {
-		data, meta, err := query(r.Context(), q)
-		if err != nil {
-			return err
+	return does(func(a audit, ctx context.Context, c Caller, in I) (shown Result[R, M], err error) {
+		q := query(in, c)
+		if shown.Data, shown.Meta, err = read(a.deps.Audit.History, ctx, q); err != nil {
+			return shown, err
 		}
-		record := domain.AuditRead{
-			What: what, Dashboard: q.Dashboard, AsOf: meta.IncludedVersion(), Filter: a.upToNow(filterOf(what, q)),
-		}
-		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
-			return err
-		}
-		return writeData(w, data, meta)
+		return shown, a.deps.Audit.Records.RecordRead(ctx, c.auditor(), domain.AuditRead{
+			What: what, Dashboard: q.Dashboard, AsOf: shown.Meta.IncludedVersion(), Filter: a.upToNow(filterOf(what, q)),
+		})
 	})
-	op.Answer.Data, op.Answer.Meta = reflect.TypeFor[R](), reflect.TypeFor[M]()
-	return op
 }
 
 // upToNow replaces ends in the future, such as that of today, by now: a view or file contains no
 // later changes.
-func (a *audit) upToNow(f domain.AuditFilter) domain.AuditFilter {
-	now := a.Records.Now().UTC()
+func (a audit) upToNow(f domain.AuditFilter) domain.AuditFilter {
+	now := a.deps.Audit.Records.Now().UTC()
 	for _, end := range []*string{&f.At, &f.To} {
 		if at, err := time.Parse(time.RFC3339Nano, *end); err == nil && at.After(now) { // not a version
 			*end = history.Moment{Time: now}.String()
@@ -97,10 +82,11 @@ func (a *audit) upToNow(f domain.AuditFilter) domain.AuditFilter {
 
 // auditReads returns who read or exported the audit trail, newest first. Reading this list is not
 // recorded: every read would make it longer, and it contains nothing about a dashboard.
-func (a *audit) auditReads(
-	r *http.Request, q history.Query,
-) (entries []history.AuditReadEntry, meta history.AuditReadsMeta, err error) {
-	return a.History.Reads(r.Context(), q)
+func (a audit) auditReads(
+	ctx context.Context, c Caller, in readsInput,
+) (page Result[[]history.AuditReadEntry, history.AuditReadsMeta], err error) {
+	page.Data, page.Meta, err = a.deps.Audit.History.Reads(ctx, in.query(c))
+	return page, err
 }
 
 // AuditDeps contains the dependencies of the auditors' routes.
@@ -129,32 +115,6 @@ type HistoryReader interface {
 	Reads(ctx context.Context, q history.Query) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
 }
 
-const spansByDashboard, spansByUser = "dashboard", "user"
-
-func parseSpans(p *Params) history.Query {
-	page := p.Page()
-	q := spansOf(p)
-	q.Limit, q.Cursor = page.Limit, page.Cursor
-	return q
-}
-
-func parseSpansExport(p *Params) exportQuery {
-	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
-	q := spansOf(p)
-	q.Cursor = cursor
-	return exportQuery{format, p.spreadsheet(format), q}
-}
-
-func spansOf(p *Params) history.Query {
-	q := history.Query{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
-	q.From, q.To = p.edges()
-	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
-	if q.At != (history.Moment{}) && (!q.From.IsZero() || !q.To.IsZero()) {
-		p.bad.Addf(paramSpanAt.Name, "cannot be combined with from or to: send the instant or the range")
-	}
-	return q
-}
-
 // Prover returns evidence that auditors verify themselves; *proof.Prover implements it. Errors for
 // people are [domain.Error]s.
 type Prover interface {
@@ -174,62 +134,67 @@ type CheckpointEntry struct {
 
 // checkpoints lists the checkpoints, newest first. Reading them is not recorded: they contain
 // nothing about an agency.
-func (a *audit) checkpoints(
-	r *http.Request, page readmodels.Page,
-) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
+func (a audit) checkpoints(ctx context.Context, _ Caller, in Page) (shown List[CheckpointEntry], err error) {
+	page := in.page()
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)
 	if err != nil {
-		return nil, meta, err
+		return shown, err
 	}
-	list, err := a.Proofs.Checkpoints(r.Context())
+	list, err := a.deps.Audit.Proofs.Checkpoints(ctx)
 	if err != nil {
-		return nil, meta, err
+		return shown, err
 	}
 	slices.Reverse(list)
 	if after != nil {
 		at := slices.IndexFunc(list, func(c proof.Published) bool { return hexOf(c.ID()) == *after })
 		if at < 0 { // the first page would follow again and again
-			return nil, meta, readmodels.ErrCursor
+			return shown, readmodels.ErrCursor
 		}
 		list = list[at+1:]
 	}
 	for _, c := range list[:min(len(list), page.Size()+1)] {
-		entries = append(
-			entries, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note},
+		shown.Data = append(
+			shown.Data, CheckpointEntry{ID: hexOf(c.ID()), Time: c.Time.UTC(), Records: c.Records(), Note: c.Note},
 		)
 	}
-	entries, meta.NextCursor, err = readmodels.CutPage(
-		entries, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID },
+	shown.Data, shown.Meta.NextCursor, err = readmodels.CutPage(
+		shown.Data, page.Size(), cursors, func(e CheckpointEntry) string { return e.ID },
 	)
-	return entries, meta, err
+	return shown, err
 }
 
 // exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file
 // first: the record of the export contains the last version of the bundle, and no proof may stay in
 // memory for a slow client.
-func (a *audit) exportBundle(w http.ResponseWriter, r *http.Request, checkpoint string) error {
+func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (_ File, err error) {
 	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
 	if err == nil {
-		defer file.Close()
 		err = os.Remove(file.Name())
 	}
 	if err != nil {
-		return fmt.Errorf("create bundle file: %w", err)
+		return File{}, fmt.Errorf("create bundle file: %w", err)
 	}
-	parent := auditor(r).ParentAccount
-	exported, err := a.Proofs.Bundle(r.Context(), parent, checkpoint, file)
+	defer func() {
+		if err != nil {
+			file.Close()
+		}
+	}()
+	parent := c.auditor().ParentAccount
+	exported, err := a.deps.Audit.Proofs.Bundle(ctx, parent, string(in.Checkpoint), file)
 	if err != nil {
-		return err
+		return File{}, err
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read bundle: %w", err)
+	if _, err = file.Seek(0, io.SeekStart); err != nil {
+		return File{}, fmt.Errorf("read bundle: %w", err)
 	}
 	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
-	return a.sendFile(w, r, record, contentNDJSON, "proof-"+parent+".jsonl", func(out *bufio.Writer) error {
+	err = a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
+	return File{Type: contentNDJSON, Name: "proof-" + parent + ".jsonl", Write: func(out *bufio.Writer) error {
+		defer file.Close()
 		_, err := io.Copy(out, file) // a truncated bundle is detectable
 		return err
-	})
+	}}, err
 }
 
 func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

@@ -172,7 +172,7 @@ func TestBadAuditParametersAreNamed(t *testing.T) {
 		"/api/audit/diff?from=v1&to=" + tomorrow:                     {"to"},
 	} {
 		answer := b.get(path, b.auditorToken()).Says(t, http.StatusBadRequest)
-		require.Equal(t, fields, answer.Failure(t).Fields(), path)
+		require.ElementsMatch(t, fields, answer.Failure(t).Fields(), path) // members first, then rules of several
 	}
 	require.Empty(t, f.queries)
 	require.Empty(t, f.callers)

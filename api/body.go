@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -43,22 +42,42 @@ func unreadable(err error, message string) error {
 	return domain.NewError(domain.CodeInvalid, "%s", message)
 }
 
-// readBody decodes a body into the fields of B by their JSON names. Absent fields keep their values
-// in body. Unknown members, which would have no effect, and members of the wrong type are in bad.
-func readBody[B any](r *http.Request, body B) (_ B, bad domain.FieldErrors, err error) {
-	members, err := readObject(r)
+// body decodes the body of a request. A type of bodies may read the request, or the raw members,
+// itself. Others are structs, whose fields have the names of members: unknown members, which would
+// have no effect, are errors, and absent ones set nothing.
+func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) error {
+	if whole, ok := body.Addr().Interface().(interface{ read(*http.Request) error }); ok {
+		return whole.read(d.r)
+	}
+	if op.BodyOptional && d.r.ContentLength == 0 {
+		return nil
+	}
+	d.r.Body = http.MaxBytesReader(w, d.r.Body, MaxBody)
+	members, err := readObject(d.r)
 	if err != nil {
-		return body, bad, err
+		return err
+	}
+	if whole, ok := body.Addr().Interface().(interface {
+		decodeMembers(map[string]json.RawMessage, *domain.FieldErrors)
+	}); ok {
+		whole.decodeMembers(members, &d.bad)
+		return nil
 	}
 	fields := map[string]any{}
-	for field, value := range reflect.ValueOf(&body).Elem().Fields() {
+	for field, value := range body.Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if field.Tag.Get("default") == "true" {
+			value.SetBool(true)
+		}
 		fields[name] = value.Addr().Interface()
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		switch field, known := fields[name]; {
 		case !known:
-			bad.Addf(clip(name), "is an unknown member: remove it")
+			d.bad.Addf(clip(name), "is an unknown member: remove it")
 		case json.Unmarshal(wholeNumbers(members[name]), field) != nil:
 			form := "a number"
 			switch field.(type) {
@@ -69,10 +88,10 @@ func readBody[B any](r *http.Request, body B) (_ B, bad domain.FieldErrors, err 
 			case *[]domain.Platform:
 				form = "a list of numbers"
 			}
-			bad.Addf(name, "must be %s", form)
+			d.bad.Addf(name, "must be %s", form)
 		}
 	}
-	return body, bad, nil
+	return nil
 }
 
 func checkContentType(header http.Header) error {
@@ -140,18 +159,4 @@ func clip(text string) string {
 		return string(runes[:limit]) + "…"
 	}
 	return text
-}
-
-func idempotencyKey(header http.Header) (string, error) {
-	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
-}
-
-// singleHeader reads a header that has one value and must match a pattern; "" if it is absent. A
-// proxy may send the same line twice.
-func singleHeader(header http.Header, name string, form *regexp.Regexp, rule string) (string, error) {
-	values := slices.Compact(slices.Clone(header.Values(name)))
-	if len(values) > 1 || len(values) == 1 && !form.MatchString(values[0]) {
-		return "", domain.InvalidField(name, rule+", and must not have several values")
-	}
-	return strings.Join(values, ""), nil
 }

@@ -82,7 +82,7 @@ func clientVersion(files fs.FS) string {
 	return "c" + hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
-func getClientPackage(w http.ResponseWriter, r *http.Request) error {
+func getClientPackage(_ *Server, w http.ResponseWriter, r *http.Request) error {
 	scheme := "http"
 	// The first of several proxies is the one that the caller reached.
 	proto, _, _ := strings.Cut(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
@@ -99,7 +99,7 @@ func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // getClientScript returns the client as a single module, for pages without a build step.
-func getClientScript(w http.ResponseWriter, _ *http.Request) error {
+func getClientScript(_ *Server, w http.ResponseWriter, _ *http.Request) error {
 	script, _ := clientFiles.ReadFile("typescript/index.js") // it is embedded
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	_, _ = w.Write(script)

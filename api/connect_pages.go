@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,14 +75,14 @@ type connectPage struct {
 	Deletion  connect.DeletionState
 }
 
-type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
-
 // browserPage serves a page. Errors are pages too, and requests from pages of other sites are
 // refused. If needsPeople is true, the page is unavailable while it is unknown who has lost access;
 // the same URL works later, until the sign-in or the link expires. [connecting.getConnectBack] and
 // [connecting.getConnectChoose] make this check themselves.
-func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) operation {
-	page := func(w http.ResponseWriter, r *http.Request) error {
+func browserPage[I any](needsPeople bool, serve func(c connecting, w http.ResponseWriter, r *http.Request, value string) error) operation {
+	name := parametersOf(reflect.TypeFor[I](), "")[0].Name
+	page := func(s *Server, w http.ResponseWriter, r *http.Request) error {
+		c := connecting{s}
 		// Pages of other origins may not read these pages, whatever CORS allows for the API.
 		for name := range w.Header() {
 			if strings.HasPrefix(name, "Access-Control-") {
@@ -93,30 +94,30 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 			err = domain.NewError(domain.CodeForbidden, "The request came from a page of another site. Nothing was changed.")
 		}
 		if err == nil {
-			err = c.ready()
+			err = c.deps.Ready()
 		}
 		if err == nil && needsPeople {
-			err = c.peopleKnown()
+			err = c.deps.PeopleKnown()
 		}
-		value, _ := pathParam(r, param.Name)
+		value, _ := pathParam(r, name)
 		if err == nil && !storable(value) {
 			err = errNothingHere
 		}
 		if err == nil {
-			err = serve(w, r, value)
+			err = serve(c, w, r, value)
 		}
 		if err == nil {
 			return nil
 		}
-		return c.writeFailure(w, r, param, err)
+		return c.writeFailure(w, r, name, err)
 	}
-	return operation{serve: page, takes: []Param{param}}
+	return operation{serve: page, Input: reflect.TypeFor[I]()}
 }
 
 // writeFailure writes the page that says what went wrong, and what to do.
-func (c *connecting) writeFailure(w http.ResponseWriter, r *http.Request, param Param, err error) error {
+func (c connecting) writeFailure(w http.ResponseWriter, r *http.Request, name string, err error) error {
 	public := c.faults.report(r, err)
-	isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
+	isSignIn := name != "token" && name != "code"
 	failed := connectPage{
 		Title: "This link cannot be used", Error: public.Message, RequestID: RequestID(r.Context()),
 		Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver), Console: c.consoleOf(r),
@@ -136,14 +137,16 @@ func (c *connecting) writeFailure(w http.ResponseWriter, r *http.Request, param 
 
 // reloadOf returns the address of a page without a fragment. Some platforms append the fragment #_ to
 // the address of the callback, browsers keep it across redirects, and with it they do not reload.
-func (c *connecting) reloadOf(r *http.Request) string { return c.connect.Public(r.URL.RequestURI()) }
+func (c connecting) reloadOf(r *http.Request) string {
+	return c.deps.Connect.Public(r.URL.RequestURI())
+}
 
 // consoleOf returns where the person starts again in the console; "" without a session of the console.
-func (c *connecting) consoleOf(r *http.Request) string {
+func (c connecting) consoleOf(r *http.Request) string {
 	if _, err := r.Cookie(ConsoleCookie); err != nil {
 		return ""
 	}
-	return c.connect.Public("/console/connect")
+	return c.deps.Connect.Public("/console/connect")
 }
 
 var crossOrigin = http.NewCrossOriginProtection()
@@ -186,8 +189,8 @@ func seeOther(w http.ResponseWriter, path string) error {
 	return nil
 }
 
-func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
-	opened, err := c.connect.Open(r.Context(), start, setBrowser(w, r), c.authorizer.checkRequester)
+func (c connecting) getConnectStart(w http.ResponseWriter, r *http.Request, start string) error {
+	opened, err := c.deps.Connect.Open(r.Context(), start, setBrowser(w, r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
@@ -199,7 +202,7 @@ func (c *connecting) getConnectStart(w http.ResponseWriter, r *http.Request, sta
 // getConnectBack handles the OAuth callbacks of all platforms. It redirects to a URL without the
 // parameters of the callback, even to show an error, because a code that was refused here may be
 // valid in another browser. It does not redirect if reloading the same URL may succeed.
-func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
+func (c connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text string) error {
 	number, err := strconv.Atoi(text)
 	if err != nil || !domain.Platform(number).Valid() {
 		return errNothingHere
@@ -215,17 +218,17 @@ func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text
 	id, err := c.cameBack(r, domain.Platform(number))
 	switch domain.CodeOf(err) {
 	case domain.CodeForbidden:
-		return seeOther(w, c.connect.Public("/connect/"+text+"?"+refusedElsewhere))
+		return seeOther(w, c.deps.Connect.Public("/connect/"+text+"?"+refusedElsewhere))
 	case domain.CodeNotFound, domain.CodeInvalid:
-		return seeOther(w, c.connect.Public("/connect/"+text+"?"+refusedUnknown))
+		return seeOther(w, c.deps.Connect.Public("/connect/"+text+"?"+refusedUnknown))
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(w, c.connect.Public("/connect/choose/"+id))
+	return seeOther(w, c.deps.Connect.Public("/connect/choose/"+id))
 }
 
-func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
+func (c connecting) cameBack(r *http.Request, platform domain.Platform) (id string, err error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", errBackUnknown
@@ -245,10 +248,10 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 	}
 	// While it is unknown who has lost access, the code stays in the URL, in the browser that the
 	// sign-in is bound to.
-	if unknown := c.peopleKnown(); unknown != nil {
-		return "", cmp.Or(c.connect.CheckCallback(r.Context(), back), unknown)
+	if unknown := c.deps.PeopleKnown(); unknown != nil {
+		return "", cmp.Or(c.deps.Connect.CheckCallback(r.Context(), back), unknown)
 	}
-	return c.connect.CallBack(r.Context(), back, c.authorizer.checkRequester)
+	return c.deps.Connect.CallBack(r.Context(), back, c.authorizer.checkRequester)
 }
 
 const (
@@ -268,21 +271,21 @@ var (
 		"This sign-in is unknown or has expired. Nothing was connected. Start again from the page where you started.")
 )
 
-func (c *connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
+func (c connecting) getConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
 	return c.showChoice(w, r, id, url.Values{}, nil)
 }
 
 // showChoice shows the progress of a sign-in. After an invalid choice, it shows the form as it was
 // sent, with the errors.
-func (c *connecting) showChoice(
+func (c connecting) showChoice(
 	w http.ResponseWriter, r *http.Request, id string, form url.Values, invalid *domain.Error,
 ) error {
-	view, err := c.connect.View(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
+	view, err := c.deps.Connect.View(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
 	page := connectPage{View: view, Checked: form, Errors: map[string]string{}, Console: c.consoleOf(r)}
-	unknown := c.peopleKnown()
+	unknown := c.deps.PeopleKnown()
 	switch {
 	case view.Step == domain.ConnectDone && view.Outcome.Refused != "":
 		page.Title = "Nothing was connected"
@@ -328,19 +331,19 @@ func (c *connecting) showChoice(
 // maxConnectForm is the maximum size of a form in bytes, enough for a thousand keys of pages.
 const maxConnectForm = 128 << 10
 
-func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
+func (c connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
 	}
 	if form.Has("again") {
-		begun, err := c.connect.BeginAgain(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
+		begun, err := c.deps.Connect.BeginAgain(r.Context(), id, browserOf(r), c.authorizer.checkRequester)
 		if err != nil {
 			return err
 		}
 		return seeOther(w, begun.StartURL)
 	}
-	err = c.connect.Choose(r.Context(), id, connect.Selection{
+	err = c.deps.Connect.Choose(r.Context(), id, connect.Selection{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
 	}, c.authorizer.checkRequester)
 	switch {
@@ -352,7 +355,7 @@ func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, i
 	case err != nil:
 		return err
 	}
-	return seeOther(w, c.connect.Public("/connect/choose/"+id))
+	return seeOther(w, c.deps.Connect.Public("/connect/choose/"+id))
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
@@ -370,19 +373,19 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 // the sign-in must be, and browsers refuse a form that is redirected to another host. So a link that
 // was opened under another host name is opened again at the public URL before it is used. A proxy may
 // replace the host name of requests, so a browser is sent there only once.
-func (c *connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
-	link, err := connect.Links{Connect: c.connect}.Page(r.Context(), token, browserOf(r), c.authorizer.checkRequester)
+func (c connecting) getConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
+	link, err := connect.Links{Connect: c.deps.Connect}.Page(r.Context(), token, browserOf(r), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}
-	public, err := url.Parse(c.connect.PublicURL)
+	public, err := url.Parse(c.deps.Connect.PublicURL)
 	if err == nil && !strings.EqualFold(public.Host, r.Host) && r.URL.RawQuery != openedPublic {
-		return seeOther(w, c.connect.Public("/connect/link/"+token+"?"+openedPublic))
+		return seeOther(w, c.deps.Connect.Public("/connect/link/"+token+"?"+openedPublic))
 	}
 	return writePage(w, http.StatusOK, "link", connectPage{Title: "Connect for \u2068" + link.Account + "\u2069", Link: link})
 }
 
-func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
+func (c connecting) postConnectLink(w http.ResponseWriter, r *http.Request, token string) error {
 	form, err := readForm(w, r)
 	if err != nil {
 		return err
@@ -391,7 +394,7 @@ func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, tok
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was selected. Go back and choose one.")
 	}
-	links := connect.Links{Connect: c.connect}
+	links := connect.Links{Connect: c.deps.Connect}
 	begun, err := links.Follow(
 		r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester,
 	)

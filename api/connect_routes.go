@@ -18,96 +18,45 @@ const (
 	patternConnectLink   = "/connect/link/{token}"
 )
 
-const exampleSecret = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-var (
-	paramAttempt = Param{
-		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, from POST /api/connect.",
-		Example: "0191c2f0-0000-4000-8000-000000000001",
+// The inputs of the pages, which read them themselves.
+type (
+	startPage struct {
+		Start Opaque `param:"start" example:"ABCDEFGHIJKLMNOPQRSTUVWXYZ"` // The last segment of the sign-in's URL; it works once.
 	}
-	paramLinkID = Param{
-		Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002",
+	linkPage struct {
+		Token Opaque `param:"token" example:"ABCDEFGHIJKLMNOPQRSTUVWXYZ"` // The last segment of the link's URL.
 	}
-
-	paramStart = Param{
-		Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.",
-		Example: exampleSecret,
+	callbackPage struct {
+		Network RowID `param:"network" example:"1"` // The platform: {platforms}.
 	}
-	paramBrowserLink = Param{
-		Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: exampleSecret,
-	}
-	paramCallBack = Param{
-		Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1,
+	deletionPage struct {
+		Code Opaque `param:"code" example:"0123456789abcdef0123456789abcdef"` // The confirmation code that Meta received.
 	}
 )
 
-type connecting struct {
-	connect     *connect.Connect
-	authorizer  *authorizer
-	faults      *faults
-	ready       func() error
-	peopleKnown func() error
+type connecting struct{ *Server }
+
+var connectOperations = []Operation{
+	byClients(http.MethodPost, "/api/connect", "postConnect", does(connecting.begin)),
+	byClients(http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links)),
+	byClients(http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink)),
+	byClients(http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke)),
+	byClients(http.MethodGet, "/api/connect/{attempt}", "getConnect", does(connecting.status)),
+	byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect)),
 }
 
-func (c *connecting) routes() []Operation {
-	roles := []Role{RoleAgency, RoleClient}
-	connects := c.connect
-	return append([]Operation{
-		{
-			http.MethodPost, "/api/connect", "postConnect", roles,
-			accepting[connectBody](answering(nothing, c.postConnect)),
-		},
-		{http.MethodGet, "/api/connect/links", "getConnectLinks", roles, asking(c, nothing,
-			func(
-				ctx context.Context, requester domain.ConnectRequester, _ none, check connect.AccessCheck,
-			) ([]domain.ConnectLink, error) {
-				links, err := connect.Links{Connect: connects}.List(ctx, requester, check)
-				return append([]domain.ConnectLink{}, links...), err
-			})},
-		{
-			http.MethodPost, "/api/connect/links", "postConnectLinks", roles,
-			accepting[connectLinkBody](answering(nothing, c.postConnectLinks)),
-		},
-		{
-			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", roles,
-			asking(c, textOf(paramLinkID), connect.Links{Connect: connects}.Revoke),
-		},
-		{http.MethodGet, "/api/connect/{attempt}", "getConnect", roles, asking(c, textOf(paramAttempt),
-			func(
-				ctx context.Context, requester domain.ConnectRequester, id string, _ connect.AccessCheck,
-			) (connect.Status, error) {
-				return connects.Status(ctx, requester, id)
-			})},
-		{
-			http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", roles,
-			asking(c, idOf(paramPlatformID), connects.Disconnect),
-		},
+func byClients(method, pattern, id string, op operation) Operation {
+	return Operation{method, pattern, id, []Role{RoleAgency, RoleClient}, op}
+}
 
-		{
-			http.MethodGet, patternConnectStart, "getConnectStart", nil,
-			c.browserPage(true, paramStart, c.getConnectStart),
-		},
-		{
-			http.MethodGet, patternConnectBack, "getConnectBack", nil,
-			c.browserPage(false, paramCallBack, c.getConnectBack),
-		},
-		{
-			http.MethodGet, patternConnectChoose, "getConnectChoose", nil,
-			c.browserPage(false, paramAttempt, c.getConnectChoose),
-		},
-		{
-			http.MethodPost, patternConnectChoose, "postConnectChoose", nil,
-			c.browserPage(true, paramAttempt, c.postConnectChoose),
-		},
-		{
-			http.MethodGet, patternConnectLink, "getConnectLink", nil,
-			c.browserPage(true, paramBrowserLink, c.getConnectLink),
-		},
-		{
-			http.MethodPost, patternConnectLink, "postConnectLink", nil,
-			c.browserPage(true, paramBrowserLink, c.postConnectLink),
-		},
-	}, c.metaRoutes()...)
+var pageOperations = []Operation{
+	{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)},
+	{http.MethodGet, patternConnectBack, "getConnectBack", nil, browserPage[callbackPage](false, connecting.getConnectBack)},
+	{http.MethodGet, patternConnectChoose, "getConnectChoose", nil, browserPage[attemptInput](false, connecting.getConnectChoose)},
+	{http.MethodPost, patternConnectChoose, "postConnectChoose", nil, browserPage[attemptInput](true, connecting.postConnectChoose)},
+	{http.MethodGet, patternConnectLink, "getConnectLink", nil, browserPage[linkPage](true, connecting.getConnectLink)},
+	{http.MethodPost, patternConnectLink, "postConnectLink", nil, browserPage[linkPage](true, connecting.postConnectLink)},
+	{http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil, browserPage[deletionPage](false, connecting.getMetaDeletion)},
 }
 
 // checkRequester returns an error if the person who requested a sign-in no longer has access.
@@ -121,9 +70,8 @@ func (k *authorizer) checkRequester(ctx context.Context, r domain.ConnectRequest
 
 // requester returns the caller as the requester of a sign-in for an account; "" means all accounts
 // of the caller.
-func (k *authorizer) requester(r *http.Request, account string) (domain.ConnectRequester, error) {
-	p, _ := PrincipalFrom(r.Context())
-	parent, err := k.parentOf(r.Context(), p)
+func (k *authorizer) requester(ctx context.Context, p Principal, account string) (domain.ConnectRequester, error) {
+	parent, err := k.parentOf(ctx, p)
 	requester := domain.ConnectRequester{
 		ParentAccount: parent, AccountID: account, UserID: p.UserID, Role: string(RoleAgency),
 	}
@@ -154,41 +102,68 @@ type connectBody struct {
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-// asking returns an operation whose function gets the caller as the requester, for all accounts of
-// the caller.
-func asking[Q, T any](
-	c *connecting, parse func(*Params) Q,
-	act func(context.Context, domain.ConnectRequester, Q, connect.AccessCheck) (T, error),
-) operation {
-	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
-		requester, err := c.authorizer.requester(r, "")
-		if err != nil {
-			return answer, err
-		}
-		return act(r.Context(), requester, q, c.authorizer.checkRequester)
-	})
+func (b *connectBody) check(d *decoder) {
+	if !b.Platform.Valid() {
+		d.bad.Addf("platform", "is not a platform: use one of %s", domain.PlatformNumbers())
+	}
+	b.Account = d.bad.HexID("account", b.Account)
 }
 
-func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.StartedSignIn, err error) {
-	body, bad, err := readBody(r, connectBody{})
+type connectInput struct {
+	Body connectBody `body:"required"`
+}
+
+func (c connecting) begin(ctx context.Context, caller Caller, in connectInput) (begun connect.StartedSignIn, err error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, in.Body.Account)
 	if err != nil {
 		return begun, err
 	}
-	if !body.Platform.Valid() {
-		bad.Addf("platform", "is not a platform: use one of %s", domain.PlatformNumbers())
-	}
-	account := bad.HexID("account", body.Account)
-	if err := bad.Err(); err != nil {
-		return begun, err
-	}
-	requester, err := c.authorizer.requester(r, account)
-	if err != nil {
-		return begun, err
-	}
-	return c.connect.Begin(r.Context(), connect.Request{
-		ConnectRequester: requester, Platform: body.Platform, ReturnTo: body.ReturnTo,
-		SocialAccount: body.SocialAccount,
+	return c.deps.Connect.Begin(ctx, connect.Request{
+		ConnectRequester: requester, Platform: in.Body.Platform, ReturnTo: in.Body.ReturnTo,
+		SocialAccount: in.Body.SocialAccount,
 	}, c.authorizer.checkRequester)
+}
+
+func (c connecting) linksOf() connect.Links { return connect.Links{Connect: c.deps.Connect} }
+
+func (c connecting) links(ctx context.Context, caller Caller, _ none) ([]domain.ConnectLink, error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, "")
+	if err != nil {
+		return nil, err
+	}
+	return c.linksOf().List(ctx, requester, c.authorizer.checkRequester)
+}
+
+type linkInput struct {
+	Link string `param:"link" example:"0191c2f0-0000-4000-8000-000000000002"` // The id of a link.
+}
+
+func (c connecting) revoke(ctx context.Context, caller Caller, in linkInput) (link domain.ConnectLink, err error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, "")
+	if err != nil {
+		return link, err
+	}
+	return c.linksOf().Revoke(ctx, requester, in.Link, c.authorizer.checkRequester)
+}
+
+type attemptInput struct {
+	Attempt string `param:"attempt" example:"0191c2f0-0000-4000-8000-000000000001"` // The id of a sign-in, from POST /api/connect.
+}
+
+func (c connecting) status(ctx context.Context, caller Caller, in attemptInput) (status connect.Status, err error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, "")
+	if err != nil {
+		return status, err
+	}
+	return c.deps.Connect.Status(ctx, requester, in.Attempt)
+}
+
+func (c connecting) disconnect(ctx context.Context, caller Caller, in PlatformID) (page connect.Disconnected, err error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, "")
+	if err != nil {
+		return page, err
+	}
+	return c.deps.Connect.Disconnect(ctx, requester, int64(in.Platform), c.authorizer.checkRequester)
 }
 
 // connectLinkBody is the body of a request to create a link.
@@ -201,29 +176,29 @@ type connectLinkBody struct {
 	Days int `json:"days"`
 }
 
-func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
-	body, bad, err := readBody(r, connectLinkBody{})
-	if err != nil {
-		return made, err
-	}
-	account := bad.HexID("account", body.Account)
-	slices.Sort(body.Platforms)
+func (b *connectLinkBody) check(d *decoder) {
+	b.Account = d.bad.HexID("account", b.Account)
+	slices.Sort(b.Platforms)
 	unknown := func(p domain.Platform) bool { return !p.Valid() }
-	if len(body.Platforms) == 0 || slices.ContainsFunc(body.Platforms, unknown) {
-		bad.Addf("platforms", "must contain one or more platforms: 1, 3, 4, 6")
+	if len(b.Platforms) == 0 || slices.ContainsFunc(b.Platforms, unknown) {
+		d.bad.Addf("platforms", "must contain one or more platforms: 1, 3, 4, 6")
 	}
-	if body.Days < 1 || body.Days > connect.MaxLinkDays {
-		bad.Addf("days", "must be from 1 to %d", connect.MaxLinkDays)
+	if b.Days < 1 || b.Days > connect.MaxLinkDays {
+		d.bad.Addf("days", "must be from 1 to %d", connect.MaxLinkDays)
 	}
-	if err := bad.Err(); err != nil {
-		return made, err
-	}
-	requester, err := c.authorizer.requester(r, account)
+}
+
+type connectLinkInput struct {
+	Body connectLinkBody `body:"required"`
+}
+
+func (c connecting) makeLink(ctx context.Context, caller Caller, in connectLinkInput) (made connect.MadeLink, err error) {
+	requester, err := c.authorizer.requester(ctx, caller.Principal, in.Body.Account)
 	if err != nil {
 		return made, err
 	}
-	return connect.Links{Connect: c.connect}.Make(r.Context(), connect.LinkRequest{
-		ConnectRequester: requester, Platforms: slices.Compact(body.Platforms), Days: body.Days,
+	return c.linksOf().Make(ctx, connect.LinkRequest{
+		ConnectRequester: requester, Platforms: slices.Compact(in.Body.Platforms), Days: in.Body.Days,
 	}, c.authorizer.checkRequester)
 }
 
@@ -235,49 +210,31 @@ const (
 	patternMetaDeletion    = patternMetaDelete + "/{code}"
 )
 
-var paramDeletionCode = Param{
-	Name: "code", Kind: KindText, Text: "The confirmation code that Meta received.",
-	Example: "0123456789abcdef0123456789abcdef",
-}
-
-// metaRoutes returns the routes of Meta's callbacks. Without the secret of a Meta app, only the page
-// of deletion requests is left.
-func (c *connecting) metaRoutes() []Operation {
-	calls := connect.MetaCalls{Connect: c.connect}
-	progress := Operation{
-		http.MethodGet, patternMetaDeletion, "getConnectMetaDelete", nil,
-		c.browserPage(false, paramDeletionCode, c.getMetaDeletion),
-	}
-	if !calls.Configured() {
-		return []Operation{progress}
-	}
-	deauthorize := func(ctx context.Context, signed string) (struct{}, error) {
-		return struct{}{}, calls.Deauthorized(ctx, signed)
-	}
-	deletion := operation{
-		serve: metaCall(c, calls.DeletionAsked), Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
-	}
-	return []Operation{
-		{
-			http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil,
-			operation{serve: metaCall(c, deauthorize)},
-		},
-		{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, deletion},
-		progress,
-	}
+// metaOperations are Meta's callbacks. They need the secret of a Meta app.
+var metaOperations = []Operation{
+	{http.MethodPost, patternMetaDeauthorize, "postConnectMetaDeauthorize", nil, operation{serve: metaCall(
+		func(ctx context.Context, calls connect.MetaCalls, signed string) (struct{}, error) {
+			return struct{}{}, calls.Deauthorized(ctx, signed)
+		})}},
+	{http.MethodPost, patternMetaDelete, "postConnectMetaDelete", nil, operation{
+		serve: metaCall(func(ctx context.Context, calls connect.MetaCalls, signed string) (connect.DeletionAnswer, error) {
+			return calls.DeletionAsked(ctx, signed)
+		}),
+		Answer: Answer{Bare: reflect.TypeFor[connect.DeletionAnswer]()},
+	}},
 }
 
 // metaCall serves a callback of Meta, which is authenticated by its signature instead of a token.
-func metaCall[T any](c *connecting, act func(ctx context.Context, signed string) (T, error)) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
+func metaCall[T any](act func(ctx context.Context, calls connect.MetaCalls, signed string) (T, error)) serveFunc {
+	return func(s *Server, w http.ResponseWriter, r *http.Request) error {
 		form, err := readForm(w, r)
 		if err == nil {
-			err = c.ready()
+			err = s.deps.Ready()
 		}
 		if err != nil {
 			return err
 		}
-		answer, err := act(r.Context(), form.Get("signed_request"))
+		answer, err := act(r.Context(), connect.MetaCalls{Connect: s.deps.Connect}, form.Get("signed_request"))
 		if err != nil {
 			return err
 		}
@@ -286,8 +243,8 @@ func metaCall[T any](c *connecting, act func(ctx context.Context, signed string)
 	}
 }
 
-func (c *connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
-	state, err := connect.MetaCalls{Connect: c.connect}.Deletion(r.Context(), code)
+func (c connecting) getMetaDeletion(w http.ResponseWriter, r *http.Request, code string) error {
+	state, err := connect.MetaCalls{Connect: c.deps.Connect}.Deletion(r.Context(), code)
 	if err != nil {
 		return err
 	}

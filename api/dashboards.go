@@ -37,162 +37,120 @@ type DashboardReader interface {
 	Dashboard(ctx context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error)
 }
 
-type dashboards struct {
-	deps       Deps
-	authorizer *authorizer
+type dashboards struct{ *Server }
+
+var dashboardOperations = []Operation{
+	{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get)},
+	{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put)},
+	{http.MethodPost, patternDashboard + "/preview", "postDashboardPreview", []Role{RoleAgency}, does(dashboards.preview)},
 }
 
-func (d *dashboards) routes() []Operation {
-	return []Operation{
-		{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, operation{
-			serve: d.getDashboard, takes: []Param{paramDashboard},
-			Answer: Answer{Data: reflect.TypeFor[[]readmodels.DashboardView]()},
-		}},
-		{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, operation{
-			serve: d.putDashboard, takes: []Param{paramDashboard, paramIfMatch, paramIfPreview, paramIdempotency},
-			Answer: Answer{Data: reflect.TypeFor[domain.Dashboard]()}, Body: reflect.TypeFor[updateBody](),
-		}},
-		{
-			http.MethodPost, patternDashboard + "/preview", "postDashboardPreview",
-			[]Role{RoleAgency},
-			accepting[updateBody](answering((*Params).dashboard, d.postPreview, paramIfMatch)),
-		},
+// SubAccount is a dashboard in the path.
+type SubAccount struct {
+	// The sub-account of the dashboard: 24 hex digits.
+	SubAccount HexID `param:"sub_account_id" example:"c10000000000000000000001" wrong:"is not an account id: use 24 hex digits"`
+}
+
+// Dashboard is a dashboard as an output, with its version as the ETag.
+type Dashboard[D any] struct {
+	Data     D
+	version  int64
+	replayed bool // whether an earlier request has made the change
+}
+
+func (Dashboard[D]) types() Answer { return Answer{Data: reflect.TypeFor[D]()} }
+
+func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil }
+
+func (o Dashboard[D]) setHeader(header http.Header) {
+	header.Set(headerETag, etag(o.version))
+	if o.replayed {
+		header.Set(headerReplayed, "true")
 	}
 }
 
-// getDashboard returns the dashboard of the sub-account in the path. A GET by agency staff creates
-// a missing dashboard.
-func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error {
-	subAccount, err := dashboardID(r)
+// get returns the dashboard of the sub-account in the path. A request of agency staff creates a
+// missing dashboard.
+func (d dashboards) get(ctx context.Context, c Caller, in SubAccount) (shown Dashboard[[]readmodels.DashboardView], err error) {
+	parent, err := d.authorizer.parentOf(ctx, c.Principal)
 	if err != nil {
-		return err
+		return shown, err
 	}
-	p, _ := PrincipalFrom(r.Context())
-	parent, err := d.authorizer.parentOf(r.Context(), p)
-	if err != nil {
-		return err
+	request := readmodels.DashboardRequest{ParentAccount: parent, SubAccount: string(in.SubAccount)}
+	if !c.Roles.Has(RoleAgency, RoleAuditor) {
+		request.ClientAccount, request.ClientUser = c.AccountID, c.UserID
 	}
-	request := readmodels.DashboardRequest{ParentAccount: parent, SubAccount: subAccount}
-	if !p.Roles.Has(RoleAgency, RoleAuditor) {
-		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
-	}
-	view, err := d.deps.Dashboards.Dashboard(r.Context(), request)
-	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
+	view, err := d.deps.Dashboards.Dashboard(ctx, request)
+	if domain.CodeOf(err) == domain.CodeNotFound && c.Roles.Has(RoleAgency) {
 		if err := d.deps.PeopleKnown(); err != nil { // creating a dashboard is a change
-			return err
+			return shown, err
 		}
-		_, err = d.deps.DashboardCommands.Open(
-			r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount},
-		)
+		_, err = d.deps.DashboardCommands.Open(ctx, commands.OpenDashboard{Caller: c.in(RoleAgency), SubAccount: request.SubAccount})
 		if err == nil {
-			view, err = d.deps.Dashboards.Dashboard(r.Context(), request)
+			view, err = d.deps.Dashboards.Dashboard(ctx, request)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	w.Header().Set(headerETag, etag(view.Version))
-	return writeData(w, []readmodels.DashboardView{view}, nil)
+	return Dashboard[[]readmodels.DashboardView]{Data: []readmodels.DashboardView{view}, version: view.Version}, err
 }
 
-func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error {
-	subAccount, err := dashboardID(r)
-	if err != nil {
-		return err
-	}
-	key, err := idempotencyKey(r.Header)
-	if err != nil {
-		return err
-	}
-	previewed, err := singleHeader(
-		r.Header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits",
-	)
-	if err != nil {
-		return err
-	}
-	command, err := readUpdate(r, subAccount)
-	if err != nil {
-		return err
-	}
-	command.Decision = previewed
-	result, err := d.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
-		Caller: caller(r, RoleAgency), Change: command, IdempotencyKey: key, RequestDigest: updateDigest(command),
+// Change is a change to a dashboard.
+type Change struct {
+	SubAccount
+
+	// The change is made only if the dashboard still has this ETag, weak (as compressing proxies make
+	// it) or not.
+	IfMatch Match      `header:"If-Match"`
+	Body    updateBody `body:"required"`
+}
+
+func (in Change) change() domain.UpdateDashboard {
+	change := in.Body.change
+	change.Primary, change.IfMatch = string(in.SubAccount.SubAccount), in.IfMatch.versions
+	return change
+}
+
+type putInput struct {
+	Change
+	Keyed
+
+	// The change is made only if it does exactly what a preview showed: send the value of preview from
+	// that response.
+	IfPreview Preview `header:"If-Preview"`
+}
+
+func (d dashboards) put(ctx context.Context, c Caller, in putInput) (shown Dashboard[domain.Dashboard], err error) {
+	change := in.change()
+	change.Decision = string(in.IfPreview)
+	result, err := d.deps.DashboardCommands.Update(ctx, commands.UpdateDashboard{
+		Caller: c.in(RoleAgency), Change: change, IdempotencyKey: string(in.Key), RequestDigest: updateDigest(change),
 	})
-	if err != nil {
-		return err
-	}
-	w.Header().Set(headerETag, etag(result.Dashboard.Version))
-	if result.Replayed {
-		w.Header().Set(headerReplayed, "true")
-	}
-	return writeData(w, result.Dashboard, nil)
+	return Dashboard[domain.Dashboard]{result.Dashboard, result.Dashboard.Version, result.Replayed}, err
 }
 
-// postPreview returns the effect that a PUT with the same body and If-Match would have. It changes
-// nothing.
-func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown history.DashboardPreview, err error) {
-	command, err := readUpdate(r, subAccount)
+// preview returns the effect that a PUT with the same body and If-Match would have. It changes nothing.
+func (d dashboards) preview(ctx context.Context, c Caller, in Change) (shown history.DashboardPreview, err error) {
+	preview, err := d.deps.DashboardCommands.Preview(ctx, commands.UpdateDashboard{Caller: c.in(RoleAgency), Change: in.change()})
 	if err != nil {
 		return shown, err
 	}
-	preview, err := d.deps.DashboardCommands.Preview(
-		r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command},
-	)
-	if err != nil {
-		return shown, err
-	}
-	return d.deps.NamedPreview(r.Context(), preview)
+	return d.deps.NamedPreview(ctx, preview)
 }
 
-func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
-	match, err := ifMatch(r.Header)
-	if err != nil {
-		return domain.UpdateDashboard{}, err
-	}
-	members, err := readObject(r)
-	if err != nil {
-		return domain.UpdateDashboard{}, err
-	}
-	command, err := parseUpdate(subAccount, members)
-	command.IfMatch = match
-	return command, err
-}
-
-// dashboardID returns the sub-account in the path. It ignores the query, as the old system does.
-func dashboardID(r *http.Request) (string, error) {
-	text, _ := pathParam(r, paramDashboard.Name)
-	id, ok := domain.HexID(text)
-	if !ok {
-		return "", domain.InvalidField(paramDashboard.Name, paramDashboard.wrong)
-	}
-	return id, nil
-}
-
-// caller returns the caller of a request, acting in role, in the form that records store. Operators
-// and main applications act for no agency.
-func caller(r *http.Request, role Role) commands.Caller {
-	info := infoOf(r.Context())
-	p, _ := PrincipalFrom(r.Context())
-	c := commands.Caller{UserID: p.UserID, Role: string(role), RequestID: info.id, TraceParent: info.traceParent}
-	if role != RoleOperator && role != RoleMainApp {
-		c.ParentAccount = p.AccountID
-	}
-	return c
+func (b *updateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
+	b.change = parseUpdate(members, bad)
 }
 
 // parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null
 // means absent. The error lists every malformed value (400); the domain checks whether ids are
 // known (422).
-func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
-	var bad domain.FieldErrors
+func parseUpdate(members map[string]json.RawMessage, bad *domain.FieldErrors) domain.UpdateDashboard {
 	command := domain.UpdateDashboard{
-		Primary:              subAccount,
-		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", &bad),
-		SubAccountIDs:        hexMember(members, "sub_account_ids", &bad),
-		Users:                hexMember(members, "users", &bad),
-		Scopes:               stringsMember(members, "scopes", &bad),
+		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", bad),
+		SubAccountIDs:        hexMember(members, "sub_account_ids", bad),
+		Users:                hexMember(members, "users", bad),
+		Scopes:               stringsMember(members, "scopes", bad),
 	}
-	if unlink := member[bool](members, "unlink", "true or false", &bad); unlink != nil {
+	if unlink := member[bool](members, "unlink", "true or false", bad); unlink != nil {
 		command.Unlink = *unlink
 	}
 	if command.Scopes != nil {
@@ -200,7 +158,7 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 			bad.Addf(e.Field, "%s", e.Detail)
 		}
 	}
-	return command, bad.Err()
+	return command
 }
 
 func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
@@ -300,4 +258,6 @@ type updateBody struct {
 	Unlink *bool `json:"unlink,omitempty"`
 	// Users replaces the list of users of every linked dashboard. 24 hex digits each.
 	Users *[]string `json:"users,omitempty"`
+
+	change domain.UpdateDashboard
 }

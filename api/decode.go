@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -26,6 +27,9 @@ import (
 //	wrong:"is not …"  the error for other values; %s stands for the allowed ones
 //	example:"value"
 //
+// The member with the tag body is the body of the request; its value "optional" says that it may be
+// absent.
+//
 // A struct without a tag is a part of the input.
 type Parameter struct {
 	Name     string
@@ -37,7 +41,6 @@ type Parameter struct {
 	Type     reflect.Type // of the member: the format of the parameter
 	Struct   reflect.Type // that declares the member
 	Field    string       // the name of the member
-	Text     string       // description of a parameter without a field
 
 	wrong string
 	index []int
@@ -103,6 +106,7 @@ type decoder struct {
 	now     time.Time
 	bad     domain.FieldErrors
 	ignored []string // query parameters without an effect
+	known   error    // the error, if it is the only one
 }
 
 // value is a member of an input with a format of its own.
@@ -119,15 +123,29 @@ type checked interface{ check(d *decoder) }
 func (s *Server) decode(w http.ResponseWriter, r *http.Request, op Operation) (any, error) {
 	d := &decoder{r: r, now: s.deps.Now()}
 	input := reflect.New(op.Input)
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		d.bad.Addf("query", "is malformed (%s): escape %%, &, ; and + in values", clip(err.Error()))
+	var query url.Values
+	if op.Pattern != patternDashboard { // whose query the old system ignores
+		var err error
+		if query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			d.bad.Addf("query", "is malformed (%s): escape %%, &, ; and + in values", clip(err.Error()))
+		}
+		d.checkUnknown(query, op, s.deps.Config.IgnoreParams)
 	}
-	d.checkUnknown(query, op, s.deps.Config.IgnoreParams)
 	for _, p := range op.Parameters {
+		if p.Type == reflect.TypeFor[Opaque]() {
+			continue
+		}
 		d.set(p, d.text(p, query), input.Elem().FieldByIndex(p.index))
 	}
+	if op.Body != nil {
+		if err := d.body(w, op, input.Elem().FieldByIndex(op.bodyIndex)); err != nil {
+			return nil, cmp.Or(d.bad.Err(), err)
+		}
+	}
 	d.check(input.Elem(), false)
+	if d.known != nil && d.bad.Count == 1 {
+		return nil, d.known
+	}
 	return input.Interface(), d.bad.Err()
 }
 
@@ -144,12 +162,20 @@ func (d *decoder) check(v reflect.Value, embedded bool) {
 	}
 }
 
-// text returns a parameter; "" if it is absent or empty.
+// lineBreak separates the lines of a header, and is the text of an empty one.
+const lineBreak = "\n"
+
+// text returns a parameter; "" if it is absent or, unlike a header, empty.
 func (d *decoder) text(p Parameter, query url.Values) string {
 	inQuery := query.Get(p.Name)
 	switch p.In {
 	case InHeader:
-		return strings.Join(d.r.Header.Values(p.Name), ",")
+		values := slices.Compact(slices.Clone(d.r.Header.Values(p.Name))) // a proxy may send the same line twice
+		text := strings.Join(values, lineBreak)
+		if values != nil && text == "" {
+			return lineBreak // it is there
+		}
+		return text
 	case InPath:
 		inPath, _ := pathParam(d.r, p.Name)
 		switch {
@@ -225,6 +251,14 @@ func (d *decoder) checkUnknown(given url.Values, op Operation, ignored []string)
 			d.ignored = append(d.ignored, clip(name))
 		}
 	}
+}
+
+// refuse keeps an error with a message of its own: it is the whole error unless others are found.
+func (d *decoder) refuse(err error, name, wrong string) {
+	if known, ok := errors.AsType[*domain.Error](err); ok && d.bad.Count == 0 {
+		d.known = known.WithField(name, wrong)
+	}
+	d.bad.Addf(name, "%s", wrong)
 }
 
 // declares reports whether an operation has a path or query parameter.

@@ -2,8 +2,8 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
 	"mime"
@@ -27,45 +27,20 @@ type DirectoryDeps struct {
 
 const patternDirectory = "/api/directory"
 
-var (
-	paramAtomic = Param{
-		Name: "atomic", Kind: KindWord, Words: []string{"true", "false"}, Default: "false", Example: "true",
-		Text: "Whether a refused line causes the whole request to be refused (422). The lines are not one transaction: after " +
-			"a 503, some may be stored, and the same request must be sent again.",
-		wrong: "must be one of %s",
-	}
-	paramEntityKind = Param{
-		Name: "kind", Kind: KindWord, Required: true, Example: domain.KindAccount, wrong: "is not a kind of entity: use one of %s",
-		Text: "The kind of the entity, as in the type directory.<kind>.v1.",
-		Words: []string{
-			domain.KindAccount, domain.KindUser, domain.KindOrder, domain.KindSession, domain.KindMember,
-			domain.KindConnection,
-			domain.KindDefaultAccount, domain.KindSocialAccount, domain.KindPlannedPost, domain.KindSubscription,
-			domain.KindCategory,
-		},
-	}
-	paramZoneOf = Param{
-		Name: "account_id", Kind: KindHexID, Text: "The agency or one of its clients: 24 hex digits.", Required: true,
-		Example: exampleAccount,
-	}
-	paramEntityID = Param{Name: "entityId", Kind: KindText, Text: "The entity's id.", Example: exampleAccount}
-)
+type directoryWriter struct{ *Server }
 
-func (d *DirectoryDeps) routes() []Operation {
-	mainApp, staff := []Role{RoleMainApp}, []Role{RoleAgency}
-	return []Operation{
-		{http.MethodPost, patternDirectory, "postDirectory", mainApp, d.postDirectory()},
-		{
-			http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", mainApp,
-			answering(parseEntity, d.getEntity),
-		},
-		{http.MethodPost, "/api/accounts", "postAccounts", staff, making(d.postAccount)},
-		{
-			http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone", staff,
-			accepting[timeZoneBody](answering(func(p *Params) string { return p.requiredHex(paramZoneOf) }, d.putTimeZone)),
-		},
-		{http.MethodPost, "/api/users", "postUsers", staff, making(d.postUser)},
-	}
+var directoryOperations = []Operation{
+	{http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed)},
+	{
+		http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", []Role{RoleMainApp},
+		does(directoryWriter.entity),
+	},
+	{http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient)},
+	{
+		http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone", []Role{RoleAgency},
+		does(directoryWriter.setTimeZone),
+	},
+	{http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite)},
 }
 
 // toldEntity is the current state of an entity.
@@ -80,19 +55,18 @@ type toldEntity struct {
 var errNoEntity = domain.NewError(domain.CodeNotFound,
 	"There is no entity with this kind and id: it was never sent, or it was erased. Check both.")
 
-type entityKey struct{ kind, id string }
-
-func parseEntity(p *Params) entityKey {
-	key := entityKey{p.word(paramEntityKind), p.text(paramEntityID)}
-	if hex, ok := domain.HexID(key.id); ok {
-		key.id = hex
-	}
-	return key
+type entityInput struct {
+	// The kind of the entity, as in the type directory.<kind>.v1.
+	Kind string `param:"kind" words:"account user order session member connection default_account social_account planned_post subscription category" wrong:"is not a kind of entity: use one of %s" example:"account"`
+	ID   string `param:"entityId" example:"c10000000000000000000001"` // The entity's id.
 }
 
-func (d *DirectoryDeps) getEntity(r *http.Request, q entityKey) (answer toldEntity, err error) {
-	key := domain.DirectoryKey(q.kind, q.id)
-	entities, err := d.Entities.EntitiesByKey(r.Context(), []string{key})
+func (d directoryWriter) entity(ctx context.Context, _ Caller, in entityInput) (answer toldEntity, err error) {
+	if hex, ok := domain.HexID(in.ID); ok {
+		in.ID = hex
+	}
+	key := domain.DirectoryKey(in.Kind, in.ID)
+	entities, err := d.deps.Directory.Entities.EntitiesByKey(ctx, []string{key})
 	if err != nil {
 		return answer, err
 	}
@@ -100,7 +74,7 @@ func (d *DirectoryDeps) getEntity(r *http.Request, q entityKey) (answer toldEnti
 	if !known {
 		return answer, errNoEntity
 	}
-	answer = toldEntity{Type: "directory." + q.kind + ".v1", UpdatedAt: entity.At}
+	answer = toldEntity{Type: "directory." + in.Kind + ".v1", UpdatedAt: entity.At}
 	answer.Data, err = json.Marshal(entity.Entity)
 	return answer, err
 }
@@ -128,9 +102,23 @@ type madeAccount struct {
 	Active        bool                `json:"active"`
 }
 
-func (d *DirectoryDeps) postAccount(r *http.Request, add newAccountBody, key string) (madeAccount, error) {
-	a, err := d.Local.AddClient(r.Context(), caller(r, RoleAgency), commands.NewClient{
-		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, TimeZone: add.TimeZone, Key: key,
+// Keyed is a request that is made once for each key.
+type Keyed struct {
+	// A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours
+	// returns the first response.
+	Key IdempotencyKey `header:"Idempotency-Key"`
+}
+
+type newAccountInput struct {
+	Keyed
+
+	Body newAccountBody `body:"required"`
+}
+
+func (d directoryWriter) addClient(ctx context.Context, c Caller, in newAccountInput) (madeAccount, error) {
+	add := in.Body
+	a, err := d.deps.Directory.Local.AddClient(ctx, c.in(RoleAgency), commands.NewClient{
+		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, TimeZone: add.TimeZone, Key: string(in.Key),
 	})
 	return madeAccountOf(a), err
 }
@@ -147,12 +135,13 @@ type timeZoneBody struct {
 	TimeZone string `json:"time_zone"` // IANA name; empty to use that of the agency, or UTC
 }
 
-func (d *DirectoryDeps) putTimeZone(r *http.Request, account string) (madeAccount, error) {
-	body, bad, err := readBody(r, timeZoneBody{})
-	if err = cmp.Or(err, bad.Err()); err != nil {
-		return madeAccount{}, err
-	}
-	a, err := d.Local.SetTimeZone(r.Context(), caller(r, RoleAgency), account, body.TimeZone)
+type timeZoneInput struct {
+	Account HexID        `param:"account_id" example:"c10000000000000000000001"` // The agency or one of its clients: 24 hex digits.
+	Body    timeZoneBody `body:"required"`
+}
+
+func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in timeZoneInput) (madeAccount, error) {
+	a, err := d.deps.Directory.Local.SetTimeZone(ctx, c.in(RoleAgency), string(in.Account), in.Body.TimeZone)
 	return madeAccountOf(a), err
 }
 
@@ -177,26 +166,18 @@ type madeUser struct {
 	CreatedAt time.Time           `json:"created_at"`
 }
 
-func (d *DirectoryDeps) postUser(r *http.Request, add newUserBody, key string) (madeUser, error) {
-	u, err := d.Local.Invite(r.Context(), caller(r, RoleAgency), commands.NewPerson{
-		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: key,
-	})
-	return madeUser{u.ID, u.AccountID, u.Name, u.Email, domain.OptionalText(u.Phone), u.Active, u.CreatedAt}, err
+type newUserInput struct {
+	Keyed
+
+	Body newUserBody `body:"required"`
 }
 
-// making returns an operation that creates something from a body, once per idempotency key.
-func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) operation {
-	return accepting[B](answering(nothing, func(r *http.Request, _ none) (made T, err error) {
-		key, err := idempotencyKey(r.Header)
-		if err != nil {
-			return made, err
-		}
-		body, bad, err := readBody(r, *new(B))
-		if err = cmp.Or(err, bad.Err()); err != nil {
-			return made, err
-		}
-		return act(r, body, key)
-	}, paramIdempotency))
+func (d directoryWriter) invite(ctx context.Context, c Caller, in newUserInput) (madeUser, error) {
+	add := in.Body
+	u, err := d.deps.Directory.Local.Invite(ctx, c.in(RoleAgency), commands.NewPerson{
+		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: string(in.Key),
+	})
+	return madeUser{u.ID, u.AccountID, u.Name, u.Email, domain.OptionalText(u.Phone), u.Active, u.CreatedAt}, err
 }
 
 const (
@@ -206,27 +187,27 @@ const (
 
 const truncatedBody = "The body could not be read completely: it was truncated, or does not match Content-Encoding. Send it again."
 
-// postDirectory imports entities, erasures and posts from a main application, as JSON Lines.
-func (d *DirectoryDeps) postDirectory() operation {
-	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
-	op := accepting[string](answering(parse, func(r *http.Request, atomic bool) (fed commands.FeedResult, err error) {
-		lines, err := readLines(r)
-		if err != nil {
-			return fed, err
-		}
-		return d.Feed.Feed(r.Context(), caller(r, RoleMainApp), lines, atomic)
-	}))
-	op.BodyMedia = mediaNDJSON
-	return op
+type feedInput struct {
+	// Whether a refused line causes the whole request to be refused (422). The lines are not one
+	// transaction: after a 503, some may be stored, and the same request must be sent again.
+	Atomic bool  `param:"atomic" default:"false" wrong:"must be one of %s" example:"true"`
+	Lines  Lines `body:"required"`
 }
 
-// readLines reads the lines of a body, which may be compressed.
-func readLines(r *http.Request) ([][]byte, error) {
+// feed imports entities, erasures and posts from a main application, as JSON Lines.
+func (d directoryWriter) feed(ctx context.Context, c Caller, in feedInput) (commands.FeedResult, error) {
+	return d.deps.Directory.Feed.Feed(ctx, c.in(RoleMainApp), in.Lines, in.Atomic)
+}
+
+// Lines are the lines of a body, which may be compressed.
+type Lines [][]byte
+
+func (l *Lines) read(r *http.Request) error {
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
 	isLines := mediaType == mediaNDJSON || mediaType == "application/jsonl"
 	if err != nil || !isLines || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, domain.NewError(codeUnsupportedMediaType, "The body must be JSON Lines in UTF-8. Send it with Content-Type: %s.", mediaNDJSON)
+		return domain.NewError(codeUnsupportedMediaType, "The body must be JSON Lines in UTF-8. Send it with Content-Type: %s.", mediaNDJSON)
 	}
 	body := io.Reader(http.MaxBytesReader(nil, r.Body, maxFedBytes))
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
@@ -234,28 +215,29 @@ func readLines(r *http.Request) ([][]byte, error) {
 	case "gzip":
 		unzipped, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, unreadable(err, truncatedBody)
+			return unreadable(err, truncatedBody)
 		}
 		body = http.MaxBytesReader(nil, unzipped, maxFedBytes)
 	default:
-		return nil, domain.NewError(codeUnsupportedMediaType, "The body may be compressed with gzip only. Send "+
+		return domain.NewError(codeUnsupportedMediaType, "The body may be compressed with gzip only. Send "+
 			"Content-Encoding: gzip, or no Content-Encoding.")
 	}
 	raw, err := io.ReadAll(body)
 	switch {
 	case err != nil:
-		return nil, unreadable(err, truncatedBody)
+		return unreadable(err, truncatedBody)
 	case !utf8.Valid(raw):
-		return nil, domain.NewError(domain.CodeInvalid, "The body is not valid UTF-8. Send it in UTF-8.")
+		return domain.NewError(domain.CodeInvalid, "The body is not valid UTF-8. Send it in UTF-8.")
 	case len(bytes.TrimSpace(raw)) == 0:
-		return nil, domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object on each line.")
+		return domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object on each line.")
 	}
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
 	// Before bytes.Split: its result may be many times the size of the body.
 	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines {
-		return nil, domain.NewError(
+		return domain.NewError(
 			domain.CodeTooLarge, "The body has %d lines. Send at most %d in one request.", lines, maxFedLines,
 		)
 	}
-	return bytes.Split(raw, []byte("\n")), nil
+	*l = bytes.Split(raw, []byte("\n"))
+	return nil
 }

@@ -10,67 +10,230 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-type entities struct {
-	deps       Deps
-	authorizer *authorizer
+type entities struct{ *Server }
+
+var entitiesOperations = []Operation{
+	{http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me)},
+	{
+		http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor},
+		does(entities.dashboards),
+	},
+	figuresAt("/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts)),
+	figuresAt("/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
+	figuresAt("/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
+	figuresAt("/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users)),
+	figuresAt("/api/users/{userId}", "getUsersByUserId", does(entities.user)),
+	figuresAt("/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
+	figuresAt("/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms)),
+	figuresAt("/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform)),
+	figuresAt("/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
+	figuresAt("/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
+	figuresAt("/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
+	figuresAt("/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
+	figuresAt("/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture)),
+	figuresAt("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(readingsInput.query, (*analytics.Analytics).ActivityStats)),
+	figuresAt("/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
 }
 
-func (e *entities) routes() []Operation {
-	door, rows := e.authorizer, e.deps.Entities
-	readers := []Role{RoleAgency, RoleClient}
-	get := func(pattern, id string, op operation) Operation {
-		return Operation{http.MethodGet, pattern, id, readers, op}
+// Parts of the inputs of lists.
+type (
+	// Search limits a list to names.
+	Search struct {
+		Search string `param:"q"` // Part of the name or email address, ignoring case in every script.
 	}
-	allUsers := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
-	user := func(ctx context.Context, scope readmodels.Scope, id string) (directory.User, error) {
-		p, _ := PrincipalFrom(ctx)
-		return rows.User(ctx, scope, directory.UsersQuery{OfDashboards: isClient(p)}, id)
+	// Active limits a list by state.
+	Active struct {
+		Active *bool `param:"active"` // Only those that are active (true) or inactive (false).
 	}
-	return []Operation{
-		{http.MethodGet, "/api/me", "getMe", allUsers, answering(nothing, e.me)},
-		{
-			http.MethodGet, "/api/dashboards", "getDashboards",
-			[]Role{RoleAgency, RoleClient, RoleAuditor},
-			listing(parseDashboards, e.dashboards),
-		},
-		get("/api/accounts", "getAccounts", scoped(door, parseAccounts, rows.Accounts, paramAccount)),
-		get("/api/members", "getMembers", scoped(door, parseMembers, rows.Members, paramAccount)),
-		get("/api/categories", "getCategories", scoped(door, parseCategories, rows.Categories)),
-		get("/api/users", "getUsers", scoped(door, parseUsers, rows.Users, paramAccount)),
-		get("/api/users/{userId}", "getUsersByUserId", one(door, parseUserID, user)),
-		get("/api/users/{userId}/platforms", "getUsersPlatforms", scoped(door, parsePlatformsOfUser,
-			func(ctx context.Context, scope readmodels.Scope, q directory.PlatformsQuery) (
-				list []directory.ConnectedPlatform, meta readmodels.ListMeta, err error,
-			) {
-				if _, err := user(ctx, scope, q.User); err != nil {
-					return nil, meta, err
-				}
-				return rows.Platforms(ctx, scope, q)
-			}, paramAccount)),
-		get("/api/platforms", "getPlatforms", scoped(door, parsePlatforms, rows.Platforms, paramAccount)),
-		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", one(door, idOf(paramPlatformID), rows.Platform)),
-		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", scoped(door, parseActivities,
-			func(ctx context.Context, scope readmodels.Scope, q analytics.ActivitiesQuery) (
-				list []analytics.PostActivity, meta readmodels.ListMeta, err error,
-			) {
-				if _, err := rows.Platform(ctx, scope, q.Social); err != nil {
-					return nil, meta, err
-				}
-				return e.deps.Analytics.Activities(ctx, scope, q)
-			}, paramAccount)),
-		get(
-			"/api/platforms/{platformId}/stats", "getPlatformsStats",
-			figuresOf(statsOfAccount),
-		),
-		get("/api/activities", "getActivities", scoped(door, parseActivities, e.deps.Analytics.Activities, paramAccount)),
-		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, e.deps.Analytics.Activity)),
-		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, e.getPicture)),
-		get(
-			"/api/activities/{activityId}/stats", "getActivitiesStats",
-			scoped(door, parseReadings, e.deps.Analytics.ActivityStats),
-		),
-		get("/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
+	// Owner limits a list of connections, or of their posts.
+	Owner struct {
+		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Member    RowID     `param:"memberId" example:"7"`                      // Limits the result to the connections of the member with this id.
 	}
+	// UserID is a user in the path.
+	UserID struct {
+		User HexID `param:"userId" example:"a11ce0000000000000000000" wrong:"is not a user id: use 24 hex digits"` // The user's id: 24 hex digits.
+	}
+	// Activity is an activity in the path.
+	Activity struct {
+		Activity ActivityID `param:"activityId" example:"70:104_77"` // The activity's id: <connected account>:<the platform's id of the post>.
+	}
+	// Everything is the scope of a list that no parameter limits.
+	Everything struct{}
+)
+
+func (Everything) narrowing() readmodels.Narrowing { return readmodels.Narrowing{} }
+
+type accountsInput struct {
+	Page
+	Search
+	Active
+	OfAccounts
+}
+
+func (in accountsInput) query(Caller) directory.AccountsQuery {
+	return directory.AccountsQuery{Page: in.page(), Search: in.Search.Search, Active: in.Active.Active}
+}
+
+type membersInput struct {
+	Page
+	Search
+	Active
+	OfAccounts
+
+	User HexID `param:"userId" example:"a11ce0000000000000000000"` // Only members of this user: 24 hex digits.
+}
+
+func (in membersInput) query(c Caller) directory.MembersQuery {
+	return directory.MembersQuery{
+		Page: in.page(), Search: in.Search.Search, Active: in.Active.Active, User: string(in.User), OfDashboards: isClient(c.Principal),
+	}
+}
+
+type categoriesInput struct {
+	Page
+	Search
+	Everything
+}
+
+func (in categoriesInput) query(Caller) directory.CategoriesQuery {
+	return directory.CategoriesQuery{Page: in.page(), Search: in.Search.Search}
+}
+
+type usersInput struct {
+	Page
+	Search
+	Active
+	OfAccounts
+
+	Role string `param:"role"` // Only users with this role, as named by the main application, ignoring case.
+}
+
+func (in usersInput) query(c Caller) directory.UsersQuery {
+	return directory.UsersQuery{
+		Page: in.page(), Search: in.Search.Search, Role: in.Role, Active: in.Active.Active, OfDashboards: isClient(c.Principal),
+	}
+}
+
+// PlatformsOf selects connected profiles and pages.
+type PlatformsOf struct {
+	Page
+	Owner
+	OfAccounts
+
+	Status domain.PageStatus `param:"status"` // Only connected accounts with this status.
+}
+
+func (in PlatformsOf) query(Caller) directory.PlatformsQuery {
+	return directory.PlatformsQuery{
+		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Status: in.Status,
+	}
+}
+
+type activitiesInput struct {
+	Page
+	Owner
+	Period Period
+	OfAccounts
+
+	Social   RowID      `param:"platformId" example:"70"`                  // The connected profile or page, by its id: a positive integer.
+	Category CategoryID `param:"cId" default:"all categories" example:"0"` // Number of the category of posts; 0 or all for all categories.
+	Type     string     `param:"type"`                                     // Only posts of this type: post, photo, video, reel, story, carousel or ad.
+	// State of the activity: published, newest first; or scheduled, the posts that are scheduled in the
+	// content planner and not yet published, next one first. A range applies to the time of
+	// publication or the scheduled time.
+	State analytics.ActivityState `param:"state" default:"published" example:"scheduled"`
+}
+
+func (in activitiesInput) query(Caller) analytics.ActivitiesQuery {
+	q := analytics.ActivitiesQuery{
+		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Social: int64(in.Social), Category: int64(in.Category),
+		Type: in.Type, State: in.State,
+	}
+	q.From, q.To = in.Period.optional()
+	return q
+}
+
+type readingsInput struct {
+	Activity
+	Page
+	Period Period
+	Everything
+}
+
+func (in readingsInput) query(Caller) analytics.ReadingsQuery {
+	q := analytics.ReadingsQuery{ID: string(in.Activity.Activity), Page: in.page()}
+	q.From, q.To = in.Period.optional()
+	return q
+}
+
+// scoped returns the operation of a list of what the caller may see.
+func scoped[I interface{ narrowing() readmodels.Narrowing }, R *directory.Entities | *analytics.Analytics, Q, E any](
+	query func(I, Caller) Q, list func(R, context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
+) operation {
+	return does(func(e entities, ctx context.Context, c Caller, in I) (page List[E], err error) {
+		scope, err := e.authorizer.scope(ctx, c.Principal, in.narrowing())
+		if err != nil {
+			return page, err
+		}
+		rows, ok := any(e.deps.Entities).(R)
+		if !ok {
+			rows, _ = any(e.deps.Analytics).(R)
+		}
+		page.Data, page.Meta, err = list(rows, ctx, scope, query(in, c))
+		return page, err
+	})
+}
+
+func (e entities) user(ctx context.Context, c Caller, in UserID) (user directory.User, err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
+	if err != nil {
+		return user, err
+	}
+	return e.deps.Entities.User(ctx, scope, directory.UsersQuery{OfDashboards: isClient(c.Principal)}, string(in.User))
+}
+
+type platformsOfUserInput struct {
+	UserID
+	PlatformsOf
+}
+
+func (e entities) platformsOfUser(
+	ctx context.Context, c Caller, in platformsOfUserInput,
+) (page List[directory.ConnectedPlatform], err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, in.narrowing())
+	if err != nil {
+		return page, err
+	}
+	q := in.query(c)
+	q.User = string(in.User)
+	if _, err := e.deps.Entities.User(ctx, scope, directory.UsersQuery{OfDashboards: isClient(c.Principal)}, q.User); err != nil {
+		return page, err
+	}
+	page.Data, page.Meta, err = e.deps.Entities.Platforms(ctx, scope, q)
+	return page, err
+}
+
+func (e entities) platform(ctx context.Context, c Caller, in PlatformID) (platform directory.ConnectedPlatform, err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
+	if err != nil {
+		return platform, err
+	}
+	return e.deps.Entities.Platform(ctx, scope, int64(in.Platform))
+}
+
+func (e entities) activitiesOfPlatform(
+	ctx context.Context, c Caller, in activitiesInput,
+) (page List[analytics.PostActivity], err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, in.narrowing())
+	if err != nil {
+		return page, err
+	}
+	if _, err := e.deps.Entities.Platform(ctx, scope, int64(in.Social)); err != nil {
+		return page, err
+	}
+	page.Data, page.Meta, err = e.deps.Analytics.Activities(ctx, scope, in.query(c))
+	return page, err
 }
 
 func statsOfAccount(
@@ -92,91 +255,64 @@ func statsOfAccount(
 	}, meta, nil
 }
 
-func principalOf(r *http.Request) Principal {
-	p, _ := PrincipalFrom(r.Context())
-	return p
-}
-
 func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 
-// scoped returns an operation that lists what the caller may see. The parameter accounts, if given,
-// limits the list.
-func scoped[Q, E any](
-	door *authorizer, parse func(*Params) Q,
-	query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
-	accounts ...Param,
-) operation {
-	type request struct {
-		query  Q
-		narrow readmodels.Narrowing
-	}
-	parseBoth := func(p *Params) request {
-		q := request{query: parse(p)}
-		for _, declared := range accounts {
-			q.narrow.Accounts = p.Accounts(declared)
-		}
-		return q
-	}
-	return listing(parseBoth, func(r *http.Request, q request) (entries []E, meta readmodels.ListMeta, err error) {
-		scope, err := door.scope(r.Context(), principalOf(r), q.narrow)
-		if err != nil {
-			return nil, meta, err
-		}
-		return query(r.Context(), scope, q.query)
-	})
-}
+// none is an input without members.
+type none struct{}
 
-func one[I, E any](
-	door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error),
-) operation {
-	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
-		scope, err := door.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
-		if err != nil {
-			return entity, err
-		}
-		return query(r.Context(), scope, id)
-	})
-}
-
-func (e *entities) me(r *http.Request, _ none) (directory.Me, error) {
-	p, _ := PrincipalFrom(r.Context())
+func (e entities) me(ctx context.Context, c Caller, _ none) (me directory.Me, err error) {
 	request := directory.MeRequest{
-		User: p.UserID, Account: p.AccountID,
-		Client: p.Roles.Has(RoleClient) && !p.Roles.Has(RoleAgency), // an auditor may also be a client user
+		User: c.UserID, Account: c.AccountID,
+		Client: c.Roles.Has(RoleClient) && !c.Roles.Has(RoleAgency), // an auditor may also be a client user
 	}
-	var err error
-	if p.AccountID != "" {
-		if request.Parent, err = e.authorizer.parentOf(r.Context(), p); err != nil {
-			return directory.Me{}, err
+	if c.AccountID != "" {
+		if request.Parent, err = e.authorizer.parentOf(ctx, c.Principal); err != nil {
+			return me, err
 		}
 	}
-	me, err := e.deps.Entities.Me(r.Context(), request)
-	me.Roles = texts(p.Roles)
-	if !p.ExpiresAt.IsZero() {
-		me.ExpiresAt = new(p.ExpiresAt.UTC())
+	me, err = e.deps.Entities.Me(ctx, request)
+	me.Roles = texts(c.Roles)
+	if !c.ExpiresAt.IsZero() {
+		me.ExpiresAt = new(c.ExpiresAt.UTC())
 	}
-	me.Opens.AllDashboards = p.Roles.Has(RoleAgency, RoleAuditor)
-	me.Opens.ChangesDashboards = p.Roles.Has(RoleAgency)
-	me.Opens.Figures = me.Opens.Figures || p.Roles.Has(RoleAgency)
-	me.Opens.Audit = e.deps.Audit != nil && p.Roles.Has(RoleAgency, RoleAuditor)
-	me.Opens.Operators = e.deps.Operators != nil && p.Roles.Has(RoleOperator)
+	me.Opens.AllDashboards = c.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.ChangesDashboards = c.Roles.Has(RoleAgency)
+	me.Opens.Figures = me.Opens.Figures || c.Roles.Has(RoleAgency)
+	me.Opens.Audit = e.deps.Audit != nil && c.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.Operators = e.deps.Operators != nil && c.Roles.Has(RoleOperator)
 	return me, err
+}
+
+type dashboardsInput struct {
+	Page
+	Search
+
+	Exists *bool `param:"exists"` // Only clients with (true) or without (false) a dashboard.
 }
 
 // dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and
 // auditors see all of them, and a client user sees only the dashboards that they may open.
-func (e *entities) dashboards(
-	r *http.Request, q directory.DashboardsQuery,
-) (list []directory.DashboardSummary, meta readmodels.ListMeta, err error) {
-	p, _ := PrincipalFrom(r.Context())
-	parent, err := e.authorizer.parentOf(r.Context(), p)
+func (e entities) dashboards(
+	ctx context.Context, c Caller, in dashboardsInput,
+) (page List[directory.DashboardSummary], err error) {
+	parent, err := e.authorizer.parentOf(ctx, c.Principal)
 	if err != nil {
-		return nil, meta, err
+		return page, err
 	}
-	if !p.Roles.Has(RoleAgency, RoleAuditor) {
-		q.ClientAccount, q.ClientUser = p.AccountID, p.UserID
+	q := directory.DashboardsQuery{Page: in.page(), Search: in.Search.Search, Exists: in.Exists}
+	if !c.Roles.Has(RoleAgency, RoleAuditor) {
+		q.ClientAccount, q.ClientUser = c.AccountID, c.UserID
 	}
-	return e.deps.Entities.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
+	page.Data, page.Meta, err = e.deps.Entities.Dashboards(ctx, readmodels.Scope{ParentAccount: parent}, q)
+	return page, err
+}
+
+func (e entities) activity(ctx context.Context, c Caller, in Activity) (post analytics.PostActivity, err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
+	if err != nil {
+		return post, err
+	}
+	return e.deps.Analytics.Activity(ctx, scope, string(in.Activity))
 }
 
 // mediaJPEG is the type of all pictures; the service re-encodes them.
@@ -184,29 +320,23 @@ const mediaJPEG = "image/jpeg"
 
 var errNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 
-// getPicture returns the picture of a post to callers who may see the post. A post with erased
-// texts has no picture, even if one is stored.
-func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string) error {
-	scope, err := e.authorizer.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
+// picture returns the picture of a post to callers who may see the post. A post with erased texts has
+// no picture, even if one is stored.
+func (e entities) picture(ctx context.Context, c Caller, in Activity) (file File, err error) {
+	scope, err := e.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
 	if err != nil {
-		return err
+		return file, err
 	}
-	post, err := e.deps.Analytics.Activity(r.Context(), scope, id)
+	post, err := e.deps.Analytics.Activity(ctx, scope, string(in.Activity))
 	if err != nil {
-		return err
+		return file, err
 	}
 	if post.MediaURL == nil || e.deps.Picture == nil {
-		return errNoPicture
+		return file, errNoPicture
 	}
 	ref := domain.PostRef{
 		ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID),
 	}
-	picture, err := e.deps.Picture(r.Context(), ref)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", mediaJPEG)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	writeTagged(w, r, picture)
-	return nil
+	picture, err := e.deps.Picture(ctx, ref)
+	return File{Type: mediaJPEG, Body: picture}, err
 }

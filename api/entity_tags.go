@@ -24,13 +24,9 @@ var (
 	oneTag  = regexp.MustCompile(`"([^"]*)"`)
 )
 
-// tagsOf reads a header; ok is false if it is malformed, and tags is nil if it is absent.
-func tagsOf(header http.Header, name string) (tags *entityTags, ok bool) {
-	values := header.Values(name)
-	if len(values) == 0 {
-		return nil, true
-	}
-	text := strings.Join(values, ",")
+// tagsIn reads the lines of a header; ok is false if they are malformed.
+func tagsIn(lines []string) (tags *entityTags, ok bool) {
+	text := strings.Join(lines, ",")
 	if strings.Trim(text, " \t,") == "*" {
 		return &entityTags{any: true}, true
 	}
@@ -67,8 +63,8 @@ func (t *entityTags) find(ours string) (sent string, ok bool) {
 // matchTag reports whether If-None-Match contains the tag, and returns the tag that matched: a cache
 // may apply a 304 only to the body with exactly that tag.
 func matchTag(r *http.Request, tag string) (matched string, ok bool) {
-	tags, _ := tagsOf(r.Header, headerIfNoneMatch)
-	if tags == nil {
+	tags, ok := tagsIn(r.Header.Values(headerIfNoneMatch))
+	if !ok {
 		return tag, false
 	}
 	if sent, ok := tags.find(tag); ok {
@@ -77,24 +73,17 @@ func matchTag(r *http.Request, tag string) (matched string, ok bool) {
 	return tag, tags.any
 }
 
-// ifMatch reads If-Match; nil if it is absent. A tag that names no version is well-formed and
+// versions returns what the tags of If-Match name. A tag that names no version is well-formed and
 // matches nothing. RFC 9110 §13.1.1 compares strongly, for tags of bytes; a version is not one.
-func ifMatch(header http.Header) (*domain.VersionMatch, error) {
-	tags, ok := tagsOf(header, headerIfMatch)
-	if !ok {
-		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags from ETag, such as "7"`)
-	}
-	if tags == nil {
-		return nil, nil
-	}
-	match := &domain.VersionMatch{Any: tags.any}
-	for _, tag := range tags.tags {
+func (t *entityTags) versions() *domain.VersionMatch {
+	match := &domain.VersionMatch{Any: t.any}
+	for _, tag := range t.tags {
 		tag = codingSuffix.ReplaceAllString(tag, "")
 		if version, err := strconv.ParseInt(tag, 10, 64); err == nil && etag(version) == `"`+tag+`"` {
 			match.Versions = append(match.Versions, version)
 		}
 	}
-	return match, nil
+	return match
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -128,7 +128,7 @@ func mayBeDone(r *http.Request, err error) bool {
 	return !ok || network.Op != "dial"
 }
 
-func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
+func (f *faults) handle(endpoint func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := endpoint(w, r); err != nil {
 			f.writeError(w, r, err)

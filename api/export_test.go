@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -57,9 +58,26 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 var (
 	UpdateDigest = updateDigest
 	ParseObject  = parseObject
-	ParseUpdate  = parseUpdate
-	IfMatch      = ifMatch
 )
+
+// ParseUpdate decodes the members of a change to a dashboard.
+func ParseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
+	var bad domain.FieldErrors
+	change := parseUpdate(members, &bad)
+	change.Primary = subAccount
+	return change, bad.Err()
+}
+
+// IfMatch decodes If-Match.
+func IfMatch(header http.Header) (*domain.VersionMatch, error) {
+	var in Match
+	var d decoder
+	d.r = &http.Request{Header: header}
+	if wrong := in.decode(d.text(Parameter{Name: headerIfMatch, In: InHeader}, nil)); wrong != "" {
+		return nil, domain.InvalidField(headerIfMatch, wrong)
+	}
+	return in.versions, nil
+}
 
 // WhyRefused exports whyRefused.
 var WhyRefused = whyRefused

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -155,6 +156,7 @@ type Server struct {
 	paths      pathFolder
 	mux        *chi.Mux
 	socketIO   *stream.SocketIO // nil if there are no streams
+	tickets    cipher.AEAD      // encrypts tickets
 	unmatched  error            // for a path without a route
 	documents  *documents
 
@@ -188,11 +190,9 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 		}
 	}
 	if deps.Streams != nil {
-		streams, err := newStreams(deps, s.authorizer)
-		if err != nil {
+		if err := openStreams(s); err != nil {
 			return err
 		}
-		s.socketIO, s.routes = streams.socketIO, append(s.routes, streams.routes()...)
 	}
 	s.documents.routes = s.routes
 	s.paths = newPathFolder(s.routes)
@@ -200,7 +200,7 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 	return err
 }
 
-// newServer returns a server with all routes except streams.
+// newServer returns a server whose streams are not open yet.
 func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
 	access := newAuthorizer(deps)
@@ -221,12 +221,12 @@ func Starting(config Config, health Health, logger *slog.Logger) (http.Handler, 
 	deps := Deps{Config: config, Health: health, Logger: logger}.withDefaults()
 	s := &Server{deps: deps, faults: &faults{deps.IsTemporary, deps.Remedy, deps.Logger}, unmatched: errStarting}
 	s.routes = []Operation{
-		{http.MethodGet, "/healthz", "", nil, operation{serve: plain(http.HandlerFunc(getHealth))}},
-		{http.MethodGet, "/readyz", "", nil, operation{serve: plain(http.HandlerFunc(health.getReady))}},
+		{http.MethodGet, "/healthz", "", nil, operation{serve: plain(getHealth)}},
+		{http.MethodGet, "/readyz", "", nil, operation{serve: getReady}},
 	}
 	for _, pattern := range eventStreams {
 		s.routes = append(s.routes, Operation{http.MethodGet, pattern, "", nil, operation{
-			serve: func(http.ResponseWriter, *http.Request) error { return errStarting },
+			serve: func(*Server, http.ResponseWriter, *http.Request) error { return errStarting },
 		}})
 	}
 	s.paths = newPathFolder(s.routes)

@@ -151,6 +151,16 @@ func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, contentJSON, status, body)
 }
 
+type readyInput struct {
+	// What to check: reads, whether reads can be served; writes, whether changes can succeed.
+	For string `param:"for" words:"reads writes" default:"reads" example:"writes"`
+}
+
+func getReady(s *Server, w http.ResponseWriter, r *http.Request) error {
+	s.deps.Health.getReady(w, r)
+	return nil
+}
+
 // runCheck does not wait for a probe that ignores its context: readiness must detect a stuck
 // process.
 func runCheck(ctx context.Context, check Check, writes bool) CheckResult {

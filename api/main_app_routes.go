@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -16,18 +18,11 @@ type MainAppDeps struct {
 	Tokens   collect.HandOverTokens
 }
 
-func (m *MainAppDeps) routes() []Operation {
-	mainApp := []Role{RoleMainApp}
-	return []Operation{
-		{
-			http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
-			accepting[registrationBody](answering(nothing, m.postPlatform)),
-		},
-		{
-			http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
-			accepting[tokensBody](answering(idOf(paramConnectionID), m.putTokens)),
-		},
-	}
+type mainApp struct{ *Server }
+
+var mainAppOperations = []Operation{
+	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register)},
+	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver)},
 }
 
 // registrationBody is a page or profile for which the main application handles the sign-in.
@@ -41,27 +36,27 @@ type registrationBody struct {
 	Name       string `json:"name"`           // The name on the platform, at most 200 characters.
 	User       string `json:"user,omitempty"` // The user of the account who owns the page.
 	// Connected is true if the page is to be read; false disconnects it. The default is true.
-	Connected bool `json:"connected,omitempty"`
+	Connected bool `json:"connected,omitempty" default:"true"`
 }
 
-func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
-	body, bad, err := readBody(r, registrationBody{Connected: true})
-	if err != nil {
-		return done, err
+func (b *registrationBody) check(d *decoder) {
+	b.Account = d.bad.HexID("account", b.Account)
+	if b.User != "" {
+		b.User = d.bad.HexID("user", b.User)
 	}
-	reg := connect.Registration{
-		By:        domain.ConnectRequester{UserID: caller(r, RoleMainApp).UserID, Role: string(RoleMainApp)},
-		AccountID: bad.HexID("account", body.Account), Name: body.Name,
-		PageRef: domain.PageRef{Platform: body.Platform, AccountType: body.AType, ExternalID: body.ExternalID},
-		Ends:    !body.Connected,
-	}
-	if body.User != "" {
-		reg.UserID = bad.HexID("user", body.User)
-	}
-	if err := bad.Err(); err != nil {
-		return done, err
-	}
-	return m.Register.Register(r.Context(), reg)
+}
+
+type registrationInput struct {
+	Body registrationBody `body:"required"`
+}
+
+func (m mainApp) register(ctx context.Context, c Caller, in registrationInput) (connect.Registered, error) {
+	page := in.Body
+	return m.deps.MainApp.Register.Register(ctx, connect.Registration{
+		By:        domain.ConnectRequester{UserID: c.UserID, Role: string(RoleMainApp)},
+		AccountID: page.Account, UserID: page.User, Name: page.Name, Ends: !page.Connected,
+		PageRef: domain.PageRef{Platform: page.Platform, AccountType: page.AType, ExternalID: page.ExternalID},
+	})
 }
 
 // tokensBody contains the tokens that a platform issued to the application that signed the person
@@ -78,20 +73,24 @@ type tokensBody struct {
 	// OwnLogin is true if the token is from Instagram Login, false if it is from Facebook Login. If
 	// absent, the stored value is kept.
 	OwnLogin *bool `json:"instagram_login,omitempty"`
+
+	tokens collect.NewTokens
 }
 
-func (m *MainAppDeps) putTokens(r *http.Request, connection int64) (done collect.HandedOver, err error) {
-	members, err := readObject(r)
-	if err != nil {
-		return done, err
-	}
-	tokens, invalid := collect.ReadTokens(members)
-	var bad domain.FieldErrors
+func (b *tokensBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
+	var invalid []domain.FieldError
+	b.tokens, invalid = collect.ReadTokens(members)
 	for _, field := range invalid {
 		bad.Addf(field.Field, "%s", field.Detail)
 	}
-	if err := bad.Err(); err != nil {
-		return done, err
-	}
-	return m.Tokens.HandOver(r.Context(), connection, tokens)
+}
+
+type tokensInput struct {
+	ConnectionID
+
+	Body tokensBody `body:"required"`
+}
+
+func (m mainApp) handOver(ctx context.Context, _ Caller, in tokensInput) (collect.HandedOver, error) {
+	return m.deps.MainApp.Tokens.HandOver(ctx, int64(in.Connection), in.Body.tokens)
 }

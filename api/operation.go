@@ -1,19 +1,15 @@
 package api
 
 import (
+	"bufio"
 	"context"
-	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/csvtable"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 type operation struct {
@@ -25,10 +21,13 @@ type operation struct {
 	run  func(s *Server, ctx context.Context, c Caller, input any) (output any, err error)
 	plan *csvtable.Plan // of figures
 
-	serve endpointFunc
-	// read is used instead of serve if parameters are read by their declarations.
-	read   func(http.ResponseWriter, *http.Request, *Params) error
-	takes  []Param
+	bodyIndex []int
+
+	// stream and serve are used instead of run by routes that are not functions: streams, and pages and
+	// documents, which also read their input themselves.
+	stream func(s *Server, w http.ResponseWriter, r *http.Request, c Caller, input any) error
+	serve  serveFunc
+
 	Answer Answer
 	Body   reflect.Type // of the request; nil if it has no body
 	// BodyMedia is the media type of the body if it is not JSON.
@@ -105,6 +104,14 @@ func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, 
 	if output, ok := any(*new(O)).(interface{ types() Answer }); ok {
 		op.Answer = output.types()
 	}
+	for _, field := range reflect.VisibleFields(op.Input) {
+		if body, ok := field.Tag.Lookup("body"); ok {
+			op.Body, op.bodyIndex, op.BodyOptional = field.Type, field.Index, body == "optional"
+			if op.Body == reflect.TypeFor[Lines]() {
+				op.BodyMedia = mediaNDJSON
+			}
+		}
+	}
 	op.run = func(s *Server, ctx context.Context, c Caller, input any) (any, error) {
 		in, _ := input.(*I)
 		return call(G(struct{ *Server }{s}), ctx, c, *in)
@@ -116,7 +123,6 @@ func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, 
 func described(all []Operation) []Operation {
 	for i, op := range all {
 		if op.Input == nil {
-			all[i].Parameters = parametersOfOld(op)
 			continue
 		}
 		op.Parameters = parametersOf(op.Input, op.Pattern)
@@ -130,126 +136,67 @@ func described(all []Operation) []Operation {
 }
 
 // write writes the response with an output.
-func (op Operation) write(w http.ResponseWriter, r *http.Request, input, output any) error {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, op Operation, input, output any) error {
 	if figures, ok := output.(interface {
 		write(w http.ResponseWriter, r *http.Request, f Form, plan *csvtable.Plan) error
 	}); ok {
 		asked, _ := input.(figuresInput)
 		return figures.write(w, r, asked.form(), op.plan)
 	}
-	return writeData(w, output, nil)
-}
-
-// parametersOfOld describes the declared parameters of operations without an input.
-func parametersOfOld(op Operation) (all []Parameter) {
-	for _, p := range op.takes {
-		in := InQuery
-		switch {
-		case p.Header:
-			in = InHeader
-		case strings.Contains(op.Pattern, "{"+p.Name+"}"):
-			in = InPath
-		}
-		if p.Kind == KindText && p.Words != nil {
-			p.Kind = KindPlatformName
-		}
-		example := ""
-		if p.Example != nil {
-			example = fmt.Sprint(p.Example)
-		}
-		all = append(all, Parameter{
-			Name: p.Name, In: in, Required: p.Required || in == InPath, Default: p.Default, Words: p.Words, Example: example,
-			Type: kindTypes[p.Kind], Text: p.Text,
-		})
+	if headers, ok := output.(interface{ setHeader(http.Header) }); ok {
+		headers.setHeader(w.Header())
 	}
-	return all
-}
-
-var kindTypes = map[Kind]reflect.Type{
-	KindPlatformName: reflect.TypeFor[PlatformName](), KindText: reflect.TypeFor[string](), KindWord: reflect.TypeFor[string](), KindHexID: reflect.TypeFor[HexID](), KindRowID: reflect.TypeFor[RowID](),
-	KindAccount: reflect.TypeFor[Account](), KindAccounts: reflect.TypeFor[Accounts](), KindActivity: reflect.TypeFor[ActivityID](),
-	KindPlatform: reflect.TypeFor[Platforms](), KindCategory: reflect.TypeFor[CategoryID](), KindActor: reflect.TypeFor[Person](),
-	KindKey: reflect.TypeFor[IdempotencyKey](), KindTags: reflect.TypeFor[Match](), KindChanges: reflect.TypeFor[Changes](), KindTime: reflect.TypeFor[Time](),
-	KindZone: reflect.TypeFor[Zone](), KindMoment: reflect.TypeFor[Moment](), KindVersion: reflect.TypeFor[Version](),
-	KindGranularity: reflect.TypeFor[analytics.Granularity](), KindOrder: reflect.TypeFor[string](), KindLimit: reflect.TypeFor[Limit](),
-	KindCursor: reflect.TypeFor[Cursor](), KindDigest: reflect.TypeFor[Preview](), KindDeadLetter: reflect.TypeFor[DeadLetter](),
-}
-
-// reading returns an operation that takes the parameters that parse reads, and writes its own
-// response. Headers are parameters that write reads.
-func reading[Q any](
-	parse func(*Params) Q, write func(http.ResponseWriter, *http.Request, Q) error, headers ...Param,
-) operation {
-	read := func(w http.ResponseWriter, r *http.Request, params *Params) error {
-		q := parse(params)
-		if err := params.Err(); err != nil {
-			return err
+	if file, ok := output.(File); ok {
+		w.Header().Set("Content-Type", file.Type)
+		if file.Write != nil {
+			send(w, r, file, s.deps.Logger)
+			return nil
 		}
-		return write(w, r, q)
+		writeTagged(w, r, file.Body)
+		return nil
 	}
-	return operation{takes: append(readBy(parse), headers...), read: read}
-}
-
-// answering returns an operation whose response is an envelope.
-func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T, error), headers ...Param) operation {
-	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
-		data, err := answer(r, q)
-		if err != nil {
-			return err
-		}
-		return writeData(w, data, nil)
-	}, headers...)
-	op.Answer.Data = reflect.TypeFor[T]()
-	return op
-}
-
-type none struct{}
-
-func nothing(*Params) none { return none{} }
-
-func textOf(declared Param) func(*Params) string {
-	return func(p *Params) string { return p.text(declared) }
-}
-
-func idOf(declared Param) func(*Params) int64 { return func(p *Params) int64 { return p.ID(declared) } }
-
-func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]E, M, error)) operation {
-	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
-		entries, meta, err := list(r, q)
-		if err != nil {
-			return err
-		}
-		return writeData(w, append([]E{}, entries...), meta) // never null
-	})
-	op.Answer.Data, op.Answer.Meta = reflect.TypeFor[[]E](), reflect.TypeFor[M]()
-	return op
-}
-
-// accepting returns op with a body of type B.
-func accepting[B any](op operation) operation {
-	op.Body = reflect.TypeFor[B]()
-	return op
-}
-
-// Description contains the inputs of the API document: every operation, and the shapes of errors.
-type Description struct {
-	Operations     []Operation
-	Error, Problem reflect.Type
-}
-
-// Describe returns the description of all operations. It does not need any dependencies.
-func Describe() Description {
-	s := newServer(Deps{
-		Analytics: &analytics.Analytics{}, Entities: &directory.Entities{},
-		Audit:     &AuditDeps{History: struct{ HistoryReader }{}},
-		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
-		Operators: struct{ OperatorService }{}, MainApp: &MainAppDeps{}, Metrics: http.NotFoundHandler(),
-		Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}},
-	})
-	s.close()
-	return Description{
-		described(append(s.routes, (&streams{}).routes()...)), reflect.TypeFor[errorBody](), reflect.TypeFor[problemBody](),
+	var meta any
+	if list, ok := output.(interface{ parts() (data, meta any) }); ok {
+		output, meta = list.parts()
 	}
+	if list := reflect.ValueOf(output); list.Kind() == reflect.Slice && list.IsNil() {
+		output = []none{} // never null
+	}
+	return writeData(w, output, meta)
+}
+
+// Result is an output with a meta.
+type Result[D, M any] struct {
+	Data D
+	Meta M
+}
+
+// List is a page of a list.
+type List[E any] = Result[[]E, readmodels.ListMeta]
+
+func (Result[D, M]) types() Answer {
+	return Answer{Data: reflect.TypeFor[D](), Meta: reflect.TypeFor[M]()}
+}
+
+func (r Result[D, M]) parts() (data, meta any) { return r.Data, r.Meta }
+
+// File is an output that is not JSON.
+type File struct {
+	Type string
+	Body []byte // the content of a file without Write
+
+	Name  string
+	Write func(*bufio.Writer) error // sends the content, after all checks and the record
+}
+
+func (File) types() Answer { return Answer{} }
+
+// streaming returns the route of a stream, which is a method of a group.
+func streaming[G ~struct{ *Server }, I any](serve func(G, http.ResponseWriter, *http.Request, Caller, I) error) operation {
+	return operation{Input: reflect.TypeFor[I](), stream: func(s *Server, w http.ResponseWriter, r *http.Request, c Caller, input any) error {
+		in, _ := input.(*I)
+		return serve(G(struct{ *Server }{s}), w, r, c, *in)
+	}}
 }
 
 // Refusal returns the response to an error: its status, and its body in both shapes.

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -20,84 +18,92 @@ import (
 
 const patternBuildEvents = "/api/ops/generations/{generation}/events"
 
-var (
-	paramProjection = Param{
-		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.",
-		Example: "post_insights",
+type operators struct{ *Server }
+
+var operatorOperations = []Operation{
+	opsAt(http.MethodGet, "projections", "getOpsProjections", all(OperatorService.Projections)),
+	opsAt(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projectionAction.name, OperatorService.RequestRebuild)),
+	opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration)),
+	opsAt(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
+		acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Pause))),
+	opsAt(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
+		acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Resume))),
+	opsAt(http.MethodGet, "generations", "getOpsGenerations", all(OperatorService.Generations)),
+	opsAt(http.MethodGet, "generations/{generation}", "getOpsGeneration", does(operators.generation)),
+	{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)},
+	opsAt(http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel",
+		acting(generationAction.name, withoutResult(OperatorService.CancelBuild))),
+	opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters)),
+	opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter)),
+	opsAt(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(letterAction.name, OperatorService.RetryStream)),
+	opsAt(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(letterAction.name, OperatorService.SkipEvent)),
+	opsAt(http.MethodGet, "pauses", "getOpsPauses", all(OperatorService.Pauses)),
+	opsAt(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
+		acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Pause))),
+	opsAt(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
+		acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Resume))),
+	opsAt(http.MethodGet, "connections", "getOpsConnections", all(
+		func(s OperatorService, ctx context.Context) ([]directory.ConnectionReading, error) {
+			return s.Connections(ctx, directory.ReadingsQuery{})
+		})),
+	opsAt(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
+		acting(connectionAction.name, withoutResult(OperatorService.ReadConnection))),
+	opsAt(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
+		acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Pause))),
+	opsAt(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
+		acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Resume))),
+	opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions)),
+	opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics)),
+}
+
+func opsAt(method, pattern, id string, op operation) Operation {
+	return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
+}
+
+// The inputs of actions: the object, and the reason.
+type (
+	projectionAction struct {
+		Projection string     `param:"projection" example:"post_insights"` // The name of a projection, from GET /api/ops/projections.
+		Body       actionBody `body:"required"`
 	}
-	paramGeneration = Param{
-		Name: "generation", Kind: KindText, Text: "The id of a generation: <projection>.g<number>.",
-		Example: "post_insights.g3",
+	generationAction struct {
+		GenerationID
+
+		Body actionBody `body:"required"`
 	}
-	paramDeadLetter = Param{
-		Name: "letter", Kind: KindDeadLetter, Text: "The id of a dead letter: <projection>-<partition>-<offset>.",
-		Example: "dashboards-3-1204",
+	letterAction struct {
+		Letter DeadLetter `param:"letter" example:"dashboards-3-1204"` // The id of a dead letter: <projection>-<partition>-<offset>.
+		Body   actionBody `body:"required"`
 	}
-	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
-	paramNetwork      = Param{
-		Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.",
-		Example: domain.PlatformNames()[0],
+	platformAction struct {
+		Platform PlatformName `param:"platform" example:"facebook"` // The name of a platform.
+		Body     actionBody   `body:"required"`
+	}
+	connectionAction struct {
+		ConnectionID
+
+		Body actionBody `body:"required"`
+	}
+	// GenerationID is a generation in the path.
+	GenerationID struct {
+		Generation string `param:"generation" example:"post_insights.g3"` // The id of a generation: <projection>.g<number>.
+	}
+	// ConnectionID is a connection in the path.
+	ConnectionID struct {
+		Connection RowID `param:"connection" example:"31"` // The id of a connection.
 	}
 )
 
-type operators struct {
-	service    OperatorService
-	authorizer *authorizer
-	closing    <-chan struct{} // closed to end the streams of build progress
-}
+func (a projectionAction) name() (string, domain.Reason) { return a.Projection, a.Body.reason }
 
-func (o *operators) routes() []Operation {
-	service := o.service
-	row := func(method, pattern, id string, op operation) Operation {
-		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
-	}
-	projection, generation, platform := textOf(paramProjection), textOf(paramGeneration), textOf(paramNetwork)
-	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
-	return []Operation{
-		row(http.MethodGet, "projections", "getOpsProjections", all(service.Projections)),
-		row(
-			http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
-			acting(projection, service.RequestRebuild),
-		),
-		row(
-			http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
-			acting(projection, service.PrepareGeneration),
-		),
-		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
-			acting(projection, pausing(domain.PauseProjection, service.Pause))),
-		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
-			acting(projection, pausing(domain.PauseProjection, service.Resume))),
-		row(http.MethodGet, "generations", "getOpsGenerations", all(service.Generations)),
-		row(http.MethodGet, "generations/{generation}", "getOpsGeneration", answering(generation, o.generation)),
-		{
-			http.MethodGet, patternBuildEvents, "getOpsGenerationEvents",
-			[]Role{RoleOperator},
-			reading(generation, o.streamBuild),
-		},
-		row(
-			http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel",
-			acting(generation, withoutResult(service.CancelBuild)),
-		),
-		row(http.MethodGet, "dead-letters", "getOpsDeadLetters", listing(parseDeadLetters, o.deadLetters)),
-		row(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow",
-			acting(deadLetterID, service.ShowDeadLetter)),
-		row(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(deadLetterID, service.RetryStream)),
-		row(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(deadLetterID, service.SkipEvent)),
-		row(http.MethodGet, "pauses", "getOpsPauses", all(service.Pauses)),
-		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
-			acting(platform, pausing(domain.PausePlatform, service.Pause))),
-		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
-			acting(platform, pausing(domain.PausePlatform, service.Resume))),
-		row(http.MethodGet, "connections", "getOpsConnections", all(o.connections)),
-		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
-			acting(connection, withoutResult(service.ReadConnection))),
-		row(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
-			acting(connection, pausing(domain.PauseConnection, service.Pause))),
-		row(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
-			acting(connection, pausing(domain.PauseConnection, service.Resume))),
-		row(http.MethodGet, "actions", "getOpsActions", listing((*Params).Page, o.actions)),
-		row(http.MethodGet, "log", "getOpsLog", all(service.Topics)),
-	}
+func (a generationAction) name() (string, domain.Reason) { return a.Generation, a.Body.reason }
+
+func (a letterAction) name() (string, domain.Reason) { return string(a.Letter), a.Body.reason }
+
+func (a platformAction) name() (string, domain.Reason) { return string(a.Platform), a.Body.reason }
+
+func (a connectionAction) name() (string, domain.Reason) {
+	return strconv.FormatInt(int64(a.Connection), 10), a.Body.reason
 }
 
 // done is the data of an action without a result.
@@ -105,27 +111,27 @@ type done struct {
 	Done bool `json:"done"` // Always true; failures are errors.
 }
 
-type actFunc[R any] func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
+type actFunc[R any] func(s OperatorService, ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
 
-func withoutResult(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
-	return func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
-		err := act(ctx, c, name, reason)
+func withoutResult(act func(OperatorService, context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
+	return func(s OperatorService, ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
+		err := act(s, ctx, c, name, reason)
 		return done{err == nil}, err
 	}
 }
 
 func pausing(
-	kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
+	kind domain.PauseKind,
+	act func(OperatorService, context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
 ) actFunc[done] {
-	return withoutResult(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
-		return act(ctx, c, kind, name, reason)
+	return withoutResult(func(s OperatorService, ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
+		return act(s, ctx, c, kind, name, reason)
 	})
 }
 
-func all[E any](list func(context.Context) ([]E, error)) operation {
-	return answering(nothing, func(r *http.Request, _ none) ([]E, error) {
-		entries, err := list(r.Context())
-		return append([]E{}, entries...), err
+func all[E any](list func(OperatorService, context.Context) ([]E, error)) operation {
+	return does(func(o operators, ctx context.Context, _ Caller, _ none) ([]E, error) {
+		return list(o.deps.Operators, ctx)
 	})
 }
 
@@ -133,22 +139,24 @@ func all[E any](list func(context.Context) ([]E, error)) operation {
 type actionBody struct {
 	// Reason is CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket.
 	Reason string `json:"reason"`
+
+	reason domain.Reason
 }
 
-// acting returns an operation that performs an action on the object in the path, with the reason in
-// the body. Operators act for no agency.
-func acting[R any](name func(*Params) string, act actFunc[R]) operation {
-	return accepting[actionBody](answering(name, func(r *http.Request, name string) (result R, err error) {
-		body, bad, err := readBody(r, actionBody{})
-		if err = cmp.Or(err, bad.Err()); err != nil {
-			return result, err
-		}
-		reason, err := domain.ParseReason(body.Reason)
-		if invalid, ok := errors.AsType[*domain.Error](err); ok {
-			return result, invalid.WithField("reason", "is not one of the reasons")
-		}
-		return act(r.Context(), caller(r, RoleOperator), name, reason)
-	}))
+func (b *actionBody) check(d *decoder) {
+	var err error
+	if b.reason, err = domain.ParseReason(b.Reason); err != nil {
+		d.refuse(err, "reason", "is not one of the reasons")
+	}
+}
+
+// acting returns the operation of an action on an object, with the reason in the body. Operators act
+// for no agency.
+func acting[I, R any](name func(I) (string, domain.Reason), act actFunc[R]) operation {
+	return does(func(o operators, ctx context.Context, c Caller, in I) (R, error) {
+		object, reason := name(in)
+		return act(o.deps.Operators, ctx, c.in(RoleOperator), object, reason)
+	})
 }
 
 // OperatorService provides the operations for operators; internal/operations implements it. Each
@@ -194,56 +202,43 @@ type OperatorService interface {
 	SkipEvent(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
 }
 
-func deadLetterID(p *Params) string {
-	id, _ := p.value(paramDeadLetter)
-	if !deadLetterForm.MatchString(id) {
-		p.bad.Addf(paramDeadLetter.Name, "is not the id of a dead letter: use <projection>-<partition>-<offset>, from the list")
-	}
-	return id
-}
+type deadLettersInput struct{ Page }
 
-func parseDeadLetters(p *Params) operator.DeadLetterFilter {
-	filter := operator.DeadLetterFilter{After: p.cursor(paramCursor), Limit: p.limit()}
-	if filter.After != "" && !deadLetterForm.MatchString(filter.After) {
-		p.bad.Addf(paramCursor.Name, "does not belong to this list: "+
+func (in *deadLettersInput) check(d *decoder) {
+	if in.Cursor != "" && !deadLetterForm.MatchString(string(in.Cursor)) {
+		d.bad.Addf("cursor", "does not belong to this list: "+
 			"use the next_cursor of the previous page with the same parameters, or omit the cursor")
 	}
-	return filter
 }
 
-func (o *operators) deadLetters(
-	r *http.Request, filter operator.DeadLetterFilter,
-) (letters []operator.DeadLetter, meta readmodels.ListMeta, err error) {
-	limit := filter.Limit
-	filter.Limit++ // one more shows that there is another page
-	if letters, err = o.service.DeadLetters(r.Context(), filter); len(letters) > limit {
+func (o operators) deadLetters(ctx context.Context, _ Caller, in deadLettersInput) (page List[operator.DeadLetter], err error) {
+	filter := operator.DeadLetterFilter{After: string(in.Cursor), Limit: int(in.Limit) + 1} // one more shows that there is another page
+	letters, err := o.deps.Operators.DeadLetters(ctx, filter)
+	if limit := int(in.Limit); len(letters) > limit {
 		letters = letters[:limit]
-		meta.NextCursor = letters[limit-1].ID
+		page.Meta.NextCursor = letters[limit-1].ID
 	}
-	return letters, meta, err
+	page.Data = letters
+	return page, err
 }
 
-func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, readmodels.TrailMeta, error) {
-	return o.service.Actions(r.Context(), page.Limit, page.Cursor)
+func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[[]operator.Action, readmodels.TrailMeta], err error) {
+	page.Data, page.Meta, err = o.deps.Operators.Actions(ctx, int(in.Limit), string(in.Cursor))
+	return page, err
 }
 
-func (o *operators) connections(ctx context.Context) ([]directory.ConnectionReading, error) {
-	return o.service.Connections(ctx, directory.ReadingsQuery{})
-}
-
-func (o *operators) generation(r *http.Request, id string) (operator.Generation, error) {
-	return o.service.Generation(r.Context(), id)
+func (o operators) generation(ctx context.Context, _ Caller, in GenerationID) (operator.Generation, error) {
+	return o.deps.Operators.Generation(ctx, in.Generation)
 }
 
 const progressEvery = time.Second
 
 // streamBuild streams the progress of a build as Server-Sent Events until it has ended.
-func (o *operators) streamBuild(w http.ResponseWriter, r *http.Request, id string) error {
-	g, err := o.generation(r, id)
+func (o operators) streamBuild(w http.ResponseWriter, r *http.Request, c Caller, in GenerationID) error {
+	g, err := o.deps.Operators.Generation(r.Context(), in.Generation)
 	if err != nil {
 		return err
 	}
-	p, _ := PrincipalFrom(r.Context())
 	stream.SetEventHeader(w.Header())
 	out := http.NewResponseController(w)
 	ticker := time.NewTicker(progressEvery)
@@ -265,10 +260,10 @@ func (o *operators) streamBuild(w http.ResponseWriter, r *http.Request, id strin
 			return nil
 		case <-ticker.C:
 		}
-		if o.authorizer.admit(r.Context(), p) != nil {
+		if o.authorizer.admit(r.Context(), c.Principal) != nil {
 			return nil // when the client reconnects, it gets the error
 		}
-		if g, err = o.generation(r, id); err != nil {
+		if g, err = o.deps.Operators.Generation(r.Context(), in.Generation); err != nil {
 			return nil // the response has started; the client reconnects
 		}
 	}

@@ -49,7 +49,7 @@ func addressOf(op api.Operation, name, value string) string {
 // reads are the operations that read parameters by their declarations and answer at once.
 func reads(t *testing.T) (operations []api.Operation) {
 	t.Helper()
-	for _, op := range api.Describe().Operations {
+	for _, op := range api.Operations() {
 		stream := op.ID == "getNotices" || op.ID == "getLive" || op.ID == "getOpsGenerationEvents"
 		if op.Roles != nil && !stream && op.ID != "getDashboard" && op.ID != "putDashboard" && op.ID != "postNoticesTicket" {
 			operations = append(operations, op)
@@ -80,6 +80,7 @@ var malformed = map[reflect.Type][]string{
 	reflect.TypeFor[string]():         {strings.Repeat("x", 201), "\x00", "\xff"},
 	reflect.TypeFor[api.ActivityID](): {"70", "70:\x00"},
 	reflect.TypeFor[api.Person]():     {"\x01"}, reflect.TypeFor[api.Changes](): {"nonsense"}, reflect.TypeFor[api.Moment](): {"soon"}, reflect.TypeFor[api.Version](): {"0"},
+	reflect.TypeFor[api.Checkpoint]():   {strings.Repeat("x", 201), "\x00", "\xff"},
 	reflect.TypeFor[api.PlatformName](): {strings.Repeat("x", 201), "\x00", "\xff"},
 	reflect.TypeFor[api.DeadLetter]():   {"none"},
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
+	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
-// endpointFunc writes a response, or returns an error before it has written anything.
-type endpointFunc func(http.ResponseWriter, *http.Request) error
+// serveFunc writes a response, or returns an error before it has written anything.
+type serveFunc func(*Server, http.ResponseWriter, *http.Request) error
 
 // Operation is a row of the route table. The router, the API document and the tests use it.
 type Operation struct {
@@ -48,54 +49,76 @@ const (
 	patternAsyncAPI = "/asyncapi.json"
 )
 
-func (s *Server) table() []Operation {
-	deps, door, docs := s.deps, s.authorizer, s.documents
-	table := []Operation{
-		{http.MethodGet, "/healthz", "getHealthz", nil, operation{
-			serve: plain(http.HandlerFunc(getHealth)), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+// group is a list of operations that exist together.
+type group struct {
+	served     func(Deps) bool
+	operations []Operation
+}
+
+// groups returns all operations. A group is served if its dependencies are there.
+func groups() []group {
+	always := func(Deps) bool { return true }
+	connects := func(d Deps) bool { return d.Connect != nil }
+	return []group{
+		{always, serviceOperations}, {always, dashboardOperations},
+		{func(d Deps) bool { return d.Entities != nil }, entitiesOperations},
+		{func(d Deps) bool { return d.Directory != nil }, directoryOperations},
+		{func(d Deps) bool { return d.SignIns != nil }, signInOperations},
+		{func(d Deps) bool { return d.Audit != nil }, auditOperations},
+		{func(d Deps) bool { return d.Operators != nil }, operatorOperations},
+		{connects, connectOperations}, {connects, pageOperations},
+		{func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},
+		{func(d Deps) bool { return d.MainApp != nil }, mainAppOperations},
+		{func(d Deps) bool { return d.Metrics != nil }, []Operation{
+			{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: func(s *Server, w http.ResponseWriter, r *http.Request) error {
+				s.deps.Metrics.ServeHTTP(w, r)
+				return nil
+			}}},
 		}},
-		{http.MethodGet, "/readyz", "getReadyz", nil, operation{
-			serve: plain(http.HandlerFunc(deps.Health.getReady)), takes: []Param{paramFor},
-			Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
-		}},
-		{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: docs.getOpenAPI}},
-		{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: docs.getAsyncAPI}},
-		{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: docs.getDocs}},
-		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
-		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
+		{always, underAuth(analyticsOperations)},
+		{func(d Deps) bool { return d.Streams != nil }, streamOperations()},
 	}
-	table = append(table, (&dashboards{deps, door}).routes()...)
-	if deps.Entities != nil {
-		table = append(table, (&entities{deps, door}).routes()...)
+}
+
+func underAuth(operations []Operation) (under []Operation) {
+	for _, op := range operations {
+		op.Pattern = PrefixAnalytics + op.Pattern
+		under = append(under, op)
 	}
-	if deps.Directory != nil {
-		table = append(table, deps.Directory.routes()...)
+	return under
+}
+
+var serviceOperations = []Operation{
+	{http.MethodGet, "/healthz", "getHealthz", nil, operation{
+		serve: plain(getHealth), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+	}},
+	{http.MethodGet, "/readyz", "getReadyz", nil, operation{
+		serve: getReady, Input: reflect.TypeFor[readyInput](), Answer: Answer{Bare: reflect.TypeFor[HealthBody]()},
+	}},
+	{http.MethodGet, patternOpenAPI, "getOpenapiJson", nil, operation{serve: getOpenAPI}},
+	{http.MethodGet, patternAsyncAPI, "getAsyncapiJson", nil, operation{serve: getAsyncAPI}},
+	{http.MethodGet, patternDocs, "getDocs", nil, operation{serve: getDocs}},
+	{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
+	{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
+}
+
+// Operations returns every operation that a server may have.
+func Operations() (all []Operation) {
+	for _, g := range groups() {
+		all = append(all, g.operations...)
 	}
-	if deps.SignIns != nil {
-		table = append(table, (&signInRoutes{deps.SignIns, deps.Entities, door}).routes()...)
-	}
-	if deps.Audit != nil {
-		table = append(table, (&audit{deps.Audit, deps.Logger}).routes()...)
-	}
-	if deps.Operators != nil {
-		table = append(table, (&operators{deps.Operators, door, s.closing}).routes()...)
-	}
-	if deps.Connect != nil {
-		table = append(table, (&connecting{deps.Connect, door, s.faults, deps.Ready, deps.PeopleKnown}).routes()...)
-	}
-	if deps.MainApp != nil {
-		table = append(table, deps.MainApp.routes()...)
-	}
-	if deps.Metrics != nil {
-		table = append(
-			table, Operation{http.MethodGet, "/metrics", "getMetrics", nil, operation{serve: plain(deps.Metrics)}},
-		)
-	}
-	for _, r := range analyticsOperations {
-		table = append(table, Operation{r.Method, PrefixAnalytics + r.Pattern, r.ID, r.Roles, r.operation})
-		if deps.Config.AnalyticsAtRoot {
-			table = append(table, r)
+	return described(all)
+}
+
+// table returns the operations of this server.
+func (s *Server) table() (table []Operation) {
+	for _, g := range groups() {
+		if g.served(s.deps) {
+			table = append(table, g.operations...)
 		}
+	}
+	if s.deps.Config.AnalyticsAtRoot {
+		table = append(table, analyticsOperations...)
 	}
 	return described(table)
 }
@@ -113,33 +136,29 @@ func (s *Server) handler(op Operation) http.HandlerFunc {
 			if err != nil {
 				return err
 			}
-			r = r.WithContext(WithPrincipal(r.Context(), c.Principal))
 		}
-		if op.Input != nil {
-			input, err := s.decode(w, r, op)
-			if err != nil {
-				return err
-			}
-			output, err := op.run(s, r.Context(), c, input)
-			if err != nil {
-				return err
-			}
-			return op.write(w, r, input, output)
+		if op.serve != nil {
+			return op.serve(s, w, r)
 		}
-		if op.Body != nil && op.BodyMedia == "" {
-			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		input, err := s.decode(w, r, op)
+		if err != nil {
+			return err
 		}
-		if op.read == nil {
-			return op.serve(w, r)
+		if op.stream != nil {
+			return op.stream(s, w, r, c, input)
 		}
-		return op.read(w, r, requestParams(r, s.deps.Now(), op, s.deps.Config.IgnoreParams))
+		output, err := op.run(s, r.Context(), c, input)
+		if err != nil {
+			return err
+		}
+		return s.write(w, r, op, input, output)
 	}
 	return s.faults.handle(serve)
 }
 
-func plain(h http.Handler) endpointFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		h.ServeHTTP(w, r)
+func plain(serve http.HandlerFunc) serveFunc {
+	return func(_ *Server, w http.ResponseWriter, r *http.Request) error {
+		serve(w, r)
 		return nil
 	}
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -37,59 +36,50 @@ type SignInSession struct {
 	EndsAt     time.Time `json:"ends_at"`      // When the session expires, regardless of activity, UTC.
 }
 
-var paramSession = Param{
-	Name: "session", Kind: KindText, Text: "The id of a session, from GET /api/users/{userId}/sessions.",
-	Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
+type signIns struct{ *Server }
+
+var signInOperations = []Operation{
+	{http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink", []Role{RoleAgency}, does(signIns.makeLink)},
+	{http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions)},
+	{
+		http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd", []Role{RoleAgency},
+		does(signIns.endSession),
+	},
 }
 
-type signInRoutes struct {
-	signIns    SignIns
-	rows       *directory.Entities
-	authorizer *authorizer
-}
-
-func (s *signInRoutes) routes() []Operation {
-	const user = "/api/users/{userId}"
-	staff := []Role{RoleAgency}
-	link := accepting[signInLinkBody](answering(parseUserID, s.postSignInLink))
-	link.BodyOptional = true
-	return []Operation{
-		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
-		{http.MethodGet, user + "/sessions", "getUsersSessions", staff, answering(parseUser, s.sessions)},
-		{
-			http.MethodPost, user + "/sessions/{session}/end", "postUsersSessionsEnd", staff,
-			answering(parseSession, s.sessions),
-		},
-	}
-}
-
-func (s *signInRoutes) userOfAgency(r *http.Request, id string) (directory.User, error) {
-	scope, err := s.authorizer.scope(r.Context(), principalOf(r), readmodels.Narrowing{})
+func (s signIns) userOfAgency(ctx context.Context, c Caller, id HexID) (directory.User, error) {
+	scope, err := s.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
 	if err != nil {
 		return directory.User{}, err
 	}
-	return s.rows.User(r.Context(), scope, directory.UsersQuery{}, id)
+	return s.deps.Entities.User(ctx, scope, directory.UsersQuery{}, string(id))
 }
 
-type sessionOfUser struct{ user, session string }
-
-func parseUser(p *Params) sessionOfUser { return sessionOfUser{user: parseUserID(p)} }
-
-func parseSession(p *Params) sessionOfUser {
-	return sessionOfUser{parseUserID(p), p.text(paramSession)}
+// sessions returns the sessions of a user.
+func (s signIns) sessions(ctx context.Context, c Caller, in UserID) ([]SignInSession, error) {
+	user, err := s.userOfAgency(ctx, c, in.User)
+	if err != nil {
+		return nil, err
+	}
+	return s.deps.SignIns.Sessions(ctx, user)
 }
 
-// sessions returns the sessions of a user. If q contains a session, it ends that session first.
-func (s *signInRoutes) sessions(r *http.Request, q sessionOfUser) ([]SignInSession, error) {
-	user, err := s.userOfAgency(r, q.user)
-	if err == nil && q.session != "" {
-		err = s.signIns.EndSession(r.Context(), user, q.session)
+type endSessionInput struct {
+	UserID
+
+	Session string `param:"session" example:"V2K7QZ3MXJ4T5B6N8P9RASDFGH"` // The id of a session, from GET /api/users/{userId}/sessions.
+}
+
+// endSession ends a session and returns the others.
+func (s signIns) endSession(ctx context.Context, c Caller, in endSessionInput) ([]SignInSession, error) {
+	user, err := s.userOfAgency(ctx, c, in.User)
+	if err == nil {
+		err = s.deps.SignIns.EndSession(ctx, user, in.Session)
 	}
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.signIns.Sessions(r.Context(), user)
-	return append([]SignInSession{}, list...), err
+	return s.deps.SignIns.Sessions(ctx, user)
 }
 
 // SignInLinkFor is the default lifetime of a [SignInLink].
@@ -126,22 +116,20 @@ type signInLinkBody struct {
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
-func (s *signInRoutes) postSignInLink(r *http.Request, id string) (made SignInLink, err error) {
-	user, err := s.userOfAgency(r, id)
+type signInLinkInput struct {
+	UserID
+
+	Body signInLinkBody `body:"optional"`
+}
+
+func (s signIns) makeLink(ctx context.Context, c Caller, in signInLinkInput) (made SignInLink, err error) {
+	user, err := s.userOfAgency(ctx, c, in.User)
 	if err != nil {
 		return made, err
 	}
-	var body signInLinkBody
-	if r.ContentLength != 0 {
-		var bad domain.FieldErrors
-		body, bad, err = readBody(r, signInLinkBody{})
-		if err = cmp.Or(err, bad.Err()); err != nil {
-			return made, err
-		}
-	}
-	validFor, err := SignInLinkDuration(body.ValidFor)
+	validFor, err := SignInLinkDuration(in.Body.ValidFor)
 	if err != nil {
 		return made, domain.InvalidField("valid_for", err.Error())
 	}
-	return s.signIns.MakeLink(r.Context(), caller(r, RoleAgency), user, validFor)
+	return s.deps.SignIns.MakeLink(ctx, c.in(RoleAgency), user, validFor)
 }

@@ -17,51 +17,43 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-type streams struct {
-	hub        *stream.Hub
-	socketIO   *stream.SocketIO
-	authorizer *authorizer
-	tickets    cipher.AEAD // encrypts tickets
-	ready      func() error
-	now        func() time.Time
+type streams struct{ *Server }
+
+// openStreams prepares tickets and Socket.IO.
+func openStreams(s *Server) error {
+	block, err := aes.NewCipher(s.deps.TicketKey)
+	if err != nil {
+		return fmt.Errorf("use ticket key: %w", err)
+	}
+	if s.tickets, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return err
+	}
+	s.socketIO, err = stream.NewSocketIO(s.deps.Streams, streams{s}.socketListener)
+	return err
 }
 
-func newStreams(d Deps, door *authorizer) (*streams, error) {
-	block, err := aes.NewCipher(d.TicketKey)
-	if err != nil {
-		return nil, fmt.Errorf("use ticket key: %w", err)
-	}
-	tickets, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, err
-	}
-	s := &streams{hub: d.Streams, authorizer: door, tickets: tickets, ready: d.Ready, now: d.Now}
-	s.socketIO, err = stream.NewSocketIO(d.Streams, s.socketListener)
-	return s, err
-}
-
-func (s *streams) routes() []Operation {
-	listeners := []Role{RoleAgency, RoleClient}
+func streamOperations() []Operation {
 	return []Operation{
-		{http.MethodGet, patternNotices, "getNotices", nil, operation{ // a ticket can replace the token
-			read: s.getNotices, takes: []Param{paramTicket, paramLastEventQuery, paramLastEvent},
-		}},
-		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: s.serveSocketIO}},
-		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: s.serveSocketIO}},
-		{http.MethodGet, patternLive, "getLive", nil, operation{ // a ticket can replace the token
-			read: s.getLive, takes: []Param{paramTicket, paramLastEventQuery, paramAccount, paramBoard, paramLastEvent},
-		}},
-		{http.MethodPost, patternTicket, "postNoticesTicket", listeners, answering(
-			func(p *Params) string { return cmp.Or(p.word(paramTicketPath), patternNotices) }, s.postTicket)},
+		{http.MethodGet, patternNotices, "getNotices", nil, streaming(streams.getNotices)}, // a ticket can replace the token
+		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: serveSocketIO}},
+		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: serveSocketIO}},
+		{http.MethodGet, patternLive, "getLive", nil, streaming(streams.getLive)}, // a ticket can replace the token
+		{http.MethodPost, patternTicket, "postNoticesTicket", []Role{RoleAgency, RoleClient}, does(streams.makeTicket)},
 	}
+}
+
+// Resume is where a stream starts, and a ticket for it.
+type Resume struct {
+	Ticket Opaque `param:"ticket"` // A ticket for this stream instead of the Authorization header.
+	// Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of
+	// EventSource send, is the same parameter, both in any case. Of several values, the last counts.
+	LastEventQuery Opaque `param:"last_event_id"`
+	LastEvent      Opaque `header:"Last-Event-ID"` // The id of the last event that the caller received.
 }
 
 // getNotices streams the caller's notices as Server-Sent Events. The caller authenticates with a
 // token or with ?ticket=.
-func (s *streams) getNotices(w http.ResponseWriter, r *http.Request, params *Params) error {
-	if err := params.Err(); err != nil {
-		return err
-	}
+func (s streams) getNotices(w http.ResponseWriter, r *http.Request, _ Caller, _ Resume) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternNotices)
 	if err != nil {
 		return err
@@ -71,14 +63,14 @@ func (s *streams) getNotices(w http.ResponseWriter, r *http.Request, params *Par
 		return err
 	}
 	listener.Ticket = ticketID
-	return s.hub.ServeNotices(w, r, listener)
+	return s.deps.Streams.ServeNotices(w, r, listener)
 }
 
-func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
+func (s streams) noticeListener(ctx context.Context, p Principal) (stream.Listener, error) {
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return stream.Listener{}, errWrongRole
 	}
-	if err := s.hub.Ready(); err != nil {
+	if err := s.deps.Streams.Ready(); err != nil {
 		return stream.Listener{}, err
 	}
 	until, err := s.expiryOf(ctx, p)
@@ -97,7 +89,7 @@ func (s *streams) noticeListener(ctx context.Context, p Principal) (stream.Liste
 
 // socketListener authenticates the caller of a Socket.IO connection: by the token in its auth
 // payload, or else like any other request (Bearer header, or a middleware of the main application).
-func (s *streams) socketListener(r *http.Request, token string) (stream.Listener, error) {
+func (s streams) socketListener(r *http.Request, token string) (stream.Listener, error) {
 	if token != "" {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -115,7 +107,7 @@ func (s *streams) socketListener(r *http.Request, token string) (stream.Listener
 // serveSocketIO serves a request of Socket.IO. The opening, each poll and each upgrade of a
 // connection count as requests of its user. A connection that does not authenticate in time is
 // closed.
-func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
+func serveSocketIO(s *Server, w http.ResponseWriter, r *http.Request) error {
 	if listener, known := s.socketIO.Listener(r); known {
 		user := Principal{UserID: listener.UserID, AccountID: listener.AccountID}
 		if err := s.authorizer.limits.take(w.Header(), user); err != nil {
@@ -126,22 +118,20 @@ func (s *streams) serveSocketIO(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+type liveInput struct {
+	Resume
+	Narrowing
+}
+
 // getLive streams which figures of the caller's accounts changed. The caller authenticates with a
 // token or with ?ticket=. ?account= and ?dashboard= limit the scope.
-func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params) error {
-	if err := params.Err(); err != nil { // before a misspelled ticket is a missing one
-		return err
-	}
+func (s streams) getLive(w http.ResponseWriter, r *http.Request, _ Caller, in liveInput) error {
 	p, ticketID, err := s.streamPrincipal(w, r, patternLive)
 	if err != nil {
 		return err
 	}
 	if !p.Roles.Has(RoleAgency, RoleClient) {
 		return errWrongRole
-	}
-	narrow := narrowingOf(params)
-	if err := params.Err(); err != nil {
-		return err
 	}
 	until, err := s.expiryOf(r.Context(), p)
 	if err != nil {
@@ -151,16 +141,16 @@ func (s *streams) getLive(w http.ResponseWriter, r *http.Request, params *Params
 	if err != nil {
 		return err
 	}
-	return s.hub.ServeFigures(w, r, stream.Listener{
+	return s.deps.Streams.ServeFigures(w, r, stream.Listener{
 		ParentAccount: parent, UserID: p.UserID, ExpiresAt: until, Ticket: ticketID,
-		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, narrow) },
+		Access: func(ctx context.Context) ([]string, error) { return s.liveAccounts(ctx, p, in.narrowing()) },
 	})
 }
 
 // liveAccounts returns the accounts that a listener may see now; nil means all accounts of its
 // agency.
-func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
-	if err := s.ready(); err != nil {
+func (s streams) liveAccounts(ctx context.Context, p Principal, narrow readmodels.Narrowing) ([]string, error) {
+	if err := s.deps.Ready(); err != nil {
 		return nil, err
 	}
 	if err := s.authorizer.admit(ctx, p); err != nil {
@@ -172,12 +162,12 @@ func (s *streams) liveAccounts(ctx context.Context, p Principal, narrow readmode
 
 // streamPrincipal authenticates the caller of a stream and counts the request. It returns the id of
 // the ticket, or "" if the caller used a token.
-func (s *streams) streamPrincipal(
+func (s streams) streamPrincipal(
 	w http.ResponseWriter, r *http.Request, pattern string,
 ) (p Principal, ticketID string, err error) {
-	if text := r.URL.Query().Get(paramTicket.Name); text != "" {
+	if text := r.URL.Query().Get("ticket"); text != "" {
 		var t ticket
-		if t, err = openTicket(s.tickets, text, pattern, r, s.now()); err != nil {
+		if t, err = openTicket(s.tickets, text, pattern, r, s.deps.Now()); err != nil {
 			s.authorizer.refusals.failed(r.Context(), err)
 			return Principal{}, "", err
 		}
@@ -206,8 +196,8 @@ const (
 
 // expiryOf returns when a caller's streams and tickets end. It refuses a login that has expired,
 // even if the authenticator still accepts it: its streams would end as soon as they are opened.
-func (s *streams) expiryOf(ctx context.Context, p Principal) (time.Time, error) {
-	switch now := s.now(); {
+func (s streams) expiryOf(ctx context.Context, p Principal) (time.Time, error) {
+	switch now := s.deps.Now(); {
 	case p.ExpiresAt.IsZero():
 		return now.Add(unknownExpiryLife), nil
 	case !now.Before(p.ExpiresAt):
@@ -225,16 +215,24 @@ type ticketBody struct {
 	ExpiresIn int    `json:"expires_in_seconds"` // Seconds until the ticket expires.
 }
 
-// postTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which
+type ticketInput struct {
+	// The stream that the ticket opens.
+	Path string `param:"path" words:"/api/notices /api/live" default:"/api/notices" wrong:"is not a stream that accepts tickets: use %s" example:"/api/live"`
+
+	origin string // of the page that sends the request; empty if unknown
+}
+
+func (in *ticketInput) check(d *decoder) { in.origin = d.r.Header.Get("Origin") }
+
+// makeTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which
 // cannot send headers. A token in a URL would be logged.
-func (s *streams) postTicket(r *http.Request, path string) (ticketBody, error) {
-	p, _ := PrincipalFrom(r.Context())
-	now := s.now()
+func (s streams) makeTicket(ctx context.Context, p Caller, in ticketInput) (ticketBody, error) {
+	path, now := cmp.Or(in.Path, patternNotices), s.deps.Now()
 	t := ticket{
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles, KnownAs: p.KnownAs,
-		Path: path, Origin: r.Header.Get("Origin"), Until: now.Add(ticketLife),
+		Path: path, Origin: in.origin, Until: now.Add(ticketLife),
 	}
-	expiry, err := s.expiryOf(r.Context(), p)
+	expiry, err := s.expiryOf(ctx, p.Principal)
 	if err != nil {
 		return ticketBody{}, err
 	}

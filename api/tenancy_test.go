@@ -330,7 +330,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 		}
 	}
 	require.Empty(t, unused, "rows of routes that are not served")
-	for _, op := range api.Describe().Operations {
+	for _, op := range api.Operations() {
 		require.True(t, tried[op.Method+" "+documented(op.Pattern)], "%s %s is not tried", op.Method, op.Pattern)
 	}
 }
@@ -368,7 +368,7 @@ func normal(pattern string) string {
 // takesAccount contains the patterns that take ?account=.
 var takesAccount = sync.OnceValue(func() map[string]bool {
 	takes := map[string]bool{}
-	for _, op := range api.Describe().Operations {
+	for _, op := range api.Operations() {
 		takes[documented(op.Pattern)] = takes[documented(op.Pattern)] || slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "account" })
 	}
 	return takes

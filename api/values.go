@@ -35,16 +35,17 @@ type (
 	Limit      int                     // of a page
 	Cursor     string                  // of the next page
 	DeadLetter string                  // <projection>-<partition>-<offset>
-	Opaque     string                  // any text
+	Opaque     string                  // any text; who needs it reads it from the request
 
 	PlatformName string // of a platform; the operation knows the names
+	Checkpoint   string // the id of a checkpoint; the operation knows the ids
 
 	IdempotencyKey string // 1 to 255 printable ASCII characters
 	Preview        string // the digest of a preview, 64 hex digits
 )
 
-// Match is a list of entity tags, or *; nil if it is absent.
-type Match struct{ version *domain.VersionMatch }
+// Match is a list of entity tags, or *.
+type Match struct{ versions *domain.VersionMatch } // nil if it is absent
 
 // Zone is a time zone, by its IANA name. The zero value is UTC.
 type Zone struct{ location *time.Location }
@@ -266,6 +267,18 @@ func (l *DeadLetter) decode(text string) string {
 	return ""
 }
 
+func (m *Match) decode(text string) string {
+	if text == "" {
+		return ""
+	}
+	tags, ok := tagsIn(strings.Split(text, lineBreak))
+	if !ok {
+		return `must be * or entity tags from ETag, such as "7"`
+	}
+	m.versions = tags.versions()
+	return ""
+}
+
 var (
 	keyForm     = regexp.MustCompile(`^[ -~]{1,255}$`)
 	previewForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -285,10 +298,7 @@ func (p *Preview) decode(text string) string {
 	return ""
 }
 
-func (o *Opaque) decode(text string) string {
-	*o = Opaque(text)
-	return ""
-}
+func (c *Checkpoint) decode(text string) string { return (*PlatformName)(c).decode(text) }
 
 func (p *PlatformName) decode(text string) string {
 	if *p = PlatformName(text); !isText(text) {

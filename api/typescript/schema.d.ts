@@ -6906,7 +6906,7 @@ export interface components {
          * @example brief
          */
         Meta: "brief";
-        /** @description asc for oldest first, desc for newest first. Default: desc. */
+        /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
         Order: "asc" | "desc";
         /**
          * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
@@ -7174,13 +7174,13 @@ export interface operations {
     getAccounts: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only those that are active (true) or inactive (false). */
@@ -7357,13 +7357,13 @@ export interface operations {
     getActivities: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
@@ -7374,23 +7374,6 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /**
-                 * @description The connected profile or page, by its id: a positive integer.
-                 * @example 70
-                 */
-                platformId?: number;
-                /**
-                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
-                 * @example 0
-                 */
-                cId?: components["parameters"]["CId"];
-                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["Type2"];
-                /**
-                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
-                 * @example scheduled
-                 */
-                state?: components["parameters"]["State"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -7411,6 +7394,23 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /**
+                 * @description The connected profile or page, by its id: a positive integer.
+                 * @example 70
+                 */
+                platformId?: number;
+                /**
+                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
+                 * @example 0
+                 */
+                cId?: components["parameters"]["CId"];
+                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
+                type?: components["parameters"]["Type2"];
+                /**
+                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
+                 * @example scheduled
+                 */
+                state?: components["parameters"]["State"];
             };
             header?: never;
             path?: never;
@@ -7583,13 +7583,13 @@ export interface operations {
     getActivitiesStats: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -7665,13 +7665,13 @@ export interface operations {
     getAuditAccess: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
                 /**
@@ -7685,6 +7685,11 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["parameters"]["Tz"];
+                /**
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
@@ -7696,11 +7701,6 @@ export interface operations {
                  * @example user
                  */
                 by?: components["parameters"]["By"];
-                /**
-                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7871,6 +7871,11 @@ export interface operations {
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
@@ -7886,6 +7891,11 @@ export interface operations {
                  */
                 to?: components["parameters"]["To"];
                 /**
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["parameters"]["Tz"];
+                /**
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
@@ -7897,16 +7907,6 @@ export interface operations {
                  * @example user
                  */
                 by?: components["parameters"]["By"];
-                /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
-                 */
-                for?: components["parameters"]["For"];
-                /**
-                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
-                 * @example Europe/Berlin
-                 */
-                tz?: components["parameters"]["Tz"];
             };
             header?: never;
             path?: never;
@@ -7961,13 +7961,13 @@ export interface operations {
     getAuditCheckpoints: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path?: never;
@@ -8012,13 +8012,13 @@ export interface operations {
     getAuditDiff: {
         parameters: {
             query: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
                  * @example 2026-01-01
@@ -8189,10 +8189,15 @@ export interface operations {
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
-                /** @description Only the dashboard of this sub-account: 24 hex digits. */
-                dashboard?: components["parameters"]["Dashboard2"];
+                /**
+                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
+                 * @example spreadsheet
+                 */
+                for?: components["parameters"]["For"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
+                /** @description Only the dashboard of this sub-account: 24 hex digits. */
+                dashboard?: components["parameters"]["Dashboard2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
@@ -8216,11 +8221,6 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
-                 */
-                for?: components["parameters"]["For"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
@@ -8250,13 +8250,13 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
@@ -8280,13 +8280,13 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
+                /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
+                order?: components["parameters"]["Order"];
             };
             header?: never;
             path?: never;
@@ -8430,13 +8430,13 @@ export interface operations {
     getAuditReads: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
                 /**
@@ -8516,13 +8516,13 @@ export interface operations {
     getCategories: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
             };
@@ -8878,13 +8878,13 @@ export interface operations {
     getDashboards: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only clients with (true) or without (false) a dashboard. */
@@ -9204,27 +9204,27 @@ export interface operations {
     getMembers: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
                 /** @description Only those that are active (true) or inactive (false). */
                 active?: components["parameters"]["Active"];
                 /**
-                 * @description Only members of this user: 24 hex digits.
-                 * @example a11ce0000000000000000000
-                 */
-                userId?: string;
-                /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /**
+                 * @description Only members of this user: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId?: string;
             };
             header?: never;
             path?: never;
@@ -9372,13 +9372,13 @@ export interface operations {
     getOpsActions: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path?: never;
@@ -9644,13 +9644,13 @@ export interface operations {
     getOpsDeadLetters: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path?: never;
@@ -10591,13 +10591,13 @@ export interface operations {
     getPlatforms: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
@@ -10608,13 +10608,13 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description Only connected accounts with this status. */
-                status?: components["parameters"]["Status"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /** @description Only connected accounts with this status. */
+                status?: components["parameters"]["Status"];
             };
             header?: never;
             path?: never;
@@ -10816,13 +10816,13 @@ export interface operations {
     getPlatformsActivities: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
@@ -10833,18 +10833,6 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /**
-                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
-                 * @example 0
-                 */
-                cId?: components["parameters"]["CId"];
-                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["Type2"];
-                /**
-                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
-                 * @example scheduled
-                 */
-                state?: components["parameters"]["State"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
@@ -10865,6 +10853,18 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /**
+                 * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
+                 * @example 0
+                 */
+                cId?: components["parameters"]["CId"];
+                /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
+                type?: components["parameters"]["Type2"];
+                /**
+                 * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
+                 * @example scheduled
+                 */
+                state?: components["parameters"]["State"];
             };
             header?: never;
             path: {
@@ -11240,10 +11240,10 @@ export interface operations {
             header?: {
                 /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
-                /** @description The change is made only if it does exactly what a preview showed: send the value of preview from that response. */
-                "If-Preview"?: string;
                 /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
+                /** @description The change is made only if it does exactly what a preview showed: send the value of preview from that response. */
+                "If-Preview"?: string;
             };
             path: {
                 /**
@@ -11321,11 +11321,6 @@ export interface operations {
     getDashboardAccess: {
         parameters: {
             query: {
-                /**
-                 * @description The user: 24 hex digits.
-                 * @example a11ce0000000000000000000
-                 */
-                user_id: string;
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
                 at?: components["parameters"]["At2"];
                 /** @description Version of the history, instead of at. */
@@ -11335,6 +11330,11 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
+                /**
+                 * @description The user: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                user_id: string;
             };
             header?: never;
             path: {
@@ -11621,13 +11621,13 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
@@ -11651,13 +11651,13 @@ export interface operations {
                  * @example 2026-01-31
                  */
                 to?: components["parameters"]["To"];
-                /** @description asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["Order"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
+                /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
+                order?: components["parameters"]["Order"];
             };
             header?: never;
             path: {
@@ -12221,17 +12221,15 @@ export interface operations {
     getUsers: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /** @description Part of the name or email address, ignoring case in every script. */
                 q?: components["parameters"]["Q"];
-                /** @description Only users with this role, as named by the main application, ignoring case. */
-                role?: string;
                 /** @description Only those that are active (true) or inactive (false). */
                 active?: components["parameters"]["Active"];
                 /**
@@ -12239,6 +12237,8 @@ export interface operations {
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /** @description Only users with this role, as named by the main application, ignoring case. */
+                role?: string;
             };
             header?: never;
             path?: never;
@@ -12404,13 +12404,13 @@ export interface operations {
     getUsersPlatforms: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
                 limit?: components["parameters"]["Limit"];
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
+                cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
@@ -12421,13 +12421,13 @@ export interface operations {
                  * @example 7
                  */
                 memberId?: components["parameters"]["MemberId"];
-                /** @description Only connected accounts with this status. */
-                status?: components["parameters"]["Status"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account"];
+                /** @description Only connected accounts with this status. */
+                status?: components["parameters"]["Status"];
             };
             header?: never;
             path: {
@@ -13876,7 +13876,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -14042,7 +14042,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -14234,7 +14234,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoiVGYtNnhGV1JDZF9iRXo4eSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJ1c0RBMGhRM25LeGZqYmJJIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -14580,7 +14580,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "ranked_by": "gained",
                      *         "sources": [
@@ -14763,7 +14763,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "ranked_by": "gained",
                      *         "sources": [
@@ -14946,7 +14946,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "ranked_by": "gained",
                      *         "sources": [
@@ -15129,7 +15129,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-22T00:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImEiOiI1YTg0NjMzNmY2Zjc5ZmMzMDEyZDc1ZDciLCJnIjoxNTN9LCJkIjoiYUJOSmdRVkgtWU1XcWtHOSJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTE1VDE0OjQzOjQwWiIsInMiOjEwMDAxLCJlIjoiMTA0ODE1MTcwNTU2MzI1Xzg4OTMxODA2NjIwMzkyMyIsImciOjE1M30sImQiOiI4dS1zZUhaOGQwTTFoaGoyIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "ranked_by": "gained",
                      *         "sources": [
@@ -15473,7 +15473,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoieVpkcW1qbEZQRTlLNDRQQyJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -15615,7 +15615,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1IiwiYSI6IjVhODQ2MzM2ZjZmNzlmYzMwMTJkNzVkNyJ9LCJkIjoieVpkcW1qbEZQRTlLNDRQQyJ9",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDA3OjIzOjE5WiIsInMiOjEwMDAyLCJlIjoiMTc5MjU1NTY5OTM4Njc2Njg1In0sImQiOiJxNXNTN2RMOWluVHRsbEZOIn0",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -15802,7 +15802,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "month",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJhIjoiNWE4NDYzMzZmNmY3OWZjMzAxMmQ3NWQ3In0sImQiOiJ2blc1ckQ0SVo0bjF6U2R3In0",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMifSwiZCI6ImR2SXp1bTh4Q3pXNTdQYzEifQ",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "sources": [
                      *           {
@@ -16512,7 +16512,7 @@ export interface operations {
                      *         "complete": false,
                      *         "from": "2026-10-21T22:00:00Z",
                      *         "granularity": "day",
-                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJhIjoiNWE4NDYzMzZmNmY3OWZjMzAxMmQ3NWQ3IiwiZyI6MjIwfSwiZCI6IkdfWTV1SUlFZDhXNHJzeUQifQ",
+                     *         "next_cursor": "eyJrIjp7InAiOiIyMDI2LTEwLTI0VDE3OjEzOjQ5WiIsInMiOjEwMDAzLCJlIjoidXJuOmxpOnNoYXJlOjc0Mzg4MTk4MjY5MDQzNjIxMjMiLCJnIjoyMjB9LCJkIjoiWjVSNTB6MUUwMk8wdTV6diJ9",
                      *         "next_due": "2026-10-29T00:00:00Z",
                      *         "ranked_by": "gained",
                      *         "sources": [

@@ -135,7 +135,7 @@ func TestConnectingDocument(t *testing.T) {
 }
 
 func metaAddresses() (paths []string) {
-	for _, o := range api.Describe().Operations {
+	for _, o := range api.Operations() {
 		if o.Method == http.MethodPost && strings.HasPrefix(o.Pattern, "/connect/meta/") {
 			paths = append(paths, o.Pattern)
 		}

@@ -400,7 +400,7 @@ func pathsToAsk(t *testing.T) (paths []string) {
 		"user_id": {erased}, "id": {eraseClient}, "kind": {"user", "member", "social_account"}, "entityId": {erased, "7", "700"}, "format": {"csv"},
 		"startTime": {"2025-12-01"}, "endTime": {"2026-02-01"}, "fromDate": {"2025-12-01"}, "toDate": {"2026-02-01"}, "from": {"2025-12-01"},
 	}
-	for _, op := range api.Describe().Operations {
+	for _, op := range api.Operations() {
 		if op.Method != http.MethodGet || slices.Contains([]string{"/api/live", "/api/notices", "/socket.io/*"}, op.Pattern) {
 			continue
 		}

@@ -103,7 +103,7 @@ func topicsOf(eventType string) []string {
 }
 
 // asyncAPI builds the document without its servers.
-func asyncAPI(root string, described api.Description, made *schemas) (*asyncDoc, error) {
+func asyncAPI(root string, made *schemas) (*asyncDoc, error) {
 	doc := &asyncDoc{
 		AsyncAPI: "3.0.0", DefaultCT: mediaJSON,
 		Info: asyncInfo{
@@ -122,7 +122,7 @@ func asyncAPI(root string, described api.Description, made *schemas) (*asyncDoc,
 	if err := doc.addEvents(root, made); err != nil {
 		return nil, err
 	}
-	if err := doc.addStreams(described, made); err != nil {
+	if err := doc.addStreams(made); err != nil {
 		return nil, err
 	}
 	return doc, made.err()
@@ -175,9 +175,9 @@ func (doc *asyncDoc) addEvents(root string, made *schemas) error {
 }
 
 // addStreams adds the streams for browsers.
-func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error {
+func (doc *asyncDoc) addStreams(made *schemas) error {
 	address := map[string]string{}
-	for _, op := range described.Operations {
+	for _, op := range api.Operations() {
 		address[op.ID] = strings.TrimSuffix(op.Pattern, "*")
 	}
 	for name, stream := range map[string]struct{ operation, text string }{

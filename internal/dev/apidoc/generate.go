@@ -6,21 +6,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/ledgerboard/ledgerboard/api"
 )
 
 // Generate returns the two documents, and docs/frontend.md with the list of status codes, by their
 // paths in the module at root.
 func Generate(root string) (map[string][]byte, error) {
-	described := api.Describe()
 	answers, events := newSchemas(root), newSchemas(root)
-	open, err := openAPI(root, described, answers)
+	open, err := openAPI(root, answers)
 	if err != nil {
 		return nil, fmt.Errorf("make OpenAPI document: %w", err)
 	}
 	events.taken = true // main applications send them too, and may send null for absent
-	async, err := asyncAPI(root, described, events)
+	async, err := asyncAPI(root, events)
 	if err != nil {
 		return nil, fmt.Errorf("make AsyncAPI document: %w", err)
 	}

@@ -40,6 +40,7 @@ const (
 var kinds = map[reflect.Type]func(*openapi3.Schema){
 	reflect.TypeFor[string]():         func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	reflect.TypeFor[api.Opaque]():     func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	reflect.TypeFor[api.Checkpoint](): func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
 	reflect.TypeFor[api.HexID]():      form(hexForm),
 	reflect.TypeFor[api.Preview]():    form("[0-9a-f]{64}"),
 	reflect.TypeFor[api.DeadLetter](): form(api.DeadLetterForm),
@@ -111,10 +112,7 @@ func (s *schemas) addLongKinds() {
 
 // parameter returns the description of a parameter.
 func (s *schemas) parameter(declared api.Parameter) (*openapi3.ParameterRef, error) {
-	text := declared.Text
-	if declared.Struct != nil {
-		text = sentence(s.declared(declared.Struct).fields[declared.Field])
-	}
+	text := sentence(s.declared(declared.Struct).fields[declared.Field])
 	if text == "" {
 		return nil, fmt.Errorf("parameter %q has no comment", declared.Name)
 	}

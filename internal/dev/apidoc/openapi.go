@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,9 +58,10 @@ elements that contain it. Columns are paths; the column table names the list, an
 spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark. For files that people open in a spreadsheet, send for=spreadsheet.`
 
 // openAPI builds the document without its servers.
-func openAPI(root string, described api.Description, made *schemas) (*openapi3.T, error) {
-	made.of(described.Error)
-	made.of(described.Problem)
+func openAPI(root string, made *schemas) (*openapi3.T, error) {
+	_, refused, problem := api.Refusal(errors.New("any"), "")
+	made.of(reflect.TypeOf(refused))
+	made.of(reflect.TypeOf(problem))
 	made.addLongKinds()
 	made.addEnvelope()
 	doc := &openapi3.T{
@@ -90,7 +92,7 @@ func openAPI(root string, described api.Description, made *schemas) (*openapi3.T
 	unused := maps.Clone(operations)
 	faults := []error{}
 	var all []*openapi3.Operation
-	for _, op := range described.Operations {
+	for _, op := range api.Operations() {
 		made, err := operation(op, made)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s %s: %w", op.Method, op.Pattern, err))

@@ -26,7 +26,7 @@ const longestPath = 12
 
 var paths = []path{
 	{"a PUT, from the route to the log", []string{
-		"api.dashboards.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
+		"api.dashboards.put", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
 		"commands.Dashboards.attempt", "commands.Dashboards.consider", "commands.Dashboards.load", "domain.DecideUpdate",
 		"commands.Dashboards.draft", "internal/eventlog.Log.Append", "internal/eventlog.Log.AppendBatch", "internal/eventlog.Log.produce",
 	}},
