@@ -32,7 +32,7 @@ func printAMonth(p *program, browser *browserPage) {
 	w.follow("Today so far") // a range that ends yesterday hears of nothing
 	w.hearsOfFigures()
 	require.EqualValues(t, http.StatusOK, w.follow("Report"))
-	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Page views and cost", "Top posts")
+	w.says("Alder & Finch Catering, ", "Compared with ", "at the end of", "Page views and cost", "Top posts")
 	var sideways bool
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
