@@ -135,17 +135,17 @@ func (w *consoleWindow) moveThroughHistory() {
 
 func (w *consoleWindow) seeAccess() {
 	w.follow("Access")
-	w.says("Now, after change", "Staff of the agency")
+	w.says("Now, at ", "after change", "Staff of the agency")
 	monthAgo := time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly)
 	w.open(w.p.base + "/console/access?at=" + monthAgo)
-	w.says("these people had access", "since")
+	w.says("these people had access", "Since")
 	var leads string
-	w.eval(`document.querySelector("table.matrix td a").href`, &leads)
+	w.eval(`document.querySelector("td[data-label=Since] a").href`, &leads)
 	w.open(leads)
 	w.says("at that time")
 	var there bool
 	w.eval(`!!document.querySelector("#record")`, &there)
-	require.True(w.t, there, "the cell leads to the record that decided")
+	require.True(w.t, there, "the row leads to the record that decided")
 }
 
 func (w *consoleWindow) verify() {
