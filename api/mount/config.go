@@ -75,6 +75,10 @@ type Config struct {
 	// auditors. If the list is empty, bundles, checkpoints and proofs return 503.
 	CheckpointPublicKeys []string
 
+	// Compress compresses responses here. By default that is left to the application's middleware,
+	// some of which encode a compressed response a second time.
+	Compress bool
+
 	Logger     *slog.Logger          // default slog.Default()
 	Registerer prometheus.Registerer // nil means no metrics
 }

@@ -55,10 +55,27 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if !c.Compress {
+		handler = uncompressed(handler)
+	}
 	m := &Mounted{service: s, handler: handler, ending: make(chan struct{}), closed: make(chan struct{})}
 	m.endStreams = sync.OnceFunc(func() { s.Stop(); close(m.ending); server.Close() })
 	m.close = sync.OnceValue(m.shut)
 	return m, nil
+}
+
+// uncompressed hides from a handler what encodings the client accepts. The application's middleware,
+// which has the original request, still sees them.
+func uncompressed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "" {
+			header := r.Header
+			r = r.WithContext(r.Context())
+			r.Header = header.Clone()
+			r.Header.Del("Accept-Encoding")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // newServer returns the server and the handler, which also serves the console if there is one.

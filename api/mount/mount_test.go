@@ -49,7 +49,7 @@ func TestMounted(t *testing.T) {
 	t.Parallel()
 	r := runBeside(t)
 	for name, test := range map[string]func(*testing.T, running){
-		"by another module": testAnotherModule, "connecting": testConnecting, "console": testConsole, "proofs": testProofs, "again": testMountAgain,
+		"by another module": testAnotherModule, "by each router": testHosts, "connecting": testConnecting, "console": testConsole, "proofs": testProofs, "again": testMountAgain,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
