@@ -118,7 +118,6 @@ func (c *Config) clock() time.Time { return c.Now().UTC().Truncate(time.Microsec
 
 type fetched struct {
 	domain.FetchResult                  // the known part; the rest is derived from the error
-	historyOnly        bool             // a part of the history was read instead of the totals
 	incomplete         *platforms.Error // some figures are missing for a temporary reason
 }
 

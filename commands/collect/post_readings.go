@@ -66,23 +66,14 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		return result, listErr
 	}
 	posts = append(listing.fresh, posts...)
-	reading, size := postRound{posts: c, f: f}, postsPerRead
-	kind, _ := f.Platform.Kind(f.AccountType)
-	if kind.CallsOfPost > 0 {
-		size = 1
-	}
+	reading := postRound{posts: c, f: f}
 	// A post that fails every call that names it is not asked for together with the others.
-	for _, part := range [][]platforms.Post{posts, failed} {
-		for some := range slices.Chunk(part, size) {
-			if kind.CallsOfPost > 0 {
-				if err := f.postStep(ctx); err != nil {
-					return result, errors.Join(listErr, err)
-				}
-			}
-			if err := reading.some(ctx, some); err != nil {
-				return result, errors.Join(listErr, err)
-			}
-		}
+	err = reading.all(ctx, posts)
+	if err == nil {
+		err = reading.all(ctx, failed)
+	}
+	if err != nil {
+		return result, errors.Join(listErr, err)
 	}
 	if e := reading.failure; e != nil {
 		result.Words = wordsOf(e)
@@ -167,6 +158,26 @@ type postRound struct {
 	read    bool             // a post was read
 	failed  int              // posts that failed for a reason that may apply to other posts
 	failure *platforms.Error // the first such reason
+}
+
+// all reads posts, step by step, until an error ends the round.
+func (r *postRound) all(ctx context.Context, posts []platforms.Post) error {
+	size := postsPerRead
+	kind, _ := r.f.Platform.Kind(r.f.AccountType)
+	if kind.CallsOfPost > 0 {
+		size = 1
+	}
+	for some := range slices.Chunk(posts, size) {
+		if kind.CallsOfPost > 0 {
+			if err := r.f.postStep(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.some(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // some reads some posts. A post that fails is noted, and the others are read. The returned error is
