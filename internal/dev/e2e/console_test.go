@@ -138,7 +138,7 @@ func (w *consoleWindow) seeAccess() {
 	w.says("Now, at ", "after change", "Staff of the agency")
 	monthAgo := time.Now().UTC().AddDate(0, -1, 0).Format(time.DateOnly)
 	w.open(w.p.base + "/console/access?at=" + monthAgo)
-	w.says("these people had access", "Since")
+	w.says("these people had access")
 	var leads string
 	w.eval(`document.querySelector("td[data-label=Since] a").href`, &leads)
 	w.open(leads)
