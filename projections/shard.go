@@ -55,7 +55,7 @@ func (w work) scan(
 
 // findSkips finds the skips among the records that scan passes to its argument.
 func (s *shard) findSkips(scan func(func(eventlog.Record) error) error) (err error) {
-	s.streams.skips, err = eventlog.FindSkips(scan, s.log.Decode, s.work.partitions)
+	s.streams.skips, err = eventlog.FindSkips(scan, s.log.Decode, s.partitions)
 	return err
 }
 
@@ -234,8 +234,9 @@ func (h *headerNames) pack(r eventlog.Record) []byte {
 		b = binary.AppendUvarint(b, uint64(place))
 		b = append(binary.AppendUvarint(b, uint64(len(header.Value))), header.Value...)
 	}
-	h.packed = append(b, r.Value...)
-	return h.packed
+	b = append(b, r.Value...)
+	h.packed = b
+	return b
 }
 
 // unpack is the reverse of pack. The record refers to the packed bytes.

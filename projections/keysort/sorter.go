@@ -235,9 +235,9 @@ func (s *source) next() (more bool, err error) {
 // sources is a heap.
 type sources []*source
 
-func (s sources) Len() int           { return len(s) }
-func (s sources) Less(i, j int) bool { return s[i].compare(s[j].item) < 0 }
-func (s sources) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s *sources) Len() int           { return len(*s) }
+func (s *sources) Less(i, j int) bool { return (*s)[i].compare((*s)[j].item) < 0 }
+func (s *sources) Swap(i, j int)      { (*s)[i], (*s)[j] = (*s)[j], (*s)[i] }
 
 // Push implements [heap.Interface]. A merge adds no source.
 func (*sources) Push(any) {}

@@ -32,6 +32,10 @@
 //   - If a first import is killed and restarted, the log contains most readings twice, and the
 //     second copies arrive late, in large batches. If the stored reading of the same instant stays,
 //     the days after it are not read.
+//   - A build folds the readings of an account in the order of capture, so that most rows are final
+//     early and an account with years of readings needs little memory. It folds those of posts in the
+//     order of the log: their fold sorts each series, and reading the capture times took 10 % of the
+//     processor time.
 //   - Directory and contents: the last record of a key counts, and commands do not append records
 //     that are older than the stored row. If the last record is a dead letter, the tables keep the row of
 //     the previous one. Once compaction has removed that record, `verify --tables` reports the key.

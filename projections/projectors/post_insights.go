@@ -30,7 +30,6 @@ var PostInsights = fold.Projector{
 			series: map[agencyPost]*series{}, posts: map[agencyPost]*post{}, rewritten: map[agencyPost]bool{},
 		}
 	},
-	Order: byCapture,
 }
 
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }

@@ -45,6 +45,10 @@ func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 // applied, it discards the loaded series of the account, whose rows stay unchanged.
 func (f *postFold) eraseStored(into write.Sink) {
 	erased := f.erased.later(f.erased.applied)
+	for post, s := range f.series { // in a build, readings may precede the erasure
+		until := f.erased.until(accountSeries{post.account, post.parent})
+		s.readings = slices.DeleteFunc(s.readings, func(r *reading) bool { return r.at.Before(until) })
+	}
 	for key := range f.erased.later(f.erased.requested) {
 		if _, applied := erased[key]; !applied {
 			maps.DeleteFunc(f.series, func(post agencyPost, _ *series) bool {

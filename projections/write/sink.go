@@ -195,12 +195,13 @@ func (c *Copies) send(t *tableCopy) {
 		return
 	}
 	c.sent = t.rows
-	t.rows, c.spare = append(c.spare[:0], binaryHeader...), nil
+	next := c.spare[:0]
+	t.rows, c.spare = append(next, binaryHeader...), nil
 	c.sending = make(chan error, 1)
 	go func(rows []byte, sending chan<- error) {
 		c.shared.Lock()
 		defer c.shared.Unlock()
-		err := t.encoder.send(c.ctx, c.Tx, rows)
+		err := t.send(c.ctx, c.Tx, rows)
 		if err != nil {
 			err = fmt.Errorf("copy into %s: %w", t.name, err)
 		}
