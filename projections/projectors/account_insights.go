@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -218,16 +219,13 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 func (f *accountFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	var days []accountDay
 	for id, s := range f.stored {
-		for _, at := range s.batch {
-			if at.After(s.newest) {
-				continue
+		if !slices.ContainsFunc(s.batch, func(at time.Time) bool { return !at.After(s.newest) }) {
+			continue
+		}
+		for _, at := range s.batch { // all of them are inserted
+			if day := (accountDay{id, dayNumber(at)}); !slices.Contains(s.late, day.day) {
+				s.late, days = append(s.late, day.day), append(days, day)
 			}
-			for _, at := range s.batch { // all of them are inserted
-				if day := (accountDay{id, dayNumber(at)}); !slices.Contains(s.late, day.day) {
-					s.late, days = append(s.late, day.day), append(days, day)
-				}
-			}
-			break
 		}
 	}
 	if len(days) == 0 {
@@ -314,10 +312,7 @@ func (f *accountFold) loadDays(ctx context.Context, tx pgx.Tx, days []accountDay
 }
 
 func (f *accountFold) loadReadings(ctx context.Context, tx pgx.Tx, days []accountDay) error {
-	columns := ""
-	for _, column := range figureColumns {
-		columns += ", r." + column
-	}
+	columns := ", r." + strings.Join(figureColumns, ", r.")
 	rows, _ := tx.Query(ctx, `
 		select r.series, r.captured_at, r.owner, r.a_type, r.event_id, coalesce(r.others, '[]'), r.demographics is not null`+columns+`
 		from unnest($1::bigint[], $2::date[]) as k(series, day)

@@ -68,28 +68,7 @@ func (s *storedSeries) steps() *seriesSteps {
 // from all readings of the day, and the next day of each figure, whose first step changes. The
 // totals of later days change by the same amount.
 func (s *storedSeries) insert(readings []*accountReading, rows *accountRows, changes *storedChanges) {
-	fresh := map[int32][]*accountReading{}
-	changed := map[int32]bool{}
-	for _, r := range readings {
-		day := dayNumber(r.at)
-		stored := s.readings[day]
-		i := slices.IndexFunc(stored, func(o *accountReading) bool { return o.at.Equal(r.at) })
-		switch {
-		case i >= 0 && stored[i].id <= r.id: // the stored reading counts
-			continue
-		case i >= 0:
-			if stored[i].demographics != nil {
-				changes.demographics = append(changes.demographics, stored[i])
-			}
-			s.readings[day] = slices.Delete(stored, i, i+1)
-		}
-		rows.readings = append(rows.readings, r)
-		fresh[day] = append(fresh[day], r)
-		changed[day] = true
-		for _, next := range s.next[day] {
-			changed[next] = true
-		}
-	}
+	changed := s.admit(readings, rows, changes)
 	clients := s.clients()
 	for _, r := range readings {
 		clients[r.figureOwner.id] = r.client
@@ -105,24 +84,12 @@ func (s *storedSeries) insert(readings []*accountReading, rows *accountRows, cha
 				current[of] = row
 			}
 		}
-		stored := maps.Clone(s.before[day])
-		if stored == nil {
-			stored = map[ownerFigure]figureDay{}
-		}
-		maps.Copy(stored, s.at[day])
 		steps := newSteps(current, map[ownerFigure]figureQuarter{}, clients)
-		for _, r := range sorted(append(s.readings[day], fresh[day]...)) {
+		for _, r := range sorted(s.readings[day]) {
 			steps.add(r, rows)
 		}
 		changes.days = append(changes.days, accountDay{s.id(), day})
-		for of, row := range stored {
-			shifts[of] = figureDay{total: current[of].total - row.total, gains: current[of].gains - row.gains}
-		}
-		for of, row := range current {
-			if _, ok := stored[of]; !ok {
-				shifts[of] = figureDay{total: row.total, gains: row.gains}
-			}
-		}
+		s.setShifts(day, current, shifts)
 		until := int32(0)
 		if i+1 < len(days) {
 			until = days[i+1]
@@ -134,6 +101,48 @@ func (s *storedSeries) insert(readings []*accountReading, rows *accountRows, cha
 		}
 		last = day
 	}
+}
+
+// setShifts sets the differences between the gains up to the end of a day and the stored ones.
+func (s *storedSeries) setShifts(day int32, current, shifts map[ownerFigure]figureDay) {
+	stored := map[ownerFigure]figureDay{}
+	maps.Copy(stored, s.before[day])
+	maps.Copy(stored, s.at[day])
+	for of, row := range stored {
+		shifts[of] = figureDay{total: current[of].total - row.total, gains: current[of].gains - row.gains}
+	}
+	for of, row := range current {
+		if _, ok := stored[of]; !ok {
+			shifts[of] = figureDay{total: row.total, gains: row.gains}
+		}
+	}
+}
+
+// admit adds readings to those of their days, instead of stored ones of the same instant with greater
+// event ids, and to rows. It returns the days that change.
+func (s *storedSeries) admit(readings []*accountReading, rows *accountRows, changes *storedChanges) (changed map[int32]bool) {
+	changed = map[int32]bool{}
+	for _, r := range readings {
+		day := dayNumber(r.at)
+		stored := s.readings[day]
+		i := slices.IndexFunc(stored, func(o *accountReading) bool { return o.at.Equal(r.at) })
+		switch {
+		case i >= 0 && stored[i].id <= r.id: // the stored reading counts
+			continue
+		case i >= 0:
+			if stored[i].demographics != nil {
+				changes.demographics = append(changes.demographics, stored[i])
+			}
+			s.readings[day] = slices.Delete(stored, i, i+1)
+		}
+		rows.readings = append(rows.readings, r)
+		s.readings[day] = append(s.readings[day], r)
+		changed[day] = true
+		for _, next := range s.next[day] {
+			changed[next] = true
+		}
+	}
+	return changed
 }
 
 // shiftedDays are rows of account_days after a day, and before another one unless that is 0.

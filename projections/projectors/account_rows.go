@@ -78,7 +78,7 @@ func (rows *accountRows) note(r *accountReading) {
 			owner.until = r.at
 		}
 	}
-	rows.owners[owner.figureOwner.id] = owner
+	rows.owners[owner.id] = owner
 	for _, d := range r.days {
 		key := labelKey{r.series, d.figureKey, d.day}
 		label, known := rows.labels[key]
@@ -152,7 +152,7 @@ var figureOwners = write.NewTable("figure_owners",
 			missing = []byte("[]")
 		}
 		return []any{
-			r.figureOwner.id, r.series, r.parent, r.account, r.client, r.member, int16(r.platform), r.first, r.newest.at,
+			r.id, r.series, r.parent, r.account, r.client, r.member, int16(r.platform), r.first, r.newest.at,
 			[]byte(r.newest.id), r.newest.metrics, missing, nullIfZero(r.since), nullIfZero(r.until),
 		}
 	})

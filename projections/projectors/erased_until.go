@@ -91,12 +91,6 @@ func (e erasures) until(key accountSeries) time.Time {
 	return applied
 }
 
-// hasErasure reports whether the account has an erasure, including erasures later in the batch.
-func (e erasures) hasErasure(t domain.Tenant) bool {
-	key := accountSeries{t.SocialAccount, t.ParentAccount}
-	return !e.until(key).IsZero() || !e.requested[key].at.IsZero()
-}
-
 // covers reports whether data captured at an instant is erased, including by a later event of the
 // batch.
 func (e erasures) covers(t domain.Tenant, at time.Time) bool {

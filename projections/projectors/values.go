@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -65,7 +64,7 @@ func All() []fold.Projector {
 }
 
 // later reports whether a reading replaces the present one. The later capture time wins and, at the
-// same instant, the smaller event id. [theLater] does the same for a stored row.
+// same instant, the smaller event id.
 func later(at time.Time, id string, presentAt time.Time, presentID string) bool {
 	if !at.Equal(presentAt) {
 		return at.After(presentAt)
@@ -113,16 +112,4 @@ var errNoReading = errors.New("it has no capture time")
 // collation of the database.
 func smallerID(table string) string {
 	return fmt.Sprintf(`excluded.event_id collate "C" < %s.event_id collate "C"`, table)
-}
-
-// theLater returns assignments that set columns to the values of the stored row or the new row,
-// whichever is later.
-func theLater(table string, columns ...string) string {
-	sets := make([]string, len(columns))
-	for i, c := range columns {
-		sets[i] = fmt.Sprintf(`%[2]s = case when excluded.captured_at > %[1]s.captured_at
-			or excluded.captured_at = %[1]s.captured_at and %[3]s then excluded.%[2]s else %[1]s.%[2]s end`,
-			table, c, smallerID(table))
-	}
-	return strings.Join(sets, ",\n\t\t")
 }
