@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -52,6 +53,30 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 	rctx := chi.NewRouteContext()
 	ok = s.mux.Match(rctx, method, s.paths.fold(path))
 	return rctx.RoutePattern(), ok
+}
+
+// Call calls the function that a request names, without the router's checks. It returns the status of
+// its error, and 0 for a route that is not a function.
+func Call(s *Server, r *http.Request) int {
+	rctx := chi.NewRouteContext()
+	s.mux.Match(rctx, r.Method, s.paths.fold(r.URL.Path))
+	at := slices.IndexFunc(s.routes, func(op Operation) bool { return op.Method == r.Method && op.Pattern == rctx.RoutePattern() })
+	if at < 0 || s.routes[at].run == nil {
+		return 0
+	}
+	p, err := s.deps.Authenticator.Authenticate(r)
+	var input any
+	if err == nil {
+		r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, rctx))
+		input, err = s.decode(httptest.NewRecorder(), r, s.routes[at])
+	}
+	if err == nil {
+		_, err = s.Call(r.Context(), s.routes[at], Caller{Principal: p, RequestID: "r"}, input)
+	}
+	if err != nil {
+		return StatusOf(publicError(err).Code)
+	}
+	return http.StatusOK
 }
 
 // What the tests look into.

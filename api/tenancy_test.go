@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -204,6 +205,7 @@ type matrix struct {
 	*bundle
 
 	unready, unknown error
+	calls            bool // the functions are called, without the router
 }
 
 const leftUser = "1ef700000000000000000000"
@@ -249,18 +251,20 @@ func (m *matrix) try(route api.Route, row row, role, token, account string) (ans
 		path, _, _ = strings.Cut(path, "?")
 	}
 	before := m.events()
-	if isStream(route.Pattern) {
+	switch headers := m.headersOf(path, token); {
+	case isStream(route.Pattern):
 		stream := m.listen(ledgertest.Serve(m.t, m.server)+path, token)
 		answer.Status = stream.response.StatusCode
 		require.NoError(m.t, stream.response.Body.Close())
-	} else {
-		var headers []string
-		if token != "" {
-			headers = []string{"Authorization: Bearer " + token}
+	case m.calls:
+		request := httptest.NewRequest(route.Method, path, strings.NewReader(bodyOf(route, account)))
+		request.Header.Set("Content-Type", "application/json")
+		for _, line := range headers {
+			name, value, _ := strings.Cut(line, ": ")
+			request.Header.Set(name, value)
 		}
-		if path == "/api/directory" {
-			headers = append(headers, "Content-Type: application/x-ndjson")
-		}
+		answer.Status = api.Call(m.server, request)
+	default:
 		answer = m.ask(route.Method, path, bodyOf(route, account), headers...)
 	}
 	for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
@@ -274,12 +278,34 @@ func (m *matrix) try(route api.Route, row row, role, token, account string) (ans
 	return answer, appended
 }
 
+func (m *matrix) headersOf(path, token string) (headers []string) {
+	if token != "" {
+		headers = []string{"Authorization: Bearer " + token}
+	}
+	if path == "/api/directory" {
+		headers = append(headers, "Content-Type: application/x-ndjson")
+	}
+	return headers
+}
+
 // Every role on every route: in its own tenant and in another, in every state of the service, and
 // after the caller has left. Routes, rows and described operations must match. A request that is
 // refused records nothing.
 func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
+	setupMatrix(t).tryAll(t)
+}
+
+// The functions make the same checks, whoever calls them.
+func TestEveryFunctionForEveryRoleAndTenant(t *testing.T) {
+	t.Parallel()
 	m := setupMatrix(t)
+	m.calls = true
+	m.tryAll(t)
+}
+
+func (m *matrix) tryAll(t *testing.T) {
+	t.Helper()
 	require.Len(t, rightsOfPublic.ofRole(), len(api.AllRoles())+1, "every role has a column")
 	unused, tried := maps.Clone(rows), map[string]bool{}
 	closed := &domain.Error{Code: domain.CodeUnavailable, Message: "closed", RetryAfter: 2}
@@ -296,6 +322,9 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 			check := func(state, token, account string, status int) {
 				t.Helper()
 				answer, appended := m.try(route, row, role, token, account)
+				if m.calls && answer.Status == 0 { // not a function
+					return
+				}
 				require.Equal(t, status, answer.Status, "%s %s as %q, %s: %s", route.Method, route.Pattern, role, state, answer.Body)
 				switch {
 				case state == "own" && status == http.StatusOK:
