@@ -328,7 +328,7 @@ func (n Narrowing) narrowing() readmodels.Narrowing {
 }
 
 // Form is the form of figures: JSON, or a table as CSV.
-type Form struct {
+type Form struct { //nolint:recvcheck // only decoding changes it
 	// Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with
 	// CSV, the response is 400.
 	Meta string `param:"meta" words:"brief" default:"a source for every social account" wrong:"must be %s; leave it out for the full meta" example:"brief"`

@@ -153,7 +153,7 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a disconnected caller is not an error
+	_, _ = w.Write(body) // a disconnected caller is not an error
 }
 
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)

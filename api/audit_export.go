@@ -56,7 +56,7 @@ type export[E any] struct {
 }
 
 func (a audit) exportHistory(ctx context.Context, c Caller, in exportInput) (File, error) {
-	q := in.ChangeFilter.query(c)
+	q := in.query(c)
 	q.Dashboard, q.Cursor, q.Ascending = string(in.Dashboard), string(in.Export.Cursor), true
 	return exportOf(ctx, a, c, in.Export, q, export[history.HistoryEntry]{
 		what: domain.AuditHistory, name: "link-history", batch: 200, columns: exportColumns, cells: historyCells,
@@ -68,7 +68,7 @@ func (a audit) exportHistory(ctx context.Context, c Caller, in exportInput) (Fil
 }
 
 func (a audit) exportSpans(ctx context.Context, c Caller, in spansExportInput) (File, error) {
-	q := in.SpanFilter.query(c)
+	q := in.query(c)
 	q.Cursor = string(in.Export.Cursor)
 	return exportOf(ctx, a, c, in.Export, q, export[history.AccessSpan]{
 		what: domain.AuditAccess, name: "access", batch: 2_000, columns: spanColumns, cells: spanCells,

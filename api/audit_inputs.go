@@ -77,7 +77,7 @@ type (
 		Cursor Cursor `param:"cursor" default:"the first page"`
 	}
 	// SpanFilter selects who had access.
-	SpanFilter struct {
+	SpanFilter struct { //nolint:recvcheck // only decoding changes it
 		// The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or
 		// a number below 100,000,000). Cannot be combined with from and to.
 		At    Moment `param:"at" default:"now"`

@@ -46,7 +46,7 @@ func unreadable(err error, message string) error {
 // itself. Others are structs, whose fields have the names of members: unknown members, which would
 // have no effect, are errors, and absent ones set nothing.
 func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) error {
-	if whole, ok := body.Addr().Interface().(interface{ read(*http.Request) error }); ok {
+	if whole, ok := reflect.TypeAssert[interface{ read(*http.Request) error }](body.Addr()); ok {
 		return whole.read(d.r)
 	}
 	if op.BodyOptional && d.r.ContentLength == 0 {
@@ -57,9 +57,9 @@ func (d *decoder) body(w http.ResponseWriter, op Operation, body reflect.Value) 
 	if err != nil {
 		return err
 	}
-	if whole, ok := body.Addr().Interface().(interface {
+	if whole, ok := reflect.TypeAssert[interface {
 		decodeMembers(map[string]json.RawMessage, *domain.FieldErrors)
-	}); ok {
+	}](body.Addr()); ok {
 		whole.decodeMembers(members, &d.bad)
 		return nil
 	}

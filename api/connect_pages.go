@@ -99,7 +99,7 @@ func browserPage[I any](needsPeople bool, serve func(c connecting, w http.Respon
 		if err == nil && needsPeople {
 			err = c.deps.PeopleKnown()
 		}
-		value, _ := pathParam(r, name)
+		value := pathParam(r, name)
 		if err == nil && !storable(value) {
 			err = errNothingHere
 		}

@@ -157,7 +157,7 @@ func (d *decoder) check(v reflect.Value, embedded bool) {
 			d.check(part, v.Type().Field(i).Anonymous)
 		}
 	}
-	if input, ok := v.Addr().Interface().(checked); ok && !embedded {
+	if input, ok := reflect.TypeAssert[checked](v.Addr()); ok && !embedded {
 		input.check(d)
 	}
 }
@@ -177,7 +177,7 @@ func (d *decoder) text(p Parameter, query url.Values) string {
 		}
 		return text
 	case InPath:
-		inPath, _ := pathParam(d.r, p.Name)
+		inPath := pathParam(d.r, p.Name)
 		switch {
 		case inPath == "":
 			d.bad.Addf(p.Name, "is empty in the path: set it, or use a path without it")
@@ -198,7 +198,7 @@ func (d *decoder) set(p Parameter, text string, member reflect.Value) {
 	if text == "" && p.Required && p.Words == nil {
 		d.bad.Addf(p.Name, "is missing")
 	}
-	target, special := member.Addr().Interface().(value)
+	target, special := reflect.TypeAssert[value](member.Addr())
 	switch {
 	case special:
 		if wrong := target.decode(text); wrong != "" {
@@ -268,7 +268,7 @@ func (o Operation) declares(name string) bool {
 
 // mustDeclare panics if the pattern has a parameter that the input lacks, which is a defect.
 func (o Operation) mustDeclare() {
-	for _, segment := range strings.Split(o.Pattern, "/") {
+	for segment := range strings.SplitSeq(o.Pattern, "/") {
 		if name, isParameter := strings.CutPrefix(segment, "{"); isParameter && !o.declares(strings.TrimSuffix(name, "}")) {
 			panic(fmt.Sprintf("%s: the input %s has no %s", o.Pattern, o.Input, name))
 		}

@@ -32,12 +32,14 @@ type directoryWriter struct{ *Server }
 var directoryOperations = []Operation{
 	{http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed)},
 	{
-		http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity", []Role{RoleMainApp},
+		http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity",
+		[]Role{RoleMainApp},
 		does(directoryWriter.entity),
 	},
 	{http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient)},
 	{
-		http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone", []Role{RoleAgency},
+		http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
+		[]Role{RoleAgency},
 		does(directoryWriter.setTimeZone),
 	},
 	{http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite)},

@@ -15,7 +15,8 @@ type entities struct{ *Server }
 var entitiesOperations = []Operation{
 	{http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me)},
 	{
-		http.MethodGet, "/api/dashboards", "getDashboards", []Role{RoleAgency, RoleClient, RoleAuditor},
+		http.MethodGet, "/api/dashboards", "getDashboards",
+		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
 	},
 	figuresAt("/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts)),

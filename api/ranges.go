@@ -19,7 +19,7 @@ const (
 
 // Period is the range of figures. The default is the last 30 days, including today. A start without
 // an end extends to the end of today; an end without a start covers the 30 days before it.
-type Period struct {
+type Period struct { //nolint:recvcheck // only decoding changes it
 	// Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or
 	// milliseconds. A range has at most 1,096 days.
 	Start Time `param:"startTime" default:"30 days before the end" example:"2026-01-01"`

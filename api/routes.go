@@ -60,13 +60,15 @@ func groups() []group {
 	always := func(Deps) bool { return true }
 	connects := func(d Deps) bool { return d.Connect != nil }
 	return []group{
-		{always, serviceOperations}, {always, dashboardOperations},
+		{always, serviceOperations},
+		{always, dashboardOperations},
 		{func(d Deps) bool { return d.Entities != nil }, entitiesOperations},
 		{func(d Deps) bool { return d.Directory != nil }, directoryOperations},
 		{func(d Deps) bool { return d.SignIns != nil }, signInOperations},
 		{func(d Deps) bool { return d.Audit != nil }, auditOperations},
 		{func(d Deps) bool { return d.Operators != nil }, operatorOperations},
-		{connects, connectOperations}, {connects, pageOperations},
+		{connects, connectOperations},
+		{connects, pageOperations},
 		{func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},
 		{func(d Deps) bool { return d.MainApp != nil }, mainAppOperations},
 		{func(d Deps) bool { return d.Metrics != nil }, []Operation{
@@ -230,10 +232,10 @@ func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request) error {
 
 // pathParam returns a path parameter decoded once: chi matches on the escaped path when there is
 // one.
-func pathParam(r *http.Request, name string) (string, bool) {
+func pathParam(r *http.Request, name string) string {
 	rctx := chi.RouteContext(r.Context())
 	if !slices.Contains(rctx.URLParams.Keys, name) {
-		return "", false
+		return ""
 	}
 	value := rctx.URLParam(name)
 	if r.URL.RawPath != "" {
@@ -241,7 +243,7 @@ func pathParam(r *http.Request, name string) (string, bool) {
 			value = decoded
 		}
 	}
-	return value, true
+	return value
 }
 
 var errNothingHere = domain.NewError(domain.CodeNotFound, "There is nothing at this path. Check the URL.")

@@ -42,7 +42,8 @@ var signInOperations = []Operation{
 	{http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink", []Role{RoleAgency}, does(signIns.makeLink)},
 	{http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions)},
 	{
-		http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd", []Role{RoleAgency},
+		http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
+		[]Role{RoleAgency},
 		does(signIns.endSession),
 	},
 }

@@ -18,37 +18,56 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Formats of parameters. Members of the types string, bool and *bool are texts, or words of a list.
+// The formats of parameters. Members of the types string, bool and *bool are texts, or words of a list.
+
 type (
-	HexID      string                  // 24 hex digits; in lower case after decoding
-	RowID      int64                   // a positive integer
-	Account    readmodels.AccountRef   // a hex id or a row id
-	Accounts   []readmodels.AccountRef // hex ids and row ids, separated by commas
-	ActivityID string                  // <connected account>:<the platform's id of the post>
-	Platforms  []domain.Platform       // the number of a platform; all platforms for 0, all, and if it is absent
-	CategoryID int64                   // the number of a category; 0 for 0, all, and if it is absent
-	Person     string                  // a user's id, part of a name, or a system name of the program
-	Changes    []string                // types of events on dashboards
-	Time       string                  // a day, an instant, or Unix seconds or milliseconds; see [instant]
-	Moment     string                  // a version or a time; see [decoder.moment]
-	Version    int64                   // of a history
-	Limit      int                     // of a page
-	Cursor     string                  // of the next page
-	DeadLetter string                  // <projection>-<partition>-<offset>
-	Opaque     string                  // any text; who needs it reads it from the request
-
-	PlatformName string // of a platform; the operation knows the names
-	Checkpoint   string // the id of a checkpoint; the operation knows the ids
-
-	IdempotencyKey string // 1 to 255 printable ASCII characters
-	Preview        string // the digest of a preview, 64 hex digits
+	// HexID is an id of 24 hex digits; in lower case after decoding.
+	HexID string
+	// RowID is a positive integer.
+	RowID int64
+	// Account is a hex id or a row id.
+	Account readmodels.AccountRef
+	// Accounts are hex ids and row ids, separated by commas.
+	Accounts []readmodels.AccountRef
+	// ActivityID is <connected account>:<the platform's id of the post>.
+	ActivityID string
+	// Platforms is the number of a platform; all platforms for 0, all, and if it is absent.
+	Platforms []domain.Platform
+	// CategoryID is the number of a category; 0 for 0, all, and if it is absent.
+	CategoryID int64
+	// Person is a user's id, part of a name, or a system name of the program.
+	Person string
+	// Changes are types of events on dashboards.
+	Changes []string
+	// Time is a day, an instant, or Unix seconds or milliseconds; see [instant].
+	Time string
+	// Moment is a version or a time; see [decoder.moment].
+	Moment string
+	// Version is a version of a history.
+	Version int64
+	// Limit is the size of a page.
+	Limit int
+	// Cursor is where the next page begins.
+	Cursor string
+	// DeadLetter is <projection>-<partition>-<offset>.
+	DeadLetter string
+	// Opaque is any text; who needs it reads it from the request.
+	Opaque string
+	// PlatformName is the name of a platform; the operation knows the names.
+	PlatformName string
+	// Checkpoint is the id of a checkpoint; the operation knows the ids.
+	Checkpoint string
+	// IdempotencyKey is 1 to 255 printable ASCII characters.
+	IdempotencyKey string
+	// Preview is the digest of a preview, 64 hex digits.
+	Preview string
 )
 
 // Match is a list of entity tags, or *.
 type Match struct{ versions *domain.VersionMatch } // nil if it is absent
 
 // Zone is a time zone, by its IANA name. The zero value is UTC.
-type Zone struct{ location *time.Location }
+type Zone struct{ location *time.Location } //nolint:recvcheck // only decoding changes it
 
 // wordsOf contains the allowed values of types.
 var wordsOf = map[reflect.Type][]string{

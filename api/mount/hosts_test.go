@@ -72,12 +72,12 @@ func testHost(t *testing.T, base string) {
 		return string(text)
 	}
 	require.Eventually(t, func() bool {
-		answer := ask("/readyz")
+		answer := ask("/readyz") //nolint:bodyclose // read closes it
 		_ = read(answer)
 		return answer.StatusCode == http.StatusOK
 	}, patience, often)
 	for _, path := range []string{"/openapi.json", "/api/me"} { // one is large enough to be compressed
-		answer := ask(path)
+		answer := ask(path) //nolint:bodyclose // read closes it
 		require.Equal(t, http.StatusOK, answer.StatusCode)
 		require.True(t, json.Valid([]byte(read(answer))), path)
 	}

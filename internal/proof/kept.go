@@ -92,7 +92,7 @@ func (k *keptHead) missing(end int64) string {
 // compareBundle compares the end and the checkpoint of a bundle whose records were compared. A kept
 // checkpoint is comparable if it covers as many records of the partition.
 func (k Kept) compareBundle(r BundleReport) (detail string, err error) {
-	comparable := len(k.notes) == 0 || k.head != nil
+	compared := len(k.notes) == 0 || k.head != nil
 	if k.head != nil && k.head.agency.String() != r.Agency {
 		return "", fmt.Errorf("%w: it is of agency %s", ErrNotComparable, k.head.agency)
 	}
@@ -107,10 +107,10 @@ func (k Kept) compareBundle(r BundleReport) (detail string, err error) {
 			return fmt.Sprintf("the kept checkpoint of %s contradicts that of the bundle: there are two histories",
 				c.Time.Format(timeLayout)), nil
 		default:
-			comparable = true
+			compared = true
 		}
 	}
-	if !comparable {
+	if !compared {
 		return "", fmt.Errorf("%w: its checkpoints cover other numbers of records; export the bundle for one of them",
 			ErrNotComparable)
 	}

@@ -142,7 +142,8 @@ func newAccountReading(read domain.AccountRead, eventID string) (*accountReading
 		value any
 		empty bool
 	}{
-		{&r.missing, read.Missing, len(read.Missing) == 0}, {&r.others, others, len(others) == 0},
+		{&r.missing, read.Missing, len(read.Missing) == 0},
+		{&r.others, others, len(others) == 0},
 		{&r.demographics, read.Demographics, len(read.Demographics) == 0},
 	} {
 		if list.empty {

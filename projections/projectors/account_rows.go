@@ -57,8 +57,13 @@ type accountRows struct {
 
 func newAccountRows() *accountRows {
 	return &accountRows{
-		map[int64]ownerRow{}, nil, map[figureDayKey]figureDay{}, map[figureDayKey]figureDay{}, map[quarterKey]figureQuarter{},
-		map[quarterKey]figureQuarter{}, map[labelKey]labelRow{},
+		map[int64]ownerRow{},
+		nil,
+		map[figureDayKey]figureDay{},
+		map[figureDayKey]figureDay{},
+		map[quarterKey]figureQuarter{},
+		map[quarterKey]figureQuarter{},
+		map[labelKey]labelRow{},
 	}
 }
 

@@ -195,8 +195,7 @@ func (c *Copies) send(t *tableCopy) {
 		return
 	}
 	c.sent = t.rows
-	next := c.spare[:0]
-	t.rows, c.spare = append(next, binaryHeader...), nil
+	t.rows, c.spare = append(c.spare[:0], binaryHeader...), nil //nolint:gocritic // a buffer is used again
 	c.sending = make(chan error, 1)
 	go func(rows []byte, sending chan<- error) {
 		c.shared.Lock()

@@ -36,7 +36,7 @@ var foreignTexts = map[string]string{
 	"internal/embedded/postgres.go launch":      "messages of PostgreSQL's programs, which have no codes",
 	"internal/platforms/error_rules.go in":      "messages of Meta, which have a meaning that no code has",
 	"internal/platforms/linkedin_posts.go post": "a state of LinkedIn",
-	"projections/write/table.go copied":           "the type of a column",
+	"projections/write/table.go copied":         "the type of a column",
 	"projections/write/table.go declare":        "the type of a column",
 }
 

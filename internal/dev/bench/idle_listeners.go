@@ -54,7 +54,7 @@ func (b *bench) listening(ctx context.Context, print func(result) error) error {
 	conns, err := program.listen(ctx, idleListeners)
 	defer func() {
 		for _, conn := range conns {
-			conn.Close() //nolint:errcheck // it has served
+			_ = conn.Close() // it has served
 		}
 	}()
 	if err != nil {
