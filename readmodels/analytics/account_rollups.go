@@ -333,7 +333,8 @@ func (r *figureReader) readAll(ctx context.Context) error {
 	return nil
 }
 
-// queueLabels reads the figures with a day.
+// queueLabels reads the figures with a day. One scan of the index reads a figure of all accounts: a
+// scan for each account takes longer.
 func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 	var ids []int64
 	for series := range r.socials {
@@ -347,28 +348,32 @@ func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 	}
 	batch.Queue(`
 		select d.owner, d.figure, d.window_name, d.day, d.value, d.captured_at, d.source
-		from unnest($1::bigint[]) as s(series)
-		cross join unnest($2::smallint[]) as f(figure)
+		from unnest($2::smallint[]) as f(figure)
 		cross join unnest($3::date[], $4::date[]) as t(first, until)
 		cross join lateral (
 			select * from day_figures d
-			where d.series = s.series and d.figure = f.figure and d.day >= t.first and d.day < t.until offset 0) d`,
+			where d.series = any($1) and d.figure = f.figure and d.day >= t.first and d.day < t.until offset 0) d`,
 		ids, numbers, from, until).
 		Query(func(rows pgx.Rows) error {
-			var id int64
-			var number int16
+			var id, lastID int64
+			var number, lastNumber int16
 			var window string
 			var date time.Time
 			var p reading
+			var s *metricSeries
+			metrics := domain.AccountFigures()
 			return forEach(rows, "read figures of days", []any{&id, &number, &window, &date, &p.value, &p.at, &p.source}, func() {
-				r.addLabel(r.owners[id], number, window, dayOf(date), p)
+				if s == nil || id != lastID || number != lastNumber { // the rows of a series follow each other
+					o := r.owners[id]
+					s, p.owner, lastID, lastNumber = r.at(o, metrics[number%ofWindow-1]), o.owner, id, number
+				}
+				r.addLabel(s, number, window, dayOf(date), p)
 			})
 		})
 }
 
-func (r *figureReader) addLabel(o figureOwner, number int16, window string, at day, p reading) {
-	p.owner, p.at = o.owner, p.at.UTC()
-	s := r.at(o, domain.AccountFigures()[number%ofWindow-1])
+func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at day, p reading) {
+	p.at = p.at.UTC()
 	sees := r.sees(p.owner)
 	if sees {
 		r.noteAccount(s.social, p.account, s.platform, p.at)
