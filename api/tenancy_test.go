@@ -184,7 +184,7 @@ func (r rights) ofRole() map[string]wantedStatus {
 	}
 }
 
-// rowOf returns the row of a route; false if there is none.
+// rowOf returns the row of a route; false if it has none.
 func (b *bundle) rowOf(route api.Route) (r row, known bool) {
 	if _, figures := b.server.Match(route.Method, "/auth"+strings.TrimPrefix(route.Pattern, "/auth")); figures {
 		return readsOf(rightsOfFigures), true
@@ -296,7 +296,7 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	setupMatrix(t).tryAll(t)
 }
 
-// The functions make the same checks, whoever calls them.
+// The functions make the same checks for every caller.
 func TestEveryFunctionForEveryRoleAndTenant(t *testing.T) {
 	t.Parallel()
 	m := setupMatrix(t)

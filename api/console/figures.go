@@ -159,7 +159,7 @@ func (f figuresView) watches() string {
 
 type figureShown struct {
 	Name    string
-	What    string // what the figure counts, or of which day it is; "": its name says so
+	What    string // what the figure counts, or the day that it is of; "": its name says so
 	SoFar   bool   // the range has not ended
 	Value   *int64
 	Change  *int64

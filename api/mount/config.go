@@ -75,8 +75,8 @@ type Config struct {
 	// auditors. If the list is empty, bundles, checkpoints and proofs return 503.
 	CheckpointPublicKeys []string
 
-	// Compress compresses responses here. By default that is left to the application's middleware,
-	// some of which encode a compressed response a second time.
+	// Compress compresses responses here. By default that is left to the application's middleware:
+	// some middleware encodes a compressed response a second time.
 	Compress bool
 
 	Logger     *slog.Logger          // default slog.Default()

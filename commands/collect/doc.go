@@ -17,7 +17,7 @@
 //
 //   - The due time of a connection is derived from the previous due time, not from the time of the
 //     last reading. Otherwise it would drift later each time and miss rounds.
-//   - A reading consists of steps, each of which takes its calls from the quotas or is refused. A
+//   - A reading consists of steps. Each takes its calls from the quotas or is refused. A
 //     refused account keeps its due time, which orders the claims, and is not claimed before its
 //     quota has calls. After a part of its posts was read, the others come first.
 //   - The displayed pace is measured: the time between the last two readings, and the quota that

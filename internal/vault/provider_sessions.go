@@ -15,7 +15,7 @@ import (
 // refOf returns the ref for which the refresh token of a session is sealed.
 func refOf(digest []byte) string { return "session/" + hex.EncodeToString(digest) }
 
-// seal returns the sealed refresh token of a session; nil if there is none or no key.
+// seal returns the sealed refresh token of a session; nil without one, or without a key.
 func (s *Sessions) seal(digest []byte, refresh string) (keyID *string, sealed []byte) {
 	if refresh == "" || s.keys == nil {
 		return nil, nil

@@ -74,7 +74,7 @@ type Upserts struct {
 
 	ctx     context.Context //nolint:containedctx // of the write to which the copies belong
 	running sync.WaitGroup
-	before  <-chan struct{} // closed when the previous copy is done; nil: there is none
+	before  <-chan struct{} // closed when the previous copy is done; nil: this is the first
 	err     error
 }
 
