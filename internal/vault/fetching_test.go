@@ -76,6 +76,19 @@ func TestBudgetGrantsAtMostItsGrowth(t *testing.T) {
 	})
 }
 
+// A refusal says when, also if less than half a millisecond is missing.
+func TestShortWaitIsNotZero(t *testing.T) {
+	t.Parallel()
+	budgets := vault.Budgets{Pool: setup(t)}
+	take := quota.Take{Calls: 1, Least: 1, From: []quota.Budget{{Name: "b", Rate: 1, Burst: 1}}}
+	_, err := budgets.Take(t.Context(), take, day0)
+	require.NoError(t, err)
+	taken, err := budgets.Take(t.Context(), take, day0.Add(time.Second-100*time.Microsecond))
+	require.NoError(t, err)
+	require.Zero(t, taken.Calls)
+	require.Positive(t, taken.Left[0].Wait)
+}
+
 // A call counts against several budgets and is taken from all of them or from none, in whatever
 // order callers list them.
 func TestBudgetsConcurrentDraws(t *testing.T) {

@@ -129,7 +129,7 @@ func (b Budgets) take(ctx context.Context, t quota.Take, now time.Time) (taken q
 		if left.Held = *held; *wait > 0 {
 			left.Wait = time.Duration(*wait * float64(time.Second)).Round(time.Millisecond)
 		}
-		if left.Wait > 0 && !*held {
+		if *wait > 0 && (!*held || left.Wait == 0) {
 			left.Wait += time.Millisecond // not a moment too early
 		}
 		if *limited {
