@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Config configures a [Gate]. Store is required.
@@ -105,7 +106,7 @@ func newMetrics(r prometheus.Registerer, breakers map[domain.Platform]*breaker) 
 			ConstLabels: prometheus.Labels{"platform": p.String()},
 		}, func() float64 { return float64(b.State()) })
 	}
-	return &metrics{
+	m := &metrics{
 		refused: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_platform_refused_calls_total",
 			Help: "Calls that were not made: own_quota (a budget is used up) or breaker (most calls failed).",
@@ -123,4 +124,10 @@ func newMetrics(r prometheus.Registerer, breakers map[domain.Platform]*breaker) 
 			Help: "Calls left in an app-wide budget when this process last drew from it.",
 		}, []string{"platform", "budget"}),
 	}
+	for p := range breakers { // a rate of 0 is known from the start
+		for _, reason := range []string{platforms.CodeQuota, platforms.CodeBreaker} {
+			m.refused.WithLabelValues(p.String(), reason)
+		}
+	}
+	return m
 }
