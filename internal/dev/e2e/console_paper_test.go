@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -65,9 +66,14 @@ func (w *consoleWindow) requirePaper(of paper) (sheets int) {
 	t := w.t
 	t.Helper()
 	var texts []string
-	w.eval(forPaper, &texts)
+	var pdf []byte
+	for before := []string{""}; !slices.Equal(before, texts); { // pages refresh themselves
+		w.eval(forPaper, &before)
+		pdf = w.print(of)
+		w.eval(forPaper, &texts)
+	}
 	file := filepath.Join(t.TempDir(), "printed.pdf")
-	require.NoError(t, os.WriteFile(file, w.print(of), 0o600))
+	require.NoError(t, os.WriteFile(file, pdf, 0o600))
 	if directory := os.Getenv("LEDGERBOARD_E2E_PICTURES"); directory != "" {
 		name := regexp.MustCompile(`\W+`).ReplaceAllString(pattern(strings.TrimPrefix(w.at(), w.p.base)), "-")
 		require.NoError(t, os.WriteFile(filepath.Join(directory, "paper"+name+"-"+of.name+".pdf"), w.print(of), 0o600))

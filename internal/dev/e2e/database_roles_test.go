@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
@@ -119,7 +121,11 @@ func (b *byRole) forgets(account string) {
 	ledgertest.SignIn(b.t, start, simulator.Jonas, jonasPage)
 	owner := b.p.database()
 	known := func() (n int) {
-		require.NoError(b.t, owner.QueryRow(b.t.Context(), "select count(*) from lb.members where name like '%Jonas%'").Scan(&n))
+		err := owner.QueryRow(b.t.Context(), "select count(*) from lb.members where name like '%Jonas%'").Scan(&n)
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42P01" {
+			return 0 // the views for people wait for transactions that began before the build
+		}
+		require.NoError(b.t, err)
 		return n
 	}
 	b.p.await(patience, "the member", func() bool { return known() == 1 })
