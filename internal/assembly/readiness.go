@@ -194,7 +194,7 @@ func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	}
 }
 
-// readings returns the paces of the last round, so that it sends no requests.
+// readings returns the paces that the fetcher of this process measured, so that it sends no requests.
 func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil

@@ -9,7 +9,8 @@
 //   - A process claims only connections that it can read immediately.
 //   - Work ends before its claim, so that what it appends at its end is appended within the claim.
 //   - A new connection is claimed before a backlog.
-//   - While a quota of the whole platform is used up, nothing is claimed.
+//   - While a quota of the whole platform is used up, nothing is claimed until it has calls again,
+//     the queue is woken, or Config.Every has passed.
 //   - No connection is claimed before Config.Ready returns true, or while Config.Paused returns
 //     true for its platform.
 //   - Platforms and kinds do not block each other: each pair has its own loop and workers.

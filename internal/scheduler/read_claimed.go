@@ -56,7 +56,7 @@ func (s *Scheduler) blocked(ctx context.Context, queue domain.FetchQueue) bool {
 	}
 	paused, err := s.cfg.Paused(ctx, queue.Platform)
 	if err != nil && ctx.Err() == nil {
-		s.warn(ctx, queue, fmt.Errorf("determine whether the platform is paused: %w", err))
+		s.notChecked(ctx, queue, "it is unknown whether the platform is paused, so nothing is claimed; the next check retries", err)
 	}
 	return paused || err != nil
 }

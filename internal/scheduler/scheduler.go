@@ -59,7 +59,7 @@ func New(cfg Config) *Scheduler {
 		claims: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_fetch_claims_total",
 			Help: "Claims of due connections, by outcome; connections that were not read are due again. not_checked: it is " +
-				"not known which are due.",
+				"not known which are due, or how many.",
 		}, append(labels, "outcome")),
 		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_fetch_claim_duration_seconds",
@@ -147,7 +147,6 @@ type loop struct {
 	running int                // claims that are read
 	ended   chan time.Duration // for each claim that was read, how long a quota refuses further ones
 	more    bool               // there may be due connections
-	full    bool               // the last claim left others
 	size    int                // of the next claim
 	resumes time.Time          // until then, a quota of the platform refuses readings
 	looked  time.Time          // when the backlog was measured
@@ -161,10 +160,10 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	defer l.readers.Wait()
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	woken := s.cfg.Woken(queue) // before the claims: accounts may become due during them
 	for {
-		woken := s.cfg.Woken(queue) // before the check: accounts may become due during it
 		l.look(ctx)
-		for l.more && ctx.Err() == nil {
+		for l.more && l.running < maxWorkers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
 			l.more = l.next(ctx, working)
 		}
 		resumes := time.NewTimer(time.Until(l.resumes))
@@ -176,12 +175,12 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 		case <-tick.C:
 			l.more = true
 		case <-woken:
+			woken = s.cfg.Woken(queue)
 			l.more, l.resumes = true, time.Time{} // what was added may use calls that others must leave
 		case <-resumes.C:
 			l.more, l.resumes = true, time.Time{}
 		case wait := <-l.ended:
 			l.running--
-			l.more = l.full
 			if l.size = min(2*l.size, claimSize); wait > 0 {
 				l.size, l.resumes = max(l.size/4, 1), time.Now().Add(min(wait, every))
 			}
@@ -193,10 +192,10 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	}
 }
 
-// next claims and reads the next due connections. It returns false if there are no more, or they
-// must wait.
+// next claims and reads the next due connections. It returns false if the claim left none, or
+// could not be made.
 func (l *loop) next(ctx, working context.Context) (more bool) {
-	if l.running == maxWorkers || time.Now().Before(l.resumes) || l.blocked(ctx, l.queue) {
+	if l.blocked(ctx, l.queue) {
 		return false
 	}
 	lasts := l.cfg.claimFor(l.queue.Kind)
@@ -209,15 +208,13 @@ func (l *loop) next(ctx, working context.Context) (more bool) {
 		claim, err = l.cfg.Claim(claiming, l.queue, l.size, lasts)
 		return err
 	})
-	l.warn(ctx, l.queue, err)
+	l.notChecked(ctx, l.queue, "due connections could not be claimed; the next check retries", err)
 	if err != nil || len(claim.Tasks) == 0 {
-		l.full = false
 		return false
 	}
 	l.running++
 	l.readers.Go(func() { l.ended <- l.read(working, claim, ends) })
-	l.full = len(claim.Tasks) == l.size
-	return l.full
+	return len(claim.Tasks) == l.size
 }
 
 // look measures the backlog, if that was some time ago.
@@ -228,14 +225,14 @@ func (l *loop) look(ctx context.Context) {
 	l.looked = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	l.warn(ctx, l.queue, safely(func() error { return l.cfg.Look(ctx, l.queue) }))
+	err := safely(func() error { return l.cfg.Look(ctx, l.queue) })
+	l.notChecked(ctx, l.queue, "the backlog of due connections is unknown; the next check retries", err)
 }
 
-func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
+func (s *Scheduler) notChecked(ctx context.Context, queue domain.FetchQueue, what string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(outcomeNotChecked)).Inc()
-		s.cfg.Logger.WarnContext(ctx, "due connections could not be claimed; the next check retries",
-			"kind", queue.Kind, "platform", queue.Platform.String(), "error", err)
+		s.cfg.Logger.WarnContext(ctx, what, "kind", queue.Kind, "platform", queue.Platform.String(), "error", err)
 	}
 }
 
@@ -258,7 +255,7 @@ const (
 	outcomeCut         outcome = "cut"         // the claim expired before its reading was complete
 	outcomePaused      outcome = "paused"      // an operator paused the platform
 	outcomeInterrupted outcome = "interrupted" // the process shut down
-	outcomeNotChecked  outcome = "not_checked" // nothing was claimed: what is due is not known
+	outcomeNotChecked  outcome = "not_checked" // what is due is not known, or how much
 )
 
 // Config configures a [Scheduler].
@@ -277,7 +274,7 @@ type Config struct {
 	// platform is paused, or when the process shuts down. It should start with the most overdue
 	// accounts, because the accounts that it does not reach are due again. An error is a failure on
 	// our side. If a quota of the whole platform refused a reading, wait is the time until it has calls
-	// again; nothing is claimed until then.
+	// again. Nothing is claimed until then, but for at most Every; a wake ends the wait.
 	Work func(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error)
 
 	// Release releases the accounts of a claim that have no result, so that they can be claimed

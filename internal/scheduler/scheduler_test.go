@@ -228,6 +228,41 @@ func TestWokenQueueIsReadImmediately(t *testing.T) {
 	})
 }
 
+// What becomes due while all workers are busy is read when one of them is free, not at the next check.
+func TestWakeIsKeptWhileWorkersAreBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, woken, goOn := newQueue(0), make(chan struct{}), make(chan struct{})
+		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
+			<-goOn
+			return q.read(ctx, claim)
+		}, func(c *scheduler.Config) {
+			c.Every[kind] = 24 * time.Hour
+			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
+				if fq.Platform != domain.TikTok {
+					return nil
+				}
+				return woken
+			}
+		})
+		synctest.Wait()
+		began := time.Now()
+		const connections = scheduler.MaxWorkers + 1
+		for n := range connections {
+			q.makeDue(n + 1) // those before it are claimed
+			woken <- struct{}{}
+			synctest.Wait()
+		}
+		for range connections {
+			goOn <- struct{}{}
+			synctest.Wait()
+		}
+		require.Equal(t, connections, q.readOf(domain.TikTok))
+		require.Equal(t, began, time.Now(), "no time passed")
+		require.NoError(t, p.end())
+	})
+}
+
 func TestNothingIsClaimedBeforeReady(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
