@@ -93,10 +93,16 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 // keptCheckpoint returns the id of the checkpoint that the bundle leads to; "" for the newest.
 func (c exportCommand) keptCheckpoint(ctx context.Context, known note.Verifiers) (string, error) {
 	kept, err := readKept(ctx, c.Kept, known)
-	if err == nil && c.Kept != "" && kept.Checkpoint() == "" {
-		err = usageError{fmt.Errorf("%s contains no checkpoint that is signed with a key of --key", c.Kept)}
+	checkpoint := kept.Checkpoint()
+	switch {
+	case err != nil:
+		return "", err
+	case len(kept.Findings) > 0:
+		return "", fmt.Errorf("%s: %s", c.Kept, plain(kept.Findings[0].Detail))
+	case checkpoint == "" && c.Kept != "":
+		return "", usageError{fmt.Errorf("%s contains no checkpoint that is signed with a key of --key", c.Kept)}
 	}
-	return kept.Checkpoint(), err
+	return checkpoint, nil
 }
 
 func (c exportCommand) write(content func(io.Writer) error) error {

@@ -163,6 +163,8 @@ func TestVerifyCommand(t *testing.T) {
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Len(t, report.Findings, 1)
 	require.Equal(t, 1, report.Checkpoints)
+	_, err = runCommand(t, verifyCommand{installation: installation{a.storage(), quiet}, All: true, Kept: newFile(t, "empty.txt", "")})
+	require.ErrorContains(t, err, "it contains neither a checkpoint nor a bundle")
 
 	out, err := runCommand(t, verifyCommand{installation: installation{a.storage(), quiet}, Parent: "ff0000000000000000000001"})
 	require.ErrorContains(t, err, "nothing was verified")
@@ -218,6 +220,9 @@ func TestExportCommand(t *testing.T) {
 	altered := newFile(t, "altered.bundle", strings.Replace(text, `"version":3,`, `"version":4,`, 1))
 	_, err = runCommand(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: altered})
 	require.ErrorIs(t, err, errBundleFindings)
+	later.Kept = altered
+	_, err = runCommand(t, later)
+	require.ErrorContains(t, err, "the kept bundle is not valid: the line states version 4")
 	export.Parent, export.Bundle = "ff0000000000000000000001", path+"2"
 	_, err = runCommand(t, export)
 	require.Error(t, err)

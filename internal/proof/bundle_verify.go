@@ -65,9 +65,6 @@ func VerifyBundle(in io.Reader, verifiers note.Verifiers, kept Kept) (BundleRepo
 			return c.report, nil
 		}
 		if ended {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
 			return c.report, err
 		}
 	}
@@ -88,6 +85,7 @@ func bundleFault(r BundleReport, err error) (BundleReport, error) {
 
 type bundleCheck struct {
 	in      *bundleReader
+	agency  agencyID
 	covered Covered // the agency's partition
 	report  BundleReport
 }
@@ -105,8 +103,9 @@ func beginBundle(in io.Reader, verifiers note.Verifiers) (*bundleCheck, error) {
 		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s",
 			errBundle, reader.head.PublicKey, key)
 	}
+	id, _ := agencyOf([]byte(reader.head.Key)) // checked by the reader
 	return &bundleCheck{
-		in: reader, covered: signed.of(reader.head.Key),
+		in: reader, agency: id, covered: signed.of(reader.head.Key),
 		report: BundleReport{
 			Agency: reader.head.Key, PublicKey: reader.head.PublicKey, SignedAt: signed.Time,
 			Findings: []Finding{}, signed: signed,
@@ -128,8 +127,7 @@ func (c *bundleCheck) add(line bundleRecord, kept *keptHead) string {
 	case line.Version != next.Version:
 		return fmt.Sprintf("the line states version %d", line.Version)
 	}
-	id, _ := agencyOf([]byte(c.report.Agency)) // checked by the reader
-	if detail := kept.compare(id, next); detail != "" {
+	if detail := kept.compare(c.agency, next); detail != "" {
 		return detail
 	}
 	c.report.last = next

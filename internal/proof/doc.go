@@ -27,8 +27,9 @@
 //   - If a public key is given but the log contains no checkpoint, or not a kept one, Verify reports
 //     a finding, because an attacker may have removed them.
 //   - The signer refuses to sign ([ErrContradiction]) while the log contradicts a checkpoint of a
-//     known key, or ends before what the signer has read. It compares every checkpoint, not only the
-//     newest, because that costs no further read. It ignores invalid notes; Verify reports them.
+//     known key. It compares every checkpoint, not only the newest, because that costs no further
+//     read. It ignores invalid notes; Verify reports them. If the log ends before what the signer
+//     has read, its turn fails, and the next one reads everything again.
 //   - A bundle contains no data of another agency: its path is hashes, and the checkpoint has only
 //     counts per partition.
 //   - Signed notes and bundles must be in canonical form, so no change of a byte goes unnoticed.

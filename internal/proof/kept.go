@@ -15,6 +15,8 @@ import (
 // ErrNotComparable means that kept evidence says nothing about a bundle.
 var ErrNotComparable = errors.New("the kept file cannot be compared with the bundle")
 
+var errNothingKept = errors.New("it contains neither a checkpoint nor a bundle")
+
 // Kept is evidence that was stored outside the log: checkpoints or an older bundle. It reveals a log
 // that was replaced together with its checkpoints, also by the holder of the signing key.
 type Kept struct {
@@ -40,12 +42,15 @@ type keptHead struct {
 }
 
 // ReadKept reads a bundle, or signed notes as `ledgerboard checkpoints` prints them. An error means
-// that the file could not be read.
+// that the file could not be read, or contains neither.
 func ReadKept(in io.Reader, verifiers note.Verifiers) (kept Kept, err error) {
 	text := bufio.NewReader(in)
 	if first, _ := text.Peek(1); string(first) != "{" {
-		notes, err := io.ReadAll(text)
-		return Kept{notes: keptNotes(string(notes), orNone(verifiers))}, err
+		raw, err := io.ReadAll(text)
+		if kept.notes = keptNotes(string(raw), orNone(verifiers)); err == nil && len(kept.notes) == 0 {
+			err = errNothingKept
+		}
+		return kept, err
 	}
 	report, err := VerifyBundle(text, orNone(verifiers), Kept{})
 	if err != nil || !report.OK() {

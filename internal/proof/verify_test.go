@@ -240,7 +240,8 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	require.ErrorIs(t, err, proof.ErrKeyNeeded)
 }
 
-// Kept notes are read as `ledgerboard checkpoints` prints them; an invalid one is a finding.
+// Kept notes are read as `ledgerboard checkpoints` prints them; an invalid one is a finding. A file
+// without any is refused, because nothing can be compared with it.
 func TestKeptNotes(t *testing.T) {
 	t.Parallel()
 	w := busy(t, 9)
@@ -250,7 +251,6 @@ func TestKeptNotes(t *testing.T) {
 		holds int
 		found int
 	}{
-		"none":             {"", 3, 0},
 		"all":              {strings.Join(notes, "\n") + "\n\n", 3, 0},
 		"close together":   {strings.Join(notes, ""), 3, 0},
 		"of Windows":       {strings.ReplaceAll(notes[0], "\n", "\r\n"), 3, 0},
@@ -261,6 +261,10 @@ func TestKeptNotes(t *testing.T) {
 		report := w.verify(t, func(v *proof.VerifyConfig) { v.Kept = w.kept(t, c.notes) })
 		require.Len(t, report.Findings, c.found, name)
 		require.Equal(t, c.holds, report.Checkpoints, name)
+	}
+	for _, empty := range []string{"", "\n \r\n"} {
+		_, err := proof.ReadKept(strings.NewReader(empty), w.verifiers)
+		require.EqualError(t, err, "it contains neither a checkpoint nor a bundle")
 	}
 }
 
