@@ -9,9 +9,9 @@ type FigureChange struct {
 	Platform Platform `json:"p_id"`              // 0 if several social accounts changed
 	Figures  Figures  `json:"figures,omitempty"` // "" for a connection that needs a sign-in
 
-	// Connection is the connection that needs a sign-in; 0 if figures changed.
-	Connection int64     `json:"connection_id,omitempty"`
-	At         time.Time `json:"at,omitzero"` // when the connection began to need a sign-in
+	// Connection is the connection that needs a sign-in; 0 if figures changed. It only makes
+	// listeners query the events of connections.
+	Connection int64 `json:"connection_id,omitempty"`
 }
 
 // Figures names a group of figures that change together.
@@ -30,7 +30,7 @@ func FigureChangeOf(event Data) FigureChange {
 	case ConnectionStateChanged:
 		if e.Code != "" {
 			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
-			return FigureChange{Tenant: tenant, Platform: e.Platform, Connection: e.ConnectionID, At: e.At.UTC()}
+			return FigureChange{Tenant: tenant, Platform: e.Platform, Connection: e.ConnectionID}
 		}
 	case AccountRead:
 		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,7 +59,7 @@ func TestMovedFiguresAreAnnounced(t *testing.T) {
 	require.Equal(t, pg.AnyFigure, ledgertest.Receive(t, notices))
 	b.append(state(70, ""), state(71, domain.StatusRefused))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
-		"connection_id":71,"at":"`+day0.Format(time.RFC3339)+`"}]`, ledgertest.Receive(t, notices))
+		"connection_id":71}]`, ledgertest.Receive(t, notices))
 	require.Equal(t, 1, b.count("select count(*) from connection_states where connection_id = 71"), "the row can be read")
 }
 

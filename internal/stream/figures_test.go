@@ -275,7 +275,7 @@ func TestLateRefusalIsAnnounced(t *testing.T) {
 func signIn(parent, account string, connection int64) domain.FigureChange {
 	return domain.FigureChange{
 		Tenant: domain.Tenant{ParentAccount: parent, AccountID: account, MemberID: 7}, Platform: domain.LinkedIn,
-		Connection: connection, At: time.Now().UTC(),
+		Connection: connection,
 	}
 }
 
@@ -283,7 +283,7 @@ func signIn(parent, account string, connection int64) domain.FigureChange {
 func refuse(hub *stream.Hub, store *memoryStore, refused ...domain.FigureChange) {
 	for _, c := range refused {
 		store.addNews(stream.ConnectionNews{
-			ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
+			ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: time.Now(),
 		})
 	}
 	hub.Notify(payload(refused...))

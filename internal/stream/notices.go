@@ -129,8 +129,12 @@ func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head
 	head = heads[listener.ParentAccount]
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, listens := n.heads[listener.ParentAccount]; !listens {
+	known, listens := n.heads[listener.ParentAccount]
+	switch {
+	case !listens:
 		n.heads[listener.ParentAccount] = head
+	case known > head: // another listener read it meanwhile, so nobody is woken for it
+		kick(p.wake)
 	}
 	return p, head, nil
 }

@@ -51,6 +51,22 @@ func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 	})
 }
 
+// A stream that has read the head still gets the notices after it if another stream that starts at
+// the same time has read a newer head.
+func TestANewerHeadWhileAStreamStarts(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		read := make(chan struct{})
+		store.read = func() { <-read }
+		first := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
+		version := store.append(agency, alice)
+		subscribe(t, hub, agency, bob, version)
+		close(read)
+		hub.Wake(t.Context(), agency, version)
+		require.Equal(t, []string{id(version)}, first.ids())
+	})
+}
+
 func TestIdleConnectionsShareOneQuery(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {

@@ -19,8 +19,9 @@ type memoryStore struct {
 	rows    []stream.Notice
 	heads   map[string]int64
 	cursors map[[2]string]int64
-	scans   int // queries of heads
-	looks   int // queries of notices
+	scans   int    // queries of heads
+	read    func() // called once, after a query of heads and before its answer; nil: nothing is called
+	looks   int    // queries of notices
 	broken  bool
 	news    []stream.ConnectionNews
 	shown   map[int64]time.Time // by connection: when its row appears; missing: at once
@@ -111,6 +112,12 @@ func (m *memoryStore) Heads(_ context.Context, parents []string) (map[string]int
 	}
 	heads := maps.Clone(m.heads)
 	maps.DeleteFunc(heads, func(parent string, _ int64) bool { return !slices.Contains(parents, parent) })
+	if read := m.read; read != nil {
+		m.read = nil
+		m.mu.Unlock()
+		defer m.mu.Lock()
+		read()
+	}
 	return heads, nil
 }
 
