@@ -93,9 +93,9 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 // Validate checks what readers of the trail depend on.
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
-// CheckpointSigned is a signed statement about all records of `dashboards` up to a position. It is
-// appended to `operations` under the key "-". The note alone is the evidence; the other fields are
-// hints.
+// CheckpointSigned is a signed statement about the first records of `dashboards`, by their number
+// per partition. It is appended to `operations` under the key "-". The note alone is the evidence;
+// the other fields are hints.
 type CheckpointSigned struct {
 	Size      int64   `json:"size"`      // number of effective records that the checkpoint covers
 	Positions []int64 `json:"positions"` // next offset of each partition

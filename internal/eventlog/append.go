@@ -180,9 +180,9 @@ type producer struct {
 	uncertain atomic.Int64
 }
 
-// compressed is the compression of all batches but those of `dashboards`. On batches of one record
-// this level is smaller and faster than the default one. Limits of size are those of the
-// uncompressed records.
+// compressed is the compression of all batches but those of `dashboards` that are appended live; a
+// restore compresses these too. On batches of one record this level is smaller and faster than the
+// default one. Limits of size are those of the uncompressed records.
 func compressed() kgo.CompressionCodec {
 	return kgo.ZstdCompression().WithLevel(int(zstd.SpeedBetterCompression))
 }

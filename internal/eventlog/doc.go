@@ -37,8 +37,8 @@
 //     it, and rewinding races with rebalances.
 //   - If a topic is deleted and created again while it is followed, this is detected after about
 //     10 s.
-//   - Batches are compressed with zstd, except on `dashboards`: it added 16 µs to an append of 31 µs
-//     in memory, and that topic is small.
+//   - Batches are compressed with zstd, except live ones on `dashboards`: it added 16 µs to an
+//     append of 31 µs in memory, and that topic is small. A restore compresses them too.
 //   - Brokers are not supervised. The clients' timeouts bound the delay that a frozen broker
 //     causes.
 //   - Kafka's record timestamps are append times, never ce_time: compaction lag depends on them.
