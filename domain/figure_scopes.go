@@ -153,6 +153,13 @@ func AccountFigures() []string { return slices.Clone(accountFigures) }
 // FigureNumber returns the number of a metric in the tables of account figures; 0 if it has none.
 func FigureNumber(metric string) int16 { return int16(slices.Index(accountFigures, metric) + 1) }
 
+// FigureOfWindow is added to the number of a metric for figures of the platform's own windows, which
+// are stored next to the metric's own figure.
+const FigureOfWindow = 100
+
+// FigureName returns the metric of a number in the tables of account figures, also of its windows.
+func FigureName(number int16) string { return accountFigures[number%FigureOfWindow-1] }
+
 // AccountSource returns the declared kind and source of a metric of an account type. If the type has
 // none, or is unknown, another type of the platform decides. It returns the zero value if the
 // platform has no such metric of accounts.

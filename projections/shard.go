@@ -106,7 +106,9 @@ func (s *shard) foldInOrder(
 		at = run.Next
 		return nil
 	})
-	folded(r.End - at)
+	if err == nil {
+		folded(r.End - at)
+	}
 	return err
 }
 

@@ -17,17 +17,9 @@ type Notices struct{ Pool *pgxpool.Pool }
 // Heads implements stream.Store. While a stream is stopped, its head is the last version before the
 // stop: up to there, notices are complete.
 func (n Notices) Heads(ctx context.Context, parents []string) (map[string]int64, error) {
-	type head struct {
-		Parent  string
-		Version int64
-	}
-	list, err := pg.List(ctx, n.Pool, "read heads of agencies", pgx.RowToStructByPos[head], `
+	rows, _ := n.Pool.Query(ctx, `
 		select stream_key, coalesce(stopped_at - 1, version) from dashboards_streams where stream_key = any($1)`, parents)
-	heads := make(map[string]int64, len(list))
-	for _, h := range list {
-		heads[h.Parent] = h.Version
-	}
-	return heads, err
+	return pg.ScanMap[string, int64](rows, "read heads of agencies")
 }
 
 // Since implements stream.Store.

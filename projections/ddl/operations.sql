@@ -34,7 +34,7 @@ create index operations_trail_outcomes on operations_trail ((data ->> 'of'))
 create index operations_trail_erased on operations_trail ((data ->> 'user'))
   where event_type = 'operations.person_erased.v1';
 
--- A bulk fold may fold partitions separately, and a connection that moved to another agency may
+-- A build may fold partitions separately, and a connection that moved to another agency may
 -- have a state in two partitions. Only the later state is kept. Until the key exists, the whole row
 -- identifies it: otherwise a publication for all tables refuses the deletion.
 alter table connection_states replica identity full;

@@ -156,15 +156,15 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 		if !ok {
 			continue
 		}
-		key, at := accountSeries{read.SocialAccount, read.ParentAccount}, instant(read.CapturedAt)
-		stored := f.stored[key.id()]
+		key := accountSeries{read.SocialAccount, read.ParentAccount}
+		id := key.id()
+		stored := f.stored[id]
 		if stored == nil {
 			stored = newStoredSeries(key)
-			f.stored[key.id()] = stored
+			f.stored[id] = stored
 		}
-		stored.batch = append(stored.batch, at)
-		stored.figures = steppedFigures[read.Platform]
-		figures[key.id()] = stored.figures
+		stored.batch = append(stored.batch, instant(read.CapturedAt))
+		figures[id] = steppedFigures[read.Platform]
 	}
 	if len(figures) == 0 {
 		return

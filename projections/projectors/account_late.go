@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
@@ -14,7 +15,6 @@ type storedSeries struct {
 	accountSeries
 
 	batch    []time.Time // captures of the batch
-	figures  []int16     // metrics with steps
 	owners   map[int64]figureOwner
 	newest   time.Time                     // the latest capture; zero: none
 	days     map[ownerFigure]figureDay     // the last ones
@@ -176,7 +176,7 @@ func (c *storedChanges) write(into write.Sink) {
 			write.Arrays(c.demographics, func(r *accountReading) []any { return []any{r.series, r.at} })...)
 	}
 	if len(c.days) > 0 {
-		keys := append(keysOfDays(c.days), int16(ofWindow))
+		keys := append(keysOfDays(c.days), int16(domain.FigureOfWindow))
 		into.Exec(`
 			delete from account_days d using unnest($1::bigint[], $2::date[]) as k(series, day)
 			join figure_owners o on o.series = k.series

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,13 +18,9 @@ import (
 
 // figureKey identifies a figure of an owner: a metric, or one of its windows.
 type figureKey struct {
-	number int16 // see [domain.FigureNumber], plus [ofWindow] for a window
+	number int16 // see [domain.FigureNumber], plus [domain.FigureOfWindow] for a window
 	window string
 }
-
-// ofWindow is added to the number of a metric for figures of the platform's own windows, which are
-// stored next to the metric's own figure.
-const ofWindow = 100
 
 // undated is a figure without a day: a stock, a counter, or a window that does not end on a day.
 type undated struct {
@@ -102,18 +97,24 @@ type declaredKey struct {
 	metric string
 }
 
-var declaredSources sync.Map // of [domain.Platform.AccountSource], which searches lists
-
-func declaredSource(p domain.Platform, t domain.AccountType, metric string) domain.FigureSource {
-	key := declaredKey{p, t, metric}
-	if known, ok := declaredSources.Load(key); ok {
-		return known.(domain.FigureSource)
-	}
-	declared := p.AccountSource(t, metric)
-	if domain.FigureNumber(metric) > 0 { // any other name comes from events
-		declaredSources.Store(key, declared)
+// declaredSources contains results of [domain.Platform.AccountSource], which searches lists.
+var declaredSources = func() map[declaredKey]domain.FigureSource {
+	declared := map[declaredKey]domain.FigureSource{}
+	for _, p := range domain.Platforms() {
+		for _, kind := range p.Facts().Kinds {
+			for _, metric := range domain.AccountFigures() {
+				declared[declaredKey{p, kind.Type, metric}] = p.AccountSource(kind.Type, metric)
+			}
+		}
 	}
 	return declared
+}()
+
+func declaredSource(p domain.Platform, t domain.AccountType, metric string) domain.FigureSource {
+	if declared, ok := declaredSources[declaredKey{p, t, metric}]; ok {
+		return declared
+	}
+	return p.AccountSource(t, metric) // the type is unknown, or the metric
 }
 
 // newAccountReading sorts the figures of a reading. A metric has one figure of its declared kind:
@@ -166,7 +167,7 @@ func (r *accountReading) place(f domain.Figure) (isOther bool) {
 	placed := undated{figureKey{number, f.Window}, f.Value, f.Source}
 	day, _ := time.Parse(time.DateOnly, f.Day) // checked by Validate
 	if f.Kind == domain.Rolling {
-		placed.number += ofWindow
+		placed.number += domain.FigureOfWindow
 	} else if f.Kind != declared.Kind {
 		return true
 	}

@@ -195,7 +195,7 @@ func TestKeysDropTheOlderStateOfAConnection(t *testing.T) {
 			ledgertest.Fold(t, live, p, order)
 			foldBulk(t, bulk, p, order[:1])
 			foldBulk(t, bulk, p, order[1:])
-			_, keys, found := strings.Cut(p.Definition.Keys(), "-- A bulk fold may fold partitions")
+			_, keys, found := strings.Cut(p.Definition.Keys(), "-- A build may fold partitions")
 			require.True(t, found)
 			_, err = bulk.Pool.Exec(ctx, "-- "+keys)
 			require.NoError(t, err)

@@ -2,10 +2,8 @@ package projectors
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -75,8 +73,8 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 // byCapture is the order of records of `metrics`: first those that are no readings, such as erasures,
 // then readings by their capture times and, at the same instant, by event ids.
 func byCapture(r eventlog.Record) []byte {
-	at, err := capturedAt(r.Value)
-	if err != nil {
+	at, ok := capturedAt(r.Value)
+	if !ok {
 		return nil // not a reading, or a dead letter
 	}
 	const epoch = 1 << 63 // so that times before 1970 have smaller bytes
@@ -84,29 +82,31 @@ func byCapture(r eventlog.Record) []byte {
 	return append(order, r.Header("ce_id")...)
 }
 
-// capturedAt reads a payload up to its capture time. Decoding all of it would take three times as
-// long.
-func capturedAt(payload []byte) (at time.Time, err error) {
+// capturedAt reads a payload up to its capture time; false if it has none. Decoding all of it would
+// take three times as long.
+func capturedAt(payload []byte) (at time.Time, ok bool) {
 	in := jsontext.NewDecoder(bytes.NewBuffer(payload))
-	_, err = in.ReadToken() // {
-	for err == nil {
-		var name jsontext.Token
-		if name, err = in.ReadToken(); err != nil || name.Kind() != '"' {
-			return at, cmp.Or(err, errNoReading)
+	if _, err := in.ReadToken(); err != nil { // {
+		return at, false
+	}
+	for {
+		name, err := in.ReadToken()
+		if err != nil || name.Kind() != '"' {
+			return at, false
 		}
 		if name.String() != "captured_at" {
-			err = in.SkipValue()
+			if in.SkipValue() != nil {
+				return at, false
+			}
 			continue
 		}
-		var value jsontext.Token
-		if value, err = in.ReadToken(); err == nil {
-			return time.Parse(time.RFC3339, value.String())
+		value, err := in.ReadToken()
+		if err == nil {
+			at, err = time.Parse(time.RFC3339, value.String())
 		}
+		return at, err == nil
 	}
-	return at, err
 }
-
-var errNoReading = errors.New("it has no capture time")
 
 // smallerID returns a condition that compares event ids bytewise, as Go does, whatever the
 // collation of the database.

@@ -19,9 +19,9 @@ const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 // encodes the Go types that our tables use without looking up their encoding, which takes most of
 // the time in pgx. It passes other types to pgx.
 type encoder struct {
-	copy  string // the statement
-	types *pgtype.Map
-	oids  []uint32 // of the columns
+	copy  string      // the statement
+	types *pgtype.Map // its own: a Map remembers plans, and several copies may share a connection
+	oids  []uint32    // of the columns
 }
 
 func newEncoder(ctx context.Context, tx pgx.Tx, table string, columns []string) (*encoder, error) {
@@ -36,7 +36,7 @@ func newEncoder(ctx context.Context, tx pgx.Tx, table string, columns []string) 
 	if err != nil {
 		return nil, fmt.Errorf("describe columns of %s: %w", table, err)
 	}
-	e := &encoder{copy: "copy " + name + " (" + list + ") from stdin binary", types: tx.Conn().TypeMap()}
+	e := &encoder{copy: "copy " + name + " (" + list + ") from stdin binary", types: pgtype.NewMap()}
 	for _, field := range described.Fields {
 		e.oids = append(e.oids, field.DataTypeOID)
 	}

@@ -54,9 +54,6 @@ type stepKey struct {
 	readings *ownerReadings
 }
 
-// ofWindow is added to the number of a metric for figures of its windows.
-const ofWindow = 100
-
 // figures reads the figures of accounts in the range and in the compared period, by platform, social
 // account and metric. buckets are the intervals of both periods that the response shows.
 //
@@ -144,7 +141,7 @@ func (r *figureReader) readAll(ctx context.Context) error {
 	var labels, windows []int16 // numbers of metrics
 	for _, metric := range r.metrics {
 		if number := domain.FigureNumber(metric); number > 0 {
-			labels, windows = append(labels, number), append(windows, number+ofWindow)
+			labels, windows = append(labels, number), append(windows, number+domain.FigureOfWindow)
 		}
 	}
 	var visible []int64
@@ -164,8 +161,9 @@ func (r *figureReader) readAll(ctx context.Context) error {
 	var batch pgx.Batch
 	r.queueLabels(&batch, append(labels, windows...))
 	if len(r.keys) > 0 {
-		r.queueSteps(&batch)
-		r.queueMarks(&batch)
+		owners, numbers := r.keysOfSteps()
+		r.queueSteps(&batch, owners, numbers)
+		r.queueMarks(&batch, owners, numbers)
 	}
 	r.queueWindows(&batch, visible, windows)
 	if err := r.tx.SendBatch(ctx, &batch).Close(); err != nil {
@@ -203,11 +201,10 @@ func (r *figureReader) queueLabels(batch *pgx.Batch, numbers []int16) {
 			var date time.Time
 			var p reading
 			var s *metricSeries
-			metrics := domain.AccountFigures()
 			return forEach(rows, "read figures of days", []any{&id, &number, &window, &date, &p.value, &p.at, &p.source}, func() {
 				if s == nil || id != lastID || number != lastNumber { // the rows of a series follow each other
 					o := r.owners[id]
-					s, p.owner, lastID, lastNumber = r.at(o, metrics[number%ofWindow-1]), o.owner, id, number
+					s, p.owner, lastID, lastNumber = r.at(o, domain.FigureName(number)), o.owner, id, number
 				}
 				r.addLabel(s, number, window, dayOf(date), p)
 			})
@@ -221,7 +218,7 @@ func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at
 		r.noteAccount(s.social, p.account, s.platform, p.at)
 	}
 	labels := s.flows
-	if number > ofWindow {
+	if number > domain.FigureOfWindow {
 		if !sees {
 			return
 		}
@@ -233,7 +230,7 @@ func (r *figureReader) addLabel(s *metricSeries, number int16, window string, at
 	if i := at - labels.first; i >= 0 && int(i) < len(labels.list) {
 		labels.list[i] = &p
 	}
-	if number > ofWindow {
+	if number > domain.FigureOfWindow {
 		s.windows[window] = labels
 	} else {
 		s.flows = labels
@@ -250,8 +247,7 @@ func (r *figureReader) keysOfSteps() (owners []int64, numbers []int16) {
 
 // queueSteps reads what each owner had gained up to each instant: up to the last day before it, and on
 // the day of the instant. With many instants, the days between them are read in order.
-func (r *figureReader) queueSteps(batch *pgx.Batch) {
-	owners, numbers := r.keysOfSteps()
+func (r *figureReader) queueSteps(batch *pgx.Batch, owners []int64, numbers []int16) {
 	many := len(r.instants) > manyInstants
 	var places []int
 	var at, dates []time.Time
@@ -369,8 +365,7 @@ func (r *figureReader) finish() {
 }
 
 // queueMarks reads the days with a baseline, and those on which a long gap ends.
-func (r *figureReader) queueMarks(batch *pgx.Batch) {
-	owners, numbers := r.keysOfSteps()
+func (r *figureReader) queueMarks(batch *pgx.Batch, owners []int64, numbers []int16) {
 	var key int
 	var m mark
 	batch.Queue(`
@@ -418,7 +413,7 @@ func (r *figureReader) queueWindows(batch *pgx.Batch, owners []int64, numbers []
 					return
 				}
 				o := r.owners[id]
-				s := r.at(o, domain.AccountFigures()[number-ofWindow-1])
+				s := r.at(o, domain.FigureName(number))
 				if present := s.undated[window]; present == nil || p.at.After(present.at) {
 					s.undated[window] = &reading{o.owner, p.value, p.at.UTC(), p.source}
 				}

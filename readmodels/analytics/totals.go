@@ -79,7 +79,6 @@ type metricValue struct {
 	*metricSeries
 
 	owns  func(owner) bool // selects the owners
-	zone  *time.Location
 	kinds []domain.Kind
 	// value, the part of it that has a counterpart, and the counterpart; nil if missing.
 	value, compared, previous *int64
@@ -101,7 +100,7 @@ type metricValue struct {
 // in the range.
 func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
 	r := qc.query.Range
-	v := &metricValue{metricSeries: s, owns: qc.sees, zone: r.Zone, stocks: make([]*int64, len(buckets))}
+	v := &metricValue{metricSeries: s, owns: qc.sees, stocks: make([]*int64, len(buckets))}
 	last := v.last(r.From, r.To, v.owns)
 	if last == nil {
 		return nil
@@ -143,7 +142,7 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 // nil if nothing was read. It sets comparedInPart if the previous period has data without a
 // counterpart in the range, even if the range has no data.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
-	v := &metricValue{metricSeries: s, owns: owns, zone: qc.query.Range.Zone}
+	v := &metricValue{metricSeries: s, owns: owns}
 	days := s.flows.of(owns)
 	qc.dayFlowValue(v, days)
 	qc.counterValue(v)

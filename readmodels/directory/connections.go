@@ -19,7 +19,9 @@ type Connections struct{ Pool *pgxpool.Pool }
 
 // worthReading contains the joins and conditions that select accounts to be read; $1 is the
 // platform, $2 the kind, $3 the current time. The fetchers handle paused platforms.
-const worthReading = connectionJoins + `
+const worthReading = connectionJoins + toRead
+
+const toRead = `
 	where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead
 
 const connectionJoins = readJoins + `
@@ -41,16 +43,14 @@ const due = ` (greatest(f.due_at, f.not_before) <= $3 or f.due_at is null or f.u
 const claim = `
 	with fresh as (
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, claimed_until)
-		select $2, $1, s.id, $3, $3, now() + $6::interval` + readJoins + `
-		where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead + ` and not exists (
+		select $2, $1, s.id, $3, $3, now() + $6::interval` + readJoins + toRead + ` and not exists (
 			select from kept.fetch_state f where f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id)
 		order by s.id limit $5
 		on conflict do nothing
 		returning social_account_id as id, claimed_until
 	), free as (
 		select f.social_account_id as id` + readJoins + `
-		join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id
-		where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead + ` and` + due + `
+		join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id` + toRead + ` and` + due + `
 		order by f.read_at is null and f.failures = 0 desc, f.due_at, s.id
 		limit greatest(0, $5 - (select count(*) from fresh))
 		for update of f skip locked

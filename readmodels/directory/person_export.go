@@ -69,7 +69,7 @@ func personArgs(p domain.Person) pgx.NamedArgs {
 	// an empty list, because nil would become null
 	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
 	return pgx.NamedArgs{
-		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "metrics": domain.AccountFigures(),
+		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "metrics": domain.AccountFigures(), "of_window": domain.FigureOfWindow,
 		"connections": own(domain.ConnectionIDs(p.Connections)), "shared": own(domain.ConnectionIDs(p.Shared)),
 	}
 }
@@ -151,15 +151,15 @@ var personSections = []personSection{
 		       reach, posts, likes, comments, shares, clicks, others
 		from tSAccountIns where social_account_id = any(@profiles) order by social_account_id, captured_at`},
 	{"profile_day_figures", `
-		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % 100] as metric, d.window_name,
+		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % @of_window] as metric, d.window_name,
 		       d.day, d.value, d.captured_at
 		from day_figures d join figure_owners o on o.id = d.owner where o.social_account_id = any(@profiles)
 		order by o.social_account_id, d.day, metric, d.window_name`},
 	{"profile_windows", `
-		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % 100] as metric, d.window_name,
+		select o.social_account_id, o.parent_account, o.account_id, (@metrics::text[])[d.figure % @of_window] as metric, d.window_name,
 		       d.last_value as value, d.last_at as captured_at
 		from account_days d join figure_owners o on o.id = d.owner
-		where o.social_account_id = any(@profiles) and d.figure > 100
+		where o.social_account_id = any(@profiles) and d.figure > @of_window
 		order by o.social_account_id, d.last_at, metric, d.window_name`},
 	{"profile_demographics", `
 		select o.social_account_id, o.parent_account, o.account_id, d.captured_at, d.demographics

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -145,7 +147,7 @@ func (p *serveProcess) listenOnce(ctx context.Context, user int) (net.Conn, erro
 			return conn, nil
 		}
 	}
-	return conn, fmt.Errorf("a stream ended before its first event: %w", lines.Err())
+	return conn, fmt.Errorf("a stream ended before its first event: %w", cmp.Or(lines.Err(), io.ErrUnexpectedEOF))
 }
 
 // transactions returns how many transactions a database has committed.

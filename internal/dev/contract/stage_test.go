@@ -113,13 +113,12 @@ func (s *stage) figures() (lines []string) {
 		Value               int64
 		Source, Day, Window string
 	}
-	const ofWindow = 100 // in the definition of the tables
 	for _, f := range ledgertest.Rows[figure](s.t, s.DB.ReadOnly, `
 		select figure, value, source, day::text, window_name from day_figures
 		union all select figure, last_value, source, '', window_name from account_days`) {
-		name := domain.AccountFigures()[f.Number%ofWindow-1]
+		name := domain.FigureName(f.Number)
 		kind := s.platform.AccountSource(0, name).Kind
-		if f.Number > ofWindow {
+		if f.Number > domain.FigureOfWindow {
 			kind = domain.Rolling
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %d %s %s %s", name, kind, f.Value, f.Source, f.Day, f.Window))
