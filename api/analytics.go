@@ -16,76 +16,86 @@ import (
 // the root; the patterns here have no prefix. startTime, endTime and pId are query parameters where a
 // pattern does not contain them.
 var analyticsOperations = []Operation{
-	figuresAt(
-		"/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
+	byClients(
+		http.MethodGet, "/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
 		figures[ComparedTotals]((*analytics.Analytics).AccountInsights),
 	),
-	figuresAt("/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
+	byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
 		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers)),
-	figuresAt("/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews)),
-	figuresAt("/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats)),
-	figuresAt("/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId", figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth)),
-	figuresAt("/reach/getAccountNetGrowth", "getAccountNetGrowth", figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth)),
-	figuresAt("/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter)),
-	figuresAt("/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard)),
-	figuresAt("/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
+	byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews)),
+	byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats)),
+	byClients(
+		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
+		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
+	),
+	byClients(
+		http.MethodGet, "/reach/getAccountNetGrowth", "getAccountNetGrowth",
+		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
+	),
+	byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter)),
+	byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard)),
+	byClients(http.MethodGet, "/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
 		figures[TopPosts]((*analytics.Analytics).TopPosts)),
-	figuresAt(
-		"/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
+	byClients(
+		http.MethodGet, "/getPostInsights/{startTime}/{endTime}/{pId}", "getPostInsights",
 		figures[Posts]((*analytics.Analytics).PostInsights),
 	),
-	figuresAt(
-		"/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
+	byClients(
+		http.MethodGet, "/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
 		figures[PostsSeries]((*analytics.Analytics).PostsLikes),
 	),
-	figuresAt(
-		"/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
+	byClients(
+		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
 		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
 	),
-	figuresAt("/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
+	byClients(http.MethodGet, "/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
 		figures[Posts]((*analytics.Analytics).PostsEngagements)),
-	figuresAt("/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
+	byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
 		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements)),
 
-	figuresAt("/member-followers-graph/{memberId}", "getMemberFollowersGraph",
+	byClients(http.MethodGet, "/member-followers-graph/{memberId}", "getMemberFollowersGraph",
 		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
-	figuresAt("/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
+	byClients(http.MethodGet, "/accountActiveMembersPlatforms/{accountId}", "getAccountActiveMembersPlatforms",
 		figures[ActiveMembers]((*analytics.Analytics).ActiveMembers)),
-	figuresAt("/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
+	byClients(http.MethodGet, "/membersSocialGrowth/{memberId}/{fromDate}/{toDate}", "getMembersSocialGrowth",
 		figures[MemberGrowth]((*analytics.Analytics).MemberGrowth)),
-	figuresAt("/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
+	byClients(http.MethodGet, "/getMembersPostInsights/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostInsights",
 		figures[MemberPosts]((*analytics.Analytics).PostInsights)),
-	figuresAt("/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
+	byClients(http.MethodGet, "/getMembersfollowersGrowth/{memberId}/{startTime}/{endTime}/{pId}", "getMembersfollowersGrowth",
 		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
-	figuresAt("/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
+	byClients(http.MethodGet, "/getMembersPostLikes/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostLikes",
 		figures[MemberPostsSeries]((*analytics.Analytics).PostsLikes)),
-	figuresAt("/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
+	byClients(http.MethodGet, "/getMembersPostViews/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostViews",
 		figures[MemberSeries]((*analytics.Analytics).PostsViews)),
-	figuresAt("/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
+	byClients(http.MethodGet, "/getMembersPostEngagement/{memberId}/{startTime}/{endTime}/{pId}", "getMembersPostEngagement",
 		figures[MemberPosts]((*analytics.Analytics).PostsEngagements)),
 	// As in the old system, some segments are optional; the number of segments determines which
 	// ones are present.
-	figuresAt("/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
-	figuresAt(
-		"/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
+	byClients(
+		http.MethodGet, "/getMembersTopPosts/{memberId}/{cId}", "getMembersTopPostsByMemberIdByCId",
 		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
 	),
-	figuresAt("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
+	byClients(
+		http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{cId}", "getMembersTopPostsByMemberIdByStartTimeByCId",
+		figures[MemberTopPosts]((*analytics.Analytics).TopPosts),
+	),
+	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
-	figuresAt("/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
+	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
 }
 
-func figuresAt(pattern, id string, op operation) Operation {
-	return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleClient}, op}
+// byClients returns a route for agency staff and client users.
+func byClients(method, pattern, id string, op operation) Operation {
+	return Operation{method, pattern, id, []Role{RoleAgency, RoleClient}, op}
 }
 
 // The inputs of figures, and their parts.
 type (
 	// Totals are figures of a range.
 	Totals struct {
-		Period    Period
-		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Period Period
+		OfPlatforms
 		Narrowing
 		Form
 	}
@@ -119,8 +129,7 @@ type (
 	TopPosts struct {
 		Posts
 		Ranking
-
-		Category CategoryID `param:"cId" default:"all categories" example:"0"` // Number of the category of posts; 0 or all for all categories.
+		OfCategory
 	}
 	// Leaderboard has rankings with one page.
 	Leaderboard struct {
@@ -131,8 +140,8 @@ type (
 	// MemberGrowth is the growth of a member.
 	MemberGrowth struct {
 		Member
-		Period    Dates
-		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Period Dates
+		OfPlatforms
 		Comparison
 		Narrowing
 		Form
@@ -160,17 +169,16 @@ type (
 	// ActiveMembers is a page of the members of an account.
 	ActiveMembers struct {
 		// The account, by its id (24 hex digits) or its row id (a positive integer).
-		Account   Account `param:"accountId" example:"11"`
-		Period    Period
-		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+		Account Account `param:"accountId" example:"11"`
+		Period  Period
+		OfPlatforms
 		Page
 		Form
 	}
 	// MembersStats are figures over time of all accounts, or of the connections of a member.
 	MembersStats struct {
 		ComparedSeries
-
-		Member RowID `param:"memberId" example:"7"` // Limits the result to the connections of the member with this id.
+		OfMember
 	}
 	// PlatformStats are figures over time of one connected profile or page.
 	PlatformStats struct {
@@ -215,6 +223,18 @@ type (
 		// a client user who may not open the dashboard, the response is 404. A missing dashboard is not
 		// created.
 		Dashboard HexID `param:"dashboard" example:"c10000000000000000000001"`
+	}
+	// OfPlatforms limits figures or a list to one platform.
+	OfPlatforms struct {
+		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
+	}
+	// OfMember limits figures or a list to one member.
+	OfMember struct {
+		Member RowID `param:"memberId" example:"7"` // Limits the result to the connections of the member with this id.
+	}
+	// OfCategory limits posts to one category.
+	OfCategory struct {
+		Category CategoryID `param:"cId" default:"all categories" example:"0"` // Number of the category of posts; 0 or all for all categories.
 	}
 	// OfAccounts limits a list to accounts.
 	OfAccounts struct {
@@ -336,15 +356,20 @@ type Form struct { //nolint:recvcheck // only decoding changes it
 	// table meta.sources explains for every social account why a cell is empty. The response is 400 if
 	// Accept contains application/json and does not prefer text/csv.
 	Table string `param:"table" words:"tables" default:"all tables of the data, distinguished by the column table" wrong:"is not a table of this response: use %s"`
-	// Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark,
-	// and texts are quoted. An apostrophe precedes texts that would become a number, a time or a
-	// formula, and numbers of more than 15 digits.
-	For string `param:"for" words:"spreadsheet" default:"CSV for programs" wrong:"must be %s; leave it out for programs" example:"spreadsheet"`
+	Spreadsheet
 	// The ETag of a response that the caller has.
 	IfNoneMatch Opaque `header:"If-None-Match"`
 
 	csv     bool
 	ignored []string // query parameters without an effect
+}
+
+// Spreadsheet asks for CSV for a spreadsheet.
+type Spreadsheet struct {
+	// Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark,
+	// and texts are quoted. An apostrophe precedes texts that would become a number, a time or a
+	// formula, and numbers of more than 15 digits.
+	For string `param:"for" words:"spreadsheet" default:"CSV for programs" wrong:"must be %s; leave it out for programs" example:"spreadsheet"`
 }
 
 func (f *Form) check(d *decoder) {

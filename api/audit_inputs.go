@@ -39,18 +39,11 @@ type (
 
 		at history.Moment
 	}
-	// DayZone is the time zone of days.
-	DayZone struct {
-		// Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
-		Zone Zone `param:"tz" example:"Europe/Berlin"`
-	}
 	// ChangeFilter selects changes of the history.
 	ChangeFilter struct {
 		// Types of changes, separated by commas: short names (accounts_linked) or full names.
 		Types Changes `param:"type"`
-		// Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system
-		// name such as system:fetcher.
-		Actor Person `param:"actor"`
+		ByActor
 		// Only changes that affect what this user can see: changes to a list that contains the user, and
 		// to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits)
 		// or part of a name.
@@ -61,6 +54,12 @@ type (
 		Named string `param:"q"`
 		Range Edges
 	}
+	// ByActor limits a list to the entries of an actor.
+	ByActor struct {
+		// Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system
+		// name such as system:fetcher.
+		Actor Person `param:"actor"`
+	}
 	// OnlyDashboard limits a list to one dashboard.
 	OnlyDashboard struct {
 		Dashboard HexID `param:"dashboard"` // Only the dashboard of this sub-account: 24 hex digits.
@@ -68,13 +67,8 @@ type (
 	// Export is the form of a file, and where it continues.
 	Export struct {
 		Format string `param:"format" required:"true" words:"csv jsonl" wrong:"is not a format: use csv or jsonl" example:"csv"` // Format of the file: csv or jsonl.
-		// Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark,
-		// and texts are quoted. An apostrophe precedes texts that would become a number, a time or a
-		// formula, and numbers of more than 15 digits.
-		For string `param:"for" words:"spreadsheet" default:"CSV for programs" wrong:"must be %s; leave it out for programs" example:"spreadsheet"`
-		// Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except
-		// limit unchanged: a cursor from a different request or caller returns 400.
-		Cursor Cursor `param:"cursor" default:"the first page"`
+		Spreadsheet
+		After
 	}
 	// SpanFilter selects who had access.
 	SpanFilter struct { //nolint:recvcheck // only decoding changes it
@@ -95,7 +89,7 @@ type (
 // are versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
-const spansByDashboard, spansByUser = "dashboard", "user"
+const spansByUser = "user"
 
 func (e *Edges) check(d *decoder) {
 	zone, before := e.Zone.Location(), d.bad.Count
@@ -272,9 +266,8 @@ type spansExportInput struct {
 
 type readsInput struct {
 	Page
-	// Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name
-	// such as system:fetcher.
-	Actor Person `param:"actor"`
+	ByActor
+
 	Range Edges
 }
 
@@ -287,7 +280,7 @@ func (in readsInput) query(c Caller) history.Query {
 
 type bundleInput struct {
 	// The id of the checkpoint that the bundle leads to, as the list of checkpoints shows it.
-	Checkpoint Checkpoint `param:"checkpoint" default:"the newest checkpoint" example:"5c1b0c6d3f0a94f6a7a1a0be3d1c0d6c0f1f3b7f7f6de94cc4b7ec9a0ad14c52"`
+	Checkpoint string `param:"checkpoint" default:"the newest checkpoint" example:"5c1b0c6d3f0a94f6a7a1a0be3d1c0d6c0f1f3b7f7f6de94cc4b7ec9a0ad14c52"`
 }
 
 // filterOf returns the filters of a query for the record of a view or export.

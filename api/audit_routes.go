@@ -181,7 +181,7 @@ func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (_ Fi
 		}
 	}()
 	parent := c.auditor().ParentAccount
-	exported, err := a.deps.Audit.Proofs.Bundle(ctx, parent, string(in.Checkpoint), file)
+	exported, err := a.deps.Audit.Proofs.Bundle(ctx, parent, in.Checkpoint, file)
 	if err != nil {
 		return File{}, err
 	}

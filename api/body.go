@@ -20,7 +20,7 @@ import (
 const MaxBody = 1 << 20
 
 // readObject reads a body that is a JSON object and returns its raw members, so that callers can
-// check each member, distinguish absent from null, and ignore unknown members. [Server.handler]
+// check each member, distinguish absent from null, and ignore unknown members. [decoder.body]
 // limits the size of the body.
 func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if err := checkContentType(r.Header); err != nil {

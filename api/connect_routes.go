@@ -45,10 +45,6 @@ var connectOperations = []Operation{
 	byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect)),
 }
 
-func byClients(method, pattern, id string, op operation) Operation {
-	return Operation{method, pattern, id, []Role{RoleAgency, RoleClient}, op}
-}
-
 var pageOperations = []Operation{
 	{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)},
 	{http.MethodGet, patternConnectBack, "getConnectBack", nil, browserPage[callbackPage](false, connecting.getConnectBack)},
@@ -102,11 +98,11 @@ type connectBody struct {
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-func (b *connectBody) check(d *decoder) {
-	if !b.Platform.Valid() {
+func (c *connectBody) check(d *decoder) {
+	if !c.Platform.Valid() {
 		d.bad.Addf("platform", "is not a platform: use one of %s", domain.PlatformNumbers())
 	}
-	b.Account = d.bad.HexID("account", b.Account)
+	c.Account = d.bad.HexID("account", c.Account)
 }
 
 type connectInput struct {
@@ -176,14 +172,14 @@ type connectLinkBody struct {
 	Days int `json:"days"`
 }
 
-func (b *connectLinkBody) check(d *decoder) {
-	b.Account = d.bad.HexID("account", b.Account)
-	slices.Sort(b.Platforms)
+func (c *connectLinkBody) check(d *decoder) {
+	c.Account = d.bad.HexID("account", c.Account)
+	slices.Sort(c.Platforms)
 	unknown := func(p domain.Platform) bool { return !p.Valid() }
-	if len(b.Platforms) == 0 || slices.ContainsFunc(b.Platforms, unknown) {
-		d.bad.Addf("platforms", "must contain one or more platforms: 1, 3, 4, 6")
+	if len(c.Platforms) == 0 || slices.ContainsFunc(c.Platforms, unknown) {
+		d.bad.Addf("platforms", "must contain one or more platforms: use %s", domain.PlatformNumbers())
 	}
-	if b.Days < 1 || b.Days > connect.MaxLinkDays {
+	if c.Days < 1 || c.Days > connect.MaxLinkDays {
 		d.bad.Addf("days", "must be from 1 to %d", connect.MaxLinkDays)
 	}
 }

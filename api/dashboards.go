@@ -136,8 +136,8 @@ func (d dashboards) preview(ctx context.Context, c Caller, in Change) (shown his
 	return d.deps.NamedPreview(ctx, preview)
 }
 
-func (b *updateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
-	b.change = parseUpdate(members, bad)
+func (u *updateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
+	u.change = parseUpdate(members, bad)
 }
 
 // parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null

@@ -59,15 +59,15 @@ var errNoEntity = domain.NewError(domain.CodeNotFound,
 
 type entityInput struct {
 	// The kind of the entity, as in the type directory.<kind>.v1.
-	Kind string `param:"kind" words:"account user order session member connection default_account social_account planned_post subscription category" wrong:"is not a kind of entity: use one of %s" example:"account"`
-	ID   string `param:"entityId" example:"c10000000000000000000001"` // The entity's id.
+	Kind EntityKind `param:"kind" wrong:"is not a kind of entity: use one of %s" example:"account"`
+	ID   string     `param:"entityId" example:"c10000000000000000000001"` // The entity's id.
 }
 
 func (d directoryWriter) entity(ctx context.Context, _ Caller, in entityInput) (answer toldEntity, err error) {
 	if hex, ok := domain.HexID(in.ID); ok {
 		in.ID = hex
 	}
-	key := domain.DirectoryKey(in.Kind, in.ID)
+	key := domain.DirectoryKey(string(in.Kind), in.ID)
 	entities, err := d.deps.Directory.Entities.EntitiesByKey(ctx, []string{key})
 	if err != nil {
 		return answer, err
@@ -76,7 +76,7 @@ func (d directoryWriter) entity(ctx context.Context, _ Caller, in entityInput) (
 	if !known {
 		return answer, errNoEntity
 	}
-	answer = toldEntity{Type: "directory." + in.Kind + ".v1", UpdatedAt: entity.At}
+	answer = toldEntity{Type: "directory." + string(in.Kind) + ".v1", UpdatedAt: entity.At}
 	answer.Data, err = json.Marshal(entity.Entity)
 	return answer, err
 }

@@ -33,7 +33,8 @@
 //   - For ?at= and ?to=, a day means its end; for ?from=, its start. The start of a day is looked
 //     up, not computed: some days have no midnight, and some have two.
 //   - An operation is a function of a [Caller] and a struct with its input, which [Server.Call] calls
-//     after all checks. [Operations] lists them without a server; tags and comments of the structs
+//     after all checks of the caller; the input must come from [Server.decode], which checks it.
+//     [Operations] lists them without a server; tags and comments of the structs
 //     describe them: internal/dev/apidoc writes openapi.json and asyncapi.json (`go generate ./api`).
 //   - A query that cannot be decoded, a repeated parameter, one that contradicts the path, and one
 //     without an effect return 400. Unknown parameters are ignored by the old paths and refused by

@@ -19,21 +19,24 @@ var entitiesOperations = []Operation{
 		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
 	},
-	figuresAt("/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts)),
-	figuresAt("/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
-	figuresAt("/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
-	figuresAt("/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users)),
-	figuresAt("/api/users/{userId}", "getUsersByUserId", does(entities.user)),
-	figuresAt("/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
-	figuresAt("/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms)),
-	figuresAt("/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform)),
-	figuresAt("/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
-	figuresAt("/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
-	figuresAt("/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
-	figuresAt("/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
-	figuresAt("/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture)),
-	figuresAt("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(readingsInput.query, (*analytics.Analytics).ActivityStats)),
-	figuresAt("/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
+	byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts)),
+	byClients(http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
+	byClients(http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
+	byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users)),
+	byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user)),
+	byClients(http.MethodGet, "/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
+	byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms)),
+	byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform)),
+	byClients(http.MethodGet, "/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
+	byClients(http.MethodGet, "/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
+	byClients(http.MethodGet, "/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
+	byClients(http.MethodGet, "/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
+	byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture)),
+	byClients(
+		http.MethodGet, "/api/activities/{activityId}/stats", "getActivitiesStats",
+		scoped(readingsInput.query, (*analytics.Analytics).ActivityStats),
+	),
+	byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
 }
 
 // Parts of the inputs of lists.
@@ -48,8 +51,8 @@ type (
 	}
 	// Owner limits a list of connections, or of their posts.
 	Owner struct {
-		Platforms Platforms `param:"pId" default:"all platforms" example:"all"` // Platform: {platforms}; 0 or all for all platforms.
-		Member    RowID     `param:"memberId" example:"7"`                      // Limits the result to the connections of the member with this id.
+		OfPlatforms
+		OfMember
 	}
 	// UserID is a user in the path.
 	UserID struct {
@@ -136,10 +139,10 @@ type activitiesInput struct {
 	Owner
 	Period Period
 	OfAccounts
+	PlatformID
+	OfCategory
 
-	Social   RowID      `param:"platformId" example:"70"`                  // The connected profile or page, by its id: a positive integer.
-	Category CategoryID `param:"cId" default:"all categories" example:"0"` // Number of the category of posts; 0 or all for all categories.
-	Type     string     `param:"type"`                                     // Only posts of this type: post, photo, video, reel, story, carousel or ad.
+	Type string `param:"type"` // Only posts of this type: post, photo, video, reel, story, carousel or ad.
 	// State of the activity: published, newest first; or scheduled, the posts that are scheduled in the
 	// content planner and not yet published, next one first. A range applies to the time of
 	// publication or the scheduled time.
@@ -148,7 +151,7 @@ type activitiesInput struct {
 
 func (in activitiesInput) query(Caller) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
-		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Social: int64(in.Social), Category: int64(in.Category),
+		Page: in.page(), Platforms: in.Platforms, Member: int64(in.Member), Social: int64(in.Platform), Category: int64(in.Category),
 		Type: in.Type, State: in.State,
 	}
 	q.From, q.To = in.Period.optional()
@@ -230,7 +233,7 @@ func (e entities) activitiesOfPlatform(
 	if err != nil {
 		return page, err
 	}
-	if _, err := e.deps.Entities.Platform(ctx, scope, int64(in.Social)); err != nil {
+	if _, err := e.deps.Entities.Platform(ctx, scope, int64(in.Platform)); err != nil {
 		return page, err
 	}
 	page.Data, page.Meta, err = e.deps.Analytics.Activities(ctx, scope, in.query(c))

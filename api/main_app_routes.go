@@ -39,10 +39,10 @@ type registrationBody struct {
 	Connected bool `json:"connected,omitempty" default:"true"`
 }
 
-func (b *registrationBody) check(d *decoder) {
-	b.Account = d.bad.HexID("account", b.Account)
-	if b.User != "" {
-		b.User = d.bad.HexID("user", b.User)
+func (r *registrationBody) check(d *decoder) {
+	r.Account = d.bad.HexID("account", r.Account)
+	if r.User != "" {
+		r.User = d.bad.HexID("user", r.User)
 	}
 }
 
@@ -77,9 +77,9 @@ type tokensBody struct {
 	tokens collect.NewTokens
 }
 
-func (b *tokensBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
+func (t *tokensBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
 	var invalid []domain.FieldError
-	b.tokens, invalid = collect.ReadTokens(members)
+	t.tokens, invalid = collect.ReadTokens(members)
 	for _, field := range invalid {
 		bad.Addf(field.Field, "%s", field.Detail)
 	}

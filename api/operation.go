@@ -63,8 +63,12 @@ func (c Caller) in(role Role) commands.Caller {
 }
 
 // Call calls the function of an operation. It makes every check of the caller that the router makes,
-// except that it counts no requests. The input is a pointer to the operation's type of inputs.
+// except that it counts no requests. The input is a pointer to the operation's type of inputs, from
+// [Server.decode], which checks it. Streams, pages and documents have no function.
 func (s *Server) Call(ctx context.Context, op Operation, c Caller, input any) (output any, err error) {
+	if op.run == nil {
+		return nil, errNothingHere
+	}
 	if op.Roles != nil {
 		if c.Principal, err = s.authorizer.admitted(ctx, c.Principal); err != nil {
 			return nil, err

@@ -94,16 +94,16 @@ type (
 	}
 )
 
-func (a projectionAction) name() (string, domain.Reason) { return a.Projection, a.Body.reason }
+func (p projectionAction) name() (string, domain.Reason) { return p.Projection, p.Body.reason }
 
-func (a generationAction) name() (string, domain.Reason) { return a.Generation, a.Body.reason }
+func (g generationAction) name() (string, domain.Reason) { return g.Generation, g.Body.reason }
 
-func (a letterAction) name() (string, domain.Reason) { return string(a.Letter), a.Body.reason }
+func (l letterAction) name() (string, domain.Reason) { return string(l.Letter), l.Body.reason }
 
-func (a platformAction) name() (string, domain.Reason) { return string(a.Platform), a.Body.reason }
+func (p platformAction) name() (string, domain.Reason) { return string(p.Platform), p.Body.reason }
 
-func (a connectionAction) name() (string, domain.Reason) {
-	return strconv.FormatInt(int64(a.Connection), 10), a.Body.reason
+func (c connectionAction) name() (string, domain.Reason) {
+	return strconv.FormatInt(int64(c.Connection), 10), c.Body.reason
 }
 
 // done is the data of an action without a result.
@@ -143,9 +143,9 @@ type actionBody struct {
 	reason domain.Reason
 }
 
-func (b *actionBody) check(d *decoder) {
+func (a *actionBody) check(d *decoder) {
 	var err error
-	if b.reason, err = domain.ParseReason(b.Reason); err != nil {
+	if a.reason, err = domain.ParseReason(a.Reason); err != nil {
 		d.refuse(err, "reason", "is not one of the reasons")
 	}
 }

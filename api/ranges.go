@@ -28,8 +28,7 @@ type Period struct { //nolint:recvcheck // only decoding changes it
 	// end may be in the future: future intervals are null, and until the end the compared period is
 	// cut at the same hour.
 	End Time `param:"endTime" default:"the end of today" example:"2026-01-31"`
-	// Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
-	Zone Zone `param:"tz" example:"Europe/Berlin"`
+	DayZone
 
 	window analytics.Range
 }
@@ -48,26 +47,35 @@ type Dates struct {
 	// end may be in the future: future intervals are null, and until the end the compared period is
 	// cut at the same hour.
 	To Time `param:"toDate" default:"the end of today" example:"2026-01-31"`
-	// Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
-	Zone Zone `param:"tz" example:"Europe/Berlin"`
+	DayZone
 
 	window analytics.Range
 }
 
 func (p *Dates) check(d *decoder) { p.window = d.window("fromDate", p.From, "toDate", p.To, p.Zone) }
 
+// DayZone is the time zone of days.
+type DayZone struct {
+	// Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
+	Zone Zone `param:"tz" example:"Europe/Berlin"`
+}
+
 // Page selects a part of a list.
 type Page struct {
 	Size
-
-	// Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except
-	// limit unchanged: a cursor from a different request or caller returns 400.
-	Cursor Cursor `param:"cursor" default:"the first page"`
+	After
 }
 
 // Size is the size of a page.
 type Size struct {
 	Limit Limit `param:"limit" example:"50"` // Maximum number of entries per page, or per ranking: 1 to 500.
+}
+
+// After is where a page begins.
+type After struct {
+	// Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except
+	// limit unchanged: a cursor from a different request or caller returns 400.
+	Cursor Cursor `param:"cursor" default:"the first page"`
 }
 
 func (p Page) page() readmodels.Page {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,24 @@ func TestHealthAndReadiness(t *testing.T) {
 	require.Equal(t, "1,200 events behind", answer.Failure(t).Message)
 	require.Equal(t, http.StatusServiceUnavailable, b.put(client1, `{}`).Status)
 	require.Empty(t, b.updates)
+}
+
+// Streams, pages and documents are not functions: a call of one is an error.
+func TestCallOfWhatIsNotAFunction(t *testing.T) {
+	t.Parallel()
+	b, called := setup(t), []string{}
+	routes := []string{"getNotices", "getSocketIo", "getConnectStart", "getOpsGenerationEvents", "getHealthz"}
+	for _, op := range api.Operations() {
+		if !slices.Contains(routes, op.ID) {
+			continue
+		}
+		called = append(called, op.ID)
+		_, err := b.server.Call(t.Context(), op, api.Caller{}, nil)
+		var refused *domain.Error
+		require.ErrorAs(t, err, &refused, op.ID)
+		require.Equal(t, domain.CodeNotFound, refused.Code, op.ID)
+	}
+	require.ElementsMatch(t, routes, called)
 }
 
 // A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready

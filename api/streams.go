@@ -217,7 +217,7 @@ type ticketBody struct {
 
 type ticketInput struct {
 	// The stream that the ticket opens.
-	Path string `param:"path" words:"/api/notices /api/live" default:"/api/notices" wrong:"is not a stream that accepts tickets: use %s" example:"/api/live"`
+	Path StreamPath `param:"path" default:"/api/notices" wrong:"is not a stream that accepts tickets: use %s" example:"/api/live"`
 
 	origin string // of the page that sends the request; empty if unknown
 }
@@ -227,7 +227,7 @@ func (in *ticketInput) check(d *decoder) { in.origin = d.r.Header.Get("Origin") 
 // makeTicket creates a ticket that replaces the caller's token in the URL of an EventSource, which
 // cannot send headers. A token in a URL would be logged.
 func (s streams) makeTicket(ctx context.Context, p Caller, in ticketInput) (ticketBody, error) {
-	path, now := cmp.Or(in.Path, patternNotices), s.deps.Now()
+	path, now := cmp.Or(string(in.Path), patternNotices), s.deps.Now()
 	t := ticket{
 		ID: rand.Text(), UserID: p.UserID, AccountID: p.AccountID, Roles: p.Roles, KnownAs: p.KnownAs,
 		Path: path, Origin: in.origin, Until: now.Add(ticketLife),

@@ -39,7 +39,7 @@ type (
 	Person string
 	// Changes are types of events on dashboards.
 	Changes []string
-	// Time is a day, an instant, or Unix seconds or milliseconds; see [instant].
+	// Time is a day, an instant, or Unix seconds or milliseconds; see [decoder.instant].
 	Time string
 	// Moment is a version or a time; see [decoder.moment].
 	Moment string
@@ -55,8 +55,10 @@ type (
 	Opaque string
 	// PlatformName is the name of a platform; the operation knows the names.
 	PlatformName string
-	// Checkpoint is the id of a checkpoint; the operation knows the ids.
-	Checkpoint string
+	// EntityKind is a kind of entity, as in the type directory.<kind>.v1.
+	EntityKind string
+	// StreamPath is the path of a stream that accepts tickets.
+	StreamPath string
 	// IdempotencyKey is 1 to 255 printable ASCII characters.
 	IdempotencyKey string
 	// Preview is the digest of a preview, 64 hex digits.
@@ -79,6 +81,11 @@ var wordsOf = map[reflect.Type][]string{
 	reflect.TypeFor[analytics.ActivityState](): texts(analytics.ActivityStates()),
 	reflect.TypeFor[domain.PageStatus]():       texts(domain.PageStatuses()),
 	reflect.TypeFor[PlatformName]():            domain.PlatformNames(),
+	reflect.TypeFor[StreamPath]():              {patternNotices, patternLive},
+	reflect.TypeFor[EntityKind](): {
+		domain.KindAccount, domain.KindUser, domain.KindOrder, domain.KindSession, domain.KindMember, domain.KindConnection,
+		domain.KindDefaultAccount, domain.KindSocialAccount, domain.KindPlannedPost, domain.KindSubscription, domain.KindCategory,
+	},
 }
 
 func texts[S ~string](words []S) []string {
@@ -316,8 +323,6 @@ func (p *Preview) decode(text string) string {
 	}
 	return ""
 }
-
-func (c *Checkpoint) decode(text string) string { return (*PlatformName)(c).decode(text) }
 
 func (p *PlatformName) decode(text string) string {
 	if *p = PlatformName(text); !isText(text) {

@@ -96,15 +96,6 @@ type frame struct {
 	Brand   *directory.MeAgency // the agency whose name the page carries: clients read it; nil: none
 }
 
-// branded is a view that clients read.
-type branded interface{ isBranded() bool }
-
-func (reportView) isBranded() bool      { return true }
-func (boardView) isBranded() bool       { return true }
-func (boardsView) isBranded() bool      { return true }
-func (boardClosedView) isBranded() bool { return true }
-func (f figuresView) isBranded() bool   { return f.Board != nil }
-
 func execute(f frame) ([]byte, error) {
 	var body bytes.Buffer
 	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
@@ -136,15 +127,18 @@ func (v *visit) write(status int, shown view) int {
 	if rest, found := strings.CutPrefix(v.r.URL.Path, clientsPath); found {
 		f.Account, _, _ = strings.Cut(rest, "/")
 	}
+	branded := false // clients read the page
 	switch of := shown.(type) {
 	case figuresView:
-		f.Zone = &of.Zone
+		f.Zone, branded = &of.Zone, of.Board != nil
 	case reportView:
-		f.Zone = &of.Zone
+		f.Zone, branded = &of.Zone, true
 	case clientsView:
 		f.Zone = &of.Zone
+	case boardView, boardsView, boardClosedView:
+		branded = true
 	}
-	if read, ok := shown.(branded); ok && v.me != nil && read.isBranded() {
+	if branded && v.me != nil {
 		f.Brand = v.me.Agency
 	}
 	if board, ok := shown.(boardWatcher); ok && v.viewedAs == nil {

@@ -151,7 +151,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	return nil
 }
 
-// lead names the figure that changed most, by its percentage, of those that are compared in full.
+// lead names the figure that changed most, by its percentage, of those that have one.
 func (r reportView) lead() string {
 	var most *figureShown
 	all := ""

@@ -38,9 +38,8 @@ const (
 // kinds sets the schema of each kind of parameter. Kinds that are missing are described by their
 // words alone.
 var kinds = map[reflect.Type]func(*openapi3.Schema){
-	reflect.TypeFor[string]():         func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
-	reflect.TypeFor[api.Opaque]():     func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
-	reflect.TypeFor[api.Checkpoint](): func(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) },
+	reflect.TypeFor[string]():         anyText,
+	reflect.TypeFor[api.Opaque]():     anyText,
 	reflect.TypeFor[api.HexID]():      form(hexForm),
 	reflect.TypeFor[api.Preview]():    form("[0-9a-f]{64}"),
 	reflect.TypeFor[api.DeadLetter](): form(api.DeadLetterForm),
@@ -58,7 +57,7 @@ var kinds = map[reflect.Type]func(*openapi3.Schema){
 	reflect.TypeFor[api.Moment]():         form(momentForm),
 	reflect.TypeFor[api.Version]():        form("v?" + numberForm),
 	reflect.TypeFor[api.Zone]():           func(s *openapi3.Schema) { s.Pattern, s.Default = zonePattern(), "UTC" },
-	reflect.TypeFor[api.Platforms]():      func(s *openapi3.Schema) { s.Enum = []any{"all", "0", "1", "3", "4", "6"} },
+	reflect.TypeFor[api.Platforms]():      platformNumbers,
 	reflect.TypeFor[api.Cursor](): func(s *openapi3.Schema) {
 		s.Pattern, s.MaxLength = "^("+cursorForm+")$", new(uint64(api.MaxCursor))
 	},
@@ -71,6 +70,16 @@ var kinds = map[reflect.Type]func(*openapi3.Schema){
 		s.Type, s.Min, s.Max = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit))
 		s.Default = readmodels.DefaultPageLimit
 	},
+}
+
+// anyText limits a string as PostgreSQL and the program do.
+func anyText(s *openapi3.Schema) { s.Pattern, s.MaxLength = "^[^\\x00]*$", new(uint64(api.MaxText)) }
+
+func platformNumbers(s *openapi3.Schema) {
+	s.Enum = []any{"all", "0"}
+	for _, p := range domain.Platforms() {
+		s.Enum = append(s.Enum, strconv.Itoa(int(p)))
+	}
 }
 
 // form sets the pattern of a string.
