@@ -7985,15 +7985,15 @@ export interface operations {
                      * @example {
                      *       "data": [
                      *         {
-                     *           "id": "0681a9667ea1f5fa735f3277e6915c6e167396f6fc10949593e57dbb9c0711f5",
-                     *           "note": "ledgerboard/dashboards\ntime 2026-11-26T01:43:20.917236Z\npartition 0 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 1 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ledgerboard bGJsysU4OYxn+vzaFb6FiCYzE8kV00TnnTksASbCAHzuNkcRfpkZm9RiXRw5upLbl3375uVeo7PW8BlPli1YP9maQwU=\n",
+                     *           "id": "2e2af7562c994e994a14f6d6faf39412282f177903b5626dcbdfd8f1fa949837",
+                     *           "note": "ledgerboard.proof.v2\ntime 2026-11-29T01:06:47.913344Z\npartition 0 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 1 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 2 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 3 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 4 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 5 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 6 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 7 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 8 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 9 526 2 s8n8CdndBW1iwzO5BznKxCmevWGghpJsTVf8xBgy714=\npartition 10 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\npartition 11 0 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— ledgerboard 7Vgs0G0S1QiKzJ4footBYyp935C+m56EO+MTF7A04FDWEUNfkd766EI2gP3I/R0f01LFnF1IRx54wEV9Cy3xL+hzOgU=\n",
                      *           "records": 526,
-                     *           "time": "2026-11-26T01:43:20.917236Z"
+                     *           "time": "2026-11-29T01:06:47.913344Z"
                      *         }
                      *       ],
                      *       "message": "SUCCESS",
                      *       "meta": {
-                     *         "next_cursor": "eyJrIjoiMDY4MWE5NjY3ZWExZjVmYTczNWYzMjc3ZTY5MTVjNmUxNjczOTZmNmZjMTA5NDk1OTNlNTdkYmI5YzA3MTFmNSIsImQiOiJPQmU2R0RlZUttV0dBTHhzIn0"
+                     *         "next_cursor": "eyJrIjoiMmUyYWY3NTYyYzk5NGU5OTRhMTRmNmQ2ZmFmMzk0MTIyODJmMTc3OTAzYjU2MjZkY2JkZmQ4ZjFmYTk0OTgzNyIsImQiOiJWYkVwWDg0N2E5eFlGSzA5In0"
                      *       },
                      *       "success": true
                      *     }
