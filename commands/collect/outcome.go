@@ -46,7 +46,7 @@ func (c *Collector) judge(
 	}
 	if platforms.Refused(err) { // the connection did not fail
 		result.Failures = f.Failures
-		if refusal := f.reading.Refusal(); refusal != nil {
+		if refusal := f.reading.Refusal(); refusal != nil && refusal.Quota.Calls > 0 {
 			result.Pace = new(c.waited(ctx, f, refusal))
 		}
 	}

@@ -62,12 +62,16 @@ type measuredPace struct {
 	at time.Time
 }
 
+func (c *Collector) paceOf(f *fetch, every time.Duration, limit domain.Quota) domain.Pace {
+	return domain.Pace{
+		Platform: f.Platform, AccountType: f.AccountType, Every: every, Wanted: c.interval(f.queue.Kind),
+		Calls: callsOf(f.queue.Kind, f.Platform, f.AccountType), Quota: limit,
+	}
+}
+
 // waited notes that a quota refused a step, and returns the pace to store.
 func (c *Collector) waited(ctx context.Context, f *fetch, refusal *quota.Refusal) domain.Pace {
-	pace := f.Pace
-	pace.Platform, pace.AccountType = f.Platform, f.AccountType
-	pace.Wanted, pace.Calls = c.interval(f.queue.Kind), callsOf(f.queue.Kind, f.Platform, f.AccountType)
-	pace.Quota = refusal.Quota
+	pace := c.paceOf(f, f.Pace.Every, refusal.Quota)
 	c.paces.mu.Lock()
 	defer c.paces.mu.Unlock()
 	if refusal.Shared() {
@@ -85,11 +89,7 @@ func (c *Collector) waited(ctx context.Context, f *fetch, refusal *quota.Refusal
 
 // measured returns the pace of a connection that was read.
 func (c *Collector) measured(f *fetch, now time.Time) domain.Pace {
-	pace := domain.Pace{
-		Platform: f.Platform, AccountType: f.AccountType,
-		Wanted: c.interval(f.queue.Kind), Calls: callsOf(f.queue.Kind, f.Platform, f.AccountType),
-	}
-	pace.Every = pace.Wanted
+	pace := c.paceOf(f, c.interval(f.queue.Kind), domain.Quota{})
 	c.paces.mu.Lock()
 	defer c.paces.mu.Unlock()
 	// Readings are late by a round or two even if no quota delays them.

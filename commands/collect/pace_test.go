@@ -232,6 +232,26 @@ func TestReadingsOfAShortQuotaAreWhole(t *testing.T) {
 	require.Zero(t, s.number(`select count(*) from tSAccountIns where missing::text like '%throttled%'`), "a reading that was begun is whole")
 }
 
+// Posts and history leave half of an app's quota to the readings of accounts: a refused part of one
+// account's history does not stop the readings of others.
+func TestRefusedHistoryLeavesReadingsOfOthers(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	s.collect = s.processWithin(ledgertest.Limits(t, "linkedin:app:500/24h"), // a bucket of 25
+		func(c *collect.Config) { c.Backfill = collect.DefaultBackfill })
+	first, second := s.connect(domain.LinkedIn, domain.LinkedInProfile), s.connect(domain.LinkedIn, domain.LinkedInProfile)
+	for s.round(domain.FetchAccounts, domain.LinkedIn); len(s.readings(second)) == 0; s.clock.Advance(time.Minute) {
+		s.round(domain.FetchAccounts, domain.LinkedIn)
+	}
+	s.exec(`update fetch_state set not_before = null, history_not_before = null, due_at = $1`, s.clock.Now().Add(-time.Second))
+	s.exec(`update fetch_state set backfilled_at = now(), due_at = $2 where social_account_id = $1`, second.ID, s.clock.Now())
+	s.exec(`update fetch_budgets set calls = 19, at = $1, posts_are_next = false, posts_wait_until = null`, s.clock.Now())
+	before := len(s.readings(second))
+	s.roundAfter(time.Minute, domain.FetchAccounts, domain.LinkedIn)
+	require.Len(t, s.readings(second), before+1)
+	require.False(t, s.state(domain.FetchAccounts, first).Backfilled)
+}
+
 // Forty profiles share one app, and each reading of posts takes 35 calls: all are read in turn, the
 // app's quota is used, and a person who signs in meanwhile never waits.
 func TestManyProfilesShareOneApp(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -37,7 +36,7 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait tim
 	if round.secrets, err = c.Secrets.GetMany(ctx, refs); err != nil {
 		c.Logger.WarnContext(ctx, "read tokens one by one", "error", err)
 	}
-	var group errgroup.Group
+	var readers sync.WaitGroup
 	slots := make(chan struct{}, mostParallel)
 	for _, task := range tasks {
 		slots <- struct{}{}
@@ -49,13 +48,12 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait tim
 			continue
 		}
 		reading, f, err := round.begin(ctx, task) // one after the other, so that the most overdue get the calls
-		group.Go(func() error {
+		readers.Go(func() {
 			defer func() { <-slots }()
 			_ = round.one(reading, f, err) // recorded with the connection
-			return nil
 		})
 	}
-	_ = group.Wait() // errors are recorded by connection
+	readers.Wait()
 	if refusal := round.refused.Load(); refusal != nil {
 		wait = c.Budget.Wake(refusal)
 	}
@@ -99,10 +97,17 @@ func (r *round) begin(ctx context.Context, task domain.FetchTask) (_ context.Con
 	case f.queue.Kind == domain.FetchAccounts:
 		err = f.accountStep(ctx)
 	}
-	if refusal := f.reading.Refusal(); refusal != nil && refusal.Shared() {
+	r.heed(f)
+	return ctx, f, err
+}
+
+// heed stops the round if a quota that all accounts share refused a call of a reading. One that
+// refused only a part of the history may have the calls of a reading: posts leave half of it.
+func (r *round) heed(f *fetch) {
+	refusal := f.reading.Refusal()
+	if refusal != nil && refusal.Shared() && (refusal.Held || refusal.Kind != quota.Posts || f.queue.Kind == domain.FetchPosts) {
 		r.refused.Store(refusal)
 	}
-	return ctx, f, err
 }
 
 // one reads one connection, unless its first step was refused. The error says why the connection was
@@ -121,9 +126,7 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 	if err := f.reading.End(context.WithoutCancel(ctx)); err != nil {
 		r.Logger.WarnContext(ctx, "unused calls not returned", "social_account", task.SocialAccount, "error", err)
 	}
-	if refusal := f.reading.Refusal(); refusal != nil && refusal.Shared() {
-		r.refused.Store(refusal)
-	}
+	r.heed(f)
 	if err != nil && ctx.Err() != nil {
 		return err // interrupted: the connection stays due, and no failure is recorded
 	}

@@ -32,8 +32,8 @@ type Budget struct {
 	Shared bool    // accounts and posts use the budget
 }
 
-// Unlimited is the number of calls left in an unlimited budget.
-const Unlimited = math.MaxInt32
+// unlimited is the burst of an unlimited budget.
+const unlimited = math.MaxInt32
 
 // stepWindow is the shortest window of a quota whose calls a step takes in advance: the step may take
 // minutes, which is within the slack of such a quota.
@@ -81,7 +81,7 @@ func (g *Gate) budgets(call platforms.Call, kind Kind) (all []Budget) {
 		if !limited[scope] {
 			all = append(all, Budget{
 				Quota: domain.Quota{Platform: call.Platform, Scope: scope},
-				Name:  name(call.Platform, scope, call.Op, call.Account), Burst: Unlimited,
+				Name:  name(call.Platform, scope, call.Op, call.Account), Burst: unlimited,
 			})
 		}
 	}

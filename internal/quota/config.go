@@ -71,7 +71,7 @@ type Taken struct {
 
 // BudgetState is the state of a budget after a [Take].
 type BudgetState struct {
-	Calls float64       // left in the budget
+	Calls float64       // left in a limited budget
 	Wait  time.Duration // until the budget has the calls of the step; 0 if it had them
 	Held  bool          // the budget is held
 }

@@ -42,9 +42,13 @@ func (g *Gate) Admit(
 	done, err := g.breakers[call.Platform].Allow()
 	if err != nil {
 		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
-		reading.refuse(&Refusal{Quota: domain.Quota{Platform: call.Platform, Scope: domain.QuotaPerApp}, Wait: g.cfg.BreakerOpen})
-		return 0, nil, platforms.Refuse(domain.StatusRetry, platforms.CodeBreaker,
-			"most calls to the platform failed, so it is not called for a while", g.cfg.BreakerOpen)
+		refusal := &Refusal{
+			Quota: domain.Quota{Platform: call.Platform, Scope: domain.QuotaPerApp}, Wait: g.cfg.BreakerOpen,
+			err: platforms.Refuse(domain.StatusRetry, platforms.CodeBreaker,
+				"most calls to the platform failed, so it is not called for a while", g.cfg.BreakerOpen),
+		}
+		reading.refuse(refusal)
+		return 0, nil, refusal.err
 	}
 	requests, err = g.admit(ctx, call, reading)
 	if err != nil {
@@ -61,33 +65,30 @@ func (g *Gate) Admit(
 func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
 	want := max(1, call.Requests)
 	kind, waits := Urgent, true
-	used, inStep, covered := reading.use(call.Op, want)
+	used, inStep, covered := reading.use(want)
 	if reading != nil && !inStep {
 		kind, waits = reading.kind, false
 	}
 	from := g.budgets(call, kind)
-	if used == want { // the step took the calls of these budgets
+	if used > 0 { // the step took these calls of its budgets; the rest of a batch comes later
+		want = used
 		from = slices.DeleteFunc(from, func(b Budget) bool { return b.Rate == 0 || covered[b.Name] })
 		if len(from) == 0 {
 			return want, nil
 		}
 	}
-	t := Take{Calls: max(1, want-used), Least: 1, Kind: kind, From: from}
-	if used == want {
-		t.Calls, t.Least = want, want
-	}
+	t := Take{Calls: want, Least: 1, Kind: kind, From: from}
 	for waited := time.Duration(0); ; {
 		taken, refusal, err := g.take(ctx, t)
 		switch {
 		case err != nil:
+			reading.unuse(used)
 			return 0, err
-		case refusal == nil && used == want:
-			return want, nil
 		case refusal == nil:
-			return used + taken, nil
-		case used > 0 && used < want: // the rest of the batch comes later
-			return used, nil
+			reading.unuse(max(0, used-taken))
+			return taken, nil
 		case !waits || refusal.Held || waited+refusal.Wait > patience, g.sleep(ctx, refusal.Wait) != nil:
+			reading.unuse(used)
 			reading.refuse(refusal)
 			g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
 			return 0, refusal.Err()
@@ -112,7 +113,8 @@ func (g *Gate) take(ctx context.Context, t Take) (calls int, refusal *Refusal, e
 			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left.Calls)
 		}
 		if taken.Calls == 0 && (refusal == nil || left.Wait > refusal.Wait) {
-			refusal = &Refusal{Quota: b.Quota, Held: left.Held, Wait: max(left.Wait, time.Millisecond)}
+			refusal = &Refusal{Quota: b.Quota, Kind: t.Kind, Held: left.Held, Wait: max(left.Wait, time.Millisecond)}
+			refusal.err = refusal.ofQuota()
 			if b.Rate > 0 {
 				full := time.Duration((b.Burst/2 - left.Calls) / b.Rate * float64(time.Second))
 				refusal.wake = refusal.Wait + max(0, min(full, longestWake)-refusal.Wait)
@@ -137,19 +139,23 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 // then has the calls of more than one reading.
 const longestWake = 15 * time.Second
 
-// Refusal says which quota refused a step.
+// Refusal says which quota refused a step, or that the circuit breaker did.
 type Refusal struct {
-	Quota domain.Quota
+	Quota domain.Quota  // it has no calls if none is set, and for the breaker
+	Kind  Kind          // what the calls were for
 	Wait  time.Duration // until the quota has the calls
 	Held  bool          // the platform asked for the wait
 	wake  time.Duration
+	err   error
 }
 
 // Shared reports whether other accounts of the platform are refused too.
 func (r *Refusal) Shared() bool { return r.Quota.Scope != domain.QuotaPerAccount }
 
 // Err returns the error of a call that was refused.
-func (r *Refusal) Err() error {
+func (r *Refusal) Err() error { return r.err }
+
+func (r *Refusal) ofQuota() error {
 	which := r.Quota.String()
 	if r.Held || r.Quota.Calls == 0 {
 		which = "of the platform"
@@ -171,8 +177,7 @@ type Reading struct {
 	mu      sync.Mutex
 	calls   int // made so far
 	inStep  bool
-	op      string // the endpoint that the step calls; "" for any
-	taken   int    // by the step, and not used yet
+	taken   int // by the step, and not used yet
 	from    []Budget
 	refusal *Refusal
 }
@@ -214,7 +219,7 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) erro
 		r.gate.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
 	}
 	if err == nil {
-		r.inStep, r.op, r.taken, r.from = true, call.Op, r.taken+taken, from
+		r.inStep, r.taken, r.from = true, r.taken+taken, from
 	}
 	return err
 }
@@ -250,14 +255,14 @@ func (r *Reading) Refusal() *Refusal {
 	return r.refusal
 }
 
-func (r *Reading) use(op string, want int) (used int, inStep bool, covered map[string]bool) {
+func (r *Reading) use(want int) (used int, inStep bool, covered map[string]bool) {
 	if r == nil {
 		return 0, false, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.inStep || r.op != "" && r.op != op {
-		return 0, r.inStep, nil
+	if !r.inStep {
+		return 0, false, nil
 	}
 	covered = map[string]bool{}
 	for _, b := range r.from {
@@ -266,6 +271,16 @@ func (r *Reading) use(op string, want int) (used int, inStep bool, covered map[s
 	used = min(want, r.taken)
 	r.taken -= used
 	return used, true, covered
+}
+
+// unuse gives back calls of the step that another budget refused.
+func (r *Reading) unuse(calls int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken += calls
 }
 
 func (r *Reading) made(calls int) {

@@ -208,6 +208,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 		_, _, err := g.Admit(ctx, facebook)
 		require.Error(t, err)
 		require.True(t, reading.Refusal().Shared(), "other accounts are not tried")
+		requireRefused(t, reading.Refusal().Err(), domain.StatusRetry, open)
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
 		time.Sleep(open + time.Millisecond)
 		for range 10 {
@@ -359,6 +360,33 @@ func TestStepTakesAllItsCalls(t *testing.T) {
 	require.NoError(t, step(other, 5), "3 were left, and 2 returned")
 	require.NoError(t, step(other, 5), "which it did not use yet")
 	require.Error(t, step(other, 6))
+}
+
+// A budget that counts single calls gives a batch fewer than the step took, and a call that it refuses
+// leaves the step its calls.
+func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
+	t.Parallel()
+	g := setup(t).gate(limits(
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour},     // a burst of 30
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerOperation, Calls: 100, Window: time.Minute}, // a burst of 5
+	))
+	ctx, reading := g.Reading(t.Context(), quota.Accounts)
+	step := func(r *quota.Reading, calls int) error {
+		return r.Step(t.Context(), platforms.Call{Platform: domain.Facebook, Account: facebook.Account, Requests: calls}, quota.Accounts)
+	}
+	require.NoError(t, step(reading, 20))
+	batch := facebook
+	batch.Requests = 20
+	made, finish, err := g.Admit(ctx, batch)
+	require.NoError(t, err)
+	require.Equal(t, 5, made)
+	finish(platforms.CallStats{Platform: domain.Facebook, Requests: made})
+	_, _, err = g.Admit(ctx, batch)
+	require.ErrorContains(t, err, string(domain.QuotaPerOperation))
+	require.NoError(t, reading.End(t.Context()))
+	_, other := g.Reading(t.Context(), quota.Accounts)
+	require.Error(t, step(other, 26))
+	require.NoError(t, step(other, 25), "15 of the step returned")
 }
 
 // A third of an app's budget, at most ten calls, is kept for what people wait for.

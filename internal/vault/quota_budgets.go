@@ -108,32 +108,26 @@ const takeCalls = `
 	        else b.posts_wait_until end
 	  from judged j, granted g where b.name = j.name and j.limited and g.complete
 	)
-	select g.n, g.complete, j.place, j.calls - g.n, j.wait, j.limited, coalesce(j.held_until > j.now, false)
+	select g.n, g.complete, j.place, j.calls - g.n, j.wait, coalesce(j.held_until > j.now, false)
 	from granted g left join judged j on true`
 
 func (b Budgets) take(ctx context.Context, t quota.Take, now time.Time) (taken quota.Taken, err error) {
 	taken.Left = make([]quota.BudgetState, len(t.From))
-	for i := range taken.Left {
-		taken.Left[i].Calls = quota.Unlimited
-	}
 	rows, _ := b.Pool.Query(ctx, takeCalls, rowsOf(t.From), nullIfZero(now), t.Calls, t.Least, t.Kind)
 	complete := true
 	var position *int
 	var calls, wait *float64
-	var limited, held *bool
-	_, err = pgx.ForEachRow(rows, []any{&taken.Calls, &complete, &position, &calls, &wait, &limited, &held}, func() error {
+	var held *bool
+	_, err = pgx.ForEachRow(rows, []any{&taken.Calls, &complete, &position, &calls, &wait, &held}, func() error {
 		if position == nil { // there are only unlimited budgets
 			return nil
 		}
 		left := &taken.Left[*position]
-		if left.Held = *held; *wait > 0 {
+		if left.Calls, left.Held = *calls, *held; *wait > 0 {
 			left.Wait = time.Duration(*wait * float64(time.Second)).Round(time.Millisecond)
 		}
 		if *wait > 0 && (!*held || left.Wait == 0) {
 			left.Wait += time.Millisecond // not a moment too early
-		}
-		if *limited {
-			left.Calls = *calls
 		}
 		return nil
 	})
