@@ -52,13 +52,13 @@ func signOutAtProvider(v *visit) (view, error) {
 // endedAtProvider asks the provider, if it is time, whether the visitor's session goes on there.
 // While the provider cannot say, it goes on: the log has the reason.
 func endedAtProvider(v *visit, digest []byte) bool {
-	if v.session.Way != wayProvider || v.deps.Provider == nil {
+	now := v.deps.Now()
+	if v.deps.Provider == nil || v.session.CheckedAt == nil || now.Sub(*v.session.CheckedAt) < recheckAfter {
 		return false
 	}
 	// A request that ends must not lose the next refresh token.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), v.patience)
 	defer cancel()
-	now := v.deps.Now()
 	err := v.deps.Sessions.Recheck(ctx, digest, now.Add(-recheckAfter), now, v.deps.Provider.Renew)
 	if domain.CodeOf(err) == domain.CodeNotFound {
 		v.deps.Logger.InfoContext(ctx, "console: a session ended because it ended at the identity provider", "user_id", v.session.UserID)

@@ -346,6 +346,9 @@ func (m *memory) Find(ctx context.Context, digest []byte, now time.Time) (identi
 	if !ok || !now.Before(s.ExpiresAt) {
 		return identity.Session{}, errNone
 	}
+	if s.Refresh != "" {
+		s.CheckedAt = &s.BegunAt
+	}
 	return s, nil
 }
 

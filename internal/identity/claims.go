@@ -39,6 +39,9 @@ type Session struct {
 	ExpiresAt time.Time
 	// ProviderSession is the provider's ID of the session there (sid); "": the provider names none.
 	ProviderSession string
+	// CheckedAt is when the provider was last asked whether the session there goes on, or the session
+	// began; nil if it cannot be asked. It is only returned by the store, never given to it.
+	CheckedAt *time.Time
 	// Refresh is the provider's refresh token, with which [Provider.Renew] asks whether the session
 	// there goes on; "": none. It is only given to the store, never returned by it.
 	Refresh string `db:"-"`

@@ -39,12 +39,28 @@ func (p *Provider) codeForm(f Flow, code string) url.Values {
 	}
 }
 
-// exchange exchanges a code or a refresh token for tokens. Providers refuse a client that authenticates with another
-// method than the registered one, and often their metadata lists both methods. exchange then tries
-// the other method, and begins with it from then on. The refusal is invalid_client or has status
-// 401, with other codes too: Keycloak's is unauthorized_client. A provider does not use up the code
-// of a client that it refuses.
-func (p *Provider) exchange(ctx context.Context, found *discovered, grant url.Values) (tokenAnswer, error) {
+// exchange exchanges a code or a refresh token for tokens. If the token endpoint has moved, it
+// repeats discovery and returns what that found.
+func (p *Provider) exchange(
+	ctx context.Context, found *discovered, grant url.Values,
+) (answer tokenAnswer, now *discovered, err error) {
+	answer, err = p.exchangeAt(ctx, found, grant)
+	if !errors.Is(err, ErrAway) {
+		return answer, found, err
+	}
+	before := found.Endpoint().TokenURL
+	if found = p.again(ctx, found); found.Endpoint().TokenURL != before {
+		answer, err = p.exchangeAt(ctx, found, grant)
+	}
+	return answer, found, err
+}
+
+// exchangeAt sends a grant to a token endpoint. Providers refuse a client that authenticates with
+// another method than the registered one, and often their metadata lists both methods. exchangeAt
+// then tries the other method, and begins with it from then on. The refusal is invalid_client or has
+// status 401, with other codes too: Keycloak's is unauthorized_client. A provider does not use up
+// the code of a client that it refuses.
+func (p *Provider) exchangeAt(ctx context.Context, found *discovered, grant url.Values) (tokenAnswer, error) {
 	secret, secretErr := p.config.ClientSecret()
 	p.mu.Lock()
 	posts := p.posts || found.posts

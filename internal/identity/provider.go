@@ -155,13 +155,7 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	if err != nil {
 		return Identity{}, err
 	}
-	tokens, err := p.exchange(ctx, found, p.codeForm(f, code))
-	if errors.Is(err, ErrAway) { // the token endpoint may have moved
-		before := found.Endpoint().TokenURL
-		if found = p.again(ctx, found); found.Endpoint().TokenURL != before {
-			tokens, err = p.exchange(ctx, found, p.codeForm(f, code))
-		}
-	}
+	tokens, found, err := p.exchange(ctx, found, p.codeForm(f, code))
 	if err != nil {
 		return Identity{}, err
 	}
@@ -249,14 +243,9 @@ func (s *statusRecorder) final() bool {
 // verify verifies that the provider signed the token for us and for this flow, and that it has not
 // expired.
 func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw string) (Identity, error) {
-	keys := &fetchedKeys{KeySet: found.keys}
-	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
-	token, err := oidc.NewVerifier(p.config.Issuer, keys, config).Verify(ctx, raw)
-	if keys.fetchErr != nil {
-		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, keys.fetchErr)
-	}
+	token, err := verified(ctx, p, found, raw, (*oidc.IDTokenVerifier).Verify)
 	if err != nil {
-		return Identity{}, fmt.Errorf("%w: %w", ErrToken, err)
+		return Identity{}, err
 	}
 	var tokenClaims claims
 	if err := token.Claims(&tokenClaims); err != nil {
@@ -271,6 +260,23 @@ func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw st
 		return Identity{}, fmt.Errorf("%w: it has no subject", ErrToken)
 	}
 	return tokenClaims.identity(token.Issuer, token.Subject, p.config.TrustEmail), nil
+}
+
+// verified verifies a token with the keys of the provider.
+func verified[Token any](
+	ctx context.Context, p *Provider, found *discovered, raw string,
+	verify func(*oidc.IDTokenVerifier, context.Context, string) (Token, error),
+) (token Token, err error) {
+	keys := &fetchedKeys{KeySet: found.keys}
+	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
+	token, err = verify(oidc.NewVerifier(p.config.Issuer, keys, config), ctx, raw)
+	switch {
+	case keys.fetchErr != nil:
+		return token, fmt.Errorf("%w (%w)", ErrAway, keys.fetchErr)
+	case err != nil:
+		return token, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	return token, nil
 }
 
 // find returns what discovery found, and runs it if necessary.

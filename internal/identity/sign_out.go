@@ -33,14 +33,9 @@ func (p *Provider) Logout(ctx context.Context, raw string) (Logout, error) {
 }
 
 func (p *Provider) verifyLogout(ctx context.Context, found *discovered, raw string) (Logout, error) {
-	keys := &fetchedKeys{KeySet: found.keys}
-	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
-	token, err := oidc.NewVerifier(p.config.Issuer, keys, config).VerifyLogout(ctx, raw)
-	switch {
-	case keys.fetchErr != nil:
-		return Logout{}, fmt.Errorf("%w (%w)", ErrAway, keys.fetchErr)
-	case err != nil:
-		return Logout{}, fmt.Errorf("%w: %w", ErrToken, err)
+	token, err := verified(ctx, p, found, raw, (*oidc.IDTokenVerifier).VerifyLogout)
+	if err != nil {
+		return Logout{}, err
 	}
 	return Logout{Issuer: token.Issuer, Subject: token.Subject, Session: token.SessionID}, nil
 }
@@ -56,7 +51,7 @@ func (p *Provider) Renew(ctx context.Context, refresh string) (next string, err 
 	if err != nil {
 		return "", err
 	}
-	tokens, err := p.exchange(ctx, found, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+	tokens, _, err := p.exchange(ctx, found, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 	switch {
 	case errors.Is(err, ErrCode): // invalid_grant, RFC 6749 §5.2
 		return "", fmt.Errorf("%w (%w)", ErrEnded, err)

@@ -50,6 +50,9 @@ func NewSessions(pool *pgxpool.Pool, keys Keyring) *Sessions {
 
 const sessionColumns = `id, user_id, account_id, role, known_as, way, begun_at, seen_at, expires_at, provider_session`
 
+const selectSession = `select ` + sessionColumns + `,
+	case when sealed is not null then coalesce(checked_at, begun_at) end as checked_at from sessions`
+
 // Begin stores a session under the digest of its cookie. It deletes all sign-in links of the user,
 // and expired sessions. If link is not nil, it must be the digest of a valid link of the user.
 // record, if not nil, records the sign-in: it is called last, and if it fails, nothing is stored or
@@ -95,7 +98,7 @@ func (s *Sessions) Begin(
 // Find returns a session that is valid at now. Error: [ErrNoSession].
 func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
 	return one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
-		`select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
+		selectSession+` where digest = $1 and expires_at > $2`, digest, now)
 }
 
 // Seen stores the time of a session's last activity.
@@ -106,9 +109,8 @@ func (s *Sessions) Seen(ctx context.Context, digest []byte, now time.Time) error
 
 // Of returns a user's sessions that are valid at now, newest first, at most 100.
 func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
-	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[identity.Session], `
-		select `+sessionColumns+` from sessions where user_id = $1 and expires_at > $2
-		order by begun_at desc, id limit 100`, user, now)
+	return pg.List(ctx, s.pool, "list the sessions of a user", pgx.RowToStructByName[identity.Session],
+		selectSession+` where user_id = $1 and expires_at > $2 order by begun_at desc, id limit 100`, user, now)
 }
 
 // End ends one session of a user; it succeeds if the session does not exist.

@@ -304,10 +304,18 @@ func TestSessionsAreCheckedAtTheProvider(t *testing.T) {
 		})
 	}
 	require.NoError(t, check("kept", "", nil), "it has just begun")
+	checkedAt := func(id string) *time.Time {
+		found, err := s.Find(t.Context(), digest(id), now)
+		require.NoError(t, err)
+		return found.CheckedAt
+	}
+	require.True(t, now.Equal(*checkedAt("kept")))
+	require.Nil(t, checkedAt("none"), "it has no refresh token")
 	now = now.Add(16 * time.Minute)
 	require.NoError(t, check("none", "", nil))
 	require.NoError(t, check("kept", "refresh-1", nil))
 	require.NoError(t, check("kept", "", nil), "not again at once")
+	require.True(t, now.Equal(*checkedAt("kept")))
 	now = now.Add(16 * time.Minute)
 	away := errors.New("away")
 	require.ErrorIs(t, check("kept", "", away), away)
