@@ -3,11 +3,15 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"reflect"
+	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/csvtable"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -350,39 +354,42 @@ func (n Narrowing) narrowing() readmodels.Narrowing {
 // Form is the form of figures: JSON, or a table as CSV.
 type Form struct { //nolint:recvcheck // only decoding changes it
 	// Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with
-	// CSV, the response is 400.
+	// another format, the response is 400.
 	Meta string `param:"meta" words:"brief" default:"a source for every social account" wrong:"must be %s; leave it out for the full meta" example:"brief"`
-	// Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The
-	// table meta.sources explains for every social account why a cell is empty. The response is 400 if
-	// Accept contains application/json and does not prefer text/csv.
+	// Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download
+	// it. The table meta.sources explains for every social account why a cell is empty. The response is
+	// 400 if Accept contains application/json and does not prefer another format.
 	Table string `param:"table" words:"tables" default:"all tables of the data, distinguished by the column table" wrong:"is not a table of this response: use %s"`
-	Spreadsheet
+	// Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a
+	// workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone
+	// of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is
+	// missing. The response is 400 if Accept contains application/json and does not prefer the format.
+	Format string `param:"format" words:"csv xlsx" default:"the format that Accept prefers" wrong:"is not a format: use %s, or leave it out for JSON" example:"xlsx"`
 	// The ETag of a response that the caller has.
 	IfNoneMatch Opaque `header:"If-None-Match"`
 
-	csv     bool
+	media   string   // the media type of the response
 	ignored []string // query parameters without an effect
 }
 
-// Spreadsheet asks for CSV for a spreadsheet.
-type Spreadsheet struct {
-	// Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark,
-	// and texts are quoted. An apostrophe precedes texts that would become a number, a time or a
-	// formula, and numbers of more than 15 digits.
-	For string `param:"for" words:"spreadsheet" default:"CSV for programs" wrong:"must be %s; leave it out for programs" example:"spreadsheet"`
-}
-
 func (f *Form) check(d *decoder) {
-	link := f.Table != "" || f.For != "" // a link cannot set Accept
-	f.csv = prefers(d.r, mediaCSV) || link && weightOf(d.r, mediaJSON) == 0
-	f.ignored = d.ignored
+	f.ignored, f.media = d.ignored, mediaJSON
+	link := weightOf(d.r, mediaJSON) == 0 // a link cannot set Accept
+	switch asked := map[string]string{"csv": mediaCSV, "xlsx": mediaXLSX}[f.Format]; {
+	case asked != "" && (link || prefers(d.r, asked)):
+		f.media = asked
+	case asked != "":
+		d.bad.Addf("format", "contradicts Accept: send Accept: %s, or remove one of them", asked)
+	case prefers(d.r, mediaXLSX) && weightOf(d.r, mediaXLSX) > weightOf(d.r, mediaCSV):
+		f.media = mediaXLSX
+	case prefers(d.r, mediaCSV) || link && f.Table != "":
+		f.media = mediaCSV
+	}
 	switch {
-	case f.csv && f.Meta != "":
-		d.bad.Addf("meta", "applies to JSON only: remove it; table=%s returns the sources as CSV", csvSources)
-	case f.Table != "" && !f.csv:
-		d.bad.Addf("table", "applies to CSV only: send Accept: text/csv, or remove it")
-	case f.For != "" && !f.csv:
-		d.bad.Addf("for", "applies to CSV only: send Accept: text/csv, or remove it")
+	case f.media != mediaJSON && f.Meta != "":
+		d.bad.Addf("meta", "applies to JSON only: remove it; table=%s returns the sources as a table", tableOfSources)
+	case f.media == mediaJSON && f.Table != "":
+		d.bad.Addf("table", "applies to CSV and workbooks only: send Accept: text/csv, or remove it")
 	}
 }
 
@@ -423,24 +430,25 @@ func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readm
 		}
 		return f, nil
 	})
-	op.plan = csvtable.NewPlan(reflect.TypeFor[R]())
+	op.plan = tabular.NewPlan(reflect.TypeFor[R]())
 	op.Answer.CSV = op.plan.FirstLine()
 	return op
 }
 
 // write writes the figures in the form that the caller asked for.
-func (f Figures[R]) write(w http.ResponseWriter, r *http.Request, asked Form, plan *csvtable.Plan) error {
+func (f Figures[R]) write(w http.ResponseWriter, r *http.Request, asked Form, plan *tabular.Plan) error {
 	f.Meta.Ignored = asked.ignored
-	if asked.csv {
+	if asked.media == mediaCSV {
 		table, rows, next := asked.Table, any(f.Data), f.Meta.NextCursor
-		if table == csvSources { // it is the same on every page, so there is no next page
-			plan, rows, next, table = sourcesPlan, f.Meta.Sources, "", csvtable.Root
+		if table == tableOfSources { // it is the same on every page, so there is no next page
+			plan, rows, next, table = sourcesPlan, f.Meta.Sources, "", tabular.Root
 		}
-		body, err := plan.Write(rows, table, asked.For != "")
+		body, err := plan.CSV(rows, table)
 		if err != nil {
 			return err
 		}
-		headCSV(w.Header(), r, next)
+		w.Header().Set("Content-Type", contentCSV)
+		headTable(w.Header(), r, "csv", next)
 		writeTagged(w, r, body)
 		return nil
 	}
@@ -451,15 +459,73 @@ func (f Figures[R]) write(w http.ResponseWriter, r *http.Request, asked Form, pl
 	if err != nil {
 		return err
 	}
+	if asked.media == mediaXLSX { // equal workbooks have different bytes
+		w.Header().Set("Content-Type", mediaXLSX)
+		headTable(w.Header(), r, "xlsx", f.Meta.NextCursor)
+		return writeTaggedAs(w, r, body, func(out io.Writer) error { return f.workbook(out, asked.Table, plan) })
+	}
 	w.Header().Set("Content-Type", contentJSON)
 	writeTagged(w, r, body)
 	return nil
 }
 
-// csvSources is the table of sources. It is returned only on request, not with all tables.
-const csvSources = "meta.sources"
+// workbook writes the figures as a workbook with all tables, or the selected one.
+func (f Figures[R]) workbook(out io.Writer, table string, plan *tabular.Plan) error {
+	zone, err := time.LoadLocation(f.Meta.TimeZone)
+	if err != nil {
+		return fmt.Errorf("load time zone: %w", err)
+	}
+	book, err := tabular.NewWorkbook(zone)
+	if err != nil {
+		return err
+	}
+	defer book.Close()
+	if table != tableOfSources { // the last sheet has them
+		err = plan.Add(book, f.Data, table, func(table string) tabular.Labels {
+			if strings.HasSuffix(table, "series") {
+				return analytics.FigureNames
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	m := f.Meta
+	book.About("First instant", m.From)
+	book.About("End, exclusive", m.To)
+	book.About("Time zone", m.TimeZone)
+	book.About("Intervals", string(m.Granularity))
+	if m.Complete {
+		book.About("Range", "The range has ended.")
+	} else {
+		book.About("Range", "The range has not ended: figures can still grow.")
+	}
+	if m.ComparedFrom != nil && m.ComparedTo != nil {
+		book.About("Compared from", *m.ComparedFrom)
+		book.About("Compared to, exclusive", *m.ComparedTo)
+	}
+	if m.AsOf == nil {
+		book.About("Newest reading", "none")
+	} else {
+		book.About("Newest reading", *m.AsOf)
+	}
+	if m.NextCursor != "" {
+		book.About("Missing rows", "This file is one page of a longer list. Continue with cursor="+m.NextCursor)
+	}
+	if m.ClientsSeeNot != "" {
+		book.About("Clients", m.ClientsSeeNot)
+	}
+	if len(m.Ignored) > 0 {
+		book.About("Ignored parameters", m.Ignored)
+	}
+	return book.Write(out, sourcesPlan, m.Sources)
+}
 
-var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
+// tableOfSources is returned as CSV only on request, not with all tables.
+const tableOfSources = "meta.sources"
+
+var sourcesPlan = tabular.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
 func (k *authorizer) scope(ctx context.Context, p Principal, narrow readmodels.Narrowing) (readmodels.Scope, error) {
 	parent, err := k.parentOf(ctx, p)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -90,36 +91,64 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	requireNamed(t, b.get(path+"?table=nothing", b.agencyToken(), "Accept: text/csv"), "table")
 }
 
-// Every file of CSV has a form for spreadsheets. A link can ask for it, and a request for another
-// format cannot.
-func TestFilesForSpreadsheets(t *testing.T) {
+// Every table has a form for people. A link can ask for it, and a request for another format cannot.
+func TestWorkbooksOfFigures(t *testing.T) {
 	t.Parallel()
 	for _, op := range api.Operations() {
-		takes := func(name string) bool {
-			return slices.ContainsFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == name })
+		i := slices.IndexFunc(op.Parameters, func(p api.Parameter) bool { return p.Name == "format" })
+		require.Equal(t, op.Answer.CSV != "", i >= 0 && !strings.Contains(op.Pattern, "/export"), op.Pattern)
+		if i >= 0 {
+			require.Contains(t, op.Parameters[i].Words, "xlsx", op.Pattern)
 		}
-		csv := op.Answer.CSV != "" || takes("format")
-		require.Equal(t, csv, takes("for") && op.Pattern != "/readyz", op.Pattern)
 	}
 	b := setup(t)
-	b.meta = analytics.Meta{NextCursor: "x", Sources: []analytics.Source{{SocialAccount: 7, Text: "=1;=2", Name: "7301234567890123457"}}}
-	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
-	plain := b.get(path, b.agencyToken(), "Accept: text/csv")
-	for _, accept := range []string{"text/csv", "*/*", "text/html,*/*;q=0.8"} {
-		sheet := b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: "+accept)
-		require.Equal(t, plain.Header.Get("Content-Type"), sheet.Header.Get("Content-Type"))
-		require.Equal(t, plain.Header.Get("Content-Disposition"), sheet.Header.Get("Content-Disposition"))
-		require.Equal(t, `<?cursor=x&for=spreadsheet>; rel="next"`, sheet.Header.Get("Link"))
-		require.NotEqual(t, plain.Header.Get("ETag"), sheet.Header.Get("ETag"))
-		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""), sheet.Body[:40])
-		columns, _, _ := strings.Cut(plain.Body, "\n")
-		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""+strings.ReplaceAll(columns, ",", `","`)+"\"\n"))
+	b.meta = analytics.Meta{
+		NextCursor: "x", Sources: []analytics.Source{{SocialAccount: 7, Text: "=1;=2", Name: "7301234567890123457"}},
 	}
-	sources := b.get(path+"?for=spreadsheet&table=meta.sources", b.agencyToken())
-	sources.Says(t, http.StatusOK, `"'7301234567890123457"`, `"'=1;'=2"`)
-	requireNamed(t, b.get(path+"?for=spreadsheet", b.agencyToken(), "Accept: application/json"), "for")
-	requireNamed(t, b.get(path+"?for=excel", b.agencyToken(), "Accept: text/csv"), "for")
+	const path = "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
+	open := func(answer ledgertest.Answer) *excelize.File {
+		answer.Says(t, http.StatusOK)
+		require.Equal(t, workbook, answer.Header.Get("Content-Type"))
+		file, err := excelize.OpenReader(strings.NewReader(answer.Body))
+		require.NoError(t, err)
+		t.Cleanup(func() { file.Close() })
+		return file
+	}
+	plain := b.get(path, b.agencyToken(), "Accept: text/csv")
+	var tag string
+	for query, accept := range map[string]string{"?format=xlsx&": "*/*", "?": workbook, "?format=xlsx&x=&": "text/html,*/*;q=0.8", "?y=&": workbook + ", text/csv;q=0.5"} {
+		answer := b.get(path+query+"tz=Europe/Berlin", b.agencyToken(), "Accept: "+accept)
+		file := open(answer)
+		require.Equal(t, []string{"data", "platforms", "as_read", "About"}, file.GetSheetList())
+		require.Equal(t, `attachment; filename="getAccountInsights.xlsx"`, answer.Header.Get("Content-Disposition"))
+		require.Contains(t, answer.Header.Get("Link"), "cursor=x")
+		require.NotEqual(t, plain.Header.Get("ETag"), answer.Header.Get("ETag"))
+		if query == "?" {
+			tag = answer.Header.Get("ETag")
+		}
+		about, err := file.GetRows("About")
+		require.NoError(t, err)
+		require.Subset(t, about, [][]string{
+			{"First instant", "1/1/26 00:00"}, {"Time zone", "Europe/Berlin"}, {"Newest reading", "none"},
+			{"Range", "The range has not ended: figures can still grow."},
+			{"Missing rows", "This file is one page of a longer list. Continue with cursor=x"},
+		})
+		last := about[len(about)-1]
+		require.Subset(t, last, []string{"7", "7301234567890123457", "=1;=2"})
+	}
+	again := b.get(path+"?tz=Europe/Berlin", b.agencyToken(), "Accept: "+workbook, "If-None-Match: "+tag)
+	require.Equal(t, http.StatusNotModified, again.Status)
+	require.Empty(t, again.Body)
+	require.Equal(t, []string{"platforms", "About"}, open(b.get(path+"?format=xlsx&table=platforms", b.agencyToken())).GetSheetList())
+	require.Equal(t, []string{"About"}, open(b.get(path+"?format=xlsx&table=meta.sources", b.agencyToken())).GetSheetList())
+	require.Equal(t, plain.Body, b.get(path+"?format=csv", b.agencyToken()).Body)
+	requireNamed(t, b.get(path+"?format=xlsx", b.agencyToken(), "Accept: application/json"), "format")
+	requireNamed(t, b.get(path+"?format=xlsx&meta=brief", b.agencyToken()), "meta")
+	requireNamed(t, b.get(path+"?format=excel", b.agencyToken(), "Accept: text/csv"), "format")
+	requireNamed(t, b.get(path+"?table=nothing", b.agencyToken(), "Accept: "+workbook), "table")
 }
+
+const workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 var update = flag.Bool("update", false, "write the golden answers")
 

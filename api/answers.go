@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -30,6 +31,7 @@ const (
 	headerIfPreview   = "If-Preview"
 	headerIdempotency = "Idempotency-Key"
 	headerLink        = "Link"
+	headerSummary     = "Export-Summary"
 	headerRateLimit   = "RateLimit"
 	headerRatePolicy  = "RateLimit-Policy"
 )
@@ -40,6 +42,7 @@ const (
 	mediaProblem = "application/problem+json"
 	mediaCSV     = "text/csv"
 	contentCSV   = mediaCSV + "; charset=utf-8; header=present"
+	mediaXLSX    = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	mediaNDJSON  = "application/x-ndjson"
 
 	contentNDJSON = mediaNDJSON + "; charset=utf-8"
@@ -119,12 +122,11 @@ func weightOf(r *http.Request, media string) (heaviest float64) {
 	return heaviest
 }
 
-// headCSV sets the headers of a CSV table. The cursor of the next page is in a Link header,
+// headTable sets the name of a file of tables. The cursor of the next page is in a Link header,
 // relative to the request, because CSV has no place for it.
-func headCSV(header http.Header, r *http.Request, nextCursor string) {
-	header.Set("Content-Type", contentCSV)
+func headTable(header http.Header, r *http.Request, extension, nextCursor string) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(routePattern(r), "/auth"), "/"), "/{")
-	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.csv"`, path.Base(name)))
+	header.Set(headerDisposition, fmt.Sprintf(`attachment; filename="%s.%s"`, path.Base(name), extension))
 	if nextCursor != "" {
 		query := r.URL.Query()
 		query.Set("cursor", nextCursor)
@@ -135,6 +137,14 @@ func headCSV(header http.Header, r *http.Request, nextCursor string) {
 // writeTagged writes a body with its entity tag, or 304 if the client has that body. The other
 // headers must be set before.
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
+	_ = writeTaggedAs(w, r, body, func(out io.Writer) error {
+		_, _ = out.Write(body) // a disconnected caller is not an error
+		return nil
+	})
+}
+
+// writeTaggedAs writes a body in a form without bytes of its own, with the tag of body.
+func writeTaggedAs(w http.ResponseWriter, r *http.Request, body []byte, write func(io.Writer) error) error {
 	header := w.Header()
 	sum := sha256.New() // of the uncompressed body and the headers that describe it
 	for _, name := range []string{"Content-Type", headerLink} {
@@ -151,9 +161,9 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 			header.Del(name) // they describe a body
 		}
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return nil
 	}
-	_, _ = w.Write(body) // a disconnected caller is not an error
+	return write(w)
 }
 
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
@@ -173,7 +183,7 @@ func withCORS(origins []string) func(http.Handler) http.Handler {
 			headerIfPreview, headerLastEventID, "Traceparent", headerRequestID,
 		},
 		ExposedHeaders: []string{
-			headerDisposition, headerETag, headerLink, headerReplayed, headerRateLimit, headerRatePolicy,
+			headerDisposition, headerETag, headerLink, headerSummary, headerReplayed, headerRateLimit, headerRatePolicy,
 			headerRetryAfter,
 			headerMock, "Allow", "Command-Id", headerRequestID,
 		},

@@ -9,19 +9,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/csvtable"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
-
-// maxExport is the maximum number of entries of an export. The last line contains the cursor for
-// the rest.
-const maxExport = 1_000_000
 
 const (
 	exportBuffer = 64 << 10
@@ -29,11 +26,13 @@ const (
 	exportStall = 30 * time.Second
 )
 
-// exportTrailer is the last line of an export. An export without it was truncated.
-type exportTrailer struct {
+// exportSummary says what an export contains. It is the last line of JSON Lines, and the last sheet
+// of a workbook. CSV contains rows and nothing else: the summary is in a header, and a response that
+// cannot be completed is cut off.
+type exportSummary struct {
 	Complete   bool                   `json:"complete"`
-	Reason     string                 `json:"reason,omitempty"` // why it is not complete
-	Entries    int                    `json:"entries"`
+	Reason     string                 `json:"reason,omitempty"`  // why it is not complete
+	Entries    *int                   `json:"entries,omitempty"` // absent in the header
 	AsOf       history.StreamPosition `json:"as_of"`
 	At         string                 `json:"at,omitempty"` // like From and To, see [domain.AuditFilter]
 	From       string                 `json:"from,omitempty"`
@@ -51,15 +50,18 @@ type export[E any] struct {
 	name    string // of the file, without moment or range, agency, version and extension
 	batch   int    // number of entries that are read at once
 	columns []string
+	times   []string // columns that are times
 	cells   func(E) []any
 	read    func(context.Context, history.Query) ([]E, history.HistoryMeta, error)
 }
 
 func (a audit) exportHistory(ctx context.Context, c Caller, in exportInput) (File, error) {
 	q := in.query(c)
+	in.Export.zone = in.Range.Zone.Location()
 	q.Dashboard, q.Cursor, q.Ascending = string(in.Dashboard), string(in.Export.Cursor), true
 	return exportOf(ctx, a, c, in.Export, q, export[history.HistoryEntry]{
-		what: domain.AuditHistory, name: "link-history", batch: 200, columns: exportColumns, cells: historyCells,
+		what: domain.AuditHistory, name: "link-history", batch: 200, columns: exportColumns, times: []string{"time"},
+		cells: historyCells,
 		read: func(ctx context.Context, q history.Query) ([]history.HistoryEntry, history.HistoryMeta, error) {
 			page, meta, err := a.deps.Audit.History.Entries(ctx, q)
 			return page, meta.HistoryMeta, err
@@ -69,9 +71,11 @@ func (a audit) exportHistory(ctx context.Context, c Caller, in exportInput) (Fil
 
 func (a audit) exportSpans(ctx context.Context, c Caller, in spansExportInput) (File, error) {
 	q := in.query(c)
+	in.Export.zone = in.Range.Zone.Location()
 	q.Cursor = string(in.Export.Cursor)
 	return exportOf(ctx, a, c, in.Export, q, export[history.AccessSpan]{
-		what: domain.AuditAccess, name: "access", batch: 2_000, columns: spanColumns, cells: spanCells,
+		what: domain.AuditAccess, name: "access", batch: 2_000, columns: spanColumns,
+		times: []string{"from", "to", "listed_time", "allowed_time"}, cells: spanCells,
 		read: func(ctx context.Context, q history.Query) ([]history.AccessSpan, history.HistoryMeta, error) {
 			page, meta, err := a.deps.Audit.History.Spans(ctx, q)
 			meta.AsOf = meta.To // the file contains nothing later
@@ -83,7 +87,10 @@ func (a audit) exportSpans(ctx context.Context, c Caller, in spansExportInput) (
 // exportOf reads the first page, records the export, and returns a file of all pages. Each page has its
 // own snapshot, because a single long transaction would block vacuuming.
 func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q history.Query, e export[E]) (File, error) {
-	most := cmp.Or(a.deps.Audit.maxExport, maxExport)
+	most := math.MaxInt
+	if form.Format == formatXLSX {
+		most = cmp.Or(a.deps.Audit.maxRows, tabular.MaxRows)
+	}
 	record := domain.AuditExported{
 		What: e.what, Format: form.Format, Dashboard: q.Dashboard, Filter: a.upToNow(filterOf(e.what, q)),
 	}
@@ -93,10 +100,7 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 		return File{}, err
 	}
 	record.AsOf = meta.IncludedVersion()
-	contentType := contentNDJSON
-	if form.Format == "csv" {
-		contentType = contentCSV
-	}
+	contentType := map[string]string{formatCSV: contentCSV, formatJSONL: contentNDJSON, formatXLSX: mediaXLSX}[form.Format]
 	parts := []string{e.name}
 	for _, edge := range edgesOf(record.Filter) {
 		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
@@ -104,30 +108,44 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 		}
 	}
 	parts = append(parts, c.auditor().ParentAccount, fmt.Sprintf("v%d.%s", meta.IncludedVersion(), form.Format))
-	write := func(out *bufio.Writer) error {
-		write, end := e.writer(out, form, record.Filter)
-		trailer := exportTrailer{
-			Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
-			At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
+	summary := exportSummary{
+		Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
+		At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
+	}
+	file := File{Type: contentType, Name: strings.Join(parts, "-")}
+	if form.Format == formatCSV {
+		raw, err := json.Marshal(summary)
+		if err != nil {
+			return File{}, fmt.Errorf("encode summary: %w", err)
 		}
+		file.Summary = string(raw)
+	}
+	file.Write = func(out *bufio.Writer) error {
+		to, err := e.to(out, form)
+		if err != nil {
+			return err
+		}
+		defer to.close()
+		entries := 0
+		summary.Entries = &entries
 		cut := func(reason string) error {
-			trailer.Complete, trailer.Reason, trailer.NextCursor = false, reason, meta.NextCursor
-			return end(trailer)
+			summary.Complete, summary.Reason, summary.NextCursor = false, reason, meta.NextCursor
+			return to.end(summary)
 		}
 		for next := meta; ; {
 			for _, entry := range page {
-				if err := write(entry); err != nil {
+				if err := to.write(entry, e.cells(entry)); err != nil {
 					return err
 				}
-				trailer.Entries++
+				entries++
 			}
 			if meta.NextCursor = next.NextCursor; meta.NextCursor == "" {
-				return end(trailer)
+				return to.end(summary)
 			}
-			if trailer.Entries == most {
-				return cut(fmt.Sprintf("An export has at most %d entries. Export the rest with next_cursor as cursor.", most))
+			if entries == most {
+				return cut(fmt.Sprintf("A sheet has at most %d entries. Export the rest with next_cursor as cursor.", most))
 			}
-			q.Cursor, q.Limit = meta.NextCursor, min(e.batch, most-trailer.Entries)
+			q.Cursor, q.Limit = meta.NextCursor, min(e.batch, most-entries)
 			page, next, err = e.read(ctx, q)
 			switch {
 			case errors.Is(err, context.Canceled):
@@ -138,7 +156,7 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 			}
 		}
 	}
-	return File{Type: contentType, Name: strings.Join(parts, "-"), Write: write}, a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
+	return file, a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
 }
 
 // edgesOf returns the names and values of the moment or range of an export.
@@ -147,52 +165,119 @@ func edgesOf(f domain.AuditFilter) [][2]string {
 	return slices.DeleteFunc(edges, func(edge [2]string) bool { return edge[1] == "" })
 }
 
-// send writes a file without a limit on the total time. After the status is sent, errors can only be
-// reported in the last line of the file.
+// errCutOff ends an export whose format cannot tell that it is not complete.
+var errCutOff = errors.New("the export is not complete")
+
+// send writes a file without a limit on the total time. After the status is sent, an error can only
+// be reported in the file, or by cutting off the response.
 func send(w http.ResponseWriter, r *http.Request, file File, logger *slog.Logger) {
 	w.Header().Set(headerDisposition, `attachment; filename="`+file.Name+`"`)
+	if file.Summary != "" {
+		w.Header().Set(headerSummary, file.Summary)
+	}
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
-	if err := cmp.Or(file.Write(out), out.Flush()); err != nil { // the client disconnected or stalled
+	if err := cmp.Or(file.Write(out), out.Flush()); err != nil { // the client disconnected or stalled, or it is cut off
 		logger.DebugContext(
 			r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError,
 			err.Error(),
 		)
+		if r.Context().Err() == nil {
+			_ = control.SetWriteDeadline(time.Unix(1, 0)) // also where a middleware recovers from the panic
+			panic(http.ErrAbortHandler)
+		}
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve more requests
 }
 
-func (e export[E]) writer(
-	out *bufio.Writer, form Export, filter domain.AuditFilter,
-) (entry func(E) error, end func(exportTrailer) error) {
-	if form.Format != "csv" { // the same entries as in pages of JSON
-		lines := json.NewEncoder(out)
-		return func(entry E) error { return lines.Encode(entry) },
-			func(t exportTrailer) error { return lines.Encode(t) }
+// Formats of exports.
+const (
+	formatCSV   = "csv"
+	formatJSONL = "jsonl"
+	formatXLSX  = "xlsx"
+)
+
+// exportForm is an export in one format. Cells are those of an entry in a table.
+type exportForm interface {
+	write(entry any, cells []any) error
+	end(summary exportSummary) error
+	close()
+}
+
+func (e export[E]) to(out io.Writer, form Export) (exportForm, error) {
+	switch form.Format {
+	case formatJSONL:
+		return exportedLines{json.NewEncoder(out)}, nil
+	case formatXLSX:
+		book, err := tabular.NewWorkbook(form.zone)
+		if err != nil {
+			return nil, err
+		}
+		sheet, err := book.Sheet(e.name, e.columns, e.times, nil)
+		if err != nil {
+			book.Close()
+			return nil, err
+		}
+		return exportedBook{out, form.zone, book, sheet}, nil
 	}
-	table := csvtable.New(out, e.columns, form.For != "")
-	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
-		parts := []string{
-			fmt.Sprintf("complete=%t", t.Complete), fmt.Sprintf("entries=%d", t.Entries),
-			fmt.Sprintf("as_of_version=%d", t.AsOf.Version), fmt.Sprintf("names_proven=%t", t.NamesProven),
-		}
-		for _, edge := range edgesOf(filter) {
-			parts = append(parts, edge[0]+"="+edge[1])
-		}
-		if t.LeftOut > 0 {
-			parts = append(parts, fmt.Sprintf("left_out=%d", t.LeftOut))
-		}
-		if t.NextCursor != "" {
-			parts = append(parts, "next_cursor="+t.NextCursor)
-		}
-		if t.Reason != "" {
-			parts = append(parts, "reason="+t.Reason)
-		}
-		if err := table.Comment(strings.Join(parts, " ")); err != nil {
-			return err
-		}
-		return table.Flush()
+	return exportedCSV{tabular.NewCSV(out, e.columns)}, nil
+}
+
+// exportedLines contain the same entries as pages of JSON.
+type exportedLines struct{ lines *json.Encoder }
+
+func (l exportedLines) write(entry any, _ []any) error  { return l.lines.Encode(entry) }
+func (l exportedLines) end(summary exportSummary) error { return l.lines.Encode(summary) }
+func (exportedLines) close()                            {}
+
+type exportedCSV struct{ table tabular.CSV }
+
+func (c exportedCSV) write(_ any, cells []any) error { return c.table.Row(cells...) }
+func (exportedCSV) close()                           {}
+
+func (c exportedCSV) end(summary exportSummary) error {
+	if summary.NextCursor != "" {
+		return errCutOff
 	}
+	return c.table.Flush()
+}
+
+type exportedBook struct {
+	out   io.Writer
+	zone  *time.Location
+	book  *tabular.Workbook
+	sheet *tabular.Sheet
+}
+
+func (b exportedBook) write(_ any, cells []any) error { return b.sheet.Row(cells...) }
+func (b exportedBook) close()                         { b.book.Close() }
+
+func (b exportedBook) end(s exportSummary) error {
+	if err := b.sheet.End(); err != nil {
+		return err
+	}
+	b.book.About("Complete", s.Complete)
+	if s.Reason != "" {
+		b.book.About("Missing", s.Reason)
+	}
+	if s.NextCursor != "" {
+		b.book.About("Next cursor", s.NextCursor)
+	}
+	b.book.About("Entries", *s.Entries)
+	b.book.About("Time zone", b.zone.String())
+	b.book.About("As of version", s.AsOf.Version)
+	for _, edge := range [][2]string{{"At", s.At}, {"From", s.From}, {"To", s.To}} {
+		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil {
+			b.book.About(edge[0], at)
+		} else if edge[1] != "" {
+			b.book.About(edge[0], edge[1]) // a version
+		}
+	}
+	if s.LeftOut > 0 {
+		b.book.About("Records skipped by an operator", s.LeftOut)
+	}
+	b.book.About("Names", "Names are those of the current directory. The log contains ids only.")
+	return b.book.Write(b.out, nil, nil)
 }
 
 // patientWriter gives the client a deadline for each write but none for the whole.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -11,12 +12,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -53,7 +56,7 @@ func table(t *testing.T, a ledgertest.Answer) (rows [][]string, at map[string]in
 	return rows, at
 }
 
-// A cell that a spreadsheet would execute is escaped; every row has as many cells as the header.
+// A cell that a spreadsheet would execute is escaped; the file contains rows and nothing else.
 func TestExportAsCSV(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -70,7 +73,7 @@ func TestExportAsCSV(t *testing.T) {
 	}}, f.exports)
 	require.Equal(t, []string{"page", "recorded"}, f.log)
 	rows, at := table(t, answer)
-	require.Len(t, rows, len(names)+2)
+	require.Len(t, rows, len(names)+1)
 	for i, name := range names {
 		row := rows[i+1]
 		want := name
@@ -88,7 +91,7 @@ func TestExportAsCSV(t *testing.T) {
 			require.NotContains(t, []string{"=", "+", "-", "@", "\t", "\r"}, cell[:min(1, len(cell))])
 		}
 	}
-	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false from=2026-01-01T00:00:00Z", rows[len(rows)-1][0])
+	require.JSONEq(t, `{"complete":true,"as_of":{"version":41,"time":null},"from":"2026-01-01T00:00:00Z","names_proven":false}`, answer.Header.Get("Export-Summary"))
 
 	// A skip has no dashboard; its row says which record was skipped and why.
 	skip := history.HistoryEntry{
@@ -108,12 +111,12 @@ func TestExportAsCSV(t *testing.T) {
 	require.Empty(t, rows[1][at["skipped_version"]])
 }
 
-// The last line says that the export is truncated, why, and where to continue.
-func TestTruncatedExports(t *testing.T) {
+// Each format says that an export is not complete, why, and where to continue.
+func TestIncompleteExports(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*auditFake)
-		max    int
+		max    int // rows of a sheet
 		reason string
 		more   bool
 	}{
@@ -122,22 +125,92 @@ func TestTruncatedExports(t *testing.T) {
 		"by an error":          {func(f *auditFake) { f.sent = errors.New("db-7 is away") }, 10, "could not be read completely", true},
 		"because of a stop":    {func(f *auditFake) { f.meta.Incomplete = "2 records wait" }, 10, "2 records wait", false},
 	} {
-		for _, format := range []string{"jsonl", "csv"} {
-			b, f := setupAudit(t, func(d *api.Deps) { api.BoundExports(d.Audit, test.max) })
-			f.entries = []history.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
-			test.change(f)
-			answer := b.get("/api/audit/export?format="+format, b.auditorToken())
-			require.Equal(t, http.StatusOK, answer.Status, name)
-			require.NotContains(t, answer.Body, "db-7")
-			lines := strings.Split(strings.TrimSpace(answer.Body), "\n")
-			last := lines[len(lines)-1]
-			require.Contains(t, last, test.reason, name)
-			require.Equal(t, test.reason == "", strings.Contains(last, "complete=true") || strings.Contains(last, `"complete":true`), name)
-			require.Equal(t, test.more, strings.Contains(last, "next_cursor"), name)
-			if name == "by the limit" {
-				require.Contains(t, last, "after2", "where to go on")
+		b, f := setupAudit(t, func(d *api.Deps) { api.BoundSheets(d.Audit, test.max) })
+		f.entries = []history.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
+		test.change(f)
+		server := httptest.NewServer(b.server)
+		t.Cleanup(server.Close)
+		download := func(format string) (header http.Header, body []byte, err error) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/audit/export?format="+format, http.NoBody)
+			require.NoError(t, err)
+			r.Header.Set("Authorization", "Bearer "+b.auditorToken())
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				return nil, nil, err
 			}
+			defer answer.Body.Close()
+			require.Equal(t, http.StatusOK, answer.StatusCode, name)
+			body, err = io.ReadAll(answer.Body)
+			require.NotContains(t, string(body), "db-7")
+			return answer.Header, body, err
 		}
+		sheets := name == "by the limit" // nothing else has a limit
+		requireSummary := func(last string) {
+			require.Contains(t, last, test.reason, name)
+			require.Equal(t, test.reason == "", strings.Contains(last, `"complete":true`), name)
+			require.Equal(t, test.more, strings.Contains(last, "next_cursor"), name)
+		}
+
+		_, body, err := download("jsonl")
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSpace(string(body)), "\n")
+		if last := lines[len(lines)-1]; sheets {
+			require.Contains(t, last, `"complete":true,"entries":3`)
+		} else {
+			requireSummary(last)
+		}
+
+		header, body, err := download("csv")
+		if name == "by an error" {
+			require.ErrorIs(t, err, io.EOF, "a file that ends normally is complete")
+		} else {
+			require.NoError(t, err, name)
+			require.Len(t, strings.Split(strings.TrimSpace(string(body)), "\n"), 4, name)
+			require.Equal(t, test.reason == "" || sheets, strings.Contains(header.Get("Export-Summary"), `"complete":true`), name)
+		}
+		if name == "because of a stop" {
+			requireSummary(header.Get("Export-Summary"))
+		}
+
+		_, body, err = download("xlsx")
+		require.NoError(t, err)
+		about := rowsOf(t, body, "About")
+		require.Equal(t, strings.ToUpper(strconv.FormatBool(test.reason == "")), about["Complete"], name)
+		require.Contains(t, about["Missing"], test.reason, name)
+		require.Equal(t, test.more, about["Next cursor"] != "", name)
+		if sheets {
+			require.Contains(t, about["Next cursor"], "after2", "where to go on")
+			require.Equal(t, "2", about["Entries"])
+		}
+	}
+}
+
+// rowsOf returns the first two cells of the rows of a sheet.
+func rowsOf(t *testing.T, workbook []byte, sheet string) map[string]string {
+	t.Helper()
+	file, err := excelize.OpenReader(bytes.NewReader(workbook))
+	require.NoError(t, err)
+	defer file.Close()
+	all, err := file.GetRows(sheet)
+	require.NoError(t, err)
+	rows := map[string]string{}
+	for _, row := range all {
+		rows[row[0]] = append(row, "")[1]
+	}
+	return rows
+}
+
+// HTTP/1.0 cannot tell that a response was cut off.
+func TestExportsAsCSVNeedHTTP11(t *testing.T) {
+	t.Parallel()
+	b, _ := setupAudit(t)
+	for format, want := range map[string]int{"csv": http.StatusBadRequest, "jsonl": http.StatusOK, "xlsx": http.StatusOK} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/audit/export?format="+format, http.NoBody)
+		r.Proto, r.ProtoMinor = "HTTP/1.0", 0
+		r.Header.Set("Authorization", "Bearer "+b.auditorToken())
+		w := httptest.NewRecorder()
+		b.server.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code, w.Body.String())
 	}
 }
 
@@ -177,27 +250,38 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 	return s
 }
 
-// Both files contain the same as a page, are recorded first, and name their moment and completeness.
-// An auditor opens a file in a spreadsheet: ids stay texts, and other letters stay legible.
-func TestExportsForSpreadsheets(t *testing.T) {
+// An auditor opens a file in a spreadsheet: ids stay texts, times are in the asked zone, and nothing
+// is a formula.
+func TestExportsAsWorkbooks(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	f.entries = []history.HistoryEntry{exportedEntry(1, "Ünal;=1+2")}
-	f.spans = []history.AccessSpan{exportedSpan(alice, "7301234567890123457", 0)}
-	for path, want := range map[string]string{"/api/audit/export": `"Ünal;'=1+2"`, "/api/audit/access/export": `"'7301234567890123457"`} {
-		sheet := b.get(path+"?format=csv&for=spreadsheet", b.auditorToken()).Says(t, http.StatusOK)
-		require.True(t, strings.HasPrefix(sheet.Body, "\ufeff\""), sheet.Body)
-		require.Contains(t, sheet.Body, want)
-		require.Contains(t, sheet.Body, "\n\"# complete=true entries=1 ")
-		plain := b.get(path+"?format=csv", b.auditorToken())
-		require.Equal(t, plain.Header.Get("Content-Disposition"), sheet.Header.Get("Content-Disposition"))
-		require.False(t, strings.HasPrefix(plain.Body, "\ufeff"))
-		exports := len(f.exports)
-		requireNamed(t, b.get(path+"?format=jsonl&for=spreadsheet", b.auditorToken()), "for")
-		require.Len(t, f.exports, exports)
+	f.entries = []history.HistoryEntry{exportedEntry(1, "=1+2")}
+	f.spans = []history.AccessSpan{exportedSpan(alice, "7301234567890123457", 9)}
+	for path, want := range map[string]struct {
+		sheet string
+		cells map[string]string // by the heading
+	}{
+		"/api/audit/export":        {"link-history", map[string]string{"Actor name": "=1+2", "Time (Europe/Berlin)": "1/1/26 01:00", "Version": "1", "Request id": "-r1"}},
+		"/api/audit/access/export": {"access", map[string]string{"Dashboard name": "7301234567890123457", "From (Europe/Berlin)": "1/2/26 01:00", "To (Europe/Berlin)": "1/9/26 01:00", "Scopes": "analytics posts"}},
+	} {
+		answer := b.get(path+"?format=xlsx&tz=Europe/Berlin", b.auditorToken()).Says(t, http.StatusOK)
+		require.Equal(t, workbook, answer.Header.Get("Content-Type"))
+		require.Contains(t, answer.Header.Get("Content-Disposition"), `.xlsx"`)
+		file, err := excelize.OpenReader(strings.NewReader(answer.Body))
+		require.NoError(t, err)
+		require.Equal(t, []string{want.sheet, "About"}, file.GetSheetList())
+		rows, err := file.GetRows(want.sheet)
+		require.NoError(t, cmp.Or(err, file.Close()))
+		for heading, cell := range want.cells {
+			require.Equal(t, cell, rows[1][slices.Index(rows[0], heading)], heading)
+		}
+		about := rowsOf(t, []byte(answer.Body), "About")
+		require.Equal(t, []string{"TRUE", "1", "Europe/Berlin"}, []string{about["Complete"], about["Entries"], about["Time zone"]})
+		require.Equal(t, "xlsx", f.exports[len(f.exports)-1].Format)
 	}
 }
 
+// All files contain the same as a page, are recorded first, and name their moment and completeness.
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
@@ -206,7 +290,7 @@ func TestAccessAsAFile(t *testing.T) {
 	const end = "2026-01-31T23:59:59.999999Z"
 	require.Equal(t, `attachment; filename="access-at-20260131T235959Z-`+agency+`-v30.csv"`, answer.Header.Get("Content-Disposition"))
 	rows, at := table(t, answer)
-	require.Len(t, rows, 4)
+	require.Len(t, rows, 3)
 	for column, want := range map[string][2]string{
 		"dashboard_id": {client1, client1}, "dashboard_name": {"'=Ann", "Bob"}, "user_id": {alice, bob}, "user_name": {"", ""},
 		"from": {"2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z"}, "to": {"", "2026-01-09T00:00:00Z"}, "role_today": {"", "agency"}, "linked_today": {"false", "true"},
@@ -215,7 +299,7 @@ func TestAccessAsAFile(t *testing.T) {
 	} {
 		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
 	}
-	require.Equal(t, "# complete=true entries=2 as_of_version=30 names_proven=false at="+end, rows[3][0])
+	require.JSONEq(t, `{"complete":true,"as_of":{"version":30,"time":null},"at":"`+end+`","names_proven":false}`, answer.Header.Get("Export-Summary"))
 	require.Equal(t, []any{history.Query{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true, Limit: 2_000}}, f.queries)
 	require.Equal(t, []domain.AuditExported{
 		{Format: "csv", What: "access", AsOf: 30, Filter: domain.AuditFilter{User: alice, At: end, Order: "user"}},
@@ -233,7 +317,7 @@ func TestAccessAsAFile(t *testing.T) {
 	require.Contains(t, lines[2], `"complete":true,"entries":2,"as_of":{"version":30,"time":null},"at":"v30",`)
 
 	today := b.get("/api/audit/access/export?format=csv&at=2026-07-15", b.auditorToken())
-	require.Contains(t, today.Body, "at=2026-07-15T12:00:00Z", "it ends now: a later file of the same day may contain more")
+	require.Contains(t, today.Header.Get("Export-Summary"), `"at":"2026-07-15T12:00:00Z"`, "it ends now: a later file of the same day may contain more")
 
 	f.sent = errors.New("db-7 is away")
 	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).Body

@@ -66,9 +66,12 @@ type (
 	}
 	// Export is the form of a file, and where it continues.
 	Export struct {
-		Format string `param:"format" required:"true" words:"csv jsonl" wrong:"is not a format: use csv or jsonl" example:"csv"` // Format of the file: csv or jsonl.
-		Spreadsheet
+		// Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the
+		// time zone of the request.
+		Format string `param:"format" required:"true" words:"csv jsonl xlsx" wrong:"is not a format: use csv, jsonl or xlsx" example:"csv"`
 		After
+
+		zone *time.Location // of times in a workbook
 	}
 	// SpanFilter selects who had access.
 	SpanFilter struct { //nolint:recvcheck // only decoding changes it
@@ -118,8 +121,8 @@ func (i *Instant) check(d *decoder) {
 }
 
 func (e *Export) check(d *decoder) {
-	if e.For != "" && e.Format == "jsonl" {
-		d.bad.Addf("for", "applies to CSV only: send format=csv, or remove it")
+	if e.Format == "csv" && !d.r.ProtoAtLeast(1, 1) {
+		d.bad.Addf("format", "csv needs HTTP/1.1, because HTTP/1.0 cannot tell that a file was cut off: use jsonl, or let the proxy use HTTP/1.1")
 	}
 }
 

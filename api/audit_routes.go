@@ -95,7 +95,7 @@ type AuditDeps struct {
 	Records *commands.Audit // records every read before the response is sent
 	Proofs  Prover
 
-	maxExport int // maximum number of entries of an export; 0 means maxExport
+	maxRows int // maximum number of rows of a sheet; 0 means [tabular.MaxRows]
 }
 
 // HistoryReader runs the queries of auditors; *history.History implements it. If a dashboard has

@@ -124,8 +124,8 @@ func ProgressTexts(view connect.View) (texts []string, reload bool) {
 	return texts, reload
 }
 
-// BoundExports limits the entries of exports.
-func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }
+// BoundSheets limits the rows of the sheets of exports.
+func BoundSheets(a *AuditDeps, rows int) { a.maxRows = rows }
 
 // HandlerOf is [Handler], but some analytics are asked of a test: how many platforms
 // AccountInsights lists, and what stands beside them.

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/csvtable"
+	"github.com/ledgerboard/ledgerboard/internal/tabular"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -19,7 +19,7 @@ type operation struct {
 	Parameters []Parameter
 	// run calls the function. The input is a pointer to the type Input.
 	run  func(s *Server, ctx context.Context, c Caller, input any) (output any, err error)
-	plan *csvtable.Plan // of figures
+	plan *tabular.Plan // of figures
 
 	bodyIndex []int
 
@@ -132,7 +132,7 @@ func described(all []Operation) []Operation {
 		op.Parameters = parametersOf(op.Input, op.Pattern)
 		op.mustDeclare()
 		if at := slices.IndexFunc(op.Parameters, func(p Parameter) bool { return p.Name == "table" }); at >= 0 {
-			op.Parameters[at].Words = append(op.plan.Names(), csvSources)
+			op.Parameters[at].Words = append(op.plan.Names(), tableOfSources)
 		}
 		all[i] = op
 	}
@@ -142,7 +142,7 @@ func described(all []Operation) []Operation {
 // write writes the response with an output.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, op Operation, input, output any) error {
 	if figures, ok := output.(interface {
-		write(w http.ResponseWriter, r *http.Request, f Form, plan *csvtable.Plan) error
+		write(w http.ResponseWriter, r *http.Request, f Form, plan *tabular.Plan) error
 	}); ok {
 		asked, _ := input.(figuresInput)
 		return figures.write(w, r, asked.form(), op.plan)
@@ -191,6 +191,8 @@ type File struct {
 
 	Name  string
 	Write func(*bufio.Writer) error // sends the content, after all checks and the record
+	// Summary tells what a file of Write contains whose content cannot tell it, as JSON.
+	Summary string
 }
 
 func (File) types() Answer { return Answer{} }

@@ -175,7 +175,7 @@ var changing = map[string][]string{
 	"startTime": {"2026-01-03", "2026-01-05"}, "endTime": {"2026-01-03", "2026-01-01"}, "fromDate": {"2026-01-03"}, "toDate": {"2026-01-03"}, "tz": {"America/New_York"},
 	"pId": {"3", "1"}, "cId": {"77"}, "limit": {"1"}, "account": {client2}, "accountId": {"12"}, "memberId": {"9", "7"},
 	"granularity": {"month"}, "platformId": {"90"}, "q": {"zzz"}, "role": {"zzz"}, "active": {"false"}, "type": {"reel", "users_set"}, "state": {"scheduled"}, "status": {"blocked"}, "compare": {"year"},
-	"userId": {bob}, "exists": {"false"}, "dashboard": {client2}, "meta": {"brief"}, "by": {"total"}, "activityId": {"90:p"}, "attempt": {"another"}, "table": nil, "for": {"spreadsheet"}, "cursor": nil, // of CSV and of pages: tests of their own
+	"userId": {bob}, "exists": {"false"}, "dashboard": {client2}, "meta": {"brief"}, "by": {"total"}, "activityId": {"90:p"}, "attempt": {"another"}, "table": nil, "format": {"csv", "xlsx"}, "cursor": nil, // of CSV and of pages: tests of their own
 }
 
 // Every parameter of figures and entities changes the response.

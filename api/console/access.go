@@ -156,8 +156,7 @@ func openAccessExport(v *visit) (view, error) {
 	if at.IsZero() {
 		q.Set("at", rfc3339(v.deps.Now()))
 	}
-	q.Set("format", "csv")
-	q.Set("for", "spreadsheet")
+	q.Set("format", "xlsx")
 	return forwarded("/api/audit/access/export?" + q.Encode()), nil
 }
 

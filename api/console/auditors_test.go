@@ -494,7 +494,7 @@ func TestDownloadsComeFromTheAPI(t *testing.T) {
 	s.asked = nil
 	s.answer("GET /api/audit/access/export", "csv", nil)
 	b.get("/console/access/export?at=&person=")
-	require.Contains(t, s.asked, "GET /api/audit/access/export?at=2026-10-01T12%3A00%3A00Z&for=spreadsheet&format=csv", "now, and not all times")
+	require.Contains(t, s.asked, "GET /api/audit/access/export?at=2026-10-01T12%3A00%3A00Z&format=xlsx", "now, and not all times")
 }
 
 // A role cannot open pages of other roles and gets no links to them, regardless of the API.

@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -164,9 +163,9 @@ func ownFile(v *visit) (view, error) {
 }
 
 func figuresFile(v *visit, by, id string) (view, error) {
-	table, isCSV := strings.CutSuffix(v.r.PathValue("table"), ".csv")
+	table, isWorkbook := strings.CutSuffix(v.r.PathValue("table"), ".xlsx")
 	path, known := figurePaths[table]
-	if !known || !isCSV {
+	if !known || !isWorkbook {
 		return nil, errNoPage
 	}
 	f := figuresOf(v, by, id, "")
@@ -175,7 +174,7 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	}
 	path, asked := f.asking(path)
 	asked.Set("table", "total.series")
-	asked.Set("for", "spreadsheet")
+	asked.Set("format", "xlsx")
 	got, err := v.send(http.MethodGet, path+"?"+asked.Encode(), nil, nil)
 	if by == "dashboard" && whyNotOpen(err) != nil {
 		board, _, notOpen := boardAt(v, id)
@@ -186,24 +185,12 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, rows, _ := strings.Cut(got.body.String(), "\n")
-	columns := strings.Split(names, ",")
-	for i, name := range columns {
-		name = strings.TrimPrefix(strings.Trim(name, byteOrderMark+`"`), "total.series.")
-		columns[i] = figureNames[name]
-		if name == "day" {
-			columns[i] += " (" + f.Form.Zone + ")"
-		}
-		columns[i] = `"` + columns[i] + `"`
-	}
 	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
-	name := table + "-" + id + "-" + f.Form.From + "-" + f.Form.To + ".csv"
+	name := table + "-" + id + "-" + f.Form.From + "-" + f.Form.To + ".xlsx"
 	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	_, err = io.WriteString(v.w, byteOrderMark+strings.Join(columns, ",")+"\n"+rows)
+	_, err = v.w.Write(got.body.Bytes())
 	return writtenStatus(got.status), err
 }
-
-const byteOrderMark = "\ufeff" // a spreadsheet needs it to read other letters
 
 type boardClosedView struct {
 	Said   string

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,7 +182,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "in the days until 30 Sep 2026, unless", "Harbour Bakery", `value="2026-09-03"`, `value="2026-09-30"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
-		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=UTC")
+		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.xlsx?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=UTC")
 	require.Regexp(t, `(?s)>Day<.*>Week<.*>28 days<.*>5<.*>6<.*>7<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
@@ -232,39 +231,24 @@ func TestFiguresOfAClient(t *testing.T) {
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
 }
 
-// The columns of a file have the same names as the figures on the page.
-func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
+// A chart's file is the API's workbook of its series, named after the client and the range.
+func TestFilesOfFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	const days = "2026-09-03/2026-09-30/all"
-	for file, c := range map[string]struct {
-		path  string
-		day   any
-		names string
-	}{
-		"followers":  {"getAccountFollowers/" + days, analytics.FollowerDay{}, "Day,Followers,Change,Accounts read,Accounts newly connected"},
-		"net-growth": {"reach/getAccountNetGrowth/all", analytics.GrowthDay{}, "Day,Net growth of followers,Accounts read"},
-		"engagement": {
-			"getPostsTotalEngagements/" + days, analytics.EngagementDay{}, "Day,Engagement gained,Likes,Comments,Shares,Readings of posts",
-		},
-		"impressions": {"reach/getAccountStats/all", analytics.ReachDay{}, "Day,Impressions,Reach,Accounts read"},
-		"views":       {"getPostsViews/" + days, analytics.ViewsDay{}, "Day,Video views gained,Readings of posts"},
-		"activity":    {"reach/activityMeter", analytics.ActivityDay{}, "Day,Posts published"},
+	for file, path := range map[string]string{
+		"followers": "getAccountFollowers/" + days, "net-growth": "reach/getAccountNetGrowth/all", "engagement": "getPostsTotalEngagements/" + days,
+		"impressions": "reach/getAccountStats/all", "views": "getPostsViews/" + days, "activity": "reach/activityMeter",
 	} {
-		s.answers["GET /auth/"+c.path] = func(_ api.Principal, r *http.Request) (int, any) {
-			var columns []string
-			for field := range reflect.TypeOf(c.day).Fields() {
-				name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-				columns = append(columns, r.URL.Query().Get("table")+"."+name)
-			}
-			return http.StatusOK, strings.Join(columns, ",") + "\n2026-09-04,7,\n"
+		s.answers["GET /auth/"+path] = func(_ api.Principal, r *http.Request) (int, any) {
+			q := r.URL.Query()
+			return http.StatusOK, q.Get("table") + " " + q.Get("format") + " " + q.Get("tz")
 		}
-		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".csv?tz=UTC")
-		names := "\uFEFF\"" + strings.NewReplacer("Day", "Day (UTC)", ",", "\",\"").Replace(c.names) + "\"\n"
-		require.Equal(t, names+"2026-09-04,7,\n\n", got.Body.String(), "cells are the API's, for a spreadsheet")
-		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-30.csv", got.Header().Get("Content-Disposition"))
+		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".xlsx?tz=Europe/Berlin")
+		require.Equal(t, "total.series xlsx Europe/Berlin\n", got.Body.String())
+		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-30.xlsx", got.Header().Get("Content-Disposition"))
 	}
-	refused := b.get("/console/clients/"+bakery+"/figures/followers.csv?from=2026-09-09&to=2026-09-07").says(http.StatusNotFound, "There is nothing at this address.")
+	refused := b.get("/console/clients/"+bakery+"/figures/followers.xlsx?from=2026-09-09&to=2026-09-07").says(http.StatusNotFound, "There is nothing at this address.")
 	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
 }
 
@@ -330,7 +314,7 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 		Reasons: []domain.StatusReason{{Code: domain.StatusUnsupportedMetric, Metric: domain.MetricViews}},
 	}}})
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
-	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
+	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.xlsx?compare=previous&amp;from=2026-09-03&amp;platform=4&amp;")
 	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
 		return !strings.Contains(call, "2026-09-03") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
 	}), "each question is about the platform")
@@ -610,7 +594,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	}
 	board := "GET /api/projects/dashboard/" + bakery
 	s.answer(board, []readmodels.DashboardView{view}, nil)
-	page := b.get("/console/board/"+bakery).says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.csv").lacks("/console/clients/")
+	page := b.get("/console/board/"+bakery).says(http.StatusOK, "Harbour Bakery", "1,240", "Nadia Okafor", "/console/board/"+bakery+"/followers.xlsx").lacks("/console/clients/")
 	require.Contains(t, s.asked, "GET "+fourCompleteWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
 	// A board with several clients does not have the title of a single client's figures.
@@ -625,7 +609,7 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	b.get("/console/board/"+bakery).says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency").
 		lacks("Somebody Else") // client users do not see who else is on the list
 	s.refuse("GET "+fourCompleteWeeks, http.StatusNotFound, domain.CodeNotFound, domain.ErrDashboardNotFound.Message)
-	file := "/console/board/" + bakery + "/followers.csv"
+	file := "/console/board/" + bakery + "/followers.xlsx"
 	b.get(file).says(http.StatusForbidden, "shows no figures on this board. If you expected figures, ask your agency")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
@@ -656,7 +640,7 @@ func TestDotsAreNotAnID(t *testing.T) {
 	}
 	b := s.signedIn("client")
 	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
-	b.get("/console/board/"+bakery+"/followers.csv?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
+	b.get("/console/board/"+bakery+"/followers.xlsx?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
 }
 
 // Lists are alphabetical for people, whatever their case and letters. A name that shows nothing is

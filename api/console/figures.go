@@ -19,7 +19,7 @@ import (
 type figures struct {
 	scope url.Values // parameter account or dashboard
 	Form  figuresForm
-	files string // base address of the CSV files
+	files string // base address of the workbooks
 	now   time.Time
 	zone  *time.Location
 
@@ -298,7 +298,7 @@ func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error 
 // markSoFar marks what a range that has not ended counts. Followers are those of now.
 func markSoFar(numbers []figureShown, open bool) {
 	for i := range numbers {
-		numbers[i].SoFar = open && numbers[i].Name != figureNames["followers"]
+		numbers[i].SoFar = open && numbers[i].Name != analytics.FigureNames["followers"]
 	}
 }
 

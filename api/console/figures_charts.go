@@ -11,16 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figureNames are the names of figures on pages and in files, by the API's names in a series. Video
-// views belong to posts. Page views belong to accounts; platforms count them separately.
-var figureNames = map[string]string{
-	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers",
-	"engagement": "Engagement gained", "likes": "Likes", "comments": "Comments", "shares": "Shares",
-	"impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
-	"posts": "Posts published", "readings": "Readings of posts",
-	"accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
-}
-
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
@@ -35,9 +25,9 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 	if same := data.Total.SameAccounts; same != nil && same.Previous != nil {
 		total.Note = analytics.NoteNone // a mark says how many accounts are compared
 	}
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["followers"], "", total, marks...))
+	shown.Numbers = append(shown.Numbers, f.tile(analytics.FigureNames["followers"], "", total, marks...))
 	c := withSeries(f, chart.Chart{
-		ID: "followers", Title: figureNames["followers"], Unit: "followers",
+		ID: "followers", Title: analytics.FigureNames["followers"], Unit: "followers",
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
 		return d.Day, d.Followers, d.AccountsRead
 	})
@@ -129,7 +119,7 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 }
 
 func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
-	tile := figureShown{Name: figureNames["net"], Value: data.Total.Net}
+	tile := figureShown{Name: analytics.FigureNames["net"], Value: data.Total.Net}
 	if data.Total.Note == analytics.NoteFirstReading || data.Total.Note == analytics.NotePart {
 		tile.Marks = []mark{{
 			Short: "newly connected pages",
@@ -138,7 +128,7 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 	}
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
-		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
+		ID: "net-growth", Title: analytics.FigureNames["net"], Unit: "followers", Bars: true,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) {
 		return d.Day, d.Net, d.AccountsRead
 	})
@@ -147,10 +137,10 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
-	tile := f.tile(figureNames["engagement"], "likes, comments, shares", totalOf(data.Total.Engagement))
+	tile := f.tile(analytics.FigureNames["engagement"], "likes, comments, shares", totalOf(data.Total.Engagement))
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
-		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
+		ID: "engagement", Title: analytics.FigureNames["engagement"] + " by posts", Bars: true,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64, int) {
 		return d.Day, d.Engagement, 0
 	})
@@ -165,10 +155,10 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 			Short: "not final yet", Text: "Not final yet: the platforms may still add impressions to the last day.",
 		})
 	}
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], "", data.Total.Impressions, marks...))
+	shown.Numbers = append(shown.Numbers, f.tile(analytics.FigureNames["impressions"], "", data.Total.Impressions, marks...))
 	shown.Reach = reachOf(data.Reach, meta.Sources)
 	c := withSeries(f, chart.Chart{
-		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
+		ID: "impressions", Title: analytics.FigureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) {
 		return d.Day, d.Impressions, d.AccountsRead
 	})
@@ -178,9 +168,9 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 
 func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
 	marks, empty := unreported(domain.MetricViews, "video views", meta.Sources)
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], "", totalOf(data.Total.Views), marks...))
+	shown.Numbers = append(shown.Numbers, f.tile(analytics.FigureNames["views"], "", totalOf(data.Total.Views), marks...))
 	c := withSeries(f, chart.Chart{
-		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
+		ID: "views", Title: analytics.FigureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) {
 		return d.Day, d.Views, 0
 	})
@@ -348,10 +338,10 @@ func begins(day time.Time) (of chart.Begins) {
 	return of
 }
 
-// completed adds the address of the CSV file and the text to show without values, and marks the
+// completed adds the address of the workbook and the text to show without values, and marks the
 // days that are not final.
 func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
-	c.CSV = f.files + c.ID + ".csv?" + f.Form.query().Encode()
+	c.File = f.files + c.ID + ".xlsx?" + f.Form.query().Encode()
 	switch {
 	case c.Empty != "": // set by the caller
 	case meta.From.After(f.now):

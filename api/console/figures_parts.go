@@ -189,7 +189,7 @@ func money(minor int64, currency string) string {
 
 func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	tile := figureShown{Name: figureNames["posts"], Value: data.Total.Posts}
+	tile := figureShown{Name: analytics.FigureNames["posts"], Value: data.Total.Posts}
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
 		tile.What = fmt.Sprintf("frequency %.0f, regularity %.0f of 100", *data.Total.Frequency, *data.Total.Regularity)
 		if measured, all := data.Total.AccountsMeasured, data.Total.SocialAccounts; measured < all {
@@ -206,7 +206,7 @@ func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, me
 	}
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(f, chart.Chart{
-		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
+		ID: "activity", Title: analytics.FigureNames["posts"], Unit: "posts", Bars: true,
 	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })
 	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }

@@ -116,7 +116,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		return err
 	}
 	// The change of the followers is their net growth.
-	now.Numbers = slices.DeleteFunc(now.Numbers, func(n figureShown) bool { return n.Name == figureNames["net"] })
+	now.Numbers = slices.DeleteFunc(now.Numbers, func(n figureShown) bool { return n.Name == analytics.FigureNames["net"] })
 	now.Notes = numberMarks(now.Numbers)
 	if followers := &now.Numbers[0]; followers.Value != nil {
 		followers.What = "at the end of " + shown.Month
@@ -144,7 +144,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	}
 	now.Charts = slices.DeleteFunc(now.Charts, func(c chart.Chart) bool { return c.ID != "followers" && c.ID != "engagement" })
 	for i := range now.Charts {
-		now.Charts[i].CSV, now.Charts[i].Empty = "", now.Charts[i].Empty+help // no download on paper
+		now.Charts[i].File, now.Charts[i].Empty = "", now.Charts[i].Empty+help // no download on paper
 	}
 	markSoFar(now.Numbers, now.Open)
 	shown.Lead = shown.lead()
@@ -168,7 +168,7 @@ func (r reportView) lead() string {
 		return ""
 	}
 	than := "in " + r.DaysBefore
-	if most.Name == figureNames["followers"] {
+	if most.Name == analytics.FigureNames["followers"] {
 		than = "at the end of " + r.Earlier
 	}
 	more := map[bool]string{true: " more than ", false: " fewer than "}[*most.Change > 0]

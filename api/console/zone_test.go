@@ -68,7 +68,7 @@ func TestPagesAndFilesSayTheirZone(t *testing.T) {
 	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery", TimeZone: "Asia/Tokyo"}}, nil)
 	s.answer("GET /api/dashboards", []directory.DashboardSummary{}, nil)
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, "Days on this page are in Asia/Tokyo, the client&#39;s time zone; times are in UTC.",
-		`href="/console/zone?account=`+bakery+`"`, "followers.csv?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=Asia%2FTokyo")
+		`href="/console/zone?account=`+bakery+`"`, "followers.xlsx?compare=previous&amp;from=2026-09-03&amp;to=2026-09-30&amp;tz=Asia%2FTokyo")
 	b.get("/console").says(http.StatusOK, "Days on this page are in UTC; times are in UTC.")
 	b.get("/console/zone").says(http.StatusOK, "Days and times on this page are in UTC.")
 }

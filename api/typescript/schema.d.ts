@@ -165,7 +165,7 @@ export interface paths {
         };
         /**
          * Exports who had access to any dashboard of the agency, as one file.
-         * @description The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a formula is prefixed with an apostrophe.
+         * @description The last line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditAccessExport"];
         put?: never;
@@ -245,7 +245,7 @@ export interface paths {
         };
         /**
          * Exports the history as a file, oldest change first.
-         * @description The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a formula is prefixed with an apostrophe.
+         * @description The last line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it is not, where to continue. CSV contains rows and nothing else: the header Export-Summary says the same before the rows, and a response that cannot be completed is cut off. A cell of CSV that starts like a formula is prefixed with an apostrophe.
          */
         get: operations["getAuditExport"];
         put?: never;
@@ -6842,15 +6842,15 @@ export interface components {
          */
         EndTimeInPath: components["schemas"]["Time"];
         /**
-         * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-         * @example spreadsheet
+         * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+         * @example xlsx
          */
-        For: "spreadsheet";
+        Format: "csv" | "xlsx";
         /**
-         * @description Format of the file: csv or jsonl.
+         * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
          * @example csv
          */
-        Format: "csv" | "jsonl";
+        Format2: "csv" | "jsonl" | "xlsx";
         /**
          * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-01
@@ -6902,7 +6902,7 @@ export interface components {
          */
         MemberIdInPath: number;
         /**
-         * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+         * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
          * @example brief
          */
         Meta: "brief";
@@ -6959,11 +6959,11 @@ export interface components {
          * @example c10000000000000000000001
          */
         SubAccountIdInPath: string;
-        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
         Table: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
-        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
         Table2: "posts" | "meta.sources";
-        /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+        /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
         Table3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
         /** @description A ticket for this stream instead of the Authorization header. */
         Ticket: string;
@@ -7012,6 +7012,8 @@ export interface components {
         "Content-Disposition": string;
         /** @description Entity tag of the response. A request that sends it as If-None-Match returns 304 if the response has not changed. The entity tag of a dashboard is its version, for If-Match. */
         ETag: string;
+        /** @description What a file of CSV contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range. */
+        "Export-Summary": string;
         /** @description true if this is the response to an earlier request with the same Idempotency-Key. */
         "Idempotency-Replayed": string;
         /** @description URL of the next page, as rel=next; absent on the last page. */
@@ -7060,17 +7062,17 @@ export interface operations {
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "members.social_accounts.reasons" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -7163,6 +7165,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -7867,15 +7870,10 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Format of the file: csv or jsonl.
+                 * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["Format"];
-                /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
-                 */
-                for?: components["parameters"]["For"];
+                format: components["parameters"]["Format2"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
@@ -7918,9 +7916,11 @@ export interface operations {
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Export-Summary": components["headers"]["Export-Summary"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "application/x-ndjson": string;
                     "text/csv": string;
                 };
@@ -8185,15 +8185,10 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Format of the file: csv or jsonl.
+                 * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["Format"];
-                /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
-                 */
-                for?: components["parameters"]["For"];
+                format: components["parameters"]["Format2"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
@@ -8237,9 +8232,11 @@ export interface operations {
             200: {
                 headers: {
                     "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Export-Summary": components["headers"]["Export-Summary"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "application/x-ndjson": string;
                     "text/csv": string;
                 };
@@ -11018,17 +11015,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -11133,6 +11130,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -12079,17 +12077,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -12210,6 +12208,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -13419,17 +13418,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -13569,6 +13568,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -13596,17 +13596,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
@@ -13756,6 +13756,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -13783,17 +13784,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -13903,6 +13904,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -13930,17 +13932,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -14069,6 +14071,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -14096,17 +14099,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -14261,6 +14264,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -14288,17 +14292,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -14425,6 +14429,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -14467,17 +14472,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -14608,6 +14613,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -14645,17 +14651,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -14791,6 +14797,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -14823,17 +14830,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -14974,6 +14981,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15001,17 +15009,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15157,6 +15165,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15184,17 +15193,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -15339,6 +15348,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15366,17 +15376,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15500,6 +15510,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15527,17 +15538,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15642,6 +15653,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15669,17 +15681,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table3"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -15829,6 +15841,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -15856,17 +15869,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -16044,6 +16057,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16071,17 +16085,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -16203,6 +16217,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16245,17 +16260,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -16362,6 +16377,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16389,17 +16405,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table2"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16540,6 +16556,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16602,17 +16619,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "posts" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
@@ -16751,6 +16768,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16793,17 +16811,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -16933,6 +16951,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -16970,17 +16989,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
@@ -17190,6 +17209,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -17272,17 +17292,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17377,6 +17397,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -17419,17 +17440,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17531,6 +17552,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -17568,17 +17590,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: components["parameters"]["Table"];
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17686,6 +17708,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };
@@ -17723,17 +17746,17 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
-                /** @description Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv. Default: all tables of the data, distinguished by the column table. */
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
                 /**
-                 * @description Returns CSV for a spreadsheet, even without Accept: text/csv: it starts with a byte order mark, and texts are quoted. An apostrophe precedes texts that would become a number, a time or a formula, and numbers of more than 15 digits. Default: CSV for programs.
-                 * @example spreadsheet
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
                  */
-                for?: components["parameters"]["For"];
+                format?: components["parameters"]["Format"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
@@ -17889,6 +17912,7 @@ export interface operations {
                         meta: components["schemas"]["Meta"];
                         success: components["schemas"]["Success"];
                     };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv": string;
                 };
             };

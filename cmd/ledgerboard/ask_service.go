@@ -21,44 +21,44 @@ type remote struct {
 // There is no flag for the token itself: every user of a machine can read process arguments.
 const tokenVariable = "LEDGERBOARD_TOKEN"
 
-func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) error {
+func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) (http.Header, error) {
 	if r.URL == "" {
-		return usageError{errors.New("set --url to the address of the service")}
+		return nil, usageError{errors.New("set --url to the address of the service")}
 	}
 	base, err := url.Parse(r.URL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return usageError{fmt.Errorf("--url %q is not a URL: use https://HOST[:PORT]", r.URL)}
+		return nil, usageError{fmt.Errorf("--url %q is not a URL: use https://HOST[:PORT]", r.URL)}
 	}
 	token := os.Getenv(tokenVariable)
 	if r.TokenFile != "" {
 		raw, err := os.ReadFile(r.TokenFile)
 		if err != nil {
-			return usageError{fmt.Errorf("--token-file: %w", err)}
+			return nil, usageError{fmt.Errorf("--token-file: %w", err)}
 		}
 		token = string(raw)
 	}
 	if token = strings.TrimSpace(token); token == "" {
-		return usageError{errors.New("no token: set --token-file or " + tokenVariable)}
+		return nil, usageError{errors.New("no token: set --token-file or " + tokenVariable)}
 	}
 	target := base.JoinPath(path)
 	target.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return nil, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("send request to %s: %w", base.Host, err)
+		return nil, fmt.Errorf("send request to %s: %w", base.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return refusal(response)
+		return nil, refusal(response)
 	}
 	if _, err := io.Copy(out, response.Body); err != nil {
-		return fmt.Errorf("read response from %s: %w", base.Host, err)
+		return nil, fmt.Errorf("read response from %s: %w", base.Host, err)
 	}
-	return nil
+	return response.Header, nil
 }
 
 func refusal(response *http.Response) error {
@@ -111,9 +111,13 @@ func (c accessCommand) Run(ctx context.Context, s streams) error {
 		}
 	}
 	out := lastLine{out: s.Out}
-	err := c.download(ctx, "/api/audit/access/export", query, &out)
+	header, err := c.download(ctx, "/api/audit/access/export", query, &out)
 	if err == nil {
-		err = wholeAccess(strings.TrimSpace(string(out.last)))
+		summary := header.Get("Export-Summary")
+		if c.Format == "json" {
+			summary = string(out.last)
+		}
+		err = wholeAccess(summary)
 	}
 	return interruptedError(ctx, err, "the printed output is incomplete")
 }
@@ -129,22 +133,17 @@ func (l *lastLine) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// wholeAccess returns an error unless the last line of an export says that the export is complete.
-func wholeAccess(last string) error {
-	var marker struct {
+// wholeAccess returns an error unless the summary of an export says that the export is complete.
+func wholeAccess(summary string) error {
+	var about struct {
 		Complete *bool  `json:"complete"`
 		Reason   string `json:"reason"`
 	}
-	// In CSV the marker is the first cell of a row, quoted if the reason requires it.
-	switch comment, isComment := strings.CutPrefix(strings.Trim(last, `",`), "# complete="); {
-	case isComment:
-		marker.Complete = new(strings.HasPrefix(comment, "true"))
-		_, marker.Reason, _ = strings.Cut(comment, " reason=")
-	case json.Unmarshal([]byte(last), &marker) != nil || marker.Complete == nil:
+	if json.Unmarshal([]byte(summary), &about) != nil || about.Complete == nil {
 		return errIncomplete
 	}
-	if !*marker.Complete {
-		return fmt.Errorf("%w: %s", errIncomplete, plain(marker.Reason))
+	if !*about.Complete {
+		return fmt.Errorf("%w: %s", errIncomplete, plain(about.Reason))
 	}
 	return nil
 }
@@ -160,7 +159,7 @@ func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
 	query := url.Values{"limit": {"500"}}
 	for {
 		var raw bytes.Buffer
-		if err := c.download(ctx, "/api/audit/checkpoints", query, &raw); err != nil {
+		if _, err := c.download(ctx, "/api/audit/checkpoints", query, &raw); err != nil {
 			return err
 		}
 		var page struct {

@@ -89,26 +89,53 @@ func TestParentOverridesURLOfTheEnvironment(t *testing.T) {
 	requireUsageError(t, c.Export, "there is no log")
 }
 
-// An incomplete response is an error in every format, even if its last line was printed.
+// An incomplete response is an error in every format, even if all of it was printed.
 func TestIncompleteAccessExportFails(t *testing.T) {
 	t.Parallel()
-	for format, endings := range map[string][3]string{
-		"json": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
-		"csv":  {"user_id,from\n# complete=true entries=0,", "user_id,from\n\"# complete=false entries=1 reason=2 are parked, of one\",", "user_id,from"},
-	} {
-		for i, ending := range endings {
-			out, err := runCommand(t, accessCommand{remote: answering(t, http.StatusOK, ending+"\n"), By: "user", Format: format})
-			if i == 0 {
+	for _, format := range []string{"json", "csv"} {
+		for summary, want := range map[string]string{
+			`{"complete":true}`: "", `{"complete":false,"reason":"2 are parked"}`: "2 are parked", `{"user":{"id":"d1"}}`: "incomplete",
+		} {
+			body := summary + "\n"
+			if format == "csv" {
+				body = "user_id,from\n"
+			}
+			at := remoteOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if format == "csv" {
+					w.Header().Set("Export-Summary", summary)
+				}
+				_, _ = io.WriteString(w, body)
+			}))
+			out, err := runCommand(t, accessCommand{remote: at, By: "user", Format: format})
+			if want == "" {
 				require.NoError(t, err, format)
 			} else {
 				require.ErrorIs(t, err, errIncomplete, format)
+				require.ErrorContains(t, err, want, format)
 			}
-			if i == 1 {
-				require.ErrorContains(t, err, "2 are parked", format)
-			}
-			require.Equal(t, ending+"\n", out)
+			require.Equal(t, body, out)
 		}
 	}
+	out, err := runCommand(t, accessCommand{remote: answering(t, http.StatusOK, "user_id,from\n"), By: "user", Format: "csv"})
+	require.ErrorIs(t, err, errIncomplete, "an absent header proves nothing")
+	require.Equal(t, "user_id,from\n", out)
+}
+
+// A response that the service cuts off is an error, and no bundle is written.
+func TestResponsesThatAreCutOff(t *testing.T) {
+	t.Parallel()
+	at := remoteOf(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Export-Summary", `{"complete":true}`)
+		_, _ = io.WriteString(w, "user_id,from\n")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	_, err := runCommand(t, accessCommand{remote: at, By: "user", Format: "csv"})
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	file := filepath.Join(t.TempDir(), "bundle")
+	_, err = runCommand(t, exportCommand{remote: at, Bundle: file})
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NoFileExists(t, file)
 }
 
 // Text from a service cannot control the terminal.

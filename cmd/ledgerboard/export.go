@@ -78,7 +78,10 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if checkpoint != "" {
 		query.Set("checkpoint", checkpoint)
 	}
-	err = c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", query, out) })
+	err = c.write(func(out io.Writer) error {
+		_, err := c.download(ctx, "/api/audit/bundle", query, out)
+		return err
+	})
 	if err != nil {
 		return err
 	}

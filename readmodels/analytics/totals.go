@@ -329,3 +329,13 @@ func plus(sum *int64, v int64) *int64 {
 	}
 	return &v
 }
+
+// FigureNames are the names of figures on pages and in workbooks, by the API's names in a series.
+// Video views belong to posts. Page views belong to accounts; platforms count them separately.
+var FigureNames = map[string]string{
+	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers",
+	"engagement": "Engagement gained", "likes": "Likes", "comments": "Comments", "shares": "Shares",
+	"impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
+	"posts": "Posts published", "readings": "Readings of posts",
+	"accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
+}

@@ -20,7 +20,7 @@ type Chart struct {
 	Series []Series // the first series labels the parts; an optional second series is the comparison
 	Note   string   // a sentence below the chart; "": none
 	Empty  string   // text shown if no value is known; says why, and what to do
-	CSV    string   // address of a CSV file with the same figures; "": none
+	File   string   // address of a workbook with the same figures; "": none
 }
 
 // Series is a named list of points, one for each part.

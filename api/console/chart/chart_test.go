@@ -42,7 +42,7 @@ func TestGoldenCharts(t *testing.T) {
 	}
 	for name, c := range map[string]chart.Chart{
 		"line": {
-			ID: "followers", Title: "Followers", Unit: "followers", CSV: "/console/figures.csv?a=1&b=2",
+			ID: "followers", Title: "Followers", Unit: "followers", File: "/console/figures.xlsx?a=1&b=2",
 			Series: []chart.Series{{Name: "Followers", Points: open}},
 		},
 		"bars": {

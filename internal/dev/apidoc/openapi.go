@@ -42,7 +42,7 @@ response is 404, as for an object that does not exist. In figures, null means "u
 
 A value that matches the schema of its parameter is well-formed. Schemas cannot express the following rules: a range starts before it ends and has
 at most 1,096 days; at excludes version, from and to; a moment in the history is not in the future; meta applies to JSON, and table
-and for to CSV; a cursor comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. For a
+to CSV and workbooks; a cursor comes from a page of the same list, and a Last-Event-ID from the same stream; a_type is allowed for LinkedIn only. For a
 violation, the response is a 400 that names the parameter.
 
 To page through a list, pass the previous page's meta.next_cursor as cursor; limit sets the page size. An ETag identifies the response body: if the
@@ -55,7 +55,8 @@ range is the sum of the days. A **rolling** metric covers the platform's own win
 
 Analytics are also available as CSV (Accept: text/csv): one row for each element of each list, which includes the scalars of the
 elements that contain it. Columns are paths; the column table names the list, and the parameter table selects one. A list of scalars is one cell, separated by
-spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark. For files that people open in a spreadsheet, send for=spreadsheet.`
+spaces; null is an empty cell. The encoding is UTF-8 without a byte order mark. For people, format=xlsx
+returns a workbook with one sheet per table.`
 
 // openAPI builds the document without its servers.
 func openAPI(root string, made *schemas) (*openapi3.T, error) {
@@ -185,6 +186,7 @@ func addAnswers(responses *openapi3.Responses, op api.Operation, a about, made *
 		if op.Answer.CSV != "" {
 			headers = append(headers, "ETag", "Link", "Content-Disposition")
 			content[mediaCSV] = &openapi3.MediaType{Schema: typed("string")}
+			content[mediaXLSX] = &openapi3.MediaType{Schema: typed("string")}
 			responses.Set(
 				strconv.Itoa(http.StatusNotModified),
 				&openapi3.ResponseRef{Ref: "#/components/responses/" + notModified},
@@ -223,6 +225,7 @@ func responseHeaders() openapi3.Headers {
 		"Idempotency-Replayed": header("string", "true if this is the response to an earlier request with the same Idempotency-Key."),
 		"Retry-After":          header("integer", "Seconds to wait before retrying."),
 		"Content-Disposition":  header("string", "Name of the file."),
+		"Export-Summary":       header("string", "What a file of CSV contains, as JSON: complete, and if it is false the reason; as_of, the version and time of the newest record; and the moment or range."),
 		"Link":                 header("string", "URL of the next page, as rel=next; absent on the last page."),
 		"RateLimit":            header("string", `Remaining requests (r) and seconds until the quota resets (t), for example "user";r=5999;t=60.`),
 		"RateLimit-Policy":     header("string", `Quota of a caller: requests (q) per window in seconds (w), for example "user";q=6000;w=60.`),

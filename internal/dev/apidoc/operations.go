@@ -56,6 +56,7 @@ const (
 	mediaJSON    = "application/json"
 	mediaProblem = "application/problem+json"
 	mediaCSV     = "text/csv"
+	mediaXLSX    = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	mediaText    = "text/plain"
 	mediaEvents  = "text/event-stream"
 )
@@ -92,11 +93,12 @@ func audit(summary string) about { return about{tag: tagAudit, summary: summary}
 func file(summary string) about {
 	return about{
 		tag: tagAudit, summary: summary,
-		text: "The last line says whether the file is complete and, if it is not, where to continue. A cell that starts like a " +
-			"formula is prefixed with an apostrophe.",
+		text: "The last line of JSON Lines and the last sheet of a workbook say whether the file is complete and, if it is not, " +
+			"where to continue. CSV contains rows and nothing else: the header Export-Summary says the same before the rows, and a " +
+			"response that cannot be completed is cut off. A cell of CSV that starts like a formula is prefixed with an apostrophe.",
 		answers: []answer{{
-			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson"},
-			headers: []string{"Content-Disposition"},
+			status: 200, text: "The file.", media: []string{mediaCSV, "application/x-ndjson", mediaXLSX},
+			headers: []string{"Content-Disposition", "Export-Summary"},
 		}},
 	}
 }

@@ -48,7 +48,7 @@ type sheet struct {
 // forPaper lists the texts of the open page that paper must have, also those behind a closed summary.
 // Controls are left out, charts with their tables, and hidden texts.
 const forPaper = `(() => {
-	const controls = "form.row, button, .button, .csv, .behind, nav, svg, .hidden, #again, p#live, script, option";
+	const controls = "form.row, button, .button, .file, .behind, nav, svg, .hidden, #again, p#live, script, option";
 	const walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
 	const texts = [];
 	while (walk.nextNode()) {
