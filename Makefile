@@ -65,7 +65,7 @@ environments: ## test tables, rebuilds and searches with a database of another l
 e2e: ## test the program as a process, with kill -9 under load and stock clients
 	go test -count=1 -timeout 100m -tags e2e ./internal/dev/e2e/...
 
-# RUNS is the number of runs: make freezes RUNS=3 PACKAGES=./internal/quota
+# RUNS is the number of runs: make freezes RUNS=3 PACKAGES=./commands/collect
 freezes: ## run all tests twenty times on a machine that stalls, to find tests that depend on timing
 	.ci/temporary .ci/freezes $(or $(RUNS),20) $(or $(PACKAGES),./...)
 

@@ -306,39 +306,6 @@ type AccountKind struct {
 // Title returns the kind's name for people.
 func (k AccountKind) Title() string { return strings.ReplaceAll(k.Name, "_", " ") }
 
-// QuotaScope says which calls a quota counts together.
-type QuotaScope string
-
-// The scopes.
-const (
-	QuotaPerApp       QuotaScope = "app"       // all calls of our app
-	QuotaPerOperation QuotaScope = "operation" // all calls of our app to one endpoint
-	QuotaPerAccount   QuotaScope = "account"   // all calls for one account; see [PlatformFacts.CountsByToken]
-)
-
-// Quota limits the calls to a platform in any window of a given length.
-type Quota struct {
-	Platform Platform
-	Scope    QuotaScope // which calls are counted together
-	Calls    int
-	Window   time.Duration
-	// Assumed is true if the platform publishes no quota and none is configured. The value is then
-	// that of an app in development.
-	Assumed bool
-}
-
-// String returns the quota in the format of settings: platform:scope:calls/window, for example
-// linkedin:app:500/24h.
-func (q Quota) String() string {
-	window := q.Window.String()
-	for _, zero := range []string{"m0s", "h0m"} { // 24h0m0s
-		if strings.HasSuffix(window, zero) {
-			window = window[:len(window)-2]
-		}
-	}
-	return fmt.Sprintf("%s:%s:%d/%s", q.Platform, q.Scope, q.Calls, window)
-}
-
 // Platforms returns all platforms, ordered by number.
 func Platforms() (all []Platform) {
 	for _, facts := range platforms {

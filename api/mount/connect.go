@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // Connect configures how pages and profiles are connected: by people in a browser, or with tokens
@@ -53,7 +53,7 @@ func (c *Connect) validate() error {
 		return err
 	}
 	_, errKey := assembly.ParseSecretsKeys(c.SecretsKey)
-	_, errQuotas := quota.ParseLimits(c.Quotas)
+	_, errQuotas := domain.ParseQuotas(c.Quotas)
 	return errors.Join(
 		named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)),
 		named("Quotas", errQuotas),
@@ -70,7 +70,7 @@ func (c *Connect) into(config *assembly.Config) {
 		Facebook: c.Facebook.endpoint(), Instagram: c.Instagram.endpoint(), LinkedIn: c.LinkedIn.endpoint(),
 		TikTok: c.TikTok.endpoint(),
 	}}
-	config.Platforms.Quota.Limits, _ = quota.ParseLimits(c.Quotas)
+	config.Platforms.Quota.Limits, _ = domain.ParseQuotas(c.Quotas)
 	if c.PublicURL != "" {
 		config.Connect = &assembly.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins}
 	}

@@ -23,10 +23,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -82,7 +82,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 			config.Platforms.Pictures = launch.PicturesOf()
 		}
 		// The rest of the shutdown time is for token renewals, which are not canceled.
-		config.Platforms.Schedule.DrainTimeout = min(p.stop.limit/3, scheduler.DefaultDrainTimeout)
+		config.Platforms.Collect.DrainTimeout = min(p.stop.limit/3, collect.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err

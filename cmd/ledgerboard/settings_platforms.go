@@ -13,8 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
 
@@ -46,7 +44,7 @@ type fetchSettings struct {
 }
 
 func (f fetchSettings) validate() (wrong faults) {
-	_, err := quota.ParseLimits(f.Quotas)
+	_, err := domain.ParseQuotas(f.Quotas)
 	wrong.add(wrapError("LEDGERBOARD_QUOTAS", err))
 	wrong.unlessf(f.AccountInsightsInterval >= 0,
 		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL is %s; use 0 or more", f.AccountInsightsInterval)
@@ -93,7 +91,7 @@ func (f fetchSettings) unkeyed() map[domain.Platform]string {
 }
 
 func (f fetchSettings) every() map[string]time.Duration {
-	interval := max(scheduler.MinEvery, min(30*time.Second, f.AccountInsightsInterval, f.PostInsightsInterval))
+	interval := max(collect.MinEvery, min(30*time.Second, f.AccountInsightsInterval, f.PostInsightsInterval))
 	return map[string]time.Duration{
 		domain.FetchAccounts: interval, domain.FetchPosts: interval, domain.FetchTokens: 5 * time.Minute,
 	}
@@ -127,17 +125,17 @@ func (f fetchSettings) platforms() platforms.Config {
 }
 
 func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
-	limits, err := quota.ParseLimits(f.Quotas)
+	limits, err := domain.ParseQuotas(f.Quotas)
 	if err != nil {
 		return nil, wrapError("LEDGERBOARD_QUOTAS", err)
 	}
 	config := &assembly.FetchConfig{
-		Quota: quota.Config{Limits: limits}, Platforms: f.platforms(),
+		Quota: collect.GateConfig{Limits: limits}, Platforms: f.platforms(),
 		Collect: collect.Config{
 			GrowthWindow: f.GrowthWindow, Unkeyed: f.unkeyed(),
 			AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval,
+			Schedule: collect.Schedule{Every: f.every()},
 		},
-		Schedule: scheduler.Config{Every: f.every()},
 	}
 	if !f.seeded {
 		config.Collect.Backfill = collect.DefaultBackfill

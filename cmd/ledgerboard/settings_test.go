@@ -24,7 +24,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -204,9 +203,9 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Empty(t, f.validate())
 	config, err := f.fetchConfig()
 	require.NoError(t, err)
-	require.Equal(t, quota.DefaultLimits(), config.Quota.Limits)
+	require.Equal(t, domain.DefaultQuotas(), config.Quota.Limits)
 	require.Equal(t, collect.DefaultPostInterval, config.Collect.PostInterval)
-	require.Equal(t, 30*time.Second, config.Schedule.Every[domain.FetchAccounts])
+	require.Equal(t, 30*time.Second, config.Collect.Every[domain.FetchAccounts])
 
 	// Shorter reading intervals shorten the checks for due work, to at least one second.
 	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])

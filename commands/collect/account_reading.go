@@ -9,7 +9,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 const (
@@ -126,16 +125,16 @@ func (c *parts) historyFirst(f *fetch, at time.Time) bool {
 }
 
 func (f *fetch) accountStep(ctx context.Context) error {
-	kind := quota.Accounts
+	kind := domain.CallsAccounts
 	if f.ReadAt == nil {
-		kind = quota.Urgent
+		kind = domain.CallsUrgent
 	}
 	return f.step(ctx, kind, callsOf(domain.FetchAccounts, f.Platform, f.AccountType))
 }
 
 // historyStep takes one call more than a reading, for the followers of each day.
 func (f *fetch) historyStep(ctx context.Context) error {
-	return f.step(ctx, quota.Posts, callsOf(domain.FetchAccounts, f.Platform, f.AccountType)+1)
+	return f.step(ctx, domain.CallsPosts, callsOf(domain.FetchAccounts, f.Platform, f.AccountType)+1)
 }
 
 func (f *fetch) historyDue(at time.Time) bool {

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // connections is the part of the read side that collecting needs. Claim and Backlog omit accounts that are not read: those without an active subscription, those whose
@@ -42,6 +41,9 @@ type fetchStates interface {
 	// Record stores results and ends their claims. It stores nothing for claims that another
 	// process has taken over.
 	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
+	// Release releases the accounts of a claim that have no result, so that they can be claimed
+	// before the claim expires.
+	Release(ctx context.Context, claim domain.FetchClaim) error
 	// KeepListing stores the progress of listing an account's posts.
 	KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error
 	// KeepHistory stores the progress of reading an account's history.
@@ -63,11 +65,13 @@ type fetchStates interface {
 
 // Config configures [Collector]. All components and GrowthWindow are required.
 type Config struct {
+	Schedule
+
 	Connections connections
 	States      fetchStates
 	// Client returns the client of a platform.
 	Client     func(p domain.Platform) (platforms.Client, error)
-	Budget     *quota.Gate // limits calls by the platforms' quotas
+	Budget     *Gate // limits calls by the platforms' quotas
 	Secrets    secretStore
 	Log        BatchAppender     // for readings and posts
 	Operations commands.Appender // for state changes of connections
@@ -126,6 +130,8 @@ type metrics struct {
 	due, lag, signIns  *prometheus.GaugeVec
 	switchedOff        *prometheus.GaugeVec
 	versionRefused     *prometheus.GaugeVec
+	claims             *prometheus.CounterVec
+	duration           *prometheus.HistogramVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -148,6 +154,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		signIns: gauge("ledgerboard_fetch_sign_ins_due",
 			"Accounts whose tokens expire permanently within 14 days, as of the last check; "+
 				"a person must sign in before then.", "platform"),
+		claims: counter("ledgerboard_fetch_claims_total",
+			"Claims of due connections, by outcome; connections that were not read are due again. not_checked: it is "+
+				"not known which are due, or how many.", "kind", "platform", "outcome"),
+		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ledgerboard_fetch_claim_duration_seconds", Help: "Time that it took to read the connections of a claim.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
+		}, []string{"kind", "platform"}),
 		switchedOff: gauge("ledgerboard_fetch_app_switched_off",
 			"1 while the platform has switched off one of our apps, as of the last reading. No account of the app is "+
 				"read; only the operator can help, at the platform.", "app"),

@@ -1,43 +1,57 @@
 // Package collect reads accounts, posts and their history from the platforms and records the
-// results. It decides what is due, and renews the tokens that it needs.
+// results. It decides what is due and when the platforms may be called, and renews the tokens that
+// it needs. The table kept.fetch_state is the queue of what is due.
 //
 // # Invariants
 //
-//   - A process never reads an account that another process has claimed. No connection is read more
-//     often than configured. A failing account, metric or platform does not delay the others, and
-//     neither does a post, a part of a listing or a day of the history that always fails.
+//   - A connection has at most one claim at a time. It expires at its time, or when its result is
+//     stored or it is released. A process starts no reading without a claim, and results do not
+//     overwrite those of the next claim. Work ends before its claim, so that what it appends at its
+//     end is appended within the claim.
+//   - Platforms and kinds have their own loops and workers. A failing account, metric or platform
+//     does not delay the others, and neither does a post, a part of a listing or a day of the history
+//     that always fails. A new connection is claimed before a backlog.
+//   - In any window of a quota, all processes together make at most the allowed calls. They are taken
+//     before they are made, from all budgets that they count against or from none: a crash wastes
+//     calls but never exceeds a quota.
+//   - A reading consists of steps. Each takes all of its calls in one statement, or is refused with
+//     the time when they are available. Calls that it does not make return. A refused account keeps
+//     its due time, which orders the claims, and is not claimed before its quota has calls.
+//   - A third of an app's budget, at most ten calls, is kept for sign-ins, renewals and first
+//     readings. Posts leave half of a budget to accounts, and then take turns with them.
 //   - A platform's response is recorded even if the claim expires in the meantime, because the
-//     request has used quota.
-//   - A renewed token is stored before it is used.
+//     request has used quota. A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
 // The package may not import pgx, watermill, chi, projections, readmodels or api.
 //
+// # Arithmetic
+//
+// A budget for Q calls in a window W grows by the rate r = share × Q/W up to a burst B, half of the
+// calls that the share leaves unused; for daily quotas, B is at least ten calls if the quota
+// permits, because a reading makes its calls one after another. Calls that take at most J to arrive
+// are in one window only if they were drawn within W + J: at most B + r(W + J). The largest J for
+// which this is within Q is the slack: with the default share of 0.9, 3.3 s for 600 calls per minute
+// and more than an hour for daily quotas. Calls of quotas with a short window are therefore taken
+// one by one, because a step may take minutes. Budgets grow by the store's clock.
+//
 // # Non-obvious
 //
-//   - The due time of a connection is derived from the previous due time, not from the time of the
-//     last reading. Otherwise it would drift later each time and miss rounds.
-//   - A reading consists of steps. Each takes its calls from the quotas or is refused. A
-//     refused account keeps its due time, which orders the claims, and is not claimed before its
-//     quota has calls. After a part of its posts was read, the others come first.
+//   - A due time is derived from the previous due time, not from the time of the last reading, which
+//     would drift. Readings missed during downtime are not repeated; an account reading requests the
+//     days since the last one, at most 28. A due time more than a day ahead was written with a wrong
+//     clock and is ignored.
 //   - The displayed pace is measured: the time between the last two readings, and the quota that
 //     refused a step in between.
-//   - The progress of a pass through an account's posts is stored, because the next pass would not
-//     reach the posts that are missing. The last attempt to read a post is stored too, even if it
-//     failed; otherwise a deleted post would always be due. Posts tried least recently come first,
-//     so a post that fails does not keep the others from being read. If three posts in a row fail,
-//     the round ends: the connection is more likely to fail than each of them.
+//   - The last attempt to read a post is stored, even if it failed. Posts tried least recently come
+//     first, so a post that fails does not keep the others from being read.
 //   - History is read backward in parts, one with each reading. If the quota had no calls for a part
-//     after a reading, the part comes before the next reading. After each failure, the next attempt
-//     waits longer, because readings take precedence over history.
-//   - Readings missed during downtime are not repeated. An account reading requests the days since
-//     the last reading, at most 28, so their day flows are not lost.
-//   - Results are stored in batches. After a crash, connections without a stored result are read
-//     again when their claim has expired.
-//   - A renewal continues after its claim expires or the process is stopped, and the process waits
-//     for it: the platform may already have rotated the refresh token.
+//     after a reading, the part comes before the next reading.
+//   - Claims of a process that was killed expire within 5 minutes. A stopping process lets readings
+//     finish for a time, then cancels and releases them. A renewal is not canceled: the platform may
+//     already have rotated the refresh token.
 //   - A process marks a change of a connection's state before it appends the record. The mark
 //     expires unless the process confirms the append, because the process may have died.
-//   - A renewal makes an account due immediately but is not a sign-in: it does not make a
-//     connection that waits for a sign-in due.
+//   - The breaker of a platform counts failures of the platform or the network, but not further
+//     failures of the account that failed last: a post can fail forever.
 package collect

@@ -30,23 +30,15 @@ func (c *Collector) Look(ctx context.Context, queue domain.FetchQueue) error {
 		err = c.tokens.lookAhead(ctx, queue.Platform, now)
 	}
 	if err == nil {
-		c.setBacklog(queue, due, lag)
+		c.metrics.setBacklog(queue, due, lag)
 	}
 	return err
 }
 
-func (c *Collector) setBacklog(queue domain.FetchQueue, due int, lag time.Duration) {
+func (m *metrics) setBacklog(queue domain.FetchQueue, due int, lag time.Duration) {
 	kind, platform := queue.Kind, queue.Platform.String()
-	c.metrics.due.WithLabelValues(kind, platform).Set(float64(due))
-	c.metrics.lag.WithLabelValues(kind, platform).Set(lag.Seconds())
-}
-
-// ForgetLag sets the metrics of a paused platform's backlog to zero: nothing is due until the
-// platform is resumed.
-func (c *Collector) ForgetLag(platform domain.Platform) {
-	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
-		c.setBacklog(domain.FetchQueue{Kind: kind, Platform: platform}, 0, 0)
-	}
+	m.due.WithLabelValues(kind, platform).Set(float64(due))
+	m.lag.WithLabelValues(kind, platform).Set(lag.Seconds())
 }
 
 func (c *Collector) serves(queue domain.FetchQueue) bool {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // nextDue returns when a connection is due again. due is its previous due time, and startedAt the
@@ -70,7 +69,7 @@ func (c *Collector) paceOf(f *fetch, every time.Duration, limit domain.Quota) do
 }
 
 // waited notes that a quota refused a step, and returns the pace to store.
-func (c *Collector) waited(ctx context.Context, f *fetch, refusal *quota.Refusal) domain.Pace {
+func (c *Collector) waited(ctx context.Context, f *fetch, refusal *Refusal) domain.Pace {
 	pace := c.paceOf(f, f.Pace.Every, refusal.Quota)
 	c.paces.mu.Lock()
 	defer c.paces.mu.Unlock()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 const postsPerRead = 50
@@ -88,7 +87,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 // list and the posts together.
 func (f *fetch) postStep(ctx context.Context) error {
 	kind, _ := f.Platform.Kind(f.AccountType)
-	return f.step(ctx, quota.Posts, cmp.Or(kind.CallsOfPost, kind.Calls[domain.FetchPosts]))
+	return f.step(ctx, domain.CallsPosts, cmp.Or(kind.CallsOfPost, kind.Calls[domain.FetchPosts]))
 }
 
 // refusesAccount reports whether the platform refused more than the current call, so that it would

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
@@ -66,8 +65,8 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte             // stored tokens by reference, as of the start of the round
-	refused atomic.Pointer[quota.Refusal] // by a quota that all accounts share; nil if there was none
+	secrets map[string][]byte       // stored tokens by reference, as of the start of the round
+	refused atomic.Pointer[Refusal] // by a quota that all accounts share; nil if there was none
 
 	mu       sync.Mutex
 	results  []domain.FetchResult // not stored yet
@@ -105,7 +104,7 @@ func (r *round) begin(ctx context.Context, task domain.FetchTask) (_ context.Con
 // refused only a part of the history may have the calls of a reading: posts leave half of it.
 func (r *round) heed(f *fetch) {
 	refusal := f.reading.Refusal()
-	if refusal != nil && refusal.Shared() && (refusal.Held || refusal.Kind != quota.Posts || f.queue.Kind == domain.FetchPosts) {
+	if refusal != nil && refusal.Shared() && (refusal.Held || refusal.Kind != domain.CallsPosts || f.queue.Kind == domain.FetchPosts) {
 		r.refused.Store(refusal)
 	}
 }
@@ -149,14 +148,14 @@ func (r *round) one(ctx context.Context, f *fetch, refused error) (err error) {
 }
 
 // kindOf returns what the first call of a reading is for.
-func kindOf(f *fetch) quota.Kind {
+func kindOf(f *fetch) domain.CallKind {
 	switch {
 	case f.queue.Kind == domain.FetchPosts:
-		return quota.Posts
+		return domain.CallsPosts
 	case f.queue.Kind == domain.FetchAccounts && f.ReadAt != nil:
-		return quota.Accounts
+		return domain.CallsAccounts
 	default:
-		return quota.Urgent
+		return domain.CallsUrgent
 	}
 }
 

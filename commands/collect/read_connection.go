@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // accountLimit bounds the work on one connection, so that a very slow platform does not delay other
@@ -29,12 +28,12 @@ type fetch struct {
 	// reloadedAt is when this reading looked for newer tokens; zero if it did not.
 	reloadedAt time.Time
 	startedAt  time.Time
-	reading    *quota.Reading // its calls
-	answered   bool           // the platform answered a part of this reading
+	reading    *Reading // its calls
+	answered   bool     // the platform answered a part of this reading
 }
 
 // step takes the calls of the next step of the reading.
-func (f *fetch) step(ctx context.Context, kind quota.Kind, calls int) error {
+func (f *fetch) step(ctx context.Context, kind domain.CallKind, calls int) error {
 	return f.reading.Step(ctx, platforms.Call{
 		Platform: f.Platform, Op: f.Platform.Facts().Operations[f.queue.Kind], Account: countedBy(f.ConnectedAccount), Requests: calls,
 	}, kind)

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
 // pendingRotation holds renewed tokens that are not stored yet. The platform may no longer accept
@@ -72,7 +71,7 @@ func (c *tokens) refresh(
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(leased, cancel)()
-	fresh, err := f.client.Refresh(quota.Outside(ctx), target(f.ConnectedAccount, stored), stored.RefreshToken)
+	fresh, err := f.client.Refresh(outside(ctx), target(f.ConnectedAccount, stored), stored.RefreshToken)
 	if err != nil {
 		return stored, err
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -53,7 +52,7 @@ type fetchStage struct {
 	pool    *pgxpool.Pool // schema kept
 	secrets *vault.Secrets
 	collect *collect.Collector
-	gate    *quota.Gate // of the newest process
+	gate    *collect.Gate // of the newest process
 	next    int64
 	offered []platforms.Offered  // what has been connected
 	set     *platforms.Set       // of the newest process
@@ -96,7 +95,7 @@ func (s *fetchStage) process(change ...func(*collect.Config)) *collect.Collector
 
 func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collect.Config)) *collect.Collector {
 	s.t.Helper()
-	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
+	gate := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: s.pool}, Limits: limits, Now: s.clock.Now})
 	s.gate = gate
 	config := ledgertest.At(s.base, s.app, s.app)
 	config.HTTPClient = &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}

@@ -74,7 +74,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	}
 	if s.config.Fetches {
 		fetch := c
-		fetch.Schedule.Ready = s.fetchable
+		fetch.Collect.Ready = s.fetchable
 		if s.Fetcher, err = s.NewFetcher(ctx, fetch); err != nil {
 			return err
 		}

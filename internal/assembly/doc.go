@@ -10,7 +10,7 @@
 //   - The package does not read the environment and does not print. Callers pass settings and
 //     report errors.
 //   - [Open] starts no background work. [Service.Follow], [Service.Stream], [Service.Fold] and
-//     [Fetcher.Run] run until their context is done. [Parts.Close] closes everything that was
+//     [collect.Collector.Run] run until their context is done. [Parts.Close] closes everything that was
 //     opened, even after Open returned an error.
 //   - Every process monitors the read models, no matter which process fills them
 //     (internal/monitor).

@@ -11,8 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/pictures"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -22,10 +20,9 @@ import (
 // FetchConfig configures how platforms are read: quotas, addresses and intervals. This package sets
 // the stores, loggers and metrics of its parts.
 type FetchConfig struct {
-	Quota     quota.Config
+	Quota     collect.GateConfig
 	Platforms platforms.Config
 	Collect   collect.Config
-	Schedule  scheduler.Config
 
 	// Pictures configures where pictures of posts may be loaded from.
 	Pictures pictures.Config
@@ -35,13 +32,12 @@ type FetchConfig struct {
 
 // Fetcher reads the platforms.
 type Fetcher struct {
-	Collect *collect.Collector
+	*collect.Collector
 
-	claims   vault.Fetching
-	schedule scheduler.Config
+	states vault.Fetching
 }
 
-// NewFetcher returns a fetcher, which does nothing until [Fetcher.Run].
+// NewFetcher returns a fetcher, which does nothing until [collect.Collector.Run].
 func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -66,38 +62,31 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	claims, pauses := vault.Fetching{Pool: states}, vault.Pauses{Pool: vaultPool}
+	pauses := vault.Pauses{Pool: vaultPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, claims, secrets
+	f := &Fetcher{states: vault.Fetching{Pool: states}}
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, f.states, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
-	collector := collect.New(c.Collect)
-	f := &Fetcher{Collect: collector, claims: claims, schedule: c.Schedule}
-	f.schedule.Claim, f.schedule.Look = collector.Claim, collector.Look
-	f.schedule.Work, f.schedule.Release = collector.Work, claims.Release
-	f.schedule.Woken = func(queue domain.FetchQueue) <-chan struct{} {
+	c.Collect.Woken = func(queue domain.FetchQueue) <-chan struct{} {
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
-	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
-		paused, err := pauses.Paused(ctx, domain.PausePlatform, platform.String())
-		if paused {
-			collector.ForgetLag(platform)
-		}
-		return paused, err
+	c.Collect.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
+		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
 	}
-	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
 	job := &pictureJob{
 		kept: vault.NewPictures(states, p.settings.SecretsKeys), contents: readmodels.Contents{Pool: tables},
-		taker: pictures.New(c.Pictures), paused: f.schedule.Paused, now: c.Now, log: p.settings.Logger,
+		taker: pictures.New(c.Pictures), paused: c.Collect.Paused, now: c.Now, log: p.settings.Logger,
 	}
-	f.schedule.Pictures = job.take
+	c.Collect.Pictures = job.take
+	f.Collector = collect.New(c.Collect)
 	return f, nil
 }
 
 // network contains the platform clients and the quotas, which all callers share.
 type network struct {
 	clients *platforms.Set
-	gate    *quota.Gate
+	gate    *collect.Gate
 }
 
 // network returns the network of the process, which fetchers and sign-ins share.
@@ -108,7 +97,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 			return n, err
 		}
 		c.Quota.Store, c.Quota.Registerer = vault.Budgets{Pool: states}, p.registered
-		n.gate = quota.New(c.Quota)
+		n.gate = collect.NewGate(c.Quota)
 		c.Platforms.Admit, c.Platforms.Now, c.Platforms.Observe = n.gate.Admit, c.Now, observeCalls(p.registered)
 		if c.Platforms.Logger == nil {
 			c.Platforms.Logger = p.settings.Logger
@@ -119,11 +108,6 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 		p.Add(func() error { n.clients.Close(); return nil })
 		return n, nil
 	})
-}
-
-// Run reads due accounts until ctx is done.
-func (f *Fetcher) Run(ctx context.Context) error {
-	return scheduler.New(f.schedule).Run(ctx)
 }
 
 // fetchable reports whether accounts may be read. This requires all tables except those of the

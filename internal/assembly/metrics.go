@@ -26,7 +26,7 @@ func observe(s *Service) (err error) {
 		s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.settings.Logger),
 	}
 	if s.Fetcher != nil {
-		collectors = append(collectors, readingAges(s.Fetcher.claims.ReadingAges, s.settings.Logger))
+		collectors = append(collectors, readingAges(s.Fetcher.states.ReadingAges, s.settings.Logger))
 	}
 	if s.versions != nil {
 		collectors = append(collectors, versionGauges{s})

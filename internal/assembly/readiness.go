@@ -199,7 +199,7 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil
 	}
-	for queue, pace := range s.Fetcher.Collect.Slowest() {
+	for queue, pace := range s.Fetcher.Slowest() {
 		readings = append(readings, api.PlatformReading{
 			Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
 		})

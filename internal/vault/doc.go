@@ -15,8 +15,7 @@
 //     ([Open]), except for the fetchers' state and budgets, which may be lost ([OpenFetching]).
 //
 // The package may import no other package of this module except domain, internal/identity (for
-// [identity.Session]), internal/pg, internal/stream (for [stream.Cursor]) and internal/quota (for
-// [quota.Store]).
+// [identity.Session]), internal/pg and internal/stream (for [stream.Cursor]).
 //
 // # Notes
 //

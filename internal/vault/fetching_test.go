@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -56,9 +55,9 @@ func TestBudgetGrantsAtMostItsGrowth(t *testing.T) {
 			// A clock that is behind another process's clock adds no calls.
 			now = now.Add(time.Duration(rapid.IntRange(-2000, 60_000).Draw(r, "milliseconds")) * time.Millisecond)
 			want := rapid.IntRange(1, 40).Draw(r, "want")
-			taken, err := budgets.Take(context.Background(), quota.Take{
-				Calls: want, Least: rapid.IntRange(1, want).Draw(r, "least"), From: []quota.Budget{{Name: name, Rate: rate, Burst: burst}},
-				Kind: rapid.SampledFrom([]quota.Kind{quota.Urgent, quota.Accounts, quota.Posts}).Draw(r, "kind"),
+			taken, err := budgets.Take(context.Background(), domain.BudgetTake{
+				Calls: want, Least: rapid.IntRange(1, want).Draw(r, "least"), From: []domain.Budget{{Name: name, Rate: rate, Burst: burst}},
+				Kind: rapid.SampledFrom([]domain.CallKind{domain.CallsUrgent, domain.CallsAccounts, domain.CallsPosts}).Draw(r, "kind"),
 			}, now)
 			require.NoError(r, err)
 			require.GreaterOrEqual(r, taken.Left[0].Calls, -1e-5)
@@ -80,7 +79,7 @@ func TestBudgetGrantsAtMostItsGrowth(t *testing.T) {
 func TestShortWaitIsNotZero(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
-	take := quota.Take{Calls: 1, Least: 1, From: []quota.Budget{{Name: "b", Rate: 1, Burst: 1}}}
+	take := domain.BudgetTake{Calls: 1, Least: 1, From: []domain.Budget{{Name: "b", Rate: 1, Burst: 1}}}
 	_, err := budgets.Take(t.Context(), take, day0)
 	require.NoError(t, err)
 	taken, err := budgets.Take(t.Context(), take, day0.Add(time.Second-100*time.Microsecond))
@@ -94,14 +93,14 @@ func TestShortWaitIsNotZero(t *testing.T) {
 func TestBudgetsConcurrentDraws(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
-	app, account, other := quota.Budget{Name: "b", Rate: 1, Burst: 100}, quota.Budget{Name: "a", Rate: 1, Burst: 70}, quota.Budget{Name: "c", Rate: 1, Burst: 70}
+	app, account, other := domain.Budget{Name: "b", Rate: 1, Burst: 100}, domain.Budget{Name: "a", Rate: 1, Burst: 70}, domain.Budget{Name: "c", Rate: 1, Burst: 70}
 	var drawing sync.WaitGroup
 	var mu sync.Mutex
 	granted := 0
 	for n := range 40 {
-		from := [][]quota.Budget{{app, account}, {account, app}, {app, other}, {other, app}}[n%4]
+		from := [][]domain.Budget{{app, account}, {account, app}, {app, other}, {other, app}}[n%4]
 		drawing.Go(func() {
-			taken, err := budgets.Take(t.Context(), quota.Take{Calls: 7, Least: 1, From: from}, day0)
+			taken, err := budgets.Take(t.Context(), domain.BudgetTake{Calls: 7, Least: 1, From: from}, day0)
 			if err != nil {
 				t.Error(err)
 			}
@@ -112,12 +111,12 @@ func TestBudgetsConcurrentDraws(t *testing.T) {
 	}
 	drawing.Wait()
 	require.Equal(t, 100, granted)
-	taken, err := budgets.Take(t.Context(), quota.Take{Calls: 1, Least: 1, From: []quota.Budget{app, account, other}}, day0)
+	taken, err := budgets.Take(t.Context(), domain.BudgetTake{Calls: 1, Least: 1, From: []domain.Budget{app, account, other}}, day0)
 	require.NoError(t, err)
 	require.Zero(t, taken.Left[0].Calls)
 	require.InDelta(t, 140-100, taken.Left[1].Calls+taken.Left[2].Calls, 1e-6)
-	require.NoError(t, budgets.Return(t.Context(), 30, []quota.Budget{app, account}))
-	taken, err = budgets.Take(t.Context(), quota.Take{Calls: 30, Least: 30, From: []quota.Budget{app, account}}, day0)
+	require.NoError(t, budgets.Return(t.Context(), 30, []domain.Budget{app, account}))
+	taken, err = budgets.Take(t.Context(), domain.BudgetTake{Calls: 30, Least: 30, From: []domain.Budget{app, account}}, day0)
 	require.NoError(t, err)
 	require.Equal(t, 30, taken.Calls, "what was returned")
 }
@@ -125,8 +124,8 @@ func TestBudgetsConcurrentDraws(t *testing.T) {
 func TestHoldKeepsLongestTime(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
-	draw := func(at time.Time) (int, quota.BudgetState) {
-		taken, err := budgets.Take(t.Context(), quota.Take{Calls: 1, Least: 1, From: []quota.Budget{{Name: "b", Rate: 1, Burst: 10}}}, at)
+	draw := func(at time.Time) (int, domain.BudgetState) {
+		taken, err := budgets.Take(t.Context(), domain.BudgetTake{Calls: 1, Least: 1, From: []domain.Budget{{Name: "b", Rate: 1, Burst: 10}}}, at)
 		require.NoError(t, err)
 		return taken.Calls, taken.Left[0]
 	}
@@ -136,7 +135,7 @@ func TestHoldKeepsLongestTime(t *testing.T) {
 	require.NoError(t, budgets.Hold(t.Context(), "b", day0.Add(time.Minute)))
 	granted, left := draw(day0.Add(30 * time.Minute))
 	require.Zero(t, granted)
-	require.Equal(t, quota.BudgetState{Calls: left.Calls, Wait: 30 * time.Minute, Held: true}, left)
+	require.Equal(t, domain.BudgetState{Calls: left.Calls, Wait: 30 * time.Minute, Held: true}, left)
 	granted, _ = draw(day0.Add(time.Hour))
 	require.Equal(t, 1, granted)
 }

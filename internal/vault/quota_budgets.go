@@ -9,15 +9,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Budgets stores the quotas that all fetchers share. It implements [quota.Store].
+// Budgets stores the quotas that all fetchers share.
 type Budgets struct{ Pool *pgxpool.Pool }
 
-// Take implements [quota.Store]. A process whose clock is behind adds no calls.
-func (b Budgets) Take(ctx context.Context, t quota.Take, now time.Time) (quota.Taken, error) {
+// Take takes calls from all budgets or from none. A process whose clock is behind adds no calls.
+func (b Budgets) Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error) {
 	taken, err := b.take(ctx, t, now)
 	if errors.Is(err, errBudgetMissing) {
 		_, err = b.Pool.Exec(ctx, `
@@ -33,7 +33,7 @@ func (b Budgets) Take(ctx context.Context, t quota.Take, now time.Time) (quota.T
 
 var errBudgetMissing = errors.New("a budget has no row")
 
-// budgetRow is a [quota.Budget] as it is sent to the database, at its place in a list.
+// budgetRow is a [domain.Budget] as it is sent to the database, at its place in a list.
 type budgetRow struct {
 	Place  int     `json:"place"`
 	Name   string  `json:"name"`
@@ -43,7 +43,7 @@ type budgetRow struct {
 	Shared bool    `json:"shared"`
 }
 
-func rowsOf(budgets []quota.Budget) []budgetRow {
+func rowsOf(budgets []domain.Budget) []budgetRow {
 	rows := make([]budgetRow, len(budgets))
 	for i, b := range budgets {
 		rows[i] = budgetRow{i, b.Name, b.Rate, b.Burst, b.Kept, b.Shared}
@@ -51,7 +51,7 @@ func rowsOf(budgets []quota.Budget) []budgetRow {
 	return rows
 }
 
-func namesOf(budgets []quota.Budget) string {
+func namesOf(budgets []domain.Budget) string {
 	names := make([]string, len(budgets))
 	for i, b := range budgets {
 		names[i] = b.Name
@@ -111,8 +111,8 @@ const takeCalls = `
 	select g.n, g.complete, j.place, j.calls - g.n, j.wait, coalesce(j.held_until > j.now, false)
 	from granted g left join judged j on true`
 
-func (b Budgets) take(ctx context.Context, t quota.Take, now time.Time) (taken quota.Taken, err error) {
-	taken.Left = make([]quota.BudgetState, len(t.From))
+func (b Budgets) take(ctx context.Context, t domain.BudgetTake, now time.Time) (taken domain.BudgetTaken, err error) {
+	taken.Left = make([]domain.BudgetState, len(t.From))
 	rows, _ := b.Pool.Query(ctx, takeCalls, rowsOf(t.From), nullIfZero(now), t.Calls, t.Least, t.Kind)
 	complete := true
 	var position *int
@@ -137,8 +137,8 @@ func (b Budgets) take(ctx context.Context, t quota.Take, now time.Time) (taken q
 	return taken, err
 }
 
-// Return implements [quota.Store].
-func (b Budgets) Return(ctx context.Context, calls int, to []quota.Budget) error {
+// Return returns calls that were taken and not made.
+func (b Budgets) Return(ctx context.Context, calls int, to []domain.Budget) error {
 	return pg.Exec(ctx, b.Pool, "return calls to budgets "+namesOf(to), `
 		with present as (
 		  select b.name, a.burst from fetch_budgets b
@@ -148,7 +148,7 @@ func (b Budgets) Return(ctx context.Context, calls int, to []quota.Budget) error
 		rowsOf(to), calls)
 }
 
-// Hold implements [quota.Store]. A new budget starts empty.
+// Hold closes a budget until the given time, unless it is already closed for longer. A new budget starts empty.
 func (b Budgets) Hold(ctx context.Context, name string, until time.Time) error {
 	return pg.Exec(ctx, b.Pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)

@@ -63,7 +63,7 @@ create table fetch_state (
   primary key (social_account_id, kind, p_id)
 ) with (fillfactor = 70); -- rows change often, indexed columns do not
 
--- One row per quota (see internal/quota). If it is lost, the quotas refill slowly.
+-- One row per quota (see commands/collect). If it is lost, the quotas refill slowly.
 create table fetch_budgets (
   name       text primary key,
   calls      double precision not null, -- remaining at time at

@@ -92,7 +92,7 @@ func TestABreachIsFound(t *testing.T) {
 			"internal/vault/y.go imports " + pgx + ", and commands reaches it by way of internal/vault",
 		},
 		"commands by way of two": {
-			map[string]string{"commands/collect/x.go": "./internal/quota", "internal/quota/y.go": "./internal/pg", "internal/pg/z.go": pgx},
+			map[string]string{"commands/collect/x.go": "./internal/platforms", "internal/platforms/y.go": "./internal/pg", "internal/pg/z.go": pgx},
 			"internal/pg/z.go imports " + pgx + ", and commands/collect reaches it by way of internal/pg",
 		},
 		"commands by way of a package that hides it from others": {

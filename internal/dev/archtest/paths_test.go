@@ -46,8 +46,8 @@ var paths = []path{
 		"channel wake: internal/stream.Hub.serve", "internal/stream.noticeFeed.tell", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
 	}},
 	{"a reading, from what is due to the platform", []string{
-		"internal/scheduler.Scheduler.serve", "internal/scheduler.loop.next", "internal/scheduler.Scheduler.read",
-		"commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
+		"commands/collect.scheduler.serve", "commands/collect.loop.next", "commands/collect.scheduler.read",
+		"value work: commands/collect.Collector.Work", "commands/collect.round.one", "commands/collect.round.fetchSafely",
 		"value fetch: commands/collect.Collector.withToken", "commands/collect.Collector.readAs", "value read: commands/collect.accounts.accountReading",
 		"internal/platforms.tikTok.Account",
 	}},

@@ -171,6 +171,7 @@ func Boundaries() map[string]string {
 		"commands.TokenPlaces":             tables,
 		"commands.KeptEraser":              kept,
 		"commands.TokenStore":              kept,
+		"commands/collect.budgetStore":     kept,
 		"commands/collect.connectionPages": tables,
 		"commands/collect.connections":     tables,
 		"commands/collect.fetchStates":     kept,
@@ -182,7 +183,6 @@ func Boundaries() map[string]string {
 		"internal/assembly.Embedded":       "internal/assembly may not import internal/embedded",
 		"internal/eventlog.Follower":       faults,
 		"internal/pg.Querier":              pgxs,
-		"internal/quota.Store":             "commands/collect uses quota and may not import pgx, which internal/vault is made of",
 		"internal/stream.Store":            "internal/stream may import neither readmodels nor pgx",
 		"projections.database":             pgxs,
 	}

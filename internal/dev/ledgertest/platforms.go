@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -125,13 +124,13 @@ func Unlimited(t require.TestingT) []domain.Quota {
 
 // Limits are quotas as an operator writes them.
 func Limits(t require.TestingT, texts ...string) []domain.Quota {
-	limits, err := quota.ParseLimits(texts)
+	limits, err := domain.ParseQuotas(texts)
 	require.NoError(t, err)
 	return limits
 }
 
 // Collect is the configuration of the real fetching of what a log's tables say.
-func (l *Log) Collect(pool *pgxpool.Pool, secrets *vault.Secrets, clients *platforms.Set, gate *quota.Gate, now func() time.Time) collect.Config {
+func (l *Log) Collect(pool *pgxpool.Pool, secrets *vault.Secrets, clients *platforms.Set, gate *collect.Gate, now func() time.Time) collect.Config {
 	return collect.Config{
 		Connections: directory.Connections{Pool: l.DB.ReadOnly}, States: vault.Fetching{Pool: pool}, Client: clients.For, Budget: gate,
 		Secrets: secrets, Log: l, Operations: l, Now: now, Logger: Quiet, GrowthWindow: 7 * 24 * time.Hour,

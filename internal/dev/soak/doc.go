@@ -26,7 +26,7 @@
 //   - Time is compressed at most thirtyfold, because a look at what is due comes once a second at most, and stands for one in 30 s.
 //   - Compressed time magnifies every delay of the machine: a call that is on its way for 100 ms is 3 s late
 //     for a quota of a minute. So a smaller share of the quotas is used than in production; the arithmetic
-//     is the same (see internal/quota).
+//     is the same (see commands/collect).
 //   - A connection is starved when its newest reading is older than twice max(the interval, what the quota allows) and
 //     a tick: a reading that comes late by most of its interval is followed by the next but one. What the quota allows is the number of the
 //     platform's connections times the calls that a reading took (measured, posts and failures included), by the budget's rate, and a

@@ -23,8 +23,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -155,8 +153,10 @@ func (s *Stack) openFetching(ctx context.Context) error {
 
 // newFetcher puts a fetcher together that shares with others what the database holds, and nothing else.
 func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base string) (*assembly.Fetcher, error) {
+	config := s.cfg.Collect
+	config.Every = s.cfg.Every
 	return parts.NewFetcher(ctx, assembly.FetchConfig{
-		Quota: quota.Config{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
+		Quota: collect.GateConfig{Limits: s.cfg.Quotas, Share: s.cfg.Share, BreakerOpen: s.cfg.BreakerOpen, Now: s.cfg.Clock.Now, Speed: s.cfg.Clock.speed},
 		Platforms: platforms.Config{
 			Facebook:   platforms.Endpoint{BaseURL: base + simulator.PathFacebook},
 			Instagram:  platforms.Endpoint{BaseURL: base + simulator.PathInstagram},
@@ -165,9 +165,8 @@ func (s *Stack) newFetcher(ctx context.Context, parts *assembly.Parts, base stri
 			HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096}},
 			Logger:     slog.New(slog.DiscardHandler),
 		},
-		Collect:  s.cfg.Collect,
-		Schedule: scheduler.Config{Every: s.cfg.Every},
-		Now:      s.cfg.Clock.Now,
+		Collect: config,
+		Now:     s.cfg.Clock.Now,
 	})
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/draws"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -171,7 +170,7 @@ func (w *unkindWorld) read(t *testing.T, faults map[string][]simulator.Fault) ma
 	r.sim = w.simulator(func() time.Time { return r.clock })
 	pool := ledgertest.OpenFetching(t, r.log.DB.URL)
 	r.secrets, r.states = ledgertest.Secrets(t, pool, ledgertest.Key), vault.Fetching{Pool: pool}
-	gate := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}, Limits: ledgertest.Unlimited(t), Now: r.now})
+	gate := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: pool}, Limits: ledgertest.Unlimited(t), Now: r.now})
 	config := ledgertest.At(ledgertest.Serve(t, r), "", "")
 	config.HTTPClient, config.Now, config.Admit = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, r.now, gate.Admit
 	c := r.log.Collect(pool, r.secrets, ledgertest.Clients(t, config), gate, r.now)

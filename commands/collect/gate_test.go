@@ -1,4 +1,4 @@
-package quota_test
+package collect_test
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
@@ -23,7 +24,7 @@ import (
 // a minute contains more calls than the limit, and more than the first burst is admitted.
 func TestProcessesShareLimit(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, b *bundle) {
+	inBubble(t, func(t *testing.T, b *gates) {
 		const calls, speed = 120, 600
 		now := func() time.Time { return noon.Add(time.Since(b.began) * speed) }
 		var mu sync.Mutex
@@ -33,7 +34,7 @@ func TestProcessesShareLimit(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 2 {
 			g := b.gate(limits(domain.Quota{Platform: domain.TikTok, Scope: domain.QuotaPerOperation, Calls: calls, Window: time.Minute}),
-				func(c *quota.Config) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
+				func(c *collect.GateConfig) { c.Now, c.Speed, c.Share = now, speed, 0.4 })
 			for range 8 {
 				callers.Go(func() {
 					for {
@@ -61,7 +62,7 @@ func TestProcessesShareLimit(t *testing.T) {
 
 func TestRefusalReportsWait(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := newGates(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
 	for range 10 { // a reading's calls, one after another
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
@@ -89,7 +90,7 @@ func TestRefusalReportsWait(t *testing.T) {
 // During sign-ins the account is not known yet: these calls must not share one account budget.
 func TestCallsWithoutAccount(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, b *bundle) {
+	inBubble(t, func(t *testing.T, b *gates) {
 		g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour},
 			domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1000, Window: 24 * time.Hour}))
 		nobody := linkedIn
@@ -125,13 +126,13 @@ func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
+			b := newGates(t)
 			g := b.gate()
 			require.NoError(t, admit(g, test.call, platforms.CallStats{
 				Reason: domain.StatusThrottled, Scope: test.scope, RetryAfter: 10 * time.Minute,
 			}))
 			b.clock.Advance(time.Minute)
-			for _, process := range []*quota.Gate{g, b.gate()} {
+			for _, process := range []*collect.Gate{g, b.gate()} {
 				requireRefused(t, admit(process, test.call, platforms.CallStats{}), domain.StatusThrottled, 9*time.Minute)
 			}
 			require.NoError(t, admit(g, test.free, platforms.CallStats{}))
@@ -144,13 +145,13 @@ func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 // Meta has one app: usage on Facebook also counts on Instagram, and in every process.
 func TestMetaAppHoldIsShared(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := newGates(t)
 	first, second := b.gate(), b.gate()
 	require.NoError(t, admit(first, facebook, platforms.CallStats{
 		Reason: domain.StatusThrottled, Code: "4", Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
 	instagram := platforms.Call{Platform: domain.Instagram, Op: "ig_user", Account: "100"}
-	for _, g := range []*quota.Gate{first, second} {
+	for _, g := range []*collect.Gate{first, second} {
 		requireRefused(t, admit(g, facebook, platforms.CallStats{}), domain.StatusThrottled, time.Hour)
 		requireRefused(t, admit(g, instagram, platforms.CallStats{}), domain.StatusThrottled, time.Hour)
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
@@ -175,7 +176,7 @@ func TestUsageHeadersHold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := setup(t).gate()
+			g := newGates(t).gate()
 			require.NoError(t, admit(g, facebook, test.stats))
 			for call, wait := range map[platforms.Call]time.Duration{facebook: test.own, neighbour: test.another} {
 				err := admit(g, call, platforms.CallStats{})
@@ -191,9 +192,9 @@ func TestUsageHeadersHold(t *testing.T) {
 
 func TestBreakerOpensForOnePlatform(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, b *bundle) {
+	inBubble(t, func(t *testing.T, b *gates) {
 		const open = 200 * time.Millisecond
-		g := b.gate(func(c *quota.Config) { c.BreakerOpen = open })
+		g := b.gate(func(c *collect.GateConfig) { c.BreakerOpen = open })
 		down := platforms.CallStats{Reason: domain.StatusRetry, Code: "network"}
 		for range 40 {
 			require.NoError(t, admit(g, facebook, down), "one account with posts that always fail")
@@ -204,7 +205,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 			require.NoError(t, admit(g, page, down))
 		}
 		requireRefused(t, admit(g, facebook, down), domain.StatusRetry, open)
-		ctx, reading := g.Reading(t.Context(), quota.Accounts)
+		ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
 		_, _, err := g.Admit(ctx, facebook)
 		require.Error(t, err)
 		require.True(t, reading.Refusal().Shared(), "other accounts are not tried")
@@ -219,7 +220,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 
 func TestBreakerStaysClosed(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := newGates(t)
 	for name, stats := range map[string]platforms.CallStats{
 		"dead tokens": {Reason: domain.StatusRefused}, "permissions": {Reason: domain.StatusPermission},
 		"throttled": {Reason: domain.StatusThrottled, Scope: domain.QuotaPerAccount}, "canceled": {Reason: domain.StatusRetry, Code: platforms.CodeCanceled},
@@ -242,25 +243,25 @@ func TestBreakerStaysClosed(t *testing.T) {
 
 // slowStore has a slow clock: for a while, a budget that should give calls gives none.
 type slowStore struct {
-	quota.Store
+	vault.Budgets
 	opens time.Time
 	takes int
 }
 
-func (s *slowStore) Take(_ context.Context, t quota.Take, _ time.Time) (quota.Taken, error) {
+func (s *slowStore) Take(_ context.Context, t domain.BudgetTake, _ time.Time) (domain.BudgetTaken, error) {
 	s.takes++
-	left := make([]quota.BudgetState, len(t.From))
+	left := make([]domain.BudgetState, len(t.From))
 	if time.Now().Before(s.opens) {
-		return quota.Taken{Left: left}, nil
+		return domain.BudgetTaken{Left: left}, nil
 	}
-	return quota.Taken{Calls: 1, Left: left}, nil
+	return domain.BudgetTaken{Calls: 1, Left: left}, nil
 }
 
 func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{opens: time.Now().Add(5 * time.Millisecond)}
-		g := quota.New(quota.Config{Store: store})
+		g := collect.NewGate(collect.GateConfig{Store: store})
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}))
 		require.Equal(t, 6, store.takes)
 	})
@@ -270,20 +271,20 @@ func TestNoCallWithoutStore(t *testing.T) {
 	t.Parallel()
 	pool := ledgertest.OpenFetching(t, pgtest.New(t).URL)
 	pool.Close() // like a database that does not answer
-	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
+	g := collect.NewGate(collect.GateConfig{Store: vault.Budgets{Pool: pool}})
 	_, _, err := g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, domain.StatusRetry, 0)
-	_, reading := g.Reading(t.Context(), quota.Accounts)
-	requireRefused(t, reading.Step(t.Context(), stepOf(7), quota.Accounts), domain.StatusRetry, 0)
+	_, reading := g.Reading(t.Context(), domain.CallsAccounts)
+	requireRefused(t, reading.Step(t.Context(), stepOf(7), domain.CallsAccounts), domain.StatusRetry, 0)
 }
 
 // The requests of a batch are calls: a batch is reduced to the available room, with no call in
 // addition.
 func TestBatchRequestsAreCalls(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := newGates(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}))
-	ctx, reading := g.Reading(t.Context(), quota.Urgent)
+	ctx, reading := g.Reading(t.Context(), domain.CallsUrgent)
 	batch := facebook
 	batch.Requests = 20
 	var given []int
@@ -304,7 +305,7 @@ func TestBatchRequestsAreCalls(t *testing.T) {
 // all budgets give.
 func TestRefusedCallTakesNoBudget(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(
+	g := newGates(t).gate(limits(
 		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerApp, Calls: 200, Window: time.Hour},    // a burst of 10
 		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 40, Window: time.Hour}, // a burst of 2
 	))
@@ -339,13 +340,13 @@ func stepOf(calls int) platforms.Call {
 // not make return.
 func TestStepTakesAllItsCalls(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
-	ctx, reading := g.Reading(t.Context(), quota.Accounts)
-	step := func(r *quota.Reading, calls int) error {
-		return r.Step(t.Context(), stepOf(calls), quota.Accounts)
+	g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
+	ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
+	step := func(r *collect.Reading, calls int) error {
+		return r.Step(t.Context(), stepOf(calls), domain.CallsAccounts)
 	}
 	require.NoError(t, step(reading, 7))
-	_, other := g.Reading(t.Context(), quota.Accounts)
+	_, other := g.Reading(t.Context(), domain.CallsAccounts)
 	requireRefused(t, step(other, 7), domain.StatusThrottled, 4*16*time.Minute+4*48*time.Second+time.Millisecond)
 	require.Equal(t, domain.QuotaPerAccount, other.Refusal().Quota.Scope)
 	require.False(t, other.Refusal().Shared())
@@ -366,13 +367,13 @@ func TestStepTakesAllItsCalls(t *testing.T) {
 // leaves the step its calls.
 func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(
+	g := newGates(t).gate(limits(
 		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour},     // a burst of 30
 		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerOperation, Calls: 100, Window: time.Minute}, // a burst of 5
 	))
-	ctx, reading := g.Reading(t.Context(), quota.Accounts)
-	step := func(r *quota.Reading, calls int) error {
-		return r.Step(t.Context(), platforms.Call{Platform: domain.Facebook, Account: facebook.Account, Requests: calls}, quota.Accounts)
+	ctx, reading := g.Reading(t.Context(), domain.CallsAccounts)
+	step := func(r *collect.Reading, calls int) error {
+		return r.Step(t.Context(), platforms.Call{Platform: domain.Facebook, Account: facebook.Account, Requests: calls}, domain.CallsAccounts)
 	}
 	require.NoError(t, step(reading, 20))
 	batch := facebook
@@ -384,7 +385,7 @@ func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
 	_, _, err = g.Admit(ctx, batch)
 	require.ErrorContains(t, err, string(domain.QuotaPerOperation))
 	require.NoError(t, reading.End(t.Context()))
-	_, other := g.Reading(t.Context(), quota.Accounts)
+	_, other := g.Reading(t.Context(), domain.CallsAccounts)
 	require.Error(t, step(other, 26))
 	require.NoError(t, step(other, 25), "15 of the step returned")
 }
@@ -393,8 +394,8 @@ func TestStepKeepsCallsThatAnotherBudgetRefuses(t *testing.T) {
 func TestAppBudgetKeepsCallsForSignIns(t *testing.T) {
 	t.Parallel()
 	for calls, kept := range map[int]int{100: 3, 500: 8, 100_000: 10} { // budgets of 10, 25 and 5,000 calls
-		g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: 24 * time.Hour}))
-		ctx, _ := g.Reading(t.Context(), quota.Accounts)
+		g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: calls, Window: 24 * time.Hour}))
+		ctx, _ := g.Reading(t.Context(), domain.CallsAccounts)
 		taken := 0
 		for {
 			_, finish, err := g.Admit(ctx, linkedIn)
@@ -418,12 +419,12 @@ func TestAccountsAndPostsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
 		for _, calls := range []int{100, 500} { // 86 and 450 a day
-			for name, kinds := range map[string][]quota.Kind{
-				"both": {quota.Accounts, quota.Posts}, "accounts": {quota.Accounts}, "posts": {quota.Posts},
+			for name, kinds := range map[string][]domain.CallKind{
+				"both": {domain.CallsAccounts, domain.CallsPosts}, "accounts": {domain.CallsAccounts}, "posts": {domain.CallsPosts},
 			} {
-				b := setup(t)
+				b := newGates(t)
 				g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: scope, Calls: calls, Window: 24 * time.Hour}))
-				taken, notBefore := map[quota.Kind]int{}, map[quota.Kind]time.Time{}
+				taken, notBefore := map[domain.CallKind]int{}, map[domain.CallKind]time.Time{}
 				const days = 4
 				for range days * 24 * time.Hour / time.Minute {
 					for _, kind := range kinds {
@@ -450,11 +451,98 @@ func TestAccountsAndPostsTakeTurns(t *testing.T) {
 // Posts leave half of a budget that they share with accounts that do not wait.
 func TestPostsLeaveHalf(t *testing.T) {
 	t.Parallel()
-	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 2000, Window: 24 * time.Hour}))
-	_, posts := g.Reading(t.Context(), quota.Posts)
+	g := newGates(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 2000, Window: 24 * time.Hour}))
+	_, posts := g.Reading(t.Context(), domain.CallsPosts)
 	taken := 0
-	for posts.Step(t.Context(), stepOf(taken+7), quota.Posts) == nil { // the steps before are not used yet
+	for posts.Step(t.Context(), stepOf(taken+7), domain.CallsPosts) == nil { // the steps before are not used yet
 		taken += 7
 	}
 	require.InDelta(t, 50, taken, 7, "of 100")
+}
+
+var noon = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
+
+// gates is a shared store and a clock; each gate is like a process.
+type gates struct {
+	t     testing.TB
+	clock *ledgertest.Clock
+	store vault.Budgets
+	began time.Time
+}
+
+func newGates(t testing.TB) *gates {
+	t.Helper()
+	return gatesAt(t, pgtest.New(t).URL)
+}
+
+// inBubble runs a test with a fake clock, which advances only while all goroutines wait: a slow
+// machine does not affect it.
+func inBubble(t *testing.T, test func(t *testing.T, b *gates)) {
+	t.Helper()
+	url := pgtest.New(t).URL // outside of the bubble: other tests share the server
+	synctest.Test(t, func(t *testing.T) { test(t, gatesAt(t, url)) })
+}
+
+func gatesAt(t testing.TB, databaseURL string) *gates {
+	t.Helper()
+	return &gates{t, ledgertest.NewClock(noon), vault.Budgets{Pool: ledgertest.OpenFetching(t, databaseURL)}, time.Now()}
+}
+
+func (b *gates) gate(change ...func(*collect.GateConfig)) *collect.Gate {
+	b.t.Helper()
+	cfg := collect.GateConfig{Store: b.store, Now: b.clock.Now, Registerer: prometheus.NewRegistry()}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return collect.NewGate(cfg)
+}
+
+// limits replaces all limits.
+func limits(l ...domain.Quota) func(*collect.GateConfig) {
+	return func(c *collect.GateConfig) { c.Limits = append([]domain.Quota{}, l...) }
+}
+
+var (
+	tikTok   = platforms.Call{Platform: domain.TikTok, Op: "user_info", Account: "a"}
+	facebook = platforms.Call{Platform: domain.Facebook, Op: "page", Account: "100"}
+	linkedIn = platforms.Call{Platform: domain.LinkedIn, Op: "posts", Account: "9"}
+)
+
+// admit makes a call with the given statistics.
+func admit(g *collect.Gate, call platforms.Call, how platforms.CallStats) error {
+	_, finish, err := g.Admit(context.Background(), call)
+	if err == nil {
+		how.Platform, how.Op, how.Account = call.Platform, call.Op, call.Account
+		finish(how)
+	}
+	return err
+}
+
+func requireRefused(t testing.TB, err error, kind domain.StatusCode, wait time.Duration) {
+	t.Helper()
+	require.Error(t, err)
+	require.True(t, platforms.Refused(err), "%v", err)
+	require.Equal(t, kind, platforms.KindOf(err))
+	require.Equal(t, wait, platforms.RetryAfter(err))
+}
+
+// watchedStore records the times that it is called with.
+type watchedStore struct {
+	vault.Budgets
+	times []time.Time
+}
+
+func (s *watchedStore) Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error) {
+	s.times = append(s.times, now)
+	return s.Budgets.Take(ctx, t, now)
+}
+
+// Budgets use the store's clock, whatever time a process has.
+func TestBudgetsUseStoreClock(t *testing.T) {
+	t.Parallel()
+	b := newGates(t)
+	store := &watchedStore{Budgets: b.store}
+	g := b.gate(func(c *collect.GateConfig) { c.Store, c.Now = store, nil })
+	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
+	require.Equal(t, []time.Time{{}}, store.times)
 }

@@ -1,10 +1,14 @@
-package quota
+package collect
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
@@ -14,22 +18,71 @@ import (
 // of a call that a step did not expect.
 const patience = 5 * time.Second
 
+// GateConfig configures a [Gate]. Store is required.
+type GateConfig struct {
+	Store  budgetStore
+	Limits []domain.Quota // nil: [domain.DefaultQuotas]
+	// Share is the part of each quota that is used; the rest is for other users of the same app and
+	// for variations in latency. The default is 0.9.
+	Share float64
+
+	BreakerOpen time.Duration // how long a failed platform is not called; default 30 s
+
+	// Now returns the time in simulations. If it is nil, budgets grow by the store's clock.
+	Now func() time.Time
+	// Speed is how many times faster than real time Now is in a simulation. The default is 1.
+	Speed float64
+
+	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
+
+	customTime bool // Now was set
+}
+
+func (c GateConfig) withDefaults() GateConfig {
+	if c.Limits == nil {
+		c.Limits = domain.DefaultQuotas()
+	}
+	c.Share, c.Speed = cmp.Or(c.Share, defaultShare), cmp.Or(c.Speed, 1)
+	c.BreakerOpen = cmp.Or(c.BreakerOpen, 30*time.Second)
+	c.customTime = c.Now != nil
+	if !c.customTime {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// budgetStore keeps the budgets of all processes.
+type budgetStore interface {
+	// Take takes calls from all budgets or from none. A budget grows after its last change, up to its
+	// burst; a new budget is full. A held budget gives no calls, and an unlimited budget gives all.
+	// If now is zero, the time is that of the store's clock.
+	//
+	// A budget does not give the calls that the step must leave, or else is given when it is full. A
+	// shared budget gives posts no calls of its lower half, except in turns: after a step of the
+	// accounts from the lower half, it is the turn of posts that were refused.
+	Take(ctx context.Context, t domain.BudgetTake, now time.Time) (domain.BudgetTaken, error)
+	// Return returns calls that were taken and not made.
+	Return(ctx context.Context, calls int, to []domain.Budget) error
+	// Hold closes a budget until the given time, unless it is already closed for longer.
+	Hold(ctx context.Context, name string, until time.Time) error
+}
+
 // Gate checks every call to the platforms. It is safe for concurrent use.
 type Gate struct {
-	cfg      Config
-	metrics  *metrics
+	cfg      GateConfig
+	metrics  *gateMetrics
 	breakers map[domain.Platform]*breaker
 	failing  sync.Map // the account whose call to a platform failed last, by platform
 }
 
-// New returns a gate.
-func New(cfg Config) *Gate {
+// NewGate returns a gate.
+func NewGate(cfg GateConfig) *Gate {
 	cfg = cfg.withDefaults()
 	g := &Gate{cfg: cfg, breakers: map[domain.Platform]*breaker{}}
 	for _, p := range domain.Platforms() {
 		g.breakers[p] = newBreaker(p, cfg.BreakerOpen)
 	}
-	g.metrics = newMetrics(cfg.Registerer, g.breakers)
+	g.metrics = newGateMetrics(cfg.Registerer, g.breakers)
 	return g
 }
 
@@ -64,7 +117,7 @@ func (g *Gate) Admit(
 
 func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading) (requests int, err error) {
 	want := max(1, call.Requests)
-	kind, waits := Urgent, true
+	kind, waits := domain.CallsUrgent, true
 	used, inStep, covered := reading.use(want)
 	if reading != nil && !inStep {
 		kind, waits = reading.kind, false
@@ -72,12 +125,12 @@ func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading)
 	from := g.budgets(call, kind)
 	if used > 0 { // the step took these calls of its budgets; the rest of a batch comes later
 		want = used
-		from = slices.DeleteFunc(from, func(b Budget) bool { return b.Rate == 0 || covered[b.Name] })
+		from = slices.DeleteFunc(from, func(b domain.Budget) bool { return b.Rate == 0 || covered[b.Name] })
 		if len(from) == 0 {
 			return want, nil
 		}
 	}
-	t := Take{Calls: want, Least: 1, Kind: kind, From: from}
+	t := domain.BudgetTake{Calls: want, Least: 1, Kind: kind, From: from}
 	for waited := time.Duration(0); ; {
 		taken, refusal, err := g.take(ctx, t)
 		switch {
@@ -98,7 +151,7 @@ func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading)
 }
 
 // take returns a refusal if a budget does not give the least calls.
-func (g *Gate) take(ctx context.Context, t Take) (calls int, refusal *Refusal, err error) {
+func (g *Gate) take(ctx context.Context, t domain.BudgetTake) (calls int, refusal *Refusal, err error) {
 	now := g.cfg.Now()
 	if !g.cfg.customTime {
 		now = time.Time{} // the store's clock
@@ -141,10 +194,10 @@ const longestWake = 15 * time.Second
 
 // Refusal says which quota refused a step, or that the circuit breaker did.
 type Refusal struct {
-	Quota domain.Quota  // it has no calls if none is set, and for the breaker
-	Kind  Kind          // what the calls were for
-	Wait  time.Duration // until the quota has the calls
-	Held  bool          // the platform asked for the wait
+	Quota domain.Quota    // it has no calls if none is set, and for the breaker
+	Kind  domain.CallKind // what the calls were for
+	Wait  time.Duration   // until the quota has the calls
+	Held  bool            // the platform asked for the wait
 	wake  time.Duration
 	err   error
 }
@@ -172,20 +225,20 @@ func (g *Gate) Wake(r *Refusal) time.Duration {
 // Reading is the calls of one reading.
 type Reading struct {
 	gate *Gate
-	kind Kind
+	kind domain.CallKind
 
 	mu      sync.Mutex
 	calls   int // made so far
 	inStep  bool
 	taken   int // by the step, and not used yet
-	from    []Budget
+	from    []domain.Budget
 	refusal *Refusal
 }
 
 type readingKey struct{}
 
 // Reading returns a context whose calls are those of a reading. Without a step, each call is a step.
-func (g *Gate) Reading(ctx context.Context, kind Kind) (context.Context, *Reading) {
+func (g *Gate) Reading(ctx context.Context, kind domain.CallKind) (context.Context, *Reading) {
 	r := &Reading{gate: g, kind: kind}
 	return context.WithValue(ctx, readingKey{}, r), r
 }
@@ -193,7 +246,7 @@ func (g *Gate) Reading(ctx context.Context, kind Kind) (context.Context, *Readin
 // Step takes all calls of the next step of a reading, as far as full budgets have them, or returns
 // an error with the time when they are available. It uses the calls that the last step left. If no
 // quota of the platform counts the step as a whole, each call takes its own.
-func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) error {
+func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.CallKind) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kind, r.inStep = kind, false
@@ -205,7 +258,7 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) erro
 	limited := false
 	from := r.gate.budgets(call, kind)
 	if call.Requests > 1 {
-		from = slices.DeleteFunc(from, Budget.perCall)
+		from = slices.DeleteFunc(from, perCall)
 	}
 	for _, b := range from {
 		calls, limited = min(calls, int(b.Burst)), limited || b.Rate > 0
@@ -213,7 +266,7 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) erro
 	if !limited {
 		return nil
 	}
-	taken, refusal, err := r.gate.take(ctx, Take{Calls: calls, Least: calls, Kind: kind, From: from})
+	taken, refusal, err := r.gate.take(ctx, domain.BudgetTake{Calls: calls, Least: calls, Kind: kind, From: from})
 	if refusal != nil {
 		r.refusal, err = refusal, refusal.Err()
 		r.gate.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
@@ -224,8 +277,8 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind Kind) erro
 	return err
 }
 
-// Outside returns a context whose calls do not belong to a reading.
-func Outside(ctx context.Context) context.Context {
+// outside returns a context whose calls do not belong to a reading.
+func outside(ctx context.Context) context.Context {
 	return context.WithValue(ctx, readingKey{}, (*Reading)(nil))
 }
 
@@ -299,4 +352,44 @@ func (r *Reading) refuse(refusal *Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refusal = refusal
+}
+
+type gateMetrics struct {
+	refused, held *prometheus.CounterVec
+	used, left    *prometheus.GaugeVec
+}
+
+func newGateMetrics(r prometheus.Registerer, breakers map[domain.Platform]*breaker) *gateMetrics {
+	auto := promauto.With(r)
+	for p, b := range breakers {
+		auto.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "ledgerboard_platform_breaker_state",
+			Help:        "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
+			ConstLabels: prometheus.Labels{"platform": p.String()},
+		}, func() float64 { return float64(b.State()) })
+	}
+	m := &gateMetrics{
+		refused: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "ledgerboard_platform_refused_calls_total",
+			Help: "Calls that were not made: own_quota (a budget is used up) or breaker (most calls failed).",
+		}, []string{"platform", "reason"}),
+		held: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "ledgerboard_platform_holds_total",
+			Help: "Number of times that a budget was held because a platform throttled a call or reported high usage.",
+		}, []string{"platform"}),
+		used: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ledgerboard_platform_app_usage_percent",
+			Help: "The app's usage in percent, as last reported by the platform in a header.",
+		}, []string{"platform"}),
+		left: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ledgerboard_platform_quota_left_calls",
+			Help: "Calls left in an app-wide budget when this process last drew from it.",
+		}, []string{"platform", "budget"}),
+	}
+	for p := range breakers { // a rate of 0 is known from the start
+		for _, reason := range []string{platforms.CodeQuota, platforms.CodeBreaker} {
+			m.refused.WithLabelValues(p.String(), reason)
+		}
+	}
+	return m
 }

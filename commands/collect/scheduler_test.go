@@ -1,4 +1,4 @@
-package scheduler_test
+package collect_test
 
 import (
 	"context"
@@ -13,16 +13,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
 const kind = domain.FetchAccounts
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // queue is the due connections of TikTok, or of each platform, as in the vault. The SQL of claims
 // has its own tests.
@@ -122,7 +119,7 @@ func (q *queue) readOf(p domain.Platform) int {
 
 type work = func(context.Context, domain.FetchClaim) error
 
-// process is a running scheduler.
+// process is a running collect.
 type process struct {
 	t        testing.TB
 	registry *prometheus.Registry
@@ -132,24 +129,25 @@ type process struct {
 
 // run starts a scheduler like another process. Only TikTok has due connections, unless the
 // configuration changes it.
-func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config)) *process {
+func (q *queue) run(t testing.TB, does work, configure ...func(*collect.Scheduler)) *process {
 	t.Helper()
 	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	cfg := scheduler.Config{
-		Every: map[string]time.Duration{kind: time.Second},
-		Claim: q.claimOf(domain.TikTok), Release: q.release, Logger: ledgertest.Quiet, Registerer: p.registry,
-		Work:   func(ctx context.Context, claim domain.FetchClaim) (time.Duration, error) { return 0, does(ctx, claim) },
-		Look:   func(context.Context, domain.FetchQueue) error { return nil },
-		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
-		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
+	cfg := collect.Scheduler{
+		Claim: q.claimOf(domain.TikTok), Release: q.release, Registerer: p.registry,
+		Work: func(ctx context.Context, claim domain.FetchClaim) (time.Duration, error) { return 0, does(ctx, claim) },
+		Look: func(context.Context, domain.FetchQueue) error { return nil },
+		Schedule: collect.Schedule{
+			Every:  map[string]time.Duration{kind: time.Second},
+			Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
+			Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
+		},
 	}
 	for _, change := range configure {
 		change(&cfg)
 	}
-	s := scheduler.New(cfg)
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
-	go func() { p.ended <- s.Run(ctx) }()
+	go func() { p.ended <- cfg.Run(ctx) }()
 	return p
 }
 
@@ -181,7 +179,7 @@ func pass(d time.Duration) {
 func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const n = 2*scheduler.ClaimSize + 1
+		const n = 2*collect.ClaimSize + 1
 		q := newQueue(n)
 		var largest atomic.Int64
 		reads := func(ctx context.Context, claim domain.FetchClaim) error {
@@ -198,7 +196,7 @@ func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 		}
 		require.NoError(t, a.end())
 		require.NoError(t, b.end())
-		require.LessOrEqual(t, largest.Load(), int64(scheduler.ClaimSize))
+		require.LessOrEqual(t, largest.Load(), int64(collect.ClaimSize))
 		require.Positive(t, a.outcomes("done")+b.outcomes("done"))
 	})
 }
@@ -209,7 +207,7 @@ func TestWokenQueueIsReadImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
 		woken := make(chan struct{})
-		p := q.run(t, q.read, func(c *scheduler.Config) {
+		p := q.run(t, q.read, func(c *collect.Scheduler) {
 			c.Every[kind] = 24 * time.Hour
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
 				if fq.Platform != domain.TikTok { // one channel for all would wake every queue
@@ -236,7 +234,7 @@ func TestWakeIsKeptWhileWorkersAreBusy(t *testing.T) {
 		p := q.run(t, func(ctx context.Context, claim domain.FetchClaim) error {
 			<-goOn
 			return q.read(ctx, claim)
-		}, func(c *scheduler.Config) {
+		}, func(c *collect.Scheduler) {
 			c.Every[kind] = 24 * time.Hour
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
 				if fq.Platform != domain.TikTok {
@@ -247,7 +245,7 @@ func TestWakeIsKeptWhileWorkersAreBusy(t *testing.T) {
 		})
 		synctest.Wait()
 		began := time.Now()
-		const connections = scheduler.MaxWorkers + 1
+		const connections = collect.MaxWorkers + 1
 		for n := range connections {
 			q.makeDue(n + 1) // those before it are claimed
 			woken <- struct{}{}
@@ -268,7 +266,7 @@ func TestNothingIsClaimedBeforeReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
 		var ready atomic.Bool
-		p := q.run(t, q.read, func(c *scheduler.Config) { c.Ready = ready.Load })
+		p := q.run(t, q.read, func(c *collect.Scheduler) { c.Ready = ready.Load })
 		pass(time.Minute)
 		require.Zero(t, q.readOf(domain.TikTok))
 		ready.Store(true)
@@ -290,7 +288,7 @@ func TestPausedPlatformIsNotRead(t *testing.T) {
 			begun <- claim.Platform
 			<-ctx.Done()
 			return ctx.Err()
-		}, func(c *scheduler.Config) {
+		}, func(c *collect.Scheduler) {
 			c.Claim = q.claimOf(domain.TikTok, domain.LinkedIn)
 			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
 				if unknown.Load() {
@@ -354,7 +352,7 @@ func TestReadingEndsWithItsClaim(t *testing.T) {
 			}
 			again = time.Now()
 			return q.read(ctx, claim)
-		}, func(c *scheduler.Config) {
+		}, func(c *collect.Scheduler) {
 			c.Release = func(context.Context, domain.FetchClaim) error { return nil } // like a process that was killed
 		})
 		pass(2 * time.Minute)
@@ -369,7 +367,7 @@ func TestReadingEndsWithItsClaim(t *testing.T) {
 func TestNewConnectionDoesNotWaitForTheBacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const backlog, added = 20 * scheduler.ClaimSize, 1_000_000
+		const backlog, added = 20 * collect.ClaimSize, 1_000_000
 		q, woken := newQueue(backlog), make(chan struct{})
 		var isNew atomic.Bool
 		var claims, place int
@@ -381,7 +379,7 @@ func TestNewConnectionDoesNotWaitForTheBacklog(t *testing.T) {
 			}
 			q.mu.Unlock()
 			return q.read(ctx, claim)
-		}, func(c *scheduler.Config) {
+		}, func(c *collect.Scheduler) {
 			c.Every[kind] = time.Hour
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
 				if fq.Platform != domain.TikTok || isNew.Load() {
@@ -435,7 +433,7 @@ func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 				return ctx.Err()
 			}
 			return q.read(ctx, claim)
-		}, func(c *scheduler.Config) {
+		}, func(c *collect.Scheduler) {
 			c.DrainTimeout = time.Millisecond
 			c.Claim = func(ctx context.Context, fq domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error) {
 				if fq.Platform == domain.Instagram {
@@ -462,7 +460,7 @@ func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 // Run waits for a running reading; work that ignores its cancellation is reported.
 func TestRunDrainsReadings(t *testing.T) {
 	t.Parallel()
-	for ignored, want := range map[time.Duration]error{time.Second: nil, time.Hour: scheduler.ErrStuck} {
+	for ignored, want := range map[time.Duration]error{time.Second: nil, time.Hour: collect.ErrStuck} {
 		synctest.Test(t, func(t *testing.T) {
 			q := newQueue(1)
 			begun := make(chan struct{})
@@ -487,10 +485,10 @@ func TestClaimsWaitForQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const perMinute = 10
-		q, woken := newQueue(3*scheduler.ClaimSize), make(chan struct{})
+		q, woken := newQueue(3*collect.ClaimSize), make(chan struct{})
 		var claims, largest int
 		began, calls := time.Now(), 0
-		p := q.run(t, nil, func(c *scheduler.Config) {
+		p := q.run(t, nil, func(c *collect.Scheduler) {
 			c.Every[kind] = time.Hour
 			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
 				if fq.Platform != domain.TikTok {

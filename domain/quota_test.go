@@ -1,4 +1,4 @@
-package quota_test
+package domain_test
 
 import (
 	"testing"
@@ -7,17 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-func TestParseLimits(t *testing.T) {
+func TestParseQuotas(t *testing.T) {
 	t.Parallel()
-	defaults := quota.DefaultLimits()
-	parsed, err := quota.ParseLimits(nil)
+	defaults := domain.DefaultQuotas()
+	parsed, err := domain.ParseQuotas(nil)
 	require.NoError(t, err)
 	require.Equal(t, defaults, parsed)
 
-	parsed, err = quota.ParseLimits([]string{"linkedin:app:500/24h", " linkedin:account:100/24h", "tiktok:none"})
+	parsed, err = domain.ParseQuotas([]string{"linkedin:app:500/24h", " linkedin:account:100/24h", "tiktok:none"})
 	require.NoError(t, err)
 	require.Equal(t, []domain.Quota{
 		defaults[0], defaults[1],
@@ -26,15 +25,15 @@ func TestParseLimits(t *testing.T) {
 	}, parsed)
 	for _, limit := range parsed {
 		require.NotContains(t, limit.String(), "m0s")
-		again, err := quota.ParseLimits([]string{limit.String()})
+		again, err := domain.ParseQuotas([]string{limit.String()})
 		require.NoError(t, err)
 		require.Contains(t, again, limit)
 	}
 }
 
-func TestParseLimitsReportsAllErrors(t *testing.T) {
+func TestParseQuotasReportsAllErrors(t *testing.T) {
 	t.Parallel()
-	_, err := quota.ParseLimits([]string{
+	_, err := domain.ParseQuotas([]string{
 		"myspace:app:10/1m", "tiktok:app", "tiktok:app:ten/1m", "facebook:app:100/soon", "linkedin:page:100/24h", "instagram:app:9/1m",
 		"linkedin:app:10/1m", "linkedin:app:20/1m",
 	})
@@ -50,7 +49,7 @@ func FuzzParseLimits(f *testing.F) {
 	f.Add("tiktok:operation:600/1m")
 	f.Add("linkedin:none")
 	f.Fuzz(func(t *testing.T, text string) {
-		limits, err := quota.ParseLimits([]string{text})
+		limits, err := domain.ParseQuotas([]string{text})
 		if err != nil {
 			return
 		}

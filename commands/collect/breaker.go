@@ -1,4 +1,4 @@
-package quota
+package collect
 
 import (
 	"cmp"
@@ -26,7 +26,7 @@ var (
 	errNotMade = errors.New("the call was not made, or was canceled") // says nothing about the platform
 )
 
-// breaker is the circuit breaker of one platform. It uses real time, independent of Config.Now.
+// breaker is the circuit breaker of one platform. It uses real time, independent of GateConfig.Now.
 type breaker = gobreaker.TwoStepCircuitBreaker[struct{}]
 
 func newBreaker(p domain.Platform, open time.Duration) *breaker {
@@ -94,7 +94,7 @@ func (g *Gate) hold(
 			continue
 		}
 		// Without the store, no calls can be drawn anyway.
-		_ = g.cfg.Store.Hold(ctx, name(other, scope, op, account), until)
+		_ = g.cfg.Store.Hold(ctx, budgetName(other, scope, op, account), until)
 		g.metrics.held.WithLabelValues(other.String()).Inc()
 	}
 }

@@ -1,0 +1,356 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+const (
+	// DefaultDrainTimeout is the default time for running readings to finish when the scheduler
+	// stops.
+	DefaultDrainTimeout = 20 * time.Second
+	// MinEvery is the shortest interval between two checks for due accounts.
+	MinEvery = time.Second
+
+	// claimSize is the maximum number of connections per claim: a claim is read quickly, so that new
+	// connections do not wait for it.
+	claimSize     = 64
+	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
+	lookTimeout   = 30 * time.Second // for a measurement of the backlog, and for a claim
+	lookEvery     = 10 * time.Second // minimum time between two measurements of the backlog
+	picturesEvery = 5 * time.Minute
+	// appendMargin is how long before its claim expires the work ends, because a response of a platform
+	// is appended even if the work was canceled. An erasure waits for claims, so that no text of the
+	// erased person is appended after it.
+	appendMargin = 15 * time.Second
+	// hardStop is how long Run waits for work after its context was canceled. The renewal of a
+	// token is not interrupted: the call to the platform takes up to 15 s, and storing its result
+	// takes up to 9 s more.
+	hardStop = 25 * time.Second
+)
+
+var errStuck = errors.New("readings did not stop in time")
+
+// Schedule says when a [Collector] reads. All fields but those that say otherwise are required.
+type Schedule struct {
+	// Every contains, by kind, the interval of checks for due accounts. Other kinds are not read.
+	Every map[string]time.Duration
+	// Woken returns a channel that is closed when accounts of the queue become due.
+	Woken func(queue domain.FetchQueue) <-chan struct{}
+	// Ready reports whether connections may be read. While it returns false, none are claimed. Nil
+	// means always ready.
+	Ready func() bool
+	// Paused reports whether an operator has paused the fetching of a platform. It is called before
+	// each claim and every second during a reading, whose context is then canceled: accounts that
+	// the reading did not reach are due after the pause.
+	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
+	// Pictures downloads pictures of posts, a few at a time. An error is a failure on our side. If
+	// it is nil, this process downloads none.
+	Pictures func(ctx context.Context) error
+
+	DrainTimeout time.Duration // time for readings to finish when Run stops; default 20 s
+}
+
+// scheduler claims and reads the connections of queues. Its functions are those of a [Collector].
+type scheduler struct {
+	Schedule
+	*metrics
+	logger  *slog.Logger
+	claim   func(ctx context.Context, queue domain.FetchQueue, limit int, lasts time.Duration) (domain.FetchClaim, error)
+	look    func(ctx context.Context, queue domain.FetchQueue) error
+	work    func(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error)
+	release func(ctx context.Context, claim domain.FetchClaim) error
+}
+
+// Run claims and reads due connections together with other processes until ctx is done. It then
+// waits up to DrainTimeout for readings to finish and cancels the others, whose connections are due
+// again. It returns an error only if work ignores the cancellation. Run may be called again after it
+// has returned, but not concurrently.
+func (c *Collector) Run(ctx context.Context) error {
+	s := scheduler{c.Schedule, c.metrics, c.Logger, c.Claim, c.Look, c.Work, c.States.Release}
+	return s.run(ctx)
+}
+
+func (s *scheduler) run(ctx context.Context) error {
+	if !s.awaitReady(ctx) {
+		return nil
+	}
+	working, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var loops sync.WaitGroup
+	for kind := range s.Every {
+		for _, platform := range domain.Platforms() {
+			loops.Go(func() { s.serve(ctx, working, domain.FetchQueue{Kind: kind, Platform: platform}) })
+		}
+	}
+	if s.Pictures != nil {
+		loops.Go(func() {
+			repeat(ctx, picturesEvery, func() { s.takePictures(ctx) })
+		})
+	}
+	<-ctx.Done()
+	done := make(chan struct{})
+	go func() {
+		loops.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(cmp.Or(s.DrainTimeout, DefaultDrainTimeout)):
+	}
+	cut()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(hardStop):
+		return errStuck
+	}
+}
+
+func (s *scheduler) ready() bool { return s.Ready == nil || s.Ready() }
+
+func (s *scheduler) awaitReady(ctx context.Context) bool {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if s.ready() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return false
+}
+
+// repeat calls do immediately and then at an interval until ctx is done.
+func repeat(ctx context.Context, every time.Duration, do func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// loop claims and reads the connections of a queue.
+type loop struct {
+	*scheduler
+	queue   domain.FetchQueue
+	readers sync.WaitGroup
+	running int                // claims that are read
+	ended   chan time.Duration // for each claim that was read, how long a quota refuses further ones
+	more    bool               // there may be due connections
+	size    int                // of the next claim
+	resumes time.Time          // until then, a quota of the platform refuses readings
+	looked  time.Time          // when the backlog was measured
+}
+
+// serve claims and reads the connections of a queue until ctx is done. It returns when its readers
+// have finished.
+func (s *scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
+	every := s.Every[queue.Kind]
+	l := &loop{scheduler: s, queue: queue, ended: make(chan time.Duration, maxWorkers), size: claimSize, more: true}
+	defer l.readers.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	woken := s.Woken(queue) // before the claims: accounts may become due during them
+	for {
+		l.look(ctx)
+		for l.more && l.running < maxWorkers && !time.Now().Before(l.resumes) && ctx.Err() == nil {
+			l.more = l.next(ctx, working)
+		}
+		resumes := time.NewTimer(time.Until(l.resumes))
+		if l.resumes.IsZero() {
+			resumes.Stop()
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			l.more = true
+		case <-woken:
+			woken = s.Woken(queue)
+			l.more, l.resumes = true, time.Time{} // what was added may use calls that others must leave
+		case <-resumes.C:
+			l.more, l.resumes = true, time.Time{}
+		case wait := <-l.ended:
+			l.running--
+			if l.size = min(2*l.size, claimSize); wait > 0 {
+				l.size, l.resumes = max(l.size/4, 1), time.Now().Add(min(wait, every))
+			}
+		}
+		resumes.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// next claims and reads the next due connections. It returns false if the claim left none, or
+// could not be made.
+func (l *loop) next(ctx, working context.Context) (more bool) {
+	if l.blocked(ctx, l.queue) {
+		return false
+	}
+	lasts := claimFor(l.Every[l.queue.Kind])
+	ends := time.Now().Add(lasts - appendMargin)
+	// The claim is not interrupted when the process shuts down: only a known claim can be released.
+	claiming, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
+	defer cancel()
+	var claim domain.FetchClaim
+	err := safely(func() (err error) {
+		claim, err = l.claim(claiming, l.queue, l.size, lasts)
+		return err
+	})
+	l.notChecked(ctx, l.queue, "due connections could not be claimed; the next check retries", err)
+	if err != nil || len(claim.Tasks) == 0 {
+		return false
+	}
+	l.running++
+	l.readers.Go(func() { l.ended <- l.read(working, claim, ends) })
+	return len(claim.Tasks) == l.size
+}
+
+// look measures the backlog, if that was some time ago.
+func (l *loop) look(ctx context.Context) {
+	if time.Since(l.looked) < lookEvery || l.blocked(ctx, l.queue) {
+		return
+	}
+	l.looked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	err := safely(func() error { return l.scheduler.look(ctx, l.queue) })
+	l.notChecked(ctx, l.queue, "the backlog of due connections is unknown; the next check retries", err)
+}
+
+func (s *scheduler) notChecked(ctx context.Context, queue domain.FetchQueue, what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(outcomeNotChecked)).Inc()
+		s.logger.WarnContext(ctx, what, "kind", queue.Kind, "platform", queue.Platform.String(), "error", err)
+	}
+}
+
+func (s *scheduler) takePictures(ctx context.Context) {
+	if !s.ready() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second) // ends before the next check
+	defer cancel()
+	if err := safely(func() error { return s.Pictures(ctx) }); err != nil && ctx.Err() == nil {
+		s.logger.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
+	}
+}
+
+type outcome string
+
+const (
+	outcomeDone        outcome = "done"
+	outcomeFailed      outcome = "failed"      // a failure on our side
+	outcomeCut         outcome = "cut"         // the claim expired before its reading was complete
+	outcomePaused      outcome = "paused"      // an operator paused the platform
+	outcomeInterrupted outcome = "interrupted" // the process shut down
+	outcomeNotChecked  outcome = "not_checked" // what is due is not known, or how much
+)
+
+// claimFor returns how long a claim of a queue lasts that is checked at an interval. After a crash, its connections are due again
+// when this time has passed.
+func claimFor(every time.Duration) time.Duration {
+	return min(max(10*every, time.Minute), 5*time.Minute)
+}
+
+var errPaused = errors.New("an operator has paused the platform")
+
+// read returns how long a quota of the whole platform refuses further readings.
+func (s *scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time.Time) (wait time.Duration) {
+	start := time.Now()
+	claimCtx, cancel := context.WithDeadline(ctx, ends)
+	defer cancel()
+	working, stop := s.untilPaused(claimCtx, claim.Platform)
+	err := safely(func() (err error) {
+		wait, err = s.work(working, claim)
+		return err
+	})
+	stop()
+	result := outcomeFailed
+	switch {
+	case err == nil:
+		result = outcomeDone
+	case ctx.Err() != nil:
+		result = outcomeInterrupted
+	case errors.Is(context.Cause(working), errPaused):
+		result = outcomePaused
+	case claimCtx.Err() != nil:
+		result = outcomeCut
+	default:
+		s.logger.WarnContext(ctx, "some claimed connections were not read and are due again",
+			"kind", claim.Kind, "platform", claim.Platform.String(), "connections", len(claim.Tasks), "error", err)
+	}
+	s.claims.WithLabelValues(claim.Kind, claim.Platform.String(), string(result)).Inc()
+	s.duration.WithLabelValues(claim.Kind, claim.Platform.String()).Observe(time.Since(start).Seconds())
+	// Claims are also released if the work did not find the connections, and during a shutdown.
+	releasing, cancelRelease := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancelRelease()
+	if err := s.release(releasing, claim); err != nil {
+		s.logger.WarnContext(ctx, "claims could not be released and will expire",
+			"until", claim.Until, "error", err)
+	}
+	return wait
+}
+
+// blocked returns true if it is unknown whether the platform is paused.
+func (s *scheduler) blocked(ctx context.Context, queue domain.FetchQueue) bool {
+	if !s.ready() {
+		return true
+	}
+	paused, err := s.Paused(ctx, queue.Platform)
+	if err != nil && ctx.Err() == nil {
+		s.notChecked(ctx, queue, "it is unknown whether the platform is paused, so nothing is claimed; the next check retries", err)
+	}
+	if paused {
+		s.setBacklog(queue, 0, 0) // nothing is due until the platform is resumed
+	}
+	return paused || err != nil
+}
+
+// untilPaused returns a context that is canceled with [errPaused] when an operator pauses the
+// platform. stop ends the checks.
+func (s *scheduler) untilPaused(ctx context.Context, platform domain.Platform) (work context.Context, stop func()) {
+	work, end := context.WithCancelCause(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		repeat(work, time.Second, func() {
+			// If the database does not answer, the work continues.
+			if paused, err := s.Paused(work, platform); paused && err == nil {
+				end(errPaused)
+			}
+		})
+	}()
+	return work, func() {
+		end(nil)
+		<-stopped
+	}
+}
+
+func safely(do func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+		}
+	}()
+	return do()
+}
