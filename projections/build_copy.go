@@ -87,7 +87,7 @@ func (b *build) copyGroup(
 ) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		var shards []*shard
-		err := write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) (err error) {
+		err := write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) (err error) {
 			shards, err = b.foldGroup(ctx, g.TopicID, ranges, into, func(records int64) { b.done.Add(records) })
 			return err
 		})

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -23,12 +25,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CheckTables compares the tables that readers use with a fold of the log. In one snapshot of the
-// database, it folds the topic in bulk up to the checkpoints and copies the rows into temporary
-// tables, which need as much space as the tables. Events that the database has refused are dead
-// letters here too. The database user needs the privilege to create temporary tables. CheckTables
-// uses its own connection, so it does not delay the rest of the engine. The error wraps [ErrNotLive]
-// if no generation is live.
+// CheckTables compares the tables that readers use with a fold of the log into temporary tables,
+// which need as much space. It copies the rows up to the checkpoints and then follows the tables in
+// short transactions, so that vacuum goes on and the engine is not delayed. Only when both have folded
+// the same records, it opens a snapshot and compares them. Events that the database has refused are
+// dead letters here too. The database user needs the privilege to create temporary tables. The error
+// wraps [ErrNotLive] if no generation is live. After any other error, nothing is known about the
+// tables: a check that is interrupted says so, and never that tables differ.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
@@ -39,12 +42,13 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("open a connection for a check: %w", err)
 	}
-	defer pool.Close()
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		return checkTables(ctx, tx, e.work, &r)
+	defer pool.Close() // drops the temporary tables
+	err = pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		c := &check{work: e.work, conn: conn.Conn(), shards: map[int32]*shard{}}
+		return c.run(ctx, &r)
 	})
 	if err != nil {
-		return r, fmt.Errorf("check tables of %s: %w", e.projector.Name, err)
+		return r, fmt.Errorf("the check of the tables of %s is not finished: %w", e.projector.Name, err)
 	}
 	r.Equal = !slices.ContainsFunc(r.Tables, func(t TableReport) bool { return !t.Equal })
 	r.Took = time.Since(began).Round(time.Millisecond).String()
@@ -54,44 +58,56 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 // ErrNotLive means that readers have no tables of this version yet.
 var ErrNotLive = errors.New("the tables are not live: they were never built, or are being built; check them later")
 
-func checkTables(ctx context.Context, tx pgx.Tx, w work, r *Report) error {
-	g, err := liveGeneration(ctx, tx, w.projector)
+// Reasons why a check must be run again.
+var (
+	errReplaced = errors.New("the tables were replaced or set back meanwhile; run it again")
+	errFolding  = errors.New("an event was skipped, and its stream is being folded again; run it again")
+	errTooFast  = errors.New("records arrive faster than this check can fold them; run it again when the service has less to do")
+)
+
+// check folds the log into temporary tables of its connection, next to a live generation.
+type check struct {
+	work
+	conn   *pgx.Conn
+	number int // of the live generation
+	topic  eventlog.TopicID
+	at     map[int32]int64  // offsets up to which the temporary tables are folded, by partition
+	shards map[int32]*shard // by partition
+}
+
+func (c *check) run(ctx context.Context, r *Report) error {
+	g, err := liveGeneration(ctx, c.pool, c.projector)
 	if err == nil && g.Number == 0 {
 		err = ErrNotLive
 	}
 	if err != nil {
 		return err
 	}
-	checkpoints, err := readCheckpoints(ctx, tx, w.projector.Name, g.Number)
-	if err != nil {
-		return err
-	}
-	r.Generation, r.Version, r.Positions = g.Number, g.Version, map[int32]int64{}
-	var ranges []eventlog.PartitionRange
-	for partition, at := range checkpoints {
-		r.Positions[partition] = at.NextOffset
-		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: at.NextOffset})
-	}
-	if w.refused, err = refusedEvents(ctx, tx, w.projector, g.Number); err != nil {
-		return err
-	}
-	schema, shapes := ddl.Schema(w.projector.Name, g.Number), make([]tableShape, len(w.projector.Tables))
-	for i, table := range w.projector.Tables {
-		if shapes[i], err = readShape(ctx, tx, schema, table); err != nil {
+	r.Generation, r.Version = g.Number, g.Version
+	c.number, c.topic = g.Number, g.TopicID
+	schema, shapes := ddl.Schema(c.projector.Name, g.Number), make([]tableShape, len(c.projector.Tables))
+	for i, table := range c.projector.Tables {
+		if shapes[i], err = readShape(ctx, c.conn, schema, table); err != nil {
 			return err
 		}
 		create := "create temporary table " + pgx.Identifier{shapes[i].Name}.Sanitize() +
-			" (like " + pgx.Identifier{schema, shapes[i].Name}.Sanitize() + ") on commit drop"
-		if err := pg.Exec(ctx, tx, "create temporary table", create); err != nil {
+			" (like " + pgx.Identifier{schema, shapes[i].Name}.Sanitize() + ")"
+		if err := pg.Exec(ctx, c.conn, "create temporary table", create); err != nil {
 			return err
 		}
 	}
-	if err := foldInto(ctx, w, g.TopicID, ranges, tx); err != nil {
+	if err := c.copy(ctx); err != nil {
 		return err
 	}
+	snapshot, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer snapshot.Rollback(ctx) //nolint:errcheck // nothing was changed
+	r.Positions = c.at
 	seed := rand.Int64() // must not be predictable
-	for i, table := range w.projector.Tables {
-		t, err := shapes[i].compare(ctx, tx, schema, seed)
+	for i, table := range c.projector.Tables {
+		t, err := shapes[i].compare(ctx, snapshot, schema, seed)
 		if err != nil {
 			return err
 		}
@@ -121,18 +137,167 @@ func refusedEvents(
 // checkWorkers is how many partitions a check folds at a time.
 const checkWorkers = 4
 
-// foldInto folds ranges of the topic into the temporary tables, through one connection.
-func foldInto(ctx context.Context, w work, id eventlog.TopicID, ranges []eventlog.PartitionRange, tx pgx.Tx) error {
-	var shared sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
+// copy folds the topic up to the checkpoints, copies the rows, and creates the keys.
+func (c *check) copy(ctx context.Context) error {
+	ends, err := c.liveEnds(ctx, c.pool)
+	if err != nil {
+		return err
+	}
+	var ranges []eventlog.PartitionRange
+	for partition, end := range ends {
+		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
+	}
+	var connection, folded sync.Mutex
+	group, folding := errgroup.WithContext(ctx)
 	group.SetLimit(checkWorkers)
-	for _, ranges := range w.groups(ranges) {
+	for _, ranges := range c.groups(ranges) {
 		group.Go(func() error {
-			return write.Copy(ctx, tx, &shared, func(into write.Sink) error {
-				_, err := w.foldGroup(ctx, id, ranges, into, unobserved)
+			return write.Copy(folding, c.conn, &connection, func(into write.Sink) error {
+				shards, err := c.foldGroup(folding, c.topic, ranges, into, unobserved)
+				folded.Lock()
+				defer folded.Unlock()
+				for _, s := range shards {
+					c.shards[s.partition] = s
+				}
 				return err
 			})
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	c.at = ends
+	keys := fmt.Sprintf("set maintenance_work_mem = '%dMB'; %s; analyze %s",
+		keyMemory, c.projector.Definition.Keys(), strings.Join(c.projector.Tables, ", "))
+	_, err = c.conn.PgConn().Exec(ctx, keys).ReadAll()
+	return pg.Wrap("create keys of temporary tables", err)
+}
+
+// liveEnds returns the checkpoints of the live generation, and reads which events before them the
+// database has refused.
+func (c *check) liveEnds(ctx context.Context, q pg.Querier) (map[int32]int64, error) {
+	checkpoints, err := readCheckpoints(ctx, q, c.projector.Name, c.number)
+	if err == nil {
+		c.refused, err = refusedEvents(ctx, q, c.projector, c.number)
+	}
+	ends := make(map[int32]int64, len(checkpoints))
+	for partition, at := range checkpoints {
+		if ends[partition] = at.NextOffset; err == nil && (at.TopicID != c.topic || at.NextOffset < c.at[partition]) {
+			err = errReplaced
+		}
+	}
+	if err == nil && (len(ends) == 0 || len(ends) < len(c.at)) {
+		err = errReplaced // the generation has ended
+	}
+	return ends, err
+}
+
+const (
+	checkRounds = 100 // after which a check gives up following
+	checkLocked = 500 // records that may be folded while the checkpoints are locked
+)
+
+// snapshot follows the live generation, and returns a snapshot in which both have folded the same
+// records.
+func (c *check) snapshot(ctx context.Context) (snapshot pgx.Tx, err error) {
+	for range checkRounds {
+		ends, err := c.liveEnds(ctx, c.pool)
+		if err == nil {
+			err = c.follow(ctx, ends)
+		}
+		if err == nil {
+			err = pgx.BeginFunc(ctx, c.pool, func(locked pgx.Tx) error {
+				snapshot, err = c.lockedSnapshot(ctx, locked)
+				return err
+			})
+		}
+		if err != nil || snapshot != nil {
+			return snapshot, err
+		}
+	}
+	return nil, errTooFast
+}
+
+// lockedSnapshot returns a snapshot while nothing is folded into the live generation; nil if the
+// temporary tables are too far behind.
+func (c *check) lockedSnapshot(ctx context.Context, locked pgx.Tx) (snapshot pgx.Tx, err error) {
+	dueAgain, err := pg.QueryBool(ctx, locked, "lock checkpoints", `
+		with locked as (
+			select from checkpoints where projection = $1 and generation = $2 order by partition for update)
+		select (select count(*) from locked) >= 0 and exists (
+			select from streams where projection = $1 and generation = $2 and fold_again)`, c.projector.Name, c.number)
+	if err == nil && dueAgain {
+		err = errFolding
+	}
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.liveEnds(ctx, locked)
+	behind := int64(0)
+	for partition, end := range ends {
+		behind += end - c.at[partition]
+	}
+	if err != nil || behind > checkLocked {
+		return nil, err
+	}
+	if err := c.follow(ctx, ends); err != nil {
+		return nil, err
+	}
+	for _, s := range c.shards {
+		if s.streams.due() {
+			return nil, errFolding
+		}
+	}
+	if snapshot, err = c.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}); err != nil {
+		return nil, fmt.Errorf("begin to compare: %w", err)
+	}
+	return snapshot, pg.Exec(ctx, snapshot, "take a snapshot", "select from generations")
+}
+
+// follow folds the records up to offsets, as a session does.
+func (c *check) follow(ctx context.Context, ends map[int32]int64) error {
+	for partition, end := range ends {
+		r := eventlog.PartitionRange{Partition: partition, Start: c.at[partition], End: end}
+		if r.Start == r.End {
+			continue
+		}
+		s := c.shards[partition]
+		err := c.scan(ctx, c.topic, r, "", func(ctx context.Context, run eventlog.Run) error {
+			for _, runs := range cutRuns([]eventlog.Run{run}, c.maxRecords) {
+				events, _ := c.eventsOf(runs[0])
+				if err := s.upsert(ctx, c.conn, events); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("follow partition %d of %s: %w", partition, c.projector.Topic, err)
+		}
+		c.at[partition] = end
+	}
+	return nil
+}
+
+// upsert folds events into tables that have rows, without checkpoints and dead letters.
+func (s *shard) upsert(ctx context.Context, conn *pgx.Conn, events []fold.Event) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var first, last pgx.Batch
+		state := s.projector.Begin(0)
+		state.Load(&first, slices.DeleteFunc(slices.Clone(events), func(ev fold.Event) bool { return ev.Err != nil }))
+		if err := write.Send(ctx, tx, &first); err != nil {
+			return err
+		}
+		if err := state.LoadMore(ctx, tx); err != nil {
+			return err
+		}
+		for _, ev := range events {
+			s.apply(state, s.streams, ev)
+		}
+		err := write.Upsert(ctx, tx, &last, func(into write.Sink) error { return state.Write(into, true) })
+		if err != nil {
+			return err
+		}
+		return write.Send(ctx, tx, &last)
+	})
 }

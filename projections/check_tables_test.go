@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -75,6 +76,42 @@ func TestCheckTables(t *testing.T) {
 			rows += table.RowsLog
 		}
 		require.Positive(t, rows)
+	}
+}
+
+// A check holds no snapshot while it folds, and follows the tables that go on: it compares them where
+// they are at the end. If the server ends its session, it says that it is not finished.
+func TestCheckFollowsTheTables(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mixture()
+	c := b.chain("cccccccccccccccccccccccc")
+	const sessions = "from pg_stat_activity where datname = current_database() and application_name = 'ledgerboard check'"
+	for n, p := range every() {
+		e := b.engine(p)
+		stop := b.follow(e)
+		before := b.check(p)
+		checking := func(meanwhile func()) (projections.Report, error) {
+			scan := sync.OnceFunc(meanwhile)
+			return b.engine(p, func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeScan: scan} }).CheckTables(b.ctx())
+		}
+		r, err := checking(func() {
+			require.Equal(t, 1, b.count("select count(*) "+sessions))
+			require.Eventually(t, func() bool { // a COPY of another partition may be under way
+				return b.count("select count(*) "+sessions+" and (backend_xid is not null or backend_xmin is not null)") == 0
+			}, patience, tick)
+			b.put(c.next(c.lost(client1, []string{fmt.Sprint("left ", n)}, fmt.Sprint("user ", n))))
+			b.append(postRead(1, 50+n), accountRead(2, 50+n), category(int64(60+n), "later"), listed(n+1, fmt.Sprint("later ", n)),
+				draft(domain.TopicOperations, agencyA, fmt.Sprint("later ", n), domain.OperatorFinished{Of: "x"}))
+			b.caughtUp(e)
+		})
+		require.NoError(t, err)
+		require.True(t, r.Equal, "%+v", r)
+		require.NotEqual(t, before.Positions, r.Positions)
+
+		_, err = checking(func() { b.exec("select pg_terminate_backend(pid, 10000) " + sessions) })
+		require.ErrorContains(t, err, "is not finished")
+		stop()
 	}
 }
 

@@ -25,9 +25,9 @@ type tableShape struct {
 // lower case.
 func inDatabase(table string) string { return strings.ToLower(table) }
 
-func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape, error) {
+func readShape(ctx context.Context, conn *pgx.Conn, schema, table string) (tableShape, error) {
 	shape := tableShape{Name: inDatabase(table)}
-	err := tx.QueryRow(ctx, `
+	err := conn.QueryRow(ctx, `
 		select coalesce(array_agg(a.attname::text order by a.attnum), '{}'),
 		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum))
 		           filter (where a.attnum = any(i.indkey)), '{}')

@@ -158,7 +158,7 @@ func (f *folding) write(crash func()) fault {
 	return func(ctx context.Context, batch folded) error {
 		for _, ev := range batch.events {
 			if strings.HasSuffix(ev.Envelope.ID, "!") {
-				_, err := batch.tx.Exec(ctx, "select 1/0")
+				_, err := batch.conn.Exec(ctx, "select 1/0")
 				return err
 			}
 		}

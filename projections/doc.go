@@ -36,6 +36,9 @@
 //     reading tables, with the fold and the rows of live projection. It needs memory for one key, and
 //     each row is written once. Rows that depend on several keys (Projector.SpansPartitions) are
 //     folded in the order of the log.
+//   - A check folds into temporary tables of one connection, and follows the live generation with the
+//     streams of its shards, so it needs neither checkpoints nor a generation. It creates the keys,
+//     without which it could not follow.
 //   - NOTIFY announces each step of a build. If a notification is lost, the next poll finds it.
 //   - On a compacted topic, the next record of a key removes the dead letter of that key. If the last
 //     record of a key is a dead letter, the tables keep the row of the record before it; a rebuild

@@ -131,7 +131,7 @@ func FoldInBulk(ctx context.Context, c Config, to map[int32]int64, memory int, t
 	}
 	for _, group := range e.groups(ranges) {
 		var shards []*shard
-		err := write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) (err error) {
+		err := write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) (err error) {
 			shards, err = e.foldGroup(ctx, [16]byte{}, group, into, unobserved)
 			return err
 		})

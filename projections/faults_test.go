@@ -27,7 +27,8 @@ type fault func(context.Context, folded) error
 type folded struct {
 	generation int
 	events     []fold.Event // passed to Apply
-	tx         pgx.Tx
+	tx         pgx.Tx       // nil for copies
+	conn       *pgx.Conn
 	last       *pgx.Batch // of a write: sent with the commit
 	into       write.Sink
 	next       func() error // of a write: stores the rows, so that a test can act before the commit
@@ -63,9 +64,9 @@ func (f *faultyFold) Write(into write.Sink, last bool) error {
 	fault := f.copying
 	switch into := into.(type) {
 	case *write.Copies:
-		f.tx = into.Tx
+		f.conn = into.Conn
 	case *write.Upserts:
-		fault, f.tx, f.last = f.writing, into.Tx, into.Batch
+		fault, f.tx, f.conn, f.last = f.writing, into.Tx, into.Tx.Conn(), into.Batch
 		f.next = func() error {
 			rows := *into.Batch
 			*into.Batch = pgx.Batch{}

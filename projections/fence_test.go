@@ -142,7 +142,7 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 	p := writes(tally, func(_ context.Context, f folded) error {
 		err := f.next()
 		if kills.CompareAndSwap(true, false) {
-			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", f.tx.Conn().PgConn().PID())
+			_, err = b.db.ReadOnly.Exec(context.Background(), "select pg_terminate_backend($1, 10000)", f.conn.PgConn().PID())
 			return err // the commit finds out
 		}
 		return err
@@ -200,7 +200,7 @@ func TestSessionsOfFolds(t *testing.T) {
 	}{{dashboards, "on"}, {projectors.Operations, "off"}} {
 		var got string
 		b.run(b.engine(writes(c.projector, func(ctx context.Context, f folded) error {
-			return errors.Join(f.next(), f.tx.QueryRow(ctx, `
+			return errors.Join(f.next(), f.conn.QueryRow(ctx, `
 				select string_agg(current_setting(name), ' ') from unnest(array[
 					'synchronous_commit', 'idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout']) name`).Scan(&got))
 		})))

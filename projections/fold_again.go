@@ -154,7 +154,7 @@ func (s *shard) readStream(ctx context.Context, id eventlog.TopicID, r eventlog.
 
 // writeRows writes rows of a stream: those that are final, or all that are left.
 func (s *shard) writeRows(ctx context.Context, tx pgx.Tx, last bool) error {
-	return write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) error { return s.fold.Write(into, last) })
+	return write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) error { return s.fold.Write(into, last) })
 }
 
 func unobserved(int64) {}

@@ -12,8 +12,8 @@ import (
 )
 
 // endSoon lets the server end the session of a frozen transaction after one second instead of ten.
-func endSoon(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = '1s'")
+func endSoon(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "set local idle_in_transaction_session_timeout = '1s'")
 	return err
 }
 
@@ -57,7 +57,7 @@ func TestFrozenStepBlocksNoOther(t *testing.T) {
 		var bound string
 		require.NoError(t, tx.QueryRow(b.ctx(), "select current_setting('idle_in_transaction_session_timeout')").Scan(&bound))
 		require.Equal(t, "10s", bound)
-		require.NoError(t, endSoon(b.ctx(), tx))
+		require.NoError(t, endSoon(b.ctx(), tx.Conn()))
 	}
 	b.appendReadings(10, 20)
 	b.caughtUp(e)

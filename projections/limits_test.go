@@ -55,7 +55,7 @@ func TestABuildThatFailsInTheSameWaySaysWhy(t *testing.T) {
 	var canceled atomic.Bool
 	e := b.followEngine(copies(tally, func(ctx context.Context, f folded) error {
 		if canceled.Load() { // by a watchdog of the administrator
-			_, err := f.tx.Exec(ctx, "select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)")
+			_, err := f.conn.Exec(ctx, "select pg_cancel_backend(pg_backend_pid()), pg_sleep(60)")
 			return errors.Join(err, ctx.Err())
 		}
 		return f.next()

@@ -134,7 +134,7 @@ func refusing(p fold.Projector, sql string, tries *atomic.Int32, bad ...string) 
 		tries.Add(1)
 		for _, ev := range f.events {
 			if slices.Contains(bad, ev.Envelope.ID) {
-				_, err := f.tx.Exec(ctx, sql)
+				_, err := f.conn.Exec(ctx, sql)
 				return err
 			}
 		}

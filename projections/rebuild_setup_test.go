@@ -67,7 +67,7 @@ func (b *bench) newHeldTally(frozen bool) *heldTally {
 		switch {
 		case int32(f.generation) != p.generation.Load():
 		case frozen:
-			err = endSoon(ctx, f.tx)
+			err = endSoon(ctx, f.conn)
 			p.gate.first()
 		default:
 			err = p.gate.wait(ctx)

@@ -358,7 +358,7 @@ func TestFrozenWhileAStreamIsFoldedAgain(t *testing.T) {
 			g := b.newGate()
 			p := copies(dashboards, func(ctx context.Context, f folded) error {
 				if step == deleted {
-					err := endSoon(ctx, f.tx)
+					err := endSoon(ctx, f.conn)
 					if g.first(); err != nil {
 						return err
 					}

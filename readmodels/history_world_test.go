@@ -133,7 +133,7 @@ func (p *past) foldAgain() {
 				return err
 			}
 		}
-		return write.Copy(p.t.Context(), tx, new(sync.Mutex), func(into write.Sink) error { return state.Write(into, true) })
+		return write.Copy(p.t.Context(), tx.Conn(), new(sync.Mutex), func(into write.Sink) error { return state.Write(into, true) })
 	}))
 }
 

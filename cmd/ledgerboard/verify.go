@@ -32,7 +32,7 @@ type verifyCommand struct {
 	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
 	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle. Requires --key or --trust-bundle-key, but neither log nor database."`
 	bundleTrust
-	Tables bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with the result, row by row."`
+	Tables bool   `xor:"what" required:"" help:"Fold the log into temporary tables and compare the tables of all projections with them, row by row."`
 	Kept   string `type:"existingfile" placeholder:"FILE" help:"With --all, --parent or --bundle: an older bundle, or signed checkpoints as 'ledgerboard checkpoints' prints them, that you saved. They reveal a log that was replaced together with its checkpoints."`
 	JSON   bool   `help:"Print the report as a JSON object."`
 }

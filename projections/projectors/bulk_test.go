@@ -47,7 +47,7 @@ func foldBulk(t require.TestingT, db *pgtest.DB, p fold.Projector, chunks ...[]f
 	}
 	ctx := context.Background()
 	require.NoError(t, pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		return write.Copy(ctx, tx, new(sync.Mutex), func(into write.Sink) error {
+		return write.Copy(ctx, tx.Conn(), new(sync.Mutex), func(into write.Sink) error {
 			for _, events := range byAccount {
 				slices.SortStableFunc(events, func(a, b sorted) int { return bytes.Compare(a.order, b.order) })
 				state := p.Begin(1)

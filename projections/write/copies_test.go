@@ -35,7 +35,7 @@ func TestCopiesShareAConnection(t *testing.T) {
 				Values: func(i int) []any { return []any{[]string{"a"}, []int16{int16(i)}, []int64{int64(i)}} },
 			}
 			copying.Go(func() {
-				errs[n] = write.Copy(t.Context(), tx, &shared, func(into write.Sink) error {
+				errs[n] = write.Copy(t.Context(), tx.Conn(), &shared, func(into write.Sink) error {
 					started.Done()
 					started.Wait()
 					table.Write(into, []int{1, 2, 3, 4, rows})

@@ -24,7 +24,7 @@ type encoder struct {
 	oids  []uint32    // of the columns
 }
 
-func newEncoder(ctx context.Context, tx pgx.Tx, table string, columns []string) (*encoder, error) {
+func newEncoder(ctx context.Context, conn *pgx.Conn, table string, columns []string) (*encoder, error) {
 	names := make([]string, len(columns))
 	for i, column := range columns {
 		names[i] = pgx.Identifier{column}.Sanitize()
@@ -32,7 +32,7 @@ func newEncoder(ctx context.Context, tx pgx.Tx, table string, columns []string) 
 	// The name is quoted, and the server converts only unquoted names to lower case.
 	name, list := pgx.Identifier{strings.ToLower(table)}.Sanitize(), strings.Join(names, ", ")
 	sql := "select " + list + " from " + name
-	described, err := tx.Prepare(ctx, sql, sql)
+	described, err := conn.Prepare(ctx, sql, sql)
 	if err != nil {
 		return nil, fmt.Errorf("describe columns of %s: %w", table, err)
 	}
@@ -58,8 +58,8 @@ func (e *encoder) appendRow(b []byte, values []any) ([]byte, error) {
 	return b, nil
 }
 
-func (e *encoder) send(ctx context.Context, tx pgx.Tx, rows []byte) error {
-	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(rows), e.copy)
+func (e *encoder) send(ctx context.Context, conn *pgx.Conn, rows []byte) error {
+	_, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(rows), e.copy)
 	return err
 }
 

@@ -38,7 +38,7 @@ func (t Table[R]) write(into Sink, rows []R, areNew bool) {
 	switch into := into.(type) {
 	case *Upserts:
 		if areNew && len(rows) >= copyAbove {
-			into.copy(func(ctx context.Context) error { return t.copyAll(ctx, into.Tx, rows) })
+			into.copy(func(ctx context.Context) error { return t.copyAll(ctx, into.Tx.Conn(), rows) })
 		} else {
 			t.Queue(into.Batch, rows)
 		}
@@ -51,14 +51,14 @@ func (t Table[R]) write(into Sink, rows []R, areNew bool) {
 }
 
 // copyAll copies rows, which avoids the check for conflicts.
-func (t Table[R]) copyAll(ctx context.Context, tx pgx.Tx, rows []R) error {
-	e, err := newEncoder(ctx, tx, t.Name, t.Columns)
+func (t Table[R]) copyAll(ctx context.Context, conn *pgx.Conn, rows []R) error {
+	e, err := newEncoder(ctx, conn, t.Name, t.Columns)
 	encoded := []byte(binaryHeader)
 	for i := 0; i < len(rows) && err == nil; i++ {
 		encoded, err = e.appendRow(encoded, t.copied(rows[i]))
 	}
 	if err == nil {
-		err = e.send(ctx, tx, encoded)
+		err = e.send(ctx, conn, encoded)
 	}
 	if err != nil {
 		return fmt.Errorf("copy into %s: %w", t.Name, err)
@@ -123,7 +123,7 @@ const copyBytes = 1 << 20
 // Copies stores rows in tables that are being built, with COPY. While it sends rows of one table, the
 // fold computes the next ones.
 type Copies struct {
-	Tx pgx.Tx
+	Conn *pgx.Conn
 
 	ctx     context.Context //nolint:containedctx // of the build to which the copies belong
 	shared  *sync.Mutex     // of the connection
@@ -141,10 +141,11 @@ type tableCopy struct {
 	rows []byte
 }
 
-// Copy calls fold with a sink and returns when all rows are stored. Several copies may use one
-// connection if they share a lock.
-func Copy(ctx context.Context, tx pgx.Tx, shared *sync.Mutex, fold func(Sink) error) error {
-	into := &Copies{Tx: tx, ctx: ctx, shared: shared, tables: map[string]*tableCopy{}}
+// Copy calls fold with a sink and returns when all rows are stored, each COPY in the transaction of
+// the connection or, without one, in its own. Several copies may use one connection if they share a
+// lock.
+func Copy(ctx context.Context, conn *pgx.Conn, shared *sync.Mutex, fold func(Sink) error) error {
+	into := &Copies{Conn: conn, ctx: ctx, shared: shared, tables: map[string]*tableCopy{}}
 	err := fold(into)
 	for _, t := range into.tables {
 		if err == nil && len(t.rows) > len(binaryHeader) {
@@ -171,7 +172,7 @@ func (c *Copies) table(name string, columns []string) *tableCopy {
 	t := &tableCopy{name: name, rows: []byte(binaryHeader)}
 	if c.wait(); c.err == nil {
 		c.shared.Lock()
-		t.encoder, c.err = newEncoder(c.ctx, c.Tx, name, columns)
+		t.encoder, c.err = newEncoder(c.ctx, c.Conn, name, columns)
 		c.shared.Unlock()
 	}
 	c.tables[name] = t
@@ -200,7 +201,7 @@ func (c *Copies) send(t *tableCopy) {
 	go func(rows []byte, sending chan<- error) {
 		c.shared.Lock()
 		defer c.shared.Unlock()
-		err := t.send(c.ctx, c.Tx, rows)
+		err := t.send(c.ctx, c.Conn, rows)
 		if err != nil {
 			err = fmt.Errorf("copy into %s: %w", t.name, err)
 		}
