@@ -141,28 +141,6 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 	return sum, partial
 }
 
-// OrPrevious fills absent figures with the previous values.
-func (c Counts) OrPrevious(before Counts) Counts {
-	return Counts{
-		Likes:       cmp.Or(c.Likes, before.Likes),
-		Comments:    cmp.Or(c.Comments, before.Comments),
-		Shares:      cmp.Or(c.Shares, before.Shares),
-		Views:       cmp.Or(c.Views, before.Views),
-		Impressions: cmp.Or(c.Impressions, before.Impressions),
-		Reach:       cmp.Or(c.Reach, before.Reach),
-		Clicks:      cmp.Or(c.Clicks, before.Clicks),
-		Saves:       cmp.Or(c.Saves, before.Saves),
-		AvgWatch:    cmp.Or(c.AvgWatch, before.AvgWatch),
-	}
-}
-
-// Cumulative returns c without the figures that do not accumulate: reach, which counts people, and
-// the average watch time.
-func (c Counts) Cumulative() Counts {
-	c.Reach, c.AvgWatch = nil, nil
-	return c
-}
-
 // maxCount bounds the absolute value of a count, so that engagement and growth fit 64 bits: the
 // difference of two sums of three counts is at most 6 × 2^60.
 const maxCount = 1 << 60

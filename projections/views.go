@@ -181,7 +181,7 @@ const (
 	monthsAhead = 3
 )
 
-var monthlyTables = []string{"account_readings", "tSPostInsights"}
+var monthlyTables = []string{"account_readings"}
 
 // attachMonths creates the missing monthly partitions around now for the partitioned tables in the
 // list. If the default partition already contains rows of a month, attachMonths returns an error

@@ -3368,14 +3368,15 @@ export interface components {
              */
             shares: number | null;
         };
+        /** @description True if likes, comments and shares of an account's posts have different numbers of known gains. */
+        EngagementPartial: boolean;
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
             /** @description Comments gained. */
             comments: components["schemas"]["Gain"];
             /** @description Likes + comments + shares gained: the sum of those that are known. */
             engagement: components["schemas"]["Gain"];
-            /** @description True if some readings lack the gain of likes, comments or shares. */
-            engagement_partial: boolean;
+            engagement_partial: components["schemas"]["EngagementPartial"];
             /** @description Likes or reactions gained. */
             likes: components["schemas"]["Gain"];
             previous_series?: components["schemas"]["PreviousSeries"];
@@ -4509,8 +4510,7 @@ export interface components {
             comments: components["schemas"]["Gain"];
             /** @description Likes + comments + shares gained: the sum of those that are known. */
             engagement: components["schemas"]["Gain"];
-            /** @description True if some readings lack the gain of likes, comments or shares. */
-            engagement_partial: boolean;
+            engagement_partial: components["schemas"]["EngagementPartial"];
             /** @description Likes or reactions gained. */
             likes: components["schemas"]["Gain"];
             p_id: components["schemas"]["Platform"];
@@ -4976,7 +4976,7 @@ export interface components {
              * @description Likes + comments + shares gained, as far as they are known; null if none of them are known.
              */
             engagement: number | null;
-            /** @description True if some readings lack the gain of likes, comments or shares. */
+            /** @description True if likes, comments and shares have different numbers of known gains. */
             engagement_partial: boolean;
             /**
              * Format: int64

@@ -104,7 +104,7 @@ func TestErasePerson(t *testing.T) {
 			"kept.fetch_state where social_account_id = 701 and backfilled_at is not null and failures = 0 and due_at <= now()": 1,
 			"kept.fetch_state where social_account_id = 702702702 and failures = 3 and reason is not null":                      1,
 			"post_contents where content like 'Sam%'":                                                                           1,
-			"(select social_account_id from post_contents union all select social_account_id from post_daily union all " + figuresOfAccounts +
+			"(select social_account_id from post_contents union all select social_account_id from post_owners union all select social_account_id from post_ids union all " + figuresOfAccounts +
 				") a where social_account_id in (700, 703)": 0,
 			"(" + figuresOfAccounts + ") a": 3,
 			"(select true from account_erasures union all select true from post_erasures) e":                                                                        4,

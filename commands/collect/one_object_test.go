@@ -220,9 +220,9 @@ func TestTwoIDsOfOnePostBecomeOne(t *testing.T) {
 			merged := logged[domain.PostsMerged](s, domain.TopicMetrics)
 			require.Len(t, merged, 1)
 			require.Equal(t, "900", merged[0].OtherID)
-			require.Equal(t, 30, s.number(`select sum(likes) from post_gains where social_account_id = $1`, page.ID), "once, from the first reading on")
-			require.Equal(t, 30, s.number(`select sum(glikes) from post_daily where social_account_id = $1`, page.ID))
-			require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id = '900'`))
+			require.Equal(t, 30, s.number(`select sum(likes) from post_quarters s join post_owners o on o.id = s.owner where o.social_account_id = $1`, page.ID), "once, from the first reading on")
+			require.Equal(t, 30, s.number(`select sum(likes) from post_weeks s join post_owners o on o.id = s.owner where o.social_account_id = $1`, page.ID))
+			require.Zero(t, s.number(`select count(*) from tSPostInsights where external_id = '900' and counted_as = '900'`))
 
 			s.registerPost(page, "900") // again, by the main application
 			round()

@@ -7,6 +7,7 @@ create table tSPosts (
   social_account_id bigint   not null,
   external_id       text     not null,
   parent_account    text     not null,
+  post              bigint   not null, -- its id in the tables of readings
   account_id        text     not null,
   member_id         bigint   not null,
   p_id              smallint not null,
@@ -21,160 +22,138 @@ create table tSPosts (
   main_app          jsonb -- last one by the main application; its values take precedence
 );
 
--- Readings of posts, each with its step: the previous reading and the gain. A series consists of
--- the readings of one post for one agency, in order of capture. If the page moves to another client,
--- or back, the first value of each figure there is a baseline. Of two readings captured at the same
--- instant, only the one with the smaller event id is stored.
-create table tSPostInsights (
-  social_account_id  bigint      not null,
-  external_id        text        not null,
-  captured_at        timestamptz not null,
-  event_id           text        not null,
-  parent_account     text        not null,
-  account_id         text        not null,
-  member_id          bigint      not null,
-  p_id               smallint    not null,
-  a_type             smallint    not null,
-  backfilled         boolean     not null,
-  growth_eligible    boolean     not null,
-  from_zero          boolean     not null, -- a first figure counts as gained in full, unless moved
-  published_at       timestamptz, -- as reported at capture
-  moved              boolean     not null, -- an earlier reading of the series belongs to another client
-  likes              bigint,
-  comments           bigint,
-  shares             bigint,
-  views              bigint,
-  impressions        bigint,
-  reach              bigint,
-  clicks             bigint,
-  saves              bigint,
-  avg_watch_ms       bigint, -- average per view, as reported by the platform
-  engagement         bigint,
-  engagement_partial boolean     not null,
-  previous_at        timestamptz, -- capture of the client's previous reading; null: its first here
-  known_likes        bigint, -- if the reading has no likes: their last known value
-  known_comments     bigint,
-  known_shares       bigint,
-  known_views        bigint,
-  known_impressions  bigint,
-  known_clicks       bigint,
-  known_saves        bigint,
-  glikes             bigint, -- gain since the last reading that has likes
-  gcomments          bigint,
-  gshares            bigint,
-  gviews             bigint,
-  gimpressions       bigint,
-  gclicks            bigint,
-  gsaves             bigint
-) partition by range (captured_at);
-create table tSPostInsights_rest partition of tSPostInsights default;
+-- The ids with which posts were read, and those that were merged with them. id is a hash of the others.
+create table post_ids (
+  id                bigint not null,
+  social_account_id bigint not null,
+  parent_account    text   not null,
+  external_id       text   not null
+);
+
+-- The owners of readings; id is a hash of the next five columns. Columns that change with each
+-- reading are in no index, so that updates are HOT.
+create table post_owners (
+  id                bigint      not null,
+  parent_account    text        not null,
+  social_account_id bigint      not null,
+  account_id        text        not null,
+  member_id         bigint      not null,
+  p_id              smallint    not null,
+  first_at          timestamptz not null, -- the earliest capture
+  last_at           timestamptz not null  -- the latest capture
+) with (fillfactor = 50);
+
+-- Readings, each with its step: the previous reading and the gain. A series consists of the readings
+-- that count for one post, in order of capture. If the page moves to another client, or back, the
+-- first value of each figure there is a baseline. Of two readings of an id captured at the same
+-- instant, only the one with the smaller event id is stored. The newest reading of a post is one
+-- lookup, so the table has no partitions.
+create table post_readings (
+  post              bigint      not null, -- the post for which it counts; if it does not count, its own id
+  captured_at       timestamptz not null,
+  owner             bigint      not null,
+  read_as           bigint, -- the id with which it was read, if that is not the post's
+  published_at      timestamptz, -- as reported at capture
+  previous_at       timestamptz, -- capture of the client's previous reading; null: its first here
+  likes             bigint,
+  comments          bigint,
+  shares            bigint,
+  views             bigint,
+  impressions       bigint,
+  reach             bigint,
+  clicks            bigint,
+  saves             bigint,
+  avg_watch_ms      bigint, -- average per view, as reported by the platform
+  known_likes       bigint, -- if the reading has no likes: their last known value
+  known_comments    bigint,
+  known_shares      bigint,
+  known_views       bigint,
+  known_impressions bigint,
+  known_clicks      bigint,
+  known_saves       bigint,
+  glikes            bigint, -- gain since the last reading that has likes
+  gcomments         bigint,
+  gshares           bigint,
+  gviews            bigint,
+  gimpressions      bigint,
+  gclicks           bigint,
+  gsaves            bigint,
+  a_type            smallint    not null,
+  counted           boolean     not null,
+  backfilled        boolean     not null,
+  growth_eligible   boolean     not null,
+  from_zero         boolean     not null, -- a first figure counts as gained in full, unless moved
+  moved             boolean     not null, -- an earlier reading of the series belongs to another client
+  event_id          bytea       not null -- a UUID, or 0 and the text of another id
+);
+
+-- Gains of a post by owner and week, from Monday in UTC: a sum and the number of gains in it for each
+-- figure.
+create table post_weeks (
+  post          bigint      not null,
+  owner         bigint      not null,
+  begins        timestamptz not null,
+  likes         bigint      not null,
+  comments      bigint      not null,
+  shares        bigint      not null,
+  views         bigint      not null,
+  impressions   bigint      not null,
+  clicks        bigint      not null,
+  saves         bigint      not null,
+  likes_n       integer     not null,
+  comments_n    integer     not null,
+  shares_n      integer     not null,
+  views_n       integer     not null,
+  impressions_n integer     not null,
+  clicks_n      integer     not null,
+  saves_n       integer     not null,
+  readings      integer     not null
+) with (fillfactor = 80);
+
+-- Gains of all posts of an owner by UTC day, and by quarter hour of capture: in every time zone, days
+-- begin at a quarter hour of UTC.
+create table post_days (
+  owner      bigint      not null,
+  begins     timestamptz not null,
+  first_at   timestamptz not null, -- the earliest capture
+  last_at    timestamptz not null, -- the latest capture
+  likes      bigint      not null,
+  comments   bigint      not null,
+  shares     bigint      not null,
+  views      bigint      not null,
+  likes_n    integer     not null,
+  comments_n integer     not null,
+  shares_n   integer     not null,
+  views_n    integer     not null,
+  readings   integer     not null
+) with (fillfactor = 80);
+create table post_quarters (like post_days) with (fillfactor = 80);
+
+create view tSPostInsights as
+select i.social_account_id, i.external_id, case when r.counted then c.external_id end as counted_as, r.captured_at,
+       case when length(r.event_id) = 16 then encode(r.event_id, 'hex')::uuid::text
+         else convert_from(substring(r.event_id from 2), 'UTF8') end as event_id,
+       o.parent_account, o.account_id, o.member_id, o.p_id, r.a_type, r.backfilled, r.growth_eligible, r.from_zero,
+       r.published_at, r.moved,
+       r.likes, r.comments, r.shares, r.views, r.impressions, r.reach, r.clicks, r.saves, r.avg_watch_ms,
+       case when num_nonnulls(r.likes, r.comments, r.shares) > 0
+         then coalesce(r.likes, 0) + coalesce(r.comments, 0) + coalesce(r.shares, 0) end as engagement,
+       num_nonnulls(r.likes, r.comments, r.shares) < 3 as engagement_partial,
+       r.previous_at, r.known_likes, r.known_comments, r.known_shares, r.known_views, r.known_impressions,
+       r.known_clicks, r.known_saves, r.glikes, r.gcomments, r.gshares, r.gviews, r.gimpressions, r.gclicks, r.gsaves
+from post_readings r
+join post_owners o on o.id = r.owner
+join post_ids c on c.id = r.post
+join post_ids i on i.id = coalesce(r.read_as, r.post);
 
 create view tSPostGrowth as
-select social_account_id, external_id, captured_at, previous_at, parent_account, account_id, member_id, p_id,
-       glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves,
+select social_account_id, counted_as as external_id, captured_at, previous_at, parent_account, account_id, member_id,
+       p_id, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves,
        case when num_nonnulls(glikes, gcomments, gshares) > 0
          then coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0) end as gengagement,
        num_nonnulls(glikes, gcomments, gshares) in (1, 2) as gengagement_partial
 from tSPostInsights
-where growth_eligible and previous_at is not null;
-
--- The last reading of each post, owner and UTC day, with the day's gains. A new reading is compared
--- with the newest row of its post and agency, which takes one index lookup; tSPostInsights would
--- need one lookup for each monthly partition.
-create table post_daily (
-  social_account_id  bigint      not null,
-  external_id        text        not null,
-  day                date        not null,
-  parent_account     text        not null,
-  account_id         text        not null,
-  member_id          bigint      not null,
-  p_id               smallint    not null,
-  a_type             smallint    not null,
-  captured_at        timestamptz not null,
-  event_id           text        not null,
-  published_at       timestamptz,
-  moved              boolean     not null,
-  likes              bigint,
-  comments           bigint,
-  shares             bigint,
-  views              bigint,
-  impressions        bigint,
-  reach              bigint,
-  clicks             bigint,
-  saves              bigint,
-  avg_watch_ms       bigint, -- average per view, as reported by the platform
-  engagement         bigint,
-  engagement_partial boolean     not null,
-  known_likes        bigint, -- as in tSPostInsights
-  known_comments     bigint,
-  known_shares       bigint,
-  known_views        bigint,
-  known_impressions  bigint,
-  known_clicks       bigint,
-  known_saves        bigint,
-  readings           integer     not null, -- number of readings on the day
-  glikes             bigint, -- sum of the day's gains; null: no gain is known
-  gcomments          bigint,
-  gshares            bigint,
-  gviews             bigint,
-  gimpressions       bigint,
-  gclicks            bigint,
-  gsaves             bigint,
-  gpartial           boolean     not null -- the engagement gain of a reading is partial
-) with (fillfactor = 80);
-
--- Cumulative gains of a post within a month, up to the end of each day with a reading. The gain
--- between two days is a difference of two values instead of a sum over post_daily rows: a ranking
--- of thousands of posts reads two rows per post. Values that are read together are stored next to
--- each other, because memory access takes longer than addition: fixed-length columns come first,
--- and the sums of a day are adjacent. With 31 days, a row has about 2 kB and would be compressed
--- without toast_tuple_target.
-create table post_months (
-  social_account_id bigint     not null,
-  member_id         bigint     not null,
-  month             date       not null, -- first day of the month
-  likes_days        integer    not null, -- bit mask of days with a known gain; bit 0: the first
-  comments_days     integer    not null,
-  shares_days       integer    not null,
-  views_days        integer    not null,
-  impressions_days  integer    not null,
-  clicks_days       integer    not null,
-  saves_days        integer    not null,
-  partial_days      integer    not null, -- bit mask of days with a partial engagement gain
-  p_id              smallint   not null,
-  external_id       text       not null,
-  parent_account    text       not null,
-  account_id        text       not null,
-  days              smallint[] not null, -- of the month, in order
-  -- Seven numbers per day: the likes, comments, shares, views, impressions, clicks and saves gained
-  -- from the start of the month to the end of the day.
-  gained            bigint[]   not null
-) with (fillfactor = 50, toast_tuple_target = 4080); -- leaves room in the page for daily updates
-
--- Gains of the readings of posts, by owner and quarter hour of capture. In every time zone, days
--- begin at a quarter hour of UTC, so these rows can be summed to the days, weeks and months of any
--- zone. Sums are not null: the counts (_n) distinguish 0 from unknown.
-create table post_gains (
-  social_account_id  bigint      not null,
-  quarter            timestamptz not null,
-  parent_account     text        not null,
-  account_id         text        not null,
-  member_id          bigint      not null,
-  p_id               smallint    not null,
-  readings           bigint      not null,
-  last_at            timestamptz not null, -- time of the last capture
-  likes              bigint      not null,
-  likes_n            bigint      not null,
-  comments           bigint      not null,
-  comments_n         bigint      not null,
-  shares             bigint      not null,
-  shares_n           bigint      not null,
-  views              bigint      not null,
-  views_n            bigint      not null,
-  engagement         bigint      not null,
-  engagement_n       bigint      not null,
-  partial_n          bigint      not null -- number of readings whose engagement gain is partial
-) with (fillfactor = 80);
+where growth_eligible and previous_at is not null and counted_as is not null;
 
 -- Erasures by agency and social account, like account_erasures.
 create table post_erasures (
@@ -186,7 +165,7 @@ create table post_erasures (
 );
 
 -- Pairs of ids that are one post, for example those of a Facebook video and of its post. One of them
--- counts; see post_merged_readings.
+-- is the post: its readings count, and those of the others before its first.
 create table post_merges (
   social_account_id bigint      not null,
   external_id       text        not null, -- the other id
@@ -199,34 +178,33 @@ create table post_merges (
   event_id          text        not null
 );
 
--- All readings of the ids of merged posts that do not count, without their steps. The readings before
--- the first one of the id that counts are also in tSPostInsights, under that id; the others do not
--- count.
-create table post_merged_readings (like tSPostInsights);
-
 -- +keys
 
 alter table tSPosts add primary key (social_account_id, external_id, parent_account);
+create unique index tSPosts_post on tSPosts (post);
 -- For lists of posts, newest first, without reading the wide rows. Ids are compared bytewise, so
 -- that the order does not depend on the collation of the database.
 create index tSPosts_newest on tSPosts (
   parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C"
 ) include (external_id, account_id, p_id, member_id, c_id, published_at);
 
-alter table tSPostInsights add primary key (social_account_id, external_id, parent_account, captured_at);
+alter table post_ids add primary key (id);
+create index post_ids_social on post_ids (social_account_id, parent_account);
 
-alter table post_daily add primary key (social_account_id, external_id, parent_account, day, account_id, member_id);
--- All rows of an agency for one day are one range of this index.
-create index post_daily_days on post_daily (parent_account, day, account_id);
+alter table post_owners add primary key (id);
+create index post_owners_tenant on post_owners (parent_account, account_id);
+create index post_owners_social on post_owners (social_account_id, parent_account);
 
-alter table post_months add primary key (social_account_id, external_id, parent_account, month, account_id, member_id);
-create index post_months_tenant on post_months (parent_account, month, account_id, member_id);
+alter table post_readings add primary key (post, counted, captured_at);
+create index post_readings_owner on post_readings (owner, captured_at);
 
-alter table post_gains add primary key (social_account_id, quarter, parent_account, account_id, member_id, p_id);
-create index post_gains_tenant on post_gains (parent_account, quarter);
+alter table post_weeks add primary key (post, begins, owner);
+create index post_weeks_owner on post_weeks (owner, begins);
+
+alter table post_days add primary key (owner, begins);
+
+alter table post_quarters add primary key (owner, begins);
 
 alter table post_erasures add primary key (social_account_id, parent_account);
 
 alter table post_merges add primary key (social_account_id, parent_account, external_id, merged_into);
-
-alter table post_merged_readings add primary key (social_account_id, external_id, parent_account, captured_at);

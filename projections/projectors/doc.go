@@ -16,22 +16,18 @@
 //
 // # Design notes
 //
-//   - The newest stored reading of a post is read from post_daily with one index lookup.
-//     tSPostInsights would need one lookup for each monthly partition, and a plan over all of them;
-//     it is read only for days with late readings, in a separate round trip.
-//   - A gain is stored with its reading. It is the step from the last earlier reading that has the
-//     figure. A late reading changes the following steps, for each of its figures up to the next
-//     reading that has the figure, and the sums by the differences. Therefore the order of arrival
-//     does not matter.
-//   - If a page moves to another client, or back, the first value of each figure there is a baseline.
-//     A late reading of another client than its neighbors, or one that replaces a reading of another
-//     owner, can change every later step, so all rows of the post are written again, as after a merge.
-//   - New readings are added to the last sums of post_daily and post_months. After a late reading,
-//     its day is recomputed, and its month is recomputed from the days. Rows of post_gains are
-//     sums: the old gains of a changed reading are subtracted, and the new ones added.
+//   - A gain is stored with its reading. It is the step from the last earlier reading of the post that
+//     has the figure. If a page moves to another client, or back, the first value of each figure there
+//     is a baseline.
+//   - A reading that is later than the stored ones needs the newest of them, which is one lookup, since
+//     post_readings has no monthly partitions. For a late reading or a merge, all readings of the post
+//     are loaded and stepped again, and those that differ are written. Sums change by the difference:
+//     old gains are subtracted, and new ones added. Therefore the order of arrival does not matter.
+//   - The readings of merged ids stay under the ids with which they were read; counted and post say
+//     whether they count, and for which post.
 //   - If a first import is killed and restarted, the log contains most readings twice, and the
 //     second copies arrive late, in large batches. If the stored reading of the same instant stays,
-//     the days after it are not read.
+//     the others of the post are not read.
 //   - A build folds the readings of an account in the order of capture, so that most rows are final
 //     early and an account with years of readings needs little memory. It folds those of posts in the
 //     order of the log: their fold sorts each series, and reading the capture times took 10 % of the

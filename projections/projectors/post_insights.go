@@ -1,63 +1,67 @@
 package projectors
 
 import (
-	"time"
+	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the rollups
-// post_daily, post_months and post_gains; tSPostGrowth is a view. The tables depend only on the set
-// of events, not on their order or repetition: of two readings of the same post and agency at the
-// same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
-// readings with earlier capture times.
+// PostInsights projects posts and their readings into tSPosts, post_readings and sums of gains;
+// tSPostInsights and tSPostGrowth are views. The tables depend only on the set of events, not on
+// their order or repetition: of two readings of the same post and agency at the same instant, the
+// one with the smaller event id counts, and each step ([stepper]) depends only on readings with
+// earlier capture times.
 var PostInsights = fold.Projector{
-	Name: "post_insights", Version: 13 + ahead, Topic: domain.TopicMetrics,
+	Name: "post_insights", Version: 14 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),
 		domain.AccountErased{}.EventType(),
 	},
 	Tables: []string{
-		"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures", "post_merges",
-		"post_merged_readings",
+		"tSPosts", "post_ids", "post_owners", "post_readings", "post_weeks", "post_days", "post_quarters", "post_erasures",
+		"post_merges",
 	},
 	Begin: func(int) fold.Fold {
 		return &postFold{
-			erased: newErasures(), merges: newMerges(), want: map[agencyPost][]*wantedRead{},
-			series: map[agencyPost]*series{}, posts: map[agencyPost]*post{}, rewritten: map[agencyPost]bool{},
+			erased: newErasures(), merges: newMerges(), want: map[agencyPost][]capture{}, merged: map[agencyPost]bool{},
+			owners: map[ownerKey]figureOwner{}, series: map[agencyPost]*series{}, posts: map[agencyPost]*post{},
 		}
 	},
 }
 
-func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
-
 type postFold struct {
 	erased  erasures
 	merges  merges
-	touched []agencyPost                 // the posts of the batch
-	want    map[agencyPost][]*wantedRead // the readings of the batch
-	days    []seriesDay                  // of the readings in want
-	series  map[agencyPost]*series
+	touched []agencyPost             // the posts of the batch
+	want    map[agencyPost][]capture // the readings of the batch
+	merged  map[agencyPost]bool      // loaded ids of merged posts
+	owners  map[ownerKey]figureOwner // of the batch
+	series  map[agencyPost]*series   // by the ids with which they were read
 	posts   map[agencyPost]*post
-
-	rewritten map[agencyPost]bool // posts whose rows are deleted and written again
-	before    []*reading          // their stored readings
 }
 
-type wantedRead struct {
-	domain.PostRead
-
-	eventID string
+type ownerKey struct {
+	domain.Tenant
+	domain.Platform
 }
 
 func (f *postFold) Apply(ev fold.Event) error {
 	switch data := ev.Data.(type) {
 	case domain.PostRead:
-		if r := newReading(&data, ev.Envelope.ID); !f.erased.covers(r.Tenant, r.at) {
-			f.seriesOf(r).add(r)
+		of := ownerKey{data.Tenant, data.Platform}
+		owner, known := f.owners[of]
+		if !known {
+			owner = ownerOf(of.Tenant, of.Platform)
+			f.owners[of] = owner
+		}
+		if r := newReading(&data, ev.Envelope.ID, owner); !f.erased.covers(data.Tenant, r.at) {
+			f.seriesOf(r.id()).add(r)
 		}
 		return nil
 	case domain.AccountErased:
@@ -76,10 +80,122 @@ func (f *postFold) Apply(ev fold.Event) error {
 	}
 }
 
-func (f *postFold) seriesOf(r *reading) *series {
-	key := agencyPost{r.SocialAccount, r.external, r.ParentAccount}
-	if f.series[key] == nil {
-		f.series[key] = &series{}
+func (f *postFold) seriesOf(id agencyPost) *series {
+	if f.series[id] == nil {
+		f.series[id] = &series{}
 	}
-	return f.series[key]
+	return f.series[id]
+}
+
+// Write implements [fold.Fold]. Any later reading may change any gain.
+func (f *postFold) Write(into write.Sink, last bool) error {
+	if !last {
+		return nil
+	}
+	f.eraseStored(into)
+	roots := counting(f.merges.stored, f.merges.applied)
+	changed, ids := f.steps(roots)
+	postIDs.Write(into, ids)
+	deleteReadings(into, changed)
+	postReadings.WriteNew(into, changed)
+	writeSums(into, changed)
+	writeOwners(into, changed)
+	if len(f.merged) > 0 {
+		into.Exec(`delete from tSPosts t using unnest($1::bigint[], $2::text[], $3::text[]) as k(account, external, parent)
+			where t.social_account_id = k.account and t.external_id = k.external and t.parent_account = k.parent`,
+			write.Arrays(slices.Collect(maps.Keys(f.merged)), agencyPost.columns)...)
+	}
+	f.mergePosts(roots)
+	postMerges.Write(into, f.merges.rows())
+	posts, err := f.changedPosts()
+	if err != nil {
+		return err
+	}
+	postsTable.Write(into, posts)
+	return nil
+}
+
+// steps computes the steps of all posts, and returns the readings that change, by post and time, and
+// the ids that may be new.
+func (f *postFold) steps(roots map[agencyPost]agencyPost) (changed []*reading, ids []agencyPost) {
+	members, done := groups(roots), map[agencyPost]bool{}
+	for _, key := range slices.SortedFunc(maps.Keys(f.series), agencyPost.compare) {
+		root, merged := roots[key]
+		counted, others := f.series[key].readings, []*reading(nil)
+		switch {
+		case !merged:
+			if root = key; f.series[key].newest.IsZero() && len(counted) > 0 {
+				ids = append(ids, key)
+			}
+		case done[root]:
+			continue
+		default:
+			done[root] = true
+			if counted, others = f.split(root, members[root]); len(counted) > 0 {
+				ids = append(ids, members[root]...)
+			}
+		}
+		var s stepper
+		for _, r := range counted {
+			s.step(root.external, r)
+		}
+		for _, r := range others {
+			r.postStep = postStep{}
+		}
+		for _, r := range slices.Concat(counted, others) {
+			if r.changed() {
+				changed = append(changed, r)
+			}
+		}
+	}
+	return changed, ids
+}
+
+// deleteReadings deletes stored readings that change.
+func deleteReadings(into write.Sink, changed []*reading) {
+	var stored [][]any
+	for _, r := range changed {
+		if r.stored != nil {
+			post, counted := r.stored.place()
+			stored = append(stored, []any{post, r.at, counted})
+		}
+	}
+	if len(stored) == 0 {
+		return
+	}
+	into.Exec(`delete from post_readings r
+		using unnest($1::bigint[], $2::timestamptz[], $3::boolean[]) as k(post, captured_at, counted)
+		where r.post = k.post and r.counted = k.counted and r.captured_at = k.captured_at`,
+		write.Arrays(stored, func(values []any) []any { return values })...)
+}
+
+// writeOwners writes the owners of changed readings. Owners of replaced readings may have fewer.
+func writeOwners(into write.Sink, changed []*reading) {
+	owners, reduced := map[int64]*postOwner{}, map[int64]bool{}
+	for _, r := range changed {
+		id := r.figureOwner.id
+		if r.stored != nil && r.stored.figureOwner.id != id {
+			reduced[r.stored.figureOwner.id] = true
+		}
+		o := owners[id]
+		if o == nil {
+			o = &postOwner{figureOwner: r.figureOwner, first: r.at, last: r.at}
+			owners[id] = o
+		}
+		o.first = earlierOf(o.first, r.at)
+		if r.at.After(o.last) {
+			o.last = r.at
+		}
+	}
+	postOwners.Write(into, slices.SortedFunc(maps.Values(owners), func(a, b *postOwner) int {
+		return cmp.Compare(a.figureOwner.id, b.figureOwner.id)
+	}))
+	if ids := slices.Collect(maps.Keys(reduced)); len(ids) > 0 {
+		into.Exec(`delete from post_owners o
+			where o.id = any($1) and not exists (select from post_readings r where r.owner = o.id)`, ids)
+		into.Exec(`update post_owners o set first_at = r.first_at, last_at = r.last_at from unnest($1::bigint[]) as k(id)
+			cross join lateral (
+				select min(captured_at) as first_at, max(captured_at) as last_at from post_readings where owner = k.id) r
+			where o.id = k.id`, ids)
+	}
 }

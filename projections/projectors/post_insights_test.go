@@ -141,11 +141,15 @@ func requireAnyOrder(t *rapid.T, db *pgtest.DB, p fold.Projector, events []fold.
 	require.Equal(t, inOrder, tablesAfter(t, db, p, p.Tables, ledgertest.Fold, cut(t, shuffled(t, events))))
 }
 
-// figureTables are the tables of posts and their figures.
-var figureTables = slices.DeleteFunc(slices.Clone(postTables), func(table string) bool { return strings.HasPrefix(table, "post_merge") })
+// figureTables are the tables of posts and of what counts of their readings.
+var figureTables = []string{
+	"tSPosts", "post_weeks", "post_days", "post_quarters", "tSPostGrowth",
+	`(select post, captured_at, owner, previous_at, moved, known_likes, glikes, known_views, gviews, event_id
+	  from post_readings where counted)`,
+}
 
-// postTables are the tables of the projection, and its view.
-var postTables = append(projectors.PostInsights.Tables, "tSPostGrowth")
+// postTables are the tables of the projection, and its views.
+var postTables = append(projectors.PostInsights.Tables, "tSPostInsights", "tSPostGrowth")
 
 // The tables depend only on the set of events, and a merge only says which of them count and for
 // which post.

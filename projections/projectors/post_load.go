@@ -1,13 +1,11 @@
 package projectors
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,18 +15,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-const aDay = 24 * time.Hour
-
-// Load implements [fold.Fold]. Most readings need only the newest stored reading of their series.
+// Load implements [fold.Fold]. Most readings need only the newest stored reading of their post.
 // [postFold.LoadMore] loads the rest.
 func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 	var registered []domain.PostRegistered
 	for _, ev := range events {
 		switch data := ev.Data.(type) {
 		case domain.PostRead:
-			data.CapturedAt = instant(data.CapturedAt)
 			key := agencyPost{data.SocialAccount, data.ExternalID, data.ParentAccount}
-			f.want[key] = append(f.want[key], &wantedRead{data, ev.Envelope.ID})
+			f.want[key] = append(f.want[key], capture{instant(data.CapturedAt), packedID(ev.Envelope.ID)})
 			f.touched = append(f.touched, key)
 		case domain.PostRegistered:
 			registered = append(registered, data)
@@ -41,176 +36,160 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.merges.queueLoad(first, events)
 	f.queueErasedPosts(first)
 	f.queuePosts(first, registered)
-	f.queueDays(first)
-}
-
-// readingColumnTypes are the columns that tSPostInsights and post_daily share.
-const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text,
-	parent_account text, account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
-	moved boolean, likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
-	saves bigint, avg_watch_ms bigint, known_likes bigint, known_comments bigint, known_shares bigint,
-	known_views bigint, known_impressions bigint, known_clicks bigint, known_saves bigint`
-
-// stepColumnTypes are the other columns of tSPostInsights except those of engagement, which are
-// derived.
-const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
-	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
-
-func namesOf(columns string) string {
-	var names []string
-	for column := range strings.SplitSeq(columns, ",") {
-		name, _, _ := strings.Cut(strings.TrimSpace(column), " ")
-		names = append(names, name)
-	}
-	return strings.Join(names, ", ")
-}
-
-var (
-	readingColumns = namesOf(readingColumnTypes)
-	wholeColumns   = namesOf(readingColumnTypes + ", " + stepColumnTypes)
-)
-
-func scanReading(r *reading) []any {
-	k := &r.known
-	return []any{
-		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID,
-		&r.platform, &r.accountType, &r.published, &r.moved,
-		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
-		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks, &k.Saves,
+	if len(f.want) > 0 {
+		first.Queue(newestReadings, write.Arrays(slices.Collect(maps.Keys(f.want)), hashes)...).
+			Query(func(rows pgx.Rows) error { return f.scanStored(rows, true) })
 	}
 }
 
-// scanDays reads rows of readingColumns and dayColumns, from the newest stored day of a series.
-func (f *postFold) scanDays(rows pgx.Rows) error {
-	for rows.Next() {
-		r := reading{total: &dayTotal{}}
-		sums := &r.total.sums
-		err := rows.Scan(append(scanReading(&r), &r.total.readings,
-			&sums.Likes, &sums.Comments, &sums.Shares, &sums.Views,
-			&sums.Impressions, &sums.Clicks, &sums.Saves, &r.total.partial)...)
-		if err != nil {
-			return fmt.Errorf("scan day: %w", err)
+func hashes(key agencyPost) []any { return []any{key.hash()} }
+
+// newestReadings reads the newest reading of each post. A later reading needs nothing else.
+var newestReadings = selectReadings(`unnest($1::bigint[]) as k(post) cross join lateral (
+	select * from post_readings r where r.post = k.post and r.counted order by r.captured_at desc limit 1) r`)
+
+// scanStored adds stored readings, which may change unless they are settled.
+func (f *postFold) scanStored(rows pgx.Rows, settled bool) error {
+	return f.scanReadings(rows, func(s *series, r *reading) {
+		i, found := s.find(r.at)
+		if found {
+			return
 		}
-		s := f.seriesOf(&r)
+		r.settled, r.stored = settled, new(*r)
+		s.readings = slices.Insert(s.readings, i, r)
 		if r.at.After(s.newest) {
 			s.newest = r.at
 		}
-		s.addStored(&r, true)
-	}
-	return rows.Err()
+	})
 }
 
-// scanWhole reads rows of wholeColumns and a flag for settled readings, and calls take for each
-// reading.
-func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, settled bool)) error {
+func (f *postFold) scanReadings(rows pgx.Rows, take func(*series, *reading)) error {
 	defer rows.Close()
 	for rows.Next() {
-		var r reading
-		var previous *time.Time
-		var settled bool
-		g := &r.gained
-		dest := append(scanReading(&r), &r.backfilled, &r.eligible, &r.fromZero, &previous,
-			&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &settled)
-		if err := rows.Scan(dest...); err != nil {
-			return fmt.Errorf("scan reading: %w", err)
+		r, err := scanReading(rows)
+		if err != nil {
+			return err
 		}
-		if previous != nil {
-			r.previousAt = *previous
-		}
-		parts := domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}
-		g.Engagement, g.EngagementPartial = parts.Engagement()
-		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
-		take(f.seriesOf(&r), &r, settled)
+		take(f.seriesOf(r.id()), r)
 	}
 	return rows.Err()
 }
 
-const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id
-	and p.parent_account = k.parent_account`
-
-const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
-
-// readDays reads the newest day of each series from post_daily: the last reading of each owner,
-// with the owner's totals of the day. A later reading needs nothing else, even on the same day. The
-// query returns all owners: if it ordered the rows by more columns than the index has, the server
-// would read and sort all days of each post. A join of keys and newest readings would become a
-// nested loop over both under a generic plan. The query does not read tSPostInsights because that
-// table is partitioned: the server plans a query with few keys each time, and planning all
-// partitions takes longer than the rest of a small batch.
-var readDays = `
-	select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
-	cross join lateral (
-		select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
-		where ` + ofSeries + ` order by p.day desc fetch first row with ties) d`
-
-// readWhole reads all readings of each given series and day, and the last reading before that day.
-var readWhole = `
-	select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
-		as k(social_account_id, external_id, parent_account, asked)
-	cross join lateral (
-		(select ` + wholeColumns + `, true from tSPostInsights p
-		 where ` + ofSeries + ` and p.captured_at < k.asked order by p.captured_at desc limit 1)
-		union all
-		(select ` + wholeColumns + `, false from tSPostInsights p
-		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n`
-
-type seriesDay struct {
-	agencyPost
-	day, first time.Time // first is the capture time of the batch's earliest reading of the day
+// LoadMore implements [fold.Fold]. It loads all readings of posts that an erasure, a merge or a late
+// reading may change.
+func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
+	if err := errors.Join(f.loadErased(ctx, tx), f.loadMerged(ctx, tx)); err != nil {
+		return err
+	}
+	late := map[agencyPost]bool{}
+	for key, captures := range f.want {
+		s := f.series[key]
+		late[key] = s != nil && slices.ContainsFunc(captures, func(c capture) bool { return !c.at.After(s.newest) })
+	}
+	maps.DeleteFunc(late, func(_ agencyPost, isLate bool) bool { return !isLate })
+	if len(late) == 0 {
+		return nil
+	}
+	changed, err := f.loadRepeated(ctx, tx, slices.Collect(maps.Keys(late)))
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	for _, key := range changed {
+		delete(f.series, key)
+	}
+	return f.loadWhole(ctx, tx, changed)
 }
 
-func (f *postFold) queueDays(batch *pgx.Batch) {
-	for key, reads := range f.want {
-		begin := len(f.days)
-		for _, r := range reads {
-			day := dayOf(r.CapturedAt)
-			present := f.days[begin:]
-			at := slices.IndexFunc(present, func(d seriesDay) bool { return d.day.Equal(day) })
-			if at < 0 {
-				f.days = append(f.days, seriesDay{key, day, r.CapturedAt})
-			} else if r.CapturedAt.Before(present[at].first) {
-				present[at].first = r.CapturedAt
+// loadRepeated loads the stored readings of the same instants as late ones, and returns the posts
+// with late readings that replace them or have no such reading. If an import is repeated, the others
+// are many.
+func (f *postFold) loadRepeated(ctx context.Context, tx pgx.Tx, late []agencyPost) (changed []agencyPost, err error) {
+	var captures [][]any
+	for _, key := range late {
+		for _, c := range f.want[key] {
+			captures = append(captures, []any{key.hash(), c.at})
+		}
+	}
+	rows, err := tx.Query(ctx, selectReadings(`unnest($1::bigint[], $2::timestamptz[]) as k(post, captured_at)
+		cross join lateral (
+			select * from post_readings r where r.post = k.post and r.captured_at = k.captured_at and r.counted offset 0) r`),
+		write.Arrays(captures, func(c []any) []any { return c })...)
+	if err == nil {
+		err = f.scanStored(rows, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read repeated readings: %w", err)
+	}
+	for _, key := range late {
+		s := f.series[key]
+		if slices.ContainsFunc(f.want[key], func(c capture) bool {
+			i, found := s.find(c.at)
+			return !c.at.After(s.newest) && (!found || c.event < s.readings[i].event)
+		}) {
+			changed = append(changed, key)
+		}
+	}
+	return changed, nil
+}
+
+// loadWhole loads all readings of ids. OFFSET 0 keeps the server from planning a join, for which it might
+// read the whole table.
+func (f *postFold) loadWhole(ctx context.Context, tx pgx.Tx, ids []agencyPost) error {
+	rows, err := tx.Query(ctx, selectReadings(`unnest($1::bigint[]) as k(post)
+		cross join lateral (select * from post_readings r where r.post = k.post offset 0) r`), write.Arrays(ids, hashes)...)
+	if err == nil {
+		err = f.scanStored(rows, false)
+	}
+	if err != nil {
+		return fmt.Errorf("read all readings of posts: %w", err)
+	}
+	return nil
+}
+
+// loadMerged loads the registrations and readings of the merged posts that the batch affects: a
+// merge, or a reading of one id, can change the readings of another.
+func (f *postFold) loadMerged(ctx context.Context, tx pgx.Tx) error {
+	roots, erased := counting(f.merges.stored, f.merges.requested), f.erased.later(f.erased.requested)
+	for _, key := range f.touched {
+		if root, merged := roots[key]; merged {
+			if _, ok := erased[accountSeries{key.account, key.parent}]; !ok {
+				f.merged[root] = true
 			}
 		}
 	}
-	if len(f.want) > 0 {
-		batch.Queue(readDays, write.Arrays(slices.Collect(maps.Keys(f.want)), func(key agencyPost) []any {
-			return []any{key.account, key.external, key.parent}
-		})...).Query(f.scanDays)
+	var ids []agencyPost
+	for id, root := range roots {
+		if f.merged[root] {
+			ids = append(ids, id)
+			f.merged[id] = true
+		}
 	}
-}
-
-// LoadMore implements [fold.Fold]. If a reading of the batch is followed by stored readings,
-// LoadMore loads all readings of its day. If there are stored readings on later days, it also loads
-// these days up to the end of the effect: the next reading and, for each figure of the late
-// reading, the next reading that has the figure.
-func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
-	if err := errors.Join(f.loadErased(ctx, tx), f.loadRewritten(ctx, tx, f.mergedPosts())); err != nil {
-		return err
-	}
-	whole := slices.DeleteFunc(f.days, func(d seriesDay) bool {
-		s := f.series[d.agencyPost]
-		return s == nil || s.newest.Before(d.first)
-	})
-	if len(whole) == 0 {
+	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := tx.Query(ctx, readWhole, write.Arrays(whole, func(d seriesDay) []any {
-		return []any{d.account, d.external, d.parent, d.day}
-	})...)
+	f.drop(func(key agencyPost) bool { return f.merged[key] })
+	rows, err := tx.Query(ctx, `select `+postColumns+` from tSPosts t`+withKeys, write.Arrays(ids, agencyPost.columns)...)
 	if err == nil {
-		err = f.scanWhole(rows, (*series).addStored)
+		err = f.scanPosts(rows)
 	}
 	if err != nil {
-		return fmt.Errorf("read whole days: %w", err)
+		return fmt.Errorf("read merged posts: %w", err)
 	}
-	if err := loadLate(ctx, tx, f); err != nil {
-		return err
-	}
-	return f.loadRewritten(ctx, tx, f.movedPosts())
+	return f.loadWhole(ctx, tx, ids)
 }
 
-func (k agencyPost) compare(o agencyPost) int {
-	return cmp.Or(
-		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
+func (k agencyPost) columns() []any { return []any{k.account, k.external, k.parent} }
+
+const withKeys = ` join unnest($1::bigint[], $2::text[], $3::text[])
+	as k(social_account_id, external_id, parent_account) using (social_account_id, external_id, parent_account)`
+
+// drop removes what was loaded, or is to be loaded, for some series.
+func (f *postFold) drop(dropped func(agencyPost) bool) {
+	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return dropped(key) })
+	maps.DeleteFunc(f.want, func(key agencyPost, _ []capture) bool { return dropped(key) })
+}
+
+type capture struct {
+	at    time.Time
+	event string // see [packedID]
 }

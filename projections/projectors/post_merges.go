@@ -12,10 +12,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// A platform can report late that two ids are one post. Of the ids of a merged post, one counts: its
-// readings, and those of the other ids before its first. All readings of the other ids are stored
-// in post_merged_readings, so that the rows depend only on the set of events. Erasures do not cover
-// merges, because a later reading of the other id must not count again.
+// A platform can report late that two ids are one post. Of the ids of a merged post, one is the post:
+// its readings count, and those of the other ids before its first. All readings stay under the ids
+// with which they were read, so that the rows depend only on the set of events. Erasures do not
+// cover merges, because a later reading of the other id must not count again.
 
 // mergedPair is a merge: two ids of one post.
 type mergedPair struct{ other, post agencyPost }
@@ -137,25 +137,56 @@ func (m *merges) rows() (rows []merge) {
 	return rows
 }
 
-// countedReadings returns the readings that count of a post with several ids, and all readings of
-// the ids that do not.
-func countedReadings(root agencyPost, ids map[agencyPost][]*reading) (counted, others []*reading) {
-	counted = ids[root]
-	for _, key := range slices.SortedFunc(maps.Keys(ids), agencyPost.compare) {
-		if key == root {
+// groups returns the ids of each merged post.
+func groups(roots map[agencyPost]agencyPost) map[agencyPost][]agencyPost {
+	ids := map[agencyPost][]agencyPost{}
+	for id, root := range roots {
+		ids[root] = append(ids[root], id)
+	}
+	for _, list := range ids {
+		slices.SortFunc(list, agencyPost.compare)
+	}
+	return ids
+}
+
+// split returns the readings that count of a post with several ids, in order, and those that do not:
+// the readings of the post's id count, and those of each other id before the first that counts so far.
+func (f *postFold) split(root agencyPost, ids []agencyPost) (counted, others []*reading) {
+	if s := f.series[root]; s != nil {
+		counted = s.readings
+	}
+	for _, id := range ids {
+		s := f.series[id]
+		if s == nil || id == root {
 			continue
 		}
-		var earlier []*reading
-		for _, r := range ids[key] {
-			r.postStep = postStep{}
-			others = append(others, r)
-			if len(counted) == 0 || r.at.Before(counted[0].at) {
-				r = new(*r)
-				r.external = root.external
-				earlier = append(earlier, r)
-			}
+		n := len(s.readings)
+		if len(counted) > 0 {
+			n, _ = s.find(counted[0].at)
 		}
-		counted = append(earlier, counted...)
+		counted, others = slices.Concat(s.readings[:n], counted), append(others, s.readings[n:]...)
 	}
 	return counted, others
+}
+
+// mergePosts adds the registrations of the other ids to the post that counts.
+func (f *postFold) mergePosts(roots map[agencyPost]agencyPost) {
+	for key, p := range f.posts {
+		p.changed = p.changed || f.merged[key]
+		root, merged := roots[key]
+		if !merged || root == key {
+			continue
+		}
+		delete(f.posts, key)
+		for _, r := range []*registration{p.listing, p.mainApp} {
+			if r != nil {
+				r.ExternalID = root.external
+				f.register(r.PostRegistered, r.EventID)
+			}
+		}
+		into := f.posts[root]
+		if p.first.Before(into.first) {
+			into.first = p.first
+		}
+	}
 }

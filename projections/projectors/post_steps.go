@@ -1,90 +1,95 @@
 package projectors
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
+// postFigures are the cumulative figures of a post, by the names of their columns. Only these have
+// gains. The first ones are also summed by owner.
+var postFigures = [...]struct {
+	name string
+	of   func(domain.Counts) *int64
+}{
+	{domain.MetricLikes, func(c domain.Counts) *int64 { return c.Likes }},
+	{domain.MetricComments, func(c domain.Counts) *int64 { return c.Comments }},
+	{domain.MetricShares, func(c domain.Counts) *int64 { return c.Shares }},
+	{domain.MetricViews, func(c domain.Counts) *int64 { return c.Views }},
+	{domain.MetricImpressions, func(c domain.Counts) *int64 { return c.Impressions }},
+	{domain.MetricClicks, func(c domain.Counts) *int64 { return c.Clicks }},
+	{domain.MetricSaves, func(c domain.Counts) *int64 { return c.Saves }},
+}
+
+// figures are values of [postFigures]; nil is unknown.
+type figures [len(postFigures)]*int64
+
+func figuresOf(c domain.Counts) (f figures) {
+	for i, figure := range postFigures {
+		f[i] = figure.of(c)
+	}
+	return f
+}
+
+func (f figures) equal(o figures) bool {
+	return slices.EqualFunc(f[:], o[:], func(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b })
+}
+
+// agencyPost is an id of a post at an agency, whichever of its clients registered it.
+type agencyPost struct {
+	account          int64
+	external, parent string
+}
+
+func (k agencyPost) compare(o agencyPost) int {
+	return cmp.Or(
+		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
+}
+
+// reading is a reading of a post.
 type reading struct {
-	domain.Tenant
-	platform    domain.Platform
-	accountType domain.AccountType
-	external    string
-	at          time.Time
-	eventID     string
-	backfilled  bool
-	eligible    bool
-	fromZero    bool
-	published   *time.Time // as reported by the platform at capture
-	domain.Counts
+	figureOwner
+	accountType     domain.AccountType
+	external        string // the id with which it was read
+	at              time.Time
+	event           string // see [packedID]
+	backfilled      bool
+	eligible        bool
+	fromZero        bool
+	published       *time.Time // as reported by the platform at capture
+	values          figures
+	reach, avgWatch *int64
 
 	postStep
 
-	stored *reading // the stored reading of the same instant; nil: none
+	stored *reading // the stored reading of the same id and instant; nil: none
 	// settled means that the reading is stored and does not change; it precedes readings that may
 	// change.
 	settled bool
-	// total is set for an owner's last reading of the newest stored day. It contains the owner's
-	// totals of that day; the reading then represents all of the owner's readings of the day.
-	total *dayTotal
 }
 
-// postStep is the gain of a reading relative to the earlier readings of its series that the same
-// client took: those since the page came to the client.
+// postStep is what a reading counts for, and its gain relative to the earlier readings of the post
+// that the same client took: those since the page came to the client.
 type postStep struct {
-	moved      bool          // an earlier reading of the series belongs to another client
-	previousAt time.Time     // capture time of the previous reading; zero: this is the client's first
-	known      domain.Counts // for figures that the reading lacks: their last known values
-	gained     domain.Gain
+	post       string    // the post for which the reading counts; "": none
+	moved      bool      // an earlier reading of the post belongs to another client
+	previousAt time.Time // capture time of the previous reading; zero: this is the client's first
+	known      figures   // for figures that the reading lacks: their last known values
+	gained     figures
 }
 
-// stepper computes the steps of a series in order of capture. Its zero value is the state before
-// the first reading. The live fold starts it at a stored reading, and a rebuild at the first one;
-// the resulting steps are the same. A page that moves to another client, or back, begins there with
-// baselines.
-type stepper struct {
-	at     time.Time
-	client string
-	moved  bool
-	known  domain.Counts // the last known value of each cumulative figure
+func (s *postStep) equal(o *postStep) bool {
+	return s.post == o.post && s.moved == o.moved && s.previousAt.Equal(o.previousAt) && s.known.equal(o.known) &&
+		s.gained.equal(o.gained)
 }
 
-func (w *stepper) step(r *reading) {
-	if !w.at.IsZero() && w.client != r.AccountID {
-		*w = stepper{moved: true}
-	}
-	r.postStep = postStep{
-		moved: w.moved, previousAt: w.at, known: lacking(r.Counts, w.known),
-		gained: domain.GainSince(w.known, r.Counts, r.fromZero && !w.moved),
-	}
-	w.pass(r)
-}
-
-func (w *stepper) pass(r *reading) {
-	*w = stepper{r.at, r.AccountID, r.moved, r.OrPrevious(r.known).Cumulative()}
-}
-
-func lacking(current, known domain.Counts) domain.Counts {
-	only := func(now, before *int64) *int64 {
-		if now != nil {
-			return nil
-		}
-		return before
-	}
-	return domain.Counts{
-		Likes: only(current.Likes, known.Likes), Comments: only(current.Comments, known.Comments),
-		Shares: only(current.Shares, known.Shares), Views: only(current.Views, known.Views),
-		Impressions: only(current.Impressions, known.Impressions), Clicks: only(current.Clicks, known.Clicks),
-		Saves: only(current.Saves, known.Saves),
-	}
-}
-
-func newReading(e *domain.PostRead, eventID string) *reading {
+func newReading(e *domain.PostRead, eventID string, owner figureOwner) *reading {
 	r := &reading{
-		Tenant: e.Tenant, platform: e.Platform, accountType: e.AccountType, external: e.ExternalID,
-		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
-		fromZero: e.FromZero, Counts: e.Counts,
+		figureOwner: owner, accountType: e.AccountType, external: e.ExternalID,
+		at: instant(e.CapturedAt), event: packedID(eventID), backfilled: e.Backfilled, eligible: e.GrowthEligible,
+		fromZero: e.FromZero, values: figuresOf(e.Counts), reach: e.Reach, avgWatch: e.AvgWatch,
 	}
 	if e.PublishedAt != nil {
 		r.published = new(instant(*e.PublishedAt))
@@ -92,43 +97,76 @@ func newReading(e *domain.PostRead, eventID string) *reading {
 	return r
 }
 
+func (r *reading) id() agencyPost { return agencyPost{r.account, r.external, r.parent} }
+
 func (r *reading) changed() bool {
-	return !r.settled && (r.stored == nil || r.stored.eventID != r.eventID || !r.equal(&r.stored.postStep))
+	return !r.settled && (r.stored == nil || r.stored.event != r.event || !r.equal(&r.stored.postStep))
 }
 
-func (s *postStep) equal(o *postStep) bool {
-	return s.moved == o.moved && s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) &&
-		sameCounts(gainedCounts(s.gained), gainedCounts(o.gained))
+// series contains the readings of one id that a batch needs, in order of capture. It may lack stored
+// readings that cannot change; the last reading before the first new one is settled, so that the
+// steps of the following readings are correct.
+type series struct {
+	readings []*reading
+	newest   time.Time // newest stored reading; zero: none
 }
 
-func gainedCounts(g domain.Gain) domain.Counts {
-	return domain.Counts{
-		Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views,
-		Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves,
+func (s *series) find(at time.Time) (int, bool) {
+	return slices.BinarySearchFunc(s.readings, at, func(r *reading, t time.Time) int { return r.at.Compare(t) })
+}
+
+// add inserts a reading. Of two readings at the same instant, it keeps the one with the smaller
+// event id.
+func (s *series) add(r *reading) {
+	i, found := s.find(r.at)
+	switch {
+	case !found:
+		s.readings = slices.Insert(s.readings, i, r)
+	case r.event < s.readings[i].event:
+		r.stored = s.readings[i].stored
+		s.readings[i] = r
 	}
 }
 
-func sameCounts(a, b domain.Counts) bool {
-	for _, figure := range stepFigures {
-		x, y := figure.value(a), figure.value(b)
-		if (x == nil) != (y == nil) || x != nil && *x != *y {
-			return false
+// stepper computes the steps of a post in order of capture. Its zero value is the state before the
+// first reading. The live fold starts it at a stored reading, and a build at the first one; the
+// resulting steps are the same. A page that moves to another client, or back, begins there with
+// baselines.
+type stepper struct {
+	at     time.Time
+	client string
+	moved  bool
+	known  figures // the last known values
+}
+
+// step sets the step of the next reading of a post. The gain of a figure is the difference from the
+// last earlier reading that has it. The first reading with a figure gains all of it if it is
+// counted from zero; otherwise it is a baseline.
+func (s *stepper) step(post string, r *reading) {
+	if r.settled {
+		s.pass(r)
+		return
+	}
+	if !s.at.IsZero() && s.client != r.client {
+		*s = stepper{moved: true}
+	}
+	r.postStep = postStep{post: post, moved: s.moved, previousAt: s.at}
+	for i, now := range r.values {
+		switch before := s.known[i]; {
+		case now == nil:
+			r.known[i] = before
+		case before != nil:
+			r.gained[i] = new(*now - *before)
+		case r.fromZero && !s.moved:
+			r.gained[i] = now
 		}
 	}
-	return true
+	s.pass(r)
 }
 
-// stepFigures are the figures that have steps, in the order of their columns and of a day's sums in
-// post_months.
-var stepFigures = []struct {
-	name  string
-	value func(domain.Counts) *int64
-}{
-	{"likes", func(c domain.Counts) *int64 { return c.Likes }},
-	{"comments", func(c domain.Counts) *int64 { return c.Comments }},
-	{"shares", func(c domain.Counts) *int64 { return c.Shares }},
-	{"views", func(c domain.Counts) *int64 { return c.Views }},
-	{"impressions", func(c domain.Counts) *int64 { return c.Impressions }},
-	{"clicks", func(c domain.Counts) *int64 { return c.Clicks }},
-	{"saves", func(c domain.Counts) *int64 { return c.Saves }},
+func (s *stepper) pass(r *reading) {
+	s.at, s.client, s.moved = r.at, r.client, r.moved
+	for i, value := range r.values {
+		s.known[i] = cmp.Or(value, r.known[i])
+	}
 }

@@ -11,12 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// agencyPost is a post of one agency, whichever of its clients registered it.
-type agencyPost struct {
-	account          int64
-	external, parent string
-}
-
 type registration struct {
 	domain.PostRegistered
 	EventID string `json:"event_id"`
@@ -85,13 +79,14 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 }
 
 var postsTable = write.NewTable("tSPosts",
-	`social_account_id bigint, external_id text, parent_account text, account_id text, member_id bigint, p_id smallint,
+	`social_account_id bigint, external_id text, parent_account text, post bigint, account_id text, member_id bigint, p_id smallint,
 	 a_type smallint, published_at timestamptz, c_id bigint, post_type text,
 	 registered_at timestamptz, updated_at timestamptz, listing jsonb, main_app jsonb`,
 	write.ReplaceRow("social_account_id, external_id, parent_account", ""),
 	func(r postRow) []any {
 		return []any{
-			r.SocialAccount, r.ExternalID, r.ParentAccount, r.AccountID, r.MemberID, int16(r.Platform),
+			r.SocialAccount, r.ExternalID, r.ParentAccount,
+			agencyPost{r.SocialAccount, r.ExternalID, r.ParentAccount}.hash(), r.AccountID, r.MemberID, int16(r.Platform),
 			int16(r.AccountType), r.PublishedAt, r.CategoryID, nullIfZero(r.PostType),
 			r.first, r.last, r.listing, r.mainApp,
 		}

@@ -31,9 +31,8 @@
 //     Ranges end at quarter hours, so both together are exact in every time zone.
 //   - A day without a reading counts as missed once it is over everywhere on earth. Platforms' day
 //     labels are compared with the days of the range by name, although some are Pacific days.
-//   - post_gains adds up gains by quarter hour, because in every time zone days begin at a quarter
-//     hour of UTC. Rankings read whole UTC days from post_months and add up single readings on days
-//     that the range cuts.
+//   - Gains of posts are sums, by owner, of UTC days, and of quarter hours for days in which an interval
+//     begins or ends. Rankings and lists read sums of each post by week, and single readings around them.
 //   - Statements that group thousands of rows are planned for each run (queryGrouped) and have no
 //     predicate if there is nothing to filter (withinAccounts): for "$2 is null or column =
 //     any($2)", a generic plan expects almost no rows.

@@ -341,16 +341,19 @@ func wantPostsTotalEngagements(w *world, q question) cells {
 	}
 	q.wantReadings(w, want)
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
-		parts, partial := map[string]int{}, int64(0)
-		for _, name := range engagementParts {
+		known, partial := map[int64]*[3]int{}, int64(0) // gains of each part, by social account
+		for i, name := range engagementParts {
 			for _, g := range q.ofPosts(w, name) {
 				if !g.at.Before(q.Range.From) && g.at.Before(q.Range.To) && slices.Contains(platforms, g.platform) {
-					parts[fmt.Sprint(g.post, g.at)]++
+					if known[g.owner.SocialAccount] == nil {
+						known[g.owner.SocialAccount] = &[3]int{}
+					}
+					known[g.owner.SocialAccount][i]++
 				}
 			}
 		}
-		for _, n := range parts {
-			if n < len(engagementParts) {
+		for _, n := range known {
+			if n[0] != n[1] || n[0] != n[2] {
 				partial = 1
 			}
 		}

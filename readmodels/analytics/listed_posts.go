@@ -119,7 +119,7 @@ type PostGrowth struct {
 	// Engagement is likes + comments + shares gained, as far as they are known; null if none of
 	// them are known.
 	Engagement *int64 `json:"engagement"`
-	// EngagementPartial is true if some readings lack the gain of likes, comments or shares.
+	// EngagementPartial is true if likes, comments and shares have different numbers of known gains.
 	EngagementPartial bool `json:"engagement_partial"`
 	// NoBaseline is true if the gain is unknown because the post was first read in the range, was
 	// read only once, and its figures are not counted from 0.
@@ -169,51 +169,18 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	return p, err
 }
 
-// gainsOfPost returns SQL that sums the gains of post p in the range: whole UTC days from its
-// months, as differences of running sums, and single readings for days that the start or the end of
-// the range cuts. It appends its parameters to args.
-func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
-	from, to := qc.query.Range.From, qc.query.Range.To
-	months, days := monthsOf(from, to)
-	list := args.add(months, "date[]")
-	sql = `(
-			select ` + eachOf(listedParts, "sum_bigint(%[1]s) as %[1]s") + `,
-			       coalesce(bool_or(partial), false) as partial
+// gainsOfPost returns SQL that sums the gains of post p in the range, for a member given as a
+// placeholder. It appends its parameters to args.
+func (qc postQuery) gainsOfPost(member string, args *arguments) string {
+	weeks, readings := gainsNear(qc.query.Range, "r.post = p.post and "+ofOwners(member), args)
+	return `(
+			select ` + totalsOf(listedFigures) + `,
+			       coalesce(sum(likes_n) <> sum(comments_n) or sum(likes_n) <> sum(shares_n), false) as partial
 			from (
-				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
-				from (
-					select i.*, k.mask, ` + placesInMonth("i", listedParts) + `
-					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " +
-		args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
-						as k(month, first, last, mask)
-					join post_months i on i.month = k.month
-					where ` + inScope + " and " + ofMember + `
-					  and i.month between (` + list + ")[1] and (" + list + ")[cardinality(" + list + `)]
-					  and ` + daysKnown("i", listedParts) + ` & k.mask <> 0
-					offset 0) m`
-	if begins, ends := cutSpans(from, to); len(begins) > 0 {
-		sql += `
+				select ` + sumsOfWeek(listedFigures) + " from " + weeks + `
 				union all
-				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
-				from unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `)
-					as c(begins, ends)
-				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
-				where ` + inScope + " and " + ofMember
-	}
-	return sql + `) x)`
+				select ` + sumsOfReading(listedFigures) + " from " + readings + `) x)`
 }
 
-// listedParts are the figures of a post in a list: all figures of post_months, in the same order.
-var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
-
-func cutSpans(from, to time.Time) (begins, ends []time.Time) {
-	days, cuts := cutDays(from, to)
-	for i, day := range days {
-		begin, end := day, cuts[i]
-		if cuts[i].Equal(from) {
-			begin, end = from, earlier(to, day.Add(aDay))
-		}
-		begins, ends = append(begins, begin), append(ends, end)
-	}
-	return begins, ends
-}
+// listedFigures are the figures of a post in a list that have gains.
+var listedFigures = append(slices.Clone(shownFigures), domain.MetricImpressions, domain.MetricClicks, domain.MetricSaves)

@@ -53,7 +53,6 @@ func (o *oracle) stepOf(read domain.PostRead) (g analytics.PostGrowth) {
 			}
 		}
 	}
-	g.EngagementPartial = g.Engagement != nil && (g.Likes == nil || g.Comments == nil || g.Shares == nil)
 	return g
 }
 
@@ -233,6 +232,7 @@ func (o *oracle) memberPosts() []knownPost {
 // gainedByPost adds up the gains of a post's readings in the range, in total and by member.
 func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members map[int64]analytics.PostGrowth) {
 	members = map[int64]analytics.PostGrowth{}
+	known := [3]int{}            // gains of each part of the engagement
 	var firsts []domain.PostRead // of the agency, at any time
 	for _, read := range o.agencyReads() {
 		if read.SocialAccount == p.SocialAccount && read.ExternalID == p.ExternalID {
@@ -252,10 +252,15 @@ func (o *oracle) gainedByPost(p knownPost) (all analytics.PostGrowth, members ma
 					sum(growthFigures(sums)[i], **from)
 				}
 			}
-			sums.EngagementPartial = sums.EngagementPartial || g.EngagementPartial
 		}
 		members[read.MemberID] = growth
+		for i, part := range []*int64{g.Likes, g.Comments, g.Shares} {
+			if part != nil {
+				known[i]++
+			}
+		}
 	})
+	all.EngagementPartial = known[0] != known[1] || known[0] != known[2]
 	if len(steps) == 0 {
 		return all, members
 	}

@@ -143,7 +143,7 @@ func activitiesSQL() string {
 		limit $14) p` + textsOfPost + `
 	left join tDefaultCategories c on c.id = p.category
 	left join members m on m.id = p.member_id
-	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst
+	left join lateral ` + readingBefore("'infinity'") + ` d on true` + newestFirst
 }
 
 func publishedActivities(
@@ -266,13 +266,10 @@ type PostReading struct {
 	Saves       *int64 `json:"saves"`
 	AvgWatch    *int64 `json:"avg_watch_ms"` // average watch time per view in milliseconds, as read
 	Engagement  *int64 `json:"engagement"`
-
-	event string // id; distinguishes readings of the same instant
 }
 
 type readingKey struct {
-	At    *time.Time `json:"t"`
-	Event string     `json:"e"`
+	At *time.Time `json:"t"`
 }
 
 // ActivityStats lists the readings of an activity, newest first, or returns [ErrActivityNotFound].
@@ -289,22 +286,24 @@ func (a *Analytics) ActivityStats(
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
-				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks,
-				       saves, avg_watch_ms, engagement, event_id
-				from tSPostInsights r left join (select id, user_id from members) m on m.id = r.member_id
-				where social_account_id = $1 and external_id = $2 and parent_account = $3
-				  and ($4::text[] is null or account_id = any($4))
-				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
-				  and ($7::timestamptz is null or (captured_at, event_id collate "C") < ($7, $8 collate "C"))
-				order by captured_at desc, event_id collate "C" desc limit $9`,
-				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
+				select r.captured_at, o.member_id, m.user_id, r.likes, r.comments, r.shares, r.views, r.impressions, r.reach,
+				       r.clicks, r.saves, r.avg_watch_ms
+				from tSPosts p
+				join post_readings r on r.post = p.post and r.counted and r.captured_at < coalesce(least($7::timestamptz, $6), 'infinity')
+				  and r.captured_at >= coalesce($5, '-infinity'::timestamptz)
+				join post_owners o on o.id = r.owner and ($2::text[] is null or o.account_id = any($2))
+				left join members m on m.id = o.member_id
+				where p.parent_account = $1 and p.social_account_id = $3 and p.external_id = $4
+				order by r.captured_at desc limit $8`,
+				[]any{scope.ParentAccount, scope.Accounts, social, external, q.From, q.To, after.At, limit}
 		},
 		Scan: func(r pgx.CollectableRow) (x PostReading, err error) {
 			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views,
-				&x.Impressions, &x.Reach, &x.Clicks, &x.Saves, &x.AvgWatch, &x.Engagement, &x.event)
+				&x.Impressions, &x.Reach, &x.Clicks, &x.Saves, &x.AvgWatch)
+			x.Engagement, _ = domain.Counts{Likes: x.Likes, Comments: x.Comments, Shares: x.Shares}.Engagement()
 			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},
-		Key: func(x PostReading) readingKey { return readingKey{new(x.CapturedAt), x.event} },
+		Key: func(x PostReading) readingKey { return readingKey{new(x.CapturedAt)} },
 	}.Read(ctx, a.Pool)
 }

@@ -24,44 +24,53 @@ func (t *tally) addKnown(v *int64) {
 	}
 }
 
-func (t *tally) value() *int64 {
+func (t tally) value() *int64 {
 	if t.n == 0 {
 		return nil
 	}
 	return new(t.sum)
 }
 
-// gainSums contains sums of the gains that are stored with readings of posts.
+// gainSums contains sums of the gains of posts.
 type gainSums struct {
-	readings                                   int64 // number of readings, with or without a gain
-	likes, comments, shares, views, engagement tally
-	partial                                    int64 // number of engagements that lack a part
+	readings                       int64 // number of readings, with or without a gain
+	likes, comments, shares, views tally
 }
 
 func (g *gainSums) add(o gainSums) {
 	g.readings += o.readings
-	g.partial += o.partial
 	g.likes.add(o.likes)
 	g.comments.add(o.comments)
 	g.shares.add(o.shares)
 	g.views.add(o.views)
-	g.engagement.add(o.engagement)
 }
 
-func (g *gainSums) sumOf(metric string) *tally {
+func (g *gainSums) sumOf(metric string) tally {
 	switch metric {
 	case domain.MetricLikes:
-		return &g.likes
+		return g.likes
 	case domain.MetricComments:
-		return &g.comments
+		return g.comments
 	case domain.MetricShares:
-		return &g.shares
+		return g.shares
 	case domain.MetricViews:
-		return &g.views
+		return g.views
 	default:
-		return &g.engagement
+		return g.engagement()
 	}
 }
+
+// engagement is the sum of three parts. It is unknown if none of them is known.
+func (g *gainSums) engagement() (sum tally) {
+	for _, part := range []tally{g.likes, g.comments, g.shares} {
+		sum.add(part)
+	}
+	return sum
+}
+
+// isPartial reports whether the engagement lacks gains of a part: the parts have different numbers
+// of gains.
+func (g *gainSums) isPartial() bool { return g.likes.n != g.comments.n || g.likes.n != g.shares.n }
 
 // accountGains contains the gains of one social account.
 type accountGains struct {
@@ -93,7 +102,7 @@ func (g *postGains) bucket(p domain.Platform, i int) *gainSums {
 
 // gainQuery selects the gains of posts to read. Every requested sum costs time for every row.
 type gainQuery struct {
-	metrics []string  // engagement includes its partial count; the gains of other metrics stay unknown
+	metrics []string  // engagement includes its parts; the gains of other metrics stay unknown
 	from    time.Time // start of the range or of the previous period
 	buckets []bucket  // of the series; empty for no series
 }
@@ -104,12 +113,12 @@ func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, 
 	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, buckets: q.buckets, series: map[domain.Platform][]gainSums{}}
 	const byAccount = `(social_account_id, p_id, current)`
-	sets := []gainSets{{"at >= $8", byAccount}}
+	sets := []gainSets{{"current", byAccount}}
 	if len(q.buckets) > 0 {
 		sets[0].groupBy += `, (p_id, bucket)`
 	}
 	if q.from.Before(qc.query.Range.From) {
-		sets = append(sets, gainSets{"at < $8", byAccount})
+		sets = append(sets, gainSets{"not current", byAccount})
 	}
 	rows, err := gainRows(ctx, qc, qc.platformIDs(), q, sets...)
 	if err != nil {
@@ -145,7 +154,7 @@ func (r gainRow) readInPart(period Range) bool {
 	if !period.Complete() {
 		end = period.Now
 	}
-	return r.first.Sub(period.From) > unreadDays || end.Sub(*r.last) > unreadDays
+	return r.first.Truncate(domain.GainQuarter).Sub(period.From) > unreadDays || end.Sub(*r.last) > unreadDays
 }
 
 // bucketOf returns the index of the bucket that contains an instant; -1 before the first.
@@ -155,54 +164,87 @@ func bucketOf(at time.Time, buckets []bucket) int {
 
 // gainRow contains the gains of a group of readings. Columns that are not in the grouping are nil.
 type gainRow struct {
-	social   *int64
-	account  *string
-	platform domain.Platform
-	current  *bool // in the range; otherwise in the previous period
-	bucket   *int  // starts at 1; 0 is the previous period
-	// first is the time of the first reading or the start of its quarter hour; last is the time of
-	// the last reading.
-	first, last *time.Time
+	social      *int64
+	account     *string
+	platform    domain.Platform
+	current     *bool      // in the range; otherwise in the previous period
+	bucket      *int       // starts at 1; 0 is the previous period
+	first, last *time.Time // captures
 	gainSums
 }
 
-// gainParts returns SQL that selects gains from an instant to the end of the range; the column "at"
-// is their time. It selects sums per quarter hour, but single readings for quarter hours within
-// which the range, the previous period or a bucket begins or ends. The sums show which accounts
-// have readings in them. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5
-// from, $6 to, $7 the cut quarter hours.
-func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args []any) {
-	cutQuarters := []time.Time{}
-	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
-		if quarter := at.UTC().Truncate(domain.GainQuarter); !quarter.Equal(at) {
-			cutQuarters = append(cutQuarters, quarter)
+// span is a half-open interval of time.
+type span struct{ begins, ends time.Time }
+
+// spanArrays returns the arrays of an SQL table of spans.
+func spanArrays(spans []span) (begins, ends []time.Time) {
+	begins, ends = []time.Time{}, []time.Time{}
+	for _, s := range spans {
+		begins, ends = append(begins, s.begins), append(ends, s.ends)
+	}
+	return begins, ends
+}
+
+// cover divides the time between the first and the last of some instants: whole are the intervals of
+// a length, such as UTC days, that contain none of the instants except as their start, and rest is
+// what remains. Adjoining intervals are one span.
+func cover(length time.Duration, instants ...time.Time) (whole, rest []span) {
+	slices.SortFunc(instants, time.Time.Compare)
+	add := func(to *[]span, begins, ends time.Time) {
+		switch last := len(*to) - 1; {
+		case !begins.Before(ends):
+		case last >= 0 && (*to)[last].ends.Equal(begins):
+			(*to)[last].ends = ends
+		default:
+			*to = append(*to, span{begins, ends})
 		}
 	}
-	filter := "parent_account = $1 and p_id = any($3) and " + qc.withinAccounts("account_id") +
+	for i := range instants[1:] {
+		from, to := instants[i].UTC(), instants[i+1].UTC()
+		first, end := from.Add(length-1).Truncate(length), to.Truncate(length)
+		if !first.Before(end) {
+			add(&rest, from, to)
+			continue
+		}
+		add(&rest, from, first)
+		add(&whole, first, end)
+		add(&rest, end, to)
+	}
+	return whole, rest
+}
+
+// ownersInScope returns SQL that selects the owners of readings in the scope. Parameters: $1 parent
+// account, $2 accounts, $3 platforms, $4 member.
+func (qc *queryContext) ownersInScope() string {
+	return `select id, social_account_id, account_id, member_id, p_id from post_owners
+			where parent_account = $1 and p_id = any($3) and ` + qc.withinAccounts("account_id") +
 		" and " + qc.ofMember("member_id")
-	sql = `
-			select social_account_id, account_id, member_id, p_id, quarter as at, last_at, readings, likes, likes_n,
-			       comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
-			from post_gains
-			where ` + filter + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
-	if len(cutQuarters) > 0 {
+}
+
+// gainParts returns SQL that selects sums of gains from an instant to the end of the range; the column
+// "at" is the start of their interval. They are sums of UTC days, and of quarter hours for days in
+// which the range, the previous period or a bucket begins or ends. Parameters: those of
+// [queryContext.ownersInScope].
+func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args arguments) {
+	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member}
+	days, quarters := cover(aDay, append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To)...)
+	sums := func(table string, spans []span) string {
+		begins, ends := spanArrays(spans)
+		return `
+			select o.social_account_id, o.account_id, o.member_id, o.p_id, s.begins as at, s.first_at, s.last_at,
+			       s.readings, s.likes, s.likes_n, s.comments, s.comments_n, s.shares, s.shares_n, s.views, s.views_n
+			from (` + qc.ownersInScope() + `) o
+			cross join unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `)
+				as k(begins, ends)
+			cross join lateral (
+				select * from ` + table + ` s where s.owner = o.id and s.begins >= k.begins and s.begins < k.ends
+				offset 0) s`
+	}
+	if sql = sums("post_days", days); len(quarters) > 0 {
 		sql += `
-			union all
-			select i.social_account_id, account_id, member_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
-			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
-			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1),
-			       (known in (1, 2))::integer
-			from (
-				select distinct social_account_id, quarter from post_gains
-				where ` + filter + ` and quarter = any($7)) g
-			join tSPostInsights i on i.social_account_id = g.social_account_id
-				and captured_at >= g.quarter and captured_at < g.quarter + interval '15 minutes' and ` + filter + `
-			cross join lateral (select num_nonnulls(glikes, gcomments, gshares) as known) k
-			where captured_at >= $5 and captured_at < $6`
+			union all` + sums("post_quarters", quarters)
 	}
-	return sql, []any{
-		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cutQuarters,
-	}
+	return sql, args
 }
 
 // gainSets contains grouping sets over social_account_id, account_id, p_id, current and bucket, and
@@ -216,19 +258,20 @@ func gainRows(
 	var sums []string
 	for _, s := range sets {
 		sums = append(sums, `
-		select `+groupedBy(s.groupBy)+`, min(at), max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
+		select `+groupedBy(s.groupBy)+`, min(first_at), max(last_at), sum_bigint(readings), `+sumsOf(q.metrics)+`
 		from part where `+s.where+`
 		group by grouping sets (`+s.groupBy+`)`)
 	}
 	rows, _ := qc.queryGrouped(ctx, `
 		with part as not materialized (
-			select g.*, at >= $8 as current, width_bucket(at, $9::timestamptz[]) as bucket from (`+parts+`) g
+			select g.*, at >= `+args.add(qc.query.Range.From, "timestamptz")+` as current, width_bucket(at, `+args.add(starts(q.buckets), "timestamptz[]")+`) as bucket
+			from (`+parts+`) g
 		)`+strings.Join(sums, `
-		union all`), append(args, qc.query.Range.From, starts(q.buckets))...)
+		union all`), args...)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r gainRow, err error) {
 		err = row.Scan(&r.social, &r.account, &r.platform, &r.current, &r.bucket, &r.first, &r.last, &r.readings,
 			&r.likes.sum, &r.likes.n, &r.comments.sum, &r.comments.n, &r.shares.sum, &r.shares.n,
-			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
+			&r.views.sum, &r.views.n)
 		return r, err
 	})
 	return list, pg.Wrap("read gains of posts", err)
@@ -259,23 +302,21 @@ func groupedBy(sets string) string {
 // [gainSums].
 func sumsOf(metrics []string) string {
 	var cols []string
-	sum := func(metric string, names ...string) {
-		for _, name := range names {
-			if slices.Contains(metrics, metric) {
+	for _, figure := range shownFigures {
+		isPart := figure != domain.MetricViews && slices.Contains(metrics, domain.MetricEngagement)
+		for _, name := range []string{figure, figure + "_n"} {
+			if isPart || slices.Contains(metrics, figure) {
 				cols = append(cols, "sum_bigint("+name+")")
 			} else {
 				cols = append(cols, "0::bigint")
 			}
 		}
 	}
-	for _, metric := range []string{
-		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews,
-	} {
-		sum(metric, metric, metric+"_n")
-	}
-	sum(domain.MetricEngagement, "engagement", "engagement_n", "partial_n")
 	return strings.Join(cols, ", ")
 }
+
+// shownFigures are the figures of posts that are summed by owner.
+var shownFigures = []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews}
 
 // Gain is the increase of a figure in the range, over the posts of a set of social accounts. Each
 // reading adds the difference from the previous reading of the same post that had the figure,

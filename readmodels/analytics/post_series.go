@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -24,7 +25,8 @@ type platformEngagementTotals struct {
 type EngagementTotals struct {
 	// Engagement is likes + comments + shares gained: the sum of those that are known.
 	Engagement Gain `json:"engagement"`
-	// EngagementPartial is true if some readings lack the gain of likes, comments or shares.
+	// EngagementPartial is true if likes, comments and shares of an account's posts have different
+	// numbers of known gains.
 	EngagementPartial bool            `json:"engagement_partial"`
 	Likes             Gain            `json:"likes"`    // likes or reactions gained
 	Comments          Gain            `json:"comments"` // comments gained
@@ -60,15 +62,15 @@ func (g *postGains) engagementTotals(before *postGains, platforms ...domain.Plat
 		Comments: g.gain(domain.MetricComments, platforms...), Shares: g.gain(domain.MetricShares, platforms...),
 		Series: seriesOf(g, engagementDay, platforms), PreviousSeries: seriesOf(before, engagementDay, platforms),
 	}
-	for _, sums := range g.inBuckets(platforms) {
-		t.EngagementPartial = t.EngagementPartial || sums.partial > 0
+	for _, account := range g.accounts {
+		t.EngagementPartial = t.EngagementPartial || account.now.isPartial() && slices.Contains(platforms, account.platform)
 	}
 	return t
 }
 
 func engagementDay(day string, sums *gainSums) EngagementDay {
 	return EngagementDay{
-		Day: day, Engagement: sums.engagement.value(), Likes: sums.likes.value(), Comments: sums.comments.value(),
+		Day: day, Engagement: sums.engagement().value(), Likes: sums.likes.value(), Comments: sums.comments.value(),
 		Shares: sums.shares.value(), Readings: sums.readings,
 	}
 }

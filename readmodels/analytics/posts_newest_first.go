@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -39,10 +38,10 @@ const publishedByThen = publishedAt + ` < $6`
 
 // readInRange selects the posts p that were read from $11 to $6 while they belonged to the scope's
 // accounts and to the member $4.
-const readInRange = `exists (
-					select from tSPostInsights i
-					where ` + inScope + ` and i.captured_at >= $11 and i.captured_at < $6
-					  and ($4::bigint = 0 or i.member_id = $4))`
+var readInRange = `exists (
+					select from post_readings r
+					where r.post = p.post and r.counted and r.captured_at >= $11 and r.captured_at < $6
+					  and ` + ofOwners("$4::bigint") + `)`
 
 // ofCategory selects the posts p of the category $5.
 func (qc postQuery) ofCategory() string {
@@ -78,43 +77,30 @@ const textsOfPost = `
 			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
 			  and ($2::text[] is null or c.account_id = any($2))) t`
 
-// readingColumns are the columns of a reading that responses need. Both tSPostInsights and
-// post_daily have them.
-const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks,
-  saves, avg_watch_ms`
-
-// inScope selects the readings i of post p under any client in the scope $2. If a page moves
-// between these clients, its series of readings continues.
-const inScope = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1
-			and ($2::text[] is null or i.account_id = any($2))`
-
-// readingAt returns SQL for the last reading of post p before the instant at, whose UTC day begins
-// at day: from the raw readings of that day, otherwise from the roll-up of earlier days.
-func readingAt(at, day string) string {
-	return fmt.Sprintf(`(
-		select * from (
-			(select %[1]s from tSPostInsights i
-			 where %[4]s and i.captured_at >= %[3]s and i.captured_at < %[2]s
-			 order by i.captured_at desc limit 1)
-			union all
-			%[5]s) x
-		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope,
-		lastDaily("("+day+" at time zone 'UTC')::date"))
+// ofOwners selects the readings r under the clients in the scope $2 and a member, given as a
+// placeholder; 0 is any. If a page moves between these clients, its series of readings continues.
+func ofOwners(member string) string {
+	return `($2::text[] is null and ` + member + ` = 0 or r.owner = any(array(
+				select o.id from post_owners o
+				where o.parent_account = $1 and ($2::text[] is null or o.account_id = any($2))
+				  and (` + member + ` = 0 or o.member_id = ` + member + `))))`
 }
 
-// lastDaily returns SQL for the last reading of post p in the roll-up before a day. It finds the
-// last day first: if it sorted by columns that are not in the index, it would read all days of a
-// post.
-func lastDaily(before string) string {
-	return fmt.Sprintf(`(select * from (
-				select %[1]s from post_daily i where %[3]s and i.day < %[2]s
-				order by i.day desc fetch first row with ties) i
-			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
+// readingBefore returns SQL for the last reading of post p before an instant, and its owner.
+func readingBefore(at string) string {
+	return `(
+		select r.*, o.account_id, o.member_id
+		from (
+			select captured_at, owner, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms
+			from post_readings r
+			where r.post = p.post and r.counted and r.captured_at < ` + at + " and " + ofOwners("0") + `
+			order by r.captured_at desc limit 1) r
+		join post_owners o on o.id = r.owner)`
 }
 
 // readPosts reads a page of posts, newest first, with their readings at both ends of the range. The
 // page is chosen from the index alone, so only its posts are read, even if the member has few of
-// the agency's posts. Posts that the index cannot choose are found by the months of their readings.
+// the agency's posts. Posts that the index cannot choose are found by the weeks of their readings.
 func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -127,7 +113,7 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	limit := qc.query.Page.Size()
 	args := []any{
 		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External,
-		limit + 1, qc.query.Range.From, dayOf(qc.query.Range.From.UTC()).month().utc(),
+		limit + 1, qc.query.Range.From, qc.query.Range.From.Truncate(aWeek),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
 	if qc.isNarrowed() {
@@ -138,7 +124,7 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from (
-			with k as (`+qc.readInMonths()+`)
+			with k as (`+qc.readInWeeks()+`)
 			select * from (
 				(`+strings.Join(arms, page+`)
 				union all
@@ -171,29 +157,27 @@ func (qc postQuery) publishedEarlier() string {
 
 // publishedLater selects the posts with a publication time at or after the end of the range that
 // were nevertheless read in the range: clocks differ and plans change. Most posts of an agency can
-// be newer than the range, so only posts with readings in its months (k) are looked up, and none if
+// be newer than the range, so only posts with readings in its weeks (k) are looked up, and none if
 // nothing was published after the range.
 func (qc postQuery) publishedLater() string {
 	return `
 				select p.* from k
 				cross join lateral (
 					select ` + keyOfPost + ` from tSPosts p
-					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-					  and ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+					where p.post = k.post and ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
 					  and ` + publishedAt + " >= $6 and " + beyondCursor + `
 					  and ` + readInRange + `
 					offset 0) p
 				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
 }
 
-// readInMonths selects the posts that were read in the months of the range while they belonged to
-// the scope's accounts and to the member. Few of them were read only outside the range.
-func (qc postQuery) readInMonths() string {
+// readInWeeks selects the posts that were read in the weeks of the range while they belonged to the
+// scope's accounts and to the member. Few of them were read only outside the range.
+func (qc postQuery) readInWeeks() string {
 	return `
-				select distinct m.social_account_id, m.external_id from post_months m
-				where m.parent_account = $1 and ` + qc.withinAccounts("m.account_id") + ` and m.p_id = any($3)
-				  and ` + qc.ofMember("m.member_id") + `
-				  and m.month >= $12::date and m.month < $6::timestamptz at time zone 'UTC'`
+				select distinct w.post from (` + qc.ownersInScope() + `) o
+				cross join lateral (
+					select post from post_weeks where owner = o.id and begins >= $12 and begins < $6 offset 0) w`
 }
 
 // readElsewhere selects the posts that were read in the range while they belonged to the scope's
@@ -205,8 +189,7 @@ func (qc postQuery) readElsewhere() string {
 				select ` + keyOfPost + ` from k
 				cross join lateral (
 					select * from tSPosts p
-					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-					  and p.parent_account = $1
+					where p.post = k.post
 					offset 0) p
 				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + `)
 				  and ` + qc.ofCategoryHere() + " and " + beyondCursor + `
@@ -218,9 +201,8 @@ func (qc postQuery) readElsewhere() string {
 func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
 	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
-	toDay, member := all.add(dayOf(qc.query.Range.To.UTC()).utc(), "timestamptz"), all.add(qc.query.Member, "bigint")
-	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
-	gains := qc.gainsOfPost(ofMember, &all)
+	member := all.add(qc.query.Member, "bigint")
+	gains := qc.gainsOfPost(member, &all)
 	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category,
 		       p.post_type, t.content, t.media_url, t.permalink,
@@ -229,15 +211,16 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 		       f.several, f.first_at, f.previous_at, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
-		left join lateral `+readingAt(to, toDay)+` e on true
+		left join lateral `+readingBefore(to)+` e on true
 		cross join lateral (
 			select count(*) > 1 as several, min(captured_at) as first_at,
 			       (array_agg(previous_at order by captured_at))[1] as previous_at,
 			       coalesce((array_agg(from_zero and not moved order by captured_at))[1], false) as from_zero
 			from (
-				select captured_at, previous_at, from_zero, moved from tSPostInsights i
-				where `+inScope+` and i.captured_at >= `+from+` and i.captured_at < `+to+" and "+ofMember+`
-				order by i.captured_at limit 2) i) f
+				select captured_at, previous_at, from_zero, moved from post_readings r
+				where r.post = p.post and r.counted and r.captured_at >= `+from+` and r.captured_at < `+to+`
+				  and `+ofOwners(member)+`
+				order by r.captured_at limit 2) r) f
 		cross join lateral `+gains+` g
 		order by p.place`, all...)
 	for _, p := range posts {

@@ -107,9 +107,7 @@ func knownUntil(ctx context.Context, qc *queryContext, buckets []bucket, account
 	rows, _ := qc.tx.Query(ctx, `
 		select a.nth - 1, greatest(
 			(select max(s.last_at) from figure_owners s where s.social_account_id = a.id and `+owned+`),
-			(select max(g.last_at) from (
-				select s.last_at from post_gains s where s.social_account_id = a.id and `+owned+`
-				order by s.quarter desc fetch first row with ties) g))
+			(select max(s.last_at) from post_owners s where s.social_account_id = a.id and `+owned+`))
 		from unnest($3::bigint[]) with ordinality as a(id, nth)`, qc.scope.ParentAccount, qc.scope.Accounts, ids,
 		qc.query.Member)
 	var nth int

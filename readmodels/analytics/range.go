@@ -130,6 +130,7 @@ func civil(year int, month time.Month, date int) day {
 const (
 	secondsPerDay = 24 * 60 * 60
 	aDay          = secondsPerDay * time.Second
+	aWeek         = daysOfWeek * aDay // from Monday: Go rounds down to multiples since a Monday
 )
 
 // utc returns the start of the day in UTC; as a parameter it is PostgreSQL's date.

@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
@@ -12,18 +13,18 @@ func (qc postQuery) memberSteps(r Range) (sql string, args arguments) {
 	if qc.rankedBy == RankByTotal {
 		return qc.postTotals(r)
 	}
-	sql, args = qc.steps(r.From, r.To, gainedInMonth(shownParts), eachOf(shownParts, "i.g%s"))
+	sql, args = qc.steps(r, sumsOfWeek(shownFigures), sumsOfReading(shownFigures))
 	sql += `,
 		stepped as materialized (
-			select social_account_id, external_id, member_id, ` + eachOf(shownParts, "sum_bigint(%[1]s) as %[1]s") + `,
-			       ` + engagementOf("sum_bigint(%s)") + `
+			select post, member_id, ` + totalsOf(shownFigures) + `,
+			       sum_bigint(likes) + sum_bigint(comments) + sum_bigint(shares) as engagement
 			from step`
 	if qc.query.Category != 0 {
-		sql += " where (social_account_id, external_id) in (select social_account_id, external_id from p)"
+		sql += " where (post in (select post from p)) is true" // hashed; as a join, it might be a nested loop
 	}
 	return sql + `
-			group by social_account_id, external_id, member_id
-			having coalesce(` + eachOf(shownParts[:3], "sum_bigint(%s)") + `) is not null
+			group by post, member_id
+			having sum_bigint(likes_n) + sum_bigint(comments_n) + sum_bigint(shares_n) > 0
 		)`, args
 }
 
@@ -39,7 +40,7 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	var list, nth int64
 	var m RankedMember
 	var p postRank
-	sums := eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s")
+	sums := eachOf(append(slices.Clone(shownFigures), "engagement"), "sum_bigint(%[1]s) as %[1]s")
 	rows, _ := qc.tx.Query(ctx, ctes+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
 		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
 		        rank() over (order by engagement desc) as place, members.*, null::timestamptz, 0::bigint, ''
@@ -85,7 +86,7 @@ func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	earlier.query.Range = qc.query.Range.Compared(ComparePrevious)
 	before := postQuery{&earlier}
 	gains, args := gainParts(&earlier, qc.platformIDs(), gainQuery{from: before.query.Range.From})
-	gains = "select member_id, engagement from (" + gains + ") g where engagement_n > 0"
+	gains = "select member_id, likes + comments + shares as engagement from (" + gains + ") g where likes_n + comments_n + shares_n > 0"
 	if qc.rankedBy == RankByTotal || qc.query.Category != 0 {
 		gains, args = before.memberSteps(before.query.Range)
 		gains += " select member_id, engagement from stepped"

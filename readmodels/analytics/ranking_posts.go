@@ -3,8 +3,6 @@ package analytics
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,91 +16,77 @@ type postRank struct {
 	Rank   int64 `json:"-"`
 }
 
-// steps returns the CTEs "step", the gains of posts in a range (several rows per post and member),
-// and "p", each post of the query once. Whole UTC days come from the months, as differences of
-// running sums. For a day that the start or the end of the range cuts, single readings are read
-// unless the day's last reading suffices. ofMonth and ofReading are the expressions to select from
-// a month and from a reading i. Parameters: $1 parent account, $2 accounts, $3 platforms, $4
-// member, $5 category.
-func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql string, args arguments) {
+// steps returns the CTEs "step", sums of gains and numbers of gains of posts in a range (several rows
+// per post and member), and "p", each post of the query once. ofWeek and ofReading are the
+// expressions to select. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5
+// category.
+func (qc postQuery) steps(r Range, ofWeek, ofReading string) (sql string, args arguments) {
 	args = arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category}
-	filter := func(table string) string {
-		return table + ".parent_account = $1 and " + table + ".p_id = any($3) and " +
-			qc.withinAccounts(table+".account_id") + " and " + qc.ofMember(table+".member_id")
-	}
-	months, k := monthsOf(from, to)
-	sql = `
-		with step as (
-			(select social_account_id, external_id, member_id, ` + ofMonth + `
-			 from (
-				select m.*, k.mask, ` + placesInMonth("m", shownParts) + `
-				from (select * from unnest(` + args.add(months, "date[]") + `,
-						` + args.add(k.first, "smallint[]") + ", " + args.add(k.last, "smallint[]") + `,
-						` + args.add(k.mask, "integer[]") + `)
-					limit ` + strconv.Itoa(len(months)) + `) as k(month, first, last, mask)
-				join post_months m on m.month = k.month
-				where ` + filter("m") + " and " + daysKnown("m", shownParts) + ` & k.mask <> 0
-				offset 0) m
-			 offset 0)`
-	if days, cuts := cutDays(from, to); len(days) > 0 {
-		list := args.add(days, "date[]")
-		sql += `
-			union all
-			select d.social_account_id, d.external_id, d.member_id, ` + ofReading + `
-			from unnest(` + list + ", " + args.add(cuts, "timestamptz[]") + `) as c(day, at)
-			join post_daily d on d.day = c.day
-			cross join lateral (
-				select d.captured_at, d.glikes, d.gcomments, d.gshares, d.gviews
-				where d.readings = 1 or d.captured_at < c.at
-				union all
-				select i.captured_at, i.glikes, i.gcomments, i.gshares, i.gviews
-				from tSPostInsights i
-				where not (d.readings = 1 or d.captured_at < c.at)
-				  and i.social_account_id = d.social_account_id and i.external_id = d.external_id
-				  and i.parent_account = $1
-				  and i.account_id = d.account_id and i.member_id = d.member_id
-				  and i.captured_at >= d.day::timestamp at time zone 'UTC'
-				  and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
-				offset 0) i
-			where ` + filter("d") + " and d.day = any(" + list + `)
-			  and i.captured_at >= ` + args.add(from, "timestamptz") +
-			" and i.captured_at < " + args.add(to, "timestamptz")
-	}
-	return sql + `
+	weeks, readings := gainsNear(r, "owner = o.id", &args)
+	owned := `
+			select s.*, o.member_id from (` + qc.ownersInScope() + `) o
+			cross join lateral (select post, `
+	return `
+		with step as (` + owned + ofWeek + " from " + weeks + ` offset 0) s
+			union all` + owned + ofReading + " from " + readings + ` offset 0) s
 		)` + qc.rankablePosts(), args
 }
 
-// monthDays contains the days to include in some months: the days after first up to last, and the
-// same days as a bit mask.
-type monthDays struct {
-	first, last []int16
-	mask        []int32
-}
-
-func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
-	begin, end := dayOf(from.Add(aDay-1).UTC()), dayOf(to.UTC())
-	for month := dayOf(from.UTC()).month(); month.utc().Before(to); month = month.nextMonth() {
-		first := max(0, min(31, begin-month))
-		last := max(first, min(31, end-month))
-		months = append(months, month.utc())
-		days.first, days.last = append(days.first, int16(first)), append(days.last, int16(last))
-		days.mask = append(days.mask, int32(int64(1)<<last-int64(1)<<first))
+// gainsNear returns the FROM items and conditions of SQL for the gains of posts in a range: the sums of
+// the weeks nearest to it, and readings r to be added or, with k.sign -1, subtracted. It appends its
+// parameters to args. Reading the sums of weeks saves reading most readings.
+func gainsNear(r Range, condition string, args *arguments) (weeks, readings string) {
+	near, rest := nearestWeeks(r)
+	begins, ends, signs := []time.Time{}, []time.Time{}, []int16{}
+	for _, s := range rest {
+		sign := int16(1)
+		if s.begins.Before(r.From) || s.ends.After(r.To) {
+			sign = -1
+		}
+		begins, ends, signs = append(begins, s.begins), append(ends, s.ends), append(signs, sign)
 	}
-	return months, days
+	weeks = "post_weeks r where " + condition + " and begins >= " + args.add(near.begins, "timestamptz") +
+		" and begins < " + args.add(near.ends, "timestamptz")
+	readings = "unnest(" + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + ", " +
+		args.add(signs, "smallint[]") + `) as k(begins, ends, sign)
+				cross join lateral (
+					select * from post_readings r
+					where ` + condition + ` and counted and captured_at >= k.begins and captured_at < k.ends
+					offset 0) r`
+	return weeks, readings
 }
 
-// cutDays returns the UTC days within which the instants lie, and the first instant in each. The
-// instants are in order.
-func cutDays(instants ...time.Time) (days, cuts []time.Time) {
-	for _, at := range instants {
-		if day := dayOf(at.UTC()).utc(); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
-			days, cuts = append(days, day), append(cuts, at)
+// nearestWeeks returns the weeks that are nearest to a range, and the intervals by which they differ
+// from it. At each end, the shorter part of a week differs; time that has not come is not counted.
+func nearestWeeks(r Range) (weeks span, rest []span) {
+	from, to, now := r.From.UTC(), later(r.From, r.To).UTC(), r.Now.UTC()
+	weeks = span{from.Truncate(aWeek), to.Truncate(aWeek)}
+	if next := weeks.begins.Add(aWeek); next.Sub(from) < from.Sub(weeks.begins) {
+		weeks.begins = next
+	}
+	elapsed := func(at time.Time) time.Time {
+		if r.Now.IsZero() {
+			return at
+		}
+		return earlier(at, now)
+	}
+	if next := weeks.ends.Add(aWeek); elapsed(next).Sub(elapsed(to)) < elapsed(to).Sub(elapsed(weeks.ends)) {
+		weeks.ends = next
+	}
+	if !weeks.begins.Before(weeks.ends) {
+		return span{from, from}, []span{{from, to}}
+	}
+	for _, s := range []span{
+		{earlier(from, weeks.begins), later(from, weeks.begins)}, {earlier(to, weeks.ends), later(to, weeks.ends)},
+	} {
+		if s.begins.Before(s.ends) {
+			rest = append(rest, s)
 		}
 	}
-	return days, cuts
+	return weeks, rest
 }
 
-const rankedKey = `p.social_account_id, p.external_id, coalesce(p.published_at, '-infinity') as published`
+const rankedKey = `p.post, p.social_account_id, p.external_id, coalesce(p.published_at, '-infinity') as published`
 
 // rankablePosts returns CTEs, the last of them "p". Posts that gained for the scope but are
 // registered outside it are found with "except", which PostgreSQL hashes; it would run an anti-join
@@ -119,60 +103,41 @@ func (qc postQuery) rankablePosts() string {
 			select * from registered
 			union all
 			select p.* from (
-				select social_account_id, external_id from step
-				except select social_account_id, external_id from registered) k
+				select post from step except select post from registered) k
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
-				where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-				  and p.parent_account = $1 and not (` + qc.withinAccounts("p.account_id") + `)
+				where p.post = k.post and not (` + qc.withinAccounts("p.account_id") + `)
 				offset 0) p
 		)`
 }
 
-// gainedInMonth returns SQL for the gain of figures on the days of a month: the running sum at the
-// last day minus the one before the first day, or null if no gain is known on these days. The
-// figures must be the first ones in the order of post_months.
-func gainedInMonth(figures []string) string {
-	parts := make([]string, len(figures))
-	for i, f := range figures {
-		parts[i] = fmt.Sprintf(
-			"case when %[1]s_days & mask <> 0 then gained[last + %[2]d] - coalesce(gained[first + %[2]d], 0) end as %[1]s",
-			f, i+1)
+// sumsOfWeek returns SQL for the gains of figures in rows of post_weeks, and sumsOfReading for those in
+// readings r: for each figure a sum and a number of gains.
+func sumsOfWeek(figures []string) string { return eachOf(figures, "%[1]s, %[1]s_n") }
+
+func sumsOfReading(figures []string) string {
+	return eachOf(figures, "k.sign * coalesce(r.g%[1]s, 0), k.sign * (r.g%[1]s is not null)::integer")
+}
+
+const (
+	engagementOfWeek = `likes + comments + shares as engagement, likes_n + comments_n + shares_n as engagement_n`
+
+	engagementOfReading = `k.sign * (coalesce(r.glikes, 0) + coalesce(r.gcomments, 0) + coalesce(r.gshares, 0)),
+				k.sign * num_nonnulls(r.glikes, r.gcomments, r.gshares)`
+)
+
+// totalOf returns SQL that adds up sums of gains; null if no gain is known.
+func totalOf(figure string) string {
+	return "case when sum_bigint(" + figure + "_n) > 0 then sum_bigint(" + figure + ") end as " + figure
+}
+
+func totalsOf(figures []string) string {
+	totals := make([]string, len(figures))
+	for i, figure := range figures {
+		totals[i] = totalOf(figure)
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(totals, ", ")
 }
-
-const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0
-			         then gained[last + 1] + gained[last + 2] + gained[last + 3]
-			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end as engagement`
-
-// placesInMonth returns SQL for two positions in the array of running sums in a row of post_months:
-// after "first" are the sums of the last day before the days k, and after "last" those of the last
-// of these days. "first" is null if no gain is known before these days. A position is searched for
-// only if gains are known on both sides of it; otherwise it is derived from the length of the
-// array.
-func placesInMonth(month string, figures []string) string {
-	return strings.NewReplacer("@", month, "KNOWN", daysKnown(month, figures), "N", strconv.Itoa(len(listedParts))).
-		Replace(`case when KNOWN & ~(-1 << k.first) <> 0 then N * width_bucket(k.first, @.days) - N end as first,
-				       case when KNOWN >> k.last = 0 then cardinality(@.gained) - N
-				            else N * width_bucket(k.last, @.days) - N end as last`)
-}
-
-// daysKnown returns the bit mask of days in a month of post_months on which a gain of any of the
-// figures is known.
-func daysKnown(month string, figures []string) string {
-	return "(" + strings.ReplaceAll(eachOf(figures, month+".%s_days"), ", ", " | ") + ")"
-}
-
-// engagementOf returns SQL for the engagement from its parts, each in the given format; null if no
-// part is known.
-func engagementOf(format string) string {
-	return fmt.Sprintf(`case when num_nonnulls(%[1]s, %[2]s, %[3]s) > 0
-			         then coalesce(%[1]s, 0) + coalesce(%[2]s, 0) + coalesce(%[3]s, 0) end as engagement`,
-		fmt.Sprintf(format, "likes"), fmt.Sprintf(format, "comments"), fmt.Sprintf(format, "shares"))
-}
-
-var shownParts = []string{"likes", "comments", "shares", "views"}
 
 func eachOf(figures []string, format string) string {
 	parts := make([]string, len(figures))
@@ -198,7 +163,7 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 	if qc.rankedBy == RankByTotal {
 		ctes, args = qc.postTotals(r)
 	} else {
-		ctes, args = qc.steps(r.From, r.To, engagementInMonth, engagementOf("i.g%s"))
+		ctes, args = qc.steps(r, engagementOfWeek, engagementOfReading)
 	}
 	args = append(args, limit+1)
 	atMost := fmt.Sprintf("$%d", len(args))
@@ -237,11 +202,11 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 
 // postTotals returns the CTE "stepped": the last reading before the end of a range, for each post
 // published in it, under the accounts and the member of the query. Parameters: $1 parent account,
-// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from, $8 the UTC day of to.
+// $2 accounts, $3 platforms, $4 member, $5 category, $6 to, $7 from.
 func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 	sql = `
 		with stepped as materialized (
-			select p.social_account_id, p.external_id, p.published_at as published, p.member_id,
+			select p.post, p.social_account_id, p.external_id, p.published_at as published, p.member_id,
 			       e.likes, e.comments, e.shares, e.views,
 			       (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
 			from (
@@ -249,11 +214,10 @@ func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
 				  and ` + publishedByThen + " and " + publishedAt + ` >= $7
 				offset 0) p
-			cross join lateral ` + readingAt("$6::timestamptz", "$8::timestamptz") + ` e
+			cross join lateral ` + readingBefore("$6::timestamptz") + ` e
 			where num_nonnulls(e.likes, e.comments, e.shares) > 0
 		)`
 	return sql, arguments{
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, r.To, r.From,
-		dayOf(r.To.UTC()).utc(),
 	}
 }

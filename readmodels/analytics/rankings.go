@@ -161,25 +161,25 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 	if qc.rankedBy == RankByTotal {
 		return "select social_account_id, external_id, published, engagement from stepped"
 	}
-	sums := "select social_account_id, external_id, sum_bigint(engagement) as engagement from " + steps +
-		" where engagement is not null group by social_account_id, external_id"
+	sums := "select post, sum_bigint(engagement) as engagement from " + steps + " group by post"
+	if steps == "step" {
+		sums += " having sum_bigint(engagement_n) > 0"
+	}
 	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
 		// PostgreSQL never runs a full join as a nested loop, and the conditions are not strict, so
 		// that it stays a full join. If PostgreSQL expected few posts, a nested loop would compare
 		// thousands with thousands.
 		return `
 			select p.*, s.engagement
-			from p full join (` + sums + `) s
-				on s.social_account_id = p.social_account_id and s.external_id = p.external_id
-			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
+			from p full join (` + sums + `) s on s.post = p.post
+			where coalesce(p.post, 0) <> 0 and coalesce(s.post, 0) <> 0`
 	}
 	return `
 			select p.*, s.engagement
 			from (` + sums + ` order by engagement desc) s
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
-				where p.social_account_id = s.social_account_id and p.external_id = s.external_id
-				  and ` + qc.postsOfScope() + `
+				where p.post = s.post and ` + qc.postsOfScope() + `
 				offset 0) p
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
@@ -232,8 +232,8 @@ func (qc postQuery) readNames(
 		from tSAccounts s cross join lateral (
 			select min(n.tracked_since) as first from figure_owners n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account and not exists (
-				select from post_gains g -- of imported readings
-				where g.social_account_id = s.id and g.parent_account = s.parent_account and g.quarter < $3)) f
+				select from post_owners g -- of imported readings
+				where g.social_account_id = s.id and g.parent_account = s.parent_account and g.first_at < $3)) f
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3
 		    and f.first < $10)

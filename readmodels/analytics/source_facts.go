@@ -36,8 +36,7 @@ type sourceFacts struct {
 }
 
 // SQL for the newest reading of social account s in the scope: a reading of the account itself, or
-// of any of its posts, for which the figures are not known. The quarter hour is found first:
-// sorting by columns that are not in the index would read all quarter hours of the account.
+// of any of its posts, for which the figures are not known.
 const (
 	newestOfAccount = `
 		select n.last_at as captured_at, n.metrics, n.missing from figure_owners n
@@ -45,11 +44,9 @@ const (
 		  and ($2::text[] is null or n.account_id = any($2))
 		order by n.last_at desc limit 1`
 	newestOfPosts = `
-		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
-			select g.last_at from post_gains g
-			where g.social_account_id = s.id and g.parent_account = s.parent_account
-			  and ($2::text[] is null or g.account_id = any($2))
-			order by g.quarter desc fetch first row with ties) g`
+		select max(o.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from post_owners o
+		where o.social_account_id = s.id and o.parent_account = s.parent_account
+		  and ($2::text[] is null or o.account_id = any($2))`
 )
 
 // sourceFacts also reads the erasures that overlap the range.

@@ -177,11 +177,13 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
 	if len(unknown) > 0 {
 		rows, _ := qc.tx.Query(ctx, `
-			select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
+			select distinct on (social_account_id) social_account_id, account_id, p_id, q.last_at
+			from post_owners o cross join lateral (
+				select last_at from post_quarters where owner = o.id and begins < $6 order by begins desc limit 1) q
 			where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2))
 			  and p_id = any($3)
-			  and ($5::bigint = 0 or member_id = $5) and quarter < $6
-			order by social_account_id, last_at desc`,
+			  and ($5::bigint = 0 or member_id = $5)
+			order by social_account_id, q.last_at desc`,
 			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
 		var id int64
 		var known knownAccount

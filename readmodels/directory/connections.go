@@ -187,21 +187,20 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 	doing := fmt.Sprintf("read posts of social account %d", tenant.SocialAccount)
 	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.KnownPost], `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
-		       (select d.captured_at from post_daily d
-		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
-		          and d.parent_account = p.parent_account and d.account_id = p.account_id
-		        order by d.day desc, d.captured_at desc limit 1),
+		       (select r.captured_at from post_readings r
+		        where r.post = p.post and r.counted and r.owner = any(array(
+		          select id from post_owners where social_account_id = $1 and parent_account = $2 and account_id = $3))
+		        order by r.captured_at desc limit 1),
 		       p.member_id, coalesce(l.figures, false), coalesce(l.shares, false)
 		from tSPosts p
 		left join lateral (
-		       select 0 <> any (array[d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.clicks, d.saves,
-		                d.known_likes, d.known_comments, d.known_shares, d.known_views, d.known_impressions, d.known_clicks,
-		                d.known_saves]) as figures,
-		              coalesce(d.shares, d.known_shares) <> 0 as shares
-		       from post_daily d
-		       where d.social_account_id = p.social_account_id and d.external_id = p.external_id
-		         and d.parent_account = p.parent_account
-		       order by d.day desc, d.captured_at desc limit 1) l on true
+		       select 0 <> any (array[r.likes, r.comments, r.shares, r.views, r.impressions, r.reach, r.clicks, r.saves,
+		                r.known_likes, r.known_comments, r.known_shares, r.known_views, r.known_impressions, r.known_clicks,
+		                r.known_saves]) as figures,
+		              coalesce(r.shares, r.known_shares) <> 0 as shares
+		       from post_readings r
+		       where r.post = p.post and r.counted
+		       order by r.captured_at desc limit 1) l on true
 		where p.social_account_id = $1 and p.parent_account = $2 and p.account_id = $3
 		order by p.published_at desc nulls last, p.external_id limit $4`,
 		tenant.SocialAccount, tenant.ParentAccount, tenant.AccountID, maxKnownPosts)

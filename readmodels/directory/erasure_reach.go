@@ -29,8 +29,8 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 					where social_account_id = k.id and parent_account = $2 order by captured_at desc limit 1)
 				union all (select account_id, p_id, 1, updated_at from tSPosts
 					where social_account_id = k.id and parent_account = $2 order by updated_at desc limit 1)
-				union all (select account_id, p_id, 1, last_at from post_gains
-					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
+				union all (select account_id, p_id, 1, last_at from post_owners
+					where social_account_id = k.id and parent_account = $2 order by last_at desc limit 1)
 				union all select account_id, p_id, 2, erased_at from account_erasures
 					where social_account_id = k.id and parent_account = $2) had
 			order by rank, at desc limit 1) h order by k.id`, person.SocialAccountsToErase(), person.ParentAccount)

@@ -321,7 +321,7 @@ func runBare(ctx context.Context, conn *pgx.Conn, asked []statement) (time.Durat
 }
 
 // readingTables hold a row for each reading, or for each day of what is read.
-var readingTables = []string{"account_readings", "account_days", "account_quarters", "day_figures", "tspostinsights", "post_daily", "post_months", "post_gains"}
+var readingTables = []string{"account_readings", "account_days", "account_quarters", "day_figures", "post_readings", "post_weeks", "post_days", "post_quarters"}
 
 // explain returns the pages that the statements touch; with strict it fails when a plan reads one of the
 // reading tables from end to end.
