@@ -57,6 +57,7 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 				status = statusClientGone
 			}
 			took := l.now().Sub(start)
+			l.metrics.inFlight.Dec()
 			l.metrics.done(r.Context(), r.Method, pattern, status, took)
 			// Traces contain the pattern, because the path may end in a secret that opens a
 			// sign-in.
@@ -124,11 +125,11 @@ func infoOf(ctx context.Context) *requestInfo {
 // RequestID returns the id of the request that ctx belongs to.
 func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 
-// withRequestID generates an id for the request and returns it as X-Request-Id. The caller's own
+// WithRequestID generates an id for the request and returns it as X-Request-Id. The caller's own
 // X-Request-Id is written to the access log but not to records, because records are permanent and
 // must not contain text chosen by strangers. Records contain the caller's Traceparent, which is
 // restricted to hex digits and is not part of the record's hash.
-func withRequestID(next http.Handler) http.Handler {
+func WithRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := &requestInfo{id: rand.Text()}
 		if name := r.Header.Get(headerRequestID); saneRequestID.MatchString(name) {
@@ -169,7 +170,6 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 
 // done records a finished request. Unknown methods share one series.
 func (m *requestMetrics) done(ctx context.Context, method, route string, status int, took time.Duration) {
-	m.inFlight.Dec()
 	if isStream(route) {
 		return
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -19,25 +20,21 @@ import (
 // analyticsOperations are the 22 analytics endpoints. They are served under /auth and, standalone, at
 // the root; the patterns here have no prefix. startTime, endTime and pId are query parameters where a
 // pattern does not contain them.
-var analyticsOperations = []Operation{
+var analyticsOperations = routes(
 	byClients(
 		http.MethodGet, "/getAccountInsights/{startTime}/{endTime}/{pId}", "getAccountInsights",
 		figures[ComparedTotals]((*analytics.Analytics).AccountInsights),
 	),
-	byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
-		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers)),
-	byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews)),
-	byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats)),
-	byClients(
-		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
-		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
-	),
+	GetAccountFollowers,
+	GetRoiViews,
+	GetAccountStats,
+	GetAccountNetGrowth,
 	byClients(
 		http.MethodGet, "/reach/getAccountNetGrowth", "getAccountNetGrowth",
 		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
 	),
-	byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter)),
-	byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard)),
+	GetActivityMeter,
+	GetLeaderboard,
 	byClients(http.MethodGet, "/getTopPostsInsights/{startTime}/{endTime}/{pId}/{cId}", "getTopPostsInsights",
 		figures[TopPosts]((*analytics.Analytics).TopPosts)),
 	byClients(
@@ -48,14 +45,10 @@ var analyticsOperations = []Operation{
 		http.MethodGet, "/getPostsLikes/{startTime}/{endTime}/{pId}", "getPostsLikes",
 		figures[PostsSeries]((*analytics.Analytics).PostsLikes),
 	),
-	byClients(
-		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
-		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
-	),
+	GetPostsViews,
 	byClients(http.MethodGet, "/getPostsEngagements/{startTime}/{endTime}/{pId}", "getPostsEngagements",
 		figures[Posts]((*analytics.Analytics).PostsEngagements)),
-	byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
-		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements)),
+	GetPostsTotalEngagements,
 
 	byClients(http.MethodGet, "/member-followers-graph/{memberId}", "getMemberFollowersGraph",
 		figures[MemberSeries]((*analytics.Analytics).AccountFollowers)),
@@ -87,11 +80,31 @@ var analyticsOperations = []Operation{
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
 	byClients(http.MethodGet, "/getMembersTopPosts/{memberId}/{startTime}/{endTime}/{cId}/{pId}",
 		"getMembersTopPostsByMemberIdByStartTimeByEndTimeByCIdByPId", figures[MemberTopPosts]((*analytics.Analytics).TopPosts)),
-}
+)
+
+// Operations of figures.
+var (
+	GetAccountFollowers = byClients(http.MethodGet, "/getAccountFollowers/{startTime}/{endTime}/{pId}", "getAccountFollowers",
+		figures[ComparedSeries]((*analytics.Analytics).AccountFollowers))
+	GetRoiViews         = byClients(http.MethodGet, "/getRoiViews", "getRoiViews", figures[Totals]((*analytics.Analytics).RoiViews))
+	GetAccountStats     = byClients(http.MethodGet, "/reach/getAccountStats/{pId}", "getAccountStats", figures[ComparedSeries]((*analytics.Analytics).AccountStats))
+	GetAccountNetGrowth = byClients(
+		http.MethodGet, "/reach/getAccountNetGrowth/{pId}", "getAccountNetGrowthByPId",
+		figures[ComparedSeries]((*analytics.Analytics).AccountNetGrowth),
+	)
+	GetActivityMeter = byClients(http.MethodGet, "/reach/activityMeter", "getActivityMeter", figures[Series]((*analytics.Analytics).ActivityMeter))
+	GetLeaderboard   = byClients(http.MethodGet, "/leaderboard/{pId}", "getLeaderboard", figures[Leaderboard]((*analytics.Analytics).Leaderboard))
+	GetPostsViews    = byClients(
+		http.MethodGet, "/getPostsViews/{startTime}/{endTime}/{pId}", "getPostsViews",
+		figures[ComparedSeries]((*analytics.Analytics).PostsViews),
+	)
+	GetPostsTotalEngagements = byClients(http.MethodGet, "/getPostsTotalEngagements/{startTime}/{endTime}/{pId}", "getPostsTotalEngagements",
+		figures[ComparedSeries]((*analytics.Analytics).PostsTotalEngagements))
+)
 
 // byClients returns a route for agency staff and client users.
-func byClients(method, pattern, id string, op operation) Operation {
-	return Operation{method, pattern, id, []Role{RoleAgency, RoleClient}, op}
+func byClients[I, O any](method, pattern, id string, op typed[I, O]) Op[I, O] {
+	return route(method, pattern, id, []Role{RoleAgency, RoleClient}, op)
 }
 
 // The inputs of figures, and their parts.
@@ -408,14 +421,14 @@ func (Figures[R]) types() Answer {
 // figures returns the operation of a query of figures.
 func figures[I figuresInput, R any](
 	query func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-) operation {
+) typed[I, Figures[R]] {
 	return figuresOf(func(s *Server, ctx context.Context, scope readmodels.Scope, in I) (R, analytics.Meta, error) {
 		return query(s.deps.Analytics, ctx, scope, in.query())
 	})
 }
 
 // figuresOf returns the operation of a function of figures.
-func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readmodels.Scope, I) (R, analytics.Meta, error)) operation {
+func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readmodels.Scope, I) (R, analytics.Meta, error)) typed[I, Figures[R]] {
 	type server struct{ *Server }
 	op := does(func(s server, ctx context.Context, c Caller, in I) (f Figures[R], err error) {
 		scope, err := s.authorizer.scope(ctx, c.Principal, in.narrowing())
@@ -433,6 +446,13 @@ func figuresOf[I figuresInput, R any](query func(*Server, context.Context, readm
 	op.plan = tabular.NewPlan(reflect.TypeFor[R]())
 	op.Answer.CSV = op.plan.FirstLine()
 	return op
+}
+
+// Workbook returns a workbook with a table of the figures, see [Form].
+func (f Figures[R]) Workbook(table string) (File, error) {
+	var body bytes.Buffer
+	err := f.workbook(&body, table, tabular.NewPlan(reflect.TypeFor[R]()))
+	return File{Type: mediaXLSX, Body: body.Bytes()}, err
 }
 
 // write writes the figures in the form that the caller asked for.

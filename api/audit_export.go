@@ -168,16 +168,17 @@ func edgesOf(f domain.AuditFilter) [][2]string {
 // errCutOff ends an export whose format cannot tell that it is not complete.
 var errCutOff = errors.New("the export is not complete")
 
-// send writes a file without a limit on the total time. After the status is sent, an error can only
-// be reported in the file, or by cutting off the response.
-func send(w http.ResponseWriter, r *http.Request, file File, logger *slog.Logger) {
-	w.Header().Set(headerDisposition, `attachment; filename="`+file.Name+`"`)
-	if file.Summary != "" {
-		w.Header().Set(headerSummary, file.Summary)
+// Send writes a file that has Write, without a limit on the total time. After the status is sent, an
+// error can only be reported in the file, or by cutting off the response.
+func (f File) Send(w http.ResponseWriter, r *http.Request, logger *slog.Logger) {
+	w.Header().Set("Content-Type", f.Type)
+	w.Header().Set(headerDisposition, `attachment; filename="`+f.Name+`"`)
+	if f.Summary != "" {
+		w.Header().Set(headerSummary, f.Summary)
 	}
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(patientWriter{w, control}, exportBuffer)
-	if err := cmp.Or(file.Write(out), out.Flush()); err != nil { // the client disconnected or stalled, or it is cut off
+	if err := cmp.Or(f.Write(out), out.Flush()); err != nil { // the client disconnected or stalled, or it is cut off
 		logger.DebugContext(
 			r.Context(), "client did not read the whole export", logRequestID, RequestID(r.Context()), logError,
 			err.Error(),

@@ -22,24 +22,40 @@ import (
 
 type audit struct{ *Server }
 
-var auditOperations = []Operation{
-	auditAt(patternDashboard+"/history", "getDashboardHistory", showing(domain.AuditHistory, dashboardHistoryInput.query, HistoryReader.Entries)),
-	auditAt(patternDashboard+"/state", "getDashboardState", showing(domain.AuditState, stateInput.query, HistoryReader.State)),
-	auditAt(patternDashboard+"/diff", "getDashboardDiff", showing(domain.AuditDiff, diffInput.query, HistoryReader.Diff)),
-	auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access)),
-	auditAt("/api/audit/history", "getAuditHistory", showing(domain.AuditHistory, historyInput.query, HistoryReader.Entries)),
-	auditAt("/api/audit/diff", "getAuditDiff", showing(domain.AuditDiff, diffsInput.query, HistoryReader.Diffs)),
-	auditAt(patternExport, "getAuditExport", does(audit.exportHistory)),
-	auditAt("/api/audit/access", "getAuditAccess", showing(domain.AuditAccess, spansInput.query, HistoryReader.Spans)),
-	auditAt(patternAccess, "getAuditAccessExport", does(audit.exportSpans)),
-	auditAt("/api/audit/checkpoints", "getAuditCheckpoints", does(audit.checkpoints)),
-	auditAt(patternBundle, "getAuditBundle", does(audit.exportBundle)),
-	auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads)),
-}
+// Operations of auditors.
+var (
+	GetDashboardHistory = auditAt(patternDashboard+"/history", "getDashboardHistory",
+		showing(domain.AuditHistory, dashboardHistoryInput.query, HistoryReader.Entries))
+	GetDashboardState = auditAt(patternDashboard+"/state", "getDashboardState",
+		showing(domain.AuditState, stateInput.query, HistoryReader.State))
+	GetDashboardDiff    = auditAt(patternDashboard+"/diff", "getDashboardDiff", showing(domain.AuditDiff, diffInput.query, HistoryReader.Diff))
+	GetAuditHistory     = auditAt("/api/audit/history", "getAuditHistory", showing(domain.AuditHistory, historyInput.query, HistoryReader.Entries))
+	GetAuditDiff        = auditAt("/api/audit/diff", "getAuditDiff", showing(domain.AuditDiff, diffsInput.query, HistoryReader.Diffs))
+	GetAuditAccess      = auditAt("/api/audit/access", "getAuditAccess", showing(domain.AuditAccess, spansInput.query, HistoryReader.Spans))
+	GetAccessExport     = auditAt(patternAccess, "getAuditAccessExport", does(audit.exportSpans))
+	GetAuditCheckpoints = auditAt("/api/audit/checkpoints", "getAuditCheckpoints", does(audit.checkpoints))
+	GetAuditBundle      = auditAt(patternBundle, "getAuditBundle", does(audit.exportBundle))
+	GetAuditReads       = auditAt("/api/audit/reads", "getAuditReads", does(audit.auditReads))
+)
 
-func auditAt(pattern, id string, op operation) Operation {
+var auditOperations = routes(
+	GetDashboardHistory,
+	GetDashboardState,
+	GetDashboardDiff,
+	auditAt(patternDashboard+"/access", "getDashboardAccess", showing(domain.AuditAccess, accessInput.query, HistoryReader.Access)),
+	GetAuditHistory,
+	GetAuditDiff,
+	auditAt(patternExport, "getAuditExport", does(audit.exportHistory)),
+	GetAuditAccess,
+	GetAccessExport,
+	GetAuditCheckpoints,
+	GetAuditBundle,
+	GetAuditReads,
+)
+
+func auditAt[I, O any](pattern, id string, op typed[I, O]) Op[I, O] {
 	op.audit = true
-	return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
+	return route(http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op)
 }
 
 // auditor returns the caller of these operations for the record. A caller with both roles is recorded
@@ -56,7 +72,7 @@ func (c Caller) auditor() commands.Caller {
 func showing[I, R any, M interface{ IncludedVersion() int64 }](
 	what string, query func(I, Caller) history.Query,
 	read func(HistoryReader, context.Context, history.Query) (R, M, error),
-) operation {
+) typed[I, Result[R, M]] {
 	return does(func(a audit, ctx context.Context, c Caller, in I) (shown Result[R, M], err error) {
 		q := query(in, c)
 		if shown.Data, shown.Meta, err = read(a.deps.Audit.History, ctx, q); err != nil {

@@ -116,7 +116,7 @@ func browserPage[I any](needsPeople bool, serve func(c connecting, w http.Respon
 
 // writeFailure writes the page that says what went wrong, and what to do.
 func (c connecting) writeFailure(w http.ResponseWriter, r *http.Request, name string, err error) error {
-	public := c.faults.report(r, err)
+	public := c.faults.report(r.Context(), r.Method, routePattern(r), err)
 	isSignIn := name != "token" && name != "code"
 	failed := connectPage{
 		Title: "This link cannot be used", Error: public.Message, RequestID: RequestID(r.Context()),
@@ -351,7 +351,7 @@ func (c connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, id
 		form.Del("move") // the page may belong to a different client now
 		fallthrough
 	case errors.Is(err, connect.ErrDirectoryBehind), domain.CodeOf(err) == domain.CodeUnprocessable:
-		return c.showChoice(w, r, id, form, c.faults.report(r, err))
+		return c.showChoice(w, r, id, form, c.faults.report(r.Context(), r.Method, routePattern(r), err))
 	case err != nil:
 		return err
 	}

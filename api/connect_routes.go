@@ -36,14 +36,23 @@ type (
 
 type connecting struct{ *Server }
 
-var connectOperations = []Operation{
-	byClients(http.MethodPost, "/api/connect", "postConnect", does(connecting.begin)),
-	byClients(http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links)),
-	byClients(http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink)),
-	byClients(http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke)),
+// Operations that connect pages.
+var (
+	PostConnect       = byClients(http.MethodPost, "/api/connect", "postConnect", does(connecting.begin))
+	GetConnectLinks   = byClients(http.MethodGet, "/api/connect/links", "getConnectLinks", does(connecting.links))
+	PostConnectLinks  = byClients(http.MethodPost, "/api/connect/links", "postConnectLinks", does(connecting.makeLink))
+	PostConnectRevoke = byClients(http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", does(connecting.revoke))
+	PostDisconnect    = byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect))
+)
+
+var connectOperations = routes(
+	PostConnect,
+	GetConnectLinks,
+	PostConnectLinks,
+	PostConnectRevoke,
 	byClients(http.MethodGet, "/api/connect/{attempt}", "getConnect", does(connecting.status)),
-	byClients(http.MethodPost, "/api/platforms/{platformId}/disconnect", "postPlatformsDisconnect", does(connecting.disconnect)),
-}
+	PostDisconnect,
+)
 
 var pageOperations = []Operation{
 	{http.MethodGet, patternConnectStart, "getConnectStart", nil, browserPage[startPage](true, connecting.getConnectStart)},
@@ -105,11 +114,11 @@ func (c *connectBody) check(d *decoder) {
 	c.Account = d.bad.HexID("account", c.Account)
 }
 
-type connectInput struct {
+type ConnectInput struct {
 	Body connectBody `body:"required"`
 }
 
-func (c connecting) begin(ctx context.Context, caller Caller, in connectInput) (begun connect.StartedSignIn, err error) {
+func (c connecting) begin(ctx context.Context, caller Caller, in ConnectInput) (begun connect.StartedSignIn, err error) {
 	requester, err := c.authorizer.requester(ctx, caller.Principal, in.Body.Account)
 	if err != nil {
 		return begun, err
@@ -184,11 +193,11 @@ func (c *connectLinkBody) check(d *decoder) {
 	}
 }
 
-type connectLinkInput struct {
+type ConnectLinkInput struct {
 	Body connectLinkBody `body:"required"`
 }
 
-func (c connecting) makeLink(ctx context.Context, caller Caller, in connectLinkInput) (made connect.MadeLink, err error) {
+func (c connecting) makeLink(ctx context.Context, caller Caller, in ConnectLinkInput) (made connect.MadeLink, err error) {
 	requester, err := c.authorizer.requester(ctx, caller.Principal, in.Body.Account)
 	if err != nil {
 		return made, err

@@ -39,11 +39,16 @@ type DashboardReader interface {
 
 type dashboards struct{ *Server }
 
-var dashboardOperations = []Operation{
-	{http.MethodGet, patternDashboard, "getDashboard", []Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get)},
-	{http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put)},
-	{http.MethodPost, patternDashboard + "/preview", "postDashboardPreview", []Role{RoleAgency}, does(dashboards.preview)},
-}
+// Operations of dashboards.
+var (
+	GetDashboard = route(http.MethodGet, patternDashboard, "getDashboard",
+		[]Role{RoleAgency, RoleClient, RoleAuditor}, does(dashboards.get))
+	PutDashboard         = route(http.MethodPut, patternDashboard, "putDashboard", []Role{RoleAgency}, does(dashboards.put))
+	PostDashboardPreview = route(http.MethodPost, patternDashboard+"/preview", "postDashboardPreview",
+		[]Role{RoleAgency}, does(dashboards.preview))
+)
+
+var dashboardOperations = routes(GetDashboard, PutDashboard, PostDashboardPreview)
 
 // SubAccount is a dashboard in the path.
 type SubAccount struct {
@@ -54,7 +59,7 @@ type SubAccount struct {
 // Dashboard is a dashboard as an output, with its version as the ETag.
 type Dashboard[D any] struct {
 	Data     D
-	version  int64
+	Version  int64
 	replayed bool // whether an earlier request has made the change
 }
 
@@ -63,7 +68,7 @@ func (Dashboard[D]) types() Answer { return Answer{Data: reflect.TypeFor[D]()} }
 func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil } //nolint:unparam // others have meta
 
 func (o Dashboard[D]) setHeader(header http.Header) {
-	header.Set(headerETag, etag(o.version))
+	header.Set(headerETag, etag(o.Version))
 	if o.replayed {
 		header.Set(headerReplayed, "true")
 	}
@@ -90,7 +95,7 @@ func (d dashboards) get(ctx context.Context, c Caller, in SubAccount) (shown Das
 			view, err = d.deps.Dashboards.Dashboard(ctx, request)
 		}
 	}
-	return Dashboard[[]readmodels.DashboardView]{Data: []readmodels.DashboardView{view}, version: view.Version}, err
+	return Dashboard[[]readmodels.DashboardView]{Data: []readmodels.DashboardView{view}, Version: view.Version}, err
 }
 
 // Change is a change to a dashboard.
@@ -104,12 +109,12 @@ type Change struct {
 }
 
 func (in Change) change() domain.UpdateDashboard {
-	change := in.Body.change
+	change := in.Body.Change
 	change.Primary, change.IfMatch = string(in.SubAccount.SubAccount), in.IfMatch.versions
 	return change
 }
 
-type putInput struct {
+type PutInput struct {
 	Change
 	Keyed
 
@@ -118,7 +123,7 @@ type putInput struct {
 	IfPreview Preview `header:"If-Preview"`
 }
 
-func (d dashboards) put(ctx context.Context, c Caller, in putInput) (shown Dashboard[domain.Dashboard], err error) {
+func (d dashboards) put(ctx context.Context, c Caller, in PutInput) (shown Dashboard[domain.Dashboard], err error) {
 	change := in.change()
 	change.Decision = string(in.IfPreview)
 	result, err := d.deps.DashboardCommands.Update(ctx, commands.UpdateDashboard{
@@ -136,29 +141,29 @@ func (d dashboards) preview(ctx context.Context, c Caller, in Change) (shown his
 	return d.deps.NamedPreview(ctx, preview)
 }
 
+// decodeMembers reads the members of a PUT. As in the old system, null means absent.
 func (u *updateBody) decodeMembers(members map[string]json.RawMessage, bad *domain.FieldErrors) {
-	u.change = parseUpdate(members, bad)
-}
-
-// parseUpdate reads the members of a PUT and converts ids to lower case. As in the old system, null
-// means absent. The error lists every malformed value (400); the domain checks whether ids are
-// known (422).
-func parseUpdate(members map[string]json.RawMessage, bad *domain.FieldErrors) domain.UpdateDashboard {
-	command := domain.UpdateDashboard{
+	u.Change = domain.UpdateDashboard{
 		AllowClientDashboard: member[bool](members, "allow_client_dashboard", "true or false", bad),
 		SubAccountIDs:        hexMember(members, "sub_account_ids", bad),
 		Users:                hexMember(members, "users", bad),
 		Scopes:               stringsMember(members, "scopes", bad),
 	}
 	if unlink := member[bool](members, "unlink", "true or false", bad); unlink != nil {
-		command.Unlink = *unlink
+		u.Change.Unlink = *unlink
 	}
-	if command.Scopes != nil {
-		for _, e := range domain.ScopeErrors(*command.Scopes) {
-			bad.Addf(e.Field, "%s", e.Detail)
+}
+
+// check converts ids to lower case. The error lists every malformed value (400); the domain checks
+// whether ids are known (422).
+func (u *updateBody) check(d *decoder) {
+	u.Change.SubAccountIDs = hexIDs("sub_account_ids", u.Change.SubAccountIDs, &d.bad)
+	u.Change.Users = hexIDs("users", u.Change.Users, &d.bad)
+	if u.Change.Scopes != nil {
+		for _, e := range domain.ScopeErrors(*u.Change.Scopes) {
+			d.bad.Addf(e.Field, "%s", e.Detail)
 		}
 	}
-	return command
 }
 
 func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
@@ -203,14 +208,18 @@ func stringsMember(members map[string]json.RawMessage, name string, bad *domain.
 }
 
 func hexMember(members map[string]json.RawMessage, name string, bad *domain.FieldErrors) *[]string {
-	values := stringsMember(members, name, bad)
-	if values == nil {
+	return hexIDs(name, stringsMember(members, name, bad), bad)
+}
+
+func hexIDs(name string, given *[]string, bad *domain.FieldErrors) *[]string {
+	if given == nil {
 		return nil
 	}
-	for i, value := range *values {
-		(*values)[i] = bad.HexID(fmt.Sprintf("%s[%d]", name, i), value)
+	ids := make([]string, len(*given))
+	for i, id := range *given {
+		ids[i] = bad.HexID(fmt.Sprintf("%s[%d]", name, i), id)
 	}
-	return values
+	return &ids
 }
 
 // updateDigest returns the hex SHA-256 of the length-prefixed method, path and canonical body. The
@@ -259,5 +268,5 @@ type updateBody struct {
 	// Users replaces the list of users of every linked dashboard. 24 hex digits each.
 	Users *[]string `json:"users,omitempty"`
 
-	change domain.UpdateDashboard
+	Change domain.UpdateDashboard `json:"-"`
 }

@@ -142,6 +142,32 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, op Operation) (a
 			return nil, cmp.Or(d.bad.Err(), err)
 		}
 	}
+	return d.checked(input)
+}
+
+// input returns the input of an operation that is called in this process, see [Server.Call].
+func (s *Server) input(op Operation, given url.Values, change func(input any)) (any, error) {
+	d := &decoder{r: &http.Request{Header: http.Header{}}, now: s.deps.Now()}
+	input := reflect.New(op.Input)
+	for _, p := range op.Parameters {
+		text := given.Get(p.Name)
+		if p.In == InPath && text == "" {
+			d.bad.Addf(p.Name, "is missing")
+		}
+		d.set(p, text, input.Elem().FieldByIndex(p.index))
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Name == name }) {
+			d.bad.Addf(name, "is an unknown parameter")
+		}
+	}
+	change(input.Interface())
+	return d.checked(input)
+}
+
+// checked returns the input after the checks of several members, or an error that lists everything
+// that is wrong with it.
+func (d *decoder) checked(input reflect.Value) (any, error) {
 	d.check(input.Elem(), false)
 	if d.known != nil && d.bad.Count == 1 {
 		return nil, d.known

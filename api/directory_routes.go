@@ -29,21 +29,21 @@ const patternDirectory = "/api/directory"
 
 type directoryWriter struct{ *Server }
 
-var directoryOperations = []Operation{
-	{http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed)},
-	{
-		http.MethodGet, patternDirectory + "/{kind}/{entityId}", "getDirectoryEntity",
-		[]Role{RoleMainApp},
-		does(directoryWriter.entity),
-	},
-	{http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient)},
-	{
-		http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
-		[]Role{RoleAgency},
-		does(directoryWriter.setTimeZone),
-	},
-	{http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite)},
-}
+// Operations that change the directory.
+var (
+	PutTimeZone = route(http.MethodPut, "/api/accounts/{account_id}/time-zone", "putAccountsTimeZone",
+		[]Role{RoleAgency}, does(directoryWriter.setTimeZone))
+	PostUsers = route(http.MethodPost, "/api/users", "postUsers", []Role{RoleAgency}, does(directoryWriter.invite))
+)
+
+var directoryOperations = routes(
+	route(http.MethodPost, patternDirectory, "postDirectory", []Role{RoleMainApp}, does(directoryWriter.feed)),
+	route(http.MethodGet, patternDirectory+"/{kind}/{entityId}", "getDirectoryEntity",
+		[]Role{RoleMainApp}, does(directoryWriter.entity)),
+	route(http.MethodPost, "/api/accounts", "postAccounts", []Role{RoleAgency}, does(directoryWriter.addClient)),
+	PutTimeZone,
+	PostUsers,
+)
 
 // toldEntity is the current state of an entity.
 type toldEntity struct {
@@ -137,12 +137,12 @@ type timeZoneBody struct {
 	TimeZone string `json:"time_zone"` // IANA name; empty to use that of the agency, or UTC
 }
 
-type timeZoneInput struct {
+type TimeZoneInput struct {
 	Account HexID        `param:"account_id" example:"c10000000000000000000001"` // The agency or one of its clients: 24 hex digits.
 	Body    timeZoneBody `body:"required"`
 }
 
-func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in timeZoneInput) (madeAccount, error) {
+func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in TimeZoneInput) (madeAccount, error) {
 	a, err := d.deps.Directory.Local.SetTimeZone(ctx, c.in(RoleAgency), string(in.Account), in.Body.TimeZone)
 	return madeAccountOf(a), err
 }
@@ -168,13 +168,13 @@ type madeUser struct {
 	CreatedAt time.Time           `json:"created_at"`
 }
 
-type newUserInput struct {
+type NewUserInput struct {
 	Keyed
 
 	Body newUserBody `body:"required"`
 }
 
-func (d directoryWriter) invite(ctx context.Context, c Caller, in newUserInput) (madeUser, error) {
+func (d directoryWriter) invite(ctx context.Context, c Caller, in NewUserInput) (madeUser, error) {
 	add := in.Body
 	u, err := d.deps.Directory.Local.Invite(ctx, c.in(RoleAgency), commands.NewPerson{
 		AccountID: add.Account, Name: add.Name, Email: add.Email, Phone: add.Phone, Key: string(in.Key),

@@ -32,8 +32,8 @@
 //     whether it is complete. An error, a 404 and reads of /api/audit/reads are not recorded.
 //   - For ?at= and ?to=, a day means its end; for ?from=, its start. The start of a day is looked
 //     up, not computed: some days have no midnight, and some have two.
-//   - An operation is a function of a [Caller] and a struct with its input, which [Server.Call] calls
-//     after all checks of the caller; the input must come from [Server.decode], which checks it.
+//   - An operation is a function of a [Caller] and a struct with its input. The router and
+//     [Server.Call], which is for callers in this process, make the same checks of caller and input.
 //     [Operations] lists them without a server; tags and comments of the structs
 //     describe them: internal/dev/apidoc writes openapi.json and asyncapi.json (`go generate ./api`).
 //   - A query that cannot be decoded, a repeated parameter, one that contradicts the path, and one

@@ -12,32 +12,45 @@ import (
 
 type entities struct{ *Server }
 
-var entitiesOperations = []Operation{
-	{http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me)},
-	{
+// Operations about the directory.
+var (
+	GetMe         = route(http.MethodGet, "/api/me", "getMe", []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}, does(entities.me))
+	GetDashboards = route(
 		http.MethodGet, "/api/dashboards", "getDashboards",
 		[]Role{RoleAgency, RoleClient, RoleAuditor},
 		does(entities.dashboards),
-	},
-	byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts)),
+	)
+	GetAccounts  = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
+	GetUsers     = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
+	GetUser      = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
+	GetPlatforms = byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
+	GetPlatform  = byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform))
+	GetPicture   = byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture))
+	GetStats     = byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats))
+)
+
+var entitiesOperations = routes(
+	GetMe,
+	GetDashboards,
+	GetAccounts,
 	byClients(http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
 	byClients(http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
-	byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users)),
-	byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user)),
+	GetUsers,
+	GetUser,
 	byClients(http.MethodGet, "/api/users/{userId}/platforms", "getUsersPlatforms", does(entities.platformsOfUser)),
-	byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms)),
-	byClients(http.MethodGet, "/api/platforms/{platformId}", "getPlatformsByPlatformId", does(entities.platform)),
+	GetPlatforms,
+	GetPlatform,
 	byClients(http.MethodGet, "/api/platforms/{platformId}/activities", "getPlatformsActivities", does(entities.activitiesOfPlatform)),
 	byClients(http.MethodGet, "/api/platforms/{platformId}/stats", "getPlatformsStats", figuresOf(statsOfAccount)),
 	byClients(http.MethodGet, "/api/activities", "getActivities", scoped(activitiesInput.query, (*analytics.Analytics).Activities)),
 	byClients(http.MethodGet, "/api/activities/{activityId}", "getActivitiesByActivityId", does(entities.activity)),
-	byClients(http.MethodGet, "/api/activities/{activityId}/picture", "getActivitiesPicture", does(entities.picture)),
+	GetPicture,
 	byClients(
 		http.MethodGet, "/api/activities/{activityId}/stats", "getActivitiesStats",
 		scoped(readingsInput.query, (*analytics.Analytics).ActivityStats),
 	),
-	byClients(http.MethodGet, "/api/stats", "getStats", figures[MembersStats]((*analytics.Analytics).Stats)),
-}
+	GetStats,
+)
 
 // Parts of the inputs of lists.
 type (
@@ -174,7 +187,7 @@ func (in readingsInput) query(Caller) analytics.ReadingsQuery {
 // scoped returns the operation of a list of what the caller may see.
 func scoped[I interface{ narrowing() readmodels.Narrowing }, R *directory.Entities | *analytics.Analytics, Q, E any](
 	query func(I, Caller) Q, list func(R, context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
-) operation {
+) typed[I, List[E]] {
 	return does(func(e entities, ctx context.Context, c Caller, in I) (page List[E], err error) {
 		scope, err := e.authorizer.scope(ctx, c.Principal, in.narrowing())
 		if err != nil {

@@ -94,8 +94,8 @@ type faults struct {
 	logger *slog.Logger
 }
 
-// report logs err and returns the part of it that the caller may see.
-func (f *faults) report(r *http.Request, err error) *domain.Error {
+// report logs an error of a route and returns the part of it that the caller may see.
+func (f *faults) report(ctx context.Context, method, pattern string, err error) *domain.Error {
 	public := publicError(err)
 	level, text := slog.LevelDebug, "request refused"
 	switch {
@@ -103,7 +103,7 @@ func (f *faults) report(r *http.Request, err error) *domain.Error {
 		text := "The database is unavailable. Nothing was changed. Try again shortly."
 		remedy := f.remedy(err)
 		switch {
-		case mayBeDone(r, err):
+		case mayBeDone(method, pattern, err):
 			text = "The database is unavailable. The change may or may not have been made: check it, then try again."
 		case remedy != "":
 			text = "The database did not carry out the request. " + remedy
@@ -113,15 +113,15 @@ func (f *faults) report(r *http.Request, err error) *domain.Error {
 	case StatusOf(public.Code) == http.StatusInternalServerError:
 		level, text = slog.LevelError, "request failed"
 	}
-	f.logger.Log(r.Context(), level, text, logRequestID, RequestID(r.Context()), logError, err.Error())
+	f.logger.Log(ctx, level, text, logRequestID, RequestID(ctx), logError, err.Error())
 	return public
 }
 
 // mayBeDone reports whether the request may have changed something before the database became
 // unavailable. Changes to dashboards report that themselves, with an idempotency key; and if no
 // connection could be opened, nothing was changed.
-func mayBeDone(r *http.Request, err error) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || routePattern(r) == patternDashboard {
+func mayBeDone(method, pattern string, err error) bool {
+	if method == http.MethodGet || method == http.MethodHead || pattern == patternDashboard {
 		return false
 	}
 	network, ok := errors.AsType[*net.OpError](err)
@@ -145,7 +145,7 @@ func CanReconnect(code domain.Code) bool {
 }
 
 func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	public := f.report(r, err)
+	public := f.report(r.Context(), r.Method, routePattern(r), err)
 	if slices.Contains(eventStreams, routePattern(r)) && CanReconnect(public.Code) {
 		stream.RetryLater(w, r, time.Duration(public.RetryAfter)*time.Second, public.Message)
 		return

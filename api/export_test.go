@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ var ClientVersion = clientVersion
 // DecodeTopPosts decodes the query of a ranking of posts; now is the end of a range that names none.
 func DecodeTopPosts(query url.Values, now time.Time) (analytics.RangeQuery, readmodels.Narrowing, error) {
 	s := &Server{deps: Deps{Now: func() time.Time { return now }}}
-	op := described([]Operation{{operation: figures[TopPosts]((*analytics.Analytics).TopPosts)}})[0]
+	op := described([]Operation{{operation: figures[TopPosts]((*analytics.Analytics).TopPosts).operation}})[0]
 	input, err := s.decode(nil, httptest.NewRequest(http.MethodGet, "/?"+query.Encode(), http.NoBody), op)
 	in, _ := input.(*TopPosts)
 	return in.query(), in.narrowing(), err
@@ -55,8 +56,8 @@ func (s *Server) Match(method, path string) (pattern string, ok bool) {
 	return rctx.RoutePattern(), ok
 }
 
-// Call calls the function that a request names, without the router's checks. It returns the status of
-// its error, and 0 for a route that is not a function.
+// Call calls the function that a request names in this process. It returns the status of its error, and
+// 0 for a route that is not a function.
 func Call(s *Server, r *http.Request) int {
 	rctx := chi.NewRouteContext()
 	s.mux.Match(rctx, r.Method, s.paths.fold(r.URL.Path))
@@ -64,15 +65,29 @@ func Call(s *Server, r *http.Request) int {
 	if at < 0 || s.routes[at].run == nil {
 		return 0
 	}
+	op := s.routes[at]
 	p, err := s.deps.Authenticator.Authenticate(r)
-	var input any
-	if err == nil {
-		r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, rctx))
-		input, err = s.decode(httptest.NewRecorder(), r, s.routes[at])
+	if err != nil {
+		return StatusOf(publicError(err).Code)
 	}
-	if err == nil {
-		_, err = s.Call(r.Context(), s.routes[at], Caller{Principal: p, RequestID: "r"}, input)
+	r = r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, rctx))
+	given, d := url.Values{}, &decoder{r: r}
+	for _, p := range op.Parameters {
+		if text := d.text(p, r.URL.Query()); text != "" {
+			given.Set(p.Name, text)
+		}
 	}
+	body := reflect.New(op.Input).Elem()
+	if op.Body != nil {
+		if err := d.body(httptest.NewRecorder(), op, body.FieldByIndex(op.bodyIndex)); err != nil {
+			return StatusOf(publicError(err).Code)
+		}
+	}
+	_, err = s.Call(r.Context(), op, p, given, func(input any) {
+		if op.Body != nil {
+			reflect.ValueOf(input).Elem().FieldByIndex(op.bodyIndex).Set(body.FieldByIndex(op.bodyIndex))
+		}
+	})
 	if err != nil {
 		return StatusOf(publicError(err).Code)
 	}
@@ -87,10 +102,12 @@ var (
 
 // ParseUpdate decodes the members of a change to a dashboard.
 func ParseUpdate(subAccount string, members map[string]json.RawMessage) (domain.UpdateDashboard, error) {
-	var bad domain.FieldErrors
-	change := parseUpdate(members, &bad)
-	change.Primary = subAccount
-	return change, bad.Err()
+	var d decoder
+	var body updateBody
+	body.decodeMembers(members, &d.bad)
+	body.check(&d)
+	body.Change.Primary = subAccount
+	return body.Change, d.bad.Err()
 }
 
 // IfMatch decodes If-Match.
@@ -144,7 +161,7 @@ func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analy
 				func(_ *analytics.Analytics, _ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (analytics.AccountInsights, analytics.Meta, error) {
 					platforms, meta := ask(q)
 					return analytics.AccountInsights{Platforms: make([]analytics.PlatformInsights, platforms)}, meta, nil
-				})
+				}).operation
 		case "getAccountFollowers":
 			s.routes[i].operation = askedOf[ComparedSeries, analytics.AccountFollowers](ask)
 		case "getRoiViews":
@@ -159,5 +176,5 @@ func askedOf[I figuresInput, R any](ask func(analytics.RangeQuery) (int, analyti
 	return figures[I](func(_ *analytics.Analytics, _ context.Context, _ readmodels.Scope, q analytics.RangeQuery) (none R, meta analytics.Meta, err error) {
 		_, meta = ask(q)
 		return none, meta, nil
-	})
+	}).operation
 }

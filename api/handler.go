@@ -153,12 +153,14 @@ type Server struct {
 	authorizer *authorizer
 	faults     *faults
 	routes     []Operation
+	functions  map[string]Operation // those of routes that are functions, by id
 	paths      pathFolder
 	mux        *chi.Mux
 	socketIO   *stream.SocketIO // nil if there are no streams
 	tickets    cipher.AEAD      // encrypts tickets
 	unmatched  error            // for a path without a route
 	documents  *documents
+	metrics    *requestMetrics
 
 	closing <-chan struct{} // closed by close; ends the streams of rebuild progress
 	close   func()
@@ -196,6 +198,7 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 	}
 	s.documents.routes = s.routes
 	s.paths = newPathFolder(s.routes)
+	s.metrics = metrics
 	s.mux, err = s.router(&accessLog{metrics, deps.Logger, deps.Now})
 	return err
 }
@@ -210,7 +213,12 @@ func newServer(deps Deps) *Server {
 		closing: closing.Done(), close: stop,
 		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil), unmatched: errNothingHere,
 	}
-	s.routes = s.table()
+	s.routes, s.functions = s.table(), map[string]Operation{}
+	for _, op := range s.routes {
+		if op.run != nil {
+			s.functions[op.ID] = op
+		}
+	}
 	return s
 }
 

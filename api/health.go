@@ -125,30 +125,44 @@ func getHealth(w http.ResponseWriter, _ *http.Request) {
 
 // getReady returns 503 if reads cannot be served or, with for=writes, if dashboards cannot be changed.
 func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+	body, status := h.body(r.Context(), r.URL.Query().Get("for") == "writes"), http.StatusOK
+	if body.Status == notReady {
+		status = http.StatusServiceUnavailable
+		w.Header().Set(headerRetryAfter, "1")
+	}
+	writeJSON(w, contentJSON, status, body)
+}
+
+const notReady = "not_ready"
+
+// Ready returns whether the process can serve reads or, with writes, change dashboards.
+func (s *Server) Ready(ctx context.Context, writes bool) HealthBody {
+	return s.deps.Health.body(ctx, writes)
+}
+
+func (h Health) body(ctx context.Context, writes bool) HealthBody {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	writes := r.URL.Query().Get("for") == "writes"
 	results := make([]CheckResult, len(h.Checks))
 	var group sync.WaitGroup
 	for i, check := range h.Checks {
 		group.Go(func() { results[i] = runCheck(ctx, check, writes) })
 	}
 	group.Wait()
-	body, status := HealthBody{Status: "ready", Checks: results}, http.StatusOK
+	body := HealthBody{Status: "ready", Checks: results}
 	for _, result := range results {
 		switch {
 		case result.OK:
 		case !result.Degraded:
-			body.Status, status = "not_ready", http.StatusServiceUnavailable
-			w.Header().Set(headerRetryAfter, "1")
-		case status == http.StatusOK:
+			body.Status = notReady
+		case body.Status != notReady:
 			body.Status = "degraded"
 		}
 	}
 	if h.Seen != nil {
 		h.Seen(ctx, &body)
 	}
-	writeJSON(w, contentJSON, status, body)
+	return body
 }
 
 type readyInput struct {

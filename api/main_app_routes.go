@@ -21,8 +21,8 @@ type MainAppDeps struct {
 type mainApp struct{ *Server }
 
 var mainAppOperations = []Operation{
-	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register)},
-	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver)},
+	{http.MethodPost, "/api/platforms", "postPlatforms", []Role{RoleMainApp}, does(mainApp.register).operation},
+	{http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", []Role{RoleMainApp}, does(mainApp.handOver).operation},
 }
 
 // registrationBody is a page or profile for which the main application handles the sign-in.

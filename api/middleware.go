@@ -73,14 +73,19 @@ func (f *faults) recoverer(next http.Handler) http.Handler {
 			if fault == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
 				panic(fault) // aborts the connection
 			}
-			f.logger.ErrorContext(r.Context(), "panic while serving", logRequestID, RequestID(r.Context()),
-				"panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			f.logPanic(r.Context(), fault)
 			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() == 0 && r.Header.Get("Upgrade") == "" {
 				f.writeError(w, r, fmt.Errorf("panic: %v", fault))
 			}
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// logPanic logs a panic in the deferred function that recovers from it.
+func (f *faults) logPanic(ctx context.Context, fault any) {
+	f.logger.ErrorContext(ctx, "panic while serving", logRequestID, RequestID(ctx),
+		"panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 }
 
 // pathFolder normalizes paths like the old system's router (Express): it ignores case and a

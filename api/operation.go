@@ -3,9 +3,12 @@ package api
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/internal/tabular"
@@ -13,9 +16,10 @@ import (
 )
 
 type operation struct {
-	// Input is the type of the function's input, and Parameters are those of its members that are not
-	// in the body.
+	// Input and Output are the types of the function's input and output, and Parameters are those
+	// members of the input that are not in the body.
 	Input      reflect.Type
+	Output     reflect.Type
 	Parameters []Parameter
 	// run calls the function. The input is a pointer to the type Input.
 	run  func(s *Server, ctx context.Context, c Caller, input any) (output any, err error)
@@ -62,22 +66,76 @@ func (c Caller) in(role Role) commands.Caller {
 	return acting
 }
 
-// Call calls the function of an operation. It makes every check of the caller that the router makes,
-// except that it counts no requests. The input is a pointer to the operation's type of inputs, from
-// [Server.decode], which checks it. Streams, pages and documents have no function.
-func (s *Server) Call(ctx context.Context, op Operation, c Caller, input any) (output any, err error) {
-	if op.run == nil {
+// Op is an operation with the types of its input and output.
+type Op[I, O any] struct{ Operation }
+
+// Service calls operations; [*Server] implements it.
+type Service interface {
+	Call(ctx context.Context, op Operation, p Principal, given url.Values, change func(input any)) (output any, err error)
+}
+
+// Call calls the operation in this process, see [Server.Call]. Change may be nil.
+func (o Op[I, O]) Call(
+	ctx context.Context, s Service, p Principal, given url.Values, change func(*I),
+) (output O, err error) {
+	answered, err := s.Call(ctx, o.Operation, p, given, func(input any) {
+		if in, ok := input.(*I); ok && change != nil {
+			change(in)
+		}
+	})
+	output, _ = answered.(O)
+	return output, err
+}
+
+// Call calls the function of an operation in this process, for a caller whom it checks as the router
+// does. It counts no request: see [Server.Count]. Given are the parameters of the path, the query and
+// the headers by their names, as texts; change sets the body. They are checked as those of a request,
+// except that every unknown parameter is an error. An error is a [*domain.Error] with what the caller
+// may see; it is logged here. Streams, pages and documents have no function.
+func (s *Server) Call(
+	ctx context.Context, op Operation, p Principal, given url.Values, change func(input any),
+) (output any, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.faults.logPanic(ctx, fault)
+			err = fmt.Errorf("panic: %v", fault)
+		}
+		if err != nil {
+			public := *s.faults.report(ctx, op.Method, op.Pattern, err)
+			public.RequestID = RequestID(ctx)
+			output, err = nil, &public
+		}
+	}()
+	op, served := s.functions[op.ID]
+	if !served {
 		return nil, errNothingHere
 	}
+	info := infoOf(ctx)
+	c := Caller{p, info.id, info.traceParent}
 	if op.Roles != nil {
-		if c.Principal, err = s.authorizer.admitted(ctx, c.Principal); err != nil {
+		if c.Principal, err = s.authorizer.admitted(ctx, p); err != nil {
 			return nil, err
 		}
 	}
 	if err := s.permits(op, c.Principal); err != nil {
 		return nil, err
 	}
+	input, err := s.input(op, given, change)
+	if err != nil {
+		return nil, err
+	}
 	return op.run(s, ctx, c, input)
+}
+
+// Count counts a request of a caller who calls operations in this process, and sets the headers that
+// say so. Beyond the limit, the error has code [domain.CodeRateLimited].
+func (s *Server) Count(header http.Header, p Principal) error {
+	return s.authorizer.limits.take(header, p)
+}
+
+// Observe adds a request that the caller of operations has served to the metrics of requests.
+func (s *Server) Observe(ctx context.Context, method, route string, status int, took time.Duration) {
+	s.metrics.done(ctx, method, route, status, took)
 }
 
 // permits returns an error if a caller may not call an operation, or if it cannot be called now.
@@ -102,9 +160,27 @@ func (s *Server) permits(op Operation, p Principal) error {
 	return err
 }
 
+// typed is an operation, without a route, with the types of its input and output.
+type typed[I, O any] struct{ operation }
+
+// route returns the route of an operation.
+func route[I, O any](method, pattern, id string, roles []Role, op typed[I, O]) Op[I, O] {
+	return Op[I, O]{Operation{method, pattern, id, roles, op.operation}}
+}
+
+// routes returns a list of operations of any type.
+func routes(all ...interface{ row() Operation }) (list []Operation) {
+	for _, op := range all {
+		list = append(list, op.row())
+	}
+	return list
+}
+
+func (o Operation) row() Operation { return o }
+
 // does returns the operation of a method of a group.
-func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, I) (O, error)) operation {
-	op := operation{Input: reflect.TypeFor[I](), Answer: Answer{Data: reflect.TypeFor[O]()}}
+func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, I) (O, error)) typed[I, O] {
+	op := operation{Input: reflect.TypeFor[I](), Output: reflect.TypeFor[O](), Answer: Answer{Data: reflect.TypeFor[O]()}}
 	if output, ok := any(*new(O)).(interface{ types() Answer }); ok {
 		op.Answer = output.types()
 	}
@@ -120,7 +196,7 @@ func does[G ~struct{ *Server }, I, O any](call func(G, context.Context, Caller, 
 		in, _ := input.(*I)
 		return call(G(struct{ *Server }{s}), ctx, c, *in)
 	}
-	return op
+	return typed[I, O]{op}
 }
 
 // described returns operations with their parameters.
@@ -151,11 +227,11 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, op Operation, inp
 		headers.setHeader(w.Header())
 	}
 	if file, ok := output.(File); ok {
-		w.Header().Set("Content-Type", file.Type)
 		if file.Write != nil {
-			send(w, r, file, s.deps.Logger)
+			file.Send(w, r, s.deps.Logger)
 			return nil
 		}
+		w.Header().Set("Content-Type", file.Type)
 		writeTagged(w, r, file.Body)
 		return nil
 	}

@@ -20,68 +20,86 @@ const patternBuildEvents = "/api/ops/generations/{generation}/events"
 
 type operators struct{ *Server }
 
-var operatorOperations = []Operation{
-	opsAt(http.MethodGet, "projections", "getOpsProjections", all(OperatorService.Projections)),
-	opsAt(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projectionAction.name, OperatorService.RequestRebuild)),
-	opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration)),
-	opsAt(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
-		acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Pause))),
-	opsAt(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
-		acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Resume))),
-	opsAt(http.MethodGet, "generations", "getOpsGenerations", all(OperatorService.Generations)),
-	opsAt(http.MethodGet, "generations/{generation}", "getOpsGeneration", does(operators.generation)),
-	{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)},
-	opsAt(http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel",
-		acting(generationAction.name, withoutResult(OperatorService.CancelBuild))),
-	opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters)),
-	opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter)),
-	opsAt(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(letterAction.name, OperatorService.RetryStream)),
-	opsAt(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(letterAction.name, OperatorService.SkipEvent)),
-	opsAt(http.MethodGet, "pauses", "getOpsPauses", all(OperatorService.Pauses)),
-	opsAt(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
-		acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Pause))),
-	opsAt(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
-		acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Resume))),
-	opsAt(http.MethodGet, "connections", "getOpsConnections", all(
+// Operations of operators.
+var (
+	GetOpsProjections     = opsAt(http.MethodGet, "projections", "getOpsProjections", all(OperatorService.Projections))
+	PostOpsRebuild        = opsAt(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projectionAction.name, OperatorService.RequestRebuild))
+	PostOpsPause          = opsAt(http.MethodPost, "projections/{projection}/pause", "postOpsPause", acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Pause)))
+	PostOpsResume         = opsAt(http.MethodPost, "projections/{projection}/resume", "postOpsResume", acting(projectionAction.name, pausing(domain.PauseProjection, OperatorService.Resume)))
+	GetOpsGenerations     = opsAt(http.MethodGet, "generations", "getOpsGenerations", all(OperatorService.Generations))
+	GetOpsGeneration      = opsAt(http.MethodGet, "generations/{generation}", "getOpsGeneration", does(operators.generation))
+	PostOpsCancel         = opsAt(http.MethodPost, "generations/{generation}/cancel", "postOpsGenerationCancel", acting(generationAction.name, withoutResult(OperatorService.CancelBuild)))
+	GetOpsDeadLetters     = opsAt(http.MethodGet, "dead-letters", "getOpsDeadLetters", does(operators.deadLetters))
+	PostOpsDeadLetterShow = opsAt(http.MethodPost, "dead-letters/{letter}/show", "postOpsDeadLetterShow", acting(letterAction.name, OperatorService.ShowDeadLetter))
+	PostOpsRetry          = opsAt(http.MethodPost, "dead-letters/{letter}/retry", "postOpsStreamRetry", acting(letterAction.name, OperatorService.RetryStream))
+	PostOpsSkip           = opsAt(http.MethodPost, "dead-letters/{letter}/skip", "postOpsEventSkip", acting(letterAction.name, OperatorService.SkipEvent))
+	GetOpsPauses          = opsAt(http.MethodGet, "pauses", "getOpsPauses", all(OperatorService.Pauses))
+	PostOpsPlatformPause  = opsAt(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause", acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Pause)))
+	PostOpsPlatformResume = opsAt(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume", acting(platformAction.name, pausing(domain.PausePlatform, OperatorService.Resume)))
+	GetOpsConnections     = opsAt(http.MethodGet, "connections", "getOpsConnections", all(
 		func(s OperatorService, ctx context.Context) ([]directory.ConnectionReading, error) {
 			return s.Connections(ctx, directory.ReadingsQuery{})
-		})),
-	opsAt(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
-		acting(connectionAction.name, withoutResult(OperatorService.ReadConnection))),
-	opsAt(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause",
-		acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Pause))),
-	opsAt(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume",
-		acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Resume))),
-	opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions)),
-	opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics)),
-}
+		}))
+	PostOpsRead             = opsAt(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead", acting(connectionAction.name, withoutResult(OperatorService.ReadConnection)))
+	PostOpsConnectionPause  = opsAt(http.MethodPost, "connections/{connection}/pause", "postOpsConnectionPause", acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Pause)))
+	PostOpsConnectionResume = opsAt(http.MethodPost, "connections/{connection}/resume", "postOpsConnectionResume", acting(connectionAction.name, pausing(domain.PauseConnection, OperatorService.Resume)))
+	GetOpsActions           = opsAt(http.MethodGet, "actions", "getOpsActions", does(operators.actions))
+	GetOpsLog               = opsAt(http.MethodGet, "log", "getOpsLog", all(OperatorService.Topics))
+)
 
-func opsAt(method, pattern, id string, op operation) Operation {
-	return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
+var operatorOperations = routes(
+	GetOpsProjections,
+	PostOpsRebuild,
+	opsAt(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projectionAction.name, OperatorService.PrepareGeneration)),
+	PostOpsPause,
+	PostOpsResume,
+	GetOpsGenerations,
+	GetOpsGeneration,
+	Operation{http.MethodGet, patternBuildEvents, "getOpsGenerationEvents", []Role{RoleOperator}, streaming(operators.streamBuild)},
+	PostOpsCancel,
+	GetOpsDeadLetters,
+	PostOpsDeadLetterShow,
+	PostOpsRetry,
+	PostOpsSkip,
+	GetOpsPauses,
+	PostOpsPlatformPause,
+	PostOpsPlatformResume,
+	GetOpsConnections,
+	PostOpsRead,
+	PostOpsConnectionPause,
+	PostOpsConnectionResume,
+	GetOpsActions,
+	GetOpsLog,
+)
+
+func opsAt[I, O any](method, pattern, id string, op typed[I, O]) Op[I, O] {
+	return route(method, "/api/ops/"+pattern, id, []Role{RoleOperator}, op)
 }
 
 // The inputs of actions: the object, and the reason.
 type (
 	projectionAction struct {
-		Projection string     `param:"projection" example:"post_insights"` // The name of a projection, from GET /api/ops/projections.
-		Body       actionBody `body:"required"`
+		Projection string `param:"projection" example:"post_insights"` // The name of a projection, from GET /api/ops/projections.
+		Because
 	}
 	generationAction struct {
 		GenerationID
-
-		Body actionBody `body:"required"`
+		Because
 	}
 	letterAction struct {
 		Letter DeadLetter `param:"letter" example:"dashboards-3-1204"` // The id of a dead letter: <projection>-<partition>-<offset>.
-		Body   actionBody `body:"required"`
+		Because
 	}
 	platformAction struct {
 		Platform PlatformName `param:"platform" example:"facebook"` // The name of a platform.
-		Body     actionBody   `body:"required"`
+		Because
 	}
 	connectionAction struct {
 		ConnectionID
-
+		Because
+	}
+	// Because is the body of an action.
+	Because struct {
 		Body actionBody `body:"required"`
 	}
 	// GenerationID is a generation in the path.
@@ -93,6 +111,9 @@ type (
 		Connection RowID `param:"connection" example:"31"` // The id of a connection.
 	}
 )
+
+// SetReason sets the reason of an action, in the form of [domain.Reason.String].
+func (b *Because) SetReason(reason string) { b.Body.Reason = reason }
 
 func (p projectionAction) name() (string, domain.Reason) { return p.Projection, p.Body.reason }
 
@@ -129,7 +150,7 @@ func pausing(
 	})
 }
 
-func all[E any](list func(OperatorService, context.Context) ([]E, error)) operation {
+func all[E any](list func(OperatorService, context.Context) ([]E, error)) typed[none, []E] {
 	return does(func(o operators, ctx context.Context, _ Caller, _ none) ([]E, error) {
 		return list(o.deps.Operators, ctx)
 	})
@@ -152,7 +173,7 @@ func (a *actionBody) check(d *decoder) {
 
 // acting returns the operation of an action on an object, with the reason in the body. Operators act
 // for no agency.
-func acting[I, R any](name func(I) (string, domain.Reason), act actFunc[R]) operation {
+func acting[I, R any](name func(I) (string, domain.Reason), act actFunc[R]) typed[I, R] {
 	return does(func(o operators, ctx context.Context, c Caller, in I) (R, error) {
 		object, reason := name(in)
 		return act(o.deps.Operators, ctx, c.in(RoleOperator), object, reason)

@@ -182,7 +182,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	if tracing.Enabled() {
 		mux.Use(s.traced)
 	}
-	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins))
+	mux.Use(bodies, WithRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins))
 	for _, r := range s.routes {
 		var handler http.Handler = s.handler(r)
 		if filter := config.Filter; filter != nil && !isStream(r.Pattern) {

@@ -58,7 +58,7 @@ func TestCallOfWhatIsNotAFunction(t *testing.T) {
 			continue
 		}
 		called = append(called, op.ID)
-		_, err := b.server.Call(t.Context(), op, api.Caller{}, nil)
+		_, err := b.server.Call(t.Context(), op, api.Principal{}, nil, func(any) {})
 		var refused *domain.Error
 		require.ErrorAs(t, err, &refused, op.ID)
 		require.Equal(t, domain.CodeNotFound, refused.Code, op.ID)

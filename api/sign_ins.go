@@ -38,15 +38,16 @@ type SignInSession struct {
 
 type signIns struct{ *Server }
 
-var signInOperations = []Operation{
-	{http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink", []Role{RoleAgency}, does(signIns.makeLink)},
-	{http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions)},
-	{
-		http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
-		[]Role{RoleAgency},
-		does(signIns.endSession),
-	},
-}
+// Operations of sign-ins.
+var (
+	PostSignInLink = route(http.MethodPost, "/api/users/{userId}/sign-in-link", "postUsersSignInLink",
+		[]Role{RoleAgency}, does(signIns.makeLink))
+	GetSessions    = route(http.MethodGet, "/api/users/{userId}/sessions", "getUsersSessions", []Role{RoleAgency}, does(signIns.sessions))
+	PostSessionEnd = route(http.MethodPost, "/api/users/{userId}/sessions/{session}/end", "postUsersSessionsEnd",
+		[]Role{RoleAgency}, does(signIns.endSession))
+)
+
+var signInOperations = routes(PostSignInLink, GetSessions, PostSessionEnd)
 
 func (s signIns) userOfAgency(ctx context.Context, c Caller, id HexID) (directory.User, error) {
 	scope, err := s.authorizer.scope(ctx, c.Principal, readmodels.Narrowing{})
@@ -117,13 +118,13 @@ type signInLinkBody struct {
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
-type signInLinkInput struct {
+type SignInLinkInput struct {
 	UserID
 
 	Body signInLinkBody `body:"optional"`
 }
 
-func (s signIns) makeLink(ctx context.Context, c Caller, in signInLinkInput) (made SignInLink, err error) {
+func (s signIns) makeLink(ctx context.Context, c Caller, in SignInLinkInput) (made SignInLink, err error) {
 	user, err := s.userOfAgency(ctx, c, in.User)
 	if err != nil {
 		return made, err

@@ -38,7 +38,7 @@ func streamOperations() []Operation {
 		{http.MethodGet, patternSocketIO, "getSocketIo", nil, operation{serve: serveSocketIO}},
 		{http.MethodPost, patternSocketIO, "postSocketIo", nil, operation{serve: serveSocketIO}},
 		{http.MethodGet, patternLive, "getLive", nil, streaming(streams.getLive)}, // a ticket can replace the token
-		{http.MethodPost, patternTicket, "postNoticesTicket", []Role{RoleAgency, RoleClient}, does(streams.makeTicket)},
+		{http.MethodPost, patternTicket, "postNoticesTicket", []Role{RoleAgency, RoleClient}, does(streams.makeTicket).operation},
 	}
 }
 

@@ -59,7 +59,7 @@ type closedBoard struct {
 	Decision decision
 }
 
-// openAccess sends only one API request, so that only one view is recorded.
+// openAccess calls only one operation, so that only one view is recorded.
 func openAccess(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: momentOf(v, "at", "At (UTC)"), Person: given.Get("person")}
@@ -78,10 +78,11 @@ func openAccess(v *visit) (view, error) {
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
 	copyParameters(v, q, "cursor")
-	spans, meta, err := getMeta[[]history.AccessSpan, history.SpansMeta](v, "/api/audit/access", q)
+	read, err := ask(v, api.GetAuditAccess, q)
 	if err != nil {
 		return nil, err
 	}
+	spans, meta := read.Data, read.Meta
 	shown.Staff, shown.Position, shown.Incomplete, shown.LeftOut = meta.Staff, meta.To, meta.Incomplete, meta.LeftOut
 	shown.Moment.keep(given)
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
@@ -157,7 +158,7 @@ func openAccessExport(v *visit) (view, error) {
 		q.Set("at", rfc3339(v.deps.Now()))
 	}
 	q.Set("format", "xlsx")
-	return forwarded("/api/audit/access/export?" + q.Encode()), nil
+	return download(func(v *visit) (api.File, error) { return ask(v, api.GetAccessExport, q) }), nil
 }
 
 func scopesOf(s history.AccessSpan) []string {
@@ -265,10 +266,11 @@ func openPerson(v *visit) (view, error) {
 		shown.ask(q)
 	}
 	copyParameters(v, q, "cursor")
-	spans, meta, err := getMeta[[]history.AccessSpan, history.SpansMeta](v, "/api/audit/access", q)
+	read, err := ask(v, api.GetAuditAccess, q)
 	if err != nil {
 		return nil, err
 	}
+	spans, meta := read.Data, read.Meta
 	shown.Incomplete, shown.LeftOut = meta.Incomplete, meta.LeftOut
 	shown.To.keep(given)
 	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Application is a main application that serves the console to people whom it has signed in. The
@@ -46,7 +45,7 @@ func callerOf(v *visit) (signedIn bool, err error) {
 		return false, nil
 	}
 	v.who = who
-	me, err := get[directory.Me](v, "/api/me", nil)
+	me, err := ask(v, api.GetMe, nil)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated { // the application's session has ended
 		v.who = api.Principal{}
 		return false, nil

@@ -43,10 +43,11 @@ type filterPart struct {
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "actor", "cursor")
-	entries, meta, err := getMeta[[]history.AuditReadEntry, history.AuditReadsMeta](v, "/api/audit/reads", asked)
+	read, err := ask(v, api.GetAuditReads, asked)
 	if err != nil {
 		return nil, err
 	}
+	entries, meta := read.Data, read.Meta
 	shown := looksView{Incomplete: meta.Incomplete}
 	if actor := asked.Get("actor"); actor != "" {
 		shown.Actor = &history.Named{ID: actor}
@@ -146,9 +147,13 @@ type verifyView struct {
 
 func openVerify(v *visit) (view, error) {
 	shown := verifyView{Agency: v.who.AccountID}
-	list, err := get[[]api.CheckpointEntry](v, "/api/audit/checkpoints", url.Values{"limit": {"1"}})
-	if len(list) > 0 {
-		shown.Newest = &list[0]
+	list, err := ask(v, api.GetAuditCheckpoints, url.Values{"limit": {"1"}})
+	if len(list.Data) > 0 {
+		shown.Newest = &list.Data[0]
 	}
 	return shown, err
+}
+
+func downloadBundle(*visit) (view, error) {
+	return download(func(v *visit) (api.File, error) { return ask(v, api.GetAuditBundle, nil) }), nil
 }

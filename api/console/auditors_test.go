@@ -482,13 +482,13 @@ func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	b.get("/console/verify").says(http.StatusServiceUnavailable, "No public key is known here.")
 }
 
-func TestDownloadsComeFromTheAPI(t *testing.T) {
+func TestDownloads(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")
 	s.answers["GET /api/audit/bundle"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "the bundle" }
 	got := b.get("/console/verify/bundle")
 	require.Equal(t, http.StatusOK, got.Code)
-	require.Equal(t, "the bundle\n", got.Body.String())
+	require.Equal(t, "the bundle", got.Body.String())
 	s.refuse("GET /api/audit/bundle", http.StatusServiceUnavailable, domain.CodeUnavailable, "No checkpoint key is known here.")
 	b.get("/console/verify/bundle").says(http.StatusServiceUnavailable, "No checkpoint key is known here.")
 	s.asked = nil

@@ -4,12 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -65,6 +65,12 @@ type boardChange struct {
 	Users    *[]string `json:"users,omitempty"`
 	Scopes   *[]string `json:"scopes,omitempty"`
 	Unlink   bool      `json:"unlink,omitempty"`
+}
+
+func (c boardChange) update() domain.UpdateDashboard {
+	return domain.UpdateDashboard{
+		AllowClientDashboard: c.Allow, SubAccountIDs: c.Accounts, Users: c.Users, Scopes: c.Scopes, Unlink: c.Unlink,
+	}
 }
 
 var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
@@ -189,12 +195,12 @@ func idsOf(list []history.Named) (all []string) {
 }
 
 func askPreview(v *visit, id, version string, change boardChange) (p history.DashboardPreview, err error) {
-	got, err := v.send(http.MethodPost, boardAPI(id)+"/preview", change, map[string]string{"If-Match": tag(version)})
-	if err != nil {
-		return p, change.naming(err)
-	}
-	err = got.read(&p, nil)
-	return p, err
+	given := onBoard(id)
+	given.Set("If-Match", tag(version))
+	p, err = api.PostDashboardPreview.Call(v.r.Context(), v.deps.API, v.who, given, func(in *api.Change) {
+		in.Body.Change = change.update()
+	})
+	return p, change.naming(err)
 }
 
 // boardAfter returns a client's board after a change, or the zero value if the change does not
@@ -209,9 +215,7 @@ func boardAfter(v *visit, id, version string, change boardChange) (after history
 	return after, err
 }
 
-func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
-
-func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
+func onBoard(id string) url.Values { return url.Values{"sub_account_id": {id}} }
 
 // tag returns an If-Match header for a version. If version is empty, the header matches any
 // existing board.
@@ -223,22 +227,22 @@ func tag(version string) string {
 }
 
 func saveBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
-	body := json.RawMessage(v.form.Get("body"))
-	if !json.Valid(body) {
+	var change boardChange
+	if json.Unmarshal([]byte(v.form.Get("body")), &change) != nil {
 		return nil, errForm
 	}
-	saved, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
-		"If-Match": tag(edit.Version), "If-Preview": v.form.Get("preview"), "Idempotency-Key": v.form.Get("key"),
-	})
+	given := onBoard(client.ID)
+	given.Set("If-Match", tag(edit.Version))
+	given.Set("If-Preview", v.form.Get("preview"))
+	given.Set("Idempotency-Key", v.form.Get("key"))
+	saved, err := once(v, api.PutDashboard, given, func(in *api.PutInput) { in.Body.Change = change.update() })
 	if open, ok := errors.AsType[*domain.Error](err); ok && open.CommandID != "" {
 		open.Message = "It is not yet known whether the board was saved. " +
 			"Reload this page to send the same change again. The change is not applied twice."
 	}
 	if err != nil {
-		var change boardChange
-		_ = json.Unmarshal(body, &change) // the API has refused other forms
 		return nil, change.naming(err)
 	}
-	version := url.Values{"saved": {versionOf(saved.header)}}
+	version := url.Values{"saved": {strconv.FormatInt(saved.Version, 10)}}
 	return redirect(clientPath(client.ID, "board") + "?" + version.Encode()), nil
 }

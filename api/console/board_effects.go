@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -163,12 +164,12 @@ func (p scopePeople) effects() (all []scopeEffect) {
 // effectsOfSaved returns the effects of the record that changed a board at an instant, or nil if
 // they are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
-	entries, err := get[[]history.HistoryEntry](v, "/api/audit/history", url.Values{
+	read, err := ask(v, api.GetAuditHistory, url.Values{
 		"from": {rfc3339(at)}, "to": {rfc3339(at.Add(time.Microsecond))},
 		"limit": {strconv.Itoa(mostEntries)},
 	})
 	if err != nil {
 		return nil
 	}
-	return new(effectsOfRecord(entries))
+	return new(effectsOfRecord(read.Data))
 }

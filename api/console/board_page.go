@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -137,21 +136,15 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 }
 
 func boardAt(v *visit, id string) (board readmodels.DashboardView, version string, err error) {
-	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
+	got, err := ask(v, api.GetDashboard, onBoard(id))
 	if err != nil {
 		return board, "", err
 	}
-	var list []readmodels.DashboardView
-	if err := got.read(&list, nil); err != nil {
-		return board, "", err
-	}
-	if len(list) == 0 {
-		return board, "", errNoPage
-	}
-	slices.SortStableFunc(list[0].SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API sorts by id
+	board = got.Data[0]
+	slices.SortStableFunc(board.SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API sorts by id
 		return inOrder(a.Name, a.ID, b.Name, b.ID)
 	})
-	return list[0], versionOf(got.header), nil
+	return board, strconv.FormatInt(got.Version, 10), nil
 }
 
 // editOf returns an edit that changes nothing.
@@ -191,16 +184,16 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 // earlier ones are not shown.
 func addChangesSince(v *visit, s *boardEditView, id, version string) {
 	after, err := strconv.ParseInt(version, 10, 64)
-	var entries []history.HistoryEntry
-	var meta history.EntriesMeta
+	var read api.Result[[]history.HistoryEntry, history.EntriesMeta]
 	if err == nil {
-		entries, meta, err = getMeta[[]history.HistoryEntry, history.EntriesMeta](v, boardAPI(id)+"/history",
-			url.Values{"order": {"desc"}, "limit": {changesToExplain}})
+		read, err = ask(v, api.GetDashboardHistory, url.Values{
+			"sub_account_id": {id}, "order": {"desc"}, "limit": {changesToExplain},
+		})
 	}
-	since := slices.DeleteFunc(slices.Clone(entries), func(e history.HistoryEntry) bool { return e.Version <= after })
+	since := slices.DeleteFunc(slices.Clone(read.Data), func(e history.HistoryEntry) bool { return e.Version <= after })
 	s.Meanwhile = append(s.Meanwhile, since...)
 	s.Unknown = s.Unknown || err != nil
-	s.Earlier = s.Earlier || err == nil && len(since) == len(entries) && meta.NextCursor != ""
+	s.Earlier = s.Earlier || err == nil && len(since) == len(read.Data) && read.Meta.NextCursor != ""
 }
 
 func readAccounts(v *visit, shown *boardEditView) error {
@@ -209,10 +202,11 @@ func readAccounts(v *visit, shown *boardEditView) error {
 		"active": "true", "q": shown.Edit.Find,
 		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.all())+len(shown.Along), api.MaxPageLimit)),
 	})
-	found, err := get[[]directory.Account](v, "/api/accounts", asked)
+	list, err := ask(v, api.GetAccounts, asked)
 	if err != nil {
 		return err
 	}
+	found := list.Data
 	for _, a := range shown.Board.SubAccountIDs {
 		names[a.ID] = a.Name
 	}
@@ -221,9 +215,9 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	}
 	for _, id := range edit.all() {
 		if names[id] == "" {
-			found, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}})
-			if err == nil && len(found) == 1 {
-				names[id] = found[0].Name
+			named, err := ask(v, api.GetAccounts, url.Values{"account": {id}})
+			if err == nil && len(named.Data) == 1 {
+				names[id] = named.Data[0].Name
 			}
 		}
 		linked := choice{
@@ -267,8 +261,8 @@ func peopleAround(v *visit, shown *boardEditView) ([]directory.User, error) {
 	if slices.ContainsFunc(shown.Edit.Users.all(), notOnBoard) && v.me.Agency != nil {
 		accounts = append(accounts, v.me.Agency.ID)
 	}
-	return get[[]directory.User](v, "/api/users",
-		url.Values{"account": {strings.Join(accounts, ",")}, "limit": {peopleOnAPage}})
+	list, err := ask(v, api.GetUsers, url.Values{"account": {strings.Join(accounts, ",")}, "limit": {peopleOnAPage}})
+	return list.Data, err
 }
 
 func readPeople(v *visit, shown *boardEditView) error {
@@ -322,7 +316,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		}
 		var u directory.User
 		if lookups++; lookups <= accountsToAsk {
-			u, _ = get[directory.User](v, "/api/users/"+url.PathEscape(id), nil) // optional: its name
+			u, _ = ask(v, api.GetUser, url.Values{"userId": {id}}) // optional: its name
 		}
 		addChoice(shown, foreign(u.AccountName, "Others"), pick(id, u.Name, string(u.Email)))
 	}

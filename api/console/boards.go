@@ -164,7 +164,7 @@ func ownFile(v *visit) (view, error) {
 
 func figuresFile(v *visit, by, id string) (view, error) {
 	table, isWorkbook := strings.CutSuffix(v.r.PathValue("table"), ".xlsx")
-	path, known := figurePaths[table]
+	read, known := figureFiles[table]
 	if !known || !isWorkbook {
 		return nil, errNoPage
 	}
@@ -172,10 +172,7 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	if table == "activity" {
 		f.Form.Compare = "" // activity has no comparison
 	}
-	path, asked := f.asking(path)
-	asked.Set("table", "total.series")
-	asked.Set("format", "xlsx")
-	got, err := v.send(http.MethodGet, path+"?"+asked.Encode(), nil, nil)
+	got, err := read(v, f.asked())
 	if by == "dashboard" && whyNotOpen(err) != nil {
 		board, _, notOpen := boardAt(v, id)
 		if err = cmp.Or(notOpen, err); notOpen == nil && !slices.Contains(board.Scopes, "analytics") {
@@ -185,11 +182,11 @@ func figuresFile(v *visit, by, id string) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
+	v.w.Header().Set("Content-Type", got.Type)
 	name := table + "-" + id + "-" + f.Form.From + "-" + f.Form.To + ".xlsx"
 	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	_, err = v.w.Write(got.body.Bytes())
-	return writtenStatus(got.status), err
+	_, err = v.w.Write(got.Body)
+	return writtenStatus(http.StatusOK), err
 }
 
 type boardClosedView struct {

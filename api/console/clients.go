@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -21,7 +20,7 @@ import (
 const (
 	clientsPath = root + "/clients/"
 
-	clientsOnAPage = "12" // each needs its own API request
+	clientsOnAPage = "12" // each needs its own query
 	recentDays     = 28   // days of the figures next to a client
 )
 
@@ -56,10 +55,11 @@ type followersNow struct {
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	copyParameters(v, asked, "q", "cursor")
-	list, meta, err := getMeta[[]directory.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
+	page, err := ask(v, api.GetDashboards, asked)
 	if err != nil {
 		return nil, err
 	}
+	list := page.Data
 	zone, _ := zoneOf(v)
 	shown := clientsView{Search: asked.Get("q"), Zone: zone, Clients: make([]clientRow, len(list))}
 	err = concurrently(len(list), func(i int) (err error) {
@@ -69,9 +69,7 @@ func openClients(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if shown.Late, err = isLate(v, "account_insights"); err != nil {
-		return nil, err
-	}
+	shown.Late = isLate(v, "account_insights")
 	if !asked.Has("q") && !asked.Has("cursor") {
 		if shown.NeedsYou, shown.Own, err = needsYou(v); err != nil {
 			return nil, err
@@ -79,7 +77,7 @@ func openClients(v *visit) (view, error) {
 		most := min(mostNeeds, len(shown.NeedsYou))
 		shown.NeedsYou, shown.NeedsToo = shown.NeedsYou[:most], shown.NeedsYou[most:]
 	}
-	shown.More = nextPage(root, asked, meta.NextCursor)
+	shown.More = nextPage(root, asked, page.Meta.NextCursor)
 	return shown, nil
 }
 
@@ -100,12 +98,13 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 func followersOf(v *visit, scope url.Values) (shown followersNow, err error) {
 	from, to := latelyDays(v)
 	zone, location := zoneOf(v)
-	asked := url.Values{"meta": {"brief"}, "tz": {zone.Name}}
+	asked := url.Values{"startTime": {from}, "endTime": {to}, "pId": {allPlatforms}, "tz": {zone.Name}}
 	maps.Copy(asked, scope)
-	data, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all", asked)
+	read, err := ask(v, api.GetAccountFollowers, asked)
 	if err != nil {
 		return shown, err
 	}
+	data, meta := read.Data, read.Meta
 	if shown.Followers = comparedFollowers(data.Total); shown.Followers.Note == analytics.NoteFirstReading {
 		shown.Followers.Change = nil
 	}
@@ -136,7 +135,7 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{})
+	list, err := listAll(v, api.GetPlatforms, url.Values{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -217,19 +216,19 @@ func pageConcerns(name, account string, pages []directory.ConnectedPlatform) (si
 }
 
 func allBoards(v *visit) ([]directory.DashboardSummary, error) {
-	return listAll[directory.DashboardSummary](v, "/api/dashboards", url.Values{})
+	return listAll(v, api.GetDashboards, url.Values{})
 }
 
 // listAll returns all pages of a list.
-func listAll[T any](v *visit, path string, asked url.Values) (all []T, err error) {
+func listAll[I, E any](v *visit, op api.Op[I, api.List[E]], asked url.Values) (all []E, err error) {
 	asked.Set("limit", strconv.Itoa(api.MaxPageLimit))
 	for {
-		page, meta, err := getMeta[[]T, readmodels.ListMeta](v, path, asked)
-		all = append(all, page...)
-		if err != nil || meta.NextCursor == "" {
+		page, err := ask(v, op, asked)
+		all = append(all, page.Data...)
+		if err != nil || page.Meta.NextCursor == "" {
 			return all, err
 		}
-		asked.Set("cursor", meta.NextCursor)
+		asked.Set("cursor", page.Meta.NextCursor)
 	}
 }
 

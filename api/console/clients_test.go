@@ -103,7 +103,7 @@ func TestClientsAreListed(t *testing.T) {
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, domain.APIText(domain.StatusExpired),
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("TikTok") // what was disconnected needs no one
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief&tz=UTC")
+	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
 	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>4 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
@@ -229,27 +229,6 @@ func TestFiguresOfAClient(t *testing.T) {
 
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
-}
-
-// A chart's file is the API's workbook of its series, named after the client and the range.
-func TestFilesOfFigures(t *testing.T) {
-	t.Parallel()
-	s, b := figuresStage(t, "agency")
-	const days = "2026-09-03/2026-09-30/all"
-	for file, path := range map[string]string{
-		"followers": "getAccountFollowers/" + days, "net-growth": "reach/getAccountNetGrowth/all", "engagement": "getPostsTotalEngagements/" + days,
-		"impressions": "reach/getAccountStats/all", "views": "getPostsViews/" + days, "activity": "reach/activityMeter",
-	} {
-		s.answers["GET /auth/"+path] = func(_ api.Principal, r *http.Request) (int, any) {
-			q := r.URL.Query()
-			return http.StatusOK, q.Get("table") + " " + q.Get("format") + " " + q.Get("tz")
-		}
-		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".xlsx?tz=Europe/Berlin")
-		require.Equal(t, "total.series xlsx Europe/Berlin\n", got.Body.String())
-		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-30.xlsx", got.Header().Get("Content-Disposition"))
-	}
-	refused := b.get("/console/clients/"+bakery+"/figures/followers.xlsx?from=2026-09-09&to=2026-09-07").says(http.StatusNotFound, "There is nothing at this address.")
-	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
 }
 
 func TestPresetsAndTabsKeepTheRange(t *testing.T) {
@@ -628,19 +607,6 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 		require.Equal(t, "GET /api/me", call)
 	}
 	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
-}
-
-// Dots in place of an id would change the API path: the page is not found.
-func TestDotsAreNotAnID(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	elsewhere := func(api.Principal, *http.Request) (int, any) { return http.StatusTemporaryRedirect, nil }
-	for _, path := range []string{"/api/projects/dashboard/..", "/auth/getAccountFollowers/../../all"} {
-		s.answers["GET "+path] = elsewhere
-	}
-	b := s.signedIn("client")
-	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
-	b.get("/console/board/"+bakery+"/followers.xlsx?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
 }
 
 // Lists are alphabetical for people, whatever their case and letters. A name that shows nothing is

@@ -12,8 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -83,19 +81,19 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.Find = v.who.Roles.Has(api.RoleAgency), v.r.URL.Query().Get("q")
 	shown.MaxDays = connect.MaxLinkDays
-	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
+	links, err := ask(v, api.GetConnectLinks, nil)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]string{}
 	if shown.Agency {
 		asked := parameters(map[string]string{"active": "true", "q": shown.Find, "limit": clientsToConnect})
-		accounts, meta, err := getMeta[[]directory.Account, readmodels.ListMeta](v, "/api/accounts", asked)
+		accounts, err := ask(v, api.GetAccounts, asked)
 		if err != nil {
 			return nil, err
 		}
-		shown.More = meta.NextCursor != ""
-		for _, a := range accounts {
+		shown.More = accounts.Meta.NextCursor != ""
+		for _, a := range accounts.Data {
 			names[a.ID] = foreign(a.Name, a.ID)
 			chosen := a.ID == shown.Entry.Client
 			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: chosen})
@@ -131,13 +129,13 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 	})
 	slices.Sort(ids)
 	for some := range slices.Chunk(slices.Compact(ids), accountsToAsk) {
-		accounts, err := get[[]directory.Account](v, "/api/accounts", url.Values{
+		accounts, err := ask(v, api.GetAccounts, url.Values{
 			"account": {strings.Join(some, ",")}, "limit": {strconv.Itoa(accountsToAsk)},
 		})
 		if err != nil {
 			v.log(slog.LevelDebug, "console: names of accounts could not be read", err)
 		}
-		for _, a := range accounts {
+		for _, a := range accounts.Data {
 			names[a.ID] = foreign(a.Name, a.ID)
 		}
 	}
@@ -152,12 +150,11 @@ var connectWords = map[string]fieldWords{
 
 func beginSignIn(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
-	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}
-	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
+	back := connectPath
 	if v.who.Roles.Has(api.RoleAgency) {
-		asked.ReturnTo = clientPath(asked.Account, "connections")
+		back = clientPath(entered.Client, "connections")
 	}
-	begun, err := beginConnecting(v, asked)
+	begun, err := beginConnecting(v, entered.Client, back, 0)
 	if faults, taken := faultsOf(err, connectWords); taken {
 		entered = connectEntryOf(v, url.Values{"client": v.form["client"], "days": {strconv.Itoa(linkDaysAtFirst)}})
 		return showConnecting(v, connectView{Entry: entered, SignInFaults: faults})
@@ -167,15 +164,15 @@ func beginSignIn(v *visit) (view, error) {
 
 func makeLink(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
-	platforms := []int{}
-	for _, n := range entered.Networks {
-		if n.Ticked {
-			platforms = append(platforms, int(n.Platform))
+	made, err := once(v, api.PostConnectLinks, nil, func(in *api.ConnectLinkInput) {
+		in.Body.Account = entered.Client
+		for _, n := range entered.Networks {
+			if n.Ticked {
+				in.Body.Platforms = append(in.Body.Platforms, n.Platform)
+			}
 		}
-	}
-	days, _ := strconv.Atoi(strings.TrimSpace(entered.Days))
-	made, err := post[connect.MadeLink](v, "/api/connect/links",
-		map[string]any{"account": entered.Client, "platforms": platforms, "days": days})
+		in.Body.Days, _ = strconv.Atoi(strings.TrimSpace(entered.Days))
+	})
 	if faults, taken := faultsOf(err, connectWords); taken {
 		return showConnecting(v, connectView{Entry: entered, LinkFaults: faults})
 	}
@@ -191,7 +188,6 @@ func makeLink(v *visit) (view, error) {
 }
 
 func revokeLink(v *visit) (view, error) {
-	link := url.PathEscape(v.r.PathValue("link"))
-	_, err := post[domain.ConnectLink](v, "/api/connect/links/"+link+"/revoke", nil)
+	_, err := once(v, api.PostConnectRevoke, url.Values{"link": {v.r.PathValue("link")}}, nil)
 	return redirect(connectPath), err
 }

@@ -41,12 +41,12 @@ const lateAfter = 10 * time.Second
 
 // isLate reports whether one of the projections is paused with events to process, or makes no
 // progress.
-func isLate(v *visit, projections ...string) (bool, error) {
-	health, err := askHealth(v, "reads")
+func isLate(v *visit, projections ...string) bool {
+	health := v.deps.API.Ready(v.r.Context(), false)
 	return slices.ContainsFunc(health.Projections, func(p api.ProjectionHealth) bool {
 		return slices.Contains(projections, p.Name) && p.LagEvents > 0 &&
 			(p.Paused || p.LagSeconds > lateAfter.Seconds())
-	}), err
+	})
 }
 
 func clientConnections(v *visit, client directory.Account) (view, error) {
@@ -54,11 +54,7 @@ func clientConnections(v *visit, client directory.Account) (view, error) {
 }
 
 func showConnections(v *visit, client directory.Account, fault string) (view, error) {
-	list, err := listAll[directory.ConnectedPlatform](v, "/api/platforms", url.Values{"account": {client.ID}})
-	if err != nil {
-		return nil, err
-	}
-	late, err := isLate(v, "directory", "account_insights")
+	list, err := listAll(v, api.GetPlatforms, url.Values{"account": {client.ID}})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +62,9 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform),
 			inOrder(a.ProfileName, a.ProfileID, b.ProfileName, b.ProfileID))
 	})
-	shown := connectionsView{Account: client, Networks: v.deps.Platforms, Fault: fault, Late: late}
+	shown := connectionsView{
+		Account: client, Networks: v.deps.Platforms, Fault: fault, Late: isLate(v, "directory", "account_insights"),
+	}
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{
 			Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID),
@@ -127,10 +125,8 @@ func signInsOf(p directory.ConnectedPlatform, configured []domain.Platform) (at 
 }
 
 func reconnect(v *visit, client directory.Account) (view, error) {
-	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
-	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
-	asked.SocialAccount, _ = strconv.ParseInt(v.form.Get("account"), 10, 64)
-	begun, err := beginConnecting(v, asked)
+	social, _ := strconv.ParseInt(v.form.Get("account"), 10, 64)
+	begun, err := beginConnecting(v, client.ID, clientPath(client.ID, "connections"), social)
 	if faults, taken := faultsOf(err, connectWords); taken {
 		return showConnections(v, client, cmp.Or(faults.Fields["platform"], faults.Said))
 	}
@@ -154,7 +150,7 @@ func askToDisconnect(v *visit, client directory.Account) (view, error) {
 }
 
 func connectedPage(v *visit, client directory.Account) (shown disconnectView, err error) {
-	page, err := get[directory.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
+	page, err := ask(v, api.GetPlatform, url.Values{"platformId": {v.r.PathValue("page")}})
 	if err == nil && page.AccountID != client.ID {
 		err = errNoPage
 	}
@@ -169,7 +165,7 @@ func disconnect(v *visit, client directory.Account) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := post[connect.Disconnected](v, "/api/platforms/"+strconv.FormatInt(shown.ID, 10)+"/disconnect", nil)
+	done, err := once(v, api.PostDisconnect, url.Values{"platformId": {strconv.FormatInt(shown.ID, 10)}}, nil)
 	if faults, taken := faultsOf(err, nil); taken {
 		shown.Fault = faults.Said
 		return shown, nil
@@ -178,16 +174,13 @@ func disconnect(v *visit, client directory.Account) (view, error) {
 	return shown, err
 }
 
-type connectRequest struct {
-	Platform      int    `json:"platform"`
-	Account       string `json:"account"`
-	ReturnTo      string `json:"return_to,omitempty"`
-	SocialAccount int64  `json:"social_account,omitempty"`
-}
-
-func beginConnecting(v *visit, asked connectRequest) (view, error) {
-	asked.ReturnTo = v.prefix() + asked.ReturnTo
-	begun, err := post[connect.StartedSignIn](v, "/api/connect", asked)
+// beginConnecting starts a sign-in on the platform in the form. Social is the page to reconnect, or 0.
+func beginConnecting(v *visit, account, back string, social int64) (view, error) {
+	begun, err := once(v, api.PostConnect, nil, func(in *api.ConnectInput) {
+		platform, _ := strconv.Atoi(v.form.Get("platform"))
+		in.Body.Platform, in.Body.Account = domain.Platform(platform), account
+		in.Body.ReturnTo, in.Body.SocialAccount = v.prefix()+back, social
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -3,15 +3,15 @@
 //
 // # Invariants
 //
-//   - A page calls the public API in this process as the person who is signed in ([get], [post]).
-//     The console has no queries and no rules of its own: the API enforces roles, tenancy and
-//     limits, and records who views the history.
+//   - A page calls operations of the API in this process as the person who is signed in ([ask],
+//     [once]). The console has no queries and no rules of its own: the operations enforce roles,
+//     tenancy and limits, and record who views the history. A page counts as one request.
 //   - For every request, the API checks the session's user by the same rules as a token's user.
 //   - If a main application serves the console, the application authenticates requests. The console
 //     then has no session or sign-in of its own. Its only cookie is the time zone that a person
 //     chose.
-//   - Only the console reads its cookies. The console's requests to the API carry no cookie and no
-//     browser header.
+//   - Only the console reads its cookies. The streams of a page are those of the API, which it serves
+//     for a request without cookies and browser headers.
 //   - Only digests of secrets (session cookies and sign-in links) are stored.
 //   - Requests from pages of other sites are refused, except when a user follows a link.
 //   - The content security policy has no exceptions: no inline style, no inline script, no other
@@ -30,10 +30,12 @@
 //  1. Write a view struct, and a template in pages with the corresponding file name that defines
 //     "title" and "content".
 //  2. Add a row to [Console.allPages]: pattern, roles, opener, zero values of its views.
-//  3. In the opener, call the API: get[T](v, "/api/…", query), getMeta for data with metadata, or
-//     post for changes. Return its errors unchanged.
+//  3. In the opener, call operations: ask(v, api.GetAccounts, parameters), or once for changes. Give
+//     parameters by their names in the API, as texts: the operation checks them. Return errors
+//     unchanged.
 //  4. If the page has a form, add a POST row whose opener reads v.form and returns a redirect.
-//  5. TestEveryPageWithEveryView renders the view, empty and filled. Add a test of its content.
+//  5. TestEveryPageWithEveryView renders the view, empty and filled. TestEveryPageForEveryRoleAndTenant
+//     needs a row. Add a test of its content.
 //
 // # Notes
 //

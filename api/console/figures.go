@@ -2,13 +2,12 @@ package console
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -95,29 +94,36 @@ func figuresOf(v *visit, by, id, files string) figures {
 	return f
 }
 
-func (f figures) asking(path string) (string, url.Values) {
-	asked := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
+// allPlatforms is the platform that stands for all.
+const allPlatforms = "all"
+
+// asked returns the parameters of the operations.
+func (f figures) asked() url.Values {
+	asked := url.Values{
+		"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}, "pId": {cmp.Or(f.Form.Platform, allPlatforms)},
+	}
 	maps.Copy(asked, f.scope)
 	if f.Form.Compare != "" {
 		asked.Set("compare", f.Form.Compare)
 	}
-	if strings.Contains(path, "%s") {
-		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
-		asked.Del("startTime")
-		asked.Del("endTime")
-	}
-	if ofAll, found := strings.CutSuffix(path, "/all"); f.Form.Platform != "" && found {
-		path = ofAll + "/" + url.PathEscape(f.Form.Platform)
-	} else if f.Form.Platform != "" {
-		asked.Set("pId", f.Form.Platform)
-	}
-	return path, asked
+	return asked
 }
 
-var figurePaths = map[string]string{
-	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
-	"engagement": "/auth/getPostsTotalEngagements/%s/%s/all", "impressions": "/auth/reach/getAccountStats/all",
-	"views": "/auth/getPostsViews/%s/%s/all", "activity": "/auth/reach/activityMeter",
+// figureFiles read the figures of a chart as workbooks.
+var figureFiles = map[string]func(*visit, url.Values) (api.File, error){
+	"followers": fileOf(api.GetAccountFollowers), "net-growth": fileOf(api.GetAccountNetGrowth),
+	"engagement": fileOf(api.GetPostsTotalEngagements), "impressions": fileOf(api.GetAccountStats),
+	"views": fileOf(api.GetPostsViews), "activity": fileOf(api.GetActivityMeter),
+}
+
+func fileOf[I, R any](op api.Op[I, api.Figures[R]]) func(*visit, url.Values) (api.File, error) {
+	return func(v *visit, asked url.Values) (api.File, error) {
+		read, err := ask(v, op, asked)
+		if err != nil {
+			return api.File{}, err
+		}
+		return read.Workbook("total.series")
+	}
 }
 
 type figuresView struct {
@@ -229,7 +235,7 @@ func readFigures(v *visit, shown figuresView, by string) (view, error) {
 	shown.Open = f.Form.From <= today && today <= f.Form.To
 	markSoFar(shown.Numbers, shown.Open)
 	if shown.Open && err == nil {
-		shown.Late, err = isLate(v, "account_insights", "post_insights")
+		shown.Late = isLate(v, "account_insights", "post_insights")
 	}
 	return shown, err
 }
@@ -248,33 +254,41 @@ const wordsOfZone = "Enter a time zone like Europe/Berlin, or UTC."
 // the sources of the figures.
 type readPart func(*visit, figures) (put func(*figuresView), sources []analytics.Source, err error)
 
-// part returns a readPart for an API path. Own adds parameters to those of the page, or replaces
+// part returns a readPart of an operation. Own adds parameters to those of the page, or replaces
 // them; a nil value removes one.
-func part[T any](path string, own url.Values, put func(figures, *figuresView, T, analytics.Meta)) readPart {
+func part[I, T any](op api.Op[I, api.Figures[T]], own url.Values, put func(figures, *figuresView, T, analytics.Meta)) readPart {
 	return func(v *visit, f figures) (func(*figuresView), []analytics.Source, error) {
-		path, asked := f.asking(path)
+		asked := f.asked()
 		maps.Copy(asked, own)
-		data, meta, err := getMeta[T, analytics.Meta](v, path, asked)
-		return func(shown *figuresView) { put(f, shown, data, meta) }, meta.Sources, err
+		maps.DeleteFunc(asked, func(_ string, values []string) bool { return values == nil })
+		read, err := ask(v, op, asked)
+		return func(shown *figuresView) { put(f, shown, read.Data, read.Meta) }, read.Meta.Sources, err
+	}
+}
+
+// withoutSources leaves out the sources of a part, which those of other parts contain.
+func withoutSources(read readPart) readPart {
+	return func(v *visit, f figures) (func(*figuresView), []analytics.Source, error) {
+		put, _, err := read(v, f)
+		return put, nil, err
 	}
 }
 
 // overTime are the parts with a chart over time, in the order of the page. Followers come first,
 // because their response contains the names of the accounts.
 var (
-	brief    = url.Values{"meta": {"brief"}}
 	overTime = []readPart{
-		part(figurePaths["followers"], nil, putFollowers),
-		part(figurePaths["net-growth"], brief, putGrowth),
-		part(figurePaths["engagement"], nil, putEngagement),
-		part(figurePaths["impressions"], nil, putImpressions),
-		part(figurePaths["views"], nil, putViews),
+		part(api.GetAccountFollowers, nil, putFollowers),
+		withoutSources(part(api.GetAccountNetGrowth, nil, putGrowth)),
+		part(api.GetPostsTotalEngagements, nil, putEngagement),
+		part(api.GetAccountStats, nil, putImpressions),
+		part(api.GetPostsViews, nil, putViews),
 	}
-	costs    = part("/auth/getRoiViews", url.Values{"compare": nil}, putCosts)
-	activity = part(figurePaths["activity"], url.Values{"meta": {"brief"}, "compare": nil}, putActivity)
-	leaders  = part("/auth/leaderboard/all", url.Values{"limit": {"10"}, "meta": {"brief"}, "compare": nil}, putLeaders)
-	audience = part("/api/stats",
-		url.Values{"granularity": {string(analytics.ByMonth)}, "meta": {"brief"}, "compare": nil}, putAudience)
+	costs    = part(api.GetRoiViews, url.Values{"compare": nil}, putCosts)
+	activity = withoutSources(part(api.GetActivityMeter, url.Values{"compare": nil}, putActivity))
+	leaders  = withoutSources(part(api.GetLeaderboard, url.Values{"limit": {"10"}, "compare": nil}, putLeaders))
+	audience = withoutSources(part(api.GetStats,
+		url.Values{"granularity": {string(analytics.ByMonth)}, "compare": nil}, putAudience))
 )
 
 // readParts reads the parts of a page concurrently, and adds the results in the order of the page.

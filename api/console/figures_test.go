@@ -37,7 +37,7 @@ func TestTheStreamOfFigures(t *testing.T) {
 	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
 
 	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
-	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
+	require.Equal(t, http.StatusNotFound, b.get("/console/stream?account="+agency).Code, "a browser gives up")
 
 	require.Equal(t, http.StatusUnauthorized, s.browser().get("/console/stream?account="+bakery).Code)
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
@@ -48,15 +48,10 @@ func TestStreamsEndWithTheSession(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/api/live" && r.URL.Path != "/api/notices" {
-				s.serveAPI(w, r)
-				return
-			}
+		s.streams = func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			<-r.Context().Done()
-		})
-		s.open()
+		}
 		begin := time.Now()
 		ended := make(chan time.Duration, 3)
 		leaving, staying := s.signedIn("client"), s.signedIn("client")
@@ -96,17 +91,15 @@ func TestBoardStreamReportsClosing(t *testing.T) {
 	require.NotContains(t, told(), "board_closed", "that is not known")
 }
 
-// figuresGo intercepts the API requests for figures.
-func (s *stage) figuresGo(by func(r *http.Request, on func())) {
-	s.t.Helper()
-	s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isOfFigures(r.Method + " " + r.URL.Path) {
-			s.serveAPI(w, r)
+// figuresGo intercepts the calls for figures.
+func (s *stage) figuresGo(by func(ctx context.Context, op api.Operation, on func())) {
+	s.around = func(ctx context.Context, op api.Operation, on func()) {
+		if !isOfFigures(op.Method+" "+api.PrefixAnalytics+op.Pattern) || strings.HasPrefix(op.Pattern, "/api/") {
+			on()
 			return
 		}
-		by(r, func() { s.serveAPI(w, r) })
-	})
-	s.open()
+		by(ctx, op, on)
+	}
 }
 
 func isOfFigures(call string) bool { return strings.HasPrefix(call, "GET /auth/") }
@@ -129,12 +122,12 @@ func (c *crowd) count(by int) {
 	}
 }
 
-func (c *crowd) pass(r *http.Request, on func()) {
+func (c *crowd) pass(ctx context.Context, _ api.Operation, on func()) {
 	c.count(1)
 	defer c.count(-1)
 	select {
 	case <-c.full:
-	case <-r.Context().Done():
+	case <-ctx.Done():
 	}
 	on()
 }
@@ -171,8 +164,8 @@ func TestFiguresAreReadConcurrently(t *testing.T) {
 func TestAPanicInARequestIsAnErrorPage(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.figuresGo(func(r *http.Request, on func()) {
-		if r.URL.Path == "/auth/leaderboard/all" {
+	s.figuresGo(func(_ context.Context, op api.Operation, on func()) {
+		if op.ID == api.GetLeaderboard.ID {
 			panic("no leaders")
 		}
 		on()

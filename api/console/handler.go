@@ -23,8 +23,8 @@ const root = "/console"
 
 // Deps are the dependencies of the console.
 type Deps struct {
-	// API is the public API in this process. It also serves all requests outside the console.
-	API http.Handler
+	// API is the API in this process. It also serves all requests outside the console.
+	API Service
 	// Sessions stores sessions and one-time links.
 	Sessions Sessions
 	// Tokens authenticates the API tokens that people sign in with.
@@ -71,10 +71,9 @@ type Console struct {
 	mux     *http.ServeMux
 	pages   []page
 	cross   *http.CrossOriginProtection
-	sending singleflight.Group // deduplicates the API requests of forms
+	sending singleflight.Group // deduplicates the calls of forms
 	flows   singleflight.Group // deduplicates the callbacks of a sign-in at the provider
-	// patience limits how long it may take to open a page and to receive the body of a form. API
-	// requests have their own limits; session queries do not.
+	// patience limits how long it may take to open a page and to receive the body of a form.
 	patience time.Duration
 }
 
@@ -121,7 +120,7 @@ func (c *Console) route(w http.ResponseWriter, r, original *http.Request) {
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	c.setHeaders(w.Header())
-	api.BoundBodies(c.patience, c.mux).ServeHTTP(w, r)
+	api.BoundBodies(c.patience, api.WithRequestID(c.mux)).ServeHTTP(w, r)
 }
 
 // policy allows the browser to load content only from this host.
@@ -163,11 +162,16 @@ func (c *Console) serve(p page) http.HandlerFunc {
 		began := c.deps.Now()
 		v := &visit{Console: c, w: w, r: r, page: p}
 		status := v.answer()
+		took := c.deps.Now().Sub(began)
+		if _, path, _ := strings.Cut(p.pattern, " "); path != "" && !strings.HasPrefix(path, streamPath) {
+			c.deps.API.Observe(r.Context(), r.Method, path, status, took)
+		}
 		// Log the pattern, not the path: a path may contain the secret of a sign-in link.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console",
 			slog.String("page", p.pattern), slog.Int("status", status),
-			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000),
-			slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
+			slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+			slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)),
+			slog.String("request_id", api.RequestID(r.Context())))
 	}
 }
 
@@ -187,8 +191,8 @@ func (v *visit) answer() int {
 	case redirect:
 		v.redirectTo(v.w, v.r, string(to))
 		return http.StatusSeeOther
-	case forwarded:
-		return v.pass(to)
+	case download:
+		return v.send(to)
 	case liveStream:
 		return v.stream(to)
 	}
@@ -199,14 +203,14 @@ func (v *visit) answer() int {
 	return v.write(status, shown)
 }
 
-func (v *visit) pass(path forwarded) int {
-	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API limits each write
-	passed := &forwardingWriter{answer: answer{header: http.Header{}}, to: v.w}
-	v.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
-	if passed.status >= http.StatusMultipleChoices {
-		return v.refuse(passed.refusal())
+func (v *visit) send(read download) int {
+	file, err := read(v)
+	if err != nil {
+		return v.refuse(err)
 	}
-	return passed.status
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // each write has one
+	file.Send(v.w, v.r, v.deps.Logger)
+	return http.StatusOK
 }
 
 func (v *visit) open() (view, error) {
@@ -242,6 +246,11 @@ func (v *visit) open() (view, error) {
 	}
 	if len(v.page.roles) > 0 && !v.who.Roles.Has(v.page.roles...) {
 		return nil, errWrongRole
+	}
+	if v.who.UserID != "" {
+		if err := v.deps.API.Count(v.w.Header(), v.who); err != nil {
+			return nil, err
+		}
 	}
 	return v.page.open(v)
 }

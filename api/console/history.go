@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
@@ -191,17 +192,19 @@ func newer(v *visit, shown historyView, asked search, after time.Time) (view, er
 	return redirect(shown.address(rfc3339(entries[len(entries)-1].Time))), nil
 }
 
-// someHistory reads pages until one contains entries, but at most searchedPages pages. Each request
-// is recorded as a view.
+// someHistory reads pages until one contains entries, but at most searchedPages pages. Each call is
+// recorded as a view.
 func someHistory(v *visit, asked search, q url.Values, limit int) (
 	entries []history.HistoryEntry, meta history.EntriesMeta, err error,
 ) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {
 		next := meta.NextAt
-		if entries, meta, err = getMeta[[]history.HistoryEntry, history.EntriesMeta](v, asked.path(), q); err != nil {
+		read, err := asked.read(v, q)
+		if err != nil {
 			return nil, meta, err
 		}
+		entries, meta = read.Data, read.Meta
 		if n > 0 {
 			meta.NextAt = next // only the first page has it
 		}
@@ -214,10 +217,10 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (
 }
 
 func stateThen(v *visit, dashboard string, at time.Time) (*history.StateAnswer, error) {
-	q := url.Values{}
+	q := onBoard(dashboard)
 	setInstant(q, "at", at)
-	state, err := get[history.StateAnswer](v, boardAPI(dashboard)+"/state", q)
-	return &state, err
+	state, err := ask(v, api.GetDashboardState, q)
+	return &state.Data, err
 }
 
 func (h historyView) grouped(entries []history.HistoryEntry) (list []change) {

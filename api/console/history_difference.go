@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
@@ -77,18 +78,19 @@ func openDifference(v *visit) (view, error) {
 }
 
 // differences compares one board, or all boards that were changed in between if board is "". It
-// sends only one API request, so that only one view is recorded.
+// calls only one operation, so that only one view is recorded.
 func differences(v *visit, board string, q url.Values) (
 	diffs []history.DiffAnswer, meta history.HistoryMeta, err error,
 ) {
 	if board != "" {
-		diffs = make([]history.DiffAnswer, 1)
-		diffs[0], meta, err = getMeta[history.DiffAnswer, history.HistoryMeta](v, boardAPI(board)+"/diff", q)
-		return diffs, meta, err
+		q.Set("sub_account_id", board)
+		read, err := ask(v, api.GetDashboardDiff, q)
+		return []history.DiffAnswer{read.Data}, read.Meta, err
 	}
 	q.Set("limit", strconv.Itoa(comparedBoards))
 	copyParameters(v, q, "cursor")
-	return getMeta[[]history.DiffAnswer, history.HistoryMeta](v, "/api/audit/diff", q)
+	read, err := ask(v, api.GetAuditDiff, q)
+	return read.Data, read.Meta, err
 }
 
 func nothingDiffers(d history.Differences) bool {

@@ -9,8 +9,9 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 type search struct {
@@ -87,7 +88,7 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
-	list, err := listAll[directory.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}})
+	list, err := listAll(v, api.GetDashboards, url.Values{"q": {s.dashboard}})
 	if err != nil {
 		return "", err
 	}
@@ -122,17 +123,18 @@ func (s *search) cuts(actor *string) bool {
 	return s.dashboard+s.user != "" || s.named != "" && !byActor
 }
 
-func (s *search) path() string {
+// read reads the history of a dashboard, or of the agency.
+func (s *search) read(v *visit, asked url.Values) (api.Result[[]history.HistoryEntry, history.EntriesMeta], error) {
 	if s.dashboard != "" {
-		return boardAPI(s.dashboard) + "/history"
+		return ask(v, api.GetDashboardHistory, asked)
 	}
-	return "/api/audit/history"
+	return ask(v, api.GetAuditHistory, asked)
 }
 
-// query returns the API query without the end of the range.
+// query returns the parameters without the end of the range.
 func (s *search) query() url.Values {
 	return parameters(map[string]string{
-		"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named,
+		"sub_account_id": s.dashboard, "actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named,
 	})
 }
 

@@ -7,6 +7,10 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -24,7 +28,7 @@ func openStream(v *visit) (view, error) {
 	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
 		asked.Set("last_event_id", last)
 	}
-	return liveStream{"/api/live?" + forwarded(asked.Encode()), at.Get("dashboard")}, nil
+	return liveStream{"/api/live?" + asked.Encode(), at.Get("dashboard")}, nil
 }
 
 func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, nil }
@@ -32,7 +36,7 @@ func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, 
 // liveStream is a stream of the API. A page with a board's figures has only the stream of figures,
 // because browsers open few connections to a host.
 type liveStream struct {
-	path  forwarded
+	path  string
 	board string // id of the board whose figures are streamed; "": none
 }
 
@@ -40,16 +44,36 @@ func (v *visit) stream(live liveStream) int {
 	whole := v.r
 	ctx, cancel := context.WithCancel(whole.Context())
 	defer cancel()
-	session := &visit{Console: v.Console, r: whole, w: &answer{header: http.Header{}}}
+	session := &visit{Console: v.Console, r: whole, w: unwritten{http.Header{}}}
 	go session.watch(ctx, cancel)
-	v.r = whole.WithContext(ctx)
-	status := v.pass(live.path)
-	v.r = whole
-	if status == http.StatusOK && live.board != "" && ctx.Err() == nil {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // each write has one
+	w := middleware.NewWrapResponseWriter(v.w, whole.ProtoMajor)
+	v.deps.API.ServeHTTP(w, v.request(ctx, live.path))
+	if w.Status() == http.StatusOK && live.board != "" && ctx.Err() == nil {
 		reportClosed(v, live.board)
 	}
-	return status
+	return w.Status()
 }
+
+// request returns a request for a stream of the API as the visitor, without cookies and browser
+// headers. Its context has no route context of a main application's router, because the API's router
+// would continue from that.
+func (v *visit) request(ctx context.Context, path string) *http.Request {
+	ctx = api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), v.who)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody)
+	if err != nil { // the path is encoded
+		r, _ = http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
+	}
+	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
+	return r
+}
+
+// unwritten is a response that is not sent.
+type unwritten struct{ header http.Header }
+
+func (u unwritten) Header() http.Header       { return u.header }
+func (unwritten) WriteHeader(int)             {}
+func (unwritten) Write(p []byte) (int, error) { return len(p), nil }
 
 // watch calls cancel once the visitor's session has ended. The API itself ends the streams of
 // people who lose their rights.

@@ -9,19 +9,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const actPath = opsPath + "/do/"
-
-// API paths of the actions with pages of their own.
-const (
-	rebuildAction = "projections/%s/rebuild"
-	showAction    = "dead-letters/%s/show"
-)
 
 type operatorAction struct {
 	title  string // %s: name of the target
@@ -30,73 +24,74 @@ type operatorAction struct {
 	does   string
 	more   targetText // scope of the effects; nil: not shown
 	idle   targetText // why there is nothing to do, or ""; nil: there is always something to do
-	path   string     // API path under /api/ops/; %s: id of the target
-	back   string     // page of the list that contains the target
+	op     api.Operation
+	target string // the parameter of op with the id of the target
+	back   string // page of the list that contains the target
 }
 
 type targetText func(v *visit, target string) (string, error)
 
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
-		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, back: projectionsPath, more: rebuildCosts,
+		title: "Rebuild %s", button: "Rebuild", op: api.PostOpsRebuild.Operation, target: "projection", back: projectionsPath, more: rebuildCosts,
 		does: "New tables are built from the log next to the current tables. When the new tables have caught up, " +
 			"they replace the current tables. The rebuild interrupts neither reads nor changes, and you can cancel it.",
 	},
 	"pause-projection": {
-		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
+		title: "Pause %s", button: "Pause", op: api.PostOpsPause.Operation, target: "projection", back: projectionsPath,
 		idle: pausedAlready(domain.PauseProjection),
 		more: func(_ *visit, projection string) (string, error) { return pauseRefusals[projection], nil },
 		does: "The projection does not process events until an operator resumes it. " +
 			"Reads show the state at the time of the pause. No events are lost: the projection catches up afterwards.",
 	},
 	"resume-projection": {
-		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
+		title: "Resume %s", button: "Resume", op: api.PostOpsResume.Operation, target: "projection", back: projectionsPath,
 		idle: notPaused(domain.PauseProjection),
 		does: "The projection processes events again and catches up with the log.",
 	},
 	"cancel": {
-		title: "Cancel the build of %s", button: "Cancel it", path: "generations/%s/cancel", back: projectionsPath,
+		title: "Cancel the build of %s", button: "Cancel it", op: api.PostOpsCancel.Operation, target: "generation", back: projectionsPath,
 		names: generationNamed, idle: buildEnded,
 		does: "The tables built so far are dropped. Readers keep using the current tables.",
 	},
 	"retry": {
-		title: "Retry %s", button: "Retry", path: "dead-letters/%s/retry", back: deadLettersPath,
+		title: "Retry %s", button: "Retry", op: api.PostOpsRetry.Operation, target: "letter", back: deadLettersPath,
 		does: "All changes of the agency are processed again from the first one. If an event still cannot be " +
 			"processed, the agency's changes wait for it as before.",
 	},
 	"skip": {
-		title: "Skip %s", button: "Skip", path: "dead-letters/%s/skip", back: deadLettersPath,
+		title: "Skip %s", button: "Skip", op: api.PostOpsSkip.Operation, target: "letter", back: deadLettersPath,
 		does: "The event stays in the log but has no effect. All changes of the agency are processed again from the " +
 			"first one, without this event. Skipping cannot be undone and is recorded in the agency's history.",
 	},
 	"show": {
-		title: "Show %s", button: "Show", path: showAction, back: deadLettersPath,
+		title: "Show %s", button: "Show", op: api.PostOpsDeadLetterShow.Operation, target: "letter", back: deadLettersPath,
 		does: "The page shows the payload of this event, which may contain personal data. The view is recorded.",
 	},
 	"pause-platform": {
-		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath,
+		title: "Pause %s", button: "Pause", op: api.PostOpsPlatformPause.Operation, target: "platform", back: platformsPath,
 		names: platformNamed, more: platformAccounts, idle: pausedAlready(domain.PausePlatform),
 		does: "Accounts of the platform are not read and their tokens are not renewed until an operator resumes it. " +
 			"Other platforms are not affected. Figures read earlier are kept.",
 	},
 	"resume-platform": {
-		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath,
+		title: "Resume %s", button: "Resume", op: api.PostOpsPlatformResume.Operation, target: "platform", back: platformsPath,
 		names: platformNamed, idle: notPaused(domain.PausePlatform),
 		does: "The connected accounts of the platform are read again when they are due.",
 	},
 	"pause-connection": {
-		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath,
+		title: "Pause connection %s", button: "Pause", op: api.PostOpsConnectionPause.Operation, target: "connection", back: platformsPath,
 		names: connectionNamed, idle: pausedAlready(domain.PauseConnection),
 		does: "The accounts of the connection are not read until an operator resumes it. " +
 			"Other connections are not affected.",
 	},
 	"resume-connection": {
-		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath,
+		title: "Resume connection %s", button: "Resume", op: api.PostOpsConnectionResume.Operation, target: "connection", back: platformsPath,
 		names: connectionNamed, idle: notPaused(domain.PauseConnection),
 		does: "The accounts of the connection are read again when they are due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath,
+		title: "Read connection %s now", button: "Read now", op: api.PostOpsRead.Operation, target: "connection", back: platformsPath,
 		names: connectionNamed,
 		does: "The accounts of the connection become due now. As far as the quota permits, their totals are read, " +
 			"and also the posts that are due because of their age.",
@@ -128,8 +123,8 @@ func askedAct(v *visit) (action operatorAction, target string, err error) {
 // askToAct asks for the reason for an action. If a generation that is being built blocks the
 // action, it redirects to the page of that generation, where the visitor can cancel the build.
 func askToAct(v *visit) (view, error) {
-	if action, target, _ := askedAct(v); action.path == rebuildAction {
-		generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
+	if action, target, _ := askedAct(v); action.op.ID == api.PostOpsRebuild.ID {
+		generations, err := ask(v, api.GetOpsGenerations, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -178,30 +173,29 @@ func doAct(v *visit) (view, error) {
 	reason := domain.Reason{
 		Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket")),
 	}
-	path := "/api/ops/" + strings.Replace(action.path, "%s", url.PathEscape(target), 1)
-	answered, err := post[json.RawMessage](v, path, map[string]string{"reason": reason.String()})
+	output, err := v.once(action.op, url.Values{action.target: {target}}, func(input any) {
+		if act, ok := input.(interface{ SetReason(reason string) }); ok {
+			act.SetReason(reason.String())
+		}
+	})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
 		return showAct(v, reason, faults)
 	}
 	if err != nil {
 		return nil, err
 	}
-	switch action.path {
-	case rebuildAction:
-		var g operator.Generation
-		err = json.Unmarshal(answered, &g)
-		return redirect(generationsPath + url.PathEscape(g.ID)), err
-	case showAction:
-		var record operator.DeadRecord
-		err = json.Unmarshal(answered, &record)
-		shown := opsDeadLetterView{Record: record, Payload: string(record.Payload)}
+	switch done := output.(type) {
+	case operator.Generation:
+		return redirect(generationsPath + url.PathEscape(done.ID)), nil
+	case operator.DeadRecord:
+		shown := opsDeadLetterView{Record: done, Payload: string(done.Payload)}
 		var pretty bytes.Buffer
-		if json.Indent(&pretty, record.Payload, "", "  ") == nil {
+		if json.Indent(&pretty, done.Payload, "", "  ") == nil {
 			shown.Payload = pretty.String()
 		}
-		return shown, err
+		return shown, nil
 	}
-	return redirect(action.back), err
+	return redirect(action.back), nil
 }
 
 func wordsOfReason(r domain.Reason) map[string]fieldWords {
@@ -216,12 +210,12 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 }
 
 func generationNamed(v *visit, id string) (string, error) {
-	g, err := get[operator.Generation](v, "/api/ops/generations/"+url.PathEscape(id), nil)
+	g, err := ask(v, api.GetOpsGeneration, url.Values{"generation": {id}})
 	return fmt.Sprintf("generation %d of %s", g.Generation, g.Projection), err
 }
 
 func findProjection(v *visit, name string) (operator.Projection, error) {
-	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
+	projections, err := ask(v, api.GetOpsProjections, nil)
 	if err != nil {
 		return operator.Projection{}, err
 	}
@@ -261,7 +255,7 @@ func platformNamed(v *visit, name string) (string, error) {
 }
 
 func platformAccounts(v *visit, platform string) (string, error) {
-	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := ask(v, api.GetOpsConnections, nil)
 	if err != nil {
 		return "", err
 	}
@@ -296,7 +290,7 @@ func connectionNamed(v *visit, id string) (string, error) {
 }
 
 func buildEnded(v *visit, id string) (string, error) {
-	g, err := get[operator.Generation](v, "/api/ops/generations/"+url.PathEscape(id), nil)
+	g, err := ask(v, api.GetOpsGeneration, url.Values{"generation": {id}})
 	if err != nil || g.Unfinished() {
 		return "", err
 	}
@@ -326,7 +320,7 @@ func notPaused(kind domain.PauseKind) targetText {
 // connectionPages returns the pages and profiles of each connection with their clients, by
 // connection id. Profiles have no names, because operators must not see people's names.
 func connectionPages(v *visit) (map[string][]string, error) {
-	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := ask(v, api.GetOpsConnections, nil)
 	pages := map[string][]string{}
 	for _, c := range connections {
 		id := strconv.FormatInt(c.ConnectionID, 10)

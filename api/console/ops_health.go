@@ -1,9 +1,7 @@
 package console
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -35,27 +33,10 @@ type concern struct {
 	Path      string // page with details; "": none
 }
 
-// askHealth returns the readiness of this process, for "reads" or "writes". The
-// response is not wrapped in data, and has a body even if the process is not ready.
-func askHealth(v *visit, of string) (h api.HealthBody, err error) {
-	answered := &answer{header: http.Header{}}
-	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz?for="+of, nil))
-	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
-		return h, fmt.Errorf("decode response of /readyz: %w", err)
-	}
-	return h, nil
-}
-
 func openHealth(v *visit) (view, error) {
-	h, err := askHealth(v, "reads")
-	if err != nil {
-		return nil, err
-	}
-	writes, err := askHealth(v, "writes")
-	if err != nil {
-		return nil, err
-	}
+	h, writes := v.deps.API.Ready(v.r.Context(), false), v.deps.API.Ready(v.r.Context(), true)
 	var pages map[string][]string
+	var err error
 	if h.Connections > 0 {
 		if pages, err = connectionPages(v); err != nil {
 			return nil, err
@@ -67,7 +48,7 @@ func openHealth(v *visit) (view, error) {
 		pauses, _ = allPauses(v) // optional: the page also works while the database is unavailable
 	}
 	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
-	generations, err := get[[]operator.Generation](v, "/api/ops/generations", nil)
+	generations, err := ask(v, api.GetOpsGenerations, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type opsActionsView struct {
@@ -28,10 +27,11 @@ type actionRow struct {
 func openActions(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "cursor")
-	actions, meta, err := getMeta[[]operator.Action, readmodels.TrailMeta](v, "/api/ops/actions", asked)
+	list, err := ask(v, api.GetOpsActions, asked)
 	if err != nil {
 		return nil, err
 	}
+	actions, meta := list.Data, list.Meta
 	var pages map[string][]string
 	if slices.ContainsFunc(actions, func(a operator.Action) bool { return a.Target.Connection != 0 }) {
 		if pages, err = connectionPages(v); err != nil {
@@ -63,7 +63,7 @@ type topicRow struct {
 }
 
 func openLog(v *visit) (view, error) {
-	topics, err := get[[]operator.Topic](v, "/api/ops/log", nil)
+	topics, err := ask(v, api.GetOpsLog, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -106,13 +106,14 @@ func (v opsDeadLettersView) Name(stream string) string {
 func openDeadLetters(v *visit) (view, error) {
 	asked := url.Values{}
 	copyParameters(v, asked, "cursor")
-	letters, meta, err := getMeta[[]operator.DeadLetter, readmodels.ListMeta](v, "/api/ops/dead-letters", asked)
+	list, err := ask(v, api.GetOpsDeadLetters, asked)
 	if err != nil {
 		return nil, err
 	}
+	letters := list.Data
 	names := map[string]string{}
 	if len(letters) > 0 {
-		connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
+		connections, err := ask(v, api.GetOpsConnections, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +122,7 @@ func openDeadLetters(v *visit) (view, error) {
 			names[strconv.FormatInt(c.SocialAccount, 10)] = string(c.Name) // empty for profiles of people
 		}
 	}
-	return opsDeadLettersView{Letters: letters, names: names, More: nextPage(deadLettersPath, asked, meta.NextCursor)}, nil
+	return opsDeadLettersView{Letters: letters, names: names, More: nextPage(deadLettersPath, asked, list.Meta.NextCursor)}, nil
 }
 
 type opsDeadLetterView struct {

@@ -44,7 +44,7 @@ type stateCount struct {
 }
 
 func openPlatforms(v *visit) (view, error) {
-	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := ask(v, api.GetOpsConnections, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +52,7 @@ func openPlatforms(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	health, err := askHealth(v, "reads")
-	if err != nil {
-		return nil, err
-	}
+	health := v.deps.API.Ready(v.r.Context(), false)
 	shown := opsPlatformsView{Connected: len(connections)}
 	for _, p := range domain.Platforms() {
 		shown.Platforms = append(shown.Platforms, platformRowOf(p.String(), connections, pauses, health.Readings))
@@ -76,7 +73,7 @@ func openPlatforms(v *visit) (view, error) {
 }
 
 func allPauses(v *visit) ([]domain.Pause, error) {
-	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
+	return ask(v, api.GetOpsPauses, nil)
 }
 
 func findPause(v *visit, kind domain.PauseKind, name string) (*domain.Pause, error) {

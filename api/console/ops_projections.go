@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -22,12 +23,12 @@ type projectionRow struct {
 }
 
 func openProjections(v *visit) (view, error) {
-	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
+	projections, err := ask(v, api.GetOpsProjections, nil)
 	if err != nil {
 		return nil, err
 	}
 	shown := opsProjectionsView{}
-	if shown.Generations, err = get[[]operator.Generation](v, "/api/ops/generations", nil); err != nil {
+	if shown.Generations, err = ask(v, api.GetOpsGenerations, nil); err != nil {
 		return nil, err
 	}
 	for _, p := range projections {
@@ -67,7 +68,7 @@ type buildStep struct {
 }
 
 func openGeneration(v *visit) (view, error) {
-	g, err := get[operator.Generation](v, "/api/ops/generations/"+url.PathEscape(v.r.PathValue("id")), nil)
+	g, err := ask(v, api.GetOpsGeneration, url.Values{"generation": {v.r.PathValue("id")}})
 	if err != nil {
 		return nil, err
 	}

@@ -50,8 +50,8 @@ type statusView interface{ status() int }
 // redirect is an address to redirect to, for example after a form.
 type redirect string
 
-// forwarded is an API path whose response is sent unchanged: a download or a stream.
-type forwarded string
+// download reads a file to send. Unlike pages, it has no time limit.
+type download func(*visit) (api.File, error)
 
 type navItem struct {
 	Path, Name string
@@ -82,18 +82,19 @@ func (p page) signingIn() page { p.signsIn = true; return p }
 func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 	return func(v *visit) (view, error) {
 		id := v.r.PathValue("id")
-		accounts, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}})
-		if err == nil && len(accounts) != 1 {
+		accounts, err := ask(v, api.GetAccounts, url.Values{"account": {id}})
+		if err == nil && len(accounts.Data) != 1 {
 			err = errNoPage
 		}
 		if err != nil {
 			return nil, err
 		}
-		v.clientZone = string(accounts[0].TimeZone)
-		if !domain.Visible(accounts[0].Name) {
-			accounts[0].Name = id
+		client := accounts.Data[0]
+		v.clientZone = string(client.TimeZone)
+		if !domain.Visible(client.Name) {
+			client.Name = id
 		}
-		return open(v, accounts[0])
+		return open(v, client)
 	}
 }
 
@@ -142,7 +143,7 @@ func (c *Console) allPages() []page {
 		row("POST /people/{id}/sign-in", staff, makeSignInLink, personSignInView{}, linkMadeView{}),
 		row("POST /people/{id}/sign-in/end", staff, endPersonsSession),
 		row("GET /verify", auditors, openVerify, verifyView{}).inBar("Verify", ""),
-		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return forwarded("/api/audit/bundle"), nil }),
+		row("GET /verify/bundle", auditors, downloadBundle),
 		row("GET /ops", operators, openHealth, opsHealthView{}).inBar("Health", ""),
 		row("GET /ops/projections", operators, openProjections, opsProjectionsView{}).inBar("Projections", ""),
 		row("GET /ops/projections/generations/{id}", operators, openGeneration, opsGenerationView{}),

@@ -3,10 +3,10 @@ package console
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -44,16 +44,15 @@ func showPeople(v *visit, client directory.Account, entered invitation) (view, e
 	if err != nil {
 		return nil, err
 	}
-	users, meta, err := getMeta[[]directory.User, readmodels.ListMeta](
-		v, "/api/users", url.Values{"account": {client.ID}, "limit": {peopleOnAPage}})
+	users, err := ask(v, api.GetUsers, url.Values{"account": {client.ID}, "limit": {peopleOnAPage}})
 	if err != nil {
 		return nil, err
 	}
 	shown := peopleView{
-		Account: client, invitation: entered, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
+		Account: client, invitation: entered, Open: board.AllowClientDashboard, More: users.Meta.NextCursor != "",
 	}
 	added := v.r.URL.Query().Get("added")
-	for _, u := range users {
+	for _, u := range users.Data {
 		row := rowOf(board, u)
 		if row.As != "" && !client.Active {
 			row.Sees, row.Why, row.As = nil, "the client is inactive", ""
@@ -134,11 +133,10 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	entered.Entry = personEntry{
 		Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key"),
 	}
-	body := map[string]string{"name": entered.Entry.Name, "email": entered.Entry.Email, "phone": entered.Entry.Phone}
-	if account != "" {
-		body["account"] = account
-	}
-	got, err := v.send(http.MethodPost, "/api/users", body, map[string]string{"Idempotency-Key": entered.Entry.Key})
+	user, err := once(v, api.PostUsers, url.Values{"Idempotency-Key": {entered.Entry.Key}}, func(in *api.NewUserInput) {
+		in.Body.Name, in.Body.Email, in.Body.Phone = entered.Entry.Name, entered.Entry.Email, entered.Entry.Phone
+		in.Body.Account = account
+	})
 	if faults, taken := faultsOf(err, invitationWords); taken {
 		if domain.CodeOf(err) == domain.CodeConflict && faults.Fields["email"] != "" {
 			faults.Fields["email"] = "A person of the agency or of one of its clients already has this address."
@@ -152,11 +150,6 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 		}
 		return "", entered, nil
 	}
-	if err != nil {
-		return "", entered, err
-	}
-	var user directory.User
-	err = got.read(&user, nil)
 	return user.ID, entered, err
 }
 
@@ -173,11 +166,10 @@ type colleaguesView struct {
 func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvitation()) }
 
 func showColleagues(v *visit, entered invitation) (view, error) {
-	users, meta, err := getMeta[[]directory.User, readmodels.ListMeta](
-		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {peopleOnAPage}})
-	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
+	users, err := ask(v, api.GetUsers, url.Values{"account": {v.who.AccountID}, "limit": {peopleOnAPage}})
+	shown := colleaguesView{invitation: entered, People: users.Data, More: users.Meta.NextCursor != ""}
 	added := v.r.URL.Query().Get("added")
-	for _, u := range users {
+	for _, u := range users.Data {
 		if u.ID == added && !entered.Faults.Any() {
 			shown.Added = &u
 		}

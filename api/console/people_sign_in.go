@@ -36,8 +36,8 @@ func (personSignInView) Durations() []choice {
 func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h") }
 
 func showPersonSignIn(v *visit, said, validFor string) (view, error) {
-	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
-	person, err := get[directory.User](v, user, nil)
+	user := url.Values{"userId": {v.r.PathValue("id")}}
+	person, err := ask(v, api.GetUser, user)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +52,12 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	if shown.Elsewhere {
 		return shown, nil
 	}
-	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
-	var closed []directory.Account // the person's client, if it is inactive
+	shown.Sessions, err = ask(v, api.GetSessions, user)
+	var closed api.List[directory.Account] // the person's client, if it is inactive
 	if err == nil && !shown.Colleague {
-		closed, err = get[[]directory.Account](v, "/api/accounts",
-			url.Values{"account": {person.AccountID}, "active": {"false"}})
+		closed, err = ask(v, api.GetAccounts, url.Values{"account": {person.AccountID}, "active": {"false"}})
 	}
-	shown.NoLink = noLink(v, shown, len(closed) > 0)
+	shown.NoLink = noLink(v, shown, len(closed.Data) > 0)
 	return shown, err
 }
 
@@ -93,9 +92,8 @@ type linkMadeView struct {
 
 // makeSignInLink shows the link in its response only: neither a cookie nor the database keeps it.
 func makeSignInLink(v *visit) (view, error) {
-	id := url.PathEscape(v.r.PathValue("id"))
-	validFor := v.form.Get("valid_for")
-	made, err := post[api.SignInLink](v, "/api/users/"+id+"/sign-in-link", map[string]string{"valid_for": validFor})
+	user, validFor := url.Values{"userId": {v.r.PathValue("id")}}, v.form.Get("valid_for")
+	made, err := once(v, api.PostSignInLink, user, func(in *api.SignInLinkInput) { in.Body.ValidFor = validFor })
 	why, refused := errors.AsType[*domain.Error](err)
 	inForm := []domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}
 	if refused && slices.Contains(inForm, why.Code) {
@@ -104,7 +102,7 @@ func makeSignInLink(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	person, err := get[directory.User](v, "/api/users/"+id, nil)
+	person, err := ask(v, api.GetUser, user)
 	if err != nil { // the link is shown only here
 		person = directory.User{ID: made.UserID}
 	}
@@ -112,7 +110,7 @@ func makeSignInLink(v *visit) (view, error) {
 }
 
 func endPersonsSession(v *visit) (view, error) {
-	id := url.PathEscape(v.r.PathValue("id"))
-	_, err := post[[]api.SignInSession](v, "/api/users/"+id+"/sessions/"+url.PathEscape(v.form.Get("id"))+"/end", nil)
-	return redirect(peoplePath + id + "/sign-in"), err
+	id := v.r.PathValue("id")
+	_, err := once(v, api.PostSessionEnd, url.Values{"userId": {id}, "session": {v.form.Get("id")}}, nil)
+	return redirect(peoplePath + url.PathEscape(id) + "/sign-in"), err
 }

@@ -5,6 +5,9 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 const picturesPath = root + "/pictures/"
@@ -19,19 +22,16 @@ func pictureOf(post, platform string) string {
 // openPicture sends the picture of a post. If the API has no picture for the visitor, it draws a
 // letter.
 func openPicture(v *visit) (view, error) {
-	answered := &answer{header: http.Header{}}
-	path := "/api/activities/" + url.PathEscape(v.r.PathValue("id")) + "/picture"
-	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, path, nil))
-	kind, body := answered.header.Get("Content-Type"), answered.body.Bytes()
+	picture, err := ask(v, api.GetPicture, url.Values{"activityId": {v.r.PathValue("id")}})
 	switch {
-	case answered.status == http.StatusNotFound:
-		kind, body = "image/svg+xml", drawLetter(letter(v.r.URL.Query().Get("of")))
-	case answered.status >= http.StatusMultipleChoices:
-		return nil, answered.refusal()
+	case domain.CodeOf(err) == domain.CodeNotFound:
+		picture = api.File{Type: "image/svg+xml", Body: drawLetter(letter(v.r.URL.Query().Get("of")))}
+	case err != nil:
+		return nil, err
 	}
-	v.w.Header().Set("Content-Type", kind)
+	v.w.Header().Set("Content-Type", picture.Type)
 	v.w.WriteHeader(http.StatusOK)
-	_, _ = v.w.Write(body)
+	_, _ = v.w.Write(picture.Body)
 	return writtenStatus(http.StatusOK), nil
 }
 

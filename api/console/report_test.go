@@ -124,7 +124,7 @@ func TestReport(t *testing.T) {
 		`report?month=2026-08"`, `report?month=2026-10"`).lacks("This month has not ended", "In October", "Net growth", "this range", "This range", "Data sources")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "no longer grants access"))
 	require.NotContains(t, page.Body.String(), "Its platform does not report", "the page views say so above")
-	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
+	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&pId=all&startTime=2026-09-01&tz=UTC")
 
 	post := analytics.RankedPost{Post: analytics.Post{ID: "70:1", PublishedAt: new(time.Date(2026, 8, 31, 20, 0, 0, 0, time.UTC))}}
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)

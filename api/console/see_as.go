@@ -3,8 +3,6 @@ package console
 import (
 	"net/url"
 
-	"github.com/google/uuid"
-
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -13,10 +11,9 @@ import (
 
 // impersonation describes the client user whom the visitor views a page as.
 type impersonation struct {
-	Name    string
-	Here    string // base address of the user's pages
-	Back    string
-	Request string // id of the request in the record of the view
+	Name string
+	Here string // base address of the user's pages
+	Back string
 }
 
 type seenView struct {
@@ -31,7 +28,7 @@ type seenView struct {
 // the user's current rights and must only read. Board is the id of the board to view, or "" for the
 // list of boards.
 func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
-	user, err := get[directory.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
+	user, err := ask(v, api.GetUser, url.Values{"userId": {v.r.PathValue("user")}})
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +42,7 @@ func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
 		}
 	}
 	by := commands.Caller{
-		ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString(),
+		ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: api.RequestID(v.r.Context()),
 	}
 	read := domain.AuditRead{What: domain.AuditAsUser, Dashboard: board, Filter: domain.AuditFilter{User: user.ID}}
 	if err := v.deps.RecordView(v.r.Context(), by, read); err != nil {
@@ -53,7 +50,7 @@ func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
 	}
 	people := clientPath(client.ID, "people")
 	here := people + "/" + url.PathEscape(user.ID) + "/sees"
-	v.viewedAs = &impersonation{foreign(user.Name, user.ID), here, people, by.RequestID}
+	v.viewedAs = &impersonation{foreign(user.Name, user.ID), here, people}
 	l := *v
 	l.who = api.Principal{
 		UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt,
@@ -67,7 +64,7 @@ func openClientUser(v *visit, client directory.Account) (view, error) {
 		return nil, err
 	}
 	shown := seenView{Name: l.viewedAs.Name, Here: l.viewedAs.Here}
-	me, err := get[directory.Me](l, "/api/me", nil)
+	me, err := ask(l, api.GetMe, nil)
 	switch {
 	case domain.CodeOf(err) == domain.CodeForbidden:
 		shown.Said = l.viewedAs.Name + " cannot sign in: the person or the client is inactive."
@@ -97,7 +94,7 @@ func openBoardAs(v *visit, client directory.Account) (view, error) {
 	if why == nil {
 		return shown, err
 	}
-	me, notIn := get[directory.Me](l, "/api/me", nil)
+	me, notIn := ask(l, api.GetMe, nil)
 	switch {
 	case domain.CodeOf(notIn) == domain.CodeForbidden: // that page explains why
 		return redirect(here), nil

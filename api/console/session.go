@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -80,7 +79,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	}
 	noteActivity(v)
 	v.who = principalOf(v.session)
-	me, err := get[directory.Me](v, "/api/me", nil)
+	me, err := ask(v, api.GetMe, nil)
 	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
 		if err := closeSession(v); err != nil {
 			return false, err
@@ -169,7 +168,7 @@ func beginSession(v *visit, s identity.Session, link []byte) (begunSession, erro
 		s.ExpiresAt = latest
 	}
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(s)}
-	if _, err := get[directory.Me](judged, "/api/me", nil); err != nil {
+	if _, err := ask(judged, api.GetMe, nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
 			v.deps.Refused(v.r.Context(), RefusalError{Way: s.Way, Why: RefusalEnded, User: s.UserID})
 		}

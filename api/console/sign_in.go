@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const signInPath = root + "/sign-in"
@@ -165,7 +164,7 @@ func linkPage(v *visit) (view, error) {
 		return nil, badLink(v, err)
 	}
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(identity.Session{Person: p})}
-	me, err := get[directory.Me](judged, "/api/me", nil)
+	me, err := ask(judged, api.GetMe, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,7 +13,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +54,8 @@ type stage struct {
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
 	asked   []string                                                             // method and address of each call
 	sent    []sentCall                                                           // requests recorded by take
+	streams http.HandlerFunc                                                     // serves streams; nil: their answers
+	around  func(ctx context.Context, op api.Operation, on func())               // a call waits for it; may be nil
 }
 
 func newStage(t *testing.T) *stage {
@@ -71,7 +76,7 @@ func newStage(t *testing.T) *stage {
 	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{})
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
-		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
+		API:       s, Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
 		IsTemporary: func(error) bool { return false },
 		Logger:      slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
@@ -104,28 +109,151 @@ func (s *stage) judge(r *http.Request) (api.Principal, error) {
 	}
 }
 
-func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements [http.Handler]: streams.
+func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.streams != nil {
+		s.streams(w, r)
+		return
+	}
+	p, _ := api.PrincipalFrom(r.Context())
+	status, body := s.answered(p, r)
+	raw, err := json.Marshal(body)
+	require.NoError(s.t, err)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(raw, '\n'))
+}
+
+func (s *stage) answered(p api.Principal, r *http.Request) (status int, body any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, r.Method+" "+r.RequestURI)
-	p, ok := api.PrincipalFrom(r.Context())
-	nothing := map[string]any{"code": "not_found", "message": "There is nothing at this address.", "request_id": "R1"}
-	status, body := http.StatusNotFound, any(nothing)
-	if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil && ok {
-		status, body = answer(p, r)
+	if answer := s.answers[r.Method+" "+r.URL.Path]; answer != nil && p.UserID != "" {
+		return answer(p, r)
 	}
+	return http.StatusNotFound, map[string]any{"code": domain.CodeNotFound, "message": "There is nothing at this address.", "request_id": "R1"}
+}
+
+// Count implements [console.Service].
+func (*stage) Count(http.Header, api.Principal) error { return nil }
+
+// Observe implements [console.Service].
+func (*stage) Observe(context.Context, string, string, int, time.Duration) {}
+
+// Ready implements [console.Service].
+func (s *stage) Ready(_ context.Context, writes bool) (h api.HealthBody) {
+	path := "/readyz?for=" + map[bool]string{false: "reads", true: "writes"}[writes]
+	_, body := s.answered(api.Principal{UserID: "anyone"}, s.request(http.MethodGet, path, nil))
+	convert(s.t, body, &h)
+	return h
+}
+
+func (s *stage) request(method, path string, body any) *http.Request {
 	raw, err := json.Marshal(body)
-	if err != nil {
-		status, raw = http.StatusInternalServerError, []byte(err.Error())
+	require.NoError(s.t, err)
+	r := httptest.NewRequest(method, path, bytes.NewReader(raw))
+	return r
+}
+
+func convert(t *testing.T, from, to any) {
+	raw, err := json.Marshal(from)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, to))
+}
+
+var described = sync.OnceValue(api.Operations)
+
+// Call implements [api.Service].
+func (s *stage) Call(
+	ctx context.Context, op api.Operation, p api.Principal, given url.Values, change func(any),
+) (output any, err error) {
+	if s.around == nil {
+		return s.call(ctx, op, p, given, change)
 	}
-	if csv, ok := body.(string); ok {
-		raw = []byte(csv)
+	defer func() {
+		if recover() != nil {
+			err = domain.NewError(domain.CodeInternal, "An internal error occurred.")
+		}
+	}()
+	s.around(ctx, op, func() { output, err = s.call(ctx, op, p, given, change) })
+	return output, err
+}
+
+func (s *stage) call(ctx context.Context, op api.Operation, p api.Principal, given url.Values, change func(any)) (any, error) {
+	op = described()[slices.IndexFunc(described(), func(o api.Operation) bool { return o.ID == op.ID })]
+	path, query, headers := op.Pattern, url.Values{}, http.Header{}
+	for _, parameter := range op.Parameters {
+		switch value := given.Get(parameter.Name); {
+		case !given.Has(parameter.Name):
+		case parameter.In == api.InPath:
+			path = strings.Replace(path, "{"+parameter.Name+"}", url.PathEscape(value), 1)
+		case parameter.In == api.InHeader:
+			headers.Set(parameter.Name, value)
+		default:
+			query.Set(parameter.Name, value)
+		}
 	}
-	if of, ok := body.(map[string]any); ok && of["etag"] != nil {
-		w.Header().Set("ETag", fmt.Sprint(of["etag"]))
+	if len(query) > 0 {
+		path += "?" + query.Encode()
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(append(raw, '\n'))
+	input, body := reflect.New(op.Input), any(nil)
+	change(input.Interface())
+	if member := input.Elem().FieldByName("Body"); member.IsValid() {
+		body = member.Interface()
+	}
+	switch in := input.Interface().(type) {
+	case *api.PutInput:
+		body = changeOf(in.Body.Change)
+	case *api.Change:
+		body = changeOf(in.Body.Change)
+	}
+	r := s.request(op.Method, path, body).WithContext(ctx)
+	maps.Copy(r.Header, headers)
+	status, answer := s.answered(p, r)
+	said, _ := answer.(map[string]any)
+	if status >= http.StatusMultipleChoices {
+		why := &domain.Error{}
+		var fields struct {
+			Code      domain.Code         `json:"code"`
+			Message   string              `json:"message"`
+			Errors    []domain.FieldError `json:"errors"`
+			RequestID string              `json:"request_id"`
+			CommandID string              `json:"command_id"`
+		}
+		convert(s.t, answer, &fields)
+		why.Code, why.Message, why.Fields, why.RequestID, why.CommandID = fields.Code, fields.Message, fields.Errors, fields.RequestID, fields.CommandID
+		return nil, why
+	}
+	output := reflect.New(op.Output).Elem()
+	if text, _ := answer.(string); op.Output == reflect.TypeFor[api.File]() {
+		return api.File{Type: "text/plain", Body: []byte(text), Name: "a file", Write: func(w *bufio.Writer) error {
+			_, err := w.WriteString(text)
+			return err
+		}}, nil
+	}
+	if strings.Contains(op.Output.Name(), "[") { // Result, Figures or Dashboard
+		convert(s.t, said["data"], output.FieldByName("Data").Addr().Interface())
+		if meta := output.FieldByName("Meta"); meta.IsValid() && said["meta"] != nil {
+			convert(s.t, said["meta"], meta.Addr().Interface())
+		}
+		if version := output.FieldByName("Version"); version.IsValid() && said["etag"] != nil {
+			number, err := strconv.ParseInt(strings.Trim(fmt.Sprint(said["etag"]), `"`), 10, 64)
+			require.NoError(s.t, err)
+			version.SetInt(number)
+		}
+	} else {
+		convert(s.t, said["data"], output.Addr().Interface())
+	}
+	return output.Interface(), nil
+}
+
+func changeOf(c domain.UpdateDashboard) any {
+	return struct {
+		Allow    *bool     `json:"allow_client_dashboard,omitempty"`
+		Accounts *[]string `json:"sub_account_ids,omitempty"`
+		Users    *[]string `json:"users,omitempty"`
+		Scopes   *[]string `json:"scopes,omitempty"`
+		Unlink   bool      `json:"unlink,omitempty"`
+	}{c.AllowClientDashboard, c.SubAccountIDs, c.Users, c.Scopes, c.Unlink}
 }
 
 // answer sets the API's response at a path.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -80,9 +79,9 @@ func openZone(v *visit) (view, error) {
 	if id == "" {
 		id = v.who.AccountID
 	}
-	accounts, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}})
-	if err == nil && len(accounts) == 1 {
-		shown.Account = &accounts[0]
+	accounts, err := ask(v, api.GetAccounts, url.Values{"account": {id}})
+	if err == nil && len(accounts.Data) == 1 {
+		shown.Account = &accounts.Data[0]
 	}
 	return shown, err
 }
@@ -94,8 +93,9 @@ func chooseZone(v *visit) (view, error) {
 	switch {
 	case account != "":
 		saved.Set("account", account)
-		_, fault = v.send(http.MethodPut, "/api/accounts/"+url.PathEscape(account)+"/time-zone",
-			map[string]string{"time_zone": zone}, nil)
+		_, fault = once(v, api.PutTimeZone, url.Values{"account_id": {account}}, func(in *api.TimeZoneInput) {
+			in.Body.TimeZone = zone
+		})
 	case zone == "":
 		setCookie(v.w, zoneCookie, "", -1)
 	default:

@@ -1,0 +1,321 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/proof"
+	"github.com/ledgerboard/ledgerboard/internal/stream"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
+)
+
+func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}) }
+
+// The other agency, whose names no page of ours shows.
+const (
+	otherAgency = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	otherClient = "b10000000000000000000001"
+	otherUser   = "b0b000000000000000000000"
+)
+
+// real is a stage with the operations themselves, on the tables of two agencies.
+type real struct {
+	*stage
+
+	log        *ledgertest.Log
+	statements *pgtest.Statements
+}
+
+func newReal(t *testing.T, change ...func(*api.Deps)) *real {
+	t.Helper()
+	s, log := newStage(t), ledgertest.New(t)
+	r := &real{stage: s, log: log}
+	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
+	log.Put(t,
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North", Active: true},
+		domain.DirectoryAccount{ID: bakery, RowID: 11, ParentAccount: agency, Name: "Harbour Bakery", Active: true},
+		domain.DirectoryAccount{ID: mill, RowID: 12, ParentAccount: agency, Name: "Old Mill", Active: true},
+		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},
+		domain.DirectoryAccount{ID: otherClient, RowID: 21, ParentAccount: otherAgency, Name: "Other client", Active: true},
+		domain.DirectoryUser{ID: alice, AccountID: agency, Name: "Alice", Active: true},
+		domain.DirectoryUser{ID: adam, AccountID: agency, Name: "Adam Nowak", Active: true},
+		domain.DirectoryUser{ID: clara, AccountID: bakery, Name: "Clara Holm", Active: true},
+		domain.DirectoryUser{ID: otherUser, AccountID: otherClient, Name: "Other user", Active: true},
+		domain.DirectorySocialAccount{ID: 70, ParentAccount: agency, AccountID: bakery, Platform: domain.Facebook, Name: "Harbour", Connected: true},
+		domain.DirectorySocialAccount{ID: 80, ParentAccount: otherAgency, AccountID: otherClient, Platform: domain.Facebook, Name: "Other page", Connected: true},
+	)
+	log.Put(t, domain.DirectorySubscription{ID: 1, AccountID: agency, StartsAt: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
+	pool := log.DB.ReadOnly
+	audited, updates := &history.History{Pool: pool}, log.Dashboards(t, time.Now)
+	told := directory.Lookup{Pool: pool, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
+	audit := &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
+	deps := api.Deps{
+		Authenticator: api.AuthenticatorFunc(s.judge), People: directory.People{Pool: pool},
+		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: updates,
+		NamedPreview: audited.NamedPreview, Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
+		Entities:  &directory.Entities{Pool: pool},
+		Audit:     &api.AuditDeps{History: audited, Records: audit, Proofs: noProofs{}},
+		Directory: &api.DirectoryDeps{Entities: told, Local: commands.LocalDirectory{Log: log, Tables: told, Local: true, Now: time.Now}},
+		Operators: idle{}, SignIns: signIns{}, Streams: stream.New(nil, stream.Config{}), TicketKey: make([]byte, 32),
+		IsTemporary: pg.IsTemporary, Logger: ledgertest.Quiet, Now: func() time.Time { return s.now },
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	server, err := api.Handler(deps)
+	require.NoError(t, err)
+	t.Cleanup(server.Close)
+	s.deps.API, s.deps.RecordView = server, audit.RecordRead
+	s.now = time.Now().UTC()
+	s.open()
+	for _, board := range []struct{ agency, client, user string }{{agency, bakery, clara}, {otherAgency, otherClient, otherUser}} {
+		_, err := updates.Update(t.Context(), commands.UpdateDashboard{
+			Caller: commands.Caller{ParentAccount: board.agency, UserID: board.user, Role: "agency", RequestID: "r"},
+			Change: domain.UpdateDashboard{Primary: board.client, Users: &[]string{board.user}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)},
+		})
+		require.NoError(t, err)
+	}
+	return r
+}
+
+// noProofs is a log without checkpoints.
+type noProofs struct{}
+
+func (noProofs) Checkpoints(context.Context) ([]proof.Published, error) { return nil, nil }
+
+func (noProofs) Bundle(_ context.Context, parent, _ string, out io.Writer) (proof.Exported, error) {
+	_, err := fmt.Fprintln(out, "bundle of", parent)
+	return proof.Exported{Agency: parent}, err
+}
+
+// signIns makes a link for everyone, and no one is signed in.
+type signIns struct{}
+
+func (signIns) MakeLink(_ context.Context, _ commands.Caller, user directory.User, _ time.Duration) (api.SignInLink, error) {
+	return api.SignInLink{UserID: user.ID, URL: "https://boards.example/console/link/WORD"}, nil
+}
+
+func (signIns) Sessions(context.Context, directory.User) ([]api.SignInSession, error) {
+	return nil, nil
+}
+
+func (signIns) EndSession(context.Context, directory.User, string) error { return nil }
+
+// idle is a service with nothing for operators to do.
+type idle struct{ api.OperatorService }
+
+func (idle) Projections(context.Context) ([]operator.Projection, error) {
+	return []operator.Projection{{Projection: "dashboards"}}, nil
+}
+
+func (idle) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
+
+func (idle) Generation(_ context.Context, id string) (g operator.Generation, err error) {
+	return g, domain.NewError(domain.CodeNotFound, "There is no generation %s.", id)
+}
+
+func (idle) DeadLetters(context.Context, operator.DeadLetterFilter) ([]operator.DeadLetter, error) {
+	return nil, nil
+}
+func (idle) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
+func (idle) Pauses(context.Context) ([]domain.Pause, error)   { return nil, nil }
+
+func (idle) Connections(context.Context, directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
+	return nil, nil
+}
+
+func (idle) Actions(context.Context, int, string) ([]operator.Action, readmodels.TrailMeta, error) {
+	return nil, readmodels.TrailMeta{}, nil
+}
+
+// gets is what a person gets of a page with the ids of one's own agency, and with those of another.
+type gets struct{ own, foreign int }
+
+var (
+	shown  = gets{http.StatusOK, http.StatusOK} // the address has no id
+	byID   = gets{http.StatusOK, http.StatusNotFound}
+	leads  = gets{http.StatusSeeOther, http.StatusSeeOther}
+	denied = gets{http.StatusForbidden, http.StatusForbidden}
+	absent = gets{http.StatusNotFound, http.StatusNotFound}
+)
+
+// rolesGet says what each role gets of each page; a role that is missing is denied.
+var rolesGet = map[string]map[string]gets{
+	"GET /console":                                                 {"agency": shown, "client": leads, "auditor": leads, "operator": leads},
+	"GET /console/clients":                                         {"agency": shown},
+	"GET /console/clients/{id}/figures":                            {"agency": byID},
+	"GET /console/clients/{id}/figures/{table}":                    {"agency": byID},
+	"GET /console/clients/{id}/report":                             {"agency": byID},
+	"GET /console/clients/{id}/board":                              {"agency": byID},
+	"GET /console/clients/{id}/people":                             {"agency": byID},
+	"GET /console/clients/{id}/people/{user}/sees":                 {"agency": {http.StatusSeeOther, http.StatusNotFound}},
+	"GET /console/clients/{id}/people/{user}/sees/{board}":         {"agency": byID},
+	"GET /console/clients/{id}/people/{user}/sees/{board}/{table}": {"agency": byID},
+	"GET /console/clients/{id}/connections":                        {"agency": byID},
+	"GET /console/clients/{id}/connections/{page}/disconnect":      {"agency": byID},
+	"GET /console/clients/{id}/history":                            {"agency": byID},
+	"GET /console/board/{id}":                                      {"client": byID},
+	"GET /console/board/{id}/closed":                               {"client": {http.StatusSeeOther, http.StatusOK}}, // the page says that it is not open
+	"GET /console/board/{id}/{table}":                              {"client": byID},
+	"GET /console/colleagues":                                      {"agency": shown},
+	"GET /console/connect":                                         {"agency": absent, "client": absent}, // no platform can be connected here
+	"GET /console/connect/links":                                   {"agency": absent, "client": absent},
+	"GET /console/zone":                                            {"agency": shown, "client": shown},
+	"GET /console/pictures/{id}":                                   {"agency": shown, "client": shown}, // a letter
+	"GET /console/history":                                         {"agency": shown, "auditor": shown},
+	"GET /console/history/difference":                              {"agency": shown, "auditor": shown},
+	"GET /console/history/looks":                                   {"agency": shown, "auditor": shown},
+	"GET /console/access":                                          {"agency": shown, "auditor": shown},
+	"GET /console/access/export":                                   {"agency": shown, "auditor": shown},
+	"GET /console/people/{id}":                                     {"agency": byID, "auditor": byID},
+	"GET /console/people/{id}/sign-in":                             {"agency": byID},
+	"GET /console/verify":                                          {"agency": shown, "auditor": shown},
+	"GET /console/verify/bundle":                                   {"agency": shown, "auditor": shown},
+	"GET /console/ops":                                             {"operator": shown},
+	"GET /console/ops/projections":                                 {"operator": shown},
+	"GET /console/ops/projections/generations/{id}":                {"operator": absent},
+	"GET /console/ops/dead-letters":                                {"operator": shown},
+	"GET /console/ops/platforms":                                   {"operator": shown},
+	"GET /console/ops/log":                                         {"operator": shown},
+	"GET /console/ops/actions":                                     {"operator": shown},
+	"GET /console/ops/do/{act}/{of...}":                            {"operator": shown},
+	"GET /console/sessions":                                        {"agency": shown, "client": shown, "auditor": shown, "operator": shown},
+	"POST /console/clients/{id}/board":                             {"agency": {http.StatusSeeOther, http.StatusNotFound}},
+	"POST /console/clients/{id}/people":                            {"agency": byID},
+	"POST /console/clients/{id}/connections":                       {"agency": byID},
+	"POST /console/clients/{id}/connections/{page}/disconnect":     {"agency": byID},
+	"POST /console/connect":                                        {"agency": absent, "client": absent},
+	"POST /console/connect/links":                                  {"agency": absent, "client": absent},
+	"POST /console/connect/links/{link}/revoke":                    {"agency": absent, "client": absent},
+	"POST /console/zone":                                           {"agency": leads, "client": leads}, // the browser's own
+	"POST /console/colleagues":                                     {"agency": shown},                  // the form is wrong
+	"POST /console/people/{id}/sign-in":                            {"agency": byID},
+	"POST /console/people/{id}/sign-in/end":                        {"agency": {http.StatusSeeOther, http.StatusNotFound}},
+	"POST /console/ops/do/{act}/{of...}":                           {"operator": shown}, // no reason
+	"POST /console/sessions":                                       {"agency": leads, "client": leads, "auditor": leads, "operator": leads},
+}
+
+// address fills the pattern of a page with the ids of a client.
+func address(pattern, client, user, page string) string {
+	id := client
+	switch {
+	case strings.Contains(pattern, "/people/{id}"):
+		id = user
+	case strings.Contains(pattern, "/pictures/"):
+		id = page + ":p"
+	}
+	return strings.NewReplacer("{id}", id, "{user}", user, "{board}", client, "{page}", page, "{table}", "followers.xlsx",
+		"{act}", "pause-projection", "{of...}", "dashboards", "{link}", "L1").Replace(pattern)
+}
+
+// Every role on every page, with ids of its own agency and of another: the console can do no more than
+// the operations. A page that is refused changes nothing, and none names the other agency.
+func TestEveryPageForEveryRoleAndTenant(t *testing.T) {
+	t.Parallel()
+	r := newReal(t)
+	patterns := []string{}
+	for pattern := range r.console.Views() {
+		public := strings.Contains(pattern, "sign") && !strings.Contains(pattern, "/people/") || strings.Contains(pattern, "/link/")
+		if _, _, isPage := strings.Cut(pattern, " /"); isPage && !public && !strings.Contains(pattern, "/stream") {
+			patterns = append(patterns, pattern)
+		}
+	}
+	require.ElementsMatch(t, patterns, slices.Collect(keysOf(rolesGet)), "add a row for each page")
+	for _, role := range []string{"agency", "client", "auditor", "operator"} {
+		b := r.signedIn(role)
+		for _, pattern := range patterns {
+			want, may := rolesGet[pattern][role]
+			if !may {
+				want = denied
+			}
+			method, path, _ := strings.Cut(pattern, " ")
+			var form url.Values
+			if method == http.MethodPost {
+				form = url.Values{"do": {"save"}, "body": {"{}"}, "id": {"S1"}}
+			}
+			for foreign, status := range map[bool]int{false: want.own, true: want.foreign} {
+				at := address(path, bakery, clara, "70")
+				if foreign {
+					at = address(path, otherClient, otherUser, "80")
+				}
+				before := len(r.log.Records(domain.TopicDashboards)) + len(r.log.Records(domain.TopicDirectory))
+				page := b.send(method, at, form, nil)
+				require.Equal(t, status, page.Code, "%s %s as %s: %s", method, at, role, page.Body)
+				for _, name := range []string{"Other client", "Other user", "Other page", "Other agency"} {
+					require.NotContains(t, page.Body.String(), name, "%s %s as %s", method, at, role)
+				}
+				require.Equal(t, before, len(r.log.Records(domain.TopicDashboards))+len(r.log.Records(domain.TopicDirectory)), "%s %s as %s", method, at, role)
+			}
+		}
+	}
+}
+
+func keysOf[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for key := range m {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// An address with something else in place of an id or a day is not found.
+func TestDotsAreNotAnID(t *testing.T) {
+	t.Parallel()
+	r := newReal(t)
+	b := r.signedIn("client")
+	b.get("/console/board/%2e%2e").says(http.StatusNotFound, "There is no page at this address.")
+	b.get("/console/board/"+bakery+"/followers.xlsx?from=..&to=..").says(http.StatusNotFound, "There is no page at this address.")
+}
+
+// A chart's file is a workbook of its series, named after the client and the range.
+func TestFilesOfFigures(t *testing.T) {
+	t.Parallel()
+	r := newReal(t)
+	b := r.signedIn("agency")
+	for file, names := range map[string]string{
+		"followers":   "Day,Followers,Change,Accounts read,Accounts newly connected",
+		"net-growth":  "Day,Net growth of followers,Accounts read",
+		"engagement":  "Day,Engagement gained,Likes,Comments,Shares,Readings of posts",
+		"impressions": "Day,Impressions,Reach,Accounts read",
+		"views":       "Day,Video views gained,Readings of posts",
+		"activity":    "Day,Posts published",
+	} {
+		got := b.get("/console/clients/" + bakery + "/figures/" + file + ".xlsx?tz=Europe/Berlin&from=2026-09-03&to=2026-09-04")
+		book, err := excelize.OpenReader(strings.NewReader(got.raw))
+		require.NoError(t, err)
+		rows, err := book.GetRows(book.GetSheetName(0))
+		require.NoError(t, err)
+		require.Equal(t, strings.Split(strings.Replace(names, "Day", "Day (Europe/Berlin)", 1), ","), rows[0])
+		require.Len(t, rows, 3, "two days")
+		require.NoError(t, book.Close())
+		require.Equal(t, "attachment; filename="+file+"-"+bakery+"-2026-09-03-2026-09-04.xlsx", got.Header().Get("Content-Disposition"))
+	}
+	refused := b.get("/console/clients/"+bakery+"/figures/followers.xlsx?from=2026-09-09&to=2026-09-07").says(http.StatusNotFound, "There is no page")
+	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
+}
+
+var _ console.Service = (*api.Server)(nil)
