@@ -129,7 +129,9 @@ func TestWorkbooksOfFigures(t *testing.T) {
 		about, err := file.GetRows("About")
 		require.NoError(t, err)
 		require.Subset(t, about, [][]string{
-			{"First instant", "1/1/26 00:00"}, {"Time zone", "Europe/Berlin"}, {"Newest reading", "none"},
+			{"First instant", "1/1/26 00:00"},
+			{"Time zone", "Europe/Berlin"},
+			{"Newest reading", "none"},
 			{"Range", "The range has not ended: figures can still grow."},
 			{"Missing rows", "This file is one page of a longer list. Continue with cursor=x"},
 		})

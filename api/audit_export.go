@@ -84,6 +84,17 @@ func (a audit) exportSpans(ctx context.Context, c Caller, in spansExportInput) (
 	})
 }
 
+// exportName returns the name of the file of an export.
+func exportName(list string, record domain.AuditExported, agency string) string {
+	parts := []string{list}
+	for _, edge := range edgesOf(record.Filter) {
+		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
+			parts = append(parts, edge[0], at.Format("20060102T150405Z"))
+		}
+	}
+	return strings.Join(append(parts, agency, fmt.Sprintf("v%d.%s", record.AsOf, record.Format)), "-")
+}
+
 // exportOf reads the first page, records the export, and returns a file of all pages. Each page has its
 // own snapshot, because a single long transaction would block vacuuming.
 func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q history.Query, e export[E]) (File, error) {
@@ -101,18 +112,11 @@ func exportOf[E any](ctx context.Context, a audit, c Caller, form Export, q hist
 	}
 	record.AsOf = meta.IncludedVersion()
 	contentType := map[string]string{formatCSV: contentCSV, formatJSONL: contentNDJSON, formatXLSX: mediaXLSX}[form.Format]
-	parts := []string{e.name}
-	for _, edge := range edgesOf(record.Filter) {
-		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
-			parts = append(parts, edge[0], at.Format("20060102T150405Z"))
-		}
-	}
-	parts = append(parts, c.auditor().ParentAccount, fmt.Sprintf("v%d.%s", meta.IncludedVersion(), form.Format))
 	summary := exportSummary{
 		Complete: meta.Incomplete == "", Reason: meta.Incomplete, AsOf: meta.AsOf, LeftOut: meta.LeftOut,
 		At: record.Filter.At, From: record.Filter.From, To: record.Filter.To,
 	}
-	file := File{Type: contentType, Name: strings.Join(parts, "-")}
+	file := File{Type: contentType, Name: exportName(e.name, record, c.auditor().ParentAccount)}
 	if form.Format == formatCSV {
 		raw, err := json.Marshal(summary)
 		if err != nil {

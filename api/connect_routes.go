@@ -114,6 +114,7 @@ func (c *connectBody) check(d *decoder) {
 	c.Account = d.bad.HexID("account", c.Account)
 }
 
+// ConnectInput is the input of a sign-in at a platform.
 type ConnectInput struct {
 	Body connectBody `body:"required"`
 }
@@ -193,6 +194,7 @@ func (c *connectLinkBody) check(d *decoder) {
 	}
 }
 
+// ConnectLinkInput is the input of a link with which a client connects accounts.
 type ConnectLinkInput struct {
 	Body connectLinkBody `body:"required"`
 }

@@ -65,7 +65,7 @@ type Dashboard[D any] struct {
 
 func (Dashboard[D]) types() Answer { return Answer{Data: reflect.TypeFor[D]()} }
 
-func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil } //nolint:unparam // others have meta
+func (o Dashboard[D]) parts() (data, meta any) { return o.Data, nil }
 
 func (o Dashboard[D]) setHeader(header http.Header) {
 	header.Set(headerETag, etag(o.Version))
@@ -114,6 +114,7 @@ func (in Change) change() domain.UpdateDashboard {
 	return change
 }
 
+// PutInput is the input of a change of a dashboard.
 type PutInput struct {
 	Change
 	Keyed

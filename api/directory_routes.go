@@ -137,6 +137,7 @@ type timeZoneBody struct {
 	TimeZone string `json:"time_zone"` // IANA name; empty to use that of the agency, or UTC
 }
 
+// TimeZoneInput is the input of a change of the time zone of an account.
 type TimeZoneInput struct {
 	Account HexID        `param:"account_id" example:"c10000000000000000000001"` // The agency or one of its clients: 24 hex digits.
 	Body    timeZoneBody `body:"required"`
@@ -168,6 +169,7 @@ type madeUser struct {
 	CreatedAt time.Time           `json:"created_at"`
 }
 
+// NewUserInput is the input of a new user.
 type NewUserInput struct {
 	Keyed
 

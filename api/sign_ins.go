@@ -118,6 +118,7 @@ type signInLinkBody struct {
 	ValidFor string `json:"valid_for,omitempty"`
 }
 
+// SignInLinkInput is the input of a new sign-in link.
 type SignInLinkInput struct {
 	UserID
 

@@ -3,6 +3,8 @@ package projections_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -41,16 +43,26 @@ func (f *tallyFold) Apply(ev fold.Event) error {
 }
 
 func (f *tallyFold) Write(into write.Sink, _ bool) error {
-	tallied.Write(into, f.ids)
+	times := map[string]int32{}
+	for _, id := range f.ids {
+		times[id]++
+	}
+	var rows []tallyRow
+	for _, id := range slices.Sorted(maps.Keys(times)) {
+		rows = append(rows, tallyRow{id, times[id]})
+	}
+	tallied.Write(into, rows)
 	f.ids = nil
 	return nil
 }
 
-var tallied = write.NewMerge("tally", []string{"id", "n"}, func(batch *pgx.Batch, ids []string) {
-	batch.Queue(`
-		insert into tally select id, count(*) from unnest($1::text[]) as id group by id
-		on conflict (id) do update set n = tally.n + excluded.n`, ids)
-}, func(id string) []any { return []any{id, int32(1)} })
+type tallyRow struct {
+	id string
+	n  int32
+}
+
+var tallied = write.NewTable("tally", "id text, n int", write.Clause("on conflict (id) do update set n = tally.n + excluded.n"),
+	func(r tallyRow) []any { return []any{r.id, r.n} })
 
 // heldTally is a tally whose writes of one generation wait until the gate is opened.
 type heldTally struct {

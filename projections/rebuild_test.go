@@ -269,7 +269,7 @@ func TestFailedRebuildsLeaveTheLiveTables(t *testing.T) {
 			with moved as (update generations set topic_id = $1 where generation = 3)
 			update checkpoints set topic_id = $1 where generation = 3`, [16]byte(restored))
 	})
-	refused := write.NewMerge("tally", []string{"id", "n"}, nil, func(row []any) []any { return row })
+	refused := write.Table[[]any]{Name: "tally", Columns: []string{"id", "n"}, Values: func(row []any) []any { return row }}
 	e := b.followEngine(copies(tally, func(_ context.Context, f folded) error {
 		if restores.Load() {
 			restore()

@@ -33,7 +33,7 @@ import (
 
 func TestMain(m *testing.M) { leaks.Main(pgtest.Runner{Tests: m}) }
 
-// The other agency, whose names no page of ours shows.
+// The other agency, whose names no page of this agency shows.
 const (
 	otherAgency = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	otherClient = "b10000000000000000000001"

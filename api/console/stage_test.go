@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -118,7 +119,7 @@ func (s *stage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p, _ := api.PrincipalFrom(r.Context())
 	status, body := s.answered(p, r)
 	raw, err := json.Marshal(body)
-	require.NoError(s.t, err)
+	assert.NoError(s.t, err)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(raw, '\n'))
 }

@@ -197,7 +197,7 @@ func (r *rows) element(t *table, element reflect.Value) error {
 	if offset, shown := r.offsets[t]; shown {
 		cells = r.line[offset : offset+len(t.columns)]
 		for i, c := range t.columns {
-			if v, ok := follow(element, c.index); ok && !(c.optional && v.IsZero()) {
+			if v, ok := follow(element, c.index); ok && (!c.optional || !v.IsZero()) {
 				cells[i] = v
 			}
 		}

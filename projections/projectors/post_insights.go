@@ -188,7 +188,7 @@ func writeOwners(into write.Sink, changed []*reading) {
 		}
 	}
 	postOwners.Write(into, slices.SortedFunc(maps.Values(owners), func(a, b *postOwner) int {
-		return cmp.Compare(a.figureOwner.id, b.figureOwner.id)
+		return cmp.Compare(a.id, b.id)
 	}))
 	if ids := slices.Collect(maps.Keys(reduced)); len(ids) > 0 {
 		into.Exec(`delete from post_owners o

@@ -2,6 +2,7 @@ package projectors
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +21,9 @@ func eachFigure(n int, format string) string {
 }
 
 // hash returns the id of a post in the tables of readings, so that a build and the live fold agree.
-func (k agencyPost) hash() int64 { return hashOf(k.parent, fmt.Sprint(k.account), k.external) }
+func (k agencyPost) hash() int64 {
+	return hashOf(k.parent, strconv.FormatInt(k.account, 10), k.external)
+}
 
 var postIDs = write.NewTable("post_ids",
 	`id bigint, social_account_id bigint, parent_account text, external_id text`,
@@ -39,7 +42,7 @@ var postOwners = write.NewTable("post_owners",
 	on conflict (id) do update set
 		first_at = least(post_owners.first_at, excluded.first_at), last_at = greatest(post_owners.last_at, excluded.last_at)`),
 	func(o *postOwner) []any {
-		return []any{o.figureOwner.id, o.parent, o.account, o.client, o.member, int16(o.platform), o.first, o.last}
+		return []any{o.id, o.parent, o.account, o.client, o.member, int16(o.platform), o.first, o.last}
 	})
 
 var (

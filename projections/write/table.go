@@ -18,8 +18,7 @@ type Table[R any] struct {
 	Values  func(R) []any // of a row, in the order of the columns
 
 	types    []string // of the columns, as declared
-	sql      string   // "" for a table of [NewMerge]
-	merge    func(*pgx.Batch, []R)
+	sql      string
 	keepsNil bool // a nil list is null, not empty
 }
 
@@ -51,12 +50,6 @@ func NewUpdate[R any](name, columns, key string, values func(R) []any) Table[R] 
 		name, strings.Join(sets, ", "), rows, strings.Join(keys, " and "))
 	t.keepsNil = true
 	return t
-}
-
-// NewMerge declares a table whose rows [Upserts] store with statements of their own, which merge
-// queues. columns are names, and values returns the values of a row for COPY.
-func NewMerge[R any](name string, columns []string, merge func(*pgx.Batch, []R), values func(R) []any) Table[R] {
-	return Table[R]{Name: name, Columns: columns, Values: values, merge: merge}
 }
 
 // declare returns a table without a statement, the expressions of its columns, and the FROM item s
@@ -108,10 +101,6 @@ func ReplaceRow(key, condition string) OnConflict {
 // Queue adds the statement to the batch if there are rows.
 func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	if len(rows) == 0 {
-		return
-	}
-	if t.merge != nil {
-		t.merge(batch, rows)
 		return
 	}
 	arrays := Arrays(rows, t.Values)

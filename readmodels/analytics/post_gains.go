@@ -14,7 +14,7 @@ import (
 )
 
 // tally is the sum and the number of figures. Without figures, its value is nil, not 0.
-type tally struct{ sum, n int64 }
+type tally struct{ sum, n int64 } //nolint:recvcheck // value is called on results
 
 func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
 
