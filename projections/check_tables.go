@@ -221,11 +221,13 @@ func (c *check) snapshot(ctx context.Context) (snapshot pgx.Tx, err error) {
 // lockedSnapshot returns a snapshot while nothing is folded into the live generation; nil if the
 // temporary tables are too far behind.
 func (c *check) lockedSnapshot(ctx context.Context, locked pgx.Tx) (snapshot pgx.Tx, err error) {
-	dueAgain, err := pg.QueryBool(ctx, locked, "lock checkpoints", `
-		with locked as (
-			select from checkpoints where projection = $1 and generation = $2 order by partition for update)
-		select (select count(*) from locked) >= 0 and exists (
-			select from streams where projection = $1 and generation = $2 and fold_again)`, c.projector.Name, c.number)
+	err = pg.Exec(ctx, locked, "lock checkpoints", `
+		select from checkpoints where projection = $1 and generation = $2 order by partition for update`, c.projector.Name, c.number)
+	if err != nil {
+		return nil, err
+	}
+	dueAgain, err := pg.QueryBool(ctx, locked, "look for streams to be folded again", `
+		select exists (select from streams where projection = $1 and generation = $2 and fold_again)`, c.projector.Name, c.number)
 	if err == nil && dueAgain {
 		err = errFolding
 	}

@@ -35,21 +35,20 @@ func ask[I, O any](v *visit, op api.Op[I, O], given url.Values) (O, error) {
 // once calls an operation that changes something, as the visitor. A double-clicked form runs once,
 // even if the browser cancels the first request. Body may be nil.
 func once[I, O any](v *visit, op api.Op[I, O], given url.Values, body func(*I)) (output O, err error) {
-	done, err := v.once(op.Operation, given, func(input any) {
-		if in, ok := input.(*I); ok && body != nil {
-			body(in)
-		}
+	done, err := v.once(op.ID, given, func(ctx context.Context) (any, error) {
+		return op.Call(ctx, v.deps.API, v.who, given, body)
 	})
 	output, _ = done.(O)
 	return output, err
 }
 
-func (v *visit) once(op api.Operation, given url.Values, change func(input any)) (any, error) {
-	same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, op.ID, given, v.form})
+// once makes the call of an operation that [once] describes.
+func (v *visit) once(id string, given url.Values, call func(context.Context) (any, error)) (any, error) {
+	same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, id, given, v.form})
 	output, err, _ := v.sending.Do(same, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(v.r.Context()), v.patience)
 		defer cancel()
-		return v.deps.API.Call(ctx, op, v.who, given, change)
+		return call(ctx)
 	})
 	return output, err
 }

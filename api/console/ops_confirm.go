@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -173,10 +174,13 @@ func doAct(v *visit) (view, error) {
 	reason := domain.Reason{
 		Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket")),
 	}
-	output, err := v.once(action.op, url.Values{action.target: {target}}, func(input any) {
-		if act, ok := input.(interface{ SetReason(reason string) }); ok {
-			act.SetReason(reason.String())
-		}
+	given := url.Values{action.target: {target}}
+	output, err := v.once(action.op.ID, given, func(ctx context.Context) (any, error) {
+		return v.deps.API.Call(ctx, action.op, v.who, given, func(input any) {
+			if act, ok := input.(interface{ SetReason(reason string) }); ok {
+				act.SetReason(reason.String())
+			}
+		})
 	})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
 		return showAct(v, reason, faults)

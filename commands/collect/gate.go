@@ -38,17 +38,17 @@ type GateConfig struct {
 	customTime bool // Now was set
 }
 
-func (c GateConfig) withDefaults() GateConfig {
-	if c.Limits == nil {
-		c.Limits = domain.DefaultQuotas()
+func (g GateConfig) withDefaults() GateConfig {
+	if g.Limits == nil {
+		g.Limits = domain.DefaultQuotas()
 	}
-	c.Share, c.Speed = cmp.Or(c.Share, defaultShare), cmp.Or(c.Speed, 1)
-	c.BreakerOpen = cmp.Or(c.BreakerOpen, 30*time.Second)
-	c.customTime = c.Now != nil
-	if !c.customTime {
-		c.Now = time.Now
+	g.Share, g.Speed = cmp.Or(g.Share, defaultShare), cmp.Or(g.Speed, 1)
+	g.BreakerOpen = cmp.Or(g.BreakerOpen, 30*time.Second)
+	g.customTime = g.Now != nil
+	if !g.customTime {
+		g.Now = time.Now
 	}
-	return c
+	return g
 }
 
 // budgetStore keeps the budgets of all processes.

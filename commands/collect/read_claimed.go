@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,12 +161,11 @@ func kindOf(f *fetch) domain.CallKind {
 // fetchSafely converts a panic to an error: one unexpected response must not abort all other
 // readings.
 func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("panic: %v", value)
-		}
-	}()
-	return r.fetch(ctx, f)
+	err = safely(func() (err error) {
+		result, err = r.fetch(ctx, f)
+		return err
+	})
+	return result, err
 }
 
 func (r *round) note(ctx context.Context, result domain.FetchResult) {

@@ -139,6 +139,14 @@ func earlierOf(a, b time.Time) time.Time {
 	return a
 }
 
+// laterOf returns the later of two instants; zero is unknown.
+func laterOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 var figureOwners = write.NewTable("figure_owners",
 	`id bigint, series bigint, parent_account text, social_account_id bigint, account_id text, member_id bigint,
 	 p_id smallint, first_at timestamptz, last_at timestamptz, event_id bytea, metrics text[], missing jsonb,

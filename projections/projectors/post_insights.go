@@ -182,10 +182,7 @@ func writeOwners(into write.Sink, changed []*reading) {
 			o = &postOwner{figureOwner: r.figureOwner, first: r.at, last: r.at}
 			owners[id] = o
 		}
-		o.first = earlierOf(o.first, r.at)
-		if r.at.After(o.last) {
-			o.last = r.at
-		}
+		o.first, o.last = earlierOf(o.first, r.at), laterOf(o.last, r.at)
 	}
 	postOwners.Write(into, slices.SortedFunc(maps.Values(owners), func(a, b *postOwner) int {
 		return cmp.Compare(a.id, b.id)

@@ -110,10 +110,7 @@ func (s *sums) add(r *reading, sign int64) {
 		row = &sumRow{sumKey: key, first: r.at, last: r.at}
 		s.rows[key] = row
 	}
-	row.first = earlierOf(row.first, r.at)
-	if r.at.After(row.last) {
-		row.last = r.at
-	}
+	row.first, row.last = earlierOf(row.first, r.at), laterOf(row.last, r.at)
 	row.readings += sign
 	for i, gain := range r.gained {
 		if gain != nil {
@@ -137,15 +134,15 @@ func (s *sums) write(into write.Sink, table write.Table[*sumRow]) {
 		return []any{k.post, k.owner, k.begins, k.begins.Add(s.length)}
 	})
 	const ofKeys = `unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[]) as k(post, owner, begins, ends)
-		where s.owner = k.owner and s.begins = k.begins and k.ends is not null and `
+		where s.owner = k.owner and s.begins = k.begins`
 	if s.byPost {
-		into.Exec(`delete from post_weeks s using `+ofKeys+`s.post = k.post and s.readings = 0`, keys...)
+		into.Exec(`delete from post_weeks s using `+ofKeys+` and s.post = k.post and s.readings = 0`, keys...)
 		return
 	}
-	into.Exec(`delete from `+table.Name+` s using `+ofKeys+`k.post = 0 and s.readings = 0`, keys...)
+	into.Exec(`delete from `+table.Name+` s using `+ofKeys+` and s.readings = 0`, keys...)
 	into.Exec(`update `+table.Name+` s set
 			first_at = (select min(captured_at) `+ofInterval+`), last_at = (select max(captured_at) `+ofInterval+`)
-		from `+ofKeys+`k.post = 0`, keys...)
+		from `+ofKeys, keys...)
 }
 
 const ofInterval = `from post_readings where owner = k.owner and captured_at >= k.begins and captured_at < k.ends and counted`

@@ -39,12 +39,7 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) {
 	if *slot == nil || later(e.RegisteredAt, eventID, (*slot).RegisteredAt, (*slot).EventID) {
 		*slot = &registration{e, eventID}
 	}
-	if at.Before(p.first) {
-		p.first = at
-	}
-	if at.After(p.last) {
-		p.last = at
-	}
+	p.first, p.last = earlierOf(p.first, at), laterOf(p.last, at)
 	p.changed = true
 }
 

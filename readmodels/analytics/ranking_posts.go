@@ -37,13 +37,13 @@ func (qc postQuery) steps(r Range, ofWeek, ofReading string) (sql string, args a
 // parameters to args. Reading the sums of weeks saves reading most readings.
 func gainsNear(r Range, condition string, args *arguments) (weeks, readings string) {
 	near, rest := nearestWeeks(r)
-	begins, ends, signs := []time.Time{}, []time.Time{}, []int16{}
-	for _, s := range rest {
-		sign := int16(1)
+	begins, ends := spanArrays(rest)
+	signs := make([]int16, len(rest))
+	for i, s := range rest {
+		signs[i] = 1
 		if s.begins.Before(r.From) || s.ends.After(r.To) {
-			sign = -1
+			signs[i] = -1
 		}
-		begins, ends, signs = append(begins, s.begins), append(ends, s.ends), append(signs, sign)
 	}
 	weeks = "post_weeks r where " + condition + " and begins >= " + args.add(near.begins, "timestamptz") +
 		" and begins < " + args.add(near.ends, "timestamptz")
@@ -126,17 +126,9 @@ const (
 				k.sign * num_nonnulls(r.glikes, r.gcomments, r.gshares)`
 )
 
-// totalOf returns SQL that adds up sums of gains; null if no gain is known.
-func totalOf(figure string) string {
-	return "case when sum_bigint(" + figure + "_n) > 0 then sum_bigint(" + figure + ") end as " + figure
-}
-
+// totalsOf returns SQL that adds up sums of gains; null if no gain is known.
 func totalsOf(figures []string) string {
-	totals := make([]string, len(figures))
-	for i, figure := range figures {
-		totals[i] = totalOf(figure)
-	}
-	return strings.Join(totals, ", ")
+	return eachOf(figures, "case when sum_bigint(%[1]s_n) > 0 then sum_bigint(%[1]s) end as %[1]s")
 }
 
 func eachOf(figures []string, format string) string {
