@@ -79,6 +79,8 @@ type Principal struct {
 	// KnownAs are other names of the caller in the list of [WithdrawnSubjects]: the subject at the
 	// identity provider, the issuer and the subject separated by a space, an email address.
 	KnownAs []string
+	// Local is set by [LocalOperators]. It is recorded with the actions of the operator.
+	Local domain.LocalOperator
 }
 
 // isPerson reports whether the caller must be in the directory: it has a role other than auditor,

@@ -59,7 +59,7 @@ type Caller struct {
 // in returns the caller, acting in role, in the form that records store. Operators and main
 // applications act for no agency.
 func (c Caller) in(role Role) commands.Caller {
-	acting := commands.Caller{UserID: c.UserID, Role: string(role), RequestID: c.RequestID, TraceParent: c.TraceParent}
+	acting := commands.Caller{UserID: c.UserID, Role: string(role), RequestID: c.RequestID, TraceParent: c.TraceParent, Local: c.Local}
 	if role != RoleOperator && role != RoleMainApp {
 		acting.ParentAccount = c.AccountID
 	}

@@ -65,6 +65,7 @@ var operatorOperations = routes(
 	PostOpsPlatformPause,
 	PostOpsPlatformResume,
 	GetOpsConnections,
+	opsAt(http.MethodGet, "connections/{connection}", "getOpsConnection", does(operators.connection)),
 	PostOpsRead,
 	PostOpsConnectionPause,
 	PostOpsConnectionResume,
@@ -193,6 +194,8 @@ type OperatorService interface {
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections returns the reading state of the connected accounts of all agencies.
 	Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error)
+	// Pausable returns the target for pausing or resuming.
+	Pausable(ctx context.Context, kind domain.PauseKind, name string) (domain.OperatorTarget, error)
 	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error
 	// has code [domain.CodeConflict] and gives the reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
@@ -250,6 +253,11 @@ func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[
 
 func (o operators) generation(ctx context.Context, _ Caller, in GenerationID) (operator.Generation, error) {
 	return o.deps.Operators.Generation(ctx, in.Generation)
+}
+
+// connection returns a connection, also one that reads no account or was only paused.
+func (o operators) connection(ctx context.Context, _ Caller, in ConnectionID) (domain.OperatorTarget, error) {
+	return o.deps.Operators.Pausable(ctx, domain.PauseConnection, strconv.FormatInt(int64(in.Connection), 10))
 }
 
 const progressEvery = time.Second

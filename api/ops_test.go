@@ -81,6 +81,11 @@ func (f *fakeOperators) DeadLetters(_ context.Context, filter operator.DeadLette
 	return nil, f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
 }
 
+func (f *fakeOperators) Pausable(_ context.Context, _ domain.PauseKind, name string) (domain.OperatorTarget, error) {
+	id, err := strconv.ParseInt(name, 10, 64)
+	return domain.OperatorTarget{Connection: id}, err
+}
+
 func (f *fakeOperators) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	return f.did(c, reason, "pause", string(kind), name)
 }

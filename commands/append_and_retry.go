@@ -213,6 +213,7 @@ type Caller struct {
 	OnBehalfOf    string // "" unless the caller acts for someone else
 	RequestID     string
 	TraceParent   string // W3C trace context, or ""
+	Local         domain.LocalOperator
 }
 
 func (c Caller) sign(e *domain.Envelope) {

@@ -72,6 +72,7 @@ type Effect struct {
 func (a *Audit) Act(
 	ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error),
 ) error {
+	act.LocalOperator = c.Local
 	if err := act.Validate(); err != nil {
 		if reason, ok := errors.AsType[*domain.Error](err); ok {
 			return reason

@@ -45,7 +45,24 @@ type OperatorActed struct {
 	Action OperatorAction `json:"action"` // the action
 	Target OperatorTarget `json:"target"` // the target of the action
 	Reason Reason         `json:"reason"` // the operator's reason
+
+	LocalOperator
 }
+
+// LocalOperator is an operator who reached the service without a token, over the socket on its
+// machine; zero for others.
+type LocalOperator struct {
+	Via         string `json:"via,omitempty"`          // the system user, uid:<number>
+	ClaimedName string `json:"claimed_name,omitempty"` // a name that the operator claims and nothing proves
+}
+
+var (
+	viaForm      = regexp.MustCompile(`^uid:[0-9]{1,10}$`)
+	operatorName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
+)
+
+// IsOperatorName reports whether a text has the form of the name of an operator or a program.
+func IsOperatorName(text string) bool { return operatorName.MatchString(text) }
 
 // OperatorTarget identifies the target of an action. Each action sets only the fields that apply to
 // it.
@@ -72,6 +89,9 @@ func (e OperatorActed) Validate() error {
 		if name != "" && !targetName.MatchString(name) {
 			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
 		}
+	}
+	if e.Via != "" && !viaForm.MatchString(e.Via) || e.ClaimedName != "" && !IsOperatorName(e.ClaimedName) {
+		return fmt.Errorf("%.70q or %.70q does not name a local operator", e.Via, e.ClaimedName)
 	}
 	return e.Reason.Validate()
 }

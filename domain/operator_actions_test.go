@@ -61,17 +61,22 @@ func TestOperatorActedHoldsNoFreeText(t *testing.T) {
 	for name, c := range map[string]struct {
 		target domain.OperatorTarget
 		reason domain.Reason
+		local  domain.LocalOperator
 		want   string // "": it is right
 	}{
-		"a projection":             {domain.OperatorTarget{Projection: "directory", Generation: 2}, why, ""},
-		"a connection":             {domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}, why, ""},
-		"a projection that is two": {domain.OperatorTarget{Projection: "a b"}, why, "1 to 64 characters"},
-		"a rebuild with a text":    {domain.OperatorTarget{Rebuild: "r1, late"}, why, "1 to 64 characters"},
-		"a user by address":        {domain.OperatorTarget{User: "ada@example.com"}, why, "1 to 64 characters"},
-		"no reason":                {domain.OperatorTarget{Connection: 7}, domain.Reason{}, "the codes are"},
-		"a ticket with text":       {domain.OperatorTarget{Connection: 7}, domain.Reason{domain.ReasonTest, "a b"}, "ticket"},
+		"a projection":             {target: domain.OperatorTarget{Projection: "directory", Generation: 2}, reason: why},
+		"a connection":             {target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}, reason: why},
+		"a projection that is two": {target: domain.OperatorTarget{Projection: "a b"}, reason: why, want: "1 to 64 characters"},
+		"a rebuild with a text":    {target: domain.OperatorTarget{Rebuild: "r1, late"}, reason: why, want: "1 to 64 characters"},
+		"a user by address":        {target: domain.OperatorTarget{User: "ada@example.com"}, reason: why, want: "1 to 64 characters"},
+		"no reason":                {target: domain.OperatorTarget{Connection: 7}, want: "the codes are"},
+		"a ticket with text":       {target: domain.OperatorTarget{Connection: 7}, reason: domain.Reason{domain.ReasonTest, "a b"}, want: "ticket"},
+		"a local operator":         {reason: why, local: domain.LocalOperator{Via: "uid:0", ClaimedName: "ada"}},
+		"a system user by name":    {reason: why, local: domain.LocalOperator{Via: "uid:root"}, want: "does not name a local operator"},
+		"a claim with text":        {reason: why, local: domain.LocalOperator{Via: "uid:0", ClaimedName: "ada, late"}, want: "does not name a local operator"},
 	} {
-		expect(t, domain.OperatorActed{domain.ActionConnectionRead, c.target, c.reason}.Validate(), c.want, name)
+		acted := domain.OperatorActed{Action: domain.ActionConnectionRead, Target: c.target, Reason: c.reason, LocalOperator: c.local}
+		expect(t, acted.Validate(), c.want, name)
 	}
 }
 

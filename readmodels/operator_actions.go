@@ -103,6 +103,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 	if err != nil {
 		return a, fmt.Errorf("read action %s: %w", a.ID, err)
 	}
+	a.LocalOperator = act.LocalOperator
 	a.Action, a.Target, a.Reason, a.Outcome = act.Action, act.Target, act.Reason, operator.OutcomeUnknown
 	if finishedAt == nil {
 		return a, nil

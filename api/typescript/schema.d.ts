@@ -602,6 +602,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/connections/{connection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a connection that can be paused or resumed, also one that reads no account. */
+        get: operations["getOpsConnection"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/connections/{connection}/pause": {
         parameters: {
             query?: never;
@@ -2262,6 +2279,8 @@ export interface components {
             action: components["schemas"]["OperatorAction"];
             /** @description Id of the user; `system:operator` for the command line. */
             actor: string;
+            /** @description A name that the operator claims and nothing proves. */
+            claimed_name?: string;
             /** @description Error code, if refused or failed. */
             code?: components["schemas"]["Code"];
             /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
@@ -2296,6 +2315,8 @@ export interface components {
              * @description Time of that record, UTC.
              */
             time: string;
+            /** @description The system user, uid:<number>. */
+            via?: string;
         };
         /** @description The body of an operator's action. */
         ActionBody: {
@@ -9474,6 +9495,47 @@ export interface operations {
                      */
                     "application/json": {
                         data: components["schemas"]["ConnectionReading"][];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    getOpsConnection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a connection.
+                 * @example 31
+                 */
+                connection: components["parameters"]["ConnectionInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "connection_id": 4503599627380497,
+                     *         "p_id": 1
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["OperatorTarget"];
                         message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
                     };

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
@@ -15,25 +15,30 @@ type connectionsCommand struct {
 }
 
 type connectionsListCommand struct {
-	installation
+	service
 	Account string `type:"hexid" placeholder:"ID" help:"Show only the accounts of this client."`
 	JSON    bool   `help:"Print a JSON array."`
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
-		connections, err := ops.Connections(ctx, directory.ReadingsQuery{Account: c.Account})
-		if err != nil {
-			return err
-		}
-		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATUS\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
-			"CALLS A DAY WITH POSTS\tTOTALS READ"
-		return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
-			expires, last, next := momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-")
-			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
-				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.Status,
-				expires, last, next, r.CallsADay, r.Pace)
-		})
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	connections, err := fetch[[]directory.ConnectionReading](ctx, at, "/api/ops/connections")
+	if err != nil {
+		return err
+	}
+	connections = slices.DeleteFunc(connections, func(r directory.ConnectionReading) bool {
+		return c.Account != "" && r.AccountID != c.Account
+	})
+	const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATUS\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
+		"CALLS A DAY WITH POSTS\tTOTALS READ"
+	return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
+		expires, last, next := momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-")
+		return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
+			r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.Status,
+			expires, last, next, r.CallsADay, r.Pace)
 	})
 }
 
@@ -45,21 +50,23 @@ func momentOr(at *time.Time, none string) string {
 }
 
 type connectionsReadCommand struct {
-	installation
+	service
 	actionFlags
-	ID string `arg:"" help:"Connection id, as shown by 'connections list'."`
+	ID int64 `arg:"" help:"Connection id, as shown by 'connections list'."`
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
-	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %s due now", c.ID))
+	reason, err := c.confirm(s, fmt.Sprintf("make the accounts of connection %d due now", c.ID))
 	if err != nil {
 		return err
 	}
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		if err := ops.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
-			return commandError(err)
-		}
-		fmt.Fprintf(s.Out, "connection %s is due now; 'ledgerboard connections list' shows the result\n", c.ID)
-		return nil
-	})
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := act[done](ctx, at, fmt.Sprintf("/api/ops/connections/%d/read", c.ID), reason); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "connection %d is due now; 'ledgerboard connections list' shows the result\n", c.ID)
+	return nil
 }

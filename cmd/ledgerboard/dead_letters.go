@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -21,37 +18,39 @@ type deadLettersCommand struct {
 }
 
 type deadLettersListCommand struct {
-	installation
+	service
 	JSON bool `help:"Print a JSON array."`
 }
 
 func (c deadLettersListCommand) Run(ctx context.Context, s streams) error {
-	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
-		letters, err := ops.DeadLetters(ctx, operator.DeadLetterFilter{})
-		if err != nil {
-			return commandError(err)
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	letters, _, err := list[operator.DeadLetter](ctx, at, "/api/ops/dead-letters", 0)
+	if err != nil {
+		return err
+	}
+	if len(letters) == 0 && !c.JSON {
+		fmt.Fprintln(s.Out, "there are no dead letters")
+		return nil
+	}
+	const head = "ID\tSTREAM\tTYPE\tREASON\tSTOPPED\tWAITING\tDETAIL"
+	return printList(s.Out, c.JSON, letters, head, func(d operator.DeadLetter) string {
+		stopped := "-"
+		if d.StopsStream() {
+			stopped = fmt.Sprintf("version %d", d.StoppedAt)
 		}
-		if len(letters) == 0 && !c.JSON {
-			fmt.Fprintln(s.Out, "there are no dead letters")
-			return nil
+		waiting := "unknown"
+		if d.Waiting != nil {
+			waiting = strconv.FormatInt(*d.Waiting, 10)
 		}
-		const head = "ID\tSTREAM\tTYPE\tREASON\tSTOPPED\tWAITING\tDETAIL"
-		return printList(s.Out, c.JSON, letters, head, func(d operator.DeadLetter) string {
-			stopped := "-"
-			if d.StopsStream() {
-				stopped = fmt.Sprintf("version %d", d.StoppedAt)
-			}
-			waiting := "unknown"
-			if d.Waiting != nil {
-				waiting = strconv.FormatInt(*d.Waiting, 10)
-			}
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, waiting, d.Text())
-		})
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", d.ID, d.Stream, d.Type, d.Reason, stopped, waiting, d.Text())
 	})
 }
 
 type deadLetterAction struct {
-	installation
+	service
 	actionFlags
 	ID string `arg:"" help:"Id of a dead letter, as shown by 'dead-letters list'."`
 }
@@ -59,19 +58,21 @@ type deadLetterAction struct {
 type deadLetterShowCommand struct{ deadLetterAction }
 
 func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
-		if err != nil {
-			return err
-		}
-		record, err := ops.ShowDeadLetter(ctx, operatorCaller(), c.ID, reason)
-		if err != nil {
-			return commandError(err)
-		}
-		out := json.NewEncoder(s.Out)
-		out.SetIndent("", "  ")
-		return out.Encode(record)
-	})
+	reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
+	if err != nil {
+		return err
+	}
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	record, err := act[operator.DeadRecord](ctx, at, "/api/ops/dead-letters/"+c.ID+"/show", reason)
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(s.Out)
+	out.SetIndent("", "  ")
+	return out.Encode(record)
 }
 
 type streamRetryCommand struct {
@@ -80,7 +81,7 @@ type streamRetryCommand struct {
 }
 
 func (c streamRetryCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", (*operations.Service).RetryStream)
+	return c.foldStream(ctx, s, c.JSON, "fold its stream again from its start", "retry")
 }
 
 type eventSkipCommand struct {
@@ -89,43 +90,45 @@ type eventSkipCommand struct {
 }
 
 func (c eventSkipCommand) Run(ctx context.Context, s streams) error {
-	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start",
-		(*operations.Service).SkipEvent)
+	return c.foldStream(ctx, s, c.JSON, "skip it permanently, and fold its stream again from its start", "skip")
 }
 
 var errStoppedAgain = errors.New("the stream has stopped again: 'ledgerboard dead-letters show ID' shows the event. " +
 	"If a newer program version supports its type, upgrade and retry. 'ledgerboard dead-letters skip ID' skips the event, " +
 	"but not one that breaks the chain of its stream: then restore the log")
 
-func (c deadLetterAction) foldStream(
-	ctx context.Context, s streams, asJSON bool, what string,
-	do func(*operations.Service, context.Context, commands.Caller, string, domain.Reason) (operator.StreamFolded, error),
-) error {
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		letter, err := ops.DeadLetter(ctx, c.ID)
-		if err != nil {
-			return commandError(err)
-		}
-		fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
-		reason, err := c.confirm(s, what)
-		if err != nil {
-			return err
-		}
-		result, err := do(ops, ctx, operatorCaller(), c.ID, reason)
-		if err != nil {
-			return commandError(err)
-		}
-		switch stopped := result.Stopped; {
-		case asJSON:
-			err = json.NewEncoder(s.Out).Encode(result)
-		case stopped == nil:
-			fmt.Fprintf(s.Out, "stream %s is folded; nothing waits any more\n", result.Stream)
-		default:
-			fmt.Fprintf(s.Out, "stream %s has stopped at %s: %s: %s\n", result.Stream, stopped.ID, stopped.Reason, stopped.Text())
-		}
-		if err == nil && result.Stopped != nil {
-			err = errStoppedAgain
-		}
+func (c deadLetterAction) foldStream(ctx context.Context, s streams, asJSON bool, what, verb string) error {
+	at, err := c.client(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	letters, _, err := list[operator.DeadLetter](ctx, at, "/api/ops/dead-letters", 0)
+	if err != nil {
+		return err
+	}
+	for _, letter := range letters {
+		if letter.ID == c.ID {
+			fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", letter.ID, plain(letter.Stream), letter.Reason, letter.Text())
+		}
+	}
+	reason, err := c.confirm(s, what)
+	if err != nil {
+		return err
+	}
+	result, err := act[operator.StreamFolded](ctx, at, "/api/ops/dead-letters/"+c.ID+"/"+verb, reason)
+	if err != nil {
+		return err
+	}
+	switch stopped := result.Stopped; {
+	case asJSON:
+		err = json.NewEncoder(s.Out).Encode(result)
+	case stopped == nil:
+		fmt.Fprintf(s.Out, "stream %s is folded; nothing waits any more\n", result.Stream)
+	default:
+		fmt.Fprintf(s.Out, "stream %s has stopped at %s: %s: %s\n", result.Stream, stopped.ID, stopped.Reason, stopped.Text())
+	}
+	if err == nil && result.Stopped != nil {
+		err = errStoppedAgain
+	}
+	return err
 }

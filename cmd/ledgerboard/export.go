@@ -78,8 +78,12 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if checkpoint != "" {
 		query.Set("checkpoint", checkpoint)
 	}
+	at, err := c.client()
+	if err != nil {
+		return err
+	}
 	err = c.write(func(out io.Writer) error {
-		_, err := c.download(ctx, "/api/audit/bundle", query, out)
+		_, err := at.download(ctx, "/api/audit/bundle", query, out)
 		return err
 	})
 	if err != nil {

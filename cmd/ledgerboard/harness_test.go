@@ -62,6 +62,12 @@ func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr
 		"--log-level", "error")...)
 }
 
+// ask runs a command that speaks to the service.
+func (p *process) ask(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return byHand(t, append(args, "--data-dir", p.DataDir)...)
+}
+
 func byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, problems bytes.Buffer

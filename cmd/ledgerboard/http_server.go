@@ -9,6 +9,7 @@ import (
 	"net/http/pprof"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,6 +63,10 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
 		health, handler, endStreams = apiServer.Health(), pages, func() { end(); apiServer.Close() }
+		if local := p.front.local; local != nil {
+			local.handle(p.forCommands(apiServer))
+			p.stop.run(group, "socket for commands", local.run)
+		}
 		if p.withPictures {
 			handler = launch.ServePictures(p.answerHeaders, handler)
 		}
@@ -70,7 +75,6 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 		p.serveAdmin(group, ctx, health)
 		handler = withoutAdmin(handler)
 	}
-	server := p.front.main.server
 	p.front.main.handle(handler)
 	p.stop.run(group, "HTTP server", p.front.main.run)
 	p.logger.Info("listening", "address", p.front.main.Addr().String())
@@ -85,10 +89,19 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context) (stop
 			}
 		}
 		endStreams()
-		if err := server.Shutdown(requestsCtx); err != nil {
-			p.logger.Warn("shutdown canceled running requests", "error", err)
-			server.Close() //nolint:errcheck // nothing can be done about it
+		var closing sync.WaitGroup
+		for _, d := range []*door{p.front.main, p.front.local} {
+			if d == nil {
+				continue
+			}
+			closing.Go(func() {
+				if err := d.server.Shutdown(requestsCtx); err != nil {
+					p.logger.Warn("shutdown canceled running requests", "error", err)
+					d.server.Close() //nolint:errcheck // nothing can be done about it
+				}
+			})
 		}
+		closing.Wait()
 	}, nil
 }
 

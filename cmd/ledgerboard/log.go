@@ -7,26 +7,27 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
 type logCommand struct {
-	installation
+	service
 	JSON bool `help:"Print a JSON object with all settings."`
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		topics, err := ops.Topics(ctx)
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return json.NewEncoder(s.Out).Encode(map[string]any{"topics": topics})
-		}
-		return printTopics(s, topics)
-	})
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	topics, err := fetch[[]operator.Topic](ctx, at, "/api/ops/log")
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.Out).Encode(map[string]any{"topics": topics})
+	}
+	return printTopics(s, topics)
 }
 
 func printTopics(s streams, topics []operator.Topic) error {

@@ -104,12 +104,9 @@ func TestMirroredLogOnApacheKafka(t *testing.T) {
 				require.Equal(t, exitOK, code, out+problems)
 				return out
 			}
-			require.NotContains(t, mustRun(t, logCommand{installation: at}), "UNSAFE")
 			require.Contains(t, verified(), "This log is a copy")
 			t.Log("old database")
-			requireNothingServed(t, at.storage)
-			out, err := runCommand(t, rebuildCommand{installation: at, actionFlags: someReason, All: true})
-			require.NoError(t, err, out)
+			rebuildAll(t, at.storage)
 			serves := func() {
 				t.Helper()
 				signed(at.storage, func(a *process) {
@@ -138,9 +135,9 @@ func TestMirroredLogOnApacheKafka(t *testing.T) {
 	}
 }
 
-// requireNothingServed starts a service whose tables were built from another log. It never reports
-// that it can be read.
-func requireNothingServed(t *testing.T, at storage) {
+// rebuildAll starts a service whose tables were built from another log. It does not report that it can
+// be read, and rebuilds them on request.
+func rebuildAll(t *testing.T, at storage) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -157,6 +154,8 @@ func requireNothingServed(t *testing.T, at storage) {
 		require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
 		return strings.Contains(answer.Body, eventlog.ErrOtherLog.Error())
 	}, patience, 10*time.Millisecond)
+	require.NotContains(t, mustRun(t, logCommand{service: service{DataDir: at.DataDir}}), "UNSAFE")
+	mustRun(t, rebuildCommand{service: service{DataDir: at.DataDir}, actionFlags: someReason, All: true})
 	stop()
 	require.NoError(t, <-ended)
 	require.NoError(t, a.Close())

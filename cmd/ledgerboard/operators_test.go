@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/dev/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -59,17 +58,17 @@ func TestStoredTokensAreReencrypted(t *testing.T) {
 // While a read model is paused, the command does not say that no service runs a rebuild of it.
 func TestRebuildOfAPausedReadModelWaits(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
-		code, _, problems := a.byHand(t, "pause", "contents", "--yes", "--reason", "test")
+		code, _, problems := a.ask(t, "pause", "contents", "--yes", "--reason", "test")
 		require.Zero(t, code, problems)
 		a.until(t, 0, "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'ledgerboard contents.g%'")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		rebuild := rebuildCommand{
-			installation: installation{a.storageSettings(t), quiet}, actionFlags: actionFlags{Yes: true, Reason: "test"}, Names: []string{"contents"},
+			service: service{DataDir: a.DataDir}, actionFlags: actionFlags{Yes: true, Reason: "test"}, Names: []string{"contents"},
 		}
 		err := rebuild.Run(ctx, streams{Out: io.Discard, Err: killer{stop, "rebuild contents.g2 waits: an operator has paused this read model"}})
 		require.ErrorContains(t, err, "after 'ledgerboard resume', a running service completes the rebuild")
-		code, _, problems = a.byHand(t, "resume", "contents", "--yes", "--reason", "test")
+		code, _, problems = a.ask(t, "resume", "contents", "--yes", "--reason", "test")
 		require.Zero(t, code, problems)
 		a.until(t, 1, "select count(*) from lb_engine.generations where projection = 'contents' and generation = 2 and state = 'live'")
 	})
@@ -84,9 +83,9 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			if args[0] != "connections" || args[1] != "list" {
 				args = append(args, "--yes", "--reason", "incident:OPS-5")
 			}
-			return a.byHand(t, args...)
+			return a.ask(t, args...)
 		}
-		done := func(args ...string) string {
+		runs := func(args ...string) string {
 			code, out, problems := run(args...)
 			require.Zero(t, code, problems)
 			return out
@@ -98,7 +97,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		}
 		reading := func(of int64) directory.ConnectionReading {
 			var list []directory.ConnectionReading
-			require.NoError(t, json.Unmarshal([]byte(done("connections", "list", "--json", "--account", eraseClient)), &list))
+			require.NoError(t, json.Unmarshal([]byte(runs("connections", "list", "--json", "--account", eraseClient)), &list))
 			for _, one := range list {
 				if one.ConnectionID == of {
 					return one
@@ -111,36 +110,37 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		fails("99", "pause", "1", "99")
 		require.Equal(t, "waiting", state(fetchGood))
 
-		done("pause", "1")
+		runs("pause", "1")
 		require.Equal(t, "paused", state(fetchGood))
-		require.Regexp(t, `(?m)^1 +facebook .* paused `, done("connections", "list"))
-		require.Contains(t, done("pause", "1"), "Nothing was changed or recorded")
+		require.Regexp(t, `(?m)^1 +facebook .* paused `, runs("connections", "list"))
+		require.Contains(t, runs("pause", "1"), "Nothing was changed or recorded")
 		fails("is not 24 hex digits", "connections", "list", "--account", "zzz")
-		_, out, _ := run("rebuild", "--help")
+		_, out, _ := byHand(t, "rebuild", "--help")
 		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
-		require.NoError(t, installation{a.storageSettings(t), quiet}.withOperations(t.Context(), streams{Err: io.Discard}, func(d *operations.Service) error {
-			recorded := func() (n int64) {
-				topics, err := d.Topics(t.Context())
-				require.NoError(t, err)
-				for _, topic := range topics {
-					for _, p := range topic.Partitions {
-						n += p.End
-					}
+		at, err := (&service{DataDir: a.DataDir}).client(t.Context())
+		require.NoError(t, err)
+		recorded := func() (n int64) {
+			topics, err := fetch[[]operator.Topic](t.Context(), at, "/api/ops/log")
+			require.NoError(t, err)
+			for _, topic := range topics {
+				for _, p := range topic.Partitions {
+					n += p.End
 				}
-				return n
 			}
-			before := recorded()
-			for name, want := range map[string]domain.Code{"1": domain.CodeConflict, "abc": domain.CodeNotFound, "99": domain.CodeNotFound} {
-				require.Equal(t, want, domain.CodeOf(d.Pause(t.Context(), operatorCaller(), domain.PauseConnection, name, reason)), name)
-			}
-			err := d.Resume(t.Context(), operatorCaller(), domain.PausePlatform, "tiktok", reason)
-			require.ErrorContains(t, err, "Nothing was done: platform tiktok is not paused.")
-			require.Equal(t, before, recorded())
-			return nil
-		}))
+			return n
+		}
+		before := recorded()
+		for path, want := range map[string]string{
+			"connections/1/pause": "409 Conflict", "connections/abc/pause": "400 Bad Request", "connections/99/pause": "404 Not Found",
+			"platforms/tiktok/resume": "Nothing was done: platform tiktok is not paused.",
+		} {
+			_, err := act[done](t.Context(), at, "/api/ops/"+path, reason)
+			require.ErrorContains(t, err, want, path)
+		}
+		require.Equal(t, before, recorded())
 
 		for id, want := range map[int]string{
 			fetchGood: "Resume the connection first.", fetchLapsed: "No subscription is active", fetchDisconnected: "reads no connected account", 99: "There is no connection 99.",
@@ -148,16 +148,16 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			fails(want, "connections", "read", strconv.Itoa(id))
 		}
 		require.Nil(t, reading(fetchGood).NextDue)
-		_, err := vault.Pauses{Pool: a.KeptPool}.Pause(t.Context(), domain.Pause{
+		_, err = vault.Pauses{Pool: a.KeptPool}.Pause(t.Context(), domain.Pause{
 			Kind: domain.PauseConnection, Name: "98", Since: time.Now(), Reason: domain.Reason{Code: domain.ReasonTest},
 		})
 		require.NoError(t, err)
-		done("resume", "98")      // a pause can outlive its connection
+		runs("resume", "98")      // a pause can outlive its connection
 		fails("", "resume", "98") // neither exists now
-		done("resume", "1")
+		runs("resume", "1")
 		require.Equal(t, "waiting", state(fetchGood))
 		require.Equal(t, "not listed", state(fetchDisconnected))
-		done("connections", "read", strconv.Itoa(fetchGood))
+		runs("connections", "read", strconv.Itoa(fetchGood))
 		require.NotNil(t, reading(fetchGood).NextDue)
 	})
 }
@@ -292,14 +292,14 @@ func TestLogOfARunningService(t *testing.T) {
 }
 
 func TestLogShowsTopics(t *testing.T) {
-	t.Parallel()
-	a := newAudited(t, 3)
-	command := logCommand{installation: installation{a.storage(), quiet}}
-	require.Regexp(t, `(?m)^dashboards +12 +3 +`, mustRun(t, command))
-	command.JSON = true
-	var report struct{ Topics []operator.Topic }
-	require.NoError(t, json.Unmarshal([]byte(mustRun(t, command)), &report))
-	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
+	withService(t, newStorage(t), func(a *process, _ string) {
+		command := logCommand{service: service{DataDir: a.DataDir}}
+		require.Regexp(t, `(?m)^dashboards +12 +\d+ +`, mustRun(t, command))
+		command.JSON = true
+		var report struct{ Topics []operator.Topic }
+		require.NoError(t, json.Unmarshal([]byte(mustRun(t, command)), &report))
+		require.Len(t, report.Topics, len(a.Log.Codec().Topics()))
+	})
 }
 
 // prepare builds missing tables and keeps the live ones.
@@ -365,8 +365,6 @@ func TestCommandsRefuseTheLogOfAnotherInstallation(t *testing.T) {
 			"erase --user " + erased + " --wait 1s " + reason + " --ordered-by person --ground objection --due 2026-12-21",
 			"erase --from " + erasures + " " + reason,
 			"prepare directory " + reason,
-			"rebuild directory " + reason,
-			"pause directory " + reason,
 			"export-person --user " + erased + " --out " + filepath.Join(t.TempDir(), "person.json") + " " + reason,
 			"sign-in-link --user " + eraseStaff + " --public-url https://boards.example.com " + reason,
 		} {

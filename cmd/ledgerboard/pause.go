@@ -14,7 +14,7 @@ import (
 )
 
 type pauseCommand struct {
-	installation
+	service
 	actionFlags
 	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (${platforms}) or connection ids."`
 	List  bool     `help:"List pauses."`
@@ -25,18 +25,20 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("name the read models, platforms or connections to pause, or use --list")}
 	}
 	if !c.List {
-		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.installation, c.Names)
+		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.service, c.Names)
 	}
-	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
-		pauses, err := ops.Pauses(ctx)
-		for _, p := range pauses {
-			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
-		}
-		if err == nil && len(pauses) == 0 {
-			fmt.Fprintln(s.Out, "nothing is paused")
-		}
+	at, err := c.client(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
+	for _, p := range pauses {
+		fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
+	}
+	if err == nil && len(pauses) == 0 {
+		fmt.Fprintln(s.Out, "nothing is paused")
+	}
+	return err
 }
 
 func pauseInWords(since time.Time, actor, reason string) string {
@@ -44,13 +46,13 @@ func pauseInWords(since time.Time, actor, reason string) string {
 }
 
 type resumeCommand struct {
-	installation
+	service
 	actionFlags
 	Names []string `arg:"" name:"name" help:"Read models, platforms or connection ids."`
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.installation, c.Names)
+	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.service, c.Names)
 }
 
 type pauseAction struct {
@@ -69,51 +71,44 @@ func nameOf(p domain.Pause) string {
 
 // each pauses or resumes the named targets. It checks all names before it asks for confirmation,
 // and skips targets that are already in the requested state.
-func (p pauseAction) each(ctx context.Context, s streams, at installation, names []string) error {
+func (p pauseAction) each(ctx context.Context, s streams, to service, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	return at.withOperations(ctx, s, func(ops *operations.Service) error {
-		if err := knowAll(ctx, ops, all); err != nil {
-			return commandError(err)
-		}
-		remaining, err := p.remaining(ctx, s, ops, all)
-		if err == nil && len(remaining) < len(all) {
-			fmt.Fprintln(s.Out, "Nothing was changed or recorded for these.")
-		}
-		if err != nil || len(remaining) == 0 {
-			return err
-		}
-		var words []string
-		for _, target := range remaining {
-			words = append(words, nameOf(target))
-		}
-		reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
-		if err != nil {
-			return err
-		}
-		do := ops.Resume
-		if p.paused {
-			do = ops.Pause
-		}
-		for _, target := range remaining {
-			if err := do(ctx, operatorCaller(), target.Kind, target.Name, reason); err != nil {
-				return commandError(err)
-			}
-			if !p.paused {
-				fmt.Fprintf(s.Out, "%s resumed\n", nameOf(target))
-			} else if _, err := p.remaining(ctx, s, ops, []domain.Pause{target}); err != nil {
+	at, err := to.client(ctx)
+	if err != nil {
+		return err
+	}
+	for _, target := range all {
+		if target.Kind == domain.PauseConnection {
+			if _, err := fetch[domain.OperatorTarget](ctx, at, "/api/ops/connections/"+target.Name); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-}
-
-func knowAll(ctx context.Context, ops *operations.Service, all []domain.Pause) error {
-	for _, target := range all {
-		if _, err := ops.Pausable(ctx, target.Kind, target.Name); err != nil {
+	}
+	remaining, err := p.remaining(ctx, s, at, all)
+	if err == nil && len(remaining) < len(all) {
+		fmt.Fprintln(s.Out, "Nothing was changed or recorded for these.")
+	}
+	if err != nil || len(remaining) == 0 {
+		return err
+	}
+	var words []string
+	for _, target := range remaining {
+		words = append(words, nameOf(target))
+	}
+	reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
+	if err != nil {
+		return err
+	}
+	for _, target := range remaining {
+		if _, err := act[done](ctx, at, fmt.Sprintf("/api/ops/%ss/%s/%s", target.Kind, target.Name, p.verb), reason); err != nil {
+			return err
+		}
+		if !p.paused {
+			fmt.Fprintf(s.Out, "%s resumed\n", nameOf(target))
+		} else if _, err := p.remaining(ctx, s, at, []domain.Pause{target}); err != nil {
 			return err
 		}
 	}
@@ -122,9 +117,9 @@ func knowAll(ctx context.Context, ops *operations.Service, all []domain.Pause) e
 
 // remaining returns the targets to change, and prints the state of the others.
 func (p pauseAction) remaining(
-	ctx context.Context, s streams, ops *operations.Service, all []domain.Pause,
+	ctx context.Context, s streams, at client, all []domain.Pause,
 ) (remaining []domain.Pause, err error) {
-	pauses, err := ops.Pauses(ctx)
+	pauses, err := fetch[[]domain.Pause](ctx, at, "/api/ops/pauses")
 	if err != nil {
 		return nil, err
 	}

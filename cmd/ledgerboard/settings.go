@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ const (
 // storage contains the settings of the log and the database. By default, both are embedded in the
 // process and stored in the data directory.
 type storage struct {
-	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database, and of what a rebuild sorts outside memory."`
+	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker, the embedded database, what a rebuild sorts outside memory, and the sockets for commands."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. Default: a broker embedded in this process."`
 	kafkaTLS
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
@@ -240,6 +241,9 @@ func isOrigin(origin string) bool {
 func (t tokens) jwt() bearer.Config {
 	return bearer.Config{Secret: t.JWTSecret, Keys: t.JWTKeys, Issuer: t.JWTIssuer, Audience: t.JWTAudience}
 }
+
+// socketDir is where processes with the role api listen for commands.
+func socketDir(dataDir string) string { return filepath.Join(dataDir, "run") }
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
 

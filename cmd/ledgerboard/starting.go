@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/internal/socket"
 )
 
 // front listens from the start of a process, so that probes see what the process waits for, and
@@ -18,6 +19,7 @@ import (
 type front struct {
 	main  *door
 	admin *door // nil: no separate listener
+	local *door // the socket for commands; nil: no role api, or it could not be opened
 	waits atomic.Pointer[string]
 }
 
@@ -43,29 +45,47 @@ func (s settings) openFront(ctx context.Context, addr string, logger *slog.Logge
 			f.close()
 		}
 	}()
-	if f.main, err = openDoor(ctx, addr, starting); err != nil {
+	if f.main, err = openPort(ctx, addr, starting); err != nil {
 		return nil, fmt.Errorf("%w (is another ledgerboard running? Choose another address with --addr)", err)
 	}
 	if s.AdminAddr != "" {
-		if f.admin, err = openDoor(ctx, s.AdminAddr, starting); err != nil {
+		if f.admin, err = openPort(ctx, s.AdminAddr, starting); err != nil {
 			return nil, fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: %w", err)
+		}
+	}
+	if s.has(roleAPI) {
+		if listener, err := socket.Listen(ctx, socketDir(s.DataDir)); err != nil {
+			logger.Warn("commands cannot reach this process, except with --url", "error", err)
+		} else {
+			f.local = openDoor(listener, s.forCommands(starting))
 		}
 	}
 	return f, nil
 }
 
-func openDoor(ctx context.Context, addr string, starting http.Handler) (*door, error) {
+// forCommands returns the handler of the socket for commands. Where operators sign in with an
+// identity provider, names must be proved.
+func (s settings) forCommands(served http.Handler) http.Handler {
+	return api.LocalOperators(served, s.OIDCIssuer != "")
+}
+
+func openPort(ctx context.Context, addr string, starting http.Handler) (*door, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
+	return openDoor(listener, starting), nil
+}
+
+func openDoor(listener net.Listener, starting http.Handler) *door {
 	d := &door{Listener: listener, served: make(chan error, 1)}
 	d.handle(starting)
 	d.server = newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		(*d.handler.Load()).ServeHTTP(w, r)
 	}))
+	d.server.ConnContext = socket.ConnContext
 	go func() { d.served <- d.server.Serve(listener) }()
-	return d, nil
+	return d
 }
 
 func (d *door) handle(handler http.Handler) { d.handler.Store(&handler) }
@@ -87,7 +107,7 @@ func (f *front) waitFor(reason string) {
 }
 
 func (f *front) close() {
-	for _, d := range []*door{f.main, f.admin} {
+	for _, d := range []*door{f.main, f.admin, f.local} {
 		if d != nil {
 			_ = d.server.Close()
 		}

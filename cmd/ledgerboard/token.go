@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -49,8 +48,6 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	return say(s.Out, c.JSON, result, "%s\n", token)
 }
 
-var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
-
 // judgeUser returns an error if --user is not valid for the roles. Operators and main applications
 // may have names; all other roles require an id.
 func (c tokenCommand) judgeUser() error {
@@ -61,7 +58,7 @@ func (c tokenCommand) judgeUser() error {
 	if slices.ContainsFunc(c.Role, requiresID) {
 		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
-	if !program.MatchString(c.User) {
+	if !domain.IsOperatorName(c.User) {
 		return usageError{fmt.Errorf("--user %q is not a valid name: "+
 			"use at most 100 letters, digits and the characters . _ @ -, starting with a letter or digit", c.User)}
 	}

@@ -12,8 +12,6 @@
 //
 // # Notes
 //
-//   - The database user of an api process may lack the privileges for an action. Operators then run
-//     the action on the command line with another database user.
 //   - Views open the read models only if they need them ([NewViews]), because operators must see
 //     problems even before read models exist.
 package operations

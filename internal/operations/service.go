@@ -3,7 +3,6 @@ package operations
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -59,8 +58,7 @@ func (d *Service) act(
 }
 
 var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. "+
-	"Run the action on the command line, with the LEDGERBOARD_DATABASE_URL of a user "+
-	"in the group ledgerboard_operator (deploy/roles.sql).")
+	"Run deploy/roles.sql, which grants each role its rights, then try again.")
 
 func withoutEffect(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
@@ -147,14 +145,6 @@ func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.p
 // Paused reports whether an operator has paused a target.
 func (d *Views) Paused(ctx context.Context, kind domain.PauseKind, name string) (bool, error) {
 	return d.pauses.Paused(ctx, kind, name)
-}
-
-// Folded reports whether a process is folding a version of a projection.
-func (d *Views) Folded(ctx context.Context, projection string, version int) (bool, error) {
-	generations, err := d.Generations(ctx)
-	return slices.ContainsFunc(generations, func(g operator.Generation) bool {
-		return g.Projection == projection && g.Version == version && g.Folded
-	}), err
 }
 
 // ProjectionNames returns the names of all projections.

@@ -10,9 +10,10 @@ import (
 
 // Action is an action of an operator, or a refused or failed attempt.
 type Action struct {
-	ID        string                `json:"id"`              // id of the record that announced the action
-	Time      time.Time             `json:"time"`            // time of that record, UTC
-	Actor     string                `json:"actor"`           // id of the user; `system:operator` for the command line
+	ID    string    `json:"id"`    // id of the record that announced the action
+	Time  time.Time `json:"time"`  // time of that record, UTC
+	Actor string    `json:"actor"` // id of the user; `system:operator` for the command line
+	domain.LocalOperator
 	Role      string                `json:"role"`            // role that allowed the action
 	RequestID domain.OptionalText   `json:"request_id"`      // id of the request; null on the command line
 	Action    domain.OperatorAction `json:"action"`          // type of action

@@ -46,6 +46,7 @@ var operatorsOperations = map[string]about{
 	"postOpsPlatformResume": act("Resumes the reading of a platform.", refusesRunning),
 	"getOpsConnections": ops("Lists the connected accounts: state, token expiry, permissions, last reading and next reading.",
 		"The names of personal profiles are omitted, because they are names of people."),
+	"getOpsConnection": ops("Returns a connection that can be paused or resumed, also one that reads no account.", ""),
 	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, including the renewal of its token.",
 		"The pause takes effect within seconds; a reading that has started is completed. "+refusesPaused),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", refusesRunning),

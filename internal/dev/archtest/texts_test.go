@@ -32,7 +32,7 @@ var spoken = regexp.MustCompile(`^([Rr]easons?|[Ww]hy|[Ss]tate|[Ss]tatus|[Nn]ote
 
 // foreignTexts are the functions that read a text of someone else or a code with parts, and whose.
 var foreignTexts = map[string]string{
-	"cmd/ledgerboard/ask_service.go print":      "lines of a signed note",
+	"cmd/ledgerboard/client.go print":           "lines of a signed note",
 	"internal/embedded/postgres.go launch":      "messages of PostgreSQL's programs, which have no codes",
 	"internal/platforms/error_rules.go in":      "messages of Meta, which have a meaning that no code has",
 	"internal/platforms/linkedin_posts.go post": "a state of LinkedIn",

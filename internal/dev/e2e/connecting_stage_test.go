@@ -89,8 +89,9 @@ func newConnecting(t *testing.T) *connecting {
 }
 
 func (c *connecting) serve(settings map[string]string, addr string, args ...string) *program {
-	p := launch(c.t, c.t.TempDir(), append([]string{"serve", "--addr", addr}, args...), func(cmd *exec.Cmd) {
-		cmd.Dir = c.t.TempDir() // where the files of a process are that names no directory
+	dir := c.t.TempDir()
+	p := launch(c.t, dir, append([]string{"serve", "--addr", addr}, args...), func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "LEDGERBOARD_DATA_DIR="+dir)
 		for name, value := range settings {
 			cmd.Env = append(cmd.Env, "LEDGERBOARD_"+name+"="+value)
 		}

@@ -131,7 +131,7 @@ func (k *apart) serve() *program {
 // beside starts a process of a binary with a role, on the demo's log and database.
 func (p *program) beside(dir, binary, roles string, more map[string]string) *program {
 	settings := map[string]string{
-		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "JWT_SECRET": demoSecret(p.t, p.dir),
+		"KAFKA_BROKERS": strings.Join(p.info.Brokers, ","), "DATABASE_URL": p.info.DatabaseURL, "DATA_DIR": dir, "JWT_SECRET": demoSecret(p.t, p.dir),
 		"JWT_ISSUER": "ledgerboard", "JWT_AUDIENCE": "ledgerboard", "DIRECTORY": "main_app",
 		"MANAGED_SUBSCRIPTIONS": strings.Join(demo.ManagedSubscriptions(), ","), "RATE_LIMIT": "0",
 	}

@@ -72,7 +72,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	a.sign(t)
 	mustRun(t, exportCommand{installation: installation{storage: nowhere}, evidence: key, remote: at, Bundle: late})
 	require.Contains(t, mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: late}), "versions 1 to 11 are the ones that were signed")
-	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard.proof.v2\n"))
+	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{remote: at}), "ledgerboard.proof.v2\n"))
 
 	_, err = runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
@@ -142,7 +142,7 @@ func TestResponsesThatAreCutOff(t *testing.T) {
 func TestCheckpointsArePrintedWithoutControlCharacters(t *testing.T) {
 	t.Parallel()
 	at := answering(t, http.StatusOK, `{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`)
-	require.Equal(t, "one\n�[2Jtwo\n\n", mustRun(t, checkpointsCommand{at}))
+	require.Equal(t, "one\n�[2Jtwo\n\n", mustRun(t, checkpointsCommand{remote: at}))
 }
 
 func TestRemoteRefusals(t *testing.T) {

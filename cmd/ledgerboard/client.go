@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/socket"
+)
+
+type remote struct {
+	URL       string `env:"LEDGERBOARD_URL" placeholder:"URL" help:"URL of a running service. Requires a token, but no access to log or database."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File that contains the token for --url. Default: the environment variable LEDGERBOARD_TOKEN."`
+}
+
+// There is no flag for the token itself: every user of a machine can read process arguments.
+const tokenVariable = "LEDGERBOARD_TOKEN"
+
+// client sends requests to a running service.
+type client struct {
+	http   *http.Client
+	base   *url.URL
+	header http.Header
+	// again returns the client of a process that answers now; nil if there is only one address.
+	again func(context.Context) (*http.Client, error)
+}
+
+func (r *remote) client() (client, error) {
+	if r.URL == "" {
+		return client{}, usageError{errors.New("set --url to the address of the service")}
+	}
+	base, err := url.Parse(r.URL)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return client{}, usageError{fmt.Errorf("--url %q is not a URL: use https://HOST[:PORT]", r.URL)}
+	}
+	token := os.Getenv(tokenVariable)
+	if r.TokenFile != "" {
+		raw, err := os.ReadFile(r.TokenFile)
+		if err != nil {
+			return client{}, usageError{fmt.Errorf("--token-file: %w", err)}
+		}
+		token = string(raw)
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return client{}, usageError{errors.New("no token: set --token-file or " + tokenVariable)}
+	}
+	return client{http: http.DefaultClient, base: base, header: http.Header{"Authorization": {"Bearer " + token}}}, nil
+}
+
+// service is the running service on which a command acts: by default a process on this machine with
+// the same data directory.
+type service struct {
+	remote
+	DataDir string `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Data directory of a service that runs on this machine. Its processes with the role api listen there for commands."`
+	As      string `placeholder:"NAME" help:"Your name, which is recorded as claimed and not proved. With --url, the token names you."`
+}
+
+func (s *service) client(ctx context.Context) (client, error) {
+	if s.URL != "" {
+		if s.As != "" {
+			return client{}, usageError{errors.New("--as and --url: the token names you")}
+		}
+		return s.remote.client()
+	}
+	found, err := s.find(ctx)
+	header := http.Header{}
+	if s.As != "" {
+		header.Set(api.HeaderClaimedName, s.As)
+	}
+	return client{found, &url.URL{Scheme: "http", Host: "ledgerboard"}, header, s.find}, err
+}
+
+func (s *service) find(ctx context.Context) (*http.Client, error) {
+	name, err := socket.Find(ctx, socketDir(s.DataDir), "/api/")
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, usageError{fmt.Errorf("the service of %s belongs to another system user: "+
+			"run the command as that user, or set --url and a token", s.DataDir)}
+	case errors.Is(err, socket.ErrNone):
+		return nil, usageError{fmt.Errorf("no service responds in the data directory %s: start it with 'ledgerboard serve', "+
+			"or set --data-dir to the data directory of a running service, or --url to its address", s.DataDir)}
+	case err != nil:
+		return nil, fmt.Errorf("look for a service: %w", err)
+	}
+	return &http.Client{Transport: socket.Transport(name)}, nil
+}
+
+// open sends a request and returns a successful response, whose body the caller closes.
+func (c client) open(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	var content []byte
+	header := c.header.Clone()
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		header.Set("Content-Type", "application/json")
+	}
+	target := c.base.JoinPath(path)
+	target.RawQuery = query.Encode()
+	do := func() (*http.Response, error) {
+		request, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(content))
+		if err != nil {
+			return nil, err
+		}
+		request.Header = header
+		return c.http.Do(request)
+	}
+	response, err := do()
+	// If the process has just stopped, another one answers. An action is sent again only if it was not
+	// sent.
+	for tries := 0; err != nil && tries < 5 && c.again != nil && ctx.Err() == nil && (method == http.MethodGet || notSent(err)); tries++ {
+		if c.http, err = c.again(ctx); err == nil {
+			response, err = do()
+		}
+	}
+	switch {
+	case err != nil && method != http.MethodGet && !notSent(err):
+		return nil, fmt.Errorf("the outcome is unknown, see 'ledgerboard actions': send request to %s: %w", c.base.Host, err)
+	case err != nil:
+		return nil, fmt.Errorf("send request to %s: %w", c.base.Host, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, refusal(response)
+	}
+	return response, nil
+}
+
+// notSent reports whether a request failed because there was no connection.
+func notSent(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "dial"
+}
+
+func (c client) download(ctx context.Context, path string, query url.Values, out io.Writer) (http.Header, error) {
+	response, err := c.open(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(out, response.Body); err != nil {
+		return nil, fmt.Errorf("read response from %s: %w", c.base.Host, err)
+	}
+	return response.Header, nil
+}
+
+type envelope[T any] struct {
+	Data *T `json:"data"`
+	Meta struct {
+		Next       string `json:"next_cursor"`
+		Incomplete string `json:"incomplete"`
+	} `json:"meta"`
+}
+
+func send[T any](ctx context.Context, c client, method, path string, query url.Values, body any) (answer envelope[T], err error) {
+	response, err := c.open(ctx, method, path, query, body)
+	if err != nil {
+		return answer, err
+	}
+	defer response.Body.Close()
+	if err = json.NewDecoder(response.Body).Decode(&answer); err == nil && answer.Data == nil {
+		err = errors.New("data is missing")
+	}
+	if err != nil {
+		return answer, fmt.Errorf("the response is not from ledgerboard: %w", err)
+	}
+	return answer, nil
+}
+
+func fetch[T any](ctx context.Context, c client, path string) (data T, err error) {
+	answer, err := send[T](ctx, c, http.MethodGet, path, nil, nil)
+	if err == nil {
+		data = *answer.Data
+	}
+	return data, err
+}
+
+// act sends an operator's action.
+func act[T any](ctx context.Context, c client, path string, reason domain.Reason) (data T, err error) {
+	answer, err := send[T](ctx, c, http.MethodPost, path, nil, map[string]string{"reason": reason.String()})
+	if err == nil {
+		data = *answer.Data
+	}
+	return data, err
+}
+
+// done is the result of an action that has no other one.
+type done struct{}
+
+// maxPage is the largest number of entries that a page of a list has.
+const maxPage = 500
+
+// list returns the entries of all pages of a list, but at most limit if it is not 0.
+func list[T any](ctx context.Context, c client, path string, limit int) (all []T, incomplete string, err error) {
+	for query := (url.Values{}); ; {
+		size := maxPage
+		if limit > 0 {
+			size = min(size, limit-len(all))
+		}
+		query.Set("limit", strconv.Itoa(size))
+		page, err := send[[]T](ctx, c, http.MethodGet, path, query, nil)
+		if err != nil {
+			return nil, "", err
+		}
+		all, incomplete = append(all, *page.Data...), page.Meta.Incomplete
+		if page.Meta.Next == "" || len(all) == limit {
+			return all, incomplete, nil
+		}
+		query.Set("cursor", page.Meta.Next)
+	}
+}
+
+func refusal(response *http.Response) error {
+	var body struct {
+		Message string      `json:"message"`
+		Code    domain.Code `json:"code"`
+		Errors  []struct {
+			Field  string `json:"field"`
+			Detail string `json:"detail"`
+		} `json:"errors"`
+	}
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
+		return fmt.Errorf("the service responded %s", response.Status)
+	}
+	if response.StatusCode != http.StatusBadRequest || len(body.Errors) > 1 { // otherwise, the message has the only one
+		for _, e := range body.Errors {
+			body.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
+		}
+	}
+	err := fmt.Errorf("the service responded %s: %s", response.Status, plain(body.Message))
+	switch body.Code {
+	case domain.CodeInvalid, domain.CodeNotFound, domain.CodeUnprocessable:
+		return usageError{err}
+	default:
+		return err
+	}
+}
+
+type accessCommand struct {
+	remote
+	At        string `placeholder:"TIME" help:"Point in time: a day (its end, UTC), an RFC 3339 time, or a version (v12). Default without --from and --to: now."`
+	From      string `placeholder:"TIME" help:"Include access that was valid at or after this time."`
+	To        string `placeholder:"TIME" help:"Include access that was valid before this time. A day means its end."`
+	User      string `help:"Include only this user, 24 hex digits."`
+	Dashboard string `help:"Include only this dashboard: a sub-account, 24 hex digits."`
+	By        string `enum:"dashboard,user" default:"dashboard" help:"Primary sort order: dashboard or user."`
+	Format    string `enum:"csv,json" default:"csv" help:"Output format: csv, or json (one object per line)."`
+}
+
+var errIncomplete = errors.New("the response is incomplete")
+
+func (c accessCommand) Run(ctx context.Context, s streams) error {
+	query := url.Values{"format": {c.Format}, "by": {c.By}}
+	if c.Format == "json" {
+		query.Set("format", "jsonl")
+	}
+	for name, value := range map[string]string{
+		"at": c.At, "from": c.From, "to": c.To, "user_id": c.User, "dashboard": c.Dashboard,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	at, err := c.client()
+	if err != nil {
+		return err
+	}
+	out := lastLine{out: s.Out}
+	header, err := at.download(ctx, "/api/audit/access/export", query, &out)
+	if err == nil {
+		summary := header.Get("Export-Summary")
+		if c.Format == "json" {
+			summary = string(out.last)
+		}
+		err = wholeAccess(summary)
+	}
+	return interruptedError(ctx, err, "the printed output is incomplete")
+}
+
+type lastLine struct {
+	out  io.Writer
+	last []byte
+}
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.last = append(l.last, p...)
+	l.last = l.last[bytes.LastIndexByte(bytes.TrimRight(l.last, "\r\n"), '\n')+1:]
+	return l.out.Write(p)
+}
+
+// wholeAccess returns an error unless the summary of an export says that the export is complete.
+func wholeAccess(summary string) error {
+	var about struct {
+		Complete *bool  `json:"complete"`
+		Reason   string `json:"reason"`
+	}
+	if json.Unmarshal([]byte(summary), &about) != nil || about.Complete == nil {
+		return errIncomplete
+	}
+	if !*about.Complete {
+		return fmt.Errorf("%w: %s", errIncomplete, plain(about.Reason))
+	}
+	return nil
+}
+
+type checkpointsCommand struct{ remote }
+
+// Run prints the signed notes, newest first, each followed by an empty line.
+func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
+	return interruptedError(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
+}
+
+func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
+	at, err := c.client()
+	if err != nil {
+		return err
+	}
+	notes, _, err := list[struct {
+		Note string `json:"note"`
+	}](ctx, at, "/api/audit/checkpoints", 0)
+	if err != nil {
+		return err
+	}
+	for _, entry := range notes {
+		for line := range strings.Lines(entry.Note) {
+			// The text of a service must not control the terminal.
+			fmt.Fprintln(out, plain(strings.TrimSuffix(line, "\n")))
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/projections"
+)
+
+// prepareCommand needs no service: it runs before one of its version does.
+type prepareCommand struct {
+	installation
+	actionFlags
+	Names []string `arg:"" optional:"" name:"name" help:"Read models. Default: all read models without tables of the projector version of this program."`
+	JSON  bool     `help:"Print one JSON object per read model."`
+}
+
+const (
+	hereGoesOn = "the build ran in this command and has stopped; run the same command again to continue it, " +
+		"or cancel it with 'ledgerboard rebuild --cancel'"
+	pausedHere = "the read model is paused; after 'ledgerboard resume', a running service completes the build; " +
+		"without one, run the same command again"
+)
+
+func (c prepareCommand) Run(ctx context.Context, s streams) error {
+	names, err := readModels(c.Names, len(c.Names) == 0)
+	if err != nil {
+		return err
+	}
+	return c.withRebuilds(s, func(parts *assembly.Parts) error {
+		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
+			return err
+		}
+		// Migrations only add to the schemas, so running processes are not affected.
+		if err := parts.Migrate(ctx); err != nil {
+			return err
+		}
+		ops, err := parts.Operations(ctx)
+		if err != nil {
+			return err
+		}
+		var remaining []string
+		for _, name := range names {
+			prepared, err := ops.Prepared(ctx, name)
+			switch {
+			case err != nil:
+				return commandError(err)
+			case prepared.Already:
+				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n",
+					name, prepared.Generation.Generation, prepared.Generation.Version)
+			default:
+				remaining = append(remaining, name)
+			}
+		}
+		if len(remaining) == 0 {
+			return nil
+		}
+		reason, err := c.confirm(s,
+			"build the tables of this version of "+strings.Join(remaining, ", ")+" from the log, next to the live ones")
+		if err != nil {
+			return err
+		}
+		for _, name := range remaining {
+			if err := c.prepare(ctx, s, parts, ops, name, reason); err != nil {
+				return interruptedError(ctx, commandError(err), notChanged)
+			}
+		}
+		return nil
+	})
+}
+
+func (c prepareCommand) prepare(
+	ctx context.Context, s streams, parts *assembly.Parts, ops *operations.Service, name string, reason domain.Reason,
+) error {
+	b := build{streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
+	all, err := ops.Generations(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(g operator.Generation) bool {
+		return g.Projection == name && g.Version == thisBuild().Projections[name] && g.Unfinished()
+	})
+	if i >= 0 {
+		b.g = all[i]
+		fmt.Fprintf(s.Err, "continuing the build of %s\n", b.g.ID)
+	} else {
+		prepared, err := ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
+		if err != nil || prepared.Already { // a process of this version started in the meantime
+			return err
+		}
+		b.g = prepared.Generation
+	}
+	paused, err := ops.Paused(ctx, domain.PauseProjection, name)
+	if err != nil {
+		return err
+	}
+	engines, err := parts.Engines(ctx, name)
+	if err != nil {
+		return err
+	}
+	b.begin()
+	left := hereGoesOn
+	if paused {
+		left = pausedHere
+		b.say("build %s waits: an operator has paused this read model", b.g.ID)
+	}
+	err = foldWhile(ctx, engines, func(ctx context.Context) error {
+		for b.g.Unfinished() {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(500 * time.Millisecond):
+			}
+			next, err := ops.Generation(ctx, b.g.ID)
+			if err != nil {
+				return err
+			}
+			b.show(next)
+		}
+		return b.printResult()
+	})
+	return interruptedError(ctx, err, left)
+}
+
+func (i installation) withRebuilds(s streams, do func(*assembly.Parts) error) error {
+	if err := i.needLogAndTables(); err != nil {
+		return err
+	}
+	if i.LogLevel == "info" {
+		i.LogLevel = "warn" // the command prints its own progress
+	}
+	return withParts(i.backends(i.logger(s)), do)
+}
+
+// foldWhile runs engines while do runs. It is needed with the embedded broker, which no other
+// process can reach.
+func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
+	folding, stop := context.WithCancel(ctx)
+	ended := make(chan error, len(engines))
+	for _, engine := range engines {
+		go func() { ended <- engine.Run(folding) }()
+	}
+	defer func() {
+		stop()
+		for range engines {
+			err = errors.Join(err, <-ended)
+		}
+	}()
+	return do(ctx)
+}

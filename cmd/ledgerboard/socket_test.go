@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/internal/socket"
+)
+
+// The log has the system user of an action and the name that the operator claims, as claimed. Where
+// operators sign in with a provider, a claimed name is refused. The socket serves no page.
+func TestActionsOnThisMachineAreRecordedWithTheirUser(t *testing.T) {
+	withService(t, newStorage(t), func(a *process, base string) {
+		for _, name := range []string{"", "anna"} {
+			code, _, problems := a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", name)
+			require.Zero(t, code, problems)
+			code, _, problems = a.ask(t, "resume", "tiktok", "--yes", "--reason", "test")
+			require.Zero(t, code, problems)
+		}
+		a.until(t, 4, "select count(*) from operations_trail where event_type = 'operations.operator_finished.v1'")
+		var actions []operator.Action
+		_, out, _ := a.ask(t, "actions", "--json", "--limit", "3")
+		require.NoError(t, json.Unmarshal([]byte(out), &actions))
+		require.Len(t, actions, 3)
+		via := "uid:" + strconv.Itoa(os.Getuid())
+		for i, claimed := range []string{"", "anna", ""} {
+			require.Equal(t, []string{"system:operator", via, claimed}, []string{actions[i].Actor, actions[i].Via, actions[i].ClaimedName})
+		}
+		_, out, _ = a.ask(t, "actions")
+		require.Regexp(t, `system:operator "anna" `+via+` +platform.paused +tiktok`, out)
+
+		code, _, problems := a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "not a name")
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, problems, "The name is not valid")
+		code, _, problems = a.ask(t, "log", "--as", "anna", "--url", base)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, problems, "the token names you")
+
+		found, err := socket.Find(t.Context(), socketDir(a.DataDir), "/api/")
+		require.NoError(t, err)
+		local := &http.Client{Transport: socket.Transport(found)}
+		for path, want := range map[string]int{
+			"/api/ops/log": http.StatusOK, "/console": http.StatusNotFound, "/readyz": http.StatusNotFound, "/auth/getReach": http.StatusNotFound,
+			"/api/audit/history": http.StatusForbidden, "/api/users": http.StatusForbidden,
+		} {
+			response, err := local.Get("http://ledgerboard" + path)
+			require.NoError(t, err)
+			response.Body.Close()
+			require.Equal(t, want, response.StatusCode, path)
+		}
+		proving := a.settings
+		proving.OIDCIssuer = "https://id.example.com"
+		a.front.local.handle(proving.forCommands(*a.front.main.handler.Load()))
+		code, _, problems = a.ask(t, "pause", "tiktok", "--yes", "--reason", "test", "--as", "anna")
+		require.Equal(t, exitFailure, code)
+		require.Contains(t, problems, "403 Forbidden: Operators of this service sign in with an identity provider")
+	})
+}
+
+// Without a service, commands say what to start or set, and create nothing.
+func TestCommandsWithoutAService(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, line := range []string{"connections list", "actions", "log", "pause --list", "resume tiktok --yes --reason test", "dead-letters"} {
+		code, _, problems := byHand(t, append(strings.Fields(line), "--data-dir", dir)...)
+		require.Equal(t, exitUsage, code, line)
+		for _, says := range []string{"ledgerboard serve", "--data-dir", "--url"} {
+			require.Contains(t, problems, says, line)
+		}
+	}
+	require.NoFileExists(t, dir)
+}
+
+const anotherUser = "LEDGERBOARD_TEST_COMMAND" // arguments of a command that runs in a child
+
+// Another system user can reach the service neither through the directory nor at the socket itself.
+// Only root can become another user: CI runs the tests as root, too.
+func TestAnotherSystemUserIsRefused(t *testing.T) {
+	if line := os.Getenv(anotherUser); line != "" {
+		os.Exit(run(t.Context(), strings.Fields(line), os.Stdout, os.Stderr))
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root can become another user; CI runs this test as root")
+	}
+	dir, err := os.MkdirTemp("", "ledgerboard")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	program, err := os.ReadFile(os.Args[0])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "test"), program, 0o755))
+	at := newStorage(t)
+	at.DataDir = filepath.Join(dir, "data")
+	withService(t, at, func(a *process, _ string) {
+		asks := func() (out string, code int) {
+			child := exec.CommandContext(t.Context(), filepath.Join(dir, "test"), "-test.run=^"+t.Name()+"$")
+			child.Dir, child.Env = dir, append(ledgertest.Environ(), anotherUser+"=log --data-dir "+at.DataDir)
+			child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			raw, _ := child.CombinedOutput()
+			return string(raw), child.ProcessState.ExitCode()
+		}
+		out, code := asks()
+		require.Equal(t, exitUsage, code, out)
+		require.Contains(t, out, "belongs to another system user")
+
+		run := socketDir(at.DataDir)
+		require.NoError(t, os.Chmod(run, 0o755)) // somebody opens what the service closed
+		found, err := socket.Find(t.Context(), run, "/api/")
+		require.NoError(t, err)
+		require.NoError(t, os.Chmod(found, 0o666))
+		out, code = asks()
+		require.Equal(t, exitFailure, code, out)
+		require.Contains(t, out, "403 Forbidden: Only root and the system user that runs the service")
+	})
+}
