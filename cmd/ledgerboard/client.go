@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -97,6 +98,9 @@ func (s *service) find(ctx context.Context) (*http.Client, error) {
 	return &http.Client{Transport: socket.Transport(name)}, nil
 }
 
+// maxTries limits how often a request is sent again to another process.
+const maxTries = 5
+
 // open sends a request and returns a successful response, whose body the caller closes.
 func (c client) open(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
 	var content []byte
@@ -121,7 +125,7 @@ func (c client) open(ctx context.Context, method, path string, query url.Values,
 	response, err := do()
 	// If the process has just stopped, another one answers. An action is sent again only if it was not
 	// sent.
-	for tries := 0; err != nil && tries < 5 && c.again != nil && ctx.Err() == nil && (method == http.MethodGet || notSent(err)); tries++ {
+	for tries := 0; err != nil && tries < maxTries && c.again != nil && ctx.Err() == nil && (method == http.MethodGet || notSent(err)); tries++ {
 		if c.http, err = c.again(ctx); err == nil {
 			response, err = do()
 		}
@@ -166,18 +170,27 @@ type envelope[T any] struct {
 }
 
 func send[T any](ctx context.Context, c client, method, path string, query url.Values, body any) (answer envelope[T], err error) {
-	response, err := c.open(ctx, method, path, query, body)
-	if err != nil {
+	for tries := 0; ; tries++ {
+		response, err := c.open(ctx, method, path, query, body)
+		if err != nil {
+			return answer, err
+		}
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		response.Body.Close()
+		switch stopped := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET); {
+		case stopped && method == http.MethodGet && c.again != nil && tries < maxTries:
+			if c.http, err = c.again(ctx); err != nil {
+				return answer, err
+			}
+			continue
+		case err == nil && answer.Data == nil:
+			err = errors.New("data is missing")
+		}
+		if err != nil {
+			err = fmt.Errorf("the response is not from ledgerboard: %w", err)
+		}
 		return answer, err
 	}
-	defer response.Body.Close()
-	if err = json.NewDecoder(response.Body).Decode(&answer); err == nil && answer.Data == nil {
-		err = errors.New("data is missing")
-	}
-	if err != nil {
-		return answer, fmt.Errorf("the response is not from ledgerboard: %w", err)
-	}
-	return answer, nil
 }
 
 func fetch[T any](ctx context.Context, c client, path string) (data T, err error) {
