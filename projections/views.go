@@ -114,7 +114,12 @@ func (w work) replaceViews(ctx context.Context, older *olderSnapshots) (late str
 				return err
 			}
 		}
-		return nil
+		comments := w.projector.Definition.Comments()
+		if comments == "" {
+			return nil
+		}
+		_, err := tx.Conn().PgConn().Exec(ctx, "set local search_path = "+migrations.Views+";"+comments).ReadAll()
+		return pg.Wrap("comment on views", err)
 	})
 }
 

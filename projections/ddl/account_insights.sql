@@ -122,6 +122,31 @@ select o.social_account_id, r.captured_at,
 from figure_owners o
 join account_readings r on r.series = o.series and r.owner = o.id;
 
+-- For people. A figure is the number of a metric (domain/figure_scopes.go).
+create view daily_accounts as
+select o.parent_account, o.account_id, o.member_id, o.social_account_id,
+       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       d.day,
+       max(d.last_value) filter (where d.figure = 1) as followers,
+       sum(d.gained) filter (where d.figure = 1)::bigint as followers_gained,
+       sum(d.gained) filter (where d.figure = 2)::bigint as engagement,
+       sum(d.gained) filter (where d.figure = 3)::bigint as impressions,
+       sum(d.gained) filter (where d.figure = 4)::bigint as views
+from figure_owners o
+cross join lateral (
+  select d.day, d.figure, d.last_value, case when d.gains > coalesce(p.gains, 0) then d.total - coalesce(p.total, 0) end as gained
+  from account_days d
+  left join lateral (
+    select total, gains from account_days p
+    where p.owner = d.owner and p.figure = d.figure and p.day < d.day
+    order by p.day desc limit 1) p on true
+  where d.owner = o.id and d.figure <= 4
+  union all
+  select f.day, f.figure, null, f.value
+  from day_figures f
+  where f.series = o.series and f.owner = o.id and f.figure <= 4) d
+group by o.parent_account, o.account_id, o.member_id, o.social_account_id, o.p_id, d.day;
+
 -- +keys
 
 alter table figure_owners add primary key (id);
@@ -142,3 +167,22 @@ alter table day_figures add primary key (series, figure, day, window_name);
 alter table account_demographics add primary key (series, captured_at);
 
 alter table account_erasures add primary key (social_account_id, parent_account);
+
+-- +comments
+
+comment on view daily_accounts is 'A row per page, client, member and day with figures. The days of flows are those of the platform, other days are UTC. Without windows, such as reach, which cannot be added up. A null is not known, not 0.';
+comment on column daily_accounts.parent_account is 'The agency.';
+comment on column daily_accounts.account_id is 'The client that owned the page when it was read.';
+comment on column daily_accounts.member_id is 'The member of the client to whom the page belonged.';
+comment on column daily_accounts.social_account_id is 'The page.';
+comment on column daily_accounts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column daily_accounts.followers is 'At the last reading of the day. A level: never add up days.';
+comment on column daily_accounts.followers_gained is 'Gained or lost on the day. Can be added up.';
+comment on column daily_accounts.engagement is 'Gained on the day. Can be added up.';
+comment on column daily_accounts.impressions is 'Gained on the day. Can be added up. On Facebook and Instagram the same number as views.';
+comment on column daily_accounts.views is 'Gained on the day: views of the page. Can be added up.';
+comment on view tSAccountIns is 'A row per reading, many a day. Do not add up its figures: a column holds a level, a running total, or the newest day. Use daily_accounts.';
+comment on view account_readings is 'Readings without their owners, for the program. Use daily_accounts.';
+comment on view account_days is 'Running totals, for the program. Do not add them up; use daily_accounts.';
+comment on view account_quarters is 'Running totals of a day, for the program. Do not add them up.';
+comment on view day_figures is 'Figures of a day, for the program. Windows (figure above 100) must not be added up; use daily_accounts.';

@@ -84,6 +84,24 @@ create table access_notices (
   sub_account_ids text[]      not null  -- dashboards that were closed; empty if access was removed
 );
 
+-- For people.
+create view boards as
+select parent_account, sub_account_id as account_id, allow_client_dashboard as open, scopes,
+       sub_account_ids as clients, users, main_poc as contacts, created_at, updated_at, version
+from dashboard_preferences;
+
+-- For people: the overlap of dashboard_listed with dashboard_allowed.
+create view access as
+select l.parent_account, l.sub_account_id as account_id, l.user_id, a.scopes, b.time as began_at, e.time as ended_at,
+       greatest(l.from_version, a.from_version) as began_version, e.version as ended_version
+from dashboard_listed l
+join dashboard_allowed a on a.parent_account = l.parent_account and a.sub_account_id = l.sub_account_id and a.open
+  and a.to_version > l.from_version and l.to_version > a.from_version
+join dashboard_history b on b.parent_account = l.parent_account and b.sub_account_id = l.sub_account_id
+  and b.version = greatest(l.from_version, a.from_version)
+left join dashboard_history e on e.parent_account = l.parent_account and e.sub_account_id = l.sub_account_id
+  and e.version = least(l.to_version, a.to_version);
+
 -- +keys
 
 alter table dashboard_preferences add primary key (parent_account, sub_account_id);
@@ -112,3 +130,27 @@ create index dashboard_commands_time on dashboard_commands (parent_account, time
 
 alter table access_notices add primary key (parent_account, user_id, version);
 create index access_notices_stream on access_notices (parent_account, version, user_id);
+
+-- +comments
+
+comment on view boards is 'A row per board, as it is now.';
+comment on column boards.parent_account is 'The agency.';
+comment on column boards.account_id is 'The client whose board it is.';
+comment on column boards.open is 'Whether its clients can open it.';
+comment on column boards.scopes is 'What its clients can see.';
+comment on column boards.clients is 'The clients whose figures it shows.';
+comment on column boards.users is 'The users on its list. They have access if the board is open.';
+comment on column boards.contacts is 'The main contacts at the agency.';
+comment on column boards.version is 'The last change of the agency that changed the board.';
+comment on view access is 'A row per period in which a user was on the list of an open board with the same scopes. Staff of the agency can open every board.';
+comment on column access.parent_account is 'The agency.';
+comment on column access.account_id is 'The client whose board it is.';
+comment on column access.user_id is 'The user.';
+comment on column access.scopes is 'What the user could see.';
+comment on column access.began_at is 'When the period began.';
+comment on column access.ended_at is 'When the period ended, exclusive. Null: it has not.';
+comment on column access.began_version is 'The change with which it began.';
+comment on column access.ended_version is 'The change with which it ended. Null: it has not.';
+comment on view dashboard_preferences is 'Boards, for the program. Use boards.';
+comment on view dashboard_listed is 'Who was on a list, for the program, also while the board was closed: use access.';
+comment on view dashboard_allowed is 'What boards allowed, for the program. Use access.';

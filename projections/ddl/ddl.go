@@ -9,11 +9,10 @@ import (
 )
 
 // Definition defines the tables of a projection in SQL. A line "-- +keys" separates the tables from
-// their keys and indexes.
+// their keys and indexes, and a line "-- +comments" these from the comments on the views for people.
 type Definition string
 
-// keysBelow is the line that separates the tables of a definition from their keys and indexes.
-const keysBelow = "-- +keys\n"
+const keysBelow, commentsBelow = "-- +keys\n", "-- +comments\n"
 
 // Tables returns the statements that create the tables, without keys and indexes.
 func (d Definition) Tables() string {
@@ -24,7 +23,15 @@ func (d Definition) Tables() string {
 // Keys returns the statements that create the keys and indexes of the tables.
 func (d Definition) Keys() string {
 	_, keys, _ := strings.Cut(string(d), keysBelow)
+	keys, _, _ = strings.Cut(keys, commentsBelow)
 	return keys
+}
+
+// Comments returns the statements that describe the views for people. The search path of the
+// connection must be their schema.
+func (d Definition) Comments() string {
+	_, comments, _ := strings.Cut(string(d), commentsBelow)
+	return comments
 }
 
 // TableKeys are the statements that create the keys and indexes of one table, in order.

@@ -155,6 +155,41 @@ select social_account_id, counted_as as external_id, captured_at, previous_at, p
 from tSPostInsights
 where growth_eligible and previous_at is not null and counted_as is not null;
 
+-- For people. The readings of each owner are grouped for themselves, so that few are sorted at once.
+create view daily_posts as
+select o.parent_account, o.account_id, o.member_id, o.social_account_id, i.external_id,
+       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       d.day, d.published_at, d.likes, d.comments, d.shares, d.views,
+       d.likes_gained, d.comments_gained, d.shares_gained, d.views_gained
+from post_owners o
+cross join lateral (
+  select post, (captured_at at time zone 'UTC')::date as day, max(published_at) as published_at,
+         (array_agg(likes order by captured_at desc) filter (where likes is not null))[1] as likes,
+         (array_agg(comments order by captured_at desc) filter (where comments is not null))[1] as comments,
+         (array_agg(shares order by captured_at desc) filter (where shares is not null))[1] as shares,
+         (array_agg(views order by captured_at desc) filter (where views is not null))[1] as views,
+         sum(glikes)::bigint as likes_gained,
+         sum(gcomments)::bigint as comments_gained,
+         sum(gshares)::bigint as shares_gained,
+         sum(gviews)::bigint as views_gained
+  from post_readings
+  where owner = o.id and counted
+  group by post, (captured_at at time zone 'UTC')::date) d
+join post_ids i on i.id = d.post;
+
+-- For people.
+create view gains as
+select o.parent_account, o.account_id, o.member_id, o.social_account_id,
+       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       (d.begins at time zone 'UTC')::date as day,
+       case when d.likes_n + d.comments_n + d.shares_n > 0 then d.likes + d.comments + d.shares end as engagement,
+       case when d.likes_n > 0 then d.likes end as likes,
+       case when d.comments_n > 0 then d.comments end as comments,
+       case when d.shares_n > 0 then d.shares end as shares,
+       case when d.views_n > 0 then d.views end as views
+from post_owners o
+join post_days d on d.owner = o.id;
+
 -- Erasures by agency and social account, like account_erasures.
 create table post_erasures (
   social_account_id bigint      not null,
@@ -208,3 +243,39 @@ alter table post_quarters add primary key (owner, begins);
 alter table post_erasures add primary key (social_account_id, parent_account);
 
 alter table post_merges add primary key (social_account_id, parent_account, external_id, merged_into);
+
+-- +comments
+
+comment on view daily_posts is 'A row per post, client, member and UTC day with a reading. A null is not known, not 0.';
+comment on column daily_posts.parent_account is 'The agency.';
+comment on column daily_posts.account_id is 'The client that owned the page when the post was read.';
+comment on column daily_posts.member_id is 'The member of the client to whom the page belonged.';
+comment on column daily_posts.social_account_id is 'The page.';
+comment on column daily_posts.external_id is 'The id of the post at the platform.';
+comment on column daily_posts.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column daily_posts.published_at is 'As the platform reports it.';
+comment on column daily_posts.likes is 'Since the post was published, at the last reading of the day. Never add up days.';
+comment on column daily_posts.comments is 'Since the post was published, at the last reading of the day. Never add up days.';
+comment on column daily_posts.shares is 'Since the post was published, at the last reading of the day. Never add up days.';
+comment on column daily_posts.views is 'Since the post was published, at the last reading of the day. Never add up days.';
+comment on column daily_posts.likes_gained is 'Gained since the reading before. Can be added up.';
+comment on column daily_posts.comments_gained is 'Gained since the reading before. Can be added up.';
+comment on column daily_posts.shares_gained is 'Gained since the reading before. Can be added up.';
+comment on column daily_posts.views_gained is 'Gained since the reading before. Can be added up.';
+comment on view gains is 'What all posts of a page gained, per client, member and UTC day. All figures can be added up. A null is not known, not 0.';
+comment on column gains.parent_account is 'The agency.';
+comment on column gains.account_id is 'The client that owned the page when its posts were read.';
+comment on column gains.member_id is 'The member of the client to whom the page belonged.';
+comment on column gains.social_account_id is 'The page.';
+comment on column gains.platform is 'facebook, instagram, linkedin or tiktok.';
+comment on column gains.engagement is 'The sum of likes, comments and shares.';
+comment on column gains.likes is 'Of all posts of the page.';
+comment on column gains.comments is 'Of all posts of the page.';
+comment on column gains.shares is 'Of all posts of the page.';
+comment on column gains.views is 'Views of videos.';
+comment on view tSPostInsights is 'A row per reading, many a day. Its figures are running totals: do not add them up. Use daily_posts or gains.';
+comment on view tSPostGrowth is 'A row per gain between two readings of a post, until the post reaches the age up to which growth is counted. gains and daily_posts have all gains.';
+comment on view post_readings is 'Readings without their owners, for the program. Use daily_posts.';
+comment on view post_weeks is 'Gains of a post in a week, for the program. Use daily_posts.';
+comment on view post_days is 'Gains of a day, for the program. Use gains.';
+comment on view post_quarters is 'Gains of a quarter hour, for the program: post_days has the same gains. Use gains.';

@@ -14,7 +14,7 @@ import (
 // Dashboards projects topic `dashboards` into preferences, history, remembered commands and access
 // notices.
 var Dashboards = fold.Projector{
-	Name: "dashboards", Version: 8 + ahead, Topic: domain.TopicDashboards,
+	Name: "dashboards", Version: 9 + ahead, Topic: domain.TopicDashboards,
 	Definition: ddl.Of("dashboards"),
 	Tables: []string{
 		"dashboard_preferences", "dashboard_history", "dashboard_listed", "dashboard_allowed", "dashboard_commands",
