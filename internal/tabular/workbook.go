@@ -89,7 +89,7 @@ func kindOf(column string) kind {
 	switch {
 	case name == "id" || strings.HasSuffix(name, "_id") || strings.HasSuffix(name, "_ids"):
 		return ids
-	case slices.Contains([]string{"day", "from", "to", "ends_on", "gained_since"}, name):
+	case slices.Contains([]string{"day", "from", "to", "ends_on", "gained_since", "period"}, name):
 		return days
 	}
 	return plain
