@@ -84,7 +84,7 @@ grant ledgerboard_api to ledgerboard_connect;
 grant select, insert, update on kept.secrets, kept.grants to ledgerboard_connect;
 grant insert, update on kept.granted_connections to ledgerboard_connect;
 grant select, insert, update, delete on kept.connect_links, kept.connect_attempts, kept.deletion_requests to ledgerboard_connect;
-grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
+grant select, insert, update, delete on kept.fetch_budgets, kept.connection_marks to ledgerboard_connect;
 grant insert, update on kept.platform_words to ledgerboard_connect;
 grant select on kept.pictures to ledgerboard_connect; -- for processes that have the key
 
@@ -94,7 +94,7 @@ grant select, insert, update on kept.secrets to ledgerboard_fetcher;
 grant insert on kept.fetch_state to ledgerboard_fetcher;
 grant insert, update on kept.post_notes, kept.platform_words to ledgerboard_fetcher;
 grant select, insert, update on kept.pictures to ledgerboard_fetcher;
-grant select, insert, update, delete on kept.token_leases, kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
+grant select, insert, update, delete on kept.fetch_budgets, kept.connection_marks to ledgerboard_fetcher;
 
 -- Signers.
 grant ledgerboard_process to ledgerboard_signer;

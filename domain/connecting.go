@@ -53,6 +53,10 @@ type SecretTimes struct {
 	Granted         []string  // scopes as reported by the platform; nil if it was not asked or reports none
 }
 
+// ErrSecretRenewing (unavailable): another process renews the stored token, so it was not replaced.
+var ErrSecretRenewing = NewError(CodeUnavailable,
+	"The stored token is being renewed. Nothing was stored. Send the same request again in a minute.")
+
 // TokenPlace says where a connection's tokens are stored, and holds the connection's recorded
 // state.
 type TokenPlace struct {
@@ -85,11 +89,13 @@ func (p TokenPlace) AwaitsSignIn() bool {
 	return p.StateCode != "" && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
 }
 
-// Taken returns the time to store with tokens obtained at now. It is later than the time of the
-// recorded state, so a slow clock does not hide the sign-in.
+// Taken returns the time to store with tokens obtained at now. It is later than the times of the
+// recorded state and of the stored tokens, so a slow clock does not hide the sign-in.
 func (p TokenPlace) Taken(now time.Time) time.Time {
-	if p.StateAt != nil && !now.After(*p.StateAt) {
-		return p.StateAt.Add(time.Microsecond)
+	for _, earlier := range []*time.Time{p.StateAt, p.StoredAt} {
+		if earlier != nil && !now.After(*earlier) {
+			now = earlier.Add(time.Microsecond)
+		}
 	}
 	return now
 }

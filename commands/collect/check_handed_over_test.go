@@ -275,7 +275,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {
 		use := s.handOver()
-		use.Secrets = interrupted{Secrets: s.secrets, lease: func() { require.Fail(t, "what is wrong in any case waits for a renewal", name) }}
+		use.Secrets = interrupted{Secrets: s.secrets, get: func() { require.Fail(t, "what is wrong in any case is compared with the stored tokens", name) }}
 		_, err := use.HandOver(t.Context(), c.connection, c.given)
 		require.ErrorContains(t, err, c.want, name)
 		require.NotContains(t, err.Error(), "invented", name)
@@ -308,7 +308,7 @@ func TestOwnLoginStaysUnlessItIsSaid(t *testing.T) {
 	}
 }
 
-// Where the tokens belong may change while a renewal is waited for: they are stored in neither
+// Where the tokens belong may change during the request: they are stored in neither
 // place, and the request is to be repeated.
 func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	t.Parallel()
@@ -316,7 +316,7 @@ func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	page := s.connect(domain.Facebook, 0)
 	before := s.tokens(page)
 	use := s.handOver()
-	use.Secrets = interrupted{Secrets: s.secrets, lease: func() {
+	use.Secrets = interrupted{Secrets: s.secrets, get: func() {
 		s.log.Put(t, domain.DirectoryConnection{ID: page.ConnectionID, MemberID: 5, Platform: domain.Facebook, SecretRef: "connection:moved"})
 	}}
 	_, err := use.HandOver(t.Context(), page.ConnectionID, collect.NewTokens{AccessToken: "another"})

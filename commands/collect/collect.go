@@ -109,7 +109,7 @@ func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
 	p := &parts{c, newMetrics(c.Registerer), &switchedOff{apps: map[app]outage{}}}
 	return &Collector{
-		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()},
+		parts: p, tokens: &tokens{parts: p},
 		paces: paces{
 			slowest: map[domain.FetchQueue]measuredPace{}, shared: map[domain.FetchQueue]measuredPace{},
 			assumed: map[domain.Platform]bool{},

@@ -71,7 +71,9 @@ func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	for range 3 {
 		asking.Add(1)
 		asked := sync.OnceFunc(asking.Done)
-		collect := s.process(func(c *collect.Config) { c.Secrets = interrupted{Secrets: s.secrets, lease: asked} })
+		collect := s.process(func(c *collect.Config) {
+			c.Secrets = interrupted{Secrets: s.secrets, claim: func() error { asked(); return nil }}
+		})
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 			racing.Go(func() { require.NoError(t, s.readOne(t.Context(), collect, kind, user)) })
 		}

@@ -35,8 +35,9 @@ type HandOverTokens struct {
 type handedOverStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
-	// Lease is that of [secretStore].
-	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
+	// PutOver replaces old, or stores the first secret if old is nil. Errors are those of
+	// [secretStore].
+	PutOver(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
 // NewTokens are the tokens of a sign-in, as returned by the platform.
@@ -123,6 +124,9 @@ var (
 	errPlaceMoved   = domain.NewError(domain.CodeUnavailable,
 		"The secret_ref of this connection changed during the request. Nothing was stored. "+
 			"Send the same request again.")
+	errReplaced = domain.NewError(domain.CodeUnavailable,
+		"Other tokens of this connection were stored during the request. Nothing was stored. "+
+			"Send the same request again.")
 )
 
 // HandOver checks the tokens and replaces the stored ones. Repeating it is safe, even if the tokens
@@ -135,14 +139,25 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err := given.check(h.Now(), before.Platform); err != nil {
 		return HandedOver{}, err
 	}
-	// Wait for a running renewal: it may renew the same tokens, or find out that the connection
-	// needs a sign-in.
-	leased, release, err := h.Secrets.Lease(ctx, before.SecretRef)
-	if err != nil {
-		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", connection, err)
+	for range handOverTries - 1 {
+		done, err := h.handOver(ctx, before, given)
+		if !errors.Is(err, errReplaced) {
+			return done, err
+		}
 	}
-	defer release()
-	place, err := h.place(leased, connection)
+	return h.handOver(ctx, before, given)
+}
+
+// handOverTries limits how often tokens are compared with the stored ones, which another process may
+// replace each time.
+const handOverTries = 3
+
+func (h HandOverTokens) handOver(ctx context.Context, before domain.TokenPlace, given NewTokens) (HandedOver, error) {
+	present, raw, unread, err := h.present(ctx, before)
+	if err != nil {
+		return HandedOver{}, err
+	}
+	place, err := h.place(ctx, before.ConnectionID)
 	switch {
 	case err != nil:
 		return HandedOver{}, err
@@ -150,17 +165,13 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		return HandedOver{}, errPlaceMoved
 	}
 	done := HandedOver{
-		Connection: connection, Platform: place.Platform,
+		Connection: place.ConnectionID, Platform: place.Platform,
 		Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
 	}
 	stored := commands.StoredTokens{
 		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken,
 		ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt, HandedOver: given.digest(),
-	}
-	present, unread, err := h.present(leased, place)
-	if err != nil {
-		return HandedOver{}, err
 	}
 	if stored.OwnLogin, err = given.ownLogin(place, present, unread); err != nil {
 		return HandedOver{}, err
@@ -180,7 +191,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		done.ExpiresAt, done.RefreshExpiresAt = givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
 		return done, nil
 	}
-	return done, h.store(leased, place, stored)
+	return done, h.store(ctx, place, raw, unread, stored)
 }
 
 func (h HandOverTokens) place(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
@@ -197,12 +208,35 @@ func (h HandOverTokens) place(ctx context.Context, connection int64) (place doma
 	}
 }
 
-func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens) error {
+// store replaces the secret raw. It waits while a process renews that: the renewed token may be that
+// of the same sign-in.
+func (h HandOverTokens) store(
+	ctx context.Context, place domain.TokenPlace, raw []byte, unread error, stored commands.StoredTokens,
+) error {
 	sealed, err := commands.EncodeTokens(stored)
 	if err != nil {
 		return err
 	}
-	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
+	times := stored.Times(place.Taken(h.Now()))
+	for {
+		if unread != nil && domain.CodeOf(unread) != domain.CodeNotFound {
+			err = h.Secrets.Put(ctx, place.SecretRef, sealed, times) // what is stored cannot be compared
+		} else {
+			err = h.Secrets.PutOver(ctx, place.SecretRef, raw, sealed, times)
+		}
+		if !errors.Is(err, domain.ErrSecretRenewing) {
+			break
+		}
+		select {
+		case <-time.After(lookForEnd):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, ctx.Err())
+		}
+	}
+	switch {
+	case domain.CodeOf(err) == domain.CodeConflict:
+		return errReplaced
+	case err != nil:
 		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
 	// Without a wake-up, the next round finds the tokens.
@@ -215,14 +249,14 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 // read as empty tokens.
 func (h HandOverTokens) present(
 	ctx context.Context, place domain.TokenPlace,
-) (present commands.StoredTokens, unread, err error) {
-	raw, err := h.Secrets.Get(ctx, place.SecretRef)
+) (present commands.StoredTokens, raw []byte, unread, err error) {
+	raw, err = h.Secrets.Get(ctx, place.SecretRef)
 	switch domain.CodeOf(err) {
 	case "", domain.CodeNotFound, domain.CodeInternal:
 		_ = json.Unmarshal(raw, &present)
-		return present, err, nil
+		return present, raw, err, nil
 	default:
-		return present, nil, err
+		return present, nil, nil, err
 	}
 }
 

@@ -13,64 +13,87 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// pendingRotation holds renewed tokens that are not stored yet. The platform may no longer accept
-// the stored ones.
-type pendingRotation struct {
-	old    []byte // the secret to replace
-	tokens commands.StoredTokens
-	taken  time.Time
-}
-
 type tokens struct {
 	*parts
-	locks     *commands.KeyedLock // by token reference
-	pending   sync.Map            // pendingRotation by token reference, for tokens that could not be stored
-	keyWarned sync.Map            // platforms for which a missing client key was logged
+	keyWarned sync.Map // platforms for which a missing client key was logged
 }
+
+// Limits of a renewal. The claim outlasts the call to the platform and the attempts to store its
+// result, so that no other process renews the same token meanwhile.
+const (
+	renewalCall   = 30 * time.Second // including a wait for the quota
+	storeFor      = time.Minute      // all attempts to store the renewed token
+	storeTry      = 5 * time.Second  // one attempt
+	storeAtEnd    = 4 * time.Second  // all further attempts after the claim of the reading expires or the process stops
+	renewalLasts  = renewalCall + storeFor + 2*storeTry
+	firstStoreGap = 100 * time.Millisecond
+	mostStoreGap  = 2 * time.Second
+	lookForEnd    = 50 * time.Millisecond // how often a process that waits for a renewal looks for its end
+)
 
 // renew replaces tokens that no longer work, or will soon stop working. If another process has
 // renewed them in the meantime, it returns the renewed tokens.
 func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
-	leased, release, err := c.alone(ctx, f.SecretRef)
-	if err != nil {
-		return failed, fmt.Errorf("wait for token renewal: %w", err)
-	}
-	defer release()
-	f.reloadedAt = c.clock()
-	if u, ok := c.pending.Load(f.SecretRef); ok {
-		if err := c.save(ctx, leased, f, u.(pendingRotation)); err != nil {
-			return failed, err
-		}
-	}
-	stored, raw, err := c.load(ctx, f.SecretRef)
-	if err != nil {
+	stored, raw, claim, err := c.claim(ctx, f, failed)
+	if err != nil || claim == "" {
 		return stored, err
 	}
-	if stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()) {
-		return stored, nil
-	}
-	renewed, err := c.refresh(ctx, leased, f, stored)
+	calling, cancel := context.WithTimeout(ctx, renewalCall)
+	defer cancel()
+	renewed, err := c.refresh(calling, f, stored)
 	if err != nil {
-		return c.afterRefusal(leased, f, failed, err)
+		c.endRenewal(ctx, f, claim)
+		return c.afterRefusal(ctx, f, failed, err)
 	}
-	if err := c.save(ctx, leased, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
+	if err := c.save(ctx, f, claim, raw, renewed); err != nil {
 		return stored, err
 	}
 	// Read again: if a person has signed in meanwhile, the tokens of that sign-in were kept.
-	within, cancel := context.WithTimeout(leased, storeTry)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
 	stored, _, err = c.load(within, f.SecretRef)
 	return stored, err
 }
 
-// refresh renews tokens. It may wait for the quota. If ctx is done or the lease is lost before
-// that, it makes no call, because two concurrent renewals would invalidate each other's tokens.
-func (c *tokens) refresh(
-	ctx, leased context.Context, f *fetch, stored commands.StoredTokens,
-) (commands.StoredTokens, error) {
-	ctx, cancel := context.WithCancel(ctx)
+// claim claims the renewal of the stored tokens, and waits while another process renews them. A
+// refresh token may work only once, so two concurrent renewals would invalidate each other's tokens.
+// claim is "" if other tokens than the failed ones are stored by now.
+func (c *tokens) claim(
+	ctx context.Context, f *fetch, failed commands.StoredTokens,
+) (stored commands.StoredTokens, raw []byte, claim string, err error) {
+	for {
+		f.reloadedAt = c.clock()
+		if stored, raw, err = c.load(ctx, f.SecretRef); err != nil {
+			return stored, nil, "", err
+		}
+		if stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()) {
+			return stored, raw, "", nil
+		}
+		claim, err = c.Secrets.ClaimRenewal(ctx, f.SecretRef, raw, renewalLasts)
+		switch {
+		case err == nil:
+			return stored, raw, claim, nil
+		case !errors.Is(err, domain.ErrSecretRenewing) && domain.CodeOf(err) != domain.CodeConflict:
+			return failed, nil, "", fmt.Errorf("claim a token renewal: %w", err)
+		}
+		select {
+		case <-time.After(lookForEnd):
+		case <-ctx.Done():
+			return failed, nil, "", fmt.Errorf("wait for token renewal: %w", ctx.Err())
+		}
+	}
+}
+
+func (c *tokens) endRenewal(ctx context.Context, f *fetch, claim string) {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
-	defer context.AfterFunc(leased, cancel)()
+	if err := c.Secrets.EndRenewal(within, f.SecretRef, claim); err != nil { // the claim expires
+		c.Logger.WarnContext(ctx, "end token renewal", "connection", f.ConnectionID, "error", err)
+	}
+}
+
+// refresh renews tokens. It may wait for the quota.
+func (c *tokens) refresh(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	fresh, err := f.client.Refresh(outside(ctx), target(f.ConnectedAccount, stored), stored.RefreshToken)
 	if err != nil {
 		return stored, err
@@ -96,9 +119,9 @@ func (c *tokens) refresh(
 // renewal succeeded, and the refusal of this one proves nothing: a refresh token may work only
 // once.
 func (c *tokens) afterRefusal(
-	leased context.Context, f *fetch, failed commands.StoredTokens, refusal error,
+	ctx context.Context, f *fetch, failed commands.StoredTokens, refusal error,
 ) (commands.StoredTokens, error) {
-	within, cancel := context.WithTimeout(context.WithoutCancel(leased), storeTry)
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
 	stored, _, err := c.load(within, f.SecretRef)
 	switch {
@@ -125,30 +148,21 @@ func signInNeeded(refusal error) error {
 	return &expired
 }
 
-// Limits for storing renewed tokens.
-const (
-	storeTry      = 5 * time.Second  // one attempt
-	storeFor      = 30 * time.Second // all attempts; the lease is extended during this time
-	storeAtEnd    = 4 * time.Second  // additional time after the claim expires or the process stops
-	firstStoreGap = 100 * time.Millisecond
-	mostStoreGap  = 2 * time.Second
-)
-
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
-// recovered. Tokens that cannot be stored are kept for the next attempt of this process. If a
-// person has signed in meanwhile, the tokens of that sign-in take precedence.
-func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) error {
-	sealed, err := commands.EncodeTokens(u.tokens)
+// recovered. If a person has signed in meanwhile, the tokens of that sign-in take precedence.
+func (c *tokens) save(ctx context.Context, f *fetch, claim string, old []byte, renewed commands.StoredTokens) error {
+	sealed, err := commands.EncodeTokens(renewed)
 	if err != nil {
 		return err
 	}
-	c.pending.Store(f.SecretRef, u)
+	times := renewed.Times(c.Now())
 	done, timer := ctx.Done(), time.NewTimer(storeFor)
 	defer timer.Stop()
 	for gap := firstStoreGap; ; gap = min(2*gap, mostStoreGap) {
-		err = c.swap(leased, f.SecretRef, u, sealed)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
+		err = c.Secrets.Swap(within, f.SecretRef, claim, old, sealed, times)
+		cancel()
 		if err == nil || domain.CodeOf(err) == domain.CodeConflict {
-			c.pending.Delete(f.SecretRef)
 			return nil
 		}
 		select {
@@ -159,20 +173,11 @@ func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) 
 			timer.Reset(storeAtEnd)
 			continue
 		case <-timer.C:
-		case <-leased.Done():
 		}
-		c.Logger.ErrorContext(ctx,
-			"renewed token not stored; it is kept in memory for the next attempt. "+
-				"If this process exits before that, a person must sign in again",
-			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
+		c.Logger.ErrorContext(ctx, "renewed token not stored; if the platform no longer accepts the stored one, "+
+			"a person must sign in again", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}
-}
-
-func (c *tokens) swap(leased context.Context, ref string, u pendingRotation, sealed []byte) error {
-	within, cancel := context.WithTimeout(context.WithoutCancel(leased), storeTry)
-	defer cancel()
-	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }
 
 // secretStore stores sealed secrets, outside the log.
@@ -180,33 +185,20 @@ type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// GetMany returns the existing secrets that can be opened.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
-	// Lease gives this process exclusive access to the secret until release is called. leased is
-	// not canceled with ctx. It is canceled at the release, or earlier if the lease is lost.
-	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
-	// Swap replaces old with secret. An error of [domain.CodeConflict] means that a different
-	// secret is stored, which is kept. If times.Taken is zero, the time of the old secret is kept.
-	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
+	// ClaimRenewal claims the renewal of the stored secret old. Until the claim expires, or the secret
+	// is replaced, or EndRenewal is called, only its holder and sign-ins replace the secret. Errors:
+	// [domain.CodeConflict] if a different secret is stored, [domain.ErrSecretRenewing] if another
+	// process has the claim.
+	ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (claim string, err error)
+	EndRenewal(ctx context.Context, ref, claim string) error
+	// Swap replaces old with secret and ends the renewal with the claim. Errors are those of
+	// ClaimRenewal. If times.Taken is zero, the time of the old secret is kept.
+	Swap(ctx context.Context, ref, claim string, old, secret []byte, times domain.SecretTimes) error
 }
 
 // lastMoment is how long before its expiry a reading renews the token that it needs, in case the
 // token check is late.
 const lastMoment = 5 * time.Minute
-
-// alone gives exclusive access to a connection's tokens until release is called, by a lock within
-// the process and a lease among processes. A refresh token may work only once, so two concurrent
-// renewals would invalidate each other's tokens. leased is that of [secretStore].
-func (c *tokens) alone(ctx context.Context, ref string) (leased context.Context, release func(), err error) {
-	unlock, err := c.locks.Lock(ctx, ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	leased, end, err := c.Secrets.Lease(ctx, ref)
-	if err != nil {
-		unlock()
-		return nil, nil, err
-	}
-	return leased, func() { end(); unlock() }, nil
-}
 
 // access returns the tokens for reading the account: those loaded at the start of the round, or the
 // stored ones. Outdated tokens do no harm: if the platform refuses a token, the stored one is read
@@ -252,30 +244,24 @@ func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredT
 	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
 }
 
-// annotate stores what the platform reported about the tokens. It waits for a running renewal of
-// the same tokens: a change of the stored secret before the renewed token is stored would look like
-// a sign-in, and the renewed token would be lost.
+// annotate stores what the platform reported about the tokens, unless other tokens are stored by
+// now, or a process renews them: a change before the renewed token is stored would look like a
+// sign-in, and the renewed token would be lost.
 func (c *tokens) annotate(
 	ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens),
 ) {
-	leased, release, err := c.alone(ctx, f.SecretRef)
-	if err != nil {
-		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
-		return
-	}
-	defer release()
-	ctx, cancel := context.WithTimeout(leased, storeTry)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTry)
 	defer cancel()
 	stored, raw, err := c.load(ctx, f.SecretRef)
 	if err != nil || stored.AccessToken != tokens.AccessToken {
-		return // a different token is stored now
+		return
 	}
 	note(&stored)
 	sealed, err := commands.EncodeTokens(stored)
 	if err == nil {
-		err = c.Secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
+		err = c.Secrets.Swap(ctx, f.SecretRef, "", raw, sealed, stored.Times(time.Time{}))
 	}
-	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
+	if err != nil && domain.CodeOf(err) != domain.CodeConflict && !errors.Is(err, domain.ErrSecretRenewing) {
 		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
 	}
 }

@@ -35,7 +35,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.refused()
 	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = interrupted{Secrets: s.secrets, held: func(context.Context) (context.Context, error) { return nil, errDatabase }}
+		c.Secrets = interrupted{Secrets: s.secrets, claim: func() error { return errDatabase }}
 	})
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.changes(user))
@@ -67,7 +67,7 @@ func (r renewing) Refresh(ctx context.Context, at platforms.Target, token string
 	return r.refresh(ctx, r.Client, at, token)
 }
 
-// The lease may fail to keep another process away, or the answer of an earlier call was lost on its
+// The claim may fail to keep another process away, or the answer of an earlier call was lost on its
 // way.
 func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 	t.Parallel()
@@ -87,20 +87,18 @@ func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 }
 
 // Waiting for the quota may take longer than others can be kept away.
-func TestNobodyRenewsWithoutTheLease(t *testing.T) {
+func TestNobodyRenewsWithoutTheClaim(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = interrupted{Secrets: s.secrets, held: func(held context.Context) (context.Context, error) {
-			lost, lose := context.WithCancel(held)
-			lose()
-			return lost, nil
-		}}
 		renewingWith(c, func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error) {
-			<-ctx.Done() // as the gate does that waits for room
-			if !errors.Is(ctx.Err(), context.Canceled) {
-				t.Error("it waits on although others may renew by now")
+			until := only[time.Time](s, `select renewing_until from kept.secrets`)
+			deadline, ok := ctx.Deadline()
+			if !ok || !deadline.Add(time.Minute).Before(until) { // a minute to store what it brings
+				t.Error("it waits on although others may renew by then", deadline, until)
 			}
+			ctx, cancel := context.WithCancel(ctx)
+			cancel() // as the gate does that waits for room
 			return inner.Refresh(ctx, at, token)
 		})
 	})
@@ -109,25 +107,23 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 	require.Zero(t, s.calls("tiktok/token"))
 	require.Empty(t, s.changes(user))
 	require.Equal(t, domain.StatusRetry, s.state(domain.FetchAccounts, user).kind())
+	require.Zero(t, s.number(`select count(renewing_until) from kept.secrets`), "another process may renew it now")
 }
 
-// The database is away for longer than the claim lasts: the platform takes no older token any more.
-func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
+// The database is away when the platform has rotated the token, and the claim of the reading ends: it
+// is tried further, and what cannot be stored is said.
+func TestRotatedTokenIsStoredWhenTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
 	var away atomic.Bool
 	away.Store(true)
-	var lose func()
 	swapped := make(chan struct{}, 1000)
 	s := newFetchStage(t)
 	s.collect = s.process(func(c *collect.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		c.Secrets = interrupted{Secrets: s.secrets, held: func(held context.Context) (context.Context, error) {
-			held, lose = context.WithCancel(held)
-			return held, nil
-		}, swap: func() error {
+		c.Secrets = interrupted{Secrets: s.secrets, swap: func() error {
+			swapped <- struct{}{}
 			if away.Load() {
-				swapped <- struct{}{}
 				return errDatabase
 			}
 			return nil
@@ -135,30 +131,39 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	})
 	user := s.connect(domain.TikTok, 0, expiresIn(-time.Minute))
 	before := s.tokens(user)
-	claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
-	ctx, end := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- workOn(ctx, s.collect, claim) }()
-	<-swapped
+	work := func() (end context.CancelFunc, done chan error) {
+		claim := s.claim(s.collect, domain.FetchAccounts, domain.TikTok)
+		for len(swapped) > 0 {
+			<-swapped
+		}
+		ctx, end := context.WithCancel(t.Context())
+		done = make(chan error, 1)
+		go func() { done <- workOn(ctx, s.collect, claim) }()
+		<-swapped
+		return end, done
+	}
+	end, done := work()
 	end()
 	<-swapped // it is tried further when the claim has ended
-	<-swapped
-	lose()
-	require.ErrorIs(t, <-done, context.Canceled)
-	require.Equal(t, before, s.tokens(user))
-	require.Contains(t, lines.String(), "level=ERROR")
-	require.Contains(t, lines.String(), "renewed token not stored")
-	require.NotContains(t, lines.String(), before.RefreshToken)
-
 	away.Store(false)
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.NotEqual(t, before.RefreshToken, s.tokens(user).RefreshToken)
 	s.endClaims()
 	s.roundAfter(tick, domain.FetchAccounts, domain.TikTok)
 	require.Len(t, s.readings(user), 1)
 	require.Equal(t, 1, s.calls("tiktok/token"), "what was renewed is used")
 	require.Empty(t, s.changes(user))
-	s.roundAfter(3*time.Hour, domain.FetchAccounts, domain.TikTok)
-	require.Len(t, s.readings(user), 2)
-	require.Equal(t, 2, s.calls("tiktok/token"), "and is not stored a second time over what came after it")
+
+	s.clock.Advance(3 * time.Hour)
+	away.Store(true)
+	before = s.tokens(user)
+	end, done = work()
+	end()
+	require.ErrorIs(t, <-done, context.Canceled)
+	require.Equal(t, before, s.tokens(user))
+	require.Contains(t, lines.String(), "level=ERROR")
+	require.Contains(t, lines.String(), "renewed token not stored")
+	require.NotContains(t, lines.String(), before.RefreshToken)
 }
 
 // The platform has rotated the token by the time that the claim ends: the answer must not be lost.

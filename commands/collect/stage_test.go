@@ -342,12 +342,11 @@ func fivePosts() (posts []simulator.Post) {
 }
 
 // interrupted are the secrets of a stage in which something happens at a call: after a Get, before
-// a Lease or a Swap. A lease may end, and the database fail.
+// a ClaimRenewal or a Swap. The database may fail.
 type interrupted struct {
 	*vault.Secrets
-	get, lease func()
-	held       func(context.Context) (context.Context, error)
-	swap       func() error
+	get         func()
+	claim, swap func() error
 }
 
 func (i interrupted) Get(ctx context.Context, ref string) ([]byte, error) {
@@ -358,26 +357,22 @@ func (i interrupted) Get(ctx context.Context, ref string) ([]byte, error) {
 	return secret, err
 }
 
-func (i interrupted) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	if i.lease != nil {
-		i.lease()
-	}
-	held, release, err := i.Secrets.Lease(ctx, ref)
-	if err == nil && i.held != nil {
-		if held, err = i.held(held); err != nil {
-			release()
+func (i interrupted) ClaimRenewal(ctx context.Context, ref string, old []byte, lasts time.Duration) (string, error) {
+	if i.claim != nil {
+		if err := i.claim(); err != nil {
+			return "", err
 		}
 	}
-	return held, release, err
+	return i.Secrets.ClaimRenewal(ctx, ref, old, lasts)
 }
 
-func (i interrupted) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
+func (i interrupted) Swap(ctx context.Context, ref, claim string, old, secret []byte, times domain.SecretTimes) error {
 	if i.swap != nil {
 		if err := i.swap(); err != nil {
 			return err
 		}
 	}
-	return i.Secrets.Swap(ctx, ref, old, secret, times)
+	return i.Secrets.Swap(ctx, ref, claim, old, secret, times)
 }
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

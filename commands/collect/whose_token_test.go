@@ -90,34 +90,24 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 }
 
 // It is noted whose a token is, at the very moment at which another process has renewed it and not
-// stored it yet: the note waits, and the renewed token, whose refresh token is the only one left,
-// is kept.
+// stored it yet: the note is left to a later reading, and the renewed token, whose refresh token is
+// the only one left, is kept.
 func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	user := s.connect(domain.TikTok, 0, expiresIn(10*time.Minute))
 	before := s.tokens(user)
-	waits := make(chan struct{})
-	reading := s.process(func(c *collect.Config) {
-		c.Secrets = interrupted{Secrets: s.secrets, lease: sync.OnceFunc(func() { close(waits) })}
-	})
-	read, ended := make(chan error, 1), make(chan struct{})
+	reading := s.process()
+	var read error
 	renewing := s.process(func(c *collect.Config) {
 		c.Secrets = interrupted{Secrets: s.secrets, swap: sync.OnceValue(func() error {
-			go func() {
-				defer close(ended)
-				read <- s.readOne(t.Context(), reading, domain.FetchAccounts, user)
-			}()
-			select {
-			case <-waits: // for the renewal, to note whose the token is
-			case <-ended: // without a wait
-			}
+			read = s.readOne(t.Context(), reading, domain.FetchAccounts, user)
 			require.Positive(t, s.calls("tiktok/user_info"))
 			return nil
 		})}
 	})
 	require.NoError(t, s.readOne(t.Context(), renewing, domain.FetchTokens, user))
-	require.NoError(t, <-read)
+	require.NoError(t, read)
 	after := s.tokens(user)
 	require.NotEqual(t, before.RefreshToken, after.RefreshToken, "the rotated one is stored")
 	s.roundAfter(2*time.Hour, domain.FetchAccounts, domain.TikTok)

@@ -49,7 +49,8 @@ func (c *Connect) seal(
 		if err != nil {
 			return taken, err
 		}
-		if err := c.Secrets.Put(ctx, ref, raw, stored.Times(taken)); err != nil {
+		err = c.Secrets.Put(ctx, ref, raw, stored.Times(taken))
+		if err != nil && domain.CodeOf(err) != domain.CodeConflict { // those of a later sign-in are kept
 			return taken, err
 		}
 	}

@@ -28,7 +28,9 @@
 //     processes cannot open yet.
 //   - Rotate does not change updated_at, which is the time at which the secret was obtained.
 //   - A caller that decides by a stored secret replaces or deletes only that one: Swap and PutOver
-//     compare it, and DeleteOf compares the time of its sign-in.
+//     compare it, and Put and DeleteOf compare the time of its sign-in.
+//   - A renewal claims the row for longer than its call can take. Others do not replace the token
+//     meanwhile, because the platform may already have rotated it; only a sign-in does.
 //   - Swap distinguishes a database failure from a secret that another process has stored: a caller
 //     discards its renewed token only in the latter case.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again

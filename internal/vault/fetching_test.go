@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -179,94 +178,50 @@ func TestMarkIsSetOnce(t *testing.T) {
 	require.True(t, first(works), "the tables will never show it")
 }
 
-func TestLeaseExcludesOthers(t *testing.T) {
+// Others neither claim nor replace a token that is being renewed, until the claim ends or expires; a
+// sign-in does.
+func TestRenewalIsClaimed(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
-		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-		leaseCtx, release, err := one.Lease(t.Context(), "connection/7")
-		require.NoError(t, err)
-		_, free, err := other.Lease(t.Context(), "connection/8")
-		require.NoError(t, err)
-		free()
-		requireLeased(t, other)
-		go func() {
-			time.Sleep(10 * time.Second)
-			release()
-		}()
-		_, release, err = other.Lease(t.Context(), "connection/7") // waits
-		require.NoError(t, err)
-		require.Error(t, leaseCtx.Err())
-		release()
+	pool := setup(t)
+	ctx, one, other := t.Context(), newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
+	times := domain.SecretTimes{Taken: day0}
+	put(t, one, "r", "first")
+	put(t, one, "another", "first")
+	requireRenewing := func(secrets *vault.Secrets) {
+		t.Helper()
+		_, err := secrets.ClaimRenewal(ctx, "r", []byte("first"), time.Minute)
+		require.ErrorIs(t, err, domain.ErrSecretRenewing)
+		require.ErrorIs(t, secrets.Swap(ctx, "r", "", []byte("first"), []byte("x"), times), domain.ErrSecretRenewing)
+		require.ErrorIs(t, secrets.PutOver(ctx, "r", []byte("first"), []byte("x"), times), domain.ErrSecretRenewing)
+	}
+	_, err := one.ClaimRenewal(ctx, "r", []byte("renewed before"), time.Minute)
+	require.ErrorIs(t, err, vault.ErrSwapped)
+	claim, err := one.ClaimRenewal(ctx, "r", []byte("first"), time.Minute)
+	require.NoError(t, err)
+	requireRenewing(other)
+	_, err = other.ClaimRenewal(ctx, "another", []byte("first"), time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, one.EndRenewal(ctx, "r", claim))
 
-		_, stale, err := one.Lease(t.Context(), "connection/7") // and then stops
-		require.NoError(t, err)
-		ledgertest.Exec(t, pool, `update token_leases set until = now() - interval '1 second'`)
-		_, release, err = other.Lease(t.Context(), "connection/7")
-		require.NoError(t, err)
-		stale() // the stopped holder returns: it must not release the other's lease
-		requireLeased(t, one)
-		release()
-	})
-}
+	stale, err := one.ClaimRenewal(ctx, "r", []byte("first"), time.Minute) // and then stops
+	require.NoError(t, err)
+	ledgertest.Exec(t, pool, `update secrets set renewing_until = now() - interval '1 second'`)
+	claim, err = other.ClaimRenewal(ctx, "r", []byte("first"), time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, one.EndRenewal(ctx, "r", stale)) // the stopped holder returns
+	requireRenewing(one)
+	require.ErrorIs(t, one.Swap(ctx, "r", stale, []byte("first"), []byte("x"), times), domain.ErrSecretRenewing)
+	require.NoError(t, other.Swap(ctx, "r", claim, []byte("first"), []byte("second"), times))
+	require.Equal(t, "second", get(t, one, "r"))
 
-// requireLeased requires that another process holds the lease of connection/7.
-func requireLeased(t *testing.T, secrets *vault.Secrets) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, _, err := secrets.Lease(ctx, "connection/7")
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-}
-
-// A holder may wait long for quota before the one call that must not be made twice.
-func TestLeaseIsRenewed(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
-		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-		ctx, cancel := context.WithCancel(t.Context())
-		leaseCtx, release, err := one.Lease(ctx, "connection/7")
-		require.NoError(t, err)
-		cancel() // of the slot
-		time.Sleep(5 * time.Minute)
-		require.NoError(t, leaseCtx.Err())
-		requireLeased(t, other)
-
-		ledgertest.Exec(t, pool, `update token_leases set token = 'of somebody else'`)
-		time.Sleep(time.Minute)
-		require.Error(t, leaseCtx.Err(), "a holder that lost the lease must stop")
-		release()
-		requireLeased(t, other) // the other lease is kept
-	})
-}
-
-// A database that does not answer does not keep a process from stopping.
-func TestReleaseOfALeaseEnds(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
-		_, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
-		require.NoError(t, err)
-		for range pool.Config().MaxConns {
-			conn, err := pool.Acquire(t.Context())
-			require.NoError(t, err)
-			defer conn.Release()
-		}
-		began := time.Now()
-		release()
-		require.Equal(t, 10*time.Second, time.Since(began))
-	})
-}
-
-func TestLeaseLostBeforeItExpires(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
-		began := time.Now()
-		leaseCtx, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
-		require.NoError(t, err)
-		ledgertest.Exec(t, pool, `alter table token_leases rename to away`)
-		<-leaseCtx.Done()
-		require.Equal(t, 35*time.Second, time.Since(began), "others may take over after a minute")
-		release()
-	})
+	claim, err = one.ClaimRenewal(ctx, "r", []byte("second"), time.Minute)
+	require.NoError(t, err, "it ended with the renewal")
+	put(t, other, "r", "signed in")
+	require.ErrorIs(t, one.Swap(ctx, "r", claim, []byte("second"), []byte("x"), times), vault.ErrSwapped)
+	_, err = other.ClaimRenewal(ctx, "r", []byte("signed in"), time.Minute)
+	require.NoError(t, err, "the claim was for the token that is gone")
+	require.ErrorIs(t, one.Put(ctx, "r", []byte("x"), domain.SecretTimes{Taken: day0.Add(-time.Second)}), vault.ErrSwapped)
+	require.Equal(t, "signed in", get(t, one, "r"), "a later sign-in is kept")
 }
 
 // A database failure is not a secret of another process: a caller that confused them would discard
@@ -277,7 +232,7 @@ func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
 	put(t, secrets, "r", "first")
 	swap := func(ref, old, secret string) error {
-		return secrets.Swap(t.Context(), ref, []byte(old), []byte(secret), domain.SecretTimes{Taken: day0})
+		return secrets.Swap(t.Context(), ref, "", []byte(old), []byte(secret), domain.SecretTimes{Taken: day0})
 	}
 	require.NoError(t, swap("r", "first", "second"))
 	err := swap("r", "first", "third")

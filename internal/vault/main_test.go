@@ -3,7 +3,6 @@ package vault_test
 import (
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,13 +21,6 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func setup(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return ledgertest.OpenVault(t, pgtest.New(t).URL)
-}
-
-// inBubble runs a test with a fake clock, which advances only while all goroutines wait.
-func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
-	t.Helper()
-	url := pgtest.New(t).URL // outside of the bubble: other tests share the server
-	synctest.Test(t, func(t *testing.T) { test(t, ledgertest.OpenVault(t, url)) })
 }
 
 // oneWins runs eight concurrent attempts and requires that one succeeds and the others return the

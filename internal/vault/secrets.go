@@ -56,13 +56,19 @@ func NewSecrets(pool *pgxpool.Pool, keys Keyring) (*Secrets, error) {
 	return &Secrets{pool, keys}, nil
 }
 
-// Put stores a secret under ref, replacing an existing one. Errors: [ErrEmptySecret],
-// [ErrSecretTooLarge], [ErrRef].
+// Put stores a secret that was obtained by a sign-in under ref. It replaces an existing one, also
+// while a process renews that, but not one of a later sign-in: the error then wraps [ErrSwapped].
+// Other errors: [ErrEmptySecret], [ErrSecretTooLarge], [ErrRef].
 func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
-	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), insertRow+orReplace, s.values(ref, secret, times)...)
+	tag, err := s.pool.Exec(ctx, insertRow+orReplace+` where secrets.signed_in_at <= excluded.signed_in_at`,
+		s.values(ref, secret, times)...)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = ErrSwapped
+	}
+	return pg.Wrap(fmt.Sprintf("store secret %q", ref), err)
 }
 
 const (
@@ -72,7 +78,8 @@ const (
 	orReplace = `
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
 			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until,
-			data_access_until = excluded.data_access_until, granted = excluded.granted`
+			data_access_until = excluded.data_access_until, granted = excluded.granted,
+			renewed_by = null, renewing_until = null`
 )
 
 func (s *Secrets) values(ref string, secret []byte, times domain.SecretTimes) []any {

@@ -82,11 +82,11 @@ func TestSecretTimesAreReadable(t *testing.T) {
 	require.NoError(t, err)
 	says(day0, &ends, &later)
 	times = domain.SecretTimes{Taken: ends, Expires: later, RenewableUntil: ends}
-	require.NoError(t, secrets.Swap(ctx, "r", []byte("first"), []byte("second"), times))
+	require.NoError(t, secrets.Swap(ctx, "r", "", []byte("first"), []byte("second"), times))
 	says(ends, &later, &ends)
 	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
 	says(later, nil, nil)
-	require.NoError(t, secrets.Swap(ctx, "r", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
+	require.NoError(t, secrets.Swap(ctx, "r", "", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
 	says(later, &ends, nil) // still the same token
 }
 
@@ -277,7 +277,7 @@ func TestSecretOfASignInInBetweenIsKept(t *testing.T) {
 	seen, err := secrets.SignedInAt(ctx, "r")
 	require.NoError(t, err)
 	require.Equal(t, day0, seen.UTC())
-	require.NoError(t, secrets.Swap(ctx, "r", []byte("second"), []byte("renewed"), domain.SecretTimes{Taken: day0.Add(time.Minute)}))
+	require.NoError(t, secrets.Swap(ctx, "r", "", []byte("second"), []byte("renewed"), domain.SecretTimes{Taken: day0.Add(time.Minute)}))
 	require.NoError(t, secrets.Put(ctx, "r", []byte("signed in"), domain.SecretTimes{Taken: day0.Add(time.Hour)}))
 	require.NoError(t, secrets.DeleteOf(ctx, "r", seen))
 	require.Equal(t, "signed in", get(t, secrets, "r"))
@@ -285,7 +285,7 @@ func TestSecretOfASignInInBetweenIsKept(t *testing.T) {
 	require.Equal(t, "signed in", get(t, secrets, "r"))
 	seen, err = secrets.SignedInAt(ctx, "r")
 	require.NoError(t, err)
-	require.NoError(t, secrets.Swap(ctx, "r", []byte("signed in"), []byte("renewed"), times))
+	require.NoError(t, secrets.Swap(ctx, "r", "", []byte("signed in"), []byte("renewed"), times))
 	require.NoError(t, secrets.DeleteOf(ctx, "r", seen), "a renewal is no sign-in")
 	_, err = secrets.Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrNoSecret)

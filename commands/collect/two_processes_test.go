@@ -1,0 +1,330 @@
+package collect_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// rotating is a platform whose refresh tokens work once. The tokens of each sign-in are a family of
+// their own.
+type rotating struct {
+	mu      sync.Mutex
+	newest  []int    // by family, how often its tokens were renewed
+	replays []string // tokens that were used twice
+}
+
+func (r *rotating) signIn() (family int, tokens collect.NewTokens) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	family = len(r.newest)
+	r.newest = append(r.newest, 0)
+	return family, collect.NewTokens{
+		AccessToken: fmt.Sprintf("A.%d.0", family), RefreshToken: fmt.Sprintf("R.%d.0", family), ExpiresAt: soon,
+	}
+}
+
+// soon is the end of all tokens: each check renews them.
+var soon = fetchDay.Add(time.Minute)
+
+func (r *rotating) refresh(token string) (platforms.Tokens, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var family, renewals int
+	if _, err := fmt.Sscanf(token, "R.%d.%d", &family, &renewals); err != nil {
+		return platforms.Tokens{}, err
+	}
+	if renewals != r.newest[family] {
+		r.replays = append(r.replays, token)
+		return platforms.Tokens{}, &platforms.Error{Reason: domain.StatusRefused, Platform: domain.TikTok, Op: "token"}
+	}
+	r.newest[family]++
+	return platforms.Tokens{
+		AccessToken: fmt.Sprintf("A.%d.%d", family, renewals+1), RefreshToken: fmt.Sprintf("R.%d.%d", family, renewals+1), ExpiresAt: soon,
+	}, nil
+}
+
+// change is a store of a family's tokens, or a deletion (family -1), with its begin and end.
+type change struct {
+	family     int
+	begin, end int64
+}
+
+// tokenHistory is what was stored for a connection and deleted.
+type tokenHistory struct {
+	connected
+
+	mu      sync.Mutex
+	changes []change
+}
+
+func (h *tokenHistory) add(c change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changes = append(h.changes, c)
+}
+
+// laterThan returns the changes that began after c ended.
+func (h *tokenHistory) laterThan(c change) (later []change) {
+	for _, other := range h.changes {
+		if other.begin > c.end {
+			later = append(later, other)
+		}
+	}
+	return later
+}
+
+// tokenProcess is one process: its own vault, collector and use cases.
+type tokenProcess struct {
+	*fetchStage
+	platform *rotating
+	vault    *vault.Secrets
+	eraser   vault.Eraser
+	grants   vault.Connecting
+	collect  *collect.Collector
+	now      func() time.Time
+	instant  *atomic.Int64
+}
+
+func (p *tokenProcess) stored(h *tokenHistory, family int, store func() (stored bool, err error)) error {
+	c := change{family: family, begin: p.instant.Add(1)}
+	ok, err := store()
+	c.end = p.instant.Add(1)
+	if err == nil && ok {
+		h.add(c)
+	}
+	return err
+}
+
+func (p *tokenProcess) tokensOf(given collect.NewTokens) commands.StoredTokens {
+	return commands.StoredTokens{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt}
+}
+
+// signIn is a sign-in in ledgerboard.
+func (p *tokenProcess) signIn(ctx context.Context, h *tokenHistory) error {
+	family, given := p.platform.signIn()
+	return p.stored(h, family, func() (bool, error) {
+		tokens := p.tokensOf(given)
+		sealed, err := commands.EncodeTokens(tokens)
+		if err == nil {
+			err = p.vault.Put(ctx, h.ref, sealed, tokens.Times(p.now()))
+		}
+		if errors.Is(err, vault.ErrSwapped) { // there was a later one
+			return false, nil
+		}
+		return true, err
+	})
+}
+
+func (p *tokenProcess) handOverOne(ctx context.Context, h *tokenHistory) error {
+	family, given := p.platform.signIn()
+	return p.stored(h, family, func() (bool, error) {
+		use := p.handOver()
+		use.Secrets, use.Now = p.vault, p.now
+		_, err := use.HandOver(ctx, h.ConnectionID, given)
+		if domain.CodeOf(err) == domain.CodeUnavailable { // others stored theirs each time
+			return false, nil
+		}
+		return true, err
+	})
+}
+
+func (p *tokenProcess) importOne(ctx context.Context, h *tokenHistory) error {
+	family, given := p.platform.signIn()
+	return p.stored(h, family, func() (bool, error) {
+		outcome, err := commands.Import{Secrets: p.vault, Now: p.now()}.SealTokens(ctx,
+			domain.DirectoryConnection{ID: h.ConnectionID, SecretRef: h.ref}, p.tokensOf(given), true)
+		if domain.CodeOf(err) == domain.CodeConflict {
+			return false, nil
+		}
+		return outcome == commands.SecretStored, err
+	})
+}
+
+// disconnect deletes the tokens that it read, like the use cases that disconnect a page. A sign-in may
+// come in between.
+func (p *tokenProcess) disconnect(ctx context.Context, h *tokenHistory) error {
+	c := change{family: -1, begin: p.instant.Add(1)}
+	signedIn, err := p.vault.SignedInAt(ctx, h.ref)
+	c.end = p.instant.Add(1)
+	if err == nil && rand.IntN(3) == 0 {
+		err = p.signIn(ctx, h)
+	}
+	h.add(c)
+	return errors.Join(err, p.vault.DeleteOf(ctx, h.ref, signedIn))
+}
+
+func (p *tokenProcess) erase(ctx context.Context, h *tokenHistory) error {
+	return p.stored(h, -1, func() (bool, error) { return true, p.eraser.DeleteConnection(ctx, h.ConnectionID, h.ref) })
+}
+
+// shared is a grant that two connections use, one of which comes and goes.
+var shared = domain.Grant{GrantKey: domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "77"}, ConsentedAt: fetchDay}
+
+const comes, stays = 501, 502
+
+func sharedBy(connection int64) []domain.GrantedConnection {
+	return []domain.GrantedConnection{{
+		ConnectionID: connection, ParentAccount: agency, Platform: domain.TikTok, TokenOf: "77", SecretRef: shared.SecretRef(),
+	}}
+}
+
+// share attaches a connection to the grant, and detaches or erases it again.
+func (p *tokenProcess) share(ctx context.Context, erase bool) error {
+	err := p.grants.KeepGrant(ctx, shared, sharedBy(comes))
+	if err != nil || erase {
+		return errors.Join(err, p.eraser.DeleteConnection(ctx, comes, shared.SecretRef()))
+	}
+	consent, err := p.grants.ConsentOf(ctx, comes)
+	if err != nil {
+		return err
+	}
+	if _, left, known, err := p.grants.DetachConnection(ctx, comes, consent); err != nil || !known || left > 0 {
+		return err
+	}
+	_, err = p.grants.DropGrant(ctx, shared.GrantKey, p.now())
+	return err
+}
+
+// Two processes renew, hand over, import, disconnect and erase the same tokens at random: no token
+// is renewed twice, the tokens of the newest sign-in survive with their newest renewal, and nothing
+// is deleted that is in use. LEDGERBOARD_TEST_TOKENS_FOR says for how long.
+func TestTokensSurviveTwoProcesses(t *testing.T) {
+	t.Parallel()
+	lasts, err := time.ParseDuration(os.Getenv("LEDGERBOARD_TEST_TOKENS_FOR"))
+	if err != nil {
+		lasts = 3 * time.Second
+	}
+	s, platform := newFetchStage(t), &rotating{}
+	var instant atomic.Int64
+	now := func() time.Time { return fetchDay.Add(time.Duration(instant.Add(1)) * time.Millisecond) }
+	var all []*tokenHistory
+	for range 3 {
+		all = append(all, &tokenHistory{connected: s.connect(domain.TikTok, 0)})
+		s.exec(`delete from secrets where ref = $1`, all[len(all)-1].ref)
+	}
+	ctx := t.Context()
+	var processes []*tokenProcess
+	for range 2 {
+		pool := ledgertest.OpenVault(t, s.log.DB.URL)
+		p := &tokenProcess{
+			fetchStage: s, platform: platform, vault: ledgertest.Secrets(t, pool, ledgertest.Key), eraser: vault.NewEraser(pool),
+			grants: vault.Connecting{Pool: pool}, now: now, instant: &instant,
+		}
+		p.collect = s.process(func(c *collect.Config) {
+			c.Secrets = p.vault
+			renewingWith(c, func(ctx context.Context, _ platforms.Client, _ platforms.Target, token string) (platforms.Tokens, error) {
+				renewed, err := platform.refresh(token)
+				for _, h := range all { // something happens before the answer is stored
+					switch rand.IntN(10) {
+					case 0:
+						err = errors.Join(err, p.signIn(ctx, h))
+					case 1:
+						err = errors.Join(err, p.disconnect(ctx, h))
+					}
+				}
+				return renewed, err
+			})
+		})
+		processes = append(processes, p)
+	}
+	require.NoError(t, processes[0].grants.KeepGrant(ctx, shared, sharedBy(stays)))
+	s.store(connected{ref: shared.SecretRef()}, commands.StoredTokens{AccessToken: "shared"})
+	var renewals atomic.Int64
+	for end := time.Now().Add(lasts); time.Now().Before(end) && !t.Failed(); {
+		var round sync.WaitGroup
+		for n := range 8 {
+			round.Go(func() {
+				for range 5 {
+					if err := processes[n%2].anything(ctx, all[rand.IntN(len(all))], &renewals); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		round.Wait()
+		require.Empty(t, platform.replays, "tokens that were renewed twice")
+		_, err = s.secrets.Get(ctx, shared.SecretRef())
+		require.NoError(t, err, "a connection uses the grant")
+		for _, h := range all {
+			processes[0].check(h)
+		}
+	}
+	require.Greater(t, renewals.Load(), int64(10))
+}
+
+func (p *tokenProcess) anything(ctx context.Context, h *tokenHistory, renewals *atomic.Int64) error {
+	switch rand.IntN(12) {
+	case 0:
+		return p.signIn(ctx, h)
+	case 1:
+		return p.handOverOne(ctx, h)
+	case 2, 3:
+		return p.importOne(ctx, h)
+	case 4:
+		return p.disconnect(ctx, h)
+	case 5:
+		return p.erase(ctx, h)
+	case 6:
+		return p.share(ctx, rand.IntN(2) == 0)
+	default:
+		if p.readOne(ctx, p.collect, domain.FetchTokens, h.connected) == nil { // an error: it has no token now
+			renewals.Add(1)
+		}
+		return nil
+	}
+}
+
+// check compares what is stored after a round with what was stored and deleted in it.
+func (p *tokenProcess) check(h *tokenHistory) {
+	p.t.Helper()
+	stored, err := p.secrets.Get(p.t.Context(), h.ref)
+	if err != nil {
+		require.ErrorIs(p.t, err, vault.ErrNoSecret)
+		require.True(p.t, h.mayBeGone(), "its tokens were deleted although no deletion came after the last sign-in: %v", h.changes)
+		h.changes = nil
+		return
+	}
+	var tokens commands.StoredTokens
+	require.NoError(p.t, json.Unmarshal(stored, &tokens))
+	var family, renewed int
+	_, err = fmt.Sscanf(tokens.RefreshToken, "R.%d.%d", &family, &renewed)
+	require.NoError(p.t, err)
+	require.Equal(p.t, p.platform.newest[family], renewed, "the newest token of its sign-in")
+	for _, c := range h.changes {
+		if c.family == family {
+			require.Empty(p.t, h.laterThan(c), "what came after it")
+		}
+	}
+	h.changes = []change{{family, p.instant.Load(), p.instant.Load()}}
+}
+
+// mayBeGone reports whether a deletion came after every sign-in, or at the same time.
+func (h *tokenHistory) mayBeGone() bool {
+	for _, c := range h.changes {
+		stored := false
+		for _, later := range h.laterThan(c) {
+			stored = stored || later.family >= 0
+		}
+		if c.family < 0 && !stored {
+			return true
+		}
+	}
+	return len(h.changes) == 0
+}
