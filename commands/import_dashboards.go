@@ -86,7 +86,7 @@ func (i ImportDashboards) draft(
 		event.Dashboards = append(event.Dashboards, together...)
 	}
 	draft := nextDraft(parent, event.Dashboards[0].SubAccountID, event, head, i.Now())
-	draft.Envelope.Source = SourceImport
-	draft.Envelope.Audit = domain.Audit{Actor: ImportActor, CommandID: draft.Envelope.ID}
+	draft.Envelope.Source = domain.SourceImport
+	draft.Envelope.Audit = domain.Audit{Actor: domain.ImportActor, CommandID: draft.Envelope.ID}
 	return draft, nil
 }

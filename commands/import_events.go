@@ -14,18 +14,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SourceImport is the ce_source of records that an import appends.
-const SourceImport = "/ledgerboard/import"
-
-// ImportActor is the actor in records of an import: the command line has no user.
-const ImportActor = "system:import"
-
 // importSpace is the namespace of the ids of imported events.
 var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 
 // Import converts lines ([ReadImportLine]) to events with their original times. The error of a
 // method that returns drafts says why the line is refused.
 type Import struct {
+	ID      string // of the [domain.DataImported] record
 	World   *ImportWorld
 	Secrets TokenStore // nil for a dry run, which stores nothing
 	// Places tells which connections wait for a sign-in. Their stored tokens are replaced. It is
@@ -35,6 +30,9 @@ type Import struct {
 	// NoSubscriptions is set if accounts are read, and growth is recorded, without a subscription.
 	NoSubscriptions bool
 	Now             time.Time
+	// Withdrawn tells which events are of withdrawn imports, whose lines can be imported again; nil:
+	// none are.
+	Withdrawn func(event uuid.UUID) bool
 }
 
 // Drafts returns the event of a post or reading, followed by the texts of a post. It also notes when
@@ -84,7 +82,7 @@ func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft 
 
 // MarkImported marks the content of a post as imported.
 func (i Import) MarkImported(content domain.Draft) domain.Draft {
-	content.Envelope.Source = SourceImport
+	content.Envelope.Source = domain.SourceImport
 	return content
 }
 
@@ -109,8 +107,12 @@ func (i Import) metric(
 	parts := append([]string{data.EventType(), t.ParentAccount, t.Key()}, unique...)
 	parts = append(parts, at.UTC().Format(time.RFC3339Nano))
 	d := NewDraft(domain.TopicMetrics, t.Key(), data, i.Now)
-	d.Envelope.ID = uuid.NewSHA1(importSpace, []byte(strings.Join(parts, "\x00"))).String()
-	d.Envelope.Source = SourceImport
+	id := uuid.NewSHA1(importSpace, []byte(strings.Join(parts, "\x00")))
+	for i.Withdrawn != nil && i.Withdrawn(id) {
+		id = uuid.NewSHA1(importSpace, id[:])
+	}
+	d.Envelope.ID = id.String()
+	d.Envelope.Source = domain.ImportSource(i.ID)
 	return []domain.Draft{d}, nil
 }
 

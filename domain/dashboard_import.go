@@ -307,6 +307,13 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 	}
 }
 
+// SourceImport is the ce_source of records that an import appends. That of posts and readings also
+// names the import ([ImportSource]).
+const SourceImport = "/ledgerboard/import"
+
+// ImportActor is the actor in records of an import: the command line has no user.
+const ImportActor = "system:import"
+
 // DataImported records that an operator imports legacy data, or the main application's entities,
 // from files. It is appended before the imported records, so even an interrupted import is on
 // record. An import that changes nothing appends no record. Except for Repaired and

@@ -119,6 +119,7 @@ func NewRegistry() *Registry {
 	register[PostRegistered](r)
 	register[PostsMerged](r)
 	register[AccountErased](r)
+	register[ImportWithdrawn](r)
 	register[DirectoryAccount](r)
 	register[DirectoryUser](r)
 	register[DirectoryOrder](r)

@@ -11,7 +11,7 @@ import (
 // OperatorAction names what an operator did. Values are never removed.
 type OperatorAction string
 
-// The actions of operators. [PersonErased] and [DataImported] record the last two, [OperatorActed]
+// The actions of operators. [PersonErased] and [DataImported] record theirs, [OperatorActed]
 // all others.
 const (
 	ActionProjectionPaused   OperatorAction = "projection.paused"
@@ -36,6 +36,7 @@ const (
 	ActionLogAdopted         OperatorAction = "log.adopted"       // the installation that owns the log was replaced
 	ActionPersonErased       OperatorAction = "person.erased"     // all data of a person was erased
 	ActionDataImported       OperatorAction = "data.imported"     // files were imported
+	ActionImportWithdrawn    OperatorAction = "import.withdrawn"  // the posts and readings of an import do not count any more
 )
 
 // OperatorActed records that an operator is about to perform an action, its target and its reason.
@@ -76,6 +77,7 @@ type OperatorTarget struct {
 	Position   *Position  `json:"position,omitempty"`      // position of the dead letter
 	User       string     `json:"user,omitempty"`          // user id of the person
 	Member     int64      `json:"member_id,omitempty"`     // member id of the person, if the person is not a user
+	Import     string     `json:"import,omitempty"`        // id of the import that was withdrawn
 }
 
 // EventType implements [Data].
@@ -85,7 +87,7 @@ var targetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // Validate refuses free text and checks the reason.
 func (e OperatorActed) Validate() error {
-	for _, name := range []string{e.Target.Projection, e.Target.Rebuild, e.Target.User} {
+	for _, name := range []string{e.Target.Projection, e.Target.Rebuild, e.Target.User, e.Target.Import} {
 		if name != "" && !targetName.MatchString(name) {
 			return fmt.Errorf("%.70q is not 1 to 64 characters of A-Z, a-z, 0-9, '.', '_', '-'", name)
 		}

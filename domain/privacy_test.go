@@ -30,10 +30,11 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 		"dashboard.imported.v1": {
 			"dashboards._id", "dashboards.sub_account_id", "dashboards.sub_account_ids", "dashboards.users", "dashboards.main_poc", "dashboards.scopes",
 		},
-		"metrics.account_erased.v1":  tenant,
-		"metrics.post_read.v1":       append([]string{"external_id", "missing.name", "missing.code", "growth_window"}, tenant...),
-		"metrics.post_registered.v1": append([]string{"external_id", "origin", "post_type"}, tenant...),
-		"metrics.posts_merged.v1":    append([]string{"external_id", "other_id"}, tenant...),
+		"metrics.account_erased.v1":   tenant,
+		"metrics.import_withdrawn.v1": {"import"}, // an id
+		"metrics.post_read.v1":        append([]string{"external_id", "missing.name", "missing.code", "growth_window"}, tenant...),
+		"metrics.post_registered.v1":  append([]string{"external_id", "origin", "post_type"}, tenant...),
+		"metrics.posts_merged.v1":     append([]string{"external_id", "other_id"}, tenant...),
 		"metrics.account_read.v1": append([]string{
 			"figures.name", "figures.kind", "figures.source", "figures.day", "figures.window", "missing.name", "missing.code",
 			// our sentence: TestWordsOfPlatformsAreKeptFor30Days

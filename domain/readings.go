@@ -343,3 +343,32 @@ func (e AccountErased) Validate() error {
 		checkYear(e.ErasedAt, minYear),
 	)
 }
+
+// ImportWithdrawn records that an import was wrong: its posts and readings do not count. It is appended
+// under the key of each social account that the import has records of. It covers all records of the
+// import, wherever they are. Texts of posts, entities, tokens and dashboards are not affected.
+type ImportWithdrawn struct {
+	SocialAccount int64  `json:"social_account_id"`
+	Import        string `json:"import"` // id of the [DataImported] record
+}
+
+// EventType implements [Data].
+func (ImportWithdrawn) EventType() string { return "metrics.import_withdrawn.v1" }
+
+// Key returns the log key: the social account's.
+func (e ImportWithdrawn) Key() string { return Tenant{SocialAccount: e.SocialAccount}.Key() }
+
+// Source returns the source of the records that do not count.
+func (e ImportWithdrawn) Source() string { return ImportSource(e.Import) }
+
+// ImportSource returns the ce_source of the posts and readings of an import.
+func ImportSource(id string) string { return SourceImport + "/" + id }
+
+// Validate checks the ids.
+func (e ImportWithdrawn) Validate() error {
+	err := checkPositive(e.SocialAccount)
+	if err == nil && !targetName.MatchString(e.Import) {
+		err = fmt.Errorf("import %.70q is not an id", e.Import)
+	}
+	return err
+}

@@ -72,7 +72,14 @@ func (e *Engine) buildAll(ctx context.Context) (time.Duration, error) {
 		b.build(ctx)
 		return 0, nil
 	}
-	if !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil {
+	requested := false
+	if errors.Is(err, pgx.ErrNoRows) {
+		requested, err = e.replaceOutdated(ctx)
+	}
+	if requested {
+		return 0, nil
+	}
+	if err != nil && ctx.Err() == nil {
 		e.logger.Debug("cannot look for generations to build", "error", err)
 	}
 	return e.every.look, nil

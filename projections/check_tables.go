@@ -231,6 +231,9 @@ func (c *check) lockedSnapshot(ctx context.Context, locked pgx.Tx) (snapshot pgx
 	if err == nil && dueAgain {
 		err = errFolding
 	}
+	if err == nil {
+		err = c.checkOutdated(ctx, locked)
+	}
 	if err != nil {
 		return nil, err
 	}

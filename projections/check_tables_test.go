@@ -206,6 +206,35 @@ func TestChecksLeaveOutRefusedEvents(t *testing.T) {
 	}
 }
 
+// Ids of posts and owners are hashes. An event whose id is that of another post or owner is refused, so
+// that it does not count there.
+func TestEventsWithTheIDOfOthersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for p, c := range map[*fold.Projector]struct {
+		change string
+		read   func(social int64, n int) domain.Draft
+	}{
+		&projectors.PostInsights:    {"update lb_post_insights_g1.post_ids set external_id = 'another'", postRead},
+		&projectors.AccountInsights: {"update lb_account_insights_g1.figure_owners set account_id = account_id || ' another'", accountRead},
+	} {
+		b.append(c.read(1, 1))
+		b.run(b.engine(*p))
+		b.exec(c.change)
+		bad := c.read(1, 2)
+		b.append(bad)
+		b.run(b.engine(*p))
+		letters := b.letters(p.Name)
+		require.Len(t, letters, 1, p.Name)
+		require.Equal(t, operator.ReasonWrite, letters[0].Reason)
+	}
+	b.exec("update lb_post_insights_g1.post_ids set external_id = 'p'")
+	b.exec("update lb_post_insights_g1.post_owners set account_id = account_id || ' another'")
+	b.append(postRead(1, 3))
+	b.run(b.engine(projectors.PostInsights))
+	require.Len(t, b.letters(projectors.PostInsights.Name), 2)
+}
+
 // A check is due a day after the tables went live, and then once a day; the status shows its
 // result.
 func TestTablesAreCheckedDaily(t *testing.T) {

@@ -104,6 +104,7 @@ func (f *session) transact(ctx context.Context, steps []step, refused *fold.BadE
 		f.logDeadLetters(letters)
 		f.queueDeadLetters(last, f.number, letters)
 		f.queueReplaced(last, f.number, events)
+		queueOutdated(last, f.projector.Name, f.number, decoded)
 		if chains.due() {
 			last.Queue(notifySQL, []string{pg.ProgressChannel}, []string{generationsOf(f.projector.Name)})
 		}

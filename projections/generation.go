@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -140,6 +141,47 @@ func (e *Engine) mayCreate(ctx context.Context, q pg.Querier) error {
 	}
 	return fmt.Errorf("%d generations failed within an hour; the next one is created at %s UTC (%s)",
 		failed, next.UTC().Format(time.TimeOnly), reason)
+}
+
+// replaceOutdated requests a generation if the live one is outdated and none is being built. It
+// reports whether it did.
+func (e *Engine) replaceOutdated(ctx context.Context) (requested bool, err error) {
+	if !e.types[domain.ImportWithdrawn{}.EventType()] {
+		return false, nil
+	}
+	due := func(q pg.Querier) (withdrawn string, err error) {
+		err = q.QueryRow(ctx, `
+			select outdated from generations
+			where projection = $1 and version = $2 and state = 'live' and outdated <> '' and not exists (
+				select from generations where projection = $1 and version = $2 and state in ('building', 'catching_up'))`,
+			e.projector.Name, e.projector.Version).Scan(&withdrawn)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = nil
+		}
+		return withdrawn, pg.Wrap("look for outdated tables", err)
+	}
+	if withdrawn, err := due(e.pool); err != nil || withdrawn == "" {
+		return false, err
+	}
+	err = lockGenerations(ctx, e.pool, e.projector.Name, func(tx pgx.Tx) error {
+		withdrawn, err := due(tx)
+		if err != nil || withdrawn == "" {
+			return err
+		}
+		if err := e.mayCreate(ctx, tx); err != nil {
+			return err
+		}
+		reason := domain.Reason{Code: domain.ReasonDataRepair, Ticket: withdrawn}
+		number, err := insertGeneration(ctx, tx, e.projector, domain.ImportActor, reason.String())
+		if requested = err == nil; requested {
+			e.logger.Info("an import was withdrawn; the read model is rebuilt", "import", withdrawn, "generation", number)
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("request tables without a withdrawn import: %w", err)
+	}
+	return requested, nil
 }
 
 type database interface {

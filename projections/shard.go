@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 	"github.com/ledgerboard/ledgerboard/projections/keysort"
@@ -33,13 +34,15 @@ type shard struct {
 	fold      fold.Fold
 	unwritten int // events of fold since rows were written
 	streams   *streams
+	withdrawn map[string]bool       // sources of records that do not count ([domain.ImportWithdrawn])
 	letters   map[string]deadLetter // by key on a compacted topic, otherwise by event
 	newest    *time.Time            // time of the newest readable event
 }
 
 func (w work) newShard(partition int32, state fold.Fold) *shard {
 	return &shard{
-		work: w, partition: partition, fold: state, streams: newStreams(w.partitions), letters: map[string]deadLetter{},
+		work: w, partition: partition, fold: state, streams: newStreams(w.partitions),
+		withdrawn: map[string]bool{}, letters: map[string]deadLetter{},
 	}
 }
 
@@ -122,6 +125,9 @@ func (s *shard) foldByKey(
 	kept, filled := int64(0), false
 	fill := func(handle func(eventlog.Record) error) error {
 		err := s.scan(ctx, id, r, "", eventlog.ByRecord(func(raw eventlog.Record) error {
+			if !filled {
+				s.noteWithdrawn(raw)
+			}
 			if !filled && (s.chained || !s.passesOver(raw)) {
 				kept++
 				order := binary.BigEndian.AppendUint64(s.orderOf(raw), uint64(raw.Offset))
@@ -182,6 +188,9 @@ func (s *shard) foldSorted(
 
 // add folds the next record.
 func (s *shard) add(raw eventlog.Record, into write.Sink) error {
+	if s.withdrawn[raw.Header("ce_source")] {
+		return nil
+	}
 	ev, passed := s.eventOf(raw)
 	if passed {
 		return nil
@@ -192,6 +201,17 @@ func (s *shard) add(raw eventlog.Record, into write.Sink) error {
 	}
 	s.unwritten = 0
 	return cmp.Or(s.fold.Write(into, false), into.Err())
+}
+
+// noteWithdrawn notes which records of the partition do not count.
+func (s *shard) noteWithdrawn(raw eventlog.Record) {
+	if raw.Header("ce_type") != (domain.ImportWithdrawn{}).EventType() {
+		return
+	}
+	recorded, err := s.log.Decode(raw)
+	if e, ok := recorded.Data.(domain.ImportWithdrawn); ok && err == nil {
+		s.withdrawn[e.Source()] = true
+	}
 }
 
 func (s *shard) addEvent(ev fold.Event) {

@@ -4299,9 +4299,10 @@ export interface components {
          *     - `log.adopted`: the installation that owns the log was replaced
          *     - `person.erased`: all data of a person was erased
          *     - `data.imported`: files were imported
+         *     - `import.withdrawn`: the posts and readings of an import do not count any more
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "dead_letter.shown" | "stream.retried" | "event.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "dead_letter.shown" | "stream.retried" | "event.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported" | "import.withdrawn";
         /**
          * @description The outcome of an operator's action.
          *
@@ -4323,6 +4324,8 @@ export interface components {
              * @description Number of the generation, from 1.
              */
             generation?: number;
+            /** @description Id of the import that was withdrawn. */
+            import?: string;
             /**
              * Format: int64
              * @description Member id of the person, if the person is not a user.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -15,7 +17,9 @@ import (
 
 type importCommand struct {
 	installation
-	Files        []string      `arg:"" type:"existingfile" sep:"none" help:"JSON Lines files; - is standard input. docs/moving-in.md describes the lines."`
+	actionFlags
+	Files        []string      `arg:"" optional:"" type:"existingfile" sep:"none" help:"JSON Lines files; - is standard input. docs/moving-in.md describes the lines."`
+	Withdraw     string        `placeholder:"ID" help:"Instead of importing, withdraw the posts and readings of an import: they do not count any more. Asks for confirmation and a reason."`
 	GrowthWindow time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
 	SecretsKey   string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt tokens; required if there are any. Tokens are stored nowhere else."`
 	SkipRefused  bool          `help:"Import the valid lines even if other lines are refused. By default, a refused line stops the import."`
@@ -52,6 +56,10 @@ type importRun struct {
 	erasures domain.Erasures // entities that must not be restored
 	erases   bool            // whether a line erases an entity, perhaps again
 	readings importedReadings
+
+	imports   map[string]int32 // numbers of imports, by id
+	withdrawn map[int32]bool   // by number
+
 	contents map[string]contentState // texts of posts by key: of the log, then also of the files
 
 	// what to append besides posts, readings and dashboards
@@ -67,13 +75,24 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		report: importReport{DryRun: c.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
 	}
 	i.use = commands.Import{
-		World: commands.NewImportWorld(), GrowthWindow: c.GrowthWindow,
+		ID: uuid.Must(uuid.NewV7()).String(), World: commands.NewImportWorld(), GrowthWindow: c.GrowthWindow,
 		NoSubscriptions: c.Subscriptions == subscriptionsNone, Now: i.now,
+	}
+	switch {
+	case c.Withdraw != "" && len(c.Files) > 0:
+		return usageError{errors.New("--withdraw takes no files: first withdraw, then import the correct files")}
+	case c.Withdraw == "" && len(c.Files) == 0:
+		return usageError{errors.New("name at least one file, or - for standard input")}
+	case c.Withdraw == "" && (c.Yes || c.Reason != ""):
+		return usageError{errors.New("--yes and --reason are only for --withdraw")}
 	}
 	if c.GrowthWindow <= 0 {
 		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", c.GrowthWindow)}
 	}
 	defer func() { err = errors.Join(err, i.close()) }()
+	if c.Withdraw != "" {
+		return i.withdraw(ctx)
+	}
 	for _, step := range []func(context.Context) error{i.read, i.plan} {
 		if err := step(ctx); err != nil {
 			return interruptedError(ctx, err, "nothing was imported")
@@ -84,7 +103,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if !c.DryRun {
 		if err := i.append(ctx); err != nil {
-			return interruptedError(ctx, err, "the import is incomplete but consistent: "+
+			return interruptedError(ctx, err, "import "+i.use.ID+" is incomplete but consistent: "+
 				"each line, and each set of linked dashboards, was imported completely or not at all; "+
 				"repeat the import to continue")
 		}

@@ -95,8 +95,24 @@ func (i *importRun) readDirectory(ctx context.Context) error {
 }
 
 // importedReadings holds what earlier imports appended to topic metrics, by event id. Each entry
-// takes about 60 bytes of memory.
-type importedReadings map[uuid.UUID]commands.ImportDigest
+// takes about 70 bytes of memory.
+type importedReadings map[uuid.UUID]importedReading
+
+type importedReading struct {
+	commands.ImportDigest
+
+	of int32 // number of its import
+}
+
+// number returns a number for the id of an import.
+func (i *importRun) number(id string) int32 {
+	n, known := i.imports[id]
+	if !known {
+		n = int32(len(i.imports))
+		i.imports[id] = n
+	}
+	return n
+}
 
 // contentState is the state of a post's texts. It has no texts if they were erased.
 type contentState struct {
@@ -108,13 +124,19 @@ type contentState struct {
 // readLog reads the topics metrics and contents, which are long, if a line needs them.
 func (i *importRun) readLog(ctx context.Context) error {
 	i.readings, i.contents = importedReadings{}, map[string]contentState{}
+	i.imports, i.withdrawn = map[string]int32{}, map[int32]bool{}
+	i.use.Withdrawn = func(event uuid.UUID) bool {
+		r, known := i.readings[event]
+		return known && i.withdrawn[r.of]
+	}
 	if i.log == nil || len(i.metrics) == 0 && !i.erases {
 		return nil
 	}
 	var mu sync.Mutex // partitions are scanned concurrently
 	handle := func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
-			if r.Header("ce_source") != commands.SourceImport {
+			of, imported := importOf(r)
+			if !imported && !isWithdrawal(r) {
 				continue
 			}
 			id, err := uuid.Parse(r.Header("ce_id"))
@@ -122,9 +144,12 @@ func (i *importRun) readLog(ctx context.Context) error {
 			if err != nil || bad != nil {
 				continue // it is a dead letter
 			}
-			read := commands.NewImportDigest(recorded.Data)
 			mu.Lock()
-			i.readings[id] = read
+			if e, ok := recorded.Data.(domain.ImportWithdrawn); ok {
+				i.withdrawn[i.number(e.Import)] = true
+			} else {
+				i.readings[id] = importedReading{commands.NewImportDigest(recorded.Data), i.number(of)}
+			}
 			mu.Unlock()
 		}
 		return nil
@@ -196,10 +221,12 @@ func (i *importRun) append(ctx context.Context) error {
 		record.Files = append(record.Files, f.record())
 	}
 	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, time.Now())
-	draft.Envelope.Audit.Actor = commands.ImportActor
+	draft.Envelope.ID = i.use.ID
+	draft.Envelope.Audit.Actor = domain.ImportActor
 	if err := i.log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("record the import (nothing was imported): %w", err)
 	}
+	i.report.ID = i.use.ID
 	if err := i.sealTokens(ctx, true); err != nil {
 		return err
 	}

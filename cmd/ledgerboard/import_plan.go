@@ -177,7 +177,7 @@ func (i *importRun) planMetrics(ctx context.Context) error {
 // planEvent compares a post or reading, and the texts of a post, with the log.
 func (i *importRun) planEvent(m *metricLine, owner commands.ImportedOwner, drafts []domain.Draft) error {
 	logged, known := i.readings[uuid.MustParse(drafts[0].Envelope.ID)]
-	if known && !commands.NewImportDigest(drafts[0].Data).Same(logged, owner) {
+	if known && !commands.NewImportDigest(drafts[0].Data).Same(logged.ImportDigest, owner) {
 		return errors.New("differs from what an earlier import appended for the same account, post and time")
 	}
 	if len(drafts) > 1 {

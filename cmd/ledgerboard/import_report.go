@@ -13,6 +13,7 @@ import (
 )
 
 type importReport struct {
+	ID       string       `json:"id,omitempty"` // of the import, for --withdraw; absent if nothing was appended
 	DryRun   bool         `json:"dry_run"`
 	Imported importCounts `json:"imported"` // with DryRun: what would be imported
 	// Unchanged counts lines that the log already holds, or, of entities and texts, a later state.
@@ -146,6 +147,9 @@ func (r importReport) print(c importCommand, s streams) error {
 		if len(repairs.list) > 0 {
 			fmt.Fprintln(s.Out, repairs.title+formatList(repairs.list, "  ", "; --json lists them all"))
 		}
+	}
+	if r.ID != "" && in.Posts+in.AccountReadings+in.PostReadings > 0 {
+		fmt.Fprintf(s.Out, "If the posts and readings turn out to be wrong: ledgerboard import --withdraw %s\n", r.ID)
 	}
 	if len(r.Refused) > 0 {
 		fmt.Fprintln(s.Err, "Refused:"+formatList(r.Refused, "", ""))

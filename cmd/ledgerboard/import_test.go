@@ -79,7 +79,8 @@ func TestImportOldSystem(t *testing.T) {
 	require.Empty(t, report.Refused)
 	require.Equal(t, 1, report.TokensAbsent)
 	require.Contains(t, progress, "append", "plain lines without a terminal")
-	planned.DryRun = false
+	require.NotEmpty(t, report.ID)
+	planned.DryRun, planned.ID = false, report.ID
 	require.Equal(t, planned, report, "a dry run prints the same report")
 	repairs := strings.Join(lines(report.Repairs), "\n")
 	for _, want := range []string{
@@ -126,6 +127,74 @@ func TestImportOldSystem(t *testing.T) {
 	})
 }
 
+// The posts and readings of a withdrawn import do not count, and the correct files can be imported
+// instead.
+func TestWithdrawImport(t *testing.T) {
+	at := newStorage(t)
+	report, _, err := runImport(t, moving(t, at))
+	require.NoError(t, err)
+	counts := []string{"tSAccountIns", "tSPostInsights", "tSPosts"}
+	requireRows := func(rows int) {
+		withService(t, at, func(a *process, _ string) {
+			for _, table := range counts {
+				a.until(t, rows, "select count(*) from "+table)
+			}
+			a.until(t, 4, "select count(*) from dashboard_preferences")
+		})
+	}
+	requireRows(3)
+	withdraw := func(id string, change func(*importCommand)) (said string, err error) {
+		c := importInto(at)
+		c.Files, c.Withdraw, c.JSON, c.actionFlags = nil, id, false, someReason
+		if change != nil {
+			change(&c)
+		}
+		var out bytes.Buffer
+		err = c.Run(t.Context(), streams{Out: &out, Err: &out})
+		return out.String(), err
+	}
+	for says, change := range map[string]func(*importCommand){
+		"takes no files":               func(c *importCommand) { c.Files = []string{sample("posts.jsonl")} },
+		"name at least one file":       func(c *importCommand) { c.Withdraw = "" },
+		"without a terminal, also set": func(c *importCommand) { c.actionFlags = actionFlags{} },
+		`no import "0199-other" has`:   func(c *importCommand) { c.Withdraw = "0199-other" },
+		"are only for --withdraw":      func(c *importCommand) { c.Withdraw, c.Files = "", []string{sample("posts.jsonl")} },
+	} {
+		_, err := withdraw(report.ID, change)
+		require.ErrorContains(t, err, says)
+		var usage usageError
+		require.ErrorAs(t, err, &usage, says)
+	}
+	said, err := withdraw(report.ID, func(c *importCommand) { c.DryRun = true })
+	require.NoError(t, err)
+	require.Contains(t, said, "This would withdraw 3 posts and 6 readings of")
+	requireRows(3)
+
+	said, err = withdraw(report.ID, nil)
+	require.NoError(t, err)
+	require.Contains(t, said, "Import "+report.ID+" is withdrawn.")
+	said, err = withdraw(report.ID, nil)
+	require.NoError(t, err)
+	require.Contains(t, said, "already withdrawn")
+	requireRows(0)
+
+	correct := strings.ReplaceAll(readFile(t, sample("readings.jsonl")), `"followers": 1204`, `"followers": 1205`)
+	files := importInto(at, newFile(t, "readings.jsonl", correct), sample("posts.jsonl"))
+	again, _, err := runImport(t, files)
+	require.NoError(t, err)
+	require.Equal(t, importCounts{Posts: 3, AccountReadings: 3, PostReadings: 3}, again.Imported)
+	repeated, _, err := runImport(t, files)
+	require.NoError(t, err)
+	require.Equal(t, importCounts{}, repeated.Imported)
+	requireRows(3)
+	withService(t, at, func(a *process, _ string) {
+		a.until(t, 1, "select count(*) from tSAccountIns where followers = 1205")
+		a.until(t, 0, "select count(*) from tSAccountIns where followers = 1204")
+		a.until(t, 1, `select count(*) from operations_trail where data ->> 'action' = 'import.withdrawn'
+			and data -> 'target' ->> 'import' = '`+report.ID+"'")
+	})
+}
+
 func lines(repairs []importRepair) (out []string) {
 	for _, r := range repairs {
 		r.File = filepath.Base(r.File)
@@ -153,6 +222,7 @@ func TestImportErasesPostTexts(t *testing.T) {
 	c.DryRun, planned.DryRun = false, false
 	report, _, err := runImport(t, c)
 	require.NoError(t, err)
+	planned.ID = report.ID
 	require.Equal(t, planned, report)
 	require.Equal(t, []bool{true, false}, texts(at))
 

@@ -75,6 +75,7 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 	}
 	say(t.User != "", "user %s", t.User)
 	say(t.Member != 0, "member %d", t.Member)
+	say(t.Import != "", "import %s", t.Import)
 	if t.Until != nil {
 		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
 	}

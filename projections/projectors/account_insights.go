@@ -26,7 +26,9 @@ var AccountInsights = fold.Projector{
 		"figure_owners", "account_readings", "account_days", "account_quarters", "day_figures", "account_demographics",
 		"account_erasures",
 	},
-	Types: []string{domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType()},
+	Types: []string{
+		domain.AccountRead{}.EventType(), domain.AccountErased{}.EventType(), domain.ImportWithdrawn{}.EventType(),
+	},
 	Begin: func(int) fold.Fold {
 		return &accountFold{
 			erased: newErasures(), series: map[accountSeries]*accountBatch{}, stored: map[int64]*storedSeries{}, rows: newAccountRows(),
@@ -84,6 +86,8 @@ func (f *accountFold) Apply(ev fold.Event) error {
 		}
 		f.erased.applied.note(data)
 		return nil
+	case domain.ImportWithdrawn:
+		return nil // the engine leaves out what the import appended
 	default:
 		return errMisplaced
 	}

@@ -152,7 +152,7 @@ var figureOwners = write.NewTable("figure_owners",
 	 p_id smallint, first_at timestamptz, last_at timestamptz, event_id bytea, metrics text[], missing jsonb,
 	 tracked_since timestamptz, tracked_until timestamptz`,
 	write.Clause(`
-	on conflict (id) do update set
+	on conflict (id) do update set `+refuseOther("figure_owners")+`,
 		first_at = least(figure_owners.first_at, excluded.first_at),
 		tracked_since = least(figure_owners.tracked_since, excluded.tracked_since),
 		tracked_until = greatest(figure_owners.tracked_until, excluded.tracked_until),
@@ -169,6 +169,20 @@ var figureOwners = write.NewTable("figure_owners",
 			[]byte(r.newest.id), r.newest.metrics, missing, nullIfZero(r.since), nullIfZero(r.until),
 		}
 	})
+
+// differ returns the condition that a new row has the key of a stored row, but other values.
+func differ(table string, columns ...string) string {
+	return "(" + table + "." + strings.Join(columns, ", "+table+".") + ") is distinct from (excluded." +
+		strings.Join(columns, ", excluded.") + ")"
+}
+
+// refuseOther returns an assignment that the table refuses if a new row is of another owner than the
+// stored row with its id: ids are hashes. So the event is a dead letter and not counted for the other
+// owner. A build fails at the key of the table.
+func refuseOther(table string) string {
+	return "parent_account = case when not " +
+		differ(table, "parent_account", "social_account_id", "account_id", "member_id", "p_id") + " then excluded.parent_account end"
+}
 
 // setIf returns assignments of columns to the new values if a condition holds.
 func setIf(table, condition string, columns ...string) string {

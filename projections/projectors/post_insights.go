@@ -21,7 +21,7 @@ var PostInsights = fold.Projector{
 	Definition: ddl.Of("post_insights"),
 	Types: []string{
 		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.PostsMerged{}.EventType(),
-		domain.AccountErased{}.EventType(),
+		domain.AccountErased{}.EventType(), domain.ImportWithdrawn{}.EventType(),
 	},
 	Tables: []string{
 		"tSPosts", "post_ids", "post_owners", "post_readings", "post_weeks", "post_days", "post_quarters", "post_erasures",
@@ -75,6 +75,8 @@ func (f *postFold) Apply(ev fold.Event) error {
 			f.register(data, ev.Envelope.ID)
 		}
 		return nil
+	case domain.ImportWithdrawn:
+		return nil // the engine leaves out what the import appended
 	default:
 		return errMisplaced
 	}

@@ -27,7 +27,8 @@ func (k agencyPost) hash() int64 {
 
 var postIDs = write.NewTable("post_ids",
 	`id bigint, social_account_id bigint, parent_account text, external_id text`,
-	write.Clause("on conflict (id) do nothing"),
+	write.Clause("on conflict (id) do update set external_id = null where "+
+		differ("post_ids", "social_account_id", "parent_account", "external_id")), // refused
 	func(k agencyPost) []any { return []any{k.hash(), k.account, k.parent, k.external} })
 
 type postOwner struct {
@@ -39,7 +40,7 @@ var postOwners = write.NewTable("post_owners",
 	`id bigint, parent_account text, social_account_id bigint, account_id text, member_id bigint, p_id smallint,
 	 first_at timestamptz, last_at timestamptz`,
 	write.Clause(`
-	on conflict (id) do update set
+	on conflict (id) do update set `+refuseOther("post_owners")+`,
 		first_at = least(post_owners.first_at, excluded.first_at), last_at = greatest(post_owners.last_at, excluded.last_at)`),
 	func(o *postOwner) []any {
 		return []any{o.id, o.parent, o.account, o.client, o.member, int16(o.platform), o.first, o.last}

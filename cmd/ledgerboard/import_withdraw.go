@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+)
+
+// importOf returns the id of the import that appended a record of topic metrics.
+func importOf(r eventlog.Record) (id string, imported bool) {
+	return strings.CutPrefix(r.Header("ce_source"), domain.ImportSource(""))
+}
+
+func isWithdrawal(r eventlog.Record) bool {
+	return r.Header("ce_type") == domain.ImportWithdrawn{}.EventType()
+}
+
+// withdrawal is what the log has of an import.
+type withdrawal struct {
+	posts, readings int
+	accounts        map[int64]bool // whether the withdrawal is on record, by social account
+}
+
+// withdraw appends the withdrawal of an import for each social account that it has records of, unless
+// that is on record, so a repetition completes a withdrawal that was interrupted.
+func (i *importRun) withdraw(ctx context.Context) error {
+	found, err := i.readImport(ctx)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("withdraw %d posts and %d readings of %d social accounts", found.posts, found.readings, len(found.accounts))
+	var drafts []domain.Draft
+	for _, account := range slices.Sorted(maps.Keys(found.accounts)) {
+		if !found.accounts[account] {
+			event := domain.ImportWithdrawn{SocialAccount: account, Import: i.Withdraw}
+			drafts = append(drafts, commands.NewDraft(domain.TopicMetrics, event.Key(), event, i.now))
+		}
+	}
+	switch {
+	case len(found.accounts) == 0:
+		return usageError{fmt.Errorf("no import %.64q has appended posts or readings; "+
+			"'ledgerboard actions' lists imports with their ids", i.Withdraw)}
+	case len(drafts) == 0:
+		fmt.Fprintf(i.out.Out, "Import %s is already withdrawn.\n", i.Withdraw)
+		return nil
+	case i.DryRun:
+		fmt.Fprintf(i.out.Out, "This would %s (--dry-run; nothing was appended).\n", what)
+		return nil
+	}
+	reason, err := i.confirm(i.out, what)
+	if err != nil {
+		return err
+	}
+	audit := commands.Audit{Log: i.log, Now: time.Now, Logger: i.logger(i.out)}
+	act := domain.OperatorActed{
+		Action: domain.ActionImportWithdrawn, Target: domain.OperatorTarget{Import: i.Withdraw}, Reason: reason,
+	}
+	err = audit.Act(ctx, operatorCaller(), act, func(ctx context.Context) (commands.Effect, error) {
+		for chunk := range slices.Chunk(drafts, importBatch) {
+			if err := i.log.AppendBulk(ctx, chunk); err != nil {
+				return commands.Effect{}, fmt.Errorf("append (repeat the command to continue): %w", err)
+			}
+		}
+		return commands.Effect{}, nil
+	})
+	if err != nil {
+		return commandError(err)
+	}
+	fmt.Fprintf(i.out.Out, "Import %s is withdrawn. The service builds its tables again without %d posts and %d readings; "+
+		"until then it shows them. Entities, tokens, dashboards and texts of posts stay.\n", i.Withdraw, found.posts, found.readings)
+	return nil
+}
+
+func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error) {
+	config := i.backends(i.logger(i.out))
+	config.Existing = true
+	i.parts = assembly.NewParts(config)
+	if i.log, err = i.parts.Log(ctx); err != nil {
+		return found, err
+	}
+	found.accounts = map[int64]bool{}
+	var mu sync.Mutex // partitions are scanned concurrently
+	err = i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+		for _, r := range run.Records {
+			of, imported := importOf(r)
+			if imported && of != i.Withdraw || !imported && !isWithdrawal(r) {
+				continue
+			}
+			recorded, bad := i.log.Decode(r)
+			account, err := strconv.ParseInt(recorded.Key, 10, 64)
+			if bad != nil || err != nil {
+				continue // it is a dead letter
+			}
+			mu.Lock()
+			found.add(account, recorded.Data, i.Withdraw)
+			mu.Unlock()
+		}
+		return nil
+	}})
+	if err != nil {
+		return found, fmt.Errorf("read the import: %w", err)
+	}
+	return found, nil
+}
+
+func (w *withdrawal) add(account int64, data domain.Data, id string) {
+	withdrawn := false
+	switch e := data.(type) {
+	case domain.ImportWithdrawn:
+		if withdrawn = e.Import == id; !withdrawn {
+			return
+		}
+	case domain.PostRegistered:
+		w.posts++
+	default:
+		w.readings++
+	}
+	w.accounts[account] = w.accounts[account] || withdrawn
+}
