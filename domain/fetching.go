@@ -53,6 +53,7 @@ type FetchResult struct {
 	Words         string        // the platform's text, which may name people; stored only in schema kept
 	Backfilled    bool          // the whole history has been read
 	Demographics  bool          // demographics were read too
+	Listing       *PostListing  // how far posts have been listed; nil leaves it unchanged
 	// TokenTakenAt is when the token that was tried was obtained, by the clock of the process that
 	// stored it; zero if unknown.
 	TokenTakenAt time.Time

@@ -44,14 +44,12 @@ type fetchStates interface {
 	// Release releases the accounts of a claim that have no result, so that they can be claimed
 	// before the claim expires.
 	Release(ctx context.Context, claim domain.FetchClaim) error
-	// KeepListing stores the progress of listing an account's posts.
-	KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error
 	// KeepHistory stores the progress of reading an account's history.
 	KeepHistory(
 		ctx context.Context, queue domain.FetchQueue, socialAccount int64, history domain.FetchHistory, now time.Time,
 	) error
-	// PostNotes returns the posts of an account that could not be read.
-	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
+	// PostNotes returns the posts of accounts that could not be read, by account.
+	PostNotes(ctx context.Context, socialAccounts []int64) (map[int64][]domain.PostNote, error)
 	// KeepPostNotes stores notes and deletes those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
 	// First reports whether the caller should record a change of a connection's state. It returns

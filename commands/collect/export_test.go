@@ -12,7 +12,7 @@ import (
 
 // ReadOne reads one claimed account whatever its state is, and says why it was not read.
 func (c *Collector) ReadOne(ctx context.Context, claim domain.FetchClaim) error {
-	round, err := c.newRound(claim)
+	round, err := c.newRound(ctx, claim)
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,9 @@ func (g *Gate) admit(ctx context.Context, call platforms.Call, reading *Reading)
 	if reading != nil && !inStep {
 		kind, waits = reading.kind, false
 	}
+	if inStep && used == 0 && reading.again(ctx, want) { // the step has more calls than planned
+		used, _, covered = reading.use(want)
+	}
 	from := g.budgets(call, kind)
 	if used > 0 { // the step took these calls of its budgets; the rest of a batch comes later
 		want = used
@@ -230,6 +233,7 @@ type Reading struct {
 	mu      sync.Mutex
 	calls   int // made so far
 	inStep  bool
+	planned int // calls of the step
 	taken   int // by the step, and not used yet
 	from    []domain.Budget
 	refusal *Refusal
@@ -250,6 +254,7 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.Cal
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kind, r.inStep = kind, false
+	r.planned = call.Requests
 	calls := call.Requests - r.taken
 	if calls <= 0 {
 		r.inStep = true
@@ -275,6 +280,25 @@ func (r *Reading) Step(ctx context.Context, call platforms.Call, kind domain.Cal
 		r.inStep, r.taken, r.from = true, r.taken+taken, from
 	}
 	return err
+}
+
+// again takes as many calls as the step planned, or more if the next call has more requests, for a
+// step that has made those and needs more. The step takes its further calls one by one if they are
+// not there, and from small budgets, which would lack the calls that it does not make.
+func (r *Reading) again(ctx context.Context, want int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := max(r.planned, want)
+	if r.planned < 2 || slices.ContainsFunc(r.from, func(b domain.Budget) bool { return int(b.Burst) < 10*calls }) {
+		return false
+	}
+	taken, refusal, err := r.gate.take(ctx, domain.BudgetTake{Calls: calls, Least: calls, Kind: r.kind, From: r.from})
+	if err != nil || refusal != nil {
+		r.planned = 0
+		return false
+	}
+	r.taken += taken
+	return true
 }
 
 // outside returns a context whose calls do not belong to a reading.

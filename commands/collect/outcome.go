@@ -18,7 +18,7 @@ func (c *Collector) judge(
 	ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error,
 ) domain.FetchResult {
 	result, now := outcome.FetchResult, c.clock()
-	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil
+	result.SocialAccount, result.At, result.Read, result.Listing = f.SocialAccount, now, err == nil, f.listed
 	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
 		result.TokenTakenAt = *f.TokenTakenAt
 	}

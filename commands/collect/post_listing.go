@@ -3,7 +3,6 @@ package collect
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,21 +35,18 @@ type postListing struct {
 	pages      int // number of pages that this round may still list
 }
 
-// round continues an unfinished pass, or starts a new one, and stores its progress even if it
-// fails.
+// round continues an unfinished pass, or starts a new one. Its progress is stored with the result of
+// the reading, even if it fails.
 func (l *postListing) round(ctx context.Context) error {
 	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
 		startedAt := l.clock()
 		state, err = l.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To, Whole: state.Whole})
 	}
-	if same(state, l.f.Listing) {
-		return err
+	if !same(state, l.f.Listing) {
+		l.f.Listing, l.f.listed = state, &state
 	}
-	storing, cancel := recording(ctx)
-	defer cancel()
-	l.f.Listing = state
-	return errors.Join(err, l.States.KeepListing(storing, l.f.queue, l.f.SocialAccount, state))
+	return err
 }
 
 func same(a, b domain.PostListing) bool {
@@ -274,13 +270,12 @@ type postNotes struct {
 	read    []string // noted before, but read in this round
 }
 
-func (c posts) loadNotes(ctx context.Context, f *fetch) error {
-	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
-	f.notes = postNotes{stored: make(map[string]domain.PostNote, len(notes)), changed: map[string]domain.PostNote{}}
-	for _, n := range notes {
-		f.notes.stored[n.ExternalID] = n
+func notesOf(stored []domain.PostNote) postNotes {
+	notes := postNotes{stored: make(map[string]domain.PostNote, len(stored)), changed: map[string]domain.PostNote{}}
+	for _, n := range stored {
+		notes.stored[n.ExternalID] = n
 	}
-	return err
+	return notes
 }
 
 // keepNotes stores the notes of this round, even if the round ended early.

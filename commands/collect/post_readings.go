@@ -23,9 +23,6 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	if err != nil {
 		return result, fmt.Errorf("read known posts: %w", err)
 	}
-	if err := c.loadNotes(ctx, f); err != nil {
-		return result, err
-	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
 	// The round may read only the first posts, so begin with those tried least recently: a post that
 	// has failed comes last.

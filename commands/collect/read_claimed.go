@@ -23,7 +23,7 @@ const recordBatch = 64
 // further readings, and wait is the time until it has calls again.
 func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) (wait time.Duration, err error) {
 	tasks := claim.Tasks
-	round, err := c.newRound(claim)
+	round, err := c.newRound(ctx, claim)
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,8 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte       // stored tokens by reference, as of the start of the round
+	secrets map[string][]byte // stored tokens by reference, as of the start of the round
+	notes   map[int64][]domain.PostNote
 	refused atomic.Pointer[Refusal] // by a quota that all accounts share; nil if there was none
 
 	mu       sync.Mutex
@@ -72,19 +73,23 @@ type round struct {
 	storeErr error
 }
 
-func (c *Collector) newRound(claim domain.FetchClaim) (*round, error) {
+func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim) (*round, error) {
 	client, err := c.Client(claim.Platform)
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.fetchFunc(claim.Kind)
-	return &round{Collector: c, claim: claim, client: client, fetch: f}, err
+	r := &round{Collector: c, claim: claim, client: client}
+	if r.fetch, err = c.fetchFunc(claim.Kind); err == nil && claim.Kind == domain.FetchPosts {
+		r.notes, err = c.States.PostNotes(ctx, claim.Accounts())
+	}
+	return r, err
 }
 
 // begin takes the calls of the first step of a reading. It returns the context of the reading.
 func (r *round) begin(ctx context.Context, task domain.FetchTask) (_ context.Context, f *fetch, err error) {
 	f = &fetch{
-		FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], startedAt: r.clock(),
+		FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef],
+		notes: notesOf(r.notes[task.SocialAccount]), startedAt: r.clock(),
 	}
 	ctx, f.reading = r.Budget.Reading(ctx, kindOf(f))
 	switch {

@@ -23,8 +23,9 @@ type fetch struct {
 	queue  domain.FetchQueue
 	client platforms.Client
 	target platforms.Target
-	notes  postNotes // about the account's posts
-	secret []byte    // the stored tokens at the start of the round; nil if they must be read
+	notes  postNotes           // about the account's posts
+	listed *domain.PostListing // by this reading; nil if it made no progress
+	secret []byte              // the stored tokens at the start of the round; nil if they must be read
 	// reloadedAt is when this reading looked for newer tokens; zero if it did not.
 	reloadedAt time.Time
 	startedAt  time.Time

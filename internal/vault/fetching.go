@@ -88,6 +88,11 @@ type storedResult struct {
 	Reason       *domain.StatusReason `json:"reason"`
 	Pace         *domain.Pace         `json:"pace"`
 	Words        string               `json:"words"`
+	Listed       bool                 `json:"listed"`
+	ListCursor   string               `json:"list_cursor"`
+	ListBegan    *time.Time           `json:"list_began"`
+	ListedTo     *time.Time           `json:"listed_to"`
+	ListedWhole  *time.Time           `json:"listed_whole"`
 	// Token is the later of reading time and token time: a token that was dated by a clock ahead of
 	// this one counts as new only once.
 	Token time.Time `json:"token"`
@@ -107,6 +112,10 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		if r.TokenTakenAt.After(r.At) {
 			stored[i].Token = r.TokenTakenAt
 		}
+		if l := r.Listing; l != nil {
+			stored[i].Listed, stored[i].ListCursor = true, l.Cursor
+			stored[i].ListBegan, stored[i].ListedTo, stored[i].ListedWhole = l.Began, l.To, l.Whole
+		}
 	}
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", len(results), claim.Platform), `
 		with mine as (
@@ -118,25 +127,20 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		set claimed_until = null, due_at = r.due, not_before = r.not_before, read_at = case when r.read then r.at else f.read_at end,
 		    failures = r.failures, reason = r.reason,
 		    pace = coalesce(r.pace, f.pace),
+		    list_cursor = case when r.listed then r.list_cursor else f.list_cursor end,
+		    list_began = case when r.listed then r.list_began else f.list_began end,
+		    listed_to = case when r.listed then r.listed_to else f.listed_to end,
+		    listed_whole = case when r.listed then r.listed_whole else f.listed_whole end,
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
 		join jsonb_to_recordset($5) as r (id bigint, read bool, at timestamptz, due timestamptz, not_before timestamptz,
-		       backfilled bool, demographics bool, failures int, reason jsonb, pace jsonb, words text, token timestamptz)
+		       backfilled bool, demographics bool, failures int, reason jsonb, pace jsonb, words text, token timestamptz,
+		       listed bool, list_cursor text, list_began timestamptz, listed_to timestamptz, listed_whole timestamptz)
 		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.words)`+withWords,
 		claim.Kind, int(claim.Platform), claim.Until, ids, stored)
-}
-
-// KeepListing stores how far an account's posts have been listed.
-func (f Fetching) KeepListing(
-	ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing,
-) error {
-	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far posts of social account %d were listed", socialAccount), `
-		update fetch_state set list_cursor = $4, list_began = $5, listed_to = $6, listed_whole = $7
-		where kind = $1 and p_id = $2 and social_account_id = $3`,
-		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To, listing.Whole)
 }
 
 // KeepHistory stores how far back an account's history has been read, and the result of the last
@@ -212,11 +216,18 @@ func (f Fetching) Recorded(ctx context.Context, connection int64, works bool, at
 // requested again.
 const forgottenAfter = 400 * 24 * time.Hour
 
-// PostNotes returns the notes on an account's posts.
-func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
-	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount),
-		pgx.RowToStructByName[domain.PostNote],
-		`select external_id, code, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
+// PostNotes returns the notes on the posts of social accounts, by account.
+func (f Fetching) PostNotes(ctx context.Context, socialAccounts []int64) (map[int64][]domain.PostNote, error) {
+	rows, _ := f.Pool.Query(ctx, `
+		select social_account_id, external_id, code, since, tried_at from post_notes where social_account_id = any($1)`, socialAccounts)
+	notes := map[int64][]domain.PostNote{}
+	var account int64
+	var note domain.PostNote
+	_, err := pgx.ForEachRow(rows, []any{&account, &note.ExternalID, &note.Code, &note.Since, &note.TriedAt}, func() error {
+		notes[account] = append(notes[account], note)
+		return nil
+	})
+	return notes, pg.Wrap(fmt.Sprintf("read notes of posts of %d social accounts", len(socialAccounts)), err)
 }
 
 // KeepPostNotes stores notes on an account's posts and deletes the notes on posts that were read.

@@ -136,7 +136,8 @@ func TestPostNotesAreDeleted(t *testing.T) {
 		return domain.PostNote{ExternalID: id, Code: domain.StatusNotFound, Since: day0, TriedAt: tried}
 	}
 	ids := func(account int64) (ids []string) {
-		notes, err := fetching.PostNotes(ctx, account)
+		all, err := fetching.PostNotes(ctx, []int64{account})
+		notes := all[account]
 		require.NoError(t, err)
 		for _, n := range notes {
 			ids = append(ids, n.ExternalID)
@@ -149,7 +150,8 @@ func TestPostNotesAreDeleted(t *testing.T) {
 	require.NoError(t, fetching.KeepPostNotes(ctx, 1, []domain.PostNote{note("b", later)}, []string{"a"}, later))
 	require.ElementsMatch(t, []string{"b", "c"}, ids(1))
 	require.Equal(t, []string{"a"}, ids(2))
-	notes, err := fetching.PostNotes(ctx, 2)
+	all, err := fetching.PostNotes(ctx, []int64{1, 2})
+	notes := all[2]
 	require.NoError(t, err)
 	require.Equal(t, domain.StatusNotFound, notes[0].Code)
 	require.True(t, day0.Equal(notes[0].Since) && day0.Equal(notes[0].TriedAt))
