@@ -184,12 +184,9 @@ func (a audit) checkpoints(ctx context.Context, _ Caller, in Page) (shown List[C
 // first: the record of the export contains the last version of the bundle, and no proof may stay in
 // memory for a slow client.
 func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (_ File, err error) {
-	file, err := os.CreateTemp("", "ledgerboard-bundle-*")
-	if err == nil {
-		err = os.Remove(file.Name())
-	}
+	file, err := unlinkedFile("ledgerboard-bundle-*")
 	if err != nil {
-		return File{}, fmt.Errorf("create bundle file: %w", err)
+		return File{}, err
 	}
 	defer func() {
 		if err != nil {
@@ -211,6 +208,18 @@ func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (_ Fi
 		_, err := io.Copy(out, file) // a truncated bundle is detectable
 		return err
 	}}, err
+}
+
+// unlinkedFile creates a file that ends when it is closed, or with this process.
+func unlinkedFile(pattern string) (*os.File, error) {
+	file, err := os.CreateTemp("", pattern)
+	if err == nil {
+		err = os.Remove(file.Name())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create temporary file: %w", err)
+	}
+	return file, nil
 }
 
 func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

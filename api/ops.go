@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -166,10 +167,16 @@ type actionBody struct {
 }
 
 func (a *actionBody) check(d *decoder) {
-	var err error
-	if a.reason, err = domain.ParseReason(a.Reason); err != nil {
+	a.reason = d.reason(a.Reason)
+}
+
+// reason returns the reason of an action, in the form of [domain.Reason.String].
+func (d *decoder) reason(text string) domain.Reason {
+	reason, err := domain.ParseReason(text)
+	if err != nil {
 		d.refuse(err, "reason", "is not one of the reasons")
 	}
+	return reason
 }
 
 // acting returns the operation of an action on an object, with the reason in the body. Operators act
@@ -224,6 +231,25 @@ type OperatorService interface {
 	// SkipEvent skips the dead letter that has stopped a stream permanently. If the event cannot be
 	// skipped, the error has code [domain.CodeConflict].
 	SkipEvent(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.StreamFolded, error)
+
+	// Sessions returns the sessions of a person, or of everyone if user is "", newest first.
+	Sessions(ctx context.Context, user string) ([]PersonSession, error)
+	EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
+	// SignInLink creates a link like [SignIns.MakeLink], also for a user who has signed in before.
+	SignInLink(
+		ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+	) (SignInLink, error)
+	// LinkSignIn links a user to a subject of the identity provider. Error: conflict (there is no
+	// provider, or the user or the subject is already linked).
+	LinkSignIn(ctx context.Context, c commands.Caller, user, subject string, reason domain.Reason) error
+	// UnlinkSignIn removes a user's links to identity providers and ends the user's sessions. Error:
+	// not_found (the user is not linked).
+	UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error
+	// ExportPerson writes all data of a person, and returns the number of rows of each section as
+	// JSON. A member id other than 0 names a person who may not be a user.
+	ExportPerson(
+		ctx context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
+	) (sections string, err error)
 }
 
 type deadLettersInput struct{ Page }

@@ -3,11 +3,13 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,6 +128,35 @@ func (f *fakeOperators) ShowDeadLetter(_ context.Context, c commands.Caller, id 
 	return r, nil
 }
 
+func (f *fakeOperators) Sessions(_ context.Context, user string) ([]api.PersonSession, error) {
+	return nil, f.did(commands.Caller{}, domain.Reason{}, "sessions", user)
+}
+
+func (f *fakeOperators) EndSession(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	return f.did(c, reason, "end session", id)
+}
+
+func (f *fakeOperators) SignInLink(
+	_ context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+) (api.SignInLink, error) {
+	return api.SignInLink{UserID: user}, f.did(c, reason, "link", user, validFor.String())
+}
+
+func (f *fakeOperators) LinkSignIn(_ context.Context, c commands.Caller, user, subject string, reason domain.Reason) error {
+	return f.did(c, reason, "subject", user, subject)
+}
+
+func (f *fakeOperators) UnlinkSignIn(_ context.Context, c commands.Caller, user string, reason domain.Reason) error {
+	return f.did(c, reason, "unlink", user)
+}
+
+func (f *fakeOperators) ExportPerson(
+	_ context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
+) (string, error) {
+	_, _ = io.WriteString(out, "{}")
+	return `[{"section":"user","rows":1}]`, f.did(c, reason, "export", user, strconv.FormatInt(member, 10))
+}
+
 func operating(t *testing.T) (*bundle, *fakeOperators) {
 	t.Helper()
 	operators := &fakeOperators{}
@@ -147,6 +178,8 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/dead-letters/dashboards-3-12/retry":  "retry dashboards-3-12",
 		"/api/ops/dead-letters/dashboards-3-12/skip":   "skip dashboards-3-12",
 		"/api/ops/dead-letters/dashboards-3-12/show":   "show dashboards-3-12",
+		"/api/ops/sessions/V2K7QZ3M/end":               "end session V2K7QZ3M",
+		"/api/ops/users/" + alice + "/sign-in/unlink":  "unlink " + alice,
 	} {
 		b, operators := operating(t)
 		b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator")).Says(t, http.StatusOK)
@@ -155,6 +188,21 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		require.Equal(t, "operator", operators.caller.Role)
 		require.NotEmpty(t, operators.caller.UserID)
 		require.Empty(t, operators.caller.ParentAccount, "an operator acts for no agency")
+	}
+}
+
+// The token of an operator, which can be used anywhere, gives no access to data of people.
+func TestTokensOfOperatorsGiveNoAccessToPeople(t *testing.T) {
+	t.Parallel()
+	for path, more := range map[string]string{
+		"users/" + alice + "/sign-in-link": "", "users/" + alice + "/sign-in/link": `,"subject":"s-7"`,
+		"users/" + alice + "/export": "", "members/7/export": "",
+	} {
+		b, operators := operating(t)
+		answer := b.ask(http.MethodPost, "/api/ops/"+path, `{"reason":"test"`+more+`}`, "Authorization: Bearer "+b.token(agency, "operator"))
+		require.Equal(t, http.StatusForbidden, answer.Status, path)
+		require.Contains(t, answer.Body, "on the machine of the service")
+		require.Empty(t, operators.acts, path)
 	}
 }
 

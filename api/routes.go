@@ -66,7 +66,7 @@ func groups() []group {
 		{func(d Deps) bool { return d.Directory != nil }, directoryOperations},
 		{func(d Deps) bool { return d.SignIns != nil }, signInOperations},
 		{func(d Deps) bool { return d.Audit != nil }, auditOperations},
-		{func(d Deps) bool { return d.Operators != nil }, operatorOperations},
+		{func(d Deps) bool { return d.Operators != nil }, slices.Concat(operatorOperations, operatorPeopleOperations)},
 		{connects, connectOperations},
 		{connects, pageOperations},
 		{func(d Deps) bool { return connects(d) && (connect.MetaCalls{Connect: d.Connect}).Configured() }, metaOperations},

@@ -59,6 +59,7 @@ var (
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
 	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestAPictureIsShownByTheRightsOfItsPost
 	rightsOfOperators     = rights{refused, refused, refused, free, refused, unproven, true}
+	rightsOfLocal         = rights{refused, refused, refused, refused, refused, unproven, true} // a token is not enough
 	rightsOfWhoami        = rights{free, free, free, free, refused, unproven, true}
 	rightsOfDashboards    = rights{free, free, free, refused, refused, unproven, true}
 	rightsOfCategories    = rights{free, free, refused, refused, refused, unproven, true}
@@ -184,12 +185,18 @@ func (r rights) ofRole() map[string]wantedStatus {
 	}
 }
 
+// requiresSocket matches the operations of operators for which a token is not enough.
+var requiresSocket = regexp.MustCompile(`^/api/ops/.*/(sign-in-link|sign-in/link|export)$`)
+
 // rowOf returns the row of a route; false if it has none.
 func (b *bundle) rowOf(route api.Route) (r row, known bool) {
 	if _, figures := b.server.Match(route.Method, "/auth"+strings.TrimPrefix(route.Pattern, "/auth")); figures {
 		return readsOf(rightsOfFigures), true
 	}
 	if strings.HasPrefix(route.Pattern, "/api/ops/") {
+		if requiresSocket.MatchString(route.Pattern) {
+			return alwaysOf(rightsOfLocal), true
+		}
 		return alwaysOf(rightsOfOperators), true
 	}
 	r, known = rows[route.Method+" "+normal(route.Pattern)]
@@ -372,6 +379,7 @@ var bodies = map[string]string{
 	"PUT /api/accounts/{account_id}/time-zone":     `{"time_zone":"Asia/Tokyo"}`,
 	"POST /api/users":                              `{"name":"Somebody new","email":"new@example.com","account":"ACCOUNT"}`,
 	"POST /api/platforms":                          registersPage,
+	"POST /api/ops/users/{userId}/sign-in/link":    `{"reason":"test:T-1","subject":"s-7"}`,
 	"POST /api/connect":                            forClient1,
 	"POST /api/connect/links":                      `{"platforms":[1],"days":1,"account":"` + client1 + `"}`,
 }

@@ -32,6 +32,7 @@ const (
 	ActionSignInLinkMade     OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
 	ActionSignInLinked       OperatorAction = "sign_in.linked"    // a user was linked to a subject of the identity provider
 	ActionSignInUnlinked     OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
+	ActionSessionEnded       OperatorAction = "session.ended"     // a session of a person was ended
 	ActionLogRestored        OperatorAction = "log.restored"      // the records before this one come from a backup
 	ActionLogAdopted         OperatorAction = "log.adopted"       // the installation that owns the log was replaced
 	ActionPersonErased       OperatorAction = "person.erased"     // all data of a person was erased

@@ -847,6 +847,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ops/members/{memberId}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns everything that is stored about a member and, if the member belongs to a user, about the user.
+         * @description Only operators on the machine of the service are answered, over its socket; a token is refused with 403. The header Export-Summary has the number of rows of each section.
+         */
+        post: operations["postOpsMemberExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ops/pauses": {
         parameters: {
             query?: never;
@@ -995,6 +1015,123 @@ export interface paths {
          * @description If it is not paused, the response is 409 and nothing is recorded.
          */
         post: operations["postOpsResume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the sessions in which people are signed in to the console, newest first.
+         * @description The newest 1,000 sessions are listed. A session has no names of people.
+         */
+        get: operations["getOpsSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/sessions/{session}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a session of a person. The person can sign in again. */
+        post: operations["postOpsSessionEnd"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Returns everything that is stored about a user and the user's members, for that person.
+         * @description Only operators on the machine of the service are answered, over its socket; a token is refused with 403. The header Export-Summary has the number of rows of each section.
+         */
+        post: operations["postOpsUserExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/sign-in-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates a link that signs a user in to the console once.
+         * @description Only operators on the machine of the service are answered, over its socket; a token is refused with 403.
+         */
+        post: operations["postOpsSignInLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/sign-in/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Links a user to a subject of the identity provider, who can then sign in as this user.
+         * @description Only operators on the machine of the service are answered, over its socket; a token is refused with 403.
+         */
+        post: operations["postOpsSignInSubject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ops/users/{userId}/sign-in/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes a user's links to identity providers, and ends the user's sessions.
+         * @description The next sign-in with the user's verified email address links the user again.
+         */
+        post: operations["postOpsSignInUnlink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3907,6 +4044,11 @@ export interface components {
             /** @description One entry per interval of the range. */
             series: components["schemas"]["LikesDay"][];
         };
+        /** @description The body of a request of an operator for a sign-in link. */
+        LinkBody: {
+            reason: components["schemas"]["ReasonOfLinkBody"];
+            valid_for?: components["schemas"]["ValidFor"];
+        };
         /** @description One account of the linked set. */
         LinkedAccount: {
             /** @description Postal address. Empty if unknown. */
@@ -4295,6 +4437,7 @@ export interface components {
          *     - `sign_in_link.made`: a one-time link was created, maybe by an agency
          *     - `sign_in.linked`: a user was linked to a subject of the identity provider
          *     - `sign_in.unlinked`: a user was unlinked until the next sign-in
+         *     - `session.ended`: a session of a person was ended
          *     - `log.restored`: the records before this one come from a backup
          *     - `log.adopted`: the installation that owns the log was replaced
          *     - `person.erased`: all data of a person was erased
@@ -4302,7 +4445,7 @@ export interface components {
          *     - `import.withdrawn`: the posts and readings of an import do not count any more
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "dead_letter.shown" | "stream.retried" | "event.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "log.restored" | "log.adopted" | "person.erased" | "data.imported" | "import.withdrawn";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.canceled" | "generation.prepared" | "generation.switched" | "dead_letter.shown" | "stream.retried" | "event.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.linked" | "sign_in.unlinked" | "session.ended" | "log.restored" | "log.adopted" | "person.erased" | "data.imported" | "import.withdrawn";
         /**
          * @description The outcome of an operator's action.
          *
@@ -4470,6 +4613,28 @@ export interface components {
         PauseKind: "projection" | "platform" | "connection";
         /** @description One entry per day, week (from Monday) or month; the range can cut the first and the last. */
         Periods: components["schemas"]["StatsPeriod"][];
+        /** @description A session of a person, for operators. */
+        PersonSession: {
+            /**
+             * Format: date-time
+             * @description When the session expires, regardless of activity, UTC.
+             */
+            ends_at: string;
+            /** @description Id for ending the session. It grants no access. */
+            id: string;
+            /** @description The role in the session. */
+            role: string;
+            seen_at: components["schemas"]["SeenAt"];
+            /**
+             * Format: date-time
+             * @description Time of the sign-in, UTC.
+             */
+            signed_in_at: string;
+            /** @description The id of the user, auditor or operator. */
+            user_id: string;
+            /** @description How the user signed in: link, provider, token, or demo. */
+            way: string;
+        };
         /**
          * Format: int64
          * @description A social network.
@@ -5659,6 +5824,8 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
+        /** @description CODE or CODE:TICKET, as for other actions. */
+        ReasonOfLinkBody: string;
         /** @description Explain the status, the first one before all others. If a person must sign in again, they also mention an operator's pause and a missing subscription. Empty if there is no problem. */
         Reasons: components["schemas"]["StatusReason"][];
         /** @description Says who decided a change, when, and in which record of the log. */
@@ -5817,6 +5984,11 @@ export interface components {
          * @description From 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
          */
         Score: number | null;
+        /**
+         * Format: date-time
+         * @description Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
+         */
+        SeenAt: string;
         /** @description One entry per interval of the range; they add up to `net`. */
         Series: components["schemas"]["GrowthDay"][];
         /** @description Names a connection that the platform refuses until a person signs in again. */
@@ -5850,8 +6022,7 @@ export interface components {
         };
         /** @description The body of a request to create a sign-in link. */
         SignInLinkBody: {
-            /** @description The lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
-            valid_for?: string;
+            valid_for?: components["schemas"]["ValidFor"];
         };
         /** @description A browser in which a user is signed in to the console. */
         SignInSession: {
@@ -5862,11 +6033,7 @@ export interface components {
             ends_at: string;
             /** @description Id for ending the session. It grants no access. */
             id: string;
-            /**
-             * Format: date-time
-             * @description Time of the last page that the user opened, to the minute, UTC. An open tab alone does not count.
-             */
-            seen_at: string;
+            seen_at: components["schemas"]["SeenAt"];
             /**
              * Format: date-time
              * @description Time of the sign-in, UTC.
@@ -6240,6 +6407,12 @@ export interface components {
              */
             version: number;
         };
+        /** @description The body of a request to link a user to a subject of the identity provider. */
+        SubjectBody: {
+            reason: components["schemas"]["ReasonOfLinkBody"];
+            /** @description The claim sub of the person's tokens. The log shows the subject of a refused sign-in. */
+            subject: string;
+        };
         /**
          * @description Always true here.
          * @enum {boolean}
@@ -6503,6 +6676,8 @@ export interface components {
             /** @description "inactive", "agency_staff", "other_account" (the account is no longer linked) or "unknown" (the user is not in the agency's directory). */
             reason: string;
         };
+        /** @description The lifetime of the link in minutes or hours, from 15m to 168h (7 days). The default is 24h. */
+        ValidFor: string;
         /**
          * Format: int64
          * @description The number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the first reading of the day that is not backfilled. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
@@ -10212,6 +10387,66 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    postOpsMemberExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a member.
+                 * @example 7
+                 */
+                memberId: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Export-Summary": components["headers"]["Export-Summary"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "export": {
+                     *         "events_not_folded_yet": {},
+                     *         "format": "ledgerboard-person-export-v1",
+                     *         "made_at": "2026-11-26T01:42:00Z",
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *         "user": "335c5e2e75588c777e07f426"
+                     *       },
+                     *       "user": [
+                     *         {
+                     *           "id": "335c5e2e75588c777e07f426"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": Record<string, never>;
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
     getOpsPauses: {
         parameters: {
             query?: never;
@@ -10608,6 +10843,324 @@ export interface operations {
                  * @example post_insights
                  */
                 projection: components["parameters"]["ProjectionInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Done"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    getOpsSessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Limits the result to the sessions of the person with this id.
+                 * @example a11ce0000000000000000000
+                 */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "ends_at": "2026-11-26T13:41:02.318406Z",
+                     *           "id": "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
+                     *           "role": "agency",
+                     *           "seen_at": "2026-11-26T01:42:00Z",
+                     *           "signed_in_at": "2026-11-26T01:41:02.318406Z",
+                     *           "user_id": "335c5e2e75588c777e07f426",
+                     *           "way": "link"
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["PersonSession"][];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsSessionEnd: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The id of a session, from GET /api/ops/sessions.
+                 * @example V2K7QZ3MXJ4T5B6N8P9RASDFGH
+                 */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Done"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsUserExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ActionBody"];
+            };
+        };
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    "Export-Summary": components["headers"]["Export-Summary"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "export": {
+                     *         "events_not_folded_yet": {},
+                     *         "format": "ledgerboard-person-export-v1",
+                     *         "made_at": "2026-11-26T01:42:00Z",
+                     *         "members": [
+                     *           7
+                     *         ],
+                     *         "parent_account": "0e92c1b99bbc3514964b1e45",
+                     *         "user": "335c5e2e75588c777e07f426"
+                     *       },
+                     *       "user": [
+                     *         {
+                     *           "id": "335c5e2e75588c777e07f426"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": Record<string, never>;
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsSignInLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "url": "https://boards.example.com/console/link/ZM3XJ5KQ7V2T4B6N8P9RASDFGH",
+                     *         "user_id": "335c5e2e75588c777e07f426",
+                     *         "works_until": "2026-11-27T01:42:00Z"
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["SignInLink"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsSignInSubject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "maintenance:OPS-17"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubjectBody"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "done": true
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Done"];
+                        message: components["schemas"]["SuccessMessage"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            409: components["responses"]["conflict"];
+            413: components["responses"]["too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    postOpsSignInUnlink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The user's id: 24 hex digits.
+                 * @example a11ce0000000000000000000
+                 */
+                userId: components["parameters"]["UserIdInPath"];
             };
             cookie?: never;
         };

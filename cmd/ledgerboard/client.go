@@ -203,11 +203,20 @@ func fetch[T any](ctx context.Context, c client, path string) (data T, err error
 
 // act sends an operator's action.
 func act[T any](ctx context.Context, c client, path string, reason domain.Reason) (data T, err error) {
-	answer, err := send[T](ctx, c, http.MethodPost, path, nil, map[string]string{"reason": reason.String()})
+	return post[T](ctx, c, path, because(reason))
+}
+
+func post[T any](ctx context.Context, c client, path string, body map[string]string) (data T, err error) {
+	answer, err := send[T](ctx, c, http.MethodPost, path, nil, body)
 	if err == nil {
 		data = *answer.Data
 	}
 	return data, err
+}
+
+// because is the body of an action.
+func because(reason domain.Reason) map[string]string {
+	return map[string]string{"reason": reason.String()}
 }
 
 // done is the result of an action that has no other one.

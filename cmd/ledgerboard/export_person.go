@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 
-	"github.com/ledgerboard/ledgerboard/internal/operations"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type exportPersonCommand struct {
-	installation
+	service
 	actionFlags
 	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 	Member int64  `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member belongs to a user, the file contains the user and all members of the user."`
@@ -27,28 +29,21 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return alreadyExists(c.Out, "--out")
 	}
-	return c.withOperations(ctx, s, func(ops *operations.Service) error { return c.export(ctx, s, ops) })
-}
-
-func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operations.Service) error {
-	person, err := ops.Person(ctx, c.User, c.Member)
-	if err != nil {
-		return commandError(err)
+	subject, path := "user "+c.User, "/api/ops/users/"+c.User+"/export"
+	if c.User == "" {
+		subject, path = fmt.Sprintf("member %d", c.Member), fmt.Sprintf("/api/ops/members/%d/export", c.Member)
 	}
-	subject := "user " + person.User
-	if person.User == "" {
-		subject = fmt.Sprintf("member %d", c.Member)
-	}
-	reason, err := c.confirm(s,
-		fmt.Sprintf("write all data stored about %s (agency %s) to %s", subject, person.ParentAccount, c.Out))
+	at, err := c.client(ctx)
 	if err != nil {
 		return err
 	}
-	sections, err := ops.ExportPerson(ctx, operatorCaller(), person, reason, func(content func(io.Writer) error) error {
-		return writeNew(c.Out, "--out", content)
-	})
+	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s to %s", subject, c.Out))
 	if err != nil {
-		return interruptedError(ctx, commandError(err), "no file was written; run it again")
+		return err
+	}
+	sections, err := c.write(ctx, at, path, reason)
+	if err != nil {
+		return interruptedError(ctx, err, "no file was written; run it again")
 	}
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(sections)
@@ -56,11 +51,29 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operati
 	fmt.Fprintf(s.Out, "%s contains the data stored about %s:\n", c.Out, subject)
 	for _, section := range sections {
 		if section.Rows > 0 {
-			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
+			fmt.Fprintf(s.Out, "  %-30s %d\n", plain(section.Section), section.Rows)
 		}
 	}
 	fmt.Fprintln(s.Out, "The file is for this person only: give it to the person, then delete it.")
 	return nil
+}
+
+func (c exportPersonCommand) write(
+	ctx context.Context, at client, path string, reason domain.Reason,
+) (sections []directory.PersonSectionCount, err error) {
+	response, err := at.open(ctx, http.MethodPost, path, nil, because(reason))
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	err = writeNew(c.Out, "--out", func(out io.Writer) error {
+		_, err := io.Copy(out, response.Body)
+		return wrapError("read response", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sections, json.Unmarshal([]byte(response.Header.Get("Export-Summary")), &sections)
 }
 
 func alreadyExists(name, flag string) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
@@ -30,7 +28,7 @@ func TestExportPerson(t *testing.T) {
 
 		file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
 		command := exportPersonCommand{
-			installation: installation{a.storageSettings(t), quiet}, User: erased, Out: file,
+			service: service{DataDir: a.DataDir}, User: erased, Out: file,
 			actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
 		}
 		out := mustRun(t, command)
@@ -95,24 +93,23 @@ func TestExportPerson(t *testing.T) {
 		require.NoFileExists(t, again)
 
 		// another process creates the file after the command's check
-		command.Out, command.Reason = again, "customer_request:TOO-LATE"
+		command.Out = again
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
-		silent := streams{Out: io.Discard, Err: io.Discard}
-		err = command.withOperations(t.Context(), silent, func(ops *operations.Service) error {
-			return command.export(t.Context(), silent, ops)
-		})
+		at, err := command.client(t.Context())
+		require.NoError(t, err)
+		_, err = command.write(t.Context(), at, "/api/ops/members/7/export", domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "TOO-LATE"})
 		require.ErrorAs(t, err, new(usageError))
 		require.ErrorContains(t, err, "already exists")
 
-		// The export is recorded with its reason and outcome: done only once the file has its final
-		// name.
+		// The export is recorded with its reason and outcome: the service has handed over the data, even
+		// if the command could not keep them.
 		require.Eventually(t, func() bool {
 			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `
 				select json_object_agg(t.data#>>'{reason,ticket}', (t.data#>>'{target,user}') || ' ' || coalesce(o.data->>'code', 'done'))
 				from operations_trail t join operations_trail o on o.data->>'of' = t.event_id
 				where t.data->>'action' = 'person.exported'`).Scan(&came)
-			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " internal"})
+			return err == nil && maps.Equal(came, map[string]string{"GDPR-15": erased + " done", "TOO-LATE": erased + " done"})
 		}, patience, 10*time.Millisecond)
 		gone, err := a.ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)

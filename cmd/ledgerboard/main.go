@@ -49,6 +49,7 @@ type cli struct {
 	Keygen       keygenCommand       `cmd:"" help:"Generate a key pair that signs and verifies checkpoints of the history."`
 	SignInLink   signInLinkCommand   `cmd:"" help:"Create a link that signs a user in to the console once."`
 	SignInUnlink signInUnlinkCommand `cmd:"" help:"Remove the link between a user and an account at the identity provider. The next sign-in creates a new link."`
+	Sessions     sessionsCommand     `cmd:"" help:"List the sessions in which people are signed in to the console, or end one."`
 	Token        tokenCommand        `cmd:"" help:"Create a signed token for testing."`
 	Status       statusCommand       `cmd:"" help:"Check whether a running service is ready."`
 	Completion   completionCommand   `cmd:"" help:"Print the script that completes commands and flags in a shell."`

@@ -8,7 +8,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 // installation contains the settings of a command's log, database and logger. Commands that inspect
@@ -64,31 +63,5 @@ func (i installation) withExistingLog(ctx context.Context, s streams, do func(*e
 			return err
 		}
 		return do(log)
-	})
-}
-
-func (i installation) withDatabase(ctx context.Context, s streams, do func(*operations.Views) error) error {
-	if err := i.needTables(); err != nil {
-		return err
-	}
-	return withParts(i.backends(i.logger(s)), func(parts *assembly.Parts) error {
-		database, err := parts.OperatorViews(ctx)
-		if err != nil {
-			return err
-		}
-		return do(database)
-	})
-}
-
-func (i installation) withOperations(ctx context.Context, s streams, do func(*operations.Service) error) error {
-	if err := i.needLogAndTables(); err != nil {
-		return err
-	}
-	return withParts(i.backends(i.logger(s)), func(parts *assembly.Parts) error {
-		ops, err := parts.Operations(ctx)
-		if err != nil {
-			return err
-		}
-		return do(ops)
 	})
 }

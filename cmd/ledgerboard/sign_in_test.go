@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -19,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
 // Two agencies with one client each, whose boards are open.
@@ -224,12 +224,14 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		stella.Email = "stella@agency.example"
 		a.appendEntities(t, stella)
 		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
-	})
 
-	unlink := signInUnlinkCommand{installation: installation{in, quiet}, User: signInStaff, actionFlags: someReason}
-	require.Contains(t, mustRun(t, unlink), "The link was removed")
-	_, err := runCommand(t, unlink)
-	require.ErrorContains(t, err, "there is no link to remove")
+		unlink := signInUnlinkCommand{service: service{DataDir: a.DataDir}, User: signInStaff, actionFlags: someReason}
+		require.Contains(t, mustRun(t, unlink), "The link was removed")
+		_, err := runCommand(t, unlink)
+		require.ErrorContains(t, err, "there is no link to remove")
+		_, err = runCommand(t, signInLinkCommand{service: service{DataDir: a.DataDir}, User: signInStaff, ValidFor: "1h", actionFlags: someReason})
+		require.ErrorContains(t, err, "so a sign-in link would not work")
+	})
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
 		require.Contains(t, text, "Stella", "the next sign-in with the address is linked")
@@ -318,9 +320,6 @@ func TestWithdrawnPeopleAreSignedOut(t *testing.T) {
 func TestAnOperatorLinksAPersonToASubject(t *testing.T) {
 	in, at := newStorage(t), issuer.Start(t)
 	at.Knows("s-7", map[string]any{"email": "stella@agency.example", "email_verified": false})
-	link := func(user, subject string) signInLinkCommand {
-		return signInLinkCommand{installation: installation{in, quiet}, User: user, Subject: subject, Issuer: at.URL, actionFlags: someReason}
-	}
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		a.appendEntities(t, domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true})
@@ -328,21 +327,21 @@ func TestAnOperatorLinksAPersonToASubject(t *testing.T) {
 		status, text := sight().signsIn("s-7")
 		require.Equal(t, http.StatusForbidden, status)
 		require.Contains(t, text, "ask the operator of this service to link you")
-	})
-	require.Contains(t, mustRun(t, link(signInStaff, "s-7")), `The subject "s-7" at `+at.URL+` now signs in as this user.`)
-	for want, c := range map[string]signInLinkCommand{
-		"already linked":   link(signInStaff, "s-8"),
-		"or this account":  link(signInCleo, "s-7"),
-		"no active user":   link(signInColleague, "s-9"),
-		"printable ASCII":  link(signInCleo, "s\n7"),
-		"is not set, so":   {User: signInCleo, Subject: "s-7"},
-		"must begin with ": {User: signInCleo, Subject: "s-7", Issuer: "http://id.example"},
-	} {
-		_, err := runCommand(t, c)
-		require.ErrorContains(t, err, want)
-	}
-	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
-		status, text := sight().signsIn("s-7")
+
+		link := func(user, subject string) signInLinkCommand {
+			return signInLinkCommand{service: service{DataDir: a.DataDir}, User: user, Subject: subject, ValidFor: "24h", actionFlags: someReason}
+		}
+		require.Contains(t, mustRun(t, link(signInStaff, "s-7")), `The subject "s-7" now signs in as this user.`)
+		for want, c := range map[string]signInLinkCommand{
+			"already linked":  link(signInStaff, "s-8"),
+			"or this account": link(signInCleo, "s-7"),
+			"no active user":  link(signInColleague, "s-9"),
+			"printable ASCII": link(signInCleo, "s\n7"),
+		} {
+			_, err := runCommand(t, c)
+			require.ErrorContains(t, err, want)
+		}
+		status, text = sight().signsIn("s-7")
 		require.Equal(t, http.StatusOK, status, text)
 		require.Contains(t, text, "Stella")
 		a.until(t, 1, "select count(distinct actor) from operations_trail where data ->> 'action' = 'sign_in.linked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
@@ -371,19 +370,22 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true},
 			domain.DirectoryUser{ID: signInNora, AccountID: signInAgency, Name: "Nora", Email: "nora@agency.example", Active: true},
 			domain.DirectoryUser{ID: foreigner, AccountID: signInForeign, Name: "Fremd", Active: true})
-		ops, err := a.Operations(t.Context())
-		require.NoError(t, err)
-		for _, nobody := range []string{signInColleague, strings.Repeat("f", 24)} {
-			_, err = ops.Candidate(t.Context(), nobody)
-			require.ErrorContains(t, err, "a sign-in link would not work", nobody)
-		}
 		a.until(t, 5, "select count(*) from users")
 		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
-		first, err := ops.Candidate(t.Context(), signInStaff)
-		require.NoError(t, err)
-		require.Equal(t, identity.Person{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, first)
-		path, _, err := ops.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
-		require.NoError(t, err)
+		link := func(user string) signInLinkCommand {
+			return signInLinkCommand{service: service{DataDir: a.DataDir}, User: user, ValidFor: "24h", actionFlags: someReason, JSON: true}
+		}
+		for _, nobody := range []string{signInColleague, strings.Repeat("f", 24)} {
+			_, err := runCommand(t, link(nobody))
+			require.ErrorContains(t, err, "a sign-in link would not work", nobody)
+		}
+		_, err := runCommand(t, signInLinkCommand{service: service{DataDir: a.DataDir}, User: signInStaff, ValidFor: "24h", Subject: "s", actionFlags: someReason})
+		require.ErrorContains(t, err, "no identity provider to link to")
+		var first api.SignInLink
+		require.NoError(t, json.Unmarshal([]byte(mustRun(t, link(signInStaff))), &first))
+		require.Equal(t, signInStaff, first.UserID)
+		path, isHere := strings.CutPrefix(first.URL, atBoards)
+		require.True(t, isHere, first.URL)
 		stella := sight()
 		require.Contains(t, stella.opens(path, nil), "Stella")
 		require.Contains(t, stella.opens(path, url.Values{}), "agency · <bdi>Agency</bdi>")
@@ -391,11 +393,11 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, status, "it can be used once")
 		require.Contains(t, stella.opens("/console/history?q=dashboard:"+signInClient, nil), "Own Client")
 
-		withdrawn, link := stella.makesLink(signInCleo), stella.makesLink(signInCleo)
+		withdrawn, newer := stella.makesLink(signInCleo), stella.makesLink(signInCleo)
 		cleo := sight()
 		status, _ = cleo.shows(withdrawn, url.Values{})
 		require.Equal(t, http.StatusNotFound, status, "the newer link replaced it")
-		text := cleo.opens(link, url.Values{})
+		text := cleo.opens(newer, url.Values{})
 		require.Contains(t, text, "Cleo")
 		require.Contains(t, text, "client")
 
@@ -418,21 +420,32 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 		}
 		require.NotContains(t, stella.opens("/console/history", nil), "Foreign Client")
 		a.until(t, 3, "select count(*) from sessions") // sign-ins are recorded
+
+		sessions := func(of string) (list []api.PersonSession) {
+			out := mustRun(t, sessionsListCommand{service: service{DataDir: a.DataDir}, User: of, JSON: true})
+			require.NoError(t, json.Unmarshal([]byte(out), &list))
+			return list
+		}
+		require.Len(t, sessions(""), 3)
+		cleos := sessions(signInCleo)
+		require.Len(t, cleos, 1)
+		require.Equal(t, []string{signInCleo, "client", "link"}, []string{cleos[0].UserID, cleos[0].Role, cleos[0].Way})
+		end := sessionsEndCommand{service: service{DataDir: a.DataDir}, ID: cleos[0].ID, actionFlags: someReason}
+		require.Contains(t, mustRun(t, end), "was ended")
+		_, err = runCommand(t, end)
+		require.ErrorContains(t, err, "does not exist or has ended")
+		require.Empty(t, sessions(signInCleo))
+		require.Len(t, sessions(""), 2)
+		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'session.ended' and data -> 'target' ->> 'user' = '"+signInCleo+"'")
 		a.until(t, 2, `select count(distinct data -> 'target' ->> 'user') from operations_trail where data ->> 'action' = 'sign_in_link.made'
 			and role = 'agency' and actor = '`+signInStaff+`' and data -> 'target' ->> 'user' in ('`+signInCleo+`', '`+signInNora+`')`)
 	})
 }
 
-// Links need a public URL, have a limited lifetime, and are disabled with an identity provider.
 func TestWrongArgumentsOfSigningIn(t *testing.T) {
 	t.Parallel()
-	for want, c := range map[string]command{
-		"LEDGERBOARD_PUBLIC_URL is not set":                                signInLinkCommand{User: signInStaff},
-		"links do not sign anyone in":                                      signInLinkCommand{User: signInStaff, Issuer: "https://id.example"},
-		`--valid-for "14m": must be a duration from 15m to 168h (7 days)`:  signInLinkCommand{User: signInStaff, ValidFor: "14m", PublicURL: atBoards},
-		`--valid-for "169h": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "169h", PublicURL: atBoards},
-		`--valid-for "soon": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "soon", PublicURL: atBoards},
-	} {
-		requireUsageError(t, c, want)
+	for _, validFor := range []string{"14m", "169h", "soon"} {
+		c := signInLinkCommand{User: signInStaff, ValidFor: validFor}
+		requireUsageError(t, c, `--valid-for "`+validFor+`": must be a duration from 15m to 168h (7 days)`)
 	}
 }

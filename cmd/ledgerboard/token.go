@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/secret"
 )
@@ -97,115 +94,4 @@ Give this public key to auditors ('ledgerboard verify --key'), but do not send i
 %s
 `, public)
 	return nil
-}
-
-type signInLinkCommand struct {
-	installation
-	actionFlags
-	User      string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits. The directory defines the user's role."`
-	PublicURL string `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of the service; use the same value as the service."`
-	ValidFor  string `default:"24h" help:"Lifetime of the link: 15m to 168h (7 days)."`
-	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider; use the same value as the service. If set, --subject is required."`
-	Subject   string `placeholder:"SUB" help:"Link the user to this subject (claim sub) of the identity provider instead of creating a sign-in link. The log shows the subject of a refused sign-in."`
-	JSON      bool   `help:"Print a JSON object."`
-}
-
-func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
-	if c.Subject != "" {
-		return c.linkSubject(ctx, s)
-	}
-	validFor, err := api.SignInLinkDuration(c.ValidFor)
-	if err != nil {
-		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
-	}
-	if c.Issuer != "" {
-		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links do not sign anyone in; "+
-			"--subject links a user to a subject there", c.Issuer)}
-	}
-	if c.PublicURL == "" {
-		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to the public URL of the service")}
-	}
-	if err := wrapError("LEDGERBOARD_PUBLIC_URL", checkPublicURL(c.PublicURL)); err != nil {
-		return usageError{err}
-	}
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		person, err := ops.Candidate(ctx, c.User)
-		if err != nil {
-			return commandError(err)
-		}
-		reason, err := c.confirm(s, fmt.Sprintf("create a link that signs in user %s once, as %s of account %s",
-			c.User, person.Role, person.AccountID))
-		if err != nil {
-			return err
-		}
-		path, until, err := ops.MakeSignInLink(ctx, operatorCaller(), person, validFor, reason)
-		if err != nil {
-			return commandError(err)
-		}
-		address, until := strings.TrimSuffix(c.PublicURL, "/")+path, until.UTC().Truncate(time.Second)
-		result := map[string]any{
-			"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until,
-		}
-		return say(s.Out, c.JSON, result, "The link signs the user in once, until %s. Send it only to that user:\n%s\n",
-			until.Format(time.RFC3339), address)
-	})
-}
-
-// maxSubject is the maximum length of a subject (OpenID Connect Core §2).
-const maxSubject = 255
-
-// linkSubject links the user to a subject of the identity provider, for people whose address the
-// provider does not verify.
-func (c signInLinkCommand) linkSubject(ctx context.Context, s streams) error {
-	if c.Issuer == "" {
-		return usageError{errors.New("--subject: LEDGERBOARD_OIDC_ISSUER is not set, so there is no identity provider to link to")}
-	}
-	if err := wrapError("LEDGERBOARD_OIDC_ISSUER", identity.CheckIssuer(c.Issuer)); err != nil {
-		return usageError{err}
-	}
-	if len(c.Subject) > maxSubject || strings.ContainsFunc(c.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return usageError{fmt.Errorf("--subject must be at most %d printable ASCII characters: copy it from the log", maxSubject)}
-	}
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		person, err := ops.Candidate(ctx, c.User)
-		if err != nil {
-			return commandError(err)
-		}
-		reason, err := c.confirm(s, fmt.Sprintf("link user %s, %s of account %s, to the subject %q at %s, who can then sign in as this user",
-			c.User, person.Role, person.AccountID, c.Subject, c.Issuer))
-		if err != nil {
-			return err
-		}
-		if err := ops.LinkSignIn(ctx, operatorCaller(), person, c.Issuer, c.Subject, reason); err != nil {
-			return commandError(err)
-		}
-		result := map[string]any{"user_id": person.UserID, "role": person.Role, "issuer": c.Issuer, "subject": c.Subject}
-		return say(s.Out, c.JSON, result, "The user is linked. The subject %q at %s now signs in as this user.\n", c.Subject, c.Issuer)
-	})
-}
-
-type signInUnlinkCommand struct {
-	installation
-	actionFlags
-	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
-}
-
-func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		issuers, err := ops.SignInLinkedTo(ctx, c.User)
-		if err != nil {
-			return commandError(err)
-		}
-		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, "+
-			"and end the user's sessions", c.User, strings.Join(issuers, " and ")))
-		if err != nil {
-			return err
-		}
-		if err := ops.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
-			return commandError(err)
-		}
-		fmt.Fprintln(s.Out, "The link was removed. "+
-			"The next sign-in with the user's verified email address links the user again.")
-		return nil
-	})
 }

@@ -72,9 +72,12 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// OperatorViews opens the engine's tables and the vault. Operator commands that need only the
-// database use it.
-func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
+// Operations opens what operators need, even if topics of the log have unsafe settings.
+func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
+	engines, err := p.anyEngines(ctx)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := p.enginePool(ctx)
 	if err != nil {
 		return nil, err
@@ -83,25 +86,11 @@ func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	if err != nil {
 		return nil, err
 	}
-	return operations.NewViews(pool, vaultPool, p.Tables), nil
-}
-
-// Operations opens the parts of [Parts.OperatorViews] and the log, even if its topics have unsafe
-// settings. Operator commands that need the log use it.
-func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
-	engines, err := p.anyEngines(ctx)
-	if err != nil {
-		return nil, err
-	}
-	database, err := p.OperatorViews(ctx)
-	if err != nil {
-		return nil, err
-	}
 	log := p.log.value // opened by the engines
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = p.settings.Logger
 	return &operations.Service{
-		Views: database, Log: log, Engines: engines, Changes: changes, Records: p.audit(log),
+		Views: operations.NewViews(pool, vaultPool, p.Tables), Log: log, Engines: engines, Changes: changes, Records: p.audit(log),
 	}, nil
 }
 

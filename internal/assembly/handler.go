@@ -93,6 +93,9 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	known := s.identities(c.SignIns)
 	c.Withdrawn.LookUp(known.Named, known.Unknown)
 	if in := c.SignIns; in != nil {
+		if s.operators.PublicURL = in.PublicURL; in.Provider != nil {
+			s.operators.Issuer = in.Provider.Issuer()
+		}
 		deps.SignIns = signin.Agency{
 			Make: s.operators.MakeSignInLink, Kept: vault.NewSessions(s.KeptPool, s.settings.SecretsKeys), People: s.people(),
 			PublicURL: in.PublicURL, Provider: in.Provider != nil,

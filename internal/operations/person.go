@@ -3,10 +3,12 @@ package operations
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -30,16 +32,17 @@ func (d *Service) Person(ctx context.Context, user string, member int64) (domain
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes all data about a person to a file, like [directory.People.Export]. file must
-// create the file and call content to write it. The export is recorded before file is called, and
-// its outcome after file returns.
+// ExportPerson implements [api.OperatorService], with [directory.People.Export].
 func (d *Service) ExportPerson(
-	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason,
-	file func(content func(io.Writer) error) error,
-) (sections []directory.PersonSectionCount, err error) {
+	ctx context.Context, c commands.Caller, user string, member int64, reason domain.Reason, out io.Writer,
+) (sections string, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
+	}
+	person, err := d.Person(ctx, user, member)
+	if err != nil {
+		return "", err
 	}
 	target := domain.OperatorTarget{User: person.User}
 	if person.User == "" {
@@ -48,7 +51,7 @@ func (d *Service) ExportPerson(
 	head := directory.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
 	statuses, err := d.Projections(ctx) // before the record of the export is appended
 	if err != nil {
-		return nil, fmt.Errorf("read the lag of the tables: %w", err)
+		return "", fmt.Errorf("read the lag of the tables: %w", err)
 	}
 	for _, p := range statuses {
 		if p.Lag > 0 {
@@ -56,21 +59,48 @@ func (d *Service) ExportPerson(
 		}
 	}
 	err = d.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
-		return file(func(out io.Writer) (err error) {
-			sections, err = directory.People{Pool: tables}.Export(ctx, out, head, person)
+		counts, err := directory.People{Pool: tables}.Export(ctx, out, head, person)
+		if err != nil {
 			return err
-		})
+		}
+		raw, err := json.Marshal(counts)
+		sections = string(raw)
+		return err
 	}))
 	return sections, err
+}
+
+// Sessions implements [api.OperatorService].
+func (d *Service) Sessions(ctx context.Context, user string) (all []api.PersonSession, err error) {
+	sessions, err := vault.NewSessions(d.kept, nil).All(ctx, user, time.Now())
+	for _, s := range sessions {
+		all = append(all, api.PersonSession{UserID: s.UserID, Role: s.Role, SignInSession: api.SignInSession{
+			ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
+		}})
+	}
+	return all, err
+}
+
+// EndSession implements [api.OperatorService].
+func (d *Service) EndSession(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+	sessions := vault.NewSessions(d.kept, nil)
+	s, err := sessions.WithID(ctx, id, time.Now())
+	if err != nil {
+		return err
+	}
+	target := domain.OperatorTarget{User: s.UserID}
+	return d.act(ctx, c, domain.ActionSessionEnded, target, reason, withoutEffect(func(ctx context.Context) error {
+		return sessions.End(ctx, s.UserID, s.ID)
+	}))
 }
 
 var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 	"The directory contains no active user with this id in an active account, so a sign-in link would not work. "+
 		"Auditors and operators sign in with a token instead ('ledgerboard token').")
 
-// Candidate returns the user whom a sign-in link would sign in, according to the current directory.
+// candidate returns the user whom a sign-in link would sign in, according to the current directory.
 // If the link would not work, the error has code [domain.CodeUnprocessable].
-func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, error) {
+func (d *Service) candidate(ctx context.Context, user string) (identity.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return identity.Person{}, err
@@ -80,6 +110,24 @@ func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, 
 		err = errNobodyToSignIn
 	}
 	return p, err
+}
+
+// SignInLink implements [api.OperatorService].
+func (d *Service) SignInLink(
+	ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
+) (link api.SignInLink, err error) {
+	switch {
+	case d.Issuer != "":
+		return link, signin.ErrProviderSignsIn
+	case d.PublicURL == "":
+		return link, signin.ErrNoPublicURL
+	}
+	person, err := d.candidate(ctx, user)
+	if err != nil {
+		return link, err
+	}
+	path, until, err := d.MakeSignInLink(ctx, c, person, validFor, reason)
+	return api.SignInLink{UserID: person.UserID, URL: d.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, err
 }
 
 // MakeSignInLink creates a sign-in link for a candidate and records who created it for whom. It
@@ -97,28 +145,32 @@ func (d *Service) MakeSignInLink(
 	return console.LinkPath(secret), until, err
 }
 
-// LinkSignIn links a candidate to a subject of the identity provider and records the action. Error:
-// [vault.ErrLinkedElsewhere].
-func (d *Service) LinkSignIn(
-	ctx context.Context, c commands.Caller, candidate identity.Person, issuer, subject string, reason domain.Reason,
-) error {
-	target := domain.OperatorTarget{User: candidate.UserID}
+var errNoProvider = domain.NewError(domain.CodeConflict,
+	"This service has no identity provider to link to: LEDGERBOARD_OIDC_ISSUER is not set.")
+
+// LinkSignIn implements [api.OperatorService].
+func (d *Service) LinkSignIn(ctx context.Context, c commands.Caller, user, subject string, reason domain.Reason) error {
+	if d.Issuer == "" {
+		return errNoProvider
+	}
+	person, err := d.candidate(ctx, user)
+	if err != nil {
+		return err
+	}
+	target := domain.OperatorTarget{User: person.UserID}
 	return d.act(ctx, c, domain.ActionSignInLinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.Identities{Pool: d.kept}.Link(ctx, issuer, subject, candidate.UserID, time.Now())
+		return vault.Identities{Pool: d.kept}.Link(ctx, d.Issuer, subject, person.UserID, time.Now())
 	}))
 }
 
-// SignInLinkedTo returns the issuers of the identity providers to which a user is linked. If the
-// user is not linked, the error has code [domain.CodeNotFound].
-func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuers []string, err error) {
-	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
-}
-
-// UnlinkSignIn removes a user's links to identity providers and ends the user's sessions. The action
-// is recorded.
+// UnlinkSignIn implements [api.OperatorService].
 func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
+	identities := vault.Identities{Pool: d.kept}
+	if _, err := identities.LinkedTo(ctx, user); err != nil { // nothing is recorded
+		return err
+	}
 	target := domain.OperatorTarget{User: user}
 	return d.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {
-		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)
+		return identities.Unlink(ctx, user)
 	}))
 }

@@ -27,6 +27,9 @@ type Service struct {
 	Changes commands.DashboardsConfig // without Store; for skips, which are dashboard commands
 	Records *commands.Audit
 	Acted   func(context.Context) // called after each action; may be nil
+
+	PublicURL string // where browsers reach the service; "": unknown
+	Issuer    string // of the identity provider with which people sign in; "": none
 }
 
 func (d *Service) projection(name string) (*projections.Engine, error) {

@@ -34,10 +34,12 @@ type Agency struct {
 }
 
 var (
-	errProviderSignsIn = domain.NewError(domain.CodeConflict,
+	// ErrProviderSignsIn (conflict): people sign in with the identity provider.
+	ErrProviderSignsIn = domain.NewError(domain.CodeConflict,
 		"People sign in with their organization's identity provider, so a sign-in link would not work. "+
 			"Send them the console's URL.")
-	errNoPublicURL = domain.NewError(domain.CodeConflict,
+	// ErrNoPublicURL (conflict): the service does not know its public URL.
+	ErrNoPublicURL = domain.NewError(domain.CodeConflict,
 		"This service does not know its public URL, so it cannot create a link. "+
 			"Ask its operator to set LEDGERBOARD_PUBLIC_URL.")
 	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
@@ -53,9 +55,9 @@ func (a Agency) MakeLink(
 ) (link api.SignInLink, err error) {
 	switch {
 	case a.Provider:
-		return link, errProviderSignsIn
+		return link, ErrProviderSignsIn
 	case a.PublicURL == "":
-		return link, errNoPublicURL
+		return link, ErrNoPublicURL
 	}
 	p, active, err := ActiveUser(ctx, a.People.UserStatus, user.ID)
 	switch {

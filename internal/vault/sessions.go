@@ -113,6 +113,19 @@ func (s *Sessions) Of(ctx context.Context, user string, now time.Time) ([]identi
 		selectSession+` where user_id = $1 and expires_at > $2 order by begun_at desc, id limit 100`, user, now)
 }
 
+// All returns the sessions of a person, or of everyone if user is "", that are valid at now, newest
+// first, at most 1,000.
+func (s *Sessions) All(ctx context.Context, user string, now time.Time) ([]identity.Session, error) {
+	return pg.List(ctx, s.pool, "list sessions", pgx.RowToStructByName[identity.Session],
+		selectSession+` where ($1 = '' or user_id = $1) and expires_at > $2 order by begun_at desc, id limit 1000`, user, now)
+}
+
+// WithID returns the session with an id that is valid at now. Error: [ErrNoSession].
+func (s *Sessions) WithID(ctx context.Context, id string, now time.Time) (identity.Session, error) {
+	return one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
+		selectSession+` where id = $1 and expires_at > $2`, id, now)
+}
+
 // End ends one session of a user; it succeeds if the session does not exist.
 func (s *Sessions) End(ctx context.Context, user, id string) error {
 	return pg.Exec(ctx, s.pool, "end a session", `delete from sessions where user_id = $1 and id = $2`, user, id)

@@ -19,6 +19,16 @@ const (
 	refusesRunning = "If it is not paused, the response is 409 and nothing is recorded."
 )
 
+const onMachine = "Only operators on the machine of the service are answered, over its socket; a token is refused with 403."
+
+func exportPerson(summary string) about {
+	a := act(summary, onMachine+" The header Export-Summary has the number of rows of each section.")
+	a.answers = []answer{{
+		status: 200, text: "The file.", media: []string{mediaJSON}, headers: []string{"Content-Disposition", "Export-Summary"},
+	}}
+	return a
+}
+
 // operatorsOperations describes every operation for operators, by id.
 var operatorsOperations = map[string]about{
 	"getOpsProjections": ops("Lists the read models, with lag per partition, dead letters and generations under construction.", ""),
@@ -53,6 +63,15 @@ var operatorsOperations = map[string]about{
 	"postOpsConnectionRead": act("Makes the accounts of a connection due for reading now.",
 		"As far as the quota permits, the service reads the accounts' totals and the posts that are due because of their age. If none of the "+
 			"accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason."),
+	"getOpsSessions": ops("Lists the sessions in which people are signed in to the console, newest first.",
+		"The newest 1,000 sessions are listed. A session has no names of people."),
+	"postOpsSessionEnd": act("Ends a session of a person. The person can sign in again.", ""),
+	"postOpsSignInUnlink": act("Removes a user's links to identity providers, and ends the user's sessions.",
+		"The next sign-in with the user's verified email address links the user again."),
+	"postOpsSignInLink":    act("Creates a link that signs a user in to the console once.", onMachine),
+	"postOpsSignInSubject": act("Links a user to a subject of the identity provider, who can then sign in as this user.", onMachine),
+	"postOpsUserExport":    exportPerson("Returns everything that is stored about a user and the user's members, for that person."),
+	"postOpsMemberExport":  exportPerson("Returns everything that is stored about a member and, if the member belongs to a user, about the user."),
 	"getOpsActions": ops("Lists the actions of operators and their outcomes, newest first.",
 		"Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process has terminated."),
 	"getOpsLog": ops("Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.", ""),

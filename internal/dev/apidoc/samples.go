@@ -58,6 +58,8 @@ func samplesOf(op api.Operation, stream bool) []codeSample {
 	switch {
 	case strings.HasSuffix(op.Pattern, "*"):
 		return nil // Socket.IO requires a client
+	case slices.Contains([]string{"postOpsSignInLink", "postOpsSignInSubject", "postOpsUserExport", "postOpsMemberExport"}, op.ID):
+		return nil // a token is not enough
 	case op.Body != nil:
 		data := "-d"
 		if op.BodyMedia != "" {

@@ -80,10 +80,13 @@ func TestCommandsWithAToken(t *testing.T) {
 	operator := as(p.info.Tokens["operator"])
 	for _, line := range []string{
 		"log", "connections list", "pause tiktok --yes --reason test", "pause --list", "resume tiktok --yes --reason test",
-		"dead-letters", "rebuild contents --yes --reason test", "actions",
+		"dead-letters", "sessions", "rebuild contents --yes --reason test", "actions",
 	} {
 		succeeds(t, operator, strings.Fields(line)...)
 	}
+	link := command(t, programPath, operator, "sign-in-link", "--user", p.info.IDs.Users[0].ID, "--yes", "--reason", "test")
+	require.NotEqual(t, done, link.code, "a token is not enough to sign in as someone else")
+	require.Contains(t, link.err, "on the machine of the service")
 	auditor := as(p.info.Tokens["auditor"])
 	require.Contains(t, succeeds(t, auditor, "access").out, p.info.IDs.SubAccounts[0])
 	succeeds(t, auditor, "checkpoints")

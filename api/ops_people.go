@@ -1,0 +1,168 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// PersonSession is a session of a person, for operators.
+type PersonSession struct {
+	SignInSession
+
+	UserID string `json:"user_id"` // The id of the user, auditor or operator.
+	Role   string `json:"role"`    // The role in the session.
+}
+
+var operatorPeopleOperations = routes(
+	opsAt(http.MethodGet, "sessions", "getOpsSessions", does(operators.sessions)),
+	opsAt(http.MethodPost, "sessions/{session}/end", "postOpsSessionEnd", acting(sessionAction.name, withoutResult(OperatorService.EndSession))),
+	opsAt(http.MethodPost, "users/{userId}/sign-in-link", "postOpsSignInLink", does(operators.makeSignInLink)),
+	opsAt(http.MethodPost, "users/{userId}/sign-in/link", "postOpsSignInSubject", does(operators.linkSignIn)),
+	opsAt(http.MethodPost, "users/{userId}/sign-in/unlink", "postOpsSignInUnlink",
+		acting(userAction.name, withoutResult(OperatorService.UnlinkSignIn))),
+	opsAt(http.MethodPost, "users/{userId}/export", "postOpsUserExport", does(operators.exportUser)),
+	opsAt(http.MethodPost, "members/{memberId}/export", "postOpsMemberExport", does(operators.exportMember)),
+)
+
+type (
+	sessionAction struct {
+		Session string `param:"session" example:"V2K7QZ3MXJ4T5B6N8P9RASDFGH"` // The id of a session, from GET /api/ops/sessions.
+		Because
+	}
+	userAction struct {
+		UserID
+		Because
+	}
+	memberAction struct {
+		Member RowID `param:"memberId" example:"7"` // The id of a member.
+		Because
+	}
+	sessionsInput struct {
+		User HexID `param:"user_id" example:"a11ce0000000000000000000" wrong:"is not a user id: use 24 hex digits"` // Limits the result to the sessions of the person with this id.
+	}
+	linkAction struct {
+		UserID
+
+		Body linkBody `body:"required"`
+	}
+	// linkBody is the body of a request of an operator for a sign-in link.
+	linkBody struct {
+		// Reason is CODE or CODE:TICKET, as for other actions.
+		Reason string `json:"reason"`
+		// ValidFor is the lifetime of the link in minutes or hours, from 15m to 168h (7 days). The
+		// default is 24h.
+		ValidFor string `json:"valid_for,omitempty"`
+
+		reason   domain.Reason
+		validFor time.Duration
+	}
+	subjectAction struct {
+		UserID
+
+		Body subjectBody `body:"required"`
+	}
+	// subjectBody is the body of a request to link a user to a subject of the identity provider.
+	subjectBody struct {
+		// Reason is CODE or CODE:TICKET, as for other actions.
+		Reason string `json:"reason"`
+		// Subject is the claim sub of the person's tokens. The log shows the subject of a refused
+		// sign-in.
+		Subject string `json:"subject"`
+
+		reason domain.Reason
+	}
+)
+
+func (b *linkBody) check(d *decoder) {
+	b.reason = d.reason(b.Reason)
+	var err error
+	if b.validFor, err = SignInLinkDuration(b.ValidFor); err != nil {
+		d.bad.Addf("valid_for", "%s", err)
+	}
+}
+
+// maxSubject is the maximum length of a subject (OpenID Connect Core §2).
+const maxSubject = 255
+
+func (b *subjectBody) check(d *decoder) {
+	b.reason = d.reason(b.Reason)
+	if b.Subject == "" || len(b.Subject) > maxSubject || strings.ContainsFunc(b.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
+		d.bad.Addf("subject", "must be 1 to %d printable ASCII characters: copy it from the log", maxSubject)
+	}
+}
+
+func (s sessionAction) name() (string, domain.Reason) { return s.Session, s.Body.reason }
+
+func (u userAction) name() (string, domain.Reason) { return string(u.User), u.Body.reason }
+
+var errOnlyOnMachine = domain.NewError(domain.CodeForbidden,
+	"With a token, an operator can neither sign in as other people nor read data of people. "+
+		"Run the command on the machine of the service, without --url.")
+
+// requireLocal refuses operators who are not on the machine of the service: a token of an operator
+// gives no access to data of people.
+func (c Caller) requireLocal() error {
+	if c.Local.Via == "" {
+		return errOnlyOnMachine
+	}
+	return nil
+}
+
+func (o operators) sessions(ctx context.Context, _ Caller, in sessionsInput) ([]PersonSession, error) {
+	return o.deps.Operators.Sessions(ctx, string(in.User))
+}
+
+func (o operators) makeSignInLink(ctx context.Context, c Caller, in linkAction) (made SignInLink, err error) {
+	if err := c.requireLocal(); err != nil {
+		return made, err
+	}
+	return o.deps.Operators.SignInLink(ctx, c.in(RoleOperator), string(in.User), in.Body.validFor, in.Body.reason)
+}
+
+func (o operators) linkSignIn(ctx context.Context, c Caller, in subjectAction) (done, error) {
+	err := c.requireLocal()
+	if err == nil {
+		err = o.deps.Operators.LinkSignIn(ctx, c.in(RoleOperator), string(in.User), in.Body.Subject, in.Body.reason)
+	}
+	return done{err == nil}, err
+}
+
+func (o operators) exportUser(ctx context.Context, c Caller, in userAction) (File, error) {
+	return o.exportPerson(ctx, c, string(in.User), 0, in.Body.reason)
+}
+
+func (o operators) exportMember(ctx context.Context, c Caller, in memberAction) (File, error) {
+	return o.exportPerson(ctx, c, "", int64(in.Member), in.Body.reason)
+}
+
+// exportPerson sends all data of a person. It writes them to an unlinked file first, so that the
+// outcome is recorded before the first byte is sent.
+func (o operators) exportPerson(ctx context.Context, c Caller, user string, member int64, reason domain.Reason) (_ File, err error) {
+	if err := c.requireLocal(); err != nil {
+		return File{}, err
+	}
+	file, err := unlinkedFile("ledgerboard-person-*")
+	if err != nil {
+		return File{}, err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+		}
+	}()
+	sections, err := o.deps.Operators.ExportPerson(ctx, c.in(RoleOperator), user, member, reason, file)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	return File{Type: contentJSON, Name: "person.json", Summary: sections, Write: func(out *bufio.Writer) error {
+		defer file.Close()
+		_, err := io.Copy(out, file)
+		return err
+	}}, err
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api"
+)
+
+type signInLinkCommand struct {
+	service
+	actionFlags
+	User     string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits. The directory defines the user's role."`
+	ValidFor string `default:"24h" help:"Lifetime of the link: 15m to 168h (7 days)."`
+	Subject  string `placeholder:"SUB" help:"Link the user to this subject (claim sub) of the identity provider instead of creating a sign-in link. The log shows the subject of a refused sign-in."`
+	JSON     bool   `help:"Print a JSON object."`
+}
+
+func (c signInLinkCommand) Run(ctx context.Context, s streams) error {
+	if _, err := api.SignInLinkDuration(c.ValidFor); err != nil {
+		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
+	}
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("create a link that signs in user %s once", c.User)
+	if c.Subject != "" {
+		what = fmt.Sprintf("link user %s to the subject %q of the identity provider, who can then sign in as this user", c.User, c.Subject)
+	}
+	reason, err := c.confirm(s, what)
+	if err != nil {
+		return err
+	}
+	body, path := because(reason), "/api/ops/users/"+c.User
+	if c.Subject != "" {
+		body["subject"] = c.Subject
+		if _, err := post[done](ctx, at, path+"/sign-in/link", body); err != nil {
+			return err
+		}
+		result := map[string]any{"user_id": c.User, "subject": c.Subject}
+		return say(s.Out, c.JSON, result, "The user is linked. The subject %q now signs in as this user.\n", c.Subject)
+	}
+	body["valid_for"] = c.ValidFor
+	link, err := post[api.SignInLink](ctx, at, path+"/sign-in-link", body)
+	if err != nil {
+		return err
+	}
+	return say(s.Out, c.JSON, link, "The link signs the user in once, until %s. Send it only to that user:\n%s\n",
+		link.WorksUntil.Format(time.RFC3339), plain(link.URL))
+}
+
+type signInUnlinkCommand struct {
+	service
+	actionFlags
+	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
+}
+
+func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	reason, err := c.confirm(s, fmt.Sprintf(
+		"remove the link between user %s and the identity provider, and end the user's sessions", c.User))
+	if err != nil {
+		return err
+	}
+	if _, err := act[done](ctx, at, "/api/ops/users/"+c.User+"/sign-in/unlink", reason); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "The link was removed. "+
+		"The next sign-in with the user's verified email address links the user again.")
+	return nil
+}
+
+type sessionsCommand struct {
+	List sessionsListCommand `cmd:"" default:"withargs" help:"List sessions, newest first (default)."`
+	End  sessionsEndCommand  `cmd:"" help:"End a session. The person can sign in again."`
+}
+
+type sessionsListCommand struct {
+	service
+	User string `type:"hexid" placeholder:"ID" help:"List only the sessions of this user."`
+	JSON bool   `help:"Print a JSON array."`
+}
+
+func (c sessionsListCommand) Run(ctx context.Context, s streams) error {
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	query := url.Values{}
+	if c.User != "" {
+		query.Set("user_id", c.User)
+	}
+	sessions, err := send[[]api.PersonSession](ctx, at, http.MethodGet, "/api/ops/sessions", query, nil)
+	if err != nil {
+		return err
+	}
+	const head = "SESSION\tPERSON\tROLE\tSIGNED IN BY\tSIGNED IN\tLAST PAGE\tENDS"
+	return printList(s.Out, c.JSON, *sessions.Data, head, func(p api.PersonSession) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", plain(p.ID), plain(p.UserID), plain(p.Role), plain(p.Way),
+			momentOr(&p.SignedInAt, "-"), momentOr(&p.SeenAt, "-"), momentOr(&p.EndsAt, "-"))
+	})
+}
+
+type sessionsEndCommand struct {
+	service
+	actionFlags
+	ID string `arg:"" help:"Session id, as shown by 'sessions list'."`
+}
+
+func (c sessionsEndCommand) Run(ctx context.Context, s streams) error {
+	reason, err := c.confirm(s, "end session "+c.ID)
+	if err != nil {
+		return err
+	}
+	at, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := act[done](ctx, at, "/api/ops/sessions/"+url.PathEscape(c.ID)+"/end", reason); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "The session was ended.")
+	return nil
+}
