@@ -21,6 +21,9 @@ var (
 		does(entities.dashboards),
 	)
 	GetAccounts  = byClients(http.MethodGet, "/api/accounts", "getAccounts", scoped(accountsInput.query, (*directory.Entities).Accounts))
+	GetFollowers = byClients(http.MethodGet, "/api/accounts/followers", "getAccountsFollowers",
+		figures[ComparedSeries]((*analytics.Analytics).FollowersByAccount))
+	GetAttention = route(http.MethodGet, "/api/attention", "getAttention", []Role{RoleAgency}, does(entities.attention))
 	GetUsers     = byClients(http.MethodGet, "/api/users", "getUsers", scoped(usersInput.query, (*directory.Entities).Users))
 	GetUser      = byClients(http.MethodGet, "/api/users/{userId}", "getUsersByUserId", does(entities.user))
 	GetPlatforms = byClients(http.MethodGet, "/api/platforms", "getPlatforms", scoped(PlatformsOf.query, (*directory.Entities).Platforms))
@@ -33,6 +36,8 @@ var entitiesOperations = routes(
 	GetMe,
 	GetDashboards,
 	GetAccounts,
+	GetFollowers,
+	GetAttention,
 	byClients(http.MethodGet, "/api/members", "getMembers", scoped(membersInput.query, (*directory.Entities).Members)),
 	byClients(http.MethodGet, "/api/categories", "getCategories", scoped(categoriesInput.query, (*directory.Entities).Categories)),
 	GetUsers,
@@ -322,6 +327,14 @@ func (e entities) dashboards(
 	}
 	page.Data, page.Meta, err = e.deps.Entities.Dashboards(ctx, readmodels.Scope{ParentAccount: parent}, q)
 	return page, err
+}
+
+func (e entities) attention(ctx context.Context, c Caller, _ none) ([]directory.Concern, error) {
+	parent, err := e.authorizer.parentOf(ctx, c.Principal)
+	if err != nil {
+		return nil, err
+	}
+	return e.deps.Entities.Attention(ctx, parent)
 }
 
 func (e entities) activity(ctx context.Context, c Caller, in Activity) (post analytics.PostActivity, err error) {

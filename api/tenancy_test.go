@@ -55,6 +55,7 @@ var (
 	rightsOfReadDashboard = rights{byID, byID, byID, refused, refused, unproven, false}
 	rightsOfPutDashboard  = rights{byID, refused, refused, refused, refused, unproven, false}
 	rightsOfAuditOfOne    = rights{byID, refused, byID, refused, refused, unproven, false}
+	rightsOfAttention     = rights{free, refused, refused, refused, refused, unproven, true}
 	rightsOfAuditOfAll    = rights{free, refused, free, refused, refused, unproven, true}
 	rightsOfFigures       = rights{byID, byID, refused, refused, refused, unproven, false}
 	rightsOfPictures      = rights{gone, gone, refused, refused, refused, unproven, false} // of a post without one; who sees others: TestAPictureIsShownByTheRightsOfItsPost
@@ -136,6 +137,8 @@ var rows = map[string]row{
 	"GET /api/me":                             readsOf(rightsOfWhoami),
 	"GET /api/dashboards":                     readsOf(rightsOfDashboards),
 	"GET /api/accounts":                       readsOf(rightsOfFigures),
+	"GET /api/accounts/followers":             readsOf(rightsOfFigures),
+	"GET /api/attention":                      readsOf(rightsOfAttention),
 	"GET /api/members":                        readsOf(rightsOfFigures),
 	"GET /api/categories":                     readsOf(rightsOfCategories),
 	"GET /api/users/{}/platforms":             readsOf(rightsOfFigures),

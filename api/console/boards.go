@@ -121,11 +121,13 @@ func boardCardOf(v *visit, board directory.MeDashboard, figures bool) (card boar
 	if !figures || !slices.Contains(board.Scopes, "analytics") {
 		return card, nil
 	}
-	followers, err := followersOf(v, url.Values{"dashboard": {board.SubAccountID}})
+	asked := recently(v)
+	asked.Set("dashboard", board.SubAccountID)
+	read, err := ask(v, api.GetAccountFollowers, asked)
 	if whyNotOpen(err) != nil { // closed since the list was read; its page explains it
 		return card, nil //nolint:nilerr // the card is shown without figures
 	}
-	card.Shown = &followers
+	card.Shown = new(followersIn(v, read.Data.Total, read.Meta.AsOf))
 	return card, err
 }
 

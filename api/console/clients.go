@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
@@ -20,19 +18,20 @@ import (
 const (
 	clientsPath = root + "/clients/"
 
-	clientsOnAPage = "12" // each needs its own query
-	recentDays     = 28   // days of the figures next to a client
+	recentDays = 28 // days of the figures next to a client
 )
 
 type clientsView struct {
-	Search   string
-	Zone     dayZone
-	NeedsYou []concern // on the first page of the whole list
-	NeedsToo []concern // the rest of NeedsYou
-	Own      []navItem // pages about the agency's own accounts; empty if it has none
-	Late     bool      // the figures may lack the latest readings
-	Clients  []clientRow
-	More     string
+	Search    string
+	Zone      dayZone
+	NeedsYou  []concern // on the first page of the whole list
+	NeedsToo  []concern // after NeedsYou
+	NeedsMore int       // number of concerns after NeedsYou
+	NeedsLeft int       // number of concerns after NeedsToo, which the page does not show
+	Own       []navItem // pages about the agency's own accounts; empty if it has none
+	Late      bool      // the figures may lack the latest readings
+	Clients   []clientRow
+	More      string
 }
 
 type clientRow struct {
@@ -53,170 +52,142 @@ type followersNow struct {
 }
 
 func openClients(v *visit) (view, error) {
-	asked := url.Values{"limit": {clientsOnAPage}}
+	asked := url.Values{}
 	copyParameters(v, asked, "q", "cursor")
 	page, err := ask(v, api.GetDashboards, asked)
 	if err != nil {
 		return nil, err
 	}
-	list := page.Data
 	zone, _ := zoneOf(v)
-	shown := clientsView{Search: asked.Get("q"), Zone: zone, Clients: make([]clientRow, len(list))}
-	err = concurrently(len(list), func(i int) (err error) {
-		shown.Clients[i], err = clientRowOf(v, list[i])
-		return err
-	})
-	if err != nil {
+	shown := clientsView{Search: asked.Get("q"), Zone: zone}
+	if shown.Clients, err = clientRows(v, page.Data); err != nil {
 		return nil, err
 	}
 	shown.Late = isLate(v, "account_insights")
 	if !asked.Has("q") && !asked.Has("cursor") {
-		if shown.NeedsYou, shown.Own, err = needsYou(v); err != nil {
+		if err := shown.addNeeds(v); err != nil {
 			return nil, err
 		}
-		most := min(mostNeeds, len(shown.NeedsYou))
-		shown.NeedsYou, shown.NeedsToo = shown.NeedsYou[:most], shown.NeedsYou[most:]
 	}
 	shown.More = nextPage(root, asked, page.Meta.NextCursor)
 	return shown, nil
 }
 
-func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error) {
-	row := clientRow{DashboardSummary: summary}
-	for _, l := range summary.Linked {
-		if l.ID != summary.SubAccountID {
-			row.LinkedWith = append(row.LinkedWith, foreign(l.Name, l.ID))
+// clientRows reads the followers of all clients at once.
+func clientRows(v *visit, list []directory.DashboardSummary) (rows []clientRow, err error) {
+	var ids []string
+	for _, summary := range list {
+		if summary.RowID != 0 || summary.SubAccountName != "" { // it is in the directory
+			ids = append(ids, summary.SubAccountID)
 		}
 	}
-	slices.SortFunc(row.LinkedWith, alphabetical) // the API sorts by id
-	var err error
-	row.followersNow, err = followersOf(v, url.Values{"account": {summary.SubAccountID}})
-	return row, err
+	figures := map[string]analytics.FollowersOfAccount{}
+	if len(ids) > 0 {
+		asked := recently(v)
+		asked.Set("account", strings.Join(ids, ","))
+		read, err := ask(v, api.GetFollowers, asked)
+		if err != nil {
+			return nil, err
+		}
+		for _, account := range read.Data.Accounts {
+			figures[account.AccountID] = account
+		}
+	}
+	for _, summary := range list {
+		of := figures[summary.SubAccountID]
+		row := clientRow{DashboardSummary: summary, followersNow: followersIn(v, of.FollowerSeries, of.AsOf)}
+		for _, l := range summary.Linked {
+			if l.ID != summary.SubAccountID {
+				row.LinkedWith = append(row.LinkedWith, foreign(l.Name, l.ID))
+			}
+		}
+		slices.SortFunc(row.LinkedWith, alphabetical) // the API sorts by id
+		rows = append(rows, row)
+	}
+	return rows, nil
 }
 
-// followersOf reads the followers of an account or a dashboard.
-func followersOf(v *visit, scope url.Values) (shown followersNow, err error) {
+// recently are the parameters of figures of the last 28 days.
+func recently(v *visit) url.Values {
 	from, to := latelyDays(v)
-	zone, location := zoneOf(v)
-	asked := url.Values{"startTime": {from}, "endTime": {to}, "pId": {allPlatforms}, "tz": {zone.Name}}
-	maps.Copy(asked, scope)
-	read, err := ask(v, api.GetAccountFollowers, asked)
-	if err != nil {
-		return shown, err
-	}
-	data, meta := read.Data, read.Meta
-	if shown.Followers = comparedFollowers(data.Total); shown.Followers.Note == analytics.NoteFirstReading {
+	zone, _ := zoneOf(v)
+	return url.Values{"startTime": {from}, "endTime": {to}, "pId": {allPlatforms}, "tz": {zone.Name}}
+}
+
+func followersIn(v *visit, figures analytics.FollowerSeries, asOf *time.Time) (shown followersNow) {
+	if shown.Followers = comparedFollowers(figures); shown.Followers.Note == analytics.NoteFirstReading {
 		shown.Followers.Change = nil
 	}
-	if read, all := shown.Followers.Accounts, data.Total.SocialAccounts; read > 0 && read < all {
+	if read, all := shown.Followers.Accounts, figures.SocialAccounts; read > 0 && read < all {
 		shown.Part = fmt.Sprintf("of %d of %d accounts", read, all)
 	}
-	if meta.AsOf != nil && meta.AsOf.Before(v.deps.Now().AddDate(0, 0, -1)) {
-		shown.Read = "read on " + meta.AsOf.In(location).Format("2 Jan 2006")
+	if asOf != nil && asOf.Before(v.deps.Now().AddDate(0, 0, -1)) {
+		_, location := zoneOf(v)
+		shown.Read = "read on " + asOf.In(location).Format("2 Jan 2006")
 	}
-	for _, d := range data.Total.Series {
+	for _, d := range figures.Series {
 		shown.Points = append(shown.Points, chart.Point{Value: d.Followers})
 	}
 	shown.TrendText = fmt.Sprintf("Followers in the last %d days: %s",
 		recentDays, known(shown.Followers.Change, chart.Signed))
-	return shown, nil
+	return shown
 }
 
 func clientPath(id, page string) string { return clientsPath + url.PathEscape(id) + "/" + page }
 
-// mostNeeds is the number of concerns that the start page shows; it collapses the rest.
-const mostNeeds = 10
+// The start page lists the first concerns, and collapses all but the first of these.
+const (
+	mostNeeds  = 10
+	mostListed = 100
+)
 
-// needsYou lists the problems of the agency and all of its clients that need attention: first
-// sign-ins, then open boards that no one can open, then pages that are not read. Own lists the pages
-// about the agency's own accounts.
-func needsYou(v *visit) (all []concern, own []navItem, err error) {
-	boards, err := allBoards(v)
+// addNeeds adds what needs attention at the agency and all of its clients.
+func (c *clientsView) addNeeds(v *visit) error {
+	all, err := ask(v, api.GetAttention, nil)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	list, err := listAll(v, api.GetPlatforms, url.Values{})
-	if err != nil {
-		return nil, nil, err
-	}
-	pages := map[string][]directory.ConnectedPlatform{}
-	for _, p := range list {
-		pages[p.AccountID] = append(pages[p.AccountID], p)
-	}
-	var unseen, unread []concern
+	open, shown := min(mostNeeds, len(all)), min(mostListed, len(all))
+	c.NeedsYou, c.NeedsToo = concerns(all[:open]), concerns(all[open:shown])
+	c.NeedsMore, c.NeedsLeft = len(all)-open, len(all)-shown
 	if agency := v.me.Agency; agency != nil {
-		all, unread = pageConcerns(foreign(agency.Name, agency.ID), agency.ID, pages[agency.ID])
 		for _, page := range []string{"figures", "connections"} {
-			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
+			c.Own = append(c.Own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
 		}
 	}
-	for _, board := range boards {
-		id, name := board.SubAccountID, foreign(board.SubAccountName, board.SubAccountID)
-		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
-			why := "It is open, but no one is on its list."
-			if board.ListedUsers > 0 {
-				why = "It is open, but no client user on its list can open it now."
+	return nil
+}
+
+func concerns(found []directory.Concern) (all []concern) {
+	for _, c := range found {
+		said := concern{Why: string(c.Text), Path: clientPath(c.AccountID, "connections")}
+		about := foreign(c.PageName, "unnamed page")
+		if c.Pages > 1 {
+			about += fmt.Sprintf(" and %d more", c.Pages-1)
+		}
+		what := ""
+		switch c.Kind {
+		case directory.ConcernSignIn:
+			what = "reconnect " + c.Platform.Title() + " (" + about + ")"
+		case directory.ConcernFigures:
+			what = "figures are missing (" + about + ")"
+		case directory.ConcernNotRead:
+			what = "no account is read"
+			said.Why = cmp.Or(said.Why, "All of its pages and profiles are disconnected. The connections page explains why.")
+		case directory.ConcernPermissions:
+			what = "permissions are missing"
+			said.Why = "Some permissions were declined during sign-in, so some figures stay empty. Reconnect and grant all of them."
+		case directory.ConcernBoard:
+			what, said.Path = "no one can open the board", clientPath(c.AccountID, "board")
+			said.Why = "It is open, but no one is on its list."
+			if c.ListedUsers > 0 {
+				said.Why = "It is open, but no client user on its list can open it now."
 			}
-			unseen = append(unseen, concern{name + ": no one can open the board", why, clientPath(id, "board")})
 		}
-		signIns, others := pageConcerns(name, id, pages[id])
-		all, unread = append(all, signIns...), append(unread, others...)
+		said.What = foreign(c.AccountName, c.AccountID) + ": " + what
+		all = append(all, said)
 	}
-	return slices.Concat(all, unseen, unread), own, nil
-}
-
-// pageConcerns returns what the pages of one account need: sign-ins, one for each platform, and
-// other problems.
-func pageConcerns(name, account string, pages []directory.ConnectedPlatform) (signIns, others []concern) {
-	connections := clientPath(account, "connections")
-	var paused []string
-	signIn, help := map[domain.Platform][]directory.ConnectedPlatform{}, map[domain.Platform][]directory.ConnectedPlatform{}
-	stopped, declined := len(pages) > 0, false
-	for _, p := range pages {
-		stopped = stopped && (p.Status == domain.PageDisconnected || p.Status == domain.PagePaused)
-		switch remedy := p.Remedy(); {
-		case remedy == domain.RemedySignIn:
-			signIn[p.Platform] = append(signIn[p.Platform], p)
-		case remedy == domain.RemedyAction:
-			help[p.Platform] = append(help[p.Platform], p)
-		case p.Read():
-			declined = declined || len(p.Ungranted) > 0
-		case p.Status == domain.PagePaused && !slices.Contains(paused, string(p.Text)):
-			paused = append(paused, string(p.Text))
-		}
-	}
-	if stopped && (len(paused) > 0 || len(signIn) == 0) {
-		why := cmp.Or(strings.Join(paused, " "),
-			"All of its pages and profiles are disconnected. The connections page explains why.")
-		others = append(others, concern{name + ": no account is read", why, connections})
-	}
-	of := func(what string, pages []directory.ConnectedPlatform) concern {
-		about := foreign(pages[0].ProfileName, "unnamed page")
-		if len(pages) > 1 {
-			about += fmt.Sprintf(" and %d more", len(pages)-1)
-		}
-		return concern{name + ": " + what + " (" + about + ")", string(pages[0].Text), connections}
-	}
-	for _, platform := range domain.Platforms() {
-		if here := signIn[platform]; here != nil {
-			signIns = append(signIns, of("reconnect "+platform.Title(), here))
-		}
-		if here := help[platform]; here != nil {
-			others = append(others, of("figures are missing", here))
-		}
-	}
-	if declined {
-		others = append(others, concern{
-			name + ": permissions are missing",
-			"Some permissions were declined during sign-in, so some figures stay empty. Reconnect and grant all of them.",
-			connections,
-		})
-	}
-	return signIns, others
-}
-
-func allBoards(v *visit) ([]directory.DashboardSummary, error) {
-	return listAll(v, api.GetDashboards, url.Values{})
+	return all
 }
 
 // listAll returns all pages of a list.

@@ -2,28 +2,26 @@ package console_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// The days of the list of clients, and of the figures, whose last day is over.
-const (
-	lastFourWeeks     = "/auth/getAccountFollowers/2026-09-04/2026-10-01/all"
-	fourCompleteWeeks = "/auth/getAccountFollowers/2026-09-03/2026-09-30/all"
-)
+// The days of the figures, whose last day is over.
+const fourCompleteWeeks = "/auth/getAccountFollowers/2026-09-03/2026-09-30/all"
 
 func followers(values ...any) analytics.AccountFollowers {
 	data := analytics.AccountFollowers{}
@@ -47,109 +45,74 @@ func reasons(codes ...domain.StatusCode) (all []domain.StatusReason) {
 
 func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
-	s, b := signedIn(t, "agency")
-	data := analytics.AccountFollowers{}
-	home := func(pages ...directory.ConnectedPlatform) page {
-		s.answer("GET "+lastFourWeeks, data, nil)
-		s.answer("GET /api/platforms", pages, nil)
-		return b.get("/console")
-	}
-	of := func(client string, p domain.Platform, status domain.PageStatus, codes ...domain.StatusCode) directory.ConnectedPlatform {
-		page := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(p), AccountID: client}
-		page.Status, page.Reasons = status, reasons(codes...)
-		page.Text = readmodels.TextOf(page.Reasons, domain.APIText, p)
-		return page
-	}
-	home(of(agency, domain.Facebook, domain.PageReconnect, domain.StatusRefused)).
-		says(http.StatusOK, "The agency has no clients yet", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`)
-	home(of(agency, domain.Facebook, domain.PagePermission, domain.StatusPermission)).
-		says(http.StatusOK, "North: reconnect Facebook").lacks("figures are missing")
-
-	mill := "b00000000000000000000002"
-	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
-		list := []directory.DashboardSummary{
-			{
-				SubAccountID: bakery, SubAccountName: "Harbour Bakery", Exists: true, AllowClientDashboard: true,
-				Linked: []directory.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
-			},
-			{SubAccountID: mill, SubAccountName: "Old Mill"},
-		}
-		switch q := r.URL.Query(); {
-		case q.Get("cursor") == "rest":
-			list = nil
-			for i := range 11 {
-				id := fmt.Sprintf("b000000000000000000001%02d", i)
-				list = append(list, directory.DashboardSummary{SubAccountID: id, SubAccountName: domain.OptionalText("Orchard " + strconv.Itoa(i)), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
-			}
-			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{}}
-		case q.Get("limit") == "500":
-			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{NextCursor: "rest"}}
-		default:
-			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{NextCursor: "more"}}
+	r := newReal(t)
+	b := r.signedIn("agency")
+	page := func(id, member int64, account, name string, p domain.Platform) domain.DirectorySocialAccount {
+		return domain.DirectorySocialAccount{
+			ID: id, ParentAccount: agency, AccountID: account, MemberID: member, ConnectionID: member, Platform: p, Name: name, Connected: true,
 		}
 	}
-	data = followers(1000, nil, 1234)
-	f := &data.Total.Followers
-	f.Change, f.Previous, f.ChangePct, f.Note = new(int64(-56)), new(int64(1290)), new(-4.34), analytics.NotePart
-	f.Accounts, data.Total.SocialAccounts = 2, 3
-	shop := of(agency, domain.Facebook, domain.PageReconnect, domain.StatusRefused)
-	shop.ProfileName = "Shop"
-	page := home(
-		of(bakery, domain.LinkedIn, domain.PageReconnect, domain.StatusExpired),
-		of(bakery, domain.TikTok, domain.PageDisconnected, domain.StatusEndedByAgency),
-		shop, of(agency, domain.Facebook, domain.PagePermission, domain.StatusPermission))
-	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
-		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn (unnamed page)", "North: reconnect Facebook (Shop and 1 more)", `href="/console/clients/`+agency+`/connections">Connections<`, domain.APIText(domain.StatusExpired),
-		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
-		lacks("TikTok") // what was disconnected needs no one
-	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&tz=UTC")
-	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
-	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>4 more</summary>")
-	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
-
-	// It contains a client without any account that is read once, with the reason.
-	ok := of(bakery, domain.TikTok, domain.PageOK)
-	disconnected := of(bakery, domain.TikTok, domain.PageDisconnected, domain.StatusEndedInMainApp)
-	paused := of(bakery, domain.TikTok, domain.PagePaused, domain.StatusConnectionPaused)
-	for why, pages := range map[string][]directory.ConnectedPlatform{
-		domain.APIText(domain.StatusConnectionPaused):     {paused, paused, disconnected},
-		"All of its pages and profiles are disconnected.": {disconnected},
-		"": {disconnected, ok},
-	} {
-		shown := home(append(pages, of(mill, domain.TikTok, domain.PageOK))...).says(http.StatusOK, why).lacks("figures are missing", "Old Mill: ")
-		require.Equal(t, why != "", strings.Contains(shown.Body.String(), "Harbour Bakery: no account is read"), why)
+	removed := func(p domain.DirectorySocialAccount) domain.DirectorySocialAccount {
+		p.Connected, p.Ended = false, domain.StatusDeauthorized
+		return p
 	}
+	disconnected := page(77, 6, bakery, "Gone", domain.TikTok)
+	disconnected.Connected, disconnected.Ended = false, domain.StatusEndedByAgency
+	const closed, orchard = "c10000000000000000000003", "c10000000000000000000004"
+	ended := page(78, 7, closed, "Closed", domain.Facebook)
+	ended.Connected = false
+	r.log.Put(t,
+		domain.DirectoryAccount{ID: closed, RowID: 13, ParentAccount: agency, Name: "Closed shop", Active: true},
+		domain.DirectoryAccount{ID: orchard, RowID: 14, ParentAccount: agency, Name: "Orchard", Active: true},
+		removed(page(71, 1, agency, "Shop", domain.Facebook)), removed(page(72, 1, agency, "Shop 2", domain.Facebook)),
+		removed(page(73, 2, bakery, "", domain.LinkedIn)),
+		domain.DirectoryConnection{ID: 3, MemberID: 3, Platform: domain.Facebook, SecretRef: "declined"}, page(74, 3, bakery, "Declined", domain.Facebook),
+		page(75, 4, mill, "Blocked", domain.Facebook), page(76, 5, mill, "Fine", domain.Facebook),
+		disconnected, ended)
+	ledgertest.Exec(t, r.log.DB.Pool, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('declined', 'k', '', now(), '')`)
+	ledgertest.Exec(t, r.log.DB.Pool, `
+		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures, reason)
+		values ('account_insights', 1, 75, now(), now(), 1, '{"code": "blocked"}')`)
+	r.read(bakery, 70, 30, 1290)
+	r.read(bakery, 70, 10, 1250)
+	r.read(bakery, 70, 3, 1234)
+	r.share(mill, []string{mill})
+	const gone = "c1a4a0000000000000000009"
+	r.log.Put(t, domain.DirectoryUser{ID: gone, AccountID: orchard, Name: "Gone"})
+	r.share(orchard, []string{orchard}, gone)
+	shown := b.get("/console").says(http.StatusOK,
+		"Needs attention", "North: reconnect Facebook (Shop and 1 more)", "Harbour Bakery: reconnect LinkedIn (unnamed page)", domain.APIText(domain.StatusDeauthorized),
+		"Old Mill: no one can open the board", "no one is on its list.", "Orchard: no one can open the board", "no client user on its list can open it now.",
+		"Closed shop: no account is read", "All of its pages and profiles are disconnected.",
+		"Old Mill: figures are missing (Blocked)", "The platform has blocked access", "Harbour Bakery: permissions are missing",
+		`href="/console/clients/`+agency+`/connections">Connections<`, `href="/console/clients/`+bakery+`/connections"`, `href="/console/clients/`+mill+`/board"`,
+		`1,234<br><small class="quiet">of 1 of 4 accounts</small><br><small class="quiet">read on `, "−56", "−4.34\u00a0%", `class="spark"`,
+		"open, 0 listed", "open, 1 listed", "no board yet").
+		lacks("TikTok", "Other client", " more</summary>") // what was disconnected needs no one
+	requireInOrder(t, shown.Body.String(), "North: reconnect", "Harbour Bakery: reconnect", "Old Mill: no one can", "Closed shop: no account", "Old Mill: figures", "Harbour Bakery: permissions",
+		">Closed shop</a>", ">Harbour Bakery</a>", "Old Mill<", ">Orchard</a>")
+	b.get("/console?q=mill").says(http.StatusOK, `value="mill"`, "Old Mill").lacks("Needs attention", "Orchard")
+	b.get("/console?q=nobody").says(http.StatusOK, "No client's name or email contains “nobody”.")
 
-	// A page that its platform does not let us read needs attention. A first reading and a failure
-	// that is retried need none.
-	home(ok, of(bakery, domain.TikTok, domain.PageBlocked, domain.StatusBlocked)).
-		says(http.StatusOK, "Harbour Bakery: figures are missing", "The platform has blocked access").lacks("no account is read")
-	home(ok, of(bakery, domain.TikTok, domain.PageFailing, domain.StatusMoved)).says(http.StatusOK, "Harbour Bakery: figures are missing", "merged it with another page")
-	home(of(bakery, domain.TikTok, domain.PageWaiting, domain.StatusNotReadYet), of(bakery, domain.TikTok, domain.PageFailing, domain.StatusRetry),
-		of(bakery, domain.TikTok, domain.PageFailing, domain.StatusNoData), of(bakery, domain.TikTok, domain.PageThrottled, domain.StatusThrottled)).
-		lacks("figures are missing", "no account is read")
+	// The first ten concerns are open, some are collapsed, and the others are counted. The list has
+	// pages.
+	r.grow(0, 120)
+	ledgertest.Exec(t, r.log.DB.Pool, `update tSAccounts set connected = false, ended = '' where id >= 200000 and parent_account = $1`, agency)
+	shown = b.get("/console").says(http.StatusOK, `<summary>117 more</summary>`, "27 more are not listed here.")
+	require.Equal(t, 100, strings.Count(shown.Body.String(), "</a><br>"))
+	more := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(shown.Body.String())
+	require.NotNil(t, more)
+	b.get(html.UnescapeString(more[1])).says(http.StatusOK, "Client 00050").lacks("Needs attention", "Client 00000")
+}
 
-	// The main application manages subscriptions, so a missing subscription is not listed.
-	home(of(bakery, domain.TikTok, domain.PageUnsubscribed, domain.StatusUnsubscribed)).
-		says(http.StatusOK, "Harbour Bakery: no one can open the board").lacks("Harbour Bakery: no account is read", "figures are missing")
-
-	// A sign-in is needed if a person removed our app at the platform, but not if someone
-	// disconnected the page. An operator's pause of another platform does not hide it.
-	removed := of(bakery, domain.Facebook, domain.PageDisconnected, domain.StatusDeauthorized)
-	home(removed, ok).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "removed our app").lacks("permissions are missing")
-	home(removed).says(http.StatusOK, "Harbour Bakery: reconnect Facebook").lacks("no account is read")
-	held := of(bakery, domain.TikTok, domain.PagePaused, domain.StatusPlatformPaused)
-	home(removed, held).says(http.StatusOK, "Harbour Bakery: reconnect Facebook", "Harbour Bakery: no account is read", "all reading from TikTok.")
-	home(of(bakery, domain.Facebook, domain.PagePaused, domain.StatusPlatformPaused), held, held).
-		says(http.StatusOK, "all reading from Facebook.", "all reading from TikTok.").lacks("reconnect Facebook")
-
-	// Declined permissions can be granted.
-	ok.Ungranted = []domain.UngrantedFigure{{}}
-	home(ok).says(http.StatusOK, "Harbour Bakery: permissions are missing").lacks("figures are missing")
-
-	b.get("/console?q=mill&cursor=c").says(http.StatusOK, `value="mill"`).lacks("Needs attention")
-	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
+// A board of a client that is not in the directory is listed by its id.
+func TestABoardOfAnUnknownClientIsListed(t *testing.T) {
+	t.Parallel()
+	r := newReal(t)
+	ledgertest.Exec(t, r.log.DB.Pool, "delete from accounts where id = $1", bakery)
+	r.signedIn("agency").get("/console").says(http.StatusOK, ">"+bakery+"</a>", ">Old Mill</a>")
+	ledgertest.Exec(t, r.log.DB.Pool, "delete from accounts where id = $1", mill)
+	r.signedIn("agency").get("/console").says(http.StatusOK, ">"+bakery+"</a>")
 }
 
 // figuresStage sets API responses for all figures. Tests replace those that they check.

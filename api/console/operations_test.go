@@ -46,12 +46,14 @@ type real struct {
 
 	log        *ledgertest.Log
 	statements *pgtest.Statements
+	boards     *commands.Dashboards
 }
 
 func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 	t.Helper()
 	s, log := newStage(t), ledgertest.New(t)
 	r := &real{stage: s, log: log}
+	people := directory.People{Pool: log.DB.ReadOnly} // not counted: it is asked once a second
 	log.DB.ReadOnly, r.statements = pgtest.Traced(t, log.DB.ReadOnly)
 	log.Put(t,
 		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "North", Active: true},
@@ -72,7 +74,7 @@ func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 	told := directory.Lookup{Pool: pool, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
 	audit := &commands.Audit{Log: log, Now: time.Now, Logger: ledgertest.Quiet}
 	deps := api.Deps{
-		Authenticator: api.AuthenticatorFunc(s.judge), People: directory.People{Pool: pool},
+		Authenticator: api.AuthenticatorFunc(s.judge), People: people,
 		ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: log.Queries(), DashboardCommands: updates,
 		NamedPreview: audited.NamedPreview, Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Entities:  &directory.Entities{Pool: pool},
@@ -90,14 +92,37 @@ func newReal(t *testing.T, change ...func(*api.Deps)) *real {
 	s.deps.API, s.deps.RecordView = server, audit.RecordRead
 	s.now = time.Now().UTC()
 	s.open()
-	for _, board := range []struct{ agency, client, user string }{{agency, bakery, clara}, {otherAgency, otherClient, otherUser}} {
-		_, err := updates.Update(t.Context(), commands.UpdateDashboard{
-			Caller: commands.Caller{ParentAccount: board.agency, UserID: board.user, Role: "agency", RequestID: "r"},
-			Change: domain.UpdateDashboard{Primary: board.client, Users: &[]string{board.user}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)},
-		})
-		require.NoError(t, err)
-	}
+	r.boards = updates
+	r.share(bakery, []string{bakery}, clara)
+	r.change(otherAgency, domain.UpdateDashboard{Primary: otherClient, Users: &[]string{otherUser}, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true)})
 	return r
+}
+
+// share opens the board of a client, with the figures of accounts, to users.
+func (r *real) share(client string, accounts []string, users ...string) {
+	r.t.Helper()
+	r.change(agency, domain.UpdateDashboard{
+		Primary: client, SubAccountIDs: &accounts, Users: &users, Scopes: &[]string{"analytics"}, AllowClientDashboard: new(true),
+	})
+}
+
+func (r *real) change(agency string, c domain.UpdateDashboard) {
+	r.t.Helper()
+	_, err := r.boards.Update(r.t.Context(), commands.UpdateDashboard{
+		Caller: commands.Caller{ParentAccount: agency, UserID: alice, Role: "agency", RequestID: "r"}, Change: c,
+	})
+	require.NoError(r.t, err)
+}
+
+// read records that a page of a client had followers some days ago.
+func (r *real) read(client string, social, daysAgo, followers int64) {
+	r.t.Helper()
+	at := r.now.AddDate(0, 0, -int(daysAgo)).Truncate(time.Microsecond)
+	require.NoError(r.t, r.log.Append(r.t.Context(), commands.NewDraft(domain.TopicMetrics, fmt.Sprint(social), domain.AccountRead{
+		Tenant:   domain.Tenant{ParentAccount: agency, AccountID: client, MemberID: 1, SocialAccount: social},
+		Platform: domain.Facebook, CapturedAt: at,
+		Figures: []domain.Figure{{Name: domain.MetricFollowers, Kind: domain.Stock, Value: followers, Source: "followers_count"}},
+	}, at)))
 }
 
 // noProofs is a log without checkpoints.

@@ -56,9 +56,7 @@ func reportStage(t *testing.T) (*stage, *browser) {
 
 // answerFollowers sets the followers of the last four weeks and of September, which has been read.
 func (s *stage) answerFollowers(data analytics.AccountFollowers) {
-	for _, path := range []string{lastFourWeeks, fourCompleteWeeks} {
-		s.answer("GET "+path, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
-	}
+	s.answer("GET "+fourCompleteWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
 	meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))}
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
 }
@@ -178,7 +176,8 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 			"1 account moved away&nbsp;<sup>2</sup></summary>67,441 of these followers belong to 1 account that moved to another client in this "+in+". Also counted there.").
 			lacks("with 259,499", "2,572")
 	}
-	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery}}, nil)
+	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery, RowID: 11}}, nil)
+	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{Accounts: []analytics.FollowersOfAccount{{AccountID: bakery, FollowerSeries: data.Total}}}, nil)
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
 	// All accounts came from another client, so nothing is compared.

@@ -73,8 +73,9 @@ func newStage(t *testing.T) *stage {
 		return http.StatusOK, map[string]any{"data": me}
 	}}
 	s.answer("GET /api/dashboards", []any{}, nil)
+	s.answer("GET /api/attention", []any{}, nil)
 	s.answer("GET /api/platforms", []any{}, nil)
-	s.answer("GET "+lastFourWeeks, analytics.AccountFollowers{}, analytics.Meta{})
+	s.answer("GET /api/accounts/followers", analytics.FollowersByAccount{}, analytics.Meta{})
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
 		API:       s, Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),

@@ -45,6 +45,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/followers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the followers of each account over time: for each, the `total` of /getAccountFollowers with this account alone. */
+        get: operations["getAccountsFollowers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/{account_id}/time-zone": {
         parameters: {
             query?: never;
@@ -128,6 +145,23 @@ export interface paths {
         };
         /** Lists the metrics of one post at each reading, newest first. */
         get: operations["getActivitiesStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what needs attention at the agency and its clients: sign-ins, dashboards that no one can open, and pages and profiles that are not read. */
+        get: operations["getAttention"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2696,6 +2730,45 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
+        /** @description Something about a client, or about the agency's own pages, that needs attention. */
+        Concern: {
+            /** @description A client, or the agency itself. */
+            account_id: string;
+            /** @description Name of the account. */
+            account_name: string;
+            /**
+             * @description What needs attention. sign_in: a person must sign in at the platform. board_unseen: the dashboard is open, but no client user can open it. not_read: all pages and profiles are disconnected or paused. figures: someone must act, as the text says, before figures are read. permissions: permissions were declined during sign-in, so some figures stay empty.
+             * @enum {string}
+             */
+            kind: "sign_in" | "board_unseen" | "not_read" | "figures" | "permissions";
+            /**
+             * Format: int64
+             * @description Number of users on the list of a dashboard with board_unseen; otherwise 0.
+             */
+            listed_users: number;
+            /** @description The platform of sign_in and figures; null for the other kinds. */
+            p_id: components["schemas"]["Platform"] | null;
+            /** @description Name of the first page or profile of sign_in and figures; null if unnamed, and for the other kinds. */
+            page_name: string | null;
+            /**
+             * Format: int64
+             * @description Number of pages and profiles concerned; 0 for board_unseen.
+             */
+            pages: number;
+            /** @description Why, in sentences; null for board_unseen and permissions, and if the pages are only disconnected. */
+            text: string | null;
+        };
+        /**
+         * @description Says what needs attention.
+         *
+         *     - `sign_in`: a person must sign in at the platform
+         *     - `board_unseen`: the dashboard is open, but no client user can open it
+         *     - `not_read`: all pages and profiles are disconnected or paused
+         *     - `figures`: someone must act, as the text says, before figures are read
+         *     - `permissions`: permissions were declined during sign-in, so some figures stay empty
+         * @enum {string}
+         */
+        ConcernKind: "sign_in" | "board_unseen" | "not_read" | "figures" | "permissions";
         /** @description The body of a request to start a sign-in. */
         ConnectBody: {
             /** @description The id of the account to connect pages for: a client, or the agency itself. */
@@ -3728,6 +3801,33 @@ export interface components {
         };
         /** @description The number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
+        /** @description The response to /api/accounts/followers. */
+        FollowersByAccount: {
+            /** @description By id; only accounts that have social accounts, or had some with figures in the range. */
+            accounts: components["schemas"]["FollowersOfAccount"][];
+        };
+        /** @description The followers of one client, or of the agency's own pages. */
+        FollowersOfAccount: {
+            /** @description The account, 24 hex digits. */
+            account_id: string;
+            /**
+             * Format: date-time
+             * @description Capture time of the newest reading that the figures of this account use; null if there is none.
+             */
+            as_of: string | null;
+            /** @description See `followers` of AccountTotals. */
+            followers: components["schemas"]["Total"];
+            moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
+            previous_series?: components["schemas"]["PreviousSeriesOfFollowerSeries"];
+            same_accounts?: components["schemas"]["SameAccountsOfFollowerSeries"];
+            /** @description One entry per interval of the range. */
+            series: components["schemas"]["FollowerDay"][];
+            /**
+             * Format: int64
+             * @description Number in scope, whether read or not.
+             */
+            social_accounts: number;
+        };
         /**
          * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. If a page moves to another client of the agency, or back, the first reading there with the figure is always a baseline.
          *
@@ -7495,6 +7595,156 @@ export interface operations {
             default: components["responses"]["Refused"];
         };
     };
+    getAccountsFollowers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+                 * @example 2026-01-01
+                 */
+                startTime?: components["parameters"]["StartTime"];
+                /**
+                 * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
+                 * @example 2026-01-31
+                 */
+                endTime?: components["parameters"]["EndTime"];
+                /**
+                 * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
+                 * @example Europe/Berlin
+                 */
+                tz?: components["parameters"]["Tz"];
+                /**
+                 * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
+                 * @example all
+                 */
+                pId?: components["parameters"]["PId"];
+                /**
+                 * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
+                 * @example c10000000000000000000001
+                 */
+                account?: components["parameters"]["Account"];
+                /**
+                 * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
+                 * @example c10000000000000000000001
+                 */
+                dashboard?: components["parameters"]["Dashboard"];
+                /**
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
+                 * @example brief
+                 */
+                meta?: components["parameters"]["Meta"];
+                /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
+                table?: "accounts" | "accounts.series" | "accounts.previous_series" | "meta.sources";
+                /**
+                 * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
+                 * @example xlsx
+                 */
+                format?: components["parameters"]["Format"];
+                /**
+                 * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
+                 * @example week
+                 */
+                granularity?: components["parameters"]["Granularity"];
+                /**
+                 * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @example year
+                 */
+                compare?: components["parameters"]["Compare"];
+            };
+            header?: {
+                /** @description The ETag of a response that the caller has. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "Content-Disposition": components["headers"]["Content-Disposition"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": {
+                     *         "accounts": [
+                     *           {
+                     *             "account_id": "cac4cd436831fe1038e74fde",
+                     *             "as_of": "2026-11-22T08:56:00Z",
+                     *             "followers": {
+                     *               "accounts": 1,
+                     *               "change": 74,
+                     *               "change_pct": 0.1,
+                     *               "gained_since": null,
+                     *               "kinds": [
+                     *                 "stock"
+                     *               ],
+                     *               "note": "none",
+                     *               "previous": 71289,
+                     *               "source_metrics": [
+                     *                 "followers_count"
+                     *               ],
+                     *               "value": 71363
+                     *             },
+                     *             "series": [
+                     *               {
+                     *                 "accounts_read": 1,
+                     *                 "change": 74,
+                     *                 "day": "2026-11-16",
+                     *                 "followers": 71363
+                     *               }
+                     *             ],
+                     *             "social_accounts": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "message": "SUCCESS",
+                     *       "meta": {
+                     *         "as_of": "2026-11-22T08:56:00Z",
+                     *         "compared_from": "2026-11-09T00:00:00Z",
+                     *         "compared_to": "2026-11-16T00:00:00Z",
+                     *         "complete": true,
+                     *         "from": "2026-11-16T00:00:00Z",
+                     *         "granularity": "week",
+                     *         "next_due": null,
+                     *         "sources": [
+                     *           {
+                     *             "account_id": "cac4cd436831fe1038e74fde",
+                     *             "last_read_at": "2026-11-22T08:56:00Z",
+                     *             "name": "Alder & Finch Bakery",
+                     *             "p_id": 1,
+                     *             "platform": "facebook",
+                     *             "reasons": [],
+                     *             "social_account_id": 10001,
+                     *             "status": "ok",
+                     *             "text": null
+                     *           }
+                     *         ],
+                     *         "time_zone": "UTC",
+                     *         "to": "2026-11-23T00:00:00Z"
+                     *       },
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["FollowersByAccount"];
+                        message: components["schemas"]["SuccessMessage"];
+                        meta: components["schemas"]["Meta"];
+                        success: components["schemas"]["Success"];
+                    };
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["NotModified"];
+            default: components["responses"]["Refused"];
+        };
+    };
     putAccountsTimeZone: {
         parameters: {
             query?: never;
@@ -7857,6 +8107,49 @@ export interface operations {
                         data: components["schemas"]["PostReading"][];
                         message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["ListMeta"];
+                        success: components["schemas"]["Success"];
+                    };
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
+    getAttention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "data": [
+                     *         {
+                     *           "account_id": "abb6b6e965a612d705e79dfe",
+                     *           "account_name": "Blue Heron Bike Tours",
+                     *           "kind": "sign_in",
+                     *           "listed_users": 0,
+                     *           "p_id": 3,
+                     *           "page_name": "Blue Heron Bike Tours",
+                     *           "pages": 1,
+                     *           "text": "The platform no longer grants access. Connect it again: a person must sign in to the platform."
+                     *         }
+                     *       ],
+                     *       "message": "SUCCESS",
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": {
+                        data: components["schemas"]["Concern"][];
+                        message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
                     };
                 };

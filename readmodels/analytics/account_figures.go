@@ -53,16 +53,21 @@ type accountFigures struct {
 // readAccountFigures reads the figures in the buckets and in the buckets that these are compared
 // with.
 func readAccountFigures(ctx context.Context, qc *queryContext, buckets []bucket) (*accountFigures, error) {
-	before := qc.query.comparedParts(buckets)
-	series, err := qc.figures(ctx, slices.Concat(before, buckets))
+	series, err := qc.figures(ctx, slices.Concat(qc.query.comparedParts(buckets), buckets))
 	if err != nil {
 		return nil, err
 	}
+	return accountFiguresOf(qc, buckets, series), nil
+}
+
+// accountFiguresOf computes the figures of series that were read with the buckets and with those that
+// they are compared with.
+func accountFiguresOf(qc *queryContext, buckets []bucket, series []*metricSeries) *accountFigures {
 	f := newAccountFigures(qc, buckets, series)
-	if before != nil {
+	if before := qc.query.comparedParts(buckets); before != nil {
 		f.before = newAccountFigures(qc.comparison(), before, series)
 	}
-	return f, nil
+	return f
 }
 
 func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSeries) *accountFigures {

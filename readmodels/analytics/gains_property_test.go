@@ -541,6 +541,27 @@ func judge(t *testing.T, db *pgtest.DB, seed uint64) {
 			}
 		}
 	}
+	requireEachAccount(t, db, drawn, seed)
+}
+
+// requireEachAccount requires that the followers of each account are those in the answer about it
+// alone.
+func requireEachAccount(t *testing.T, db *pgtest.DB, q question, seed uint64) {
+	t.Helper()
+	together, _ := ask(t, db, (*analytics.Analytics).FollowersByAccount, q.scope, q.RangeQuery)
+	for _, got := range together.Accounts {
+		alone := readmodels.Scope{ParentAccount: q.scope.ParentAccount, Accounts: []string{got.AccountID}}
+		want, meta := ask(t, db, (*analytics.Analytics).AccountFollowers, alone, q.RangeQuery)
+		require.Equal(t, analytics.FollowersOfAccount{AccountID: got.AccountID, FollowerSeries: want.Total, AsOf: meta.AsOf}, got,
+			"%s=%d, asked for %s", draws.WorldVariable, seed, q)
+	}
+	for _, account := range q.scope.Accounts { // the others have none
+		if !slices.ContainsFunc(together.Accounts, func(f analytics.FollowersOfAccount) bool { return f.AccountID == account }) {
+			alone := readmodels.Scope{ParentAccount: q.scope.ParentAccount, Accounts: []string{account}}
+			none, _ := ask(t, db, (*analytics.Analytics).AccountFollowers, alone, q.RangeQuery)
+			require.Zero(t, none.Total.SocialAccounts, "%s=%d, asked for %s", draws.WorldVariable, seed, q)
+		}
+	}
 }
 
 // All answers of drawn worlds follow the seven rules of "Gains add up". Each failure names its

@@ -91,6 +91,11 @@ func TestFollowersOfAPageThatMoves(t *testing.T) {
 	require.Equal(t, new(int64(1030+210+60)), all.Total.Followers.Value, "once")
 	require.Nil(t, all.Total.SameAccounts)
 	require.Zero(t, all.Total.MovedAway)
+	each, meta := ask(t, db, (*analytics.Analytics).FollowersByAccount, wholeAgency, onFacebook(june))
+	require.Len(t, meta.Sources, 3)
+	require.Len(t, each.Accounts, 2)
+	require.Equal(t, analytics.FollowersOfAccount{AccountID: clientA, FollowerSeries: lost.Total, AsOf: new(at("2026-06-29 09:00"))}, each.Accounts[0],
+		"with the page that moved, and its time")
 }
 
 // A member who moved to another client has no name here; a user of another agency has no picture.

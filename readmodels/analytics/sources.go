@@ -100,16 +100,33 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return qc.classifyFacts(ctx, facts, erased)
+}
+
+// notPresent returns the sources that are not in the scope now: the ids of those that have left it
+// and have figures in the response, and those without figures because their readings were erased.
+func (qc sourceQuery) notPresent(facts, erased []sourceFacts) (former []int64, gone []sourceFacts) {
 	present := map[int64]bool{}
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	var former, unknown []int64 // no row that was read contains the owners of the unknown ones
 	for id, figures := range qc.metricsRead {
-		if present[id] || len(figures) == 0 {
-			continue
+		if !present[id] && len(figures) > 0 {
+			former = append(former, id)
 		}
-		former = append(former, id)
+	}
+	for _, e := range erased {
+		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
+			gone = append(gone, e)
+		}
+	}
+	return former, gone
+}
+
+func (qc sourceQuery) classifyFacts(ctx context.Context, facts, erased []sourceFacts) error {
+	former, gone := qc.notPresent(facts, erased)
+	var unknown []int64 // no row that was read contains their owners
+	for _, id := range former {
 		if _, known := qc.accounts[id]; !known {
 			unknown = append(unknown, id)
 		}
@@ -121,12 +138,10 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		}
 		facts = append(facts, formerFacts...)
 	}
+	facts = append(facts, gone...)
 	erasedAt := map[int64]time.Time{}
 	for _, e := range erased {
 		erasedAt[e.SocialAccount] = e.erasedAt
-		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
-			facts = append(facts, e)
-		}
 	}
 	// metrics that platforms count by day are not available for a range in which no day begins
 	if first, end := qc.query.Range.flowDays(); qc.blank == domain.StatusNothingRead && first == end && !qc.ofPosts &&

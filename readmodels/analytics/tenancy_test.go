@@ -18,6 +18,7 @@ import (
 var endpoints = map[string]endpoint[any]{
 	"AccountInsights":       boxed((*analytics.Analytics).AccountInsights),
 	"AccountFollowers":      boxed((*analytics.Analytics).AccountFollowers),
+	"FollowersByAccount":    boxed((*analytics.Analytics).FollowersByAccount),
 	"AccountNetGrowth":      boxed((*analytics.Analytics).AccountNetGrowth),
 	"AccountStats":          boxed((*analytics.Analytics).AccountStats),
 	"Stats":                 boxed((*analytics.Analytics).Stats),

@@ -230,8 +230,12 @@ var operations = map[string]about{
 		tag: tagEntities, summary: "Ends a console session of a user and returns the remaining sessions.",
 		text: "This operation is idempotent. To keep a user out, set the user inactive in the directory.",
 	},
-	"getAccounts":            entities("Lists the accounts for which the caller may see figures, by name."),
-	"getMembers":             entities("Lists the members of the caller's accounts, by name."),
+	"getAccounts": entities("Lists the accounts for which the caller may see figures, by name."),
+	"getMembers":  entities("Lists the members of the caller's accounts, by name."),
+	"getAccountsFollowers": entities("Returns the followers of each account over time: for each, the `total` of /getAccountFollowers with this " +
+		"account alone."),
+	"getAttention": entities("Lists what needs attention at the agency and its clients: sign-ins, dashboards that no one can open, and pages and " +
+		"profiles that are not read."),
 	"getCategories":          entities("Lists the categories of posts, by name."),
 	"getUsersPlatforms":      entities("Lists the profiles and pages that a user's members have connected."),
 	"getPlatformsActivities": entities("Lists the posts of one connected profile or page, newest first."),
