@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/dev/ledgertest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
@@ -203,6 +204,31 @@ func TestNewConnectionComesBeforeTheBacklog(t *testing.T) {
 	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
 	require.Equal(t, []int64{added.ID, old.ID}, s.claim(s.collect, domain.FetchAccounts, domain.TikTok).Accounts())
 	require.Positive(t, s.lag(), "of the overdue one")
+}
+
+// A new page is read at once although 20,000 are overdue and its quota has room.
+func TestNewConnectionIsReadAtOnceBeforeTwentyThousand(t *testing.T) {
+	t.Parallel()
+	s := newFetchStage(t)
+	old := s.connect(domain.TikTok, 0)
+	ledgertest.Exec(t, s.log.DB.Pool, `
+		insert into tSAccounts select id + n, parent_account, account_id, member_id, connection_id, p_id, a_type, external_id || n, name, connected,
+		  ended, created_at, updated_at, told_at from tSAccounts, generate_series(100001, 120000) n where id = $1`, old.ID)
+	s.exec(`insert into fetch_state (kind, p_id, social_account_id, due_at, read_at, updated_at)
+		select $1, $2, $3 + n, $4::timestamptz - n * interval '1 second', $4::timestamptz - interval '3 days', $4::timestamptz - interval '3 days'
+		from generate_series(100001, 120000) n`, domain.FetchAccounts, int(domain.TikTok), old.ID, fetchDay)
+	require.Equal(t, 20_000, s.number(`select count(*) from kept.fetch_state where due_at < $1`, fetchDay))
+	added := s.connect(domain.TikTok, 0)
+	began := time.Now()
+	require.NoError(t, vault.ReadNow(t.Context(), s.pool, domain.TikTok, []int64{added.ID}, s.clock.Now()))
+	claim, err := s.collect.Claim(t.Context(), queueOf(domain.FetchAccounts, domain.TikTok), collect.ClaimSize, time.Hour)
+	require.NoError(t, err)
+	require.Len(t, claim.Tasks, collect.ClaimSize)
+	require.Contains(t, claim.Accounts()[:2], added.ID)
+	require.NoError(t, workOn(t.Context(), s.collect, claim))
+	require.Len(t, s.readings(added), 1)
+	require.Less(t, time.Since(began), 10*time.Second)
+	t.Logf("read after %s", time.Since(began))
 }
 
 func (s *fetchStage) lag() int {
