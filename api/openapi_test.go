@@ -88,6 +88,34 @@ func operationsOf(item any) map[string]any {
 }
 
 // Every member of every answer says what it is: by its field's comment, by its type, or by the
+// Generators make a type of each component and a field of each member: names differ without regard to
+// case and to characters that a name of Go cannot have, and no member with a type of its own is named
+// like its schema, which mypy refuses.
+func TestNamesOfComponentsDiffer(t *testing.T) {
+	t.Parallel()
+	plain := func(name string) string { return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) }
+	types := map[string]string{}
+	for section, components := range setupAll(t).document()["components"].(map[string]any) {
+		for name, component := range components.(map[string]any) {
+			at := section + "/" + name
+			if section != "headers" && section != "responses" { // no types are made of these
+				require.Empty(t, types[plain(name)], at)
+				types[plain(name)] = at
+			}
+			schema := component.(map[string]any)
+			members, _ := schema["properties"].(map[string]any)
+			fields, renamed := map[string]string{}, schema["x-ogen-properties"]
+			for member, of := range members {
+				require.False(t, plain(name) == plain(member) && of.(map[string]any)["$ref"] != nil, "%s has a member of its name", at)
+				if other := fields[plain(member)]; other != "" {
+					require.NotNil(t, renamed, "%s: %s and %s", at, member, other)
+				}
+				fields[plain(member)] = member
+			}
+		}
+	}
+}
+
 // glossary.
 func TestEveryMemberIsDescribed(t *testing.T) {
 	t.Parallel()

@@ -208,7 +208,7 @@ type OperatorService interface {
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// Actions returns the actions of operators, newest first. For a malformed cursor, the error has
 	// code [domain.CodeInvalid].
-	Actions(ctx context.Context, limit int, cursor string) ([]operator.Action, readmodels.TrailMeta, error)
+	Actions(ctx context.Context, limit int, cursor string) ([]operator.RecordedAction, readmodels.TrailMeta, error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -272,7 +272,7 @@ func (o operators) deadLetters(ctx context.Context, _ Caller, in deadLettersInpu
 	return page, err
 }
 
-func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[[]operator.Action, readmodels.TrailMeta], err error) {
+func (o operators) actions(ctx context.Context, _ Caller, in Page) (page Result[[]operator.RecordedAction, readmodels.TrailMeta], err error) {
 	page.Data, page.Meta, err = o.deps.Operators.Actions(ctx, int(in.Limit), string(in.Cursor))
 	return page, err
 }

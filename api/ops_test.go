@@ -55,9 +55,9 @@ func (f *fakeOperators) Connections(context.Context, directory.ReadingsQuery) ([
 	return nil, nil
 }
 
-func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, readmodels.TrailMeta, error) {
+func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.RecordedAction, readmodels.TrailMeta, error) {
 	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
-	return []operator.Action{{
+	return []operator.RecordedAction{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound,
 	}}, readmodels.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil

@@ -60,8 +60,8 @@ func IncompleteTrail(
 // newest first.
 func OperatorActions(
 	ctx context.Context, pool *pgxpool.Pool, page Page,
-) (actions []operator.Action, meta TrailMeta, err error) {
-	actions, meta.ListMeta, err = PageQuery[operator.Action, TrailKey]{
+) (actions []operator.RecordedAction, meta TrailMeta, err error) {
+	actions, meta.ListMeta, err = PageQuery[operator.RecordedAction, TrailKey]{
 		List: "actions of operators", Page: page,
 		// The types are constants in the statement because of partial indexes.
 		Select: func(after TrailKey, limit int) (string, []any) {
@@ -81,7 +81,7 @@ func OperatorActions(
 				}}
 		},
 		Scan: scanOperatorAction,
-		Key:  func(a operator.Action) TrailKey { return TrailKey{a.Time, a.ID} },
+		Key:  func(a operator.RecordedAction) TrailKey { return TrailKey{a.Time, a.ID} },
 	}.Read(ctx, pool)
 	if err == nil {
 		meta.Incomplete, err = IncompleteTrail(ctx, pool, "actions", "",
@@ -90,7 +90,7 @@ func OperatorActions(
 	return actions, meta, err
 }
 
-func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
+func scanOperatorAction(row pgx.CollectableRow) (a operator.RecordedAction, err error) {
 	var eventType string
 	var acted, finished []byte
 	var finishedAt *time.Time
@@ -120,7 +120,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 
 // announced returns the action that a record announces. It sets the details of an erasure or import
 // in a.
-func announced(eventType string, data []byte, a *operator.Action) (act domain.OperatorActed, err error) {
+func announced(eventType string, data []byte, a *operator.RecordedAction) (act domain.OperatorActed, err error) {
 	switch eventType {
 	case domain.PersonErased{}.EventType():
 		var erased domain.PersonErased

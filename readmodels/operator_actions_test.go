@@ -46,7 +46,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	}
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.PersonErased{Members: []int64{7}, Order: repeated}, p.tick())))
 
-	var all []operator.Action
+	var all []operator.RecordedAction
 	for cursor := ""; ; {
 		page, meta, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
@@ -69,14 +69,14 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		require.Equal(t, []any{domain.ActionPersonErased, domain.OperatorTarget{User: nina}, order.Reason, &order}, []any{a.Action, a.Target, a.Reason, a.Erasure})
 	}
 	all = all[3:]
-	var got []operator.Action
+	var got []operator.RecordedAction
 	for _, a := range all {
-		got = append(got, operator.Action{
+		got = append(got, operator.RecordedAction{
 			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Rebuild: a.Rebuild, Stopped: a.Stopped,
 		})
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
-	require.Equal(t, []operator.Action{
+	require.Equal(t, []operator.RecordedAction{
 		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
 		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
 		{Action: domain.ActionStreamRetried, Outcome: domain.OutcomeDone, Stopped: true},

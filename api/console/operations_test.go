@@ -171,7 +171,7 @@ func (idle) Connections(context.Context, directory.ReadingsQuery) ([]directory.C
 	return nil, nil
 }
 
-func (idle) Actions(context.Context, int, string) ([]operator.Action, readmodels.TrailMeta, error) {
+func (idle) Actions(context.Context, int, string) ([]operator.RecordedAction, readmodels.TrailMeta, error) {
 	return nil, readmodels.TrailMeta{}, nil
 }
 

@@ -19,7 +19,7 @@ type opsActionsView struct {
 }
 
 type actionRow struct {
-	operator.Action
+	operator.RecordedAction
 
 	On string
 }
@@ -33,7 +33,7 @@ func openActions(v *visit) (view, error) {
 	}
 	actions, meta := list.Data, list.Meta
 	var pages map[string][]string
-	if slices.ContainsFunc(actions, func(a operator.Action) bool { return a.Target.Connection != 0 }) {
+	if slices.ContainsFunc(actions, func(a operator.RecordedAction) bool { return a.Target.Connection != 0 }) {
 		if pages, err = connectionPages(v); err != nil {
 			return nil, err
 		}

@@ -85,7 +85,7 @@ func TestHealth(t *testing.T) {
 		{PlatformName: "linkedin", ConnectionID: 31, AccountName: "Old Mill"},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
 	}, nil)
-	s.answer("GET /api/ops/actions", []operator.Action{
+	s.answer("GET /api/ops/actions", []operator.RecordedAction{
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},

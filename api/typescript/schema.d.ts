@@ -2444,51 +2444,6 @@ export interface components {
          * @description The number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
          */
         AccountsMeasured: number;
-        /** @description An action of an operator, or a refused or failed attempt. */
-        Action: {
-            /** @description Type of action. */
-            action: components["schemas"]["OperatorAction"];
-            /** @description Id of the user; `system:operator` for the command line. */
-            actor: string;
-            /** @description A name that the operator claims and nothing proves. */
-            claimed_name?: string;
-            /** @description Error code, if refused or failed. */
-            code?: components["schemas"]["Code"];
-            /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
-            erasure?: components["schemas"]["ErasureOrder"];
-            /**
-             * Format: date-time
-             * @description When it ended, UTC. Absent while the outcome is unknown.
-             */
-            finished_at?: string;
-            /** @description Id of the record that announced the action. */
-            id: string;
-            /** @description What an import was about to append; absent for other actions. */
-            import?: components["schemas"]["DataImported"];
-            /** @description "done", "refused" (nothing was done), "failed" (the action ended with an error and may have been done in part or completely) or "unknown" (in progress, or its process exited before recording the outcome). */
-            outcome: components["schemas"]["OperatorOutcome"];
-            /** @description Reason given by the operator; absent for an import. */
-            reason?: components["schemas"]["Reason"];
-            /** @description Id of the requested generation. */
-            rebuild?: string;
-            /** @description The current state of that generation; absent if it was replaced or is no longer known. */
-            rebuild_state?: components["schemas"]["State"];
-            /** @description Id of the request; null on the command line. */
-            request_id: string | null;
-            /** @description Role that allowed the action. */
-            role: string;
-            /** @description Whether the stream has stopped again. */
-            stopped?: boolean;
-            /** @description What the action changes. */
-            target: components["schemas"]["OperatorTarget"];
-            /**
-             * Format: date-time
-             * @description Time of that record, UTC.
-             */
-            time: string;
-            /** @description The system user, uid:<number>. */
-            via?: string;
-        };
         /** @description The body of an operator's action. */
         ActionBody: {
             /** @description CODE or CODE:TICKET. The codes are a fixed list; the code other requires a ticket. */
@@ -5963,6 +5918,51 @@ export interface components {
             /** @description Value; bytes that are not text are escaped. */
             value: string;
         };
+        /** @description An action of an operator, or a refused or failed attempt. */
+        RecordedAction: {
+            /** @description Type of action. */
+            action: components["schemas"]["OperatorAction"];
+            /** @description Id of the user; `system:operator` for the command line. */
+            actor: string;
+            /** @description A name that the operator claims and nothing proves. */
+            claimed_name?: string;
+            /** @description Error code, if refused or failed. */
+            code?: components["schemas"]["Code"];
+            /** @description The order for the erasure; absent for other actions, and if the erasure was repeated after a restore. */
+            erasure?: components["schemas"]["ErasureOrder"];
+            /**
+             * Format: date-time
+             * @description When it ended, UTC. Absent while the outcome is unknown.
+             */
+            finished_at?: string;
+            /** @description Id of the record that announced the action. */
+            id: string;
+            /** @description What an import was about to append; absent for other actions. */
+            import?: components["schemas"]["DataImported"];
+            /** @description "done", "refused" (nothing was done), "failed" (the action ended with an error and may have been done in part or completely) or "unknown" (in progress, or its process exited before recording the outcome). */
+            outcome: components["schemas"]["OperatorOutcome"];
+            /** @description Reason given by the operator; absent for an import. */
+            reason?: components["schemas"]["Reason"];
+            /** @description Id of the requested generation. */
+            rebuild?: string;
+            /** @description The current state of that generation; absent if it was replaced or is no longer known. */
+            rebuild_state?: components["schemas"]["State"];
+            /** @description Id of the request; null on the command line. */
+            request_id: string | null;
+            /** @description Role that allowed the action. */
+            role: string;
+            /** @description Whether the stream has stopped again. */
+            stopped?: boolean;
+            /** @description What the action changes. */
+            target: components["schemas"]["OperatorTarget"];
+            /**
+             * Format: date-time
+             * @description Time of that record, UTC.
+             */
+            time: string;
+            /** @description The system user, uid:<number>. */
+            via?: string;
+        };
         /** @description A page or profile as stored in the directory. */
         Registered: {
             /** @description True if this request changed the directory. */
@@ -7067,25 +7067,25 @@ export interface components {
          * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
          * @example c10000000000000000000001
          */
-        Account: string;
+        AccountInQuery: string;
         /**
          * @description Only changes to this account's links: 24 hex digits.
          * @example c10000000000000000000001
          */
-        Account2: string;
+        AccountInQuery2: string;
         /** @description Only those that are active (true) or inactive (false). */
-        Active: "true" | "false";
+        ActiveInQuery: "true" | "false";
         /**
          * @description The activity's id: <connected account>:<the platform's id of the post>.
          * @example 70:104_77
          */
         ActivityIdInPath: string;
         /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
-        Actor: string;
+        ActorInQuery: string;
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
-        At: components["schemas"]["Moment"];
+        AtInQuery: components["schemas"]["Moment"];
         /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-        At2: components["schemas"]["Moment"];
+        AtInQuery2: components["schemas"]["Moment"];
         /**
          * @description The id of a sign-in, from POST /api/connect.
          * @example 0191c2f0-0000-4000-8000-000000000001
@@ -7095,71 +7095,71 @@ export interface components {
          * @description Primary sort key of the entries. Default: dashboard.
          * @example user
          */
-        By: "dashboard" | "user";
+        ByInQuery: "dashboard" | "user";
         /**
          * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
          * @example total
          */
-        By2: "gained" | "total";
-        /**
-         * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
-         * @example 0
-         */
-        CId: string;
+        ByInQuery2: "gained" | "total";
         /**
          * @description Number of the category of posts; 0 or all for all categories.
          * @example 0
          */
         CIdInPath: string;
         /**
+         * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
+         * @example 0
+         */
+        CIdInQuery: string;
+        /**
          * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
          */
-        Compare: "previous" | "year" | "none";
+        CompareInQuery: "previous" | "year" | "none";
         /**
          * @description The id of a connection.
          * @example 31
          */
         ConnectionInPath: number;
         /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-        Cursor: string;
+        CursorInQuery: string;
         /**
          * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
          * @example c10000000000000000000001
          */
-        Dashboard: string;
+        DashboardInQuery: string;
         /** @description Only the dashboard of this sub-account: 24 hex digits. */
-        Dashboard2: string;
-        /**
-         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
-         * @example 2026-01-31
-         */
-        EndTime: components["schemas"]["Time"];
+        DashboardInQuery2: string;
         /**
          * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour.
          * @example 2026-01-31
          */
         EndTimeInPath: components["schemas"]["Time"];
         /**
+         * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
+         * @example 2026-01-31
+         */
+        EndTimeInQuery: components["schemas"]["Time"];
+        /**
          * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
          * @example xlsx
          */
-        Format: "csv" | "xlsx";
+        FormatInQuery: "csv" | "xlsx";
         /**
          * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
          * @example csv
          */
-        Format2: "csv" | "jsonl" | "xlsx";
+        FormatInQuery2: "csv" | "jsonl" | "xlsx";
         /**
          * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-01
          */
-        From: components["schemas"]["Time"];
+        FromInQuery: components["schemas"]["Time"];
         /**
          * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
          * @example 2026-01-01
          */
-        From2: components["schemas"]["Moment"];
+        FromInQuery2: components["schemas"]["Moment"];
         /**
          * @description The id of a generation: <projection>.g<number>.
          * @example post_insights.g3
@@ -7169,17 +7169,17 @@ export interface components {
          * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
          * @example week
          */
-        Granularity: "day" | "week" | "month";
+        GranularityInQuery: "day" | "week" | "month";
         /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
-        IdempotencyKeyHeader: string;
+        IdempotencyKeyInHeader: string;
         /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
-        IfMatchHeader: string;
+        IfMatchInHeader: string;
         /** @description The ETag of a response that the caller has. */
-        IfNoneMatchHeader: string;
+        IfNoneMatchInHeader: string;
         /** @description The id of the last event that the caller received. */
-        LastEventIDHeader: string;
+        LastEventIDInHeader: string;
         /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
-        LastEventId: string;
+        LastEventIdInQuery: string;
         /**
          * @description The id of a dead letter: <projection>-<partition>-<offset>.
          * @example dashboards-3-1204
@@ -7189,34 +7189,34 @@ export interface components {
          * @description Maximum number of entries per page, or per ranking: 1 to 500.
          * @example 50
          */
-        Limit: number;
-        /**
-         * @description Limits the result to the connections of the member with this id.
-         * @example 7
-         */
-        MemberId: number;
+        LimitInQuery: number;
         /**
          * @description The member's id: a positive integer.
          * @example 7
          */
         MemberIdInPath: number;
         /**
+         * @description Limits the result to the connections of the member with this id.
+         * @example 7
+         */
+        MemberIdInQuery: number;
+        /**
          * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
          * @example brief
          */
-        Meta: "brief";
+        MetaInQuery: "brief";
         /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-        Order: "asc" | "desc";
-        /**
-         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
-         * @example all
-         */
-        PId: "all" | "0" | "1" | "3" | "4" | "6";
+        OrderInQuery: "asc" | "desc";
         /**
          * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms.
          * @example all
          */
         PIdInPath: "all" | "0" | "1" | "3" | "4" | "6";
+        /**
+         * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
+         * @example all
+         */
+        PIdInQuery: "all" | "0" | "1" | "3" | "4" | "6";
         /**
          * @description The connected profile or page, by its id: a positive integer.
          * @example 70
@@ -7233,77 +7233,77 @@ export interface components {
          */
         ProjectionInPath: string;
         /** @description Part of the name or email address, ignoring case in every script. */
-        Q: string;
+        QInQuery: string;
         /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-        Q2: string;
-        /**
-         * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
-         * @example 2026-01-01
-         */
-        StartTime: components["schemas"]["Time"];
+        QInQuery2: string;
         /**
          * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days.
          * @example 2026-01-01
          */
         StartTimeInPath: components["schemas"]["Time"];
         /**
+         * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
+         * @example 2026-01-01
+         */
+        StartTimeInQuery: components["schemas"]["Time"];
+        /**
          * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
          * @example scheduled
          */
-        State: "published" | "scheduled";
+        StateInQuery: "published" | "scheduled";
         /** @description Only connected accounts with this status. */
-        Status: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
+        StatusInQuery: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /**
          * @description The sub-account of the dashboard: 24 hex digits.
          * @example c10000000000000000000001
          */
         SubAccountIdInPath: string;
         /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-        Table: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
+        TableInQuery: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "meta.sources";
         /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-        Table2: "posts" | "meta.sources";
+        TableInQuery2: "posts" | "meta.sources";
         /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-        Table3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
+        TableInQuery3: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "posts" | "meta.sources";
         /** @description A ticket for this stream instead of the Authorization header. */
-        Ticket: string;
+        TicketInQuery: string;
         /**
          * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
          * @example 2026-01-31
          */
-        To: components["schemas"]["Time"];
+        ToInQuery: components["schemas"]["Time"];
         /**
          * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
          * @example 2026-01-31
          */
-        To2: components["schemas"]["Moment"];
+        ToInQuery2: components["schemas"]["Moment"];
         /**
          * @description The last segment of the link's URL.
          * @example ABCDEFGHIJKLMNOPQRSTUVWXYZ
          */
         TokenInPath: string;
         /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
-        Type: string;
+        TypeInQuery: string;
         /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-        Type2: string;
+        TypeInQuery2: string;
         /**
          * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
          * @example Europe/Berlin
          */
-        Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
-        User: string;
-        /**
-         * @description Only this user: 24 hex digits. Default: all users.
-         * @example a11ce0000000000000000000
-         */
-        UserId: string;
+        TzInQuery: components["schemas"]["TimeZone"];
         /**
          * @description The user's id: 24 hex digits.
          * @example a11ce0000000000000000000
          */
         UserIdInPath: string;
+        /**
+         * @description Only this user: 24 hex digits. Default: all users.
+         * @example a11ce0000000000000000000
+         */
+        UserIdInQuery: string;
+        /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
+        UserInQuery: string;
         /** @description Version of the history, instead of at. */
-        Version: string;
+        VersionInQuery: string;
     };
     requestBodies: never;
     headers: {
@@ -7337,45 +7337,45 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "members.platforms" | "members.social_accounts" | "members.social_accounts.reasons" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -7480,18 +7480,18 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["Q"];
+                q?: components["parameters"]["QInQuery"];
                 /** @description Only those that are active (true) or inactive (false). */
-                active?: components["parameters"]["Active"];
+                active?: components["parameters"]["ActiveInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
             };
             header?: never;
             path?: never;
@@ -7541,7 +7541,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -7813,39 +7813,39 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
-                memberId?: components["parameters"]["MemberId"];
+                memberId?: components["parameters"]["MemberIdInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description The connected profile or page, by its id: a positive integer.
                  * @example 70
@@ -7855,14 +7855,14 @@ export interface operations {
                  * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
-                cId?: components["parameters"]["CId"];
+                cId?: components["parameters"]["CIdInQuery"];
                 /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["Type2"];
+                type?: components["parameters"]["TypeInQuery2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
-                state?: components["parameters"]["State"];
+                state?: components["parameters"]["StateInQuery"];
             };
             header?: never;
             path?: never;
@@ -8039,24 +8039,24 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path: {
@@ -8164,38 +8164,38 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
-                at?: components["parameters"]["At"];
+                at?: components["parameters"]["AtInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: components["parameters"]["UserId"];
+                user_id?: components["parameters"]["UserIdInQuery"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
-                dashboard?: components["parameters"]["Dashboard2"];
+                dashboard?: components["parameters"]["DashboardInQuery2"];
                 /**
                  * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
-                by?: components["parameters"]["By"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: never;
             path?: never;
@@ -8365,38 +8365,38 @@ export interface operations {
                  * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["Format2"];
+                format: components["parameters"]["FormatInQuery2"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
-                at?: components["parameters"]["At"];
+                at?: components["parameters"]["AtInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Only this user: 24 hex digits. Default: all users.
                  * @example a11ce0000000000000000000
                  */
-                user_id?: components["parameters"]["UserId"];
+                user_id?: components["parameters"]["UserIdInQuery"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
-                dashboard?: components["parameters"]["Dashboard2"];
+                dashboard?: components["parameters"]["DashboardInQuery2"];
                 /**
                  * @description Primary sort key of the entries. Default: dashboard.
                  * @example user
                  */
-                by?: components["parameters"]["By"];
+                by?: components["parameters"]["ByInQuery"];
             };
             header?: never;
             path?: never;
@@ -8457,9 +8457,9 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: never;
             path?: never;
@@ -8508,24 +8508,24 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
                  * @example 2026-01-01
                  */
-                from: components["parameters"]["From2"];
+                from: components["parameters"]["FromInQuery2"];
                 /**
                  * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To2"];
+                to?: components["parameters"]["ToInQuery2"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path?: never;
@@ -8680,39 +8680,39 @@ export interface operations {
                  * @description Format of the file: csv, jsonl, or xlsx, a workbook for people with typed cells and times in the time zone of the request.
                  * @example csv
                  */
-                format: components["parameters"]["Format2"];
+                format: components["parameters"]["FormatInQuery2"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
-                dashboard?: components["parameters"]["Dashboard2"];
+                dashboard?: components["parameters"]["DashboardInQuery2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
-                type?: components["parameters"]["Type"];
+                type?: components["parameters"]["TypeInQuery"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
-                actor?: components["parameters"]["Actor"];
+                actor?: components["parameters"]["ActorInQuery"];
                 /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
-                user?: components["parameters"]["User"];
+                user?: components["parameters"]["UserInQuery"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account2"];
+                account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["Q2"];
+                q?: components["parameters"]["QInQuery2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path?: never;
@@ -8743,39 +8743,39 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
-                type?: components["parameters"]["Type"];
+                type?: components["parameters"]["TypeInQuery"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
-                actor?: components["parameters"]["Actor"];
+                actor?: components["parameters"]["ActorInQuery"];
                 /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
-                user?: components["parameters"]["User"];
+                user?: components["parameters"]["UserInQuery"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account2"];
+                account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["Q2"];
+                q?: components["parameters"]["QInQuery2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["Order"];
+                order?: components["parameters"]["OrderInQuery"];
             };
             header?: never;
             path?: never;
@@ -8923,26 +8923,26 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
-                actor?: components["parameters"]["Actor"];
+                actor?: components["parameters"]["ActorInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path?: never;
@@ -9009,11 +9009,11 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["Q"];
+                q?: components["parameters"]["QInQuery"];
             };
             header?: never;
             path?: never;
@@ -9371,11 +9371,11 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["Q"];
+                q?: components["parameters"]["QInQuery"];
                 /** @description Only clients with (true) or without (false) a dashboard. */
                 exists?: "true" | "false";
             };
@@ -9558,23 +9558,23 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: components["parameters"]["Ticket"];
+                ticket?: components["parameters"]["TicketInQuery"];
                 /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
-                last_event_id?: components["parameters"]["LastEventId"];
+                last_event_id?: components["parameters"]["LastEventIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
             };
             header?: {
                 /** @description The id of the last event that the caller received. */
-                "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
+                "Last-Event-ID"?: components["parameters"]["LastEventIDInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -9697,18 +9697,18 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["Q"];
+                q?: components["parameters"]["QInQuery"];
                 /** @description Only those that are active (true) or inactive (false). */
-                active?: components["parameters"]["Active"];
+                active?: components["parameters"]["ActiveInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Only members of this user: 24 hex digits.
                  * @example a11ce0000000000000000000
@@ -9764,13 +9764,13 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description A ticket for this stream instead of the Authorization header. */
-                ticket?: components["parameters"]["Ticket"];
+                ticket?: components["parameters"]["TicketInQuery"];
                 /** @description Same as the Last-Event-ID header, which takes precedence. lastEventId, which polyfills of EventSource send, is the same parameter, both in any case. Of several values, the last counts. */
-                last_event_id?: components["parameters"]["LastEventId"];
+                last_event_id?: components["parameters"]["LastEventIdInQuery"];
             };
             header?: {
                 /** @description The id of the last event that the caller received. */
-                "Last-Event-ID"?: components["parameters"]["LastEventIDHeader"];
+                "Last-Event-ID"?: components["parameters"]["LastEventIDInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -9865,9 +9865,9 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: never;
             path?: never;
@@ -9906,7 +9906,7 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
-                        data: components["schemas"]["Action"][];
+                        data: components["schemas"]["RecordedAction"][];
                         message: components["schemas"]["SuccessMessage"];
                         meta: components["schemas"]["TrailMeta"];
                         success: components["schemas"]["Success"];
@@ -10178,9 +10178,9 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: never;
             path?: never;
@@ -11503,26 +11503,26 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
-                memberId?: components["parameters"]["MemberId"];
+                memberId?: components["parameters"]["MemberIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /** @description Only connected accounts with this status. */
-                status?: components["parameters"]["Status"];
+                status?: components["parameters"]["StatusInQuery"];
             };
             header?: never;
             path?: never;
@@ -11728,51 +11728,51 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
-                memberId?: components["parameters"]["MemberId"];
+                memberId?: components["parameters"]["MemberIdInQuery"];
                 /**
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Number of the category of posts; 0 or all for all categories. Default: all categories.
                  * @example 0
                  */
-                cId?: components["parameters"]["CId"];
+                cId?: components["parameters"]["CIdInQuery"];
                 /** @description Only posts of this type: post, photo, video, reel, story, carousel or ad. */
-                type?: components["parameters"]["Type2"];
+                type?: components["parameters"]["TypeInQuery2"];
                 /**
                  * @description State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet published, next one first. A range applies to the time of publication or the scheduled time. Default: published.
                  * @example scheduled
                  */
-                state?: components["parameters"]["State"];
+                state?: components["parameters"]["StateInQuery"];
             };
             header?: never;
             path: {
@@ -11894,53 +11894,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "periods" | "periods.demographics.age_groups" | "periods.demographics.gender" | "periods.demographics.countries" | "periods.demographics.cities" | "previous_periods" | "previous_periods.demographics.age_groups" | "previous_periods.demographics.gender" | "previous_periods.demographics.countries" | "previous_periods.demographics.cities" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -12148,9 +12148,9 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
-                "If-Match"?: components["parameters"]["IfMatchHeader"];
+                "If-Match"?: components["parameters"]["IfMatchInHeader"];
                 /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyInHeader"];
                 /** @description The change is made only if it does exactly what a preview showed: send the value of preview from that response. */
                 "If-Preview"?: string;
             };
@@ -12231,14 +12231,14 @@ export interface operations {
         parameters: {
             query: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: components["parameters"]["At2"];
+                at?: components["parameters"]["AtInQuery2"];
                 /** @description Version of the history, instead of at. */
-                version?: components["parameters"]["Version"];
+                version?: components["parameters"]["VersionInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description The user: 24 hex digits.
                  * @example a11ce0000000000000000000
@@ -12366,17 +12366,17 @@ export interface operations {
                  * @description The earlier point in the history: a version (v12, or a number below 100,000,000) or a time.
                  * @example 2026-01-01
                  */
-                from: components["parameters"]["From2"];
+                from: components["parameters"]["FromInQuery2"];
                 /**
                  * @description The later point in the history: a version (v12, or a number below 100,000,000) or a time. Default: now.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To2"];
+                to?: components["parameters"]["ToInQuery2"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path: {
@@ -12534,39 +12534,39 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
-                type?: components["parameters"]["Type"];
+                type?: components["parameters"]["TypeInQuery"];
                 /** @description Only entries of this actor: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
-                actor?: components["parameters"]["Actor"];
+                actor?: components["parameters"]["ActorInQuery"];
                 /** @description Only changes that affect what this user can see: changes to a list that contains the user, and to the state, scopes or linked accounts of that list's dashboards. A user's id (24 hex digits) or part of a name. */
-                user?: components["parameters"]["User"];
+                user?: components["parameters"]["UserInQuery"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account2"];
+                account?: components["parameters"]["AccountInQuery2"];
                 /** @description Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. Names are those in the current directory. */
-                q?: components["parameters"]["Q2"];
+                q?: components["parameters"]["QInQuery2"];
                 /**
                  * @description Start of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-01
                  */
-                from?: components["parameters"]["From"];
+                from?: components["parameters"]["FromInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds. Default: unbounded.
                  * @example 2026-01-31
                  */
-                to?: components["parameters"]["To"];
+                to?: components["parameters"]["ToInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /** @description Order of the entries: asc for oldest first, desc for newest first. Default: desc. */
-                order?: components["parameters"]["Order"];
+                order?: components["parameters"]["OrderInQuery"];
             };
             header?: never;
             path: {
@@ -12723,7 +12723,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description The change is made only if the dashboard still has this ETag, weak (as compressing proxies make it) or not. */
-                "If-Match"?: components["parameters"]["IfMatchHeader"];
+                "If-Match"?: components["parameters"]["IfMatchInHeader"];
             };
             path: {
                 /**
@@ -12849,14 +12849,14 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, or Unix seconds or milliseconds. Default: now. */
-                at?: components["parameters"]["At2"];
+                at?: components["parameters"]["AtInQuery2"];
                 /** @description Version of the history, instead of at. */
-                version?: components["parameters"]["Version"];
+                version?: components["parameters"]["VersionInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
             };
             header?: never;
             path: {
@@ -12961,63 +12961,63 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "platforms" | "platforms.periods" | "platforms.periods.demographics.age_groups" | "platforms.periods.demographics.gender" | "platforms.periods.demographics.countries" | "platforms.periods.demographics.cities" | "platforms.previous_periods" | "platforms.previous_periods.demographics.age_groups" | "platforms.previous_periods.demographics.gender" | "platforms.previous_periods.demographics.countries" | "platforms.previous_periods.demographics.cities" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
                 /**
                  * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
-                memberId?: components["parameters"]["MemberId"];
+                memberId?: components["parameters"]["MemberIdInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -13135,18 +13135,18 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /** @description Part of the name or email address, ignoring case in every script. */
-                q?: components["parameters"]["Q"];
+                q?: components["parameters"]["QInQuery"];
                 /** @description Only those that are active (true) or inactive (false). */
-                active?: components["parameters"]["Active"];
+                active?: components["parameters"]["ActiveInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /** @description Only users with this role, as named by the main application, ignoring case. */
                 role?: string;
             };
@@ -13205,7 +13205,7 @@ export interface operations {
             query?: never;
             header?: {
                 /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKeyInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -13318,26 +13318,26 @@ export interface operations {
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to the connections of the member with this id.
                  * @example 7
                  */
-                memberId?: components["parameters"]["MemberId"];
+                memberId?: components["parameters"]["MemberIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /** @description Only connected accounts with this status. */
-                status?: components["parameters"]["Status"];
+                status?: components["parameters"]["StatusInQuery"];
             };
             header?: never;
             path: {
@@ -14317,43 +14317,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -14495,38 +14495,38 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "as_read" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -14683,40 +14683,40 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -14831,40 +14831,40 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -14998,50 +14998,50 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table3"];
+                table?: components["parameters"]["TableInQuery3"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -15191,43 +15191,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -15356,60 +15356,60 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -15540,55 +15540,55 @@ export interface operations {
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -15724,50 +15724,50 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -15908,45 +15908,45 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16092,43 +16092,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16275,40 +16275,40 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16437,40 +16437,40 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16580,50 +16580,50 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table3"];
+                table?: components["parameters"]["TableInQuery3"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16768,43 +16768,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -16984,43 +16984,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -17144,48 +17144,48 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "months" | "months.platforms" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -17304,45 +17304,45 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table2"];
+                table?: components["parameters"]["TableInQuery2"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["CursorInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -17508,53 +17508,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "members" | "posts" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
                  * @example 50
                  */
-                limit?: components["parameters"]["Limit"];
+                limit?: components["parameters"]["LimitInQuery"];
                 /**
                  * @description Basis of the rankings: gained, the engagement gained in the range; or total, the engagement of the posts published in the range, as of its end. Default: gained.
                  * @example total
                  */
-                by?: components["parameters"]["By2"];
+                by?: components["parameters"]["ByInQuery2"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -17695,58 +17695,58 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -17878,43 +17878,43 @@ export interface operations {
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "platforms" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -18176,53 +18176,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "platforms" | "platforms.series" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -18324,58 +18324,58 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path?: never;
             cookie?: never;
@@ -18479,53 +18479,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
-                table?: components["parameters"]["Table"];
+                table?: components["parameters"]["TableInQuery"];
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**
@@ -18635,53 +18635,53 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "data" | "total.series" | "total.previous_series" | "platforms" | "platforms.series" | "platforms.previous_series" | "reach" | "reach.windows" | "reach.series" | "as_read" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path: {
                 /**

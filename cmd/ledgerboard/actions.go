@@ -25,7 +25,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	actions, incomplete, err := list[operator.Action](ctx, at, "/api/ops/actions", c.Limit)
+	actions, incomplete, err := list[operator.RecordedAction](ctx, at, "/api/ops/actions", c.Limit)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		return nil
 	}
 	const head = "TIME (UTC)\tACTOR\tACTION\tTARGET\tREASON\tOUTCOME\tDETAIL"
-	return printList(s.Out, c.JSON, actions, head, func(a operator.Action) string {
+	return printList(s.Out, c.JSON, actions, head, func(a operator.RecordedAction) string {
 		target := a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })
 		outcome := strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", ")
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(who(a)), a.Action,
@@ -46,7 +46,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 }
 
 // who returns the operator of an action; a name that was only claimed is in quotation marks.
-func who(a operator.Action) string {
+func who(a operator.RecordedAction) string {
 	words := []string{a.Actor}
 	if a.ClaimedName != "" {
 		words = append(words, strconv.Quote(a.ClaimedName))

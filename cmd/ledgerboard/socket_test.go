@@ -29,7 +29,7 @@ func TestActionsOnThisMachineAreRecordedWithTheirUser(t *testing.T) {
 			require.Zero(t, code, problems)
 		}
 		a.until(t, 4, "select count(*) from operations_trail where event_type = 'operations.operator_finished.v1'")
-		var actions []operator.Action
+		var actions []operator.RecordedAction
 		_, out, _ := a.ask(t, "actions", "--json", "--limit", "3")
 		require.NoError(t, json.Unmarshal([]byte(out), &actions))
 		require.Len(t, actions, 3)

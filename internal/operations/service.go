@@ -88,7 +88,7 @@ func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
 // Actions lists operator actions with their outcomes, newest first.
 func (d *Service) Actions(
 	ctx context.Context, limit int, cursor string,
-) (actions []operator.Action, meta readmodels.TrailMeta, err error) {
+) (actions []operator.RecordedAction, meta readmodels.TrailMeta, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, meta, err

@@ -8,8 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Action is an action of an operator, or a refused or failed attempt.
-type Action struct {
+// RecordedAction is an action of an operator, or a refused or failed attempt.
+type RecordedAction struct {
 	ID    string    `json:"id"`    // id of the record that announced the action
 	Time  time.Time `json:"time"`  // time of that record, UTC
 	Actor string    `json:"actor"` // id of the user; `system:operator` for the command line
@@ -40,7 +40,7 @@ type Action struct {
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
 
 // Because describes the reason for the action.
-func (a Action) Because() string {
+func (a RecordedAction) Because() string {
 	if a.Role == "agency" {
 		return "by the agency itself"
 	}
@@ -54,7 +54,7 @@ func ReasonWords(r domain.Reason) string {
 
 // On describes the target. The functions return the names of platforms and connections. The result
 // contains no names of people, because operators must not see them.
-func (a Action) On(platform func(domain.Platform) string, connection func(int64) string) string {
+func (a RecordedAction) On(platform func(domain.Platform) string, connection func(int64) string) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {
 		if given {
@@ -89,7 +89,7 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 
 // Came describes the result in addition to the outcome, such as the current state of a rebuild, and
 // the order of an erasure.
-func (a Action) Came() string {
+func (a RecordedAction) Came() string {
 	var words []string
 	switch {
 	case a.RebuildState == "" || a.Action == domain.ActionRebuildCanceled:

@@ -139,6 +139,10 @@ func (s *schemas) component(t reflect.Type) *openapi3.SchemaRef {
 	whole := typed("object")
 	whole.Value.Properties = openapi3.Schemas{}
 	s.addMembers(whole.Value, t)
+	if properties := whole.Value.Properties; properties["_id"] != nil && properties["id"] != nil {
+		// ogen makes ID of both names.
+		whole.Value.Extensions = map[string]any{"x-ogen-properties": map[string]any{"_id": map[string]string{"name": "DocumentID"}}}
+	}
 	whole.Value.Description = withoutName(t.Name(), s.declared(t).text)
 	s.components[name] = whole
 	return ref

@@ -40,13 +40,7 @@ func shareParameters(doc *openapi3.T) {
 			continue
 		}
 		p := same[0].Value
-		name := camel(p.Name)
-		switch p.In {
-		case openapi3.ParameterInPath:
-			name += "InPath"
-		case openapi3.ParameterInHeader:
-			name += "Header"
-		}
+		name := camel(p.Name) + "In" + camel(p.In) // generators of Go code want other names than those of schemas
 		for n := 2; doc.Components.Parameters[name] != nil; n++ {
 			name = strings.TrimRight(name, "0123456789") + strconv.Itoa(n)
 		}
