@@ -110,7 +110,7 @@ func (c prepareCommand) prepare(
 	left := hereGoesOn
 	if paused {
 		left = pausedHere
-		b.say("build %s waits: an operator has paused this read model", b.g.ID)
+		b.sayf("build %s waits: an operator has paused this read model", b.g.ID)
 	}
 	err = foldWhile(ctx, engines, func(ctx context.Context) error {
 		for b.g.Unfinished() {

@@ -55,7 +55,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 			return interruptedError(ctx, err, notChanged)
 		}
 		b.begin()
-		b.say("rebuild %s %s", b.g.ID, where)
+		b.sayf("rebuild %s %s", b.g.ID, where)
 		if err := b.follow(ctx, at); err != nil {
 			return interruptedError(ctx, err, left)
 		}
@@ -139,7 +139,7 @@ type build struct {
 
 func (b *build) begin() { b.bar = newProgress(b.Err, b.g.Projection, int(b.g.EventsTotal)) }
 
-func (b *build) say(format string, args ...any) {
+func (b *build) sayf(format string, args ...any) {
 	if !b.cancel {
 		b.bar.say(fmt.Sprintf(format, args...))
 	}
@@ -152,10 +152,10 @@ func (b *build) show(next operator.Generation) {
 		b.bar.add(int(next.EventsDone) - b.bar.done)
 	}
 	if next.State != b.g.State {
-		b.say("%s: %s", next.Projection, next.State)
+		b.sayf("%s: %s", next.Projection, next.State)
 	}
 	if problem := next.Problem(); problem != b.g.Problem() && problem != "" {
-		b.say("%s: %s", next.Projection, plain(problem))
+		b.sayf("%s: %s", next.Projection, plain(problem))
 	}
 	b.g = next
 }
