@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,44 @@ func TestCallOfWhatIsNotAFunction(t *testing.T) {
 		require.Equal(t, domain.CodeNotFound, refused.Code, op.ID)
 	}
 	require.ElementsMatch(t, routes, called)
+}
+
+// A panic in an operation that is called in this process is an internal error, with a record in the
+// log and without its text in the answer.
+func TestAPanicInACallIsAnInternalError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.panics = true
+	staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
+	_, err := api.GetDashboard.Call(t.Context(), b.server, staff, url.Values{"sub_account_id": {client1}}, nil)
+	var fault *domain.Error
+	require.ErrorAs(t, err, &fault)
+	require.Equal(t, domain.CodeInternal, fault.Code)
+	require.NotContains(t, err.Error(), "a defect")
+	require.Contains(t, b.logged(), "a defect")
+	require.Contains(t, b.logged(), `"stack"`)
+}
+
+// Who calls operations in this process counts as one who sends requests, and what it serves is
+// in the metrics of requests.
+func TestCallersInThisProcessAreCountedAndObserved(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setup(t, func(d *api.Deps) {
+		d.Config.RateLimit = api.RateLimit{Requests: 2, Window: time.Minute}
+		d.Registerer, d.Metrics = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	})
+	b.get(insightsPath, b.agencyToken()).Says(t, http.StatusOK)
+	staff, header := api.Principal{UserID: alice, AccountID: agency}, http.Header{}
+	require.NoError(t, b.server.Count(header, staff))
+	require.Equal(t, `"user";r=0;t=60`, header.Get("RateLimit"), "after the request and this page")
+	err := b.server.Count(header, staff)
+	require.Equal(t, domain.CodeRateLimited, domain.CodeOf(err))
+	require.NoError(t, b.server.Count(header, api.Principal{UserID: bob, AccountID: agency}), "another person")
+
+	b.server.Observe(t.Context(), http.MethodPost, "/console/a/{page}", http.StatusSeeOther, time.Second)
+	require.Contains(t, b.ask(http.MethodGet, "/metrics", "").Body,
+		`ledgerboard_http_request_duration_seconds_count{method="POST",route="/console/a/{page}",status="303"} 1`)
 }
 
 // A process that can serve reads stays ready for reads; if changes cannot succeed, it is not ready

@@ -72,7 +72,7 @@ func TestClientsAreListed(t *testing.T) {
 	ledgertest.Exec(t, r.log.DB.Pool, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('declined', 'k', '', now(), '')`)
 	ledgertest.Exec(t, r.log.DB.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at, failures, reason)
-		values ('account_insights', 1, 75, now(), now(), 1, '{"code": "blocked"}')`)
+		values ('account_insights', 1, 75, now(), current_timestamp, 1, '{"code": "blocked"}')`)
 	r.read(bakery, 70, 30, 1290)
 	r.read(bakery, 70, 10, 1250)
 	r.read(bakery, 70, 3, 1234)

@@ -76,7 +76,7 @@ func (r *real) grow(from, to int) {
 		from tMemberAuth where secret_ref <> '' on conflict do nothing`)
 	ledgertest.Exec(r.t, r.log.DB.Pool, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, read_at, due_at, updated_at)
-		select k, p_id, id, now(), now(), now() from tSAccounts, unnest(array['account_insights', 'post_insights']) k on conflict do nothing`)
+		select k, p_id, id, now(), current_timestamp, now() from tSAccounts, unnest(array['account_insights', 'post_insights']) k on conflict do nothing`)
 	ledgertest.Exec(r.t, r.log.DB.Pool, "analyze")
 }
 

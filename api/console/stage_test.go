@@ -171,11 +171,6 @@ func (s *stage) Call(
 	if s.around == nil {
 		return s.call(ctx, op, p, given, change)
 	}
-	defer func() {
-		if recover() != nil {
-			err = domain.NewError(domain.CodeInternal, "An internal error occurred.")
-		}
-	}()
 	s.around(ctx, op, func() { output, err = s.call(ctx, op, p, given, change) })
 	return output, err
 }
