@@ -7602,58 +7602,58 @@ export interface operations {
                  * @description Start of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. Default: 30 days before the end.
                  * @example 2026-01-01
                  */
-                startTime?: components["parameters"]["StartTime"];
+                startTime?: components["parameters"]["StartTimeInQuery"];
                 /**
                  * @description End of the range: YYYY-MM-DD (a day in the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days. A day is included; an instant is excluded. The end may be in the future: future intervals are null, and until the end the compared period is cut at the same hour. Default: the end of today.
                  * @example 2026-01-31
                  */
-                endTime?: components["parameters"]["EndTime"];
+                endTime?: components["parameters"]["EndTimeInQuery"];
                 /**
                  * @description Time zone in which days, weeks and months start: an IANA name such as Europe/Berlin.
                  * @example Europe/Berlin
                  */
-                tz?: components["parameters"]["Tz"];
+                tz?: components["parameters"]["TzInQuery"];
                 /**
                  * @description Platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; 0 or all for all platforms. Default: all platforms.
                  * @example all
                  */
-                pId?: components["parameters"]["PId"];
+                pId?: components["parameters"]["PIdInQuery"];
                 /**
                  * @description Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). If one of them is unknown, the response is 404. Default: all accounts that the caller may see.
                  * @example c10000000000000000000001
                  */
-                account?: components["parameters"]["Account"];
+                account?: components["parameters"]["AccountInQuery"];
                 /**
                  * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
                  * @example c10000000000000000000001
                  */
-                dashboard?: components["parameters"]["Dashboard"];
+                dashboard?: components["parameters"]["DashboardInQuery"];
                 /**
                  * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with another format, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
-                meta?: components["parameters"]["Meta"];
+                meta?: components["parameters"]["MetaInQuery"];
                 /** @description Returns one table, as CSV unless Accept or format asks for a workbook, so that a link can download it. The table meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer another format. Default: all tables of the data, distinguished by the column table. */
                 table?: "accounts" | "accounts.series" | "accounts.previous_series" | "meta.sources";
                 /**
                  * @description Returns a file, also without Accept, so that a link can download it: csv for programs, or xlsx, a workbook for people. A workbook has one sheet per table, with typed cells, times in the time zone of the request, and ids as texts. Its last sheet tells the range, the zone, the sources and what is missing. The response is 400 if Accept contains application/json and does not prefer the format. Default: the format that Accept prefers.
                  * @example xlsx
                  */
-                format?: components["parameters"]["Format"];
+                format?: components["parameters"]["FormatInQuery"];
                 /**
                  * @description Interval of the series: day, week (starting on Monday) or month, in the time zone.
                  * @example week
                  */
-                granularity?: components["parameters"]["Granularity"];
+                granularity?: components["parameters"]["GranularityInQuery"];
                 /**
                  * @description The comparison period. previous: the same number of days before the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. Both are cut at the same hour while the range has not ended; `meta` shows the period that was used. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
-                compare?: components["parameters"]["Compare"];
+                compare?: components["parameters"]["CompareInQuery"];
             };
             header?: {
                 /** @description The ETag of a response that the caller has. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatchHeader"];
+                "If-None-Match"?: components["parameters"]["IfNoneMatchInHeader"];
             };
             path?: never;
             cookie?: never;
