@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"os"
@@ -247,9 +248,7 @@ func rowsOfTable(data any, table string) (rows []map[string]any) {
 			for _, element := range l.list {
 				around := map[string]any{}
 				if path != "" { // fields outside lists are not repeated
-					for name, v := range row {
-						around[name] = v
-					}
+					maps.Copy(around, row)
 				}
 				visit(l.path, element, around, true)
 			}
@@ -324,58 +323,69 @@ func columnOf(name string, rows []map[string]any, zone *time.Location) tableColu
 func (f *tableFile) compare(t *testing.T, found foundTable) {
 	t.Helper()
 	where := fmt.Sprintf("%s of %s", found.Reader, found.Case)
-	workbook := strings.Contains(found.Reader, "xlsx") || found.Reader == "openpyxl" || strings.HasPrefix(found.Reader, "LibreOffice")
 	if found.Rows != f.rows || len(found.Columns) != len(f.columns) {
 		t.Errorf("%s: %d rows and %d columns, want %d and %d", where, found.Rows, len(found.Columns), f.rows, len(f.columns))
 		return
 	}
 	for i, want := range f.columns {
 		got := found.Columns[i]
-		place := where + ", " + want.name
-		switch {
-		case want.Count == 0 && want.omitted > 0:
-			continue
-		case found.Reader == "csvkit" && (want.Kind == "text" || got.Kind == "bool"):
-			continue // it reads the text "none" as null, and a column of 0 and 1 as boolean
+		if err := found.compareColumn(want, got); err != nil {
+			t.Errorf("%s, %s: %v", where, want.name, err)
 		}
-		if got.Count < want.Count || got.Count > want.Count+want.omitted {
-			t.Errorf("%s: %d values, want %d", place, got.Count, want.Count)
-			continue
+	}
+}
+
+func (found foundTable) isLibreOffice() bool { return strings.HasPrefix(found.Reader, "LibreOffice") }
+
+func (found foundTable) isWorkbook() bool {
+	return strings.Contains(found.Reader, "xlsx") || found.Reader == "openpyxl" || found.isLibreOffice()
+}
+
+func (found foundTable) compareColumn(want, got tableColumn) error {
+	switch {
+	case want.Count == 0 && want.omitted > 0:
+		return nil
+	case found.Reader == "csvkit" && (want.Kind == "text" || got.Kind == "bool"):
+		return nil // it reads the text "none" as null, and a column of 0 and 1 as boolean
+	case got.Count < want.Count || got.Count > want.Count+want.omitted:
+		return fmt.Errorf("%d values, want %d", got.Count, want.Count)
+	case found.Reader == "DuckDB, xlsx" && want.blank:
+		return nil // it takes the type of a column from its first row
+	case want.Kind == "text" && !found.isWorkbook():
+		return nil // programs infer the types of texts, such as ids of digits
+	}
+	if kind := found.kindOf(want, got); got.Kind != kind {
+		return fmt.Errorf("%s, want %s", got.Kind, kind)
+	}
+	if least := want.Least; want.Kind == "time" && got.Kind == "time" && (found.isWorkbook() || got.Least != "") {
+		if found.isWorkbook() {
+			least = want.wall
 		}
-		kind := want.Kind
-		switch {
-		case found.Reader == "DuckDB, xlsx" && want.blank:
-			continue // it takes the type of a column from its first row
-		case workbook && isID(want.name) && kind == "number":
-			kind = "text"
-		case kind == "text" && !workbook:
-			continue // programs infer the types of texts, such as ids of digits
-		case found.Reader == "pandas" && (kind == "time" || kind == "date"):
-			kind = "text" // it converts times on request only
-		case kind == "time" && workbook:
-			if !strings.HasPrefix(got.Least, want.wall) && !(strings.HasPrefix(found.Reader, "LibreOffice") && got.Least == want.cut) {
-				t.Errorf("%s: the first time is %s, want %s", place, got.Least, want.wall)
-			}
-		case kind == "time" && got.Least != "" && !strings.HasPrefix(got.Least, want.Least):
-			t.Errorf("%s: the first time is %s, want %s", place, got.Least, want.Least)
+		if !strings.HasPrefix(got.Least, least) && (!found.isLibreOffice() || got.Least != want.cut) {
+			return fmt.Errorf("the first time is %s, want %s", got.Least, least)
 		}
-		if kind == "date" && got.Kind == "time" && workbook {
-			kind = "time" // at midnight
-		}
-		if got.Kind != kind {
-			t.Errorf("%s: %s, want %s", place, got.Kind, kind)
-			continue
-		}
-		if kind != "number" {
-			continue
-		}
-		within := 1e-9 * math.Max(1, math.Abs(want.Sum))
-		if strings.HasPrefix(found.Reader, "LibreOffice") { // shows two decimals
-			within += 0.005 * float64(want.Count)
-		}
-		if math.Abs(got.Sum-want.Sum) > within {
-			t.Errorf("%s: sum %v, want %v", place, got.Sum, want.Sum)
-		}
+	}
+	within := 1e-9 * math.Max(1, math.Abs(want.Sum))
+	if found.isLibreOffice() { // shows two decimals
+		within += 0.005 * float64(want.Count)
+	}
+	if got.Kind == "number" && math.Abs(got.Sum-want.Sum) > within {
+		return fmt.Errorf("sum %v, want %v", got.Sum, want.Sum)
+	}
+	return nil
+}
+
+// kindOf returns the kind that a reader should find in a column.
+func (found foundTable) kindOf(want, got tableColumn) string {
+	switch {
+	case found.isWorkbook() && isID(want.name) && want.Kind == "number":
+		return "text"
+	case found.Reader == "pandas" && (want.Kind == "time" || want.Kind == "date"):
+		return "text" // it converts times on request only
+	case want.Kind == "date" && got.Kind == "time" && found.isWorkbook():
+		return "time" // at midnight
+	default:
+		return want.Kind
 	}
 }
 
