@@ -87,7 +87,15 @@ func operationsOf(item any) map[string]any {
 	return operations
 }
 
-// Every member of every answer says what it is: by its field's comment, by its type, or by the
+// The document is valid, also its examples.
+func TestDocumentIsValid(t *testing.T) {
+	t.Parallel()
+	raw := setupAll(t).ask(http.MethodGet, "/openapi.json", "").Says(t, http.StatusOK).Body
+	document, err := openapi3.NewLoader().LoadFromData([]byte(raw))
+	require.NoError(t, err)
+	require.NoError(t, document.Validate(t.Context(), openapi3.EnableExamplesValidation()))
+}
+
 // Generators make a type of each component and a field of each member: names differ without regard to
 // case and to characters that a name of Go cannot have, and no member with a type of its own is named
 // like its schema, which mypy refuses.
@@ -116,6 +124,7 @@ func TestNamesOfComponentsDiffer(t *testing.T) {
 	}
 }
 
+// Every member of every answer says what it is: by its field's comment, by its type, or by the
 // glossary.
 func TestEveryMemberIsDescribed(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 // generations that follow the log, and the engine builds another one, which leaves the records out
 // (shard.noteWithdrawn). Readers use the marked one until then.
 
-// withdrawnImport returns the import that the last withdrawal of the events names; "" if there is none.
+// withdrawnImport returns the import that the last withdrawal of the events names; "" if they withdraw no import.
 func withdrawnImport(events []fold.Event) (id string) {
 	for _, ev := range events {
 		if e, ok := ev.Data.(domain.ImportWithdrawn); ok {

@@ -2691,11 +2691,8 @@ export interface components {
             account_id: string;
             /** @description Name of the account. */
             account_name: string;
-            /**
-             * @description What needs attention. sign_in: a person must sign in at the platform. board_unseen: the dashboard is open, but no client user can open it. not_read: all pages and profiles are disconnected or paused. figures: someone must act, as the text says, before figures are read. permissions: permissions were declined during sign-in, so some figures stay empty.
-             * @enum {string}
-             */
-            kind: "sign_in" | "board_unseen" | "not_read" | "figures" | "permissions";
+            /** @description What needs attention. */
+            kind: components["schemas"]["ConcernKind"];
             /**
              * Format: int64
              * @description Number of users on the list of a dashboard with board_unseen; otherwise 0.
@@ -3767,7 +3764,7 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description Capture time of the newest reading that the figures of this account use; null if there is none.
+             * @description Capture time of the newest reading that the figures of this account use; null if it has no reading.
              */
             as_of: string | null;
             /** @description See `followers` of AccountTotals. */
@@ -11409,7 +11406,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "maintenance:OPS-17"
+                 *       "reason": "customer_request:OPS-17",
+                 *       "subject": "5be86359-073c-434b-ad2d-a3932222dabe"
                  *     }
                  */
                 "application/json": components["schemas"]["SubjectBody"];

@@ -174,7 +174,7 @@ func (p *tokenProcess) erase(ctx context.Context, h *tokenHistory) error {
 	return p.stored(h, -1, func() (bool, error) { return true, p.eraser.DeleteConnection(ctx, h.ConnectionID, h.ref) })
 }
 
-// shared is a grant that two connections use, one of which comes and goes.
+// shared is a grant that two connections use; one of them comes and goes.
 var shared = domain.Grant{GrantKey: domain.GrantKey{Platform: domain.TikTok, App: "app", Person: "77"}, ConsentedAt: fetchDay}
 
 const comes, stays = 501, 502

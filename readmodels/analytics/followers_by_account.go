@@ -20,7 +20,7 @@ type FollowersByAccount struct {
 type FollowersOfAccount struct {
 	AccountID string `json:"account_id"`
 	FollowerSeries
-	// capture time of the newest reading that the figures of this account use; null if there is none
+	// capture time of the newest reading that the figures of this account use; null if it has no reading
 	AsOf *time.Time `json:"as_of"`
 }
 

@@ -30,11 +30,7 @@ var ConcernKinds = []ConcernKind{ConcernSignIn, ConcernBoard, ConcernNotRead, Co
 
 // Concern is something about a client, or about the agency's own pages, that needs attention.
 type Concern struct {
-	// what needs attention. sign_in: a person must sign in at the platform. board_unseen: the dashboard is
-	// open, but no client user can open it. not_read: all pages and profiles are disconnected or paused.
-	// figures: someone must act, as the text says, before figures are read. permissions: permissions were
-	// declined during sign-in, so some figures stay empty.
-	Kind        ConcernKind `json:"kind" words:"sign_in board_unseen not_read figures permissions"`
+	Kind        ConcernKind `json:"kind"`       // what needs attention
 	AccountID   string      `json:"account_id"` // a client, or the agency itself
 	AccountName string      `json:"account_name"`
 	// the platform of sign_in and figures; null for the other kinds

@@ -31,6 +31,8 @@ func exampleBody(op api.Operation) string {
 		return `{"account":"c10000000000000000000001","platform":1,"external_id":"90011","name":"Corner Bakery"}`
 	case op.ID == "postUsersSignInLink":
 		return `{"valid_for":"24h"}`
+	case op.ID == "postOpsSignInSubject":
+		return `{"reason":"customer_request:OPS-17","subject":"5be86359-073c-434b-ad2d-a3932222dabe"}`
 	case op.ID == "putConnectionTokens":
 		return `{"access_token":"EAAB0example","expires_at":"2099-12-31T08:00:00Z"}`
 	case op.Method == http.MethodPut, op.ID == "postDashboardPreview":
