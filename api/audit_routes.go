@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -183,43 +184,43 @@ func (a audit) checkpoints(ctx context.Context, _ Caller, in Page) (shown List[C
 // exportBundle sends the proof bundle of the agency. It writes the bundle to an unlinked file
 // first: the record of the export contains the last version of the bundle, and no proof may stay in
 // memory for a slow client.
-func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (_ File, err error) {
-	file, err := unlinkedFile("ledgerboard-bundle-*")
+func (a audit) exportBundle(ctx context.Context, c Caller, in bundleInput) (File, error) {
+	parent := c.auditor().ParentAccount
+	bundle := File{Type: contentNDJSON, Name: "proof-" + parent + ".jsonl"} // a truncated bundle is detectable
+	return bundle.spooled(func(out io.Writer) error {
+		exported, err := a.deps.Audit.Proofs.Bundle(ctx, parent, in.Checkpoint, out)
+		if err != nil {
+			return err
+		}
+		record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
+		return a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
+	})
+}
+
+// spooled returns the file with the content that write has written to an unlinked file, which ends
+// when the content is sent, or with this process.
+func (f File) spooled(write func(io.Writer) error) (_ File, err error) {
+	content, err := os.CreateTemp("", "ledgerboard-export-*")
 	if err != nil {
-		return File{}, err
+		return File{}, fmt.Errorf("create temporary file: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			file.Close()
+			content.Close()
 		}
 	}()
-	parent := c.auditor().ParentAccount
-	exported, err := a.deps.Audit.Proofs.Bundle(ctx, parent, in.Checkpoint, file)
-	if err != nil {
+	if err := os.Remove(content.Name()); err != nil {
+		return File{}, fmt.Errorf("unlink temporary file: %w", err)
+	}
+	if err := write(content); err != nil {
 		return File{}, err
 	}
-	if _, err = file.Seek(0, io.SeekStart); err != nil {
-		return File{}, fmt.Errorf("read bundle: %w", err)
-	}
-	record := domain.AuditExported{What: domain.AuditHistory, Format: domain.FormatBundle, AsOf: exported.Records}
-	err = a.deps.Audit.Records.RecordExport(ctx, c.auditor(), record)
-	return File{Type: contentNDJSON, Name: "proof-" + parent + ".jsonl", Write: func(out *bufio.Writer) error {
-		defer file.Close()
-		_, err := io.Copy(out, file) // a truncated bundle is detectable
+	f.Write = func(out *bufio.Writer) error {
+		defer content.Close()
+		_, err := io.Copy(out, io.NewSectionReader(content, 0, math.MaxInt64))
 		return err
-	}}, err
-}
-
-// unlinkedFile creates a file that ends when it is closed, or with this process.
-func unlinkedFile(pattern string) (*os.File, error) {
-	file, err := os.CreateTemp("", pattern)
-	if err == nil {
-		err = os.Remove(file.Name())
 	}
-	if err != nil {
-		return nil, fmt.Errorf("create temporary file: %w", err)
-	}
-	return file, nil
+	return f, nil
 }
 
 func hexOf(h tlog.Hash) string { return hex.EncodeToString(h[:]) }

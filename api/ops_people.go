@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -79,10 +78,10 @@ type (
 	}
 )
 
-func (b *linkBody) check(d *decoder) {
-	b.reason = d.reason(b.Reason)
+func (l *linkBody) check(d *decoder) {
+	l.reason = d.reason(l.Reason)
 	var err error
-	if b.validFor, err = SignInLinkDuration(b.ValidFor); err != nil {
+	if l.validFor, err = SignInLinkDuration(l.ValidFor); err != nil {
 		d.bad.Addf("valid_for", "%s", err)
 	}
 }
@@ -90,9 +89,9 @@ func (b *linkBody) check(d *decoder) {
 // maxSubject is the maximum length of a subject (OpenID Connect Core §2).
 const maxSubject = 255
 
-func (b *subjectBody) check(d *decoder) {
-	b.reason = d.reason(b.Reason)
-	if b.Subject == "" || len(b.Subject) > maxSubject || strings.ContainsFunc(b.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
+func (s *subjectBody) check(d *decoder) {
+	s.reason = d.reason(s.Reason)
+	if s.Subject == "" || len(s.Subject) > maxSubject || strings.ContainsFunc(s.Subject, func(r rune) bool { return r < ' ' || r > '~' }) {
 		d.bad.Addf("subject", "must be 1 to %d printable ASCII characters: copy it from the log", maxSubject)
 	}
 }
@@ -143,26 +142,15 @@ func (o operators) exportMember(ctx context.Context, c Caller, in memberAction) 
 
 // exportPerson sends all data of a person. It writes them to an unlinked file first, so that the
 // outcome is recorded before the first byte is sent.
-func (o operators) exportPerson(ctx context.Context, c Caller, user string, member int64, reason domain.Reason) (_ File, err error) {
+func (o operators) exportPerson(ctx context.Context, c Caller, user string, member int64, reason domain.Reason) (File, error) {
 	if err := c.requireLocal(); err != nil {
 		return File{}, err
 	}
-	file, err := unlinkedFile("ledgerboard-person-*")
-	if err != nil {
-		return File{}, err
-	}
-	defer func() {
-		if err != nil {
-			file.Close()
-		}
-	}()
-	sections, err := o.deps.Operators.ExportPerson(ctx, c.in(RoleOperator), user, member, reason, file)
-	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
-	}
-	return File{Type: contentJSON, Name: "person.json", Summary: sections, Write: func(out *bufio.Writer) error {
-		defer file.Close()
-		_, err := io.Copy(out, file)
+	sections := ""
+	person, err := File{Type: contentJSON, Name: "person.json"}.spooled(func(out io.Writer) (err error) {
+		sections, err = o.deps.Operators.ExportPerson(ctx, c.in(RoleOperator), user, member, reason, out)
 		return err
-	}}, err
+	})
+	person.Summary = sections
+	return person, err
 }

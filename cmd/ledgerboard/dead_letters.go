@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/internal/operator"
@@ -55,6 +56,10 @@ type deadLetterAction struct {
 	ID string `arg:"" help:"Id of a dead letter, as shown by 'dead-letters list'."`
 }
 
+func (c deadLetterAction) path(verb string) string {
+	return "/api/ops/dead-letters/" + url.PathEscape(c.ID) + "/" + verb
+}
+
 type deadLetterShowCommand struct{ deadLetterAction }
 
 func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
@@ -66,7 +71,7 @@ func (c deadLetterShowCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	record, err := act[operator.DeadRecord](ctx, at, "/api/ops/dead-letters/"+c.ID+"/show", reason)
+	record, err := act[operator.DeadRecord](ctx, at, c.path("show"), reason)
 	if err != nil {
 		return err
 	}
@@ -115,7 +120,7 @@ func (c deadLetterAction) foldStream(ctx context.Context, s streams, asJSON bool
 	if err != nil {
 		return err
 	}
-	result, err := act[operator.StreamFolded](ctx, at, "/api/ops/dead-letters/"+c.ID+"/"+verb, reason)
+	result, err := act[operator.StreamFolded](ctx, at, c.path(verb), reason)
 	if err != nil {
 		return err
 	}

@@ -132,31 +132,25 @@ func (i *importRun) readLog(ctx context.Context) error {
 	if i.log == nil || len(i.metrics) == 0 && !i.erases {
 		return nil
 	}
-	var mu sync.Mutex // partitions are scanned concurrently
-	handle := func(_ context.Context, run eventlog.Run) error {
-		for _, r := range run.Records {
-			of, imported := importOf(r)
-			if !imported && !isWithdrawal(r) {
-				continue
-			}
-			id, err := uuid.Parse(r.Header("ce_id"))
-			recorded, bad := i.log.Decode(r)
-			if err != nil || bad != nil {
-				continue // it is a dead letter
-			}
+	var mu sync.Mutex
+	err := i.scanImports(ctx, "", func(of string, recorded domain.Recorded) {
+		if e, ok := recorded.Data.(domain.ImportWithdrawn); ok {
 			mu.Lock()
-			if e, ok := recorded.Data.(domain.ImportWithdrawn); ok {
-				i.withdrawn[i.number(e.Import)] = true
-			} else {
-				i.readings[id] = importedReading{commands.NewImportDigest(recorded.Data), i.number(of)}
-			}
-			mu.Unlock()
+			defer mu.Unlock()
+			i.withdrawn[i.number(e.Import)] = true
+			return
 		}
-		return nil
-	}
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: handle})
+		id, err := uuid.Parse(recorded.Envelope.ID)
+		if err != nil {
+			return // no import has made it
+		}
+		digest := commands.NewImportDigest(recorded.Data)
+		mu.Lock()
+		defer mu.Unlock()
+		i.readings[id] = importedReading{digest, i.number(of)}
+	})
 	if err != nil {
-		return fmt.Errorf("read earlier imports: %w", err)
+		return err
 	}
 	err = assembly.ScanTopic(ctx, i.log, domain.TopicContents, func(recorded domain.Recorded, err error) {
 		if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {

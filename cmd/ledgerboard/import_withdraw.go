@@ -16,15 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// importOf returns the id of the import that appended a record of topic metrics.
-func importOf(r eventlog.Record) (id string, imported bool) {
-	return strings.CutPrefix(r.Header("ce_source"), domain.ImportSource(""))
-}
-
-func isWithdrawal(r eventlog.Record) bool {
-	return r.Header("ce_type") == domain.ImportWithdrawn{}.EventType()
-}
-
 // withdrawal is what the log has of an import.
 type withdrawal struct {
 	posts, readings int
@@ -89,28 +80,34 @@ func (i *importRun) readImport(ctx context.Context) (found withdrawal, err error
 		return found, err
 	}
 	found.accounts = map[int64]bool{}
-	var mu sync.Mutex // partitions are scanned concurrently
-	err = i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+	var mu sync.Mutex
+	err = i.scanImports(ctx, i.Withdraw, func(_ string, recorded domain.Recorded) {
+		if account, err := strconv.ParseInt(recorded.Key, 10, 64); err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			found.add(account, recorded.Data, i.Withdraw)
+		}
+	})
+	return found, err
+}
+
+// scanImports calls take with each post and reading of an import, or of all imports if its id is "",
+// and with all withdrawals. It scans partitions concurrently, and leaves out dead letters.
+func (i *importRun) scanImports(ctx context.Context, id string, take func(of string, recorded domain.Recorded)) error {
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
-			of, imported := importOf(r)
-			if imported && of != i.Withdraw || !imported && !isWithdrawal(r) {
+			of, imported := strings.CutPrefix(r.Header("ce_source"), domain.ImportSource(""))
+			withdrawal := r.Header("ce_type") == domain.ImportWithdrawn{}.EventType()
+			if !withdrawal && (!imported || id != "" && of != id) {
 				continue
 			}
-			recorded, bad := i.log.Decode(r)
-			account, err := strconv.ParseInt(recorded.Key, 10, 64)
-			if bad != nil || err != nil {
-				continue // it is a dead letter
+			if recorded, err := i.log.Decode(r); err == nil {
+				take(of, recorded)
 			}
-			mu.Lock()
-			found.add(account, recorded.Data, i.Withdraw)
-			mu.Unlock()
 		}
 		return nil
 	}})
-	if err != nil {
-		return found, fmt.Errorf("read the import: %w", err)
-	}
-	return found, nil
+	return wrapError("read earlier imports", err)
 }
 
 func (w *withdrawal) add(account int64, data domain.Data, id string) {

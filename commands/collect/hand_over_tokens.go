@@ -227,10 +227,8 @@ func (h HandOverTokens) store(
 		if !errors.Is(err, domain.ErrSecretRenewing) {
 			break
 		}
-		select {
-		case <-time.After(lookForEnd):
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, ctx.Err())
+		if err := beforeNextLook(ctx); err != nil {
+			return fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", place.ConnectionID, err)
 		}
 	}
 	switch {

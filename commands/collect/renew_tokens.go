@@ -76,11 +76,19 @@ func (c *tokens) claim(
 		case !errors.Is(err, domain.ErrSecretRenewing) && domain.CodeOf(err) != domain.CodeConflict:
 			return failed, nil, "", fmt.Errorf("claim a token renewal: %w", err)
 		}
-		select {
-		case <-time.After(lookForEnd):
-		case <-ctx.Done():
-			return failed, nil, "", fmt.Errorf("wait for token renewal: %w", ctx.Err())
+		if err := beforeNextLook(ctx); err != nil {
+			return failed, nil, "", fmt.Errorf("wait for token renewal: %w", err)
 		}
+	}
+}
+
+// beforeNextLook waits until it is time to look again whether a renewal has ended.
+func beforeNextLook(ctx context.Context) error {
+	select {
+	case <-time.After(lookForEnd):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -116,11 +116,8 @@ func (d *Service) candidate(ctx context.Context, user string) (identity.Person, 
 func (d *Service) SignInLink(
 	ctx context.Context, c commands.Caller, user string, validFor time.Duration, reason domain.Reason,
 ) (link api.SignInLink, err error) {
-	switch {
-	case d.Issuer != "":
-		return link, signin.ErrProviderSignsIn
-	case d.PublicURL == "":
-		return link, signin.ErrNoPublicURL
+	if err := signin.MayMakeLinks(d.PublicURL, d.Issuer != ""); err != nil {
+		return link, err
 	}
 	person, err := d.candidate(ctx, user)
 	if err != nil {

@@ -40,11 +40,11 @@ type RecordedAction struct {
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
 
 // Because describes the reason for the action.
-func (a RecordedAction) Because() string {
-	if a.Role == "agency" {
+func (r RecordedAction) Because() string {
+	if r.Role == "agency" {
 		return "by the agency itself"
 	}
-	return ReasonWords(a.Reason)
+	return ReasonWords(r.Reason)
 }
 
 // ReasonWords formats an operator's reason for people.
@@ -54,14 +54,14 @@ func ReasonWords(r domain.Reason) string {
 
 // On describes the target. The functions return the names of platforms and connections. The result
 // contains no names of people, because operators must not see them.
-func (a RecordedAction) On(platform func(domain.Platform) string, connection func(int64) string) string {
+func (r RecordedAction) On(platform func(domain.Platform) string, connection func(int64) string) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {
 		if given {
 			words = append(words, fmt.Sprintf(format, args...))
 		}
 	}
-	t := a.Target
+	t := r.Target
 	if p := t.Position; p != nil {
 		say(true, "%s-%d-%d", t.Projection, p.Partition, p.Offset)
 	} else {
@@ -79,8 +79,8 @@ func (a RecordedAction) On(platform func(domain.Platform) string, connection fun
 	if t.Until != nil {
 		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
 	}
-	if a.Import != nil {
-		for _, file := range a.Import.Files {
+	if r.Import != nil {
+		for _, file := range r.Import.Files {
 			say(true, "%s", file.Name)
 		}
 	}
@@ -89,22 +89,22 @@ func (a RecordedAction) On(platform func(domain.Platform) string, connection fun
 
 // Came describes the result in addition to the outcome, such as the current state of a rebuild, and
 // the order of an erasure.
-func (a RecordedAction) Came() string {
+func (r RecordedAction) Came() string {
 	var words []string
 	switch {
-	case a.RebuildState == "" || a.Action == domain.ActionRebuildCanceled:
-	case a.RebuildState == StateDropped:
+	case r.RebuildState == "" || r.Action == domain.ActionRebuildCanceled:
+	case r.RebuildState == StateDropped:
 		words = append(words, "rebuild: canceled")
 	default:
-		words = append(words, "rebuild: "+strings.ReplaceAll(string(a.RebuildState), "_", " "))
+		words = append(words, "rebuild: "+strings.ReplaceAll(string(r.RebuildState), "_", " "))
 	}
-	if a.Import != nil && a.Import.Refused > 0 {
-		words = append(words, fmt.Sprintf("rows left out: %d", a.Import.Refused))
+	if r.Import != nil && r.Import.Refused > 0 {
+		words = append(words, fmt.Sprintf("rows left out: %d", r.Import.Refused))
 	}
-	if e := a.Erasure; e != nil {
+	if e := r.Erasure; e != nil {
 		words = append(words, "ordered by "+e.By, strings.ReplaceAll(e.Ground, "_", " "), "due "+e.Due)
 	}
-	if a.Stopped {
+	if r.Stopped {
 		words = append(words, "the stream has stopped again")
 	}
 	return strings.Join(words, ", ")

@@ -49,15 +49,25 @@ var (
 			"sign-in. The operator can create one ('ledgerboard sign-in-link').")
 )
 
+// MayMakeLinks returns an error if sign-in links would sign nobody in: because people sign in with an
+// identity provider, or because the public URL of the service is unknown.
+func MayMakeLinks(publicURL string, provider bool) error {
+	switch {
+	case provider:
+		return ErrProviderSignsIn
+	case publicURL == "":
+		return ErrNoPublicURL
+	default:
+		return nil
+	}
+}
+
 // MakeLink implements [api.SignIns].
 func (a Agency) MakeLink(
 	ctx context.Context, c commands.Caller, user directory.User, validFor time.Duration,
 ) (link api.SignInLink, err error) {
-	switch {
-	case a.Provider:
-		return link, ErrProviderSignsIn
-	case a.PublicURL == "":
-		return link, ErrNoPublicURL
+	if err := MayMakeLinks(a.PublicURL, a.Provider); err != nil {
+		return link, err
 	}
 	p, active, err := ActiveUser(ctx, a.People.UserStatus, user.ID)
 	switch {

@@ -125,7 +125,7 @@ join account_readings r on r.series = o.series and r.owner = o.id;
 -- For people. A figure is the number of a metric (domain/figure_scopes.go).
 create view daily_accounts as
 select o.parent_account, o.account_id, o.member_id, o.social_account_id,
-       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       {platform of o.p_id} as platform,
        d.day,
        max(d.last_value) filter (where d.figure = 1) as followers,
        sum(d.gained) filter (where d.figure = 1)::bigint as followers_gained,

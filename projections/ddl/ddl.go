@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ledgerboard/ledgerboard/domain"
 )
 
 // Definition defines the tables of a projection in SQL. A line "-- +keys" separates the tables from
@@ -74,7 +76,16 @@ func Of(projection string) Definition {
 	if err != nil {
 		panic(fmt.Sprintf("ddl: %v", err))
 	}
-	return Definition(sql)
+	return Definition(strings.ReplaceAll(string(sql), "{platform of o.p_id}", platformName("o.p_id")))
+}
+
+// platformName returns an SQL expression for the name of a platform.
+func platformName(column string) string {
+	var names strings.Builder
+	for _, p := range domain.Platforms() {
+		fmt.Fprintf(&names, " when %d then '%s'", p, p)
+	}
+	return "case " + column + names.String() + " end"
 }
 
 // Schema returns the name of the schema that contains the tables of a generation.

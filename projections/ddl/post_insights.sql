@@ -158,7 +158,7 @@ where growth_eligible and previous_at is not null and counted_as is not null;
 -- For people. The readings of each owner are grouped for themselves, so that few are sorted at once.
 create view daily_posts as
 select o.parent_account, o.account_id, o.member_id, o.social_account_id, i.external_id,
-       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       {platform of o.p_id} as platform,
        d.day, d.published_at, d.likes, d.comments, d.shares, d.views,
        d.likes_gained, d.comments_gained, d.shares_gained, d.views_gained
 from post_owners o
@@ -180,7 +180,7 @@ join post_ids i on i.id = d.post;
 -- For people.
 create view gains as
 select o.parent_account, o.account_id, o.member_id, o.social_account_id,
-       case o.p_id when 1 then 'facebook' when 3 then 'instagram' when 4 then 'linkedin' when 6 then 'tiktok' end as platform,
+       {platform of o.p_id} as platform,
        (d.begins at time zone 'UTC')::date as day,
        case when d.likes_n + d.comments_n + d.shares_n > 0 then d.likes + d.comments + d.shares end as engagement,
        case when d.likes_n > 0 then d.likes end as likes,

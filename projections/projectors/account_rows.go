@@ -78,10 +78,7 @@ func (rows *accountRows) note(r *accountReading) {
 	}
 	owner.first = earlierOf(owner.first, r.at)
 	if !r.backfilled {
-		owner.since = earlierOf(owner.since, r.at)
-		if r.at.After(owner.until) {
-			owner.until = r.at
-		}
+		owner.since, owner.until = earlierOf(owner.since, r.at), laterOf(owner.until, r.at)
 	}
 	rows.owners[owner.id] = owner
 	for _, d := range r.days {

@@ -25,8 +25,8 @@ const (
 	ConcernPermissions ConcernKind = "permissions"  // permissions were declined during sign-in, so some figures stay empty
 )
 
-// ConcernKinds are all kinds, in the order of the list.
-var ConcernKinds = []ConcernKind{ConcernSignIn, ConcernBoard, ConcernNotRead, ConcernFigures, ConcernPermissions}
+// concernKinds are all kinds, in the order of the list.
+var concernKinds = []ConcernKind{ConcernSignIn, ConcernBoard, ConcernNotRead, ConcernFigures, ConcernPermissions}
 
 // Concern is something about a client, or about the agency's own pages, that needs attention.
 type Concern struct {
@@ -88,7 +88,7 @@ func (e Entities) Attention(ctx context.Context, parent string) (all []Concern, 
 		pages = pages[n:]
 	}
 	slices.SortStableFunc(all, func(a, b Concern) int {
-		return slices.Index(ConcernKinds, a.Kind) - slices.Index(ConcernKinds, b.Kind)
+		return slices.Index(concernKinds, a.Kind) - slices.Index(concernKinds, b.Kind)
 	})
 	return all, nil
 }
