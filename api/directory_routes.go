@@ -93,15 +93,15 @@ type newAccountBody struct {
 
 // madeAccount is a client that was added.
 type madeAccount struct {
-	ID            string              `json:"id"`
+	ID            string              `json:"id"`             // id, 24 hex digits
 	RowID         int64               `json:"row_id"`         // integer id, the `accountId` of the analytics paths
 	ParentAccount string              `json:"parent_account"` // the agency
-	Name          string              `json:"name"`
-	Email         domain.OptionalText `json:"email"`     // null if none was given
-	Phone         domain.OptionalText `json:"phone"`     // null if none was given
-	Address       domain.OptionalText `json:"address"`   // null if none was given
-	TimeZone      domain.OptionalText `json:"time_zone"` // null if none was given
-	Active        bool                `json:"active"`
+	Name          string              `json:"name"`           // name, as in the directory
+	Email         domain.OptionalText `json:"email"`          // email address. Null if none was given.
+	Phone         domain.OptionalText `json:"phone"`          // telephone number. Null if none was given.
+	Address       domain.OptionalText `json:"address"`        // postal address. Null if none was given.
+	TimeZone      domain.OptionalText `json:"time_zone"`      // null if none was given
+	Active        bool                `json:"active"`         // whether the account is active
 }
 
 // Keyed is a request that is made once for each key.
@@ -150,9 +150,9 @@ func (d directoryWriter) setTimeZone(ctx context.Context, c Caller, in TimeZoneI
 
 // newUserBody is a person to invite.
 type newUserBody struct {
-	Name  string `json:"name"`  // name of the person, at most 200 characters
-	Email string `json:"email"` // email address, which identifies the person at the identity provider
-	Phone string `json:"phone,omitempty"`
+	Name  string `json:"name"`            // name of the person, at most 200 characters
+	Email string `json:"email"`           // email address, which identifies the person at the identity provider
+	Phone string `json:"phone,omitempty"` // telephone number
 	// Account is the client that the person belongs to, 24 hex digits; if absent, the person is
 	// agency staff.
 	Account string `json:"account,omitempty"`
@@ -160,13 +160,13 @@ type newUserBody struct {
 
 // madeUser is a person who was invited.
 type madeUser struct {
-	ID        string              `json:"id"`
+	ID        string              `json:"id"`         // id, 24 hex digits
 	AccountID string              `json:"account_id"` // the agency, or one of its clients
-	Name      string              `json:"name"`
-	Email     string              `json:"email"`
-	Phone     domain.OptionalText `json:"phone"` // null if none was given
-	Active    bool                `json:"active"`
-	CreatedAt time.Time           `json:"created_at"`
+	Name      string              `json:"name"`       // name, as in the directory
+	Email     string              `json:"email"`      // email address
+	Phone     domain.OptionalText `json:"phone"`      // telephone number. Null if none was given.
+	Active    bool                `json:"active"`     // whether the user is active
+	CreatedAt time.Time           `json:"created_at"` // when it was created, UTC
 }
 
 // NewUserInput is the input of a new user.

@@ -43,12 +43,14 @@ func StatusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusI
 
 // errorBody is the shape of all errors.
 type errorBody struct {
-	Success   bool                `json:"success"`
-	Message   string              `json:"message"`
-	Code      domain.Code         `json:"code"`
-	Errors    []domain.FieldError `json:"errors"`
-	RequestID string              `json:"request_id"`
-	CommandID string              `json:"command_id,omitempty"`
+	Success bool        `json:"success"` // always false
+	Message string      `json:"message"` // a message for people that says what is wrong and what to do
+	Code    domain.Code `json:"code"`    // the error code, for programs
+	// Every invalid input; empty if the error does not concern single inputs.
+	Errors []domain.FieldError `json:"errors"`
+	// Id that the service assigned to the request; also in the X-Request-Id header of its response.
+	RequestID string `json:"request_id"`
+	CommandID string `json:"command_id,omitempty"` // id of the command; also its idempotency key
 }
 
 // problemBody is the same error in the shape of RFC 9457, with the members of ErrorBody as
@@ -56,10 +58,10 @@ type errorBody struct {
 type problemBody struct {
 	errorBody
 
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
+	Type   string `json:"type"`   // URI that identifies the error code
+	Title  string `json:"title"`  // the reason phrase of the HTTP status
+	Status int    `json:"status"` // the HTTP status
+	Detail string `json:"detail"` // same as `message`
 }
 
 // publicError returns the part of err that callers may see. An error that is not a [domain.Error]

@@ -32,8 +32,8 @@ const checkTimeout = 2 * time.Second
 
 // HealthBody is the response of /healthz and /readyz.
 type HealthBody struct {
-	Status string        `json:"status"` // "ok", "ready", "degraded" or "not_ready"
-	Checks []CheckResult `json:"checks,omitempty"`
+	Status string        `json:"status"`           // "ok", "ready", "degraded" or "not_ready"
+	Checks []CheckResult `json:"checks,omitempty"` // the readiness checks with their results
 	// State of the read models; absent before the first check.
 	Projections []ProjectionHealth `json:"projections,omitempty"`
 	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // The platforms that an operator paused.
@@ -44,10 +44,10 @@ type HealthBody struct {
 // CheckResult is the result of one readiness check.
 type CheckResult struct {
 	Name string `json:"name"` // The name of the check.
-	OK   bool   `json:"ok"`
+	OK   bool   `json:"ok"`   // whether the condition is met
 	// Degraded is true if the check failed but the service can do what the request asks about.
 	Degraded bool   `json:"degraded,omitempty"`
-	Reason   string `json:"reason,omitempty"`
+	Reason   string `json:"reason,omitempty"` // why the condition is not met; absent if it is
 }
 
 // ProjectionHealth is the state of a read model, as of this process's last check.

@@ -210,7 +210,7 @@ func (s streams) expiryOf(ctx context.Context, p Principal) (time.Time, error) {
 
 // ticketBody is a ticket that replaces the caller's token in the URL of a stream.
 type ticketBody struct {
-	Ticket    string `json:"ticket"`
+	Ticket    string `json:"ticket"`             // the ticket, for the parameter ticket of the stream
 	Path      string `json:"path"`               // The path of the stream that the ticket opens.
 	ExpiresIn int    `json:"expires_in_seconds"` // Seconds until the ticket expires.
 }

@@ -34,14 +34,14 @@ type AuditExported struct {
 	// "history" or "access"; absent in old records, which means "history"
 	What      string      `json:"what,omitempty"`
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
-	AsOf      int64       `json:"as_of_version"`
+	AsOf      int64       `json:"as_of_version"`       // version of the stream that the file reflects
 	Filter    AuditFilter `json:"filter,omitzero"`
 }
 
 // AuditFilter is the filter of the request. It holds ids of people and accounts, never names.
 type AuditFilter struct {
 	ByName  bool     `json:"by_name,omitempty"` // whether the search was by part of a name, which is not recorded
-	Types   []string `json:"types,omitempty"`
+	Types   []string `json:"types,omitempty"`   // types of changes, by full name
 	Actor   string   `json:"actor,omitempty"`   // id of the actor searched for
 	User    string   `json:"user,omitempty"`    // id of the user searched for
 	Account string   `json:"account,omitempty"` // id of the account searched for
@@ -50,18 +50,18 @@ type AuditFilter struct {
 	To      string   `json:"to,omitempty"`      // end of the range: instant or version, like `at`
 	// "asc" or "desc"; for access: "user", or absent for the order by dashboard
 	Order  string `json:"order,omitempty"`
-	Limit  int    `json:"limit,omitempty"`
-	Cursor string `json:"cursor,omitempty"`
+	Limit  int    `json:"limit,omitempty"`  // maximum number of entries of the page
+	Cursor string `json:"cursor,omitempty"` // cursor of the page
 }
 
 // PersonErased records that an operator erased a person from the directory. It holds ids only.
 type PersonErased struct {
 	Order ErasureOrder `json:"order,omitzero"` // only the reason is set if the erasure was repeated after a restore
 
-	User        string  `json:"user,omitempty"` // the person's user id; "" for a member who is not a user
-	Members     []int64 `json:"members,omitempty"`
-	Sessions    int     `json:"sessions"`
-	Connections []int64 `json:"connections,omitempty"`
+	User        string  `json:"user,omitempty"`            // the person's user id; "" for a member who is not a user
+	Members     []int64 `json:"members,omitempty"`         // the person's members
+	Sessions    int     `json:"sessions"`                  // number of sessions that were erased
+	Connections []int64 `json:"connections,omitempty"`     // the erased connections
 	Profiles    []int64 `json:"profiles,omitempty"`        // the person's own social accounts
 	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
 	Named       []int64 `json:"social_accounts,omitempty"` // further social accounts that the order names

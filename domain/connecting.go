@@ -165,7 +165,7 @@ type ConnectOutcome struct {
 
 // ConnectedNow is a page or profile that was chosen.
 type ConnectedNow struct {
-	SocialAccountID int64    `json:"social_account_id"`
+	SocialAccountID int64    `json:"social_account_id"` // the connected profile or page, by its id
 	PID             Platform `json:"p_id"`
 	Name            string   `json:"name"` // name on the platform
 }
@@ -278,7 +278,7 @@ func (s ConnectionStatus) Remedy() Remedy {
 
 // FirstReading is the progress of a page's first reading.
 type FirstReading struct {
-	SocialAccountID int64 `json:"social_account_id"`
+	SocialAccountID int64 `json:"social_account_id"` // the connected profile or page, by its id
 	// ReadAt is the time of the newest reading since the page was connected, in UTC; null before
 	// the first one.
 	ReadAt *time.Time `json:"last_read_at"`
@@ -288,11 +288,11 @@ type FirstReading struct {
 // ConnectLinkChanged records that a link for connecting was created, followed for the first time,
 // or revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
 type ConnectLinkChanged struct {
-	Link      string     `json:"link"`   // id of the link
-	Change    string     `json:"change"` // "made", "followed" or "revoked"
-	AccountID string     `json:"account_id"`
-	Platforms []Platform `json:"platforms"`
-	ExpiresAt time.Time  `json:"expires_at"`
+	Link      string     `json:"link"`       // id of the link
+	Change    string     `json:"change"`     // "made", "followed" or "revoked"
+	AccountID string     `json:"account_id"` // the account, 24 hex digits
+	Platforms []Platform `json:"platforms"`  // platforms where the holder of the link can sign in
+	ExpiresAt time.Time  `json:"expires_at"` // when the link expires, UTC
 }
 
 // The changes to a link.

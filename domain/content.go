@@ -32,9 +32,9 @@ func mediaPath(address string) string {
 
 // PostRef identifies a post of an agency, whichever of its clients registered it.
 type PostRef struct {
-	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
-	SocialAccount int64  `json:"social_account_id"`
-	ExternalID    string `json:"external_id"` // the platform's id of the post
+	ParentAccount string `json:"parent_account"`    // agency, 24 hex digits
+	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
+	ExternalID    string `json:"external_id"`       // the platform's id of the post
 }
 
 // PostRefOf returns the reference of a registered post.

@@ -18,16 +18,16 @@ type Dashboard struct {
 	// generator drops leading underscores, rename this field; for openapi-generator, use
 	// --name-mappings _id=documentId.
 	DocumentID           string    `json:"_id"`
-	ID                   string    `json:"id"` // the same as `_id`
-	SubAccountID         string    `json:"sub_account_id"`
-	ParentAccount        string    `json:"parent_account"`
-	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, including this account
-	Users                []string  `json:"users"`
-	MainPOC              []string  `json:"main_poc"`
-	AllowClientDashboard bool      `json:"allow_client_dashboard"`
-	Scopes               []string  `json:"scopes"`
-	CreatedAt            time.Time `json:"created_at"`
-	UpdatedAt            time.Time `json:"updated_at"`
+	ID                   string    `json:"id"`                     // the same as `_id`
+	SubAccountID         string    `json:"sub_account_id"`         // the client of the dashboard, 24 hex digits
+	ParentAccount        string    `json:"parent_account"`         // the agency, 24 hex digits
+	SubAccountIDs        []string  `json:"sub_account_ids"`        // the linked set, including this account
+	Users                []string  `json:"users"`                  // ids of the users on the list, 24 hex digits each
+	MainPOC              []string  `json:"main_poc"`               // ids of the points of contact at the agency, 24 hex digits each
+	AllowClientDashboard bool      `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string  `json:"scopes"`                 // what the dashboard shows to its clients
+	CreatedAt            time.Time `json:"created_at"`             // when it was created, UTC
+	UpdatedAt            time.Time `json:"updated_at"`             // when it was last changed, UTC
 
 	Version int64 `json:"-"` // of the last record that changed this dashboard; the ETag
 }

@@ -12,11 +12,12 @@ import (
 // so folding it needs only the dashboards before it. Values shared by the linked set are stored
 // once, so a record grows linearly with the number of accounts.
 type DashboardChange struct {
-	Primary              string              `json:"primary"` // the account in the path
-	Linked               []string            `json:"linked"`  // the linked set after the change, including the primary
-	Users                []string            `json:"users"`   // the user list of every linked dashboard
+	Primary string   `json:"primary"` // the account in the path
+	Linked  []string `json:"linked"`  // the linked set after the change, including the primary
+	Users   []string `json:"users"`   // the user list of every linked dashboard
+	// Whether the dashboard is open to its clients.
 	AllowClientDashboard bool                `json:"allow_client_dashboard"`
-	Scopes               []string            `json:"scopes"`
+	Scopes               []string            `json:"scopes"`                // what the dashboard shows to its clients
 	MainPOC              map[string][]string `json:"main_poc"`              // points of contact of each linked account
 	Split                []SplitDashboard    `json:"split,omitempty"`       // accounts that left the set
 	Created              map[string]string   `json:"created,omitempty"`     // sub-account → id of a new dashboard
@@ -29,8 +30,8 @@ type DashboardChange struct {
 // SplitDashboard is the state of a dashboard that an unlink removed from the set. Its linked set is
 // now its own account. Its other values stay unchanged.
 type SplitDashboard struct {
-	SubAccountID string   `json:"sub_account_id"`
-	Users        []string `json:"users"`
+	SubAccountID string   `json:"sub_account_id"` // the client of the dashboard, 24 hex digits
+	Users        []string `json:"users"`          // ids of the users on the list, 24 hex digits each
 }
 
 // DashboardEvent is an event on `dashboards`, including [DashboardsImported].

@@ -236,20 +236,20 @@ func (f ImportFacts) repairDocument(
 // DashboardsImported records that dashboards were imported from the legacy system with their ids,
 // times and lists. One record holds whole linked sets.
 type DashboardsImported struct {
-	Dashboards []ImportedDashboard `json:"dashboards"`
+	Dashboards []ImportedDashboard `json:"dashboards"` // the imported dashboards
 }
 
 // ImportedDashboard is a dashboard of the legacy system. In a record, its links have been repaired.
 type ImportedDashboard struct {
-	DocumentID           string    `json:"_id"`
-	SubAccountID         string    `json:"sub_account_id"`
-	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, including this account
-	Users                []string  `json:"users"`
-	MainPOC              []string  `json:"main_poc"`
-	AllowClientDashboard bool      `json:"allow_client_dashboard"`
-	Scopes               []string  `json:"scopes"`
-	CreatedAt            time.Time `json:"created_at"`
-	UpdatedAt            time.Time `json:"updated_at"`
+	DocumentID           string    `json:"_id"`                    // id of the document in the legacy system, 24 hex digits
+	SubAccountID         string    `json:"sub_account_id"`         // the client of the dashboard, 24 hex digits
+	SubAccountIDs        []string  `json:"sub_account_ids"`        // the linked set, including this account
+	Users                []string  `json:"users"`                  // ids of the users on the list, 24 hex digits each
+	MainPOC              []string  `json:"main_poc"`               // ids of the points of contact at the agency, 24 hex digits each
+	AllowClientDashboard bool      `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string  `json:"scopes"`                 // what the dashboard shows to its clients
+	CreatedAt            time.Time `json:"created_at"`             // when it was created, UTC
+	UpdatedAt            time.Time `json:"updated_at"`             // when it was last changed, UTC
 }
 
 // EventType implements [Data].

@@ -143,9 +143,9 @@ const ActorMeta = "system:meta"
 // ConnectionStateChanged records that a connection started or stopped working. It is appended once
 // per change, to `operations` under the agency's key.
 type ConnectionStateChanged struct {
-	ConnectionID int64           `json:"connection_id"`
-	AccountID    string          `json:"account_id"` // sub-account that owned the connection
-	MemberID     int64           `json:"member_id"`  // member who owned the connection
+	ConnectionID int64           `json:"connection_id"` // number of the connection
+	AccountID    string          `json:"account_id"`    // sub-account that owned the connection
+	MemberID     int64           `json:"member_id"`     // member who owned the connection
 	Platform     Platform        `json:"p_id"`
 	Code         StatusCode      `json:"code,omitempty"`     // why a person must sign in again; absent if it works
 	Answer       *PlatformAnswer `json:"platform,omitempty"` // the answer with which the platform refused the token

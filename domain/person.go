@@ -33,8 +33,8 @@ func (p Person) SocialAccountsToErase() []int64 { return slices.Concat(p.Profile
 
 // AccountOwner is the current or last owner of a social account, and its platform.
 type AccountOwner struct {
-	SocialAccount int64    `json:"social_account_id"`
-	AccountID     string   `json:"account_id"`
+	SocialAccount int64    `json:"social_account_id"` // the connected profile or page, by its id
+	AccountID     string   `json:"account_id"`        // the account, 24 hex digits
 	Platform      Platform `json:"p_id"`
 }
 

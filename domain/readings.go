@@ -11,10 +11,10 @@ import (
 // Tenant is the owner of a reading. It is recorded at capture: the rows of the reading belong to
 // the tenant forever, even if another tenant connects the same page later.
 type Tenant struct {
-	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
-	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
-	MemberID      int64  `json:"member_id"`      // the member who owns the connection
-	SocialAccount int64  `json:"social_account_id"`
+	ParentAccount string `json:"parent_account"`    // agency, 24 hex digits
+	AccountID     string `json:"account_id"`        // sub-account (or the agency itself), 24 hex digits
+	MemberID      int64  `json:"member_id"`         // the member who owns the connection
+	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
 }
 
 // Key returns the log key of all records about a social account.
@@ -35,9 +35,9 @@ func (t Tenant) Validate() error {
 // Figure is one metric of an account reading. A metric that the platform did not return is not in
 // the list; it is never written as 0.
 type Figure struct {
-	Name   string `json:"name"`
+	Name   string `json:"name"` // name of the metric: followers, engagement, impressions, views, reach, …
 	Kind   Kind   `json:"kind"`
-	Value  int64  `json:"value"`
+	Value  int64  `json:"value"`            // the figure as read
 	Source string `json:"source"`           // the platform's name of the metric, for example "page_media_view"
 	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the last day of a window
 	Window string `json:"window,omitempty"` // window of a rolling figure or of reach, for example "days_28"
@@ -51,8 +51,8 @@ type MissingFigure struct {
 
 // DemographicFacet is one split of an audience, as returned by the platform.
 type DemographicFacet struct {
-	Facet  string           `json:"facet"` // age, gender, city, country, …
-	Values map[string]int64 `json:"values"`
+	Facet  string           `json:"facet"`  // age, gender, city, country, …
+	Values map[string]int64 `json:"values"` // number of people by group
 	// Names maps the keys of `values` to names, as far as known, if the keys are ids of the
 	// platform. Ids are used where two places can have the same name.
 	Names map[string]string `json:"names,omitempty"`
@@ -61,13 +61,15 @@ type DemographicFacet struct {
 // AccountRead is one capture of a social account's totals.
 type AccountRead struct {
 	Tenant
-	Platform     Platform           `json:"p_id"`
-	AccountType  AccountType        `json:"a_type,omitempty"`
-	CapturedAt   time.Time          `json:"captured_at"` // UTC, whole microseconds
-	Backfilled   bool               `json:"backfilled,omitempty"`
-	Figures      []Figure           `json:"figures"`
+	Platform    Platform    `json:"p_id"`
+	AccountType AccountType `json:"a_type,omitempty"`
+	CapturedAt  time.Time   `json:"captured_at"` // UTC, whole microseconds
+	// True if the figures of a past day were read from the platform's history.
+	Backfilled bool     `json:"backfilled,omitempty"`
+	Figures    []Figure `json:"figures"` // the figures that the platform returned
+	// The figures that were requested and not returned, with the reason.
 	Missing      []MissingFigure    `json:"missing,omitempty"`
-	Demographics []DemographicFacet `json:"demographics,omitempty"`
+	Demographics []DemographicFacet `json:"demographics,omitempty"` // the audience by age, gender and location
 }
 
 // EventType implements [Data].
@@ -114,14 +116,14 @@ func isDay(day string) bool {
 // Counts holds the metrics of one reading of a post. A metric that the platform did not return is
 // nil. Saves and AvgWatch were added later, so old readings lack them.
 type Counts struct {
-	Likes       *int64 `json:"likes"`
-	Comments    *int64 `json:"comments"`
-	Shares      *int64 `json:"shares"`
-	Views       *int64 `json:"views"`
-	Impressions *int64 `json:"impressions"`
-	Reach       *int64 `json:"reach"`
-	Clicks      *int64 `json:"clicks"`
-	Saves       *int64 `json:"saves,omitempty"`
+	Likes       *int64 `json:"likes"`                  // likes or reactions; null if the platform did not report them
+	Comments    *int64 `json:"comments"`               // comments; null if the platform did not report them
+	Shares      *int64 `json:"shares"`                 // shares, including reposts; null if the platform did not report them
+	Views       *int64 `json:"views"`                  // views; null if the platform did not report them
+	Impressions *int64 `json:"impressions"`            // number of times it was shown; null if the platform did not report it
+	Reach       *int64 `json:"reach"`                  // number of people who saw it; null if the platform did not report it
+	Clicks      *int64 `json:"clicks"`                 // clicks; null if the platform did not report them
+	Saves       *int64 `json:"saves,omitempty"`        // number of times it was saved; null if the platform did not report it
 	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds
 }
 
@@ -161,19 +163,20 @@ type PostRead struct {
 	Tenant
 	Platform    Platform    `json:"p_id"`
 	AccountType AccountType `json:"a_type,omitempty"`
-	ExternalID  string      `json:"external_id"` // the platform's id of the post
-	CapturedAt  time.Time   `json:"captured_at"` // UTC, whole microseconds
-	PublishedAt *time.Time  `json:"published_at,omitempty"`
-	Backfilled  bool        `json:"backfilled,omitempty"`
+	ExternalID  string      `json:"external_id"`            // the platform's id of the post
+	CapturedAt  time.Time   `json:"captured_at"`            // UTC, whole microseconds
+	PublishedAt *time.Time  `json:"published_at,omitempty"` // when the post was published, UTC; absent if unknown
+	Backfilled  bool        `json:"backfilled,omitempty"`   // true if the reading was added after its capture time
 	Counts
+	// The figures that were requested and not returned, with the reason.
 	Missing []MissingFigure `json:"missing,omitempty"`
 
 	// GrowthEligible is the verdict at capture: whether the post was published within
 	// `growth_window` and the subscription was active. The window and the state of the subscription
 	// are recorded too, so that an auditor can verify the verdict.
 	GrowthEligible     bool   `json:"growth_eligible"`
-	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
-	SubscriptionActive bool   `json:"subscription_active"`
+	GrowthWindow       string `json:"growth_window"`       // Go duration, for example "168h0m0s"
+	SubscriptionActive bool   `json:"subscription_active"` // whether the subscription was active at the capture
 
 	// FromZero is another verdict at capture: whether the first reading that has a figure of the
 	// post gains all of it. It is true if the post was published after `tracked_since`, or at most
@@ -213,12 +216,12 @@ type PostRegistered struct {
 	Tenant
 	Platform     Platform    `json:"p_id"`
 	AccountType  AccountType `json:"a_type,omitempty"`
-	ExternalID   string      `json:"external_id"`
+	ExternalID   string      `json:"external_id"` // the platform's id of the post
 	Origin       PostOrigin  `json:"origin"`
-	RegisteredAt time.Time   `json:"registered_at"`
-	PublishedAt  *time.Time  `json:"published_at,omitempty"`
-	CategoryID   *int64      `json:"c_id,omitempty"` // content category (tDefaultCategories)
-	PostType     string      `json:"post_type,omitempty"`
+	RegisteredAt time.Time   `json:"registered_at"`          // when the origin reported these attributes, UTC
+	PublishedAt  *time.Time  `json:"published_at,omitempty"` // when the post was published, UTC; absent if unknown
+	CategoryID   *int64      `json:"c_id,omitempty"`         // content category (tDefaultCategories)
+	PostType     string      `json:"post_type,omitempty"`    // the type, as named by the platform or the main application
 }
 
 // EventType implements [Data].
@@ -324,7 +327,7 @@ type AccountErased struct {
 	// AccountID is the last client that owned the social account; "" if unknown. API responses for
 	// the client mention the erasure.
 	AccountID     string    `json:"account_id,omitempty"`
-	SocialAccount int64     `json:"social_account_id"`
+	SocialAccount int64     `json:"social_account_id"` // the connected profile or page, by its id
 	Platform      Platform  `json:"p_id"`
 	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds
 }
@@ -348,8 +351,8 @@ func (e AccountErased) Validate() error {
 // under the key of each social account that the import has records of. It covers all records of the
 // import, wherever they are. Texts of posts, entities, tokens and dashboards are not affected.
 type ImportWithdrawn struct {
-	SocialAccount int64  `json:"social_account_id"`
-	Import        string `json:"import"` // id of the [DataImported] record
+	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
+	Import        string `json:"import"`            // id of the [DataImported] record
 }
 
 // EventType implements [Data].

@@ -14,57 +14,57 @@ import (
 
 // DashboardView is the response to a GET of a dashboard.
 type DashboardView struct {
-	ID           string `json:"id"`
-	SubAccountID string `json:"sub_account_id"`
+	ID           string `json:"id"`             // id, 24 hex digits
+	SubAccountID string `json:"sub_account_id"` // the client of the dashboard, 24 hex digits
 	// name of the account `sub_account_id`
 	SubAccountName string          `json:"sub_account_name"`
-	MainAccount    MainAccount     `json:"main_account"`
-	SubAccountIDs  []LinkedAccount `json:"sub_account_ids"`
+	MainAccount    MainAccount     `json:"main_account"`    // the agency
+	SubAccountIDs  []LinkedAccount `json:"sub_account_ids"` // the linked accounts, including this one
 	// active users on the list who belong to a linked account
 	Users []DashboardUser `json:"users"`
 	// UsersNotShown are the other users on the list. A PUT whose list contains only `users` removes
 	// them, so send their ids too. Absent for client users, who cannot change lists.
 	UsersNotShown        []UserNotShown `json:"users_not_shown,omitzero"`
-	MainPOC              []POC          `json:"main_poc"` // points of contact at the agency
-	AllowClientDashboard bool           `json:"allow_client_dashboard"`
-	Scopes               []string       `json:"scopes"`
-	CreatedAt            time.Time      `json:"created_at"`
-	UpdatedAt            time.Time      `json:"updated_at"`
+	MainPOC              []POC          `json:"main_poc"`               // points of contact at the agency
+	AllowClientDashboard bool           `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string       `json:"scopes"`                 // what the dashboard shows to its clients
+	CreatedAt            time.Time      `json:"created_at"`             // when it was created, UTC
+	UpdatedAt            time.Time      `json:"updated_at"`             // when it was last changed, UTC
 
 	Version int64 `json:"-"` // version of the last record that changed this dashboard: the ETag
 }
 
 // MainAccount is the agency as its clients see it.
 type MainAccount struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // name, as in the directory
 	// the custom domain, otherwise the white-label address; "" if the agency has neither
 	LoginURL string `json:"login_url"`
 }
 
 // LinkedAccount is one account of the linked set.
 type LinkedAccount struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Email   string `json:"email"`   // empty if unknown
-	Phone   string `json:"phone"`   // empty if unknown
-	Address string `json:"address"` // empty if unknown
+	ID      string `json:"id"`      // id, 24 hex digits
+	Name    string `json:"name"`    // name, as in the directory
+	Email   string `json:"email"`   // email address. Empty if unknown.
+	Phone   string `json:"phone"`   // telephone number. Empty if unknown.
+	Address string `json:"address"` // postal address. Empty if unknown.
 }
 
 // DashboardUser is an active user on the list who belongs to a linked account.
 type DashboardUser struct {
-	ID        string     `json:"id"`
-	Name      string     `json:"name"`
-	Email     string     `json:"email"` // empty if unknown
-	Image     string     `json:"image"`
-	Account   string     `json:"account"`
-	IsOwner   bool       `json:"is_owner"`
+	ID        string     `json:"id"`         // id, 24 hex digits
+	Name      string     `json:"name"`       // name, as in the directory
+	Email     string     `json:"email"`      // email address. Empty if unknown.
+	Image     string     `json:"image"`      // URL of a picture; may be empty
+	Account   string     `json:"account"`    // the account that the user belongs to, 24 hex digits
+	IsOwner   bool       `json:"is_owner"`   // whether the user owns the account
 	Active    bool       `json:"active"`     // false while a password reset is pending
-	LastLogin *time.Time `json:"last_login"` // null if the user has never signed in
+	LastLogin *time.Time `json:"last_login"` // when the user last signed in, UTC. Null if the user has never signed in.
 }
 
 // UserNotShown is a user who is on the list but not in `users`.
 type UserNotShown struct {
-	ID string `json:"id"`
+	ID string `json:"id"` // id, 24 hex digits
 	// "inactive", "agency_staff", "other_account" (the account is no longer linked) or "unknown"
 	// (the user is not in the agency's directory)
 	Reason string `json:"reason"`
@@ -72,12 +72,12 @@ type UserNotShown struct {
 
 // POC is a point of contact at the agency.
 type POC struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	Email       string `json:"email"` // empty if unknown
-	Phone       string `json:"phone"` // empty if unknown
-	Image       string `json:"image"`
-	MeetingLink string `json:"meeting_link"`
+	ID          string `json:"id"`           // id, 24 hex digits
+	Name        string `json:"name"`         // name, as in the directory
+	Email       string `json:"email"`        // email address. Empty if unknown.
+	Phone       string `json:"phone"`        // telephone number. Empty if unknown.
+	Image       string `json:"image"`        // URL of a picture; may be empty
+	MeetingLink string `json:"meeting_link"` // URL for scheduling a meeting; may be empty
 }
 
 // DashboardRequest identifies a dashboard and its reader.

@@ -5665,7 +5665,7 @@ export interface components {
              * @description Id of the member.
              */
             member_id: number;
-            /** @description Name, as in the directory. Null if the member is no longer in the directory. */
+            /** @description The name, as in the directory. Null if the member is no longer in the directory. */
             name: string | null;
             /**
              * Format: int64
@@ -6165,7 +6165,7 @@ export interface components {
              * @description The capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is no such reading.
              */
             last_read_at: string | null;
-            /** @description Name, as in the directory. Null if the social account is no longer in the directory. */
+            /** @description The name, as in the directory. Null if the social account is no longer in the directory. */
             name: string | null;
             p_id: components["schemas"]["Platform"];
             /**

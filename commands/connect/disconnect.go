@@ -12,7 +12,7 @@ import (
 
 // Disconnected is the result of disconnecting a page.
 type Disconnected struct {
-	SocialAccountID int64 `json:"social_account_id"`
+	SocialAccountID int64 `json:"social_account_id"` // the connected profile or page, by its id
 	// GivenBack is true if the person's consent was revoked, because nothing depends on it anymore.
 	GivenBack bool `json:"given_back"`
 	// Left says what remains to be done on the platform; null if nothing remains.

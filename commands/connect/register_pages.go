@@ -39,10 +39,10 @@ type Registration struct {
 
 // Registered is a page or profile as stored in the directory.
 type Registered struct {
-	SocialAccountID int64 `json:"social_account_id"`
-	ConnectionID    int64 `json:"connection_id"` // the connection for which tokens must be sent
-	MemberID        int64 `json:"member_id"`
-	Connected       bool  `json:"connected"` // false if the page is no longer read
+	SocialAccountID int64 `json:"social_account_id"` // the connected profile or page, by its id
+	ConnectionID    int64 `json:"connection_id"`     // the connection for which tokens must be sent
+	MemberID        int64 `json:"member_id"`         // id of the member who owns the connection
+	Connected       bool  `json:"connected"`         // false if the page is no longer read
 	// Changed is true if this request changed the directory.
 	Changed bool `json:"changed"`
 	// Subscribed is true if the account or its agency has an active subscription. Without one, the

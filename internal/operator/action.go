@@ -22,11 +22,12 @@ type RecordedAction struct {
 	// Outcome is "done", "refused" (nothing was done), "failed" (the action ended with an error and
 	// may have been done in part or completely) or "unknown" (in progress, or its process exited
 	// before recording the outcome).
-	Outcome    domain.OperatorOutcome `json:"outcome"`
-	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
-	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
-	Stopped    bool                   `json:"stopped,omitempty"`     // whether the stream has stopped again
-	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested generation
+	Outcome domain.OperatorOutcome `json:"outcome"`
+	// When it ended, UTC. Absent while the outcome is unknown.
+	FinishedAt *time.Time  `json:"finished_at,omitempty"`
+	Code       domain.Code `json:"code,omitempty"`    // error code, if refused or failed
+	Stopped    bool        `json:"stopped,omitempty"` // whether the stream has stopped again
+	Rebuild    string      `json:"rebuild,omitempty"` // id of the requested generation
 	// RebuildState is the current state of that generation; absent if it was replaced or is no
 	// longer known.
 	RebuildState State `json:"rebuild_state,omitempty"`

@@ -108,13 +108,14 @@ func (f *accountFigures) total(metric string, platforms []domain.Platform) Total
 type ReadFigure struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64       `json:"social_account_id"`
-	Metric        string      `json:"metric"`
-	Kind          domain.Kind `json:"kind"` // rolling or stock
+	SocialAccount int64 `json:"social_account_id"` // the connected profile or page, by its id
+	// Name of the metric: followers, engagement, impressions, views, reach, …
+	Metric string      `json:"metric"`
+	Kind   domain.Kind `json:"kind"` // rolling or stock
 	// the platform's name for the window; null if unnamed
 	Window       domain.OptionalText `json:"window"`
-	Value        int64               `json:"value"`
-	SourceMetric string              `json:"source_metric"`
+	Value        int64               `json:"value"`         // the figure as read
+	SourceMetric string              `json:"source_metric"` // the platform's name for the metric
 	// capture time of the last reading in the range
 	CapturedAt time.Time `json:"captured_at"`
 }

@@ -36,7 +36,7 @@ type AudienceShare struct {
 	// the platform's URN of the place, which distinguishes places with the same name; null if there
 	// is no URN
 	Place     *string `json:"place"`
-	Followers int64   `json:"followers"`
+	Followers int64   `json:"followers"` // number of followers (a stock)
 }
 
 type accountSplits struct {

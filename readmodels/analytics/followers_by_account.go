@@ -18,7 +18,7 @@ type FollowersByAccount struct {
 
 // FollowersOfAccount are the followers of one client, or of the agency's own pages.
 type FollowersOfAccount struct {
-	AccountID string `json:"account_id"`
+	AccountID string `json:"account_id"` // the account, 24 hex digits
 	FollowerSeries
 	// capture time of the newest reading that the figures of this account use; null if it has no reading
 	AsOf *time.Time `json:"as_of"`

@@ -55,22 +55,22 @@ type PostEngagement struct {
 type Post struct {
 	readmodels.PlatformRef
 
-	ID            string `json:"id"` // <social account>:<the platform's id>
-	SocialAccount int64  `json:"social_account_id"`
-	ExternalID    string `json:"external_id"` // the platform's id of the post
+	ID            string `json:"id"`                // <social account>:<the platform's id>
+	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
+	ExternalID    string `json:"external_id"`       // the platform's id of the post
 	// AccountID is the sub-account that last registered the post. If the caller cannot see that
 	// sub-account, it is the sub-account that owned the page at the last reading in the range.
 	AccountID string `json:"account_id"`
 	// MemberID is the owner of the connection when the post was last registered. If another member
 	// takes over the connection, its posts are registered again for that member.
 	MemberID    int64      `json:"member_id"`
-	PublishedAt *time.Time `json:"published_at"` // null if unknown
+	PublishedAt *time.Time `json:"published_at"` // when it was published, UTC. Null if unknown.
 	// a category of the main application; null if the post has none
 	Category *int64 `json:"c_id"`
 	// the type as named by the platform or the main application; null if unknown
 	Type      *string `json:"post_type"`
 	Content   *string `json:"content"`   // the text; null if unknown
-	MediaURL  *string `json:"media_url"` // null if unknown
+	MediaURL  *string `json:"media_url"` // URL of the picture or video. Null if unknown.
 	Permalink *string `json:"permalink"` // the URL on the platform; null if unknown
 }
 
@@ -81,14 +81,14 @@ type Post struct {
 type PostCounts struct {
 	// time of the reading; null, like all figures, if the post was not read by then
 	CapturedAt *time.Time `json:"captured_at"`
-	Likes      *int64     `json:"likes"` // likes or reactions
-	Comments   *int64     `json:"comments"`
-	Shares     *int64     `json:"shares"`
+	Likes      *int64     `json:"likes"`    // likes or reactions
+	Comments   *int64     `json:"comments"` // comments; null if the platform did not report them
+	Shares     *int64     `json:"shares"`   // shares, including reposts; null if the platform did not report them
 	// video views; null if unknown, or if the platform counts only impressions
 	Views       *int64 `json:"views"`
 	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
 	Reach       *int64 `json:"reach"`       // number of people; never summed over posts
-	Clicks      *int64 `json:"clicks"`
+	Clicks      *int64 `json:"clicks"`      // clicks; null if the platform did not report them
 	// number of times that people saved the post; not all platforms count it
 	Saves *int64 `json:"saves"`
 	// average watch time per view in milliseconds, as read; not cumulative, never summed

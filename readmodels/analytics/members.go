@@ -20,8 +20,8 @@ type ActiveMembers struct {
 
 // ActiveMember is a person in an account and that person's connections.
 type ActiveMember struct {
-	MemberID  int64  `json:"member_id"` // id of the member
-	Name      string `json:"name"`
+	MemberID  int64  `json:"member_id"`  // id of the member
+	Name      string `json:"name"`       // name, as in the directory
 	AccountID string `json:"account_id"` // the sub-account
 	// DefaultSocialAccount is the social account that the main application shows the member first.
 	// Null if none is set, or if the caller cannot see it.
@@ -45,10 +45,10 @@ type MemberPlatform struct {
 type ConnectedSocial struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64              `json:"social_account_id"`
-	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
-	Name          string             `json:"name"`
-	Connected     bool               `json:"connected"` // false if it was disconnected
+	SocialAccount int64              `json:"social_account_id"` // the connected profile or page, by its id
+	AccountType   domain.AccountType `json:"a_type,omitempty"`  // {account types}
+	Name          string             `json:"name"`              // name, as in the directory
+	Connected     bool               `json:"connected"`         // false if it was disconnected
 	// NeedsReconnect is true if a person must sign in to the platform and connect the account again.
 	NeedsReconnect bool `json:"needs_reconnect"`
 

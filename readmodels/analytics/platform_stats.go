@@ -41,9 +41,9 @@ type StatsPeriods struct {
 type StatsOfAccount struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64  `json:"social_account_id"`
-	AccountID     string `json:"account_id"` // the sub-account that the social account belongs to
-	MemberID      int64  `json:"member_id"`  // the owner
+	SocialAccount int64  `json:"social_account_id"` // the connected profile or page, by its id
+	AccountID     string `json:"account_id"`        // the sub-account that the social account belongs to
+	MemberID      int64  `json:"member_id"`         // the owner
 	// the owner's user, 24 hex digits; null if the owner is not a user
 	UserID *string `json:"user_id"`
 	StatsPeriods

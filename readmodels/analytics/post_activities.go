@@ -50,9 +50,9 @@ type PostActivity struct {
 
 	// <social account>:<external id>; for a planned post <social account>:planned:<plan number>
 	ID            string        `json:"id"`
-	State         ActivityState `json:"state"` // "published" or "scheduled"
-	SocialAccount int64         `json:"social_account_id"`
-	AccountID     string        `json:"account_id"` // the sub-account that owns the post
+	State         ActivityState `json:"state"`             // "published" or "scheduled"
+	SocialAccount int64         `json:"social_account_id"` // the connected profile or page, by its id
+	AccountID     string        `json:"account_id"`        // the sub-account that owns the post
 	// MemberID is the owner of the connection when the post was last registered; for a planned
 	// post, the current owner.
 	MemberID int64 `json:"member_id"`
@@ -74,8 +74,8 @@ type PostActivity struct {
 	// Likes are likes or reactions. All counts are null if the platform did not
 	// report them or the post was not read yet.
 	Likes    *int64 `json:"likes"`
-	Comments *int64 `json:"comments"`
-	Shares   *int64 `json:"shares"`
+	Comments *int64 `json:"comments"` // comments; null if the platform did not report them
+	Shares   *int64 `json:"shares"`   // shares, including reposts; null if the platform did not report them
 	// video views; null if the platform did not report them
 	Views       *int64 `json:"views"`
 	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
@@ -86,7 +86,7 @@ type PostActivity struct {
 	AvgWatch *int64 `json:"avg_watch_ms"`
 	// capture time of these figures; null if the post was not read yet
 	CapturedAt  *time.Time `json:"captured_at"`
-	PublishedAt *time.Time `json:"published_at"` // null if unknown or not published yet
+	PublishedAt *time.Time `json:"published_at"` // when it was published, UTC. Null if unknown or not published yet.
 	// when the content planner will publish the post; null if published
 	ScheduledAt *time.Time `json:"scheduled_at"`
 	// when the post was first registered here; null if only planned
@@ -249,23 +249,24 @@ type ReadingsQuery struct {
 // PostReading is one reading of an activity: the totals since publication at that time (cumulative
 // figures).
 type PostReading struct {
-	CapturedAt    time.Time `json:"captured_at"`
-	SocialAccount int64     `json:"social_account_id"`
-	MemberID      int64     `json:"member_id"` // owner of the connection at that time
+	CapturedAt    time.Time `json:"captured_at"`       // when it was read from the platform, UTC
+	SocialAccount int64     `json:"social_account_id"` // the connected profile or page, by its id
+	MemberID      int64     `json:"member_id"`         // owner of the connection at that time
 	// that member's user, 24 hex digits; null if the member is not a user
 	UserID *string `json:"user_id"`
 	// Likes are likes or reactions. All counts are null if the platform did not
 	// report them with this reading.
 	Likes       *int64 `json:"likes"`
-	Comments    *int64 `json:"comments"`
-	Shares      *int64 `json:"shares"`
-	Views       *int64 `json:"views"` // video views; null if the platform did not report them
-	Impressions *int64 `json:"impressions"`
-	Reach       *int64 `json:"reach"` // number of people
-	Clicks      *int64 `json:"clicks"`
-	Saves       *int64 `json:"saves"`
+	Comments    *int64 `json:"comments"`     // comments; null if the platform did not report them
+	Shares      *int64 `json:"shares"`       // shares, including reposts; null if the platform did not report them
+	Views       *int64 `json:"views"`        // video views; null if the platform did not report them
+	Impressions *int64 `json:"impressions"`  // number of times it was shown; null if the platform did not report it
+	Reach       *int64 `json:"reach"`        // number of people
+	Clicks      *int64 `json:"clicks"`       // clicks; null if the platform did not report them
+	Saves       *int64 `json:"saves"`        // number of times it was saved; null if the platform did not report it
 	AvgWatch    *int64 `json:"avg_watch_ms"` // average watch time per view in milliseconds, as read
-	Engagement  *int64 `json:"engagement"`
+	// Likes + comments + shares, of the parts that are known; null if none is known.
+	Engagement *int64 `json:"engagement"`
 }
 
 type readingKey struct {

@@ -332,7 +332,7 @@ var shownFigures = []string{domain.MetricLikes, domain.MetricComments, domain.Me
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both periods.
 type Gain struct {
-	Value *int64 `json:"value"` // null if no gain is known
+	Value *int64 `json:"value"` // the value. Null if no gain is known.
 	// Previous is the gain in the previous period of the accounts that have a gain in both periods;
 	// null if there are no such accounts.
 	Previous *int64 `json:"previous"`

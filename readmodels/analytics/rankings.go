@@ -31,7 +31,7 @@ type RankedMember struct {
 	// member was not ranked then.
 	PreviousRank *int64 `json:"previous_rank"`
 	MemberID     int64  `json:"member_id"` // id of the member
-	// null if the member is no longer in the directory
+	// The name, as in the directory. Null if the member is no longer in the directory.
 	Name domain.OptionalText `json:"name"`
 	// URL of the picture of the member's user; null if there is no picture
 	Image domain.OptionalText `json:"image"`
@@ -42,9 +42,9 @@ type RankedMember struct {
 	Engagement int64 `json:"engagement"`
 	// likes or reactions; all counts except `engagement` are null if no platform reported them
 	Likes    *int64 `json:"likes"`
-	Comments *int64 `json:"comments"`
-	Shares   *int64 `json:"shares"`
-	Views    *int64 `json:"views"` // video views; null if no platform reported them
+	Comments *int64 `json:"comments"` // comments; null if the platform did not report them
+	Shares   *int64 `json:"shares"`   // shares, including reposts; null if the platform did not report them
+	Views    *int64 `json:"views"`    // video views; null if no platform reported them
 }
 
 // TopPosts is the response to /getTopPostsInsights and /getMembersTopPosts.

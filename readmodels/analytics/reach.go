@@ -100,7 +100,7 @@ func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platf
 type AccountReach struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64 `json:"social_account_id"`
+	SocialAccount int64 `json:"social_account_id"` // the connected profile or page, by its id
 	// Value is the figure for the window that equals the range; null if the platform has no such
 	// window.
 	Value *int64 `json:"value"`
@@ -118,9 +118,9 @@ type ReachWindow struct {
 	Window string `json:"window"`
 	// last day of the window, as labeled by the platform; null if unlabeled
 	EndsOn       *string   `json:"ends_on"`
-	Value        int64     `json:"value"` // number of people
-	SourceMetric string    `json:"source_metric"`
-	CapturedAt   time.Time `json:"captured_at"`
+	Value        int64     `json:"value"`         // number of people
+	SourceMetric string    `json:"source_metric"` // the platform's name for the metric
+	CapturedAt   time.Time `json:"captured_at"`   // when it was read from the platform, UTC
 }
 
 // ReachPoint is the reach in one interval of the range: a day, week or month.
@@ -128,7 +128,7 @@ type ReachPoint struct {
 	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
 	// before the range.
 	Day   string `json:"day"`
-	Value *int64 `json:"value"` // null if not read
+	Value *int64 `json:"value"` // the value. Null if not read.
 }
 
 // windowDays returns 0 if the window is not a number of days.

@@ -24,8 +24,8 @@ type roiMonth struct {
 	// Days is the number of days of the month that are in the range and have begun, including
 	// today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
 	Days        int           `json:"days"`
-	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []platformRoi `json:"platforms"` // all requested platforms, in this month
+	DaysInMonth int           `json:"days_in_month"` // number of days in the whole month
+	Platforms   []platformRoi `json:"platforms"`     // all requested platforms, in this month
 }
 
 // platformRoi compares one platform's page views with the cost of subscriptions. A subscription has

@@ -33,10 +33,10 @@ var SourceStatuses = []SourceStatus{
 type Source struct {
 	readmodels.PlatformRef
 
-	SocialAccount int64              `json:"social_account_id"`
-	AccountID     string             `json:"account_id"`       // the sub-account that it belongs to
-	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
-	// null if the social account is no longer in the directory
+	SocialAccount int64              `json:"social_account_id"` // the connected profile or page, by its id
+	AccountID     string             `json:"account_id"`        // the sub-account that it belongs to
+	AccountType   domain.AccountType `json:"a_type,omitempty"`  // {account types}
+	// The name, as in the directory. Null if the social account is no longer in the directory.
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"` // how complete the figures are
 	// Reasons say why the account is not read, unless that began after the range or the account was

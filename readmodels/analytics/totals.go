@@ -42,7 +42,7 @@ const (
 // first read later. With compare=none, nothing is compared. `meta` contains the period that was
 // used.
 type Total struct {
-	// Value is null if no account has the figure in the range.
+	// The value. Null if no account has the figure in the range.
 	Value *int64 `json:"value"`
 	// Previous is the value to compare with, over the accounts and days that both periods have.
 	// Null if there is no comparison.

@@ -30,9 +30,9 @@ var concernKinds = []ConcernKind{ConcernSignIn, ConcernBoard, ConcernNotRead, Co
 
 // Concern is something about a client, or about the agency's own pages, that needs attention.
 type Concern struct {
-	Kind        ConcernKind `json:"kind"`       // what needs attention
-	AccountID   string      `json:"account_id"` // a client, or the agency itself
-	AccountName string      `json:"account_name"`
+	Kind        ConcernKind `json:"kind"`         // what needs attention
+	AccountID   string      `json:"account_id"`   // a client, or the agency itself
+	AccountName string      `json:"account_name"` // name of the account
 	// the platform of sign_in and figures; null for the other kinds
 	Platform *domain.Platform `json:"p_id"`
 	Pages    int              `json:"pages"` // number of pages and profiles concerned; 0 for board_unseen

@@ -240,9 +240,9 @@ type ConnectionReading struct {
 	// Name is the name of the page on the platform. Null if unknown and for a person's own profile.
 	Name        domain.OptionalText `json:"name"`
 	Agency      string              `json:"agency"`       // the agency, 24 hex digits
-	AgencyName  domain.OptionalText `json:"agency_name"`  // null if unknown
+	AgencyName  domain.OptionalText `json:"agency_name"`  // name of the agency. Null if unknown.
 	AccountID   string              `json:"account_id"`   // the client, 24 hex digits
-	AccountName domain.OptionalText `json:"account_name"` // null if unknown
+	AccountName domain.OptionalText `json:"account_name"` // name of the account. Null if unknown.
 	// the authorization; several accounts can share it
 	ConnectionID int64 `json:"connection_id"`
 

@@ -35,12 +35,12 @@ type AccountsQuery struct {
 
 // Account is an agency or one of its clients, as in the directory.
 type Account struct {
-	ID       string              `json:"id"`
-	RowID    int64               `json:"row_id"` // the accountId in the analytics paths
-	Name     string              `json:"name"`
-	Email    domain.OptionalText `json:"email"`     // null if unknown
-	Phone    domain.OptionalText `json:"phone"`     // null if unknown
-	Address  domain.OptionalText `json:"address"`   // null if unknown
+	ID       string              `json:"id"`        // id, 24 hex digits
+	RowID    int64               `json:"row_id"`    // the accountId in the analytics paths
+	Name     string              `json:"name"`      // name, as in the directory
+	Email    domain.OptionalText `json:"email"`     // email address. Null if unknown.
+	Phone    domain.OptionalText `json:"phone"`     // telephone number. Null if unknown.
+	Address  domain.OptionalText `json:"address"`   // postal address. Null if unknown.
 	TimeZone domain.OptionalText `json:"time_zone"` // IANA name; null: that of the agency, or UTC
 	IsAgency bool                `json:"is_agency"` // false for a client of the agency
 	Active   bool                `json:"active"`    // whether the account is active
@@ -84,8 +84,8 @@ type CategoriesQuery struct {
 // Category classifies posts by subject. Categories come from the main application and are the same
 // for all agencies.
 type Category struct {
-	ID   int64  `json:"id"` // the number of the category, cId in paths
-	Name string `json:"name"`
+	ID   int64  `json:"id"`   // the number of the category, cId in paths
+	Name string `json:"name"` // name, as in the directory
 }
 
 // Categories lists the categories, by name.
@@ -120,24 +120,25 @@ type UsersQuery struct {
 
 // User is a person who can sign in to the main application.
 type User struct {
-	ID    string              `json:"id"`
-	Name  string              `json:"name"`
-	Email domain.OptionalText `json:"email"` // null if unknown
+	ID    string              `json:"id"`    // id, 24 hex digits
+	Name  string              `json:"name"`  // name, as in the directory
+	Email domain.OptionalText `json:"email"` // email address. Null if unknown.
 	Image domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture
 	// the role as named by the main application; null if unknown
 	Role        domain.OptionalText `json:"role"`
-	Company     domain.OptionalText `json:"company"` // null if unknown
-	AccountID   string              `json:"account_id"`
-	AccountName string              `json:"account_name"`
-	IsOwner     bool                `json:"is_owner"`
-	// Active is also false for a user with a pending password reset.
+	Company     domain.OptionalText `json:"company"`      // the company that the user works for. Null if unknown.
+	AccountID   string              `json:"account_id"`   // the account, 24 hex digits
+	AccountName string              `json:"account_name"` // name of the account
+	IsOwner     bool                `json:"is_owner"`     // whether the user owns the account
+	// Whether the user is active. Also false for a user with a pending password reset.
 	Active bool `json:"active"`
 	// true if a pending password reset is the only reason for being inactive; sign-in links still
 	// work
 	ResetPending bool       `json:"reset_pending"`
-	CreatedAt    *time.Time `json:"created_at"` // null if unknown
-	UpdatedAt    *time.Time `json:"updated_at"` // null if unknown
-	LastLogin    *time.Time `json:"last_login"` // null if the user has never signed in
+	CreatedAt    *time.Time `json:"created_at"` // when it was created, UTC. Null if unknown.
+	UpdatedAt    *time.Time `json:"updated_at"` // when it was last changed, UTC. Null if unknown.
+	// When the user last signed in, UTC. Null if the user has never signed in.
+	LastLogin *time.Time `json:"last_login"`
 }
 
 // Users lists the users of the accounts in scope, by name.
@@ -200,14 +201,14 @@ type MembersQuery struct {
 
 // Member is a person in an account who owns connections.
 type Member struct {
-	ID   int64  `json:"id"` // id of the member
-	Name string `json:"name"`
+	ID   int64  `json:"id"`   // id of the member
+	Name string `json:"name"` // name, as in the directory
 	// the member's user, 24 hex digits; null if the member is not a user
 	UserID         *string             `json:"user_id"`
-	Email          domain.OptionalText `json:"email"` // email address of that user; null if unknown
-	Image          domain.OptionalText `json:"image"` // URL of that user's picture; null if the user has no picture
-	AccountID      string              `json:"account_id"`
-	AccountName    string              `json:"account_name"`
+	Email          domain.OptionalText `json:"email"`           // email address of that user; null if unknown
+	Image          domain.OptionalText `json:"image"`           // URL of that user's picture; null if the user has no picture
+	AccountID      string              `json:"account_id"`      // the account, 24 hex digits
+	AccountName    string              `json:"account_name"`    // name of the account
 	Active         bool                `json:"active"`          // whether the member is active
 	SocialAccounts int                 `json:"social_accounts"` // number of profiles and pages that the member has connected
 }
@@ -256,10 +257,11 @@ type DashboardsQuery struct {
 
 // DashboardSummary is a client with the state of its dashboard.
 type DashboardSummary struct {
-	SubAccountID string `json:"sub_account_id"`
+	SubAccountID string `json:"sub_account_id"` // the client of the dashboard, 24 hex digits
 	// the accountId in the analytics paths; 0 if the client is not in the directory
-	RowID          int64               `json:"row_id"`
-	SubAccountName domain.OptionalText `json:"sub_account_name"` // null if the client is not in the directory
+	RowID int64 `json:"row_id"`
+	// Name of the client. Null if the client is not in the directory.
+	SubAccountName domain.OptionalText `json:"sub_account_name"`
 	// false if the dashboard does not exist yet; it is created when the agency first opens it
 	Exists bool `json:"exists"`
 	// id of the dashboard, 24 hex digits; null if the dashboard does not exist yet
@@ -271,16 +273,16 @@ type DashboardSummary struct {
 	// number of listed users who can open the dashboard: active users of active, linked accounts; 0
 	// while it is closed
 	CanOpen              int      `json:"can_open"`
-	AllowClientDashboard bool     `json:"allow_client_dashboard"`
-	Scopes               []string `json:"scopes"`
-	// null if the dashboard does not exist yet
+	AllowClientDashboard bool     `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string `json:"scopes"`                 // what the dashboard shows to its clients
+	// When it was last changed, UTC. Null if the dashboard does not exist yet.
 	UpdatedAt *time.Time `json:"updated_at"`
 }
 
 // AccountName is an account with its name.
 type AccountName struct {
-	ID   string              `json:"id"`
-	Name domain.OptionalText `json:"name"` // null if the account is not in the directory
+	ID   string              `json:"id"`   // id, 24 hex digits
+	Name domain.OptionalText `json:"name"` // name, as in the directory. Null if the account is not in the directory.
 }
 
 // Dashboards lists every client of the agency, by name, with its dashboard. For a client user, it

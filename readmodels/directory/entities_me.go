@@ -24,11 +24,12 @@ type MeRequest struct {
 // Me is the caller's identity and permissions.
 type Me struct {
 	UserID string   `json:"user_id"` // the token's subject
-	User   *MeUser  `json:"user"`    // null if the user is not in the directory
-	Roles  []string `json:"roles"`
+	User   *MeUser  `json:"user"`    // the user. Null if the user is not in the directory.
+	Roles  []string `json:"roles"`   // the caller's roles
 	// Account is the account in the token; null if the token has no account, as for operators.
 	Account *AccountName `json:"account"`
-	Agency  *MeAgency    `json:"agency"` // null if the caller does not act for an agency
+	// The agency that the caller belongs to. Null if the caller does not act for an agency.
+	Agency *MeAgency `json:"agency"`
 	// TimeZone is the time zone of the account, or else of the agency: an IANA name; null if neither
 	// has one
 	TimeZone domain.OptionalText `json:"time_zone"`
@@ -36,7 +37,7 @@ type Me struct {
 	// staff or auditors, because their role decides
 	Scopes    []string   `json:"scopes"`
 	ExpiresAt *time.Time `json:"expires_at"` // when the token is no longer accepted; null if never
-	Opens     meOpens    `json:"opens"`
+	Opens     meOpens    `json:"opens"`      // what the caller can open
 }
 
 // MeAgency is the agency for which the caller acts.
@@ -47,11 +48,12 @@ type MeAgency struct {
 
 // MeUser is the caller's entry in the directory.
 type MeUser struct {
-	Name    string              `json:"name"`
-	Email   domain.OptionalText `json:"email"` // null if unknown
-	Image   domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture
-	IsOwner bool                `json:"is_owner"`
-	Active  bool                `json:"active"` // also false while a password reset is pending
+	Name    string              `json:"name"`     // name, as in the directory
+	Email   domain.OptionalText `json:"email"`    // email address. Null if unknown.
+	Image   domain.OptionalText `json:"image"`    // URL of a picture; null if the user has no picture
+	IsOwner bool                `json:"is_owner"` // whether the user owns the account
+	// Whether the user is active. Also false while a password reset is pending.
+	Active bool `json:"active"`
 }
 
 // meOpens lists the rights of the caller.
@@ -70,9 +72,10 @@ type meOpens struct {
 
 // MeDashboard is a dashboard that a client user may open.
 type MeDashboard struct {
-	SubAccountID   string              `json:"sub_account_id"`
-	SubAccountName domain.OptionalText `json:"sub_account_name"` // null if the client is not in the directory
-	Scopes         []string            `json:"scopes"`
+	SubAccountID string `json:"sub_account_id"` // the client of the dashboard, 24 hex digits
+	// Name of the client. Null if the client is not in the directory.
+	SubAccountName domain.OptionalText `json:"sub_account_name"`
+	Scopes         []string            `json:"scopes"` // what the dashboard shows to its clients
 }
 
 // Me returns a caller's identity and permissions from the directory and the dashboards. The caller

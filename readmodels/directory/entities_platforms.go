@@ -31,9 +31,9 @@ type ConnectedPlatform struct {
 	AccountType domain.AccountType `json:"a_type,omitempty"`
 	// the sub-account that it belongs to
 	AccountID   string `json:"account_id"`
-	AccountName string `json:"account_name"`
-	MemberID    int64  `json:"member_id"` // the owner
-	// null if the member is no longer in the directory
+	AccountName string `json:"account_name"` // name of the account
+	MemberID    int64  `json:"member_id"`    // the owner
+	// Name of the owner. Null if the member is no longer in the directory.
 	OwnerName domain.OptionalText `json:"owner_name"`
 	// the owner's user, 24 hex digits; null if the owner is not a user
 	UserID *string `json:"user_id"`
@@ -83,8 +83,8 @@ type ConnectedPlatform struct {
 	LastReadAt *time.Time `json:"last_read_at"`
 	// time of the last complete reading of the account's posts; null if never
 	LastPostsAt *time.Time `json:"last_posts_at"`
-	CreatedAt   *time.Time `json:"created_at"` // null if unknown
-	UpdatedAt   *time.Time `json:"updated_at"` // null if unknown
+	CreatedAt   *time.Time `json:"created_at"` // when it was created, UTC. Null if unknown.
+	UpdatedAt   *time.Time `json:"updated_at"` // when it was last changed, UTC. Null if unknown.
 }
 
 // Platforms lists the connected accounts in scope, by platform and id.

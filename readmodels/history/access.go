@@ -19,28 +19,29 @@ var ErrUserNotFound = domain.NewError(domain.CodeNotFound,
 // uses only the records of the topic `dashboards`; it ignores whether the user or the account was
 // active.
 type AccessAnswer struct {
-	Dashboard Named          `json:"dashboard"`
-	User      Named          `json:"user"`
-	AsOf      StreamPosition `json:"as_of"`
+	Dashboard Named          `json:"dashboard"` // the sub-account of the dashboard
+	User      Named          `json:"user"`      // the user
+	AsOf      StreamPosition `json:"as_of"`     // the position in the agency's stream up to which the response is complete
 	// Access is true if `listed` and `allowed` are true; a client user needs both. The user then
 	// had each of `scopes`.
-	Access  bool            `json:"access"`
-	Listed  decidedFlag     `json:"listed"`  // the user was on the list
-	Allowed decidedFlag     `json:"allowed"` // the dashboard was open to its clients
-	Scopes  []decidedScope  `json:"scopes"`  // scopes of the dashboard
-	Role    *DirectoryStaff `json:"role"`    // null if the user is not staff of the agency
+	Access  bool           `json:"access"`
+	Listed  decidedFlag    `json:"listed"`  // the user was on the list
+	Allowed decidedFlag    `json:"allowed"` // the dashboard was open to its clients
+	Scopes  []decidedScope `json:"scopes"`  // scopes of the dashboard
+	// The role that allowed the action. Null if the user is not staff of the agency.
+	Role *DirectoryStaff `json:"role"`
 }
 
 // decidedFlag is a flag with the record that last changed it.
 type decidedFlag struct {
-	Value     bool   `json:"value"`
-	DecidedBy Record `json:"decided_by"`
+	Value     bool   `json:"value"`      // the value
+	DecidedBy Record `json:"decided_by"` // the record that set the value
 }
 
 // decidedScope is a scope of the dashboard with the record that added it.
 type decidedScope struct {
-	Scope     string `json:"scope"`
-	DecidedBy Record `json:"decided_by"`
+	Scope     string `json:"scope"`      // name of the scope
+	DecidedBy Record `json:"decided_by"` // the record that set the value
 }
 
 // DirectoryStaff says that the user is staff of the agency. Staff can open every dashboard because

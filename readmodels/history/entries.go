@@ -18,10 +18,11 @@ import (
 type HistoryEntry struct {
 	Record
 
-	Dashboard *Named          `json:"dashboard"` // the sub-account; null for a skip
-	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, or for a skip
-	After     *DashboardState `json:"after"`     // null for a skip
-	Changes   Differences     `json:"changes"`
+	Dashboard *Named `json:"dashboard"` // the sub-account; null for a skip
+	// The value before the change. Null if the record created the dashboard, or for a skip.
+	Before  *DashboardState `json:"before"`
+	After   *DashboardState `json:"after"`   // the value after the change. Null for a skip.
+	Changes Differences     `json:"changes"` // what changed between `before` and `after`
 	// users who gained or lost access to the dashboard or to scopes of it because of the record
 	Access AccessEffect `json:"access"`
 	// Skip says which record of the stream an operator skipped because it was unreadable, and why.

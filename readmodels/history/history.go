@@ -64,34 +64,36 @@ func (q Query) cursor(list string, last pageKey) (string, error) {
 
 // Named is a person or an account, with the current name in the agency's directory.
 type Named struct {
-	ID   string  `json:"id"`
-	Name *string `json:"name"` // null if erased or not in this agency
+	ID   string  `json:"id"`   // id, 24 hex digits
+	Name *string `json:"name"` // name, as in the directory. Null if erased or not in this agency.
 }
 
 // Record says who decided a change, when, and in which record of the log.
 type Record struct {
-	Version    int64     `json:"version"`      // version of the agency's stream
-	Time       time.Time `json:"time"`         // UTC; strictly increases with `version`
-	Type       string    `json:"type"`         // for example dashboard.accounts_linked.v1
-	Actor      Named     `json:"actor"`        // who made the change
-	Role       string    `json:"role"`         // the role that permitted it
-	OnBehalfOf *Named    `json:"on_behalf_of"` // null if the actor acted for no one else
-	CommandID  string    `json:"command_id"`
-	RequestID  string    `json:"request_id"`
-	EventID    string    `json:"event_id"`
-	Hash       string    `json:"hash"` // hash of the record, SHA-256 in hex
+	Version int64     `json:"version"` // version of the agency's stream
+	Time    time.Time `json:"time"`    // UTC; strictly increases with `version`
+	Type    string    `json:"type"`    // for example dashboard.accounts_linked.v1
+	Actor   Named     `json:"actor"`   // who made the change
+	Role    string    `json:"role"`    // the role that permitted it
+	// The user on whose behalf the actor acted. Null if the actor acted for no one else.
+	OnBehalfOf *Named `json:"on_behalf_of"`
+	CommandID  string `json:"command_id"` // id of the command; also its idempotency key
+	// Id that the service assigned to the request; also in the X-Request-Id header of its response.
+	RequestID string `json:"request_id"`
+	EventID   string `json:"event_id"` // id of the event in the log
+	Hash      string `json:"hash"`     // hash of the record, SHA-256 in hex
 }
 
 // StreamPosition is the position of a response: it includes everything in the agency's stream up to
 // a version.
 type StreamPosition struct {
-	Version int64      `json:"version"`
-	Time    *time.Time `json:"time"` // time of the last change up to the version; null if there was none
+	Version int64      `json:"version"` // version of the agency's stream of changes; 0 before the first change
+	Time    *time.Time `json:"time"`    // time of the last change up to the version; null if there was none
 }
 
 // HistoryMeta describes the data of a response to an auditor.
 type HistoryMeta struct {
-	AsOf StreamPosition `json:"as_of"`
+	AsOf StreamPosition `json:"as_of"` // the position in the agency's stream up to which the response is complete
 	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
 	// LeftOut is the number of records of the stream that could not be folded and were skipped by an

@@ -35,19 +35,19 @@ type DashboardPreview struct {
 
 // PreviewedDashboard is a dashboard after the change.
 type PreviewedDashboard struct {
-	Dashboard            Named       `json:"dashboard"` // the sub-account
-	SubAccountIDs        []Named     `json:"sub_account_ids"`
-	Users                []Named     `json:"users"`    // users on the list
-	MainPOC              []Named     `json:"main_poc"` // points of contact at the agency
-	AllowClientDashboard bool        `json:"allow_client_dashboard"`
-	Scopes               []string    `json:"scopes"`
-	Changes              Differences `json:"changes"`
+	Dashboard            Named       `json:"dashboard"`              // the sub-account
+	SubAccountIDs        []Named     `json:"sub_account_ids"`        // the linked accounts, including this one
+	Users                []Named     `json:"users"`                  // users on the list
+	MainPOC              []Named     `json:"main_poc"`               // points of contact at the agency
+	AllowClientDashboard bool        `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string    `json:"scopes"`                 // what the dashboard shows to its clients
+	Changes              Differences `json:"changes"`                // what changed between `before` and `after`
 }
 
 // PreviewedAccess is the change to a user's access. If all lists are empty, the access does not
 // change.
 type PreviewedAccess struct {
-	User  Named   `json:"user"`
+	User  Named   `json:"user"`  // the user
 	Gains []Named `json:"gains"` // accounts that the user can see only after the change
 	Loses []Named `json:"loses"` // accounts that the user can see only before the change
 	// scopes gained on accounts that the user can see before and after the change
@@ -58,7 +58,7 @@ type PreviewedAccess struct {
 
 // PreviewedScope is a scope that a user would gain or lose.
 type PreviewedScope struct {
-	Scope    string  `json:"scope"`
+	Scope    string  `json:"scope"`    // name of the scope
 	Accounts []Named `json:"accounts"` // accounts for which the scope would change
 }
 

@@ -13,15 +13,16 @@ import (
 
 // AuditReadEntry is one read or export of an agency's history.
 type AuditReadEntry struct {
-	Time time.Time `json:"time"`
+	Time time.Time `json:"time"` // when it happened, UTC
 	// type of the record
-	Type      string          `json:"type" words:"audit.read.v1 audit.exported.v1"`
-	Actor     Named           `json:"actor"`
-	Role      string          `json:"role"`
+	Type  string `json:"type" words:"audit.read.v1 audit.exported.v1"`
+	Actor Named  `json:"actor"` // who made the change or request
+	Role  string `json:"role"`  // the role that allowed the action
+	// Id that the service assigned to the request; also in the X-Request-Id header of its response.
 	RequestID string          `json:"request_id"`
-	EventID   string          `json:"event_id"`
-	Read      json.RawMessage `json:"read"`  // the request: the payload of the event
-	Names     []Named         `json:"names"` // the people and accounts whose ids are in `read`
+	EventID   string          `json:"event_id"` // id of the event in the log
+	Read      json.RawMessage `json:"read"`     // the request: the payload of the event
+	Names     []Named         `json:"names"`    // the people and accounts whose ids are in `read`
 }
 
 // AuditReadsMeta describes a page of reads.

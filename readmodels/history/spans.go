@@ -18,8 +18,8 @@ import (
 // `dashboards`, not on whether the user or the account was active.
 type AccessSpan struct {
 	Dashboard Named     `json:"dashboard"` // the sub-account
-	User      Named     `json:"user"`
-	From      time.Time `json:"from"` // the time of `began_by`, when this access began
+	User      Named     `json:"user"`      // the user
+	From      time.Time `json:"from"`      // the time of `began_by`, when this access began
 	// the time of `ended_by`, when the access was lost or changed; null if it still lasts
 	To *time.Time `json:"to"`
 	// the later of `listed_by` and `allowed_by`, or a later change to the scopes
@@ -29,9 +29,10 @@ type AccessSpan struct {
 	EndedBy  *Record `json:"ended_by"`
 	ListedBy Record  `json:"listed_by"` // the record that added the user to the list
 	// the record that opened the dashboard to its clients
-	AllowedBy Record          `json:"allowed_by"`
-	Scopes    []GrantedScope  `json:"scopes"` // scopes of the dashboard, unchanged from `from` to `to`
-	Role      *DirectoryStaff `json:"role"`   // null if the user is not staff of the agency
+	AllowedBy Record         `json:"allowed_by"`
+	Scopes    []GrantedScope `json:"scopes"` // scopes of the dashboard, unchanged from `from` to `to`
+	// The role that allowed the action. Null if the user is not staff of the agency.
+	Role *DirectoryStaff `json:"role"`
 	// ActiveToday is true if, according to the current directory, the user and the account are
 	// active. Inactive users cannot open anything, regardless of lists.
 	ActiveToday bool `json:"active_today"`
@@ -42,7 +43,7 @@ type AccessSpan struct {
 
 // GrantedScope is a scope of a dashboard.
 type GrantedScope struct {
-	Scope   string `json:"scope"`
+	Scope   string `json:"scope"`    // name of the scope
 	GivenBy Record `json:"given_by"` // the record that added the scope
 }
 

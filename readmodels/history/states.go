@@ -12,43 +12,44 @@ import (
 
 // DashboardState is the document in the log, with names next to the ids.
 type DashboardState struct {
-	ID                   string    `json:"id"`
-	SubAccountID         string    `json:"sub_account_id"`
-	ParentAccount        string    `json:"parent_account"`
-	SubAccountIDs        []Named   `json:"sub_account_ids"`
-	Users                []Named   `json:"users"`    // users on the list
-	MainPOC              []Named   `json:"main_poc"` // points of contact at the agency
-	AllowClientDashboard bool      `json:"allow_client_dashboard"`
-	Scopes               []string  `json:"scopes"`
-	CreatedAt            time.Time `json:"created_at"`
-	UpdatedAt            time.Time `json:"updated_at"`
+	ID                   string    `json:"id"`                     // id, 24 hex digits
+	SubAccountID         string    `json:"sub_account_id"`         // the client of the dashboard, 24 hex digits
+	ParentAccount        string    `json:"parent_account"`         // the agency, 24 hex digits
+	SubAccountIDs        []Named   `json:"sub_account_ids"`        // the linked accounts, including this one
+	Users                []Named   `json:"users"`                  // users on the list
+	MainPOC              []Named   `json:"main_poc"`               // points of contact at the agency
+	AllowClientDashboard bool      `json:"allow_client_dashboard"` // whether the dashboard is open to its clients
+	Scopes               []string  `json:"scopes"`                 // what the dashboard shows to its clients
+	CreatedAt            time.Time `json:"created_at"`             // when it was created, UTC
+	UpdatedAt            time.Time `json:"updated_at"`             // when it was last changed, UTC
 }
 
 // Differences are the changes between two states of one dashboard.
 type Differences struct {
-	Created              bool     `json:"created"` // whether there was no dashboard before
-	AccountsLinked       []Named  `json:"accounts_linked"`
-	AccountsUnlinked     []Named  `json:"accounts_unlinked"`
-	UsersAdded           []Named  `json:"users_added"`
-	UsersRemoved         []Named  `json:"users_removed"`
-	ScopesAdded          []string `json:"scopes_added"`
-	ScopesRemoved        []string `json:"scopes_removed"`
-	MainPOCAdded         []Named  `json:"main_poc_added"`
-	MainPOCRemoved       []Named  `json:"main_poc_removed"`
-	AllowClientDashboard *Flip    `json:"allow_client_dashboard"` // null if unchanged
+	Created          bool     `json:"created"`           // whether there was no dashboard before
+	AccountsLinked   []Named  `json:"accounts_linked"`   // accounts that were linked
+	AccountsUnlinked []Named  `json:"accounts_unlinked"` // accounts that were unlinked
+	UsersAdded       []Named  `json:"users_added"`       // users who were added to the list
+	UsersRemoved     []Named  `json:"users_removed"`     // users who were removed from the list
+	ScopesAdded      []string `json:"scopes_added"`      // scopes that were added
+	ScopesRemoved    []string `json:"scopes_removed"`    // scopes that were removed
+	MainPOCAdded     []Named  `json:"main_poc_added"`    // points of contact that were added
+	MainPOCRemoved   []Named  `json:"main_poc_removed"`  // points of contact that were removed
+	// Whether the dashboard is open to its clients. Null if unchanged.
+	AllowClientDashboard *Flip `json:"allow_client_dashboard"`
 }
 
 // Flip is a flag before and after.
 type Flip struct {
-	Before bool `json:"before"`
-	After  bool `json:"after"`
+	Before bool `json:"before"` // the value before the change
+	After  bool `json:"after"`  // the value after the change
 }
 
 // StateAnswer is a dashboard at a moment.
 type StateAnswer struct {
-	Dashboard Named          `json:"dashboard"`
-	AsOf      StreamPosition `json:"as_of"` // position in the stream at the moment
-	State     DashboardState `json:"state"`
+	Dashboard Named          `json:"dashboard"` // the sub-account of the dashboard
+	AsOf      StreamPosition `json:"as_of"`     // position in the stream at the moment
+	State     DashboardState `json:"state"`     // the state at that moment
 	// the last record in the prefix that changed this dashboard
 	ChangedBy Record `json:"changed_by"`
 }
@@ -93,12 +94,12 @@ func readLast(
 
 // DiffAnswer is the difference between two moments of one dashboard.
 type DiffAnswer struct {
-	Dashboard Named           `json:"dashboard"`
-	From      StreamPosition  `json:"from"`   // the earlier moment
-	To        StreamPosition  `json:"to"`     // the later moment
-	Before    *DashboardState `json:"before"` // the state at `from`; null if the dashboard did not exist yet
-	After     DashboardState  `json:"after"`  // the state at `to`
-	Changes   Differences     `json:"changes"`
+	Dashboard Named           `json:"dashboard"` // the sub-account of the dashboard
+	From      StreamPosition  `json:"from"`      // the earlier moment
+	To        StreamPosition  `json:"to"`        // the later moment
+	Before    *DashboardState `json:"before"`    // the state at `from`; null if the dashboard did not exist yet
+	After     DashboardState  `json:"after"`     // the state at `to`
+	Changes   Differences     `json:"changes"`   // what changed between `before` and `after`
 	// number of records between the two moments that changed this dashboard
 	Records int64 `json:"records"`
 }

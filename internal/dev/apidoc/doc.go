@@ -9,9 +9,8 @@
 //   - descriptions of operations and errors: the tables here (operations.go, refusals.go);
 //   - schemas: the Go types of the responses;
 //   - descriptions of parameters: the comments of the fields of the inputs;
-//   - descriptions of types and members: the comments of the types and fields. If a field has no
-//     comment, the glossary here is used. A Go name at the start of a comment is removed. Comments
-//     refer to other members by their JSON names in backquotes, and contain {placeholders} for facts
-//     about the platforms;
+//   - descriptions of types and members: the comments of the types and fields. A Go name at the
+//     start of a comment is removed. Comments refer to other members by their JSON names in
+//     backquotes, and contain {placeholders} for facts about the platforms;
 //   - events: the registry of domain, with its frozen samples as examples.
 package apidoc

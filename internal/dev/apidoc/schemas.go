@@ -20,7 +20,6 @@ type schemas struct {
 	source     source
 	components openapi3.Schemas
 	types      map[string]reflect.Type // of the components, by name
-	used       map[string]bool         // entries of the glossary
 	taken      bool                    // whether the values are also received: null then means absent
 	faults     []error
 }
@@ -29,7 +28,6 @@ func newSchemas(root string) *schemas {
 	return &schemas{
 		source:     source{root, map[string]bool{}, map[string]declared{}},
 		components: openapi3.Schemas{}, types: map[string]reflect.Type{},
-		used: map[string]bool{},
 	}
 }
 
@@ -166,13 +164,6 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		if rest, ok := strings.CutPrefix(text, field.Name+", "); ok {
 			text = "`" + name + "`, " + rest
 		}
-		switch first, _, _ := strings.Cut(text, " "); strings.ToLower(first) {
-		case "":
-			text = s.glossary(t.Name() + "." + name)
-		case "null", "empty", "absent", "also", "positive": // supplements the meaning in the glossary
-			meaning := s.glossary(t.Name()+"."+name, name)
-			text = strings.TrimSpace(meaning + " " + sentence(text))
-		}
 		omitted := strings.Contains(options, "omit")
 		kind := field.Type
 		if omitted && !s.taken && kind.Kind() == reflect.Pointer {
@@ -192,22 +183,22 @@ func (s *schemas) addMembers(object *openapi3.Schema, t reflect.Type) {
 		if strings.Contains(text, "YYYY-MM-DD") && schema.Ref == "" && schema.Value.Type.Is("string") {
 			schema.Value.Format = "date"
 		}
-		object.Properties[name] = s.member(name, text, schema)
+		if text == "" && s.resolved(schema).Description == "" {
+			s.faultf("%s.%s has no comment: say what it means", t, field.Name)
+		}
+		object.Properties[name] = s.describe(sentence(text), schema)
 		if !omitted {
 			object.Required = append(object.Required, name)
 		}
 	}
 }
 
-// glossary returns the first of the named entries that exists.
-func (s *schemas) glossary(names ...string) string {
-	for _, name := range names {
-		if text := glossary[name]; text != "" {
-			s.used[name] = true
-			return text
-		}
+// resolved returns a schema or the component that it refers to.
+func (s *schemas) resolved(schema *openapi3.SchemaRef) *openapi3.Schema {
+	if name, isRef := strings.CutPrefix(schema.Ref, "#/components/schemas/"); isRef {
+		return s.components[name].Value
 	}
-	return ""
+	return schema.Value
 }
 
 // wordsOf returns the allowed values of a string.
@@ -218,13 +209,8 @@ func wordsOf(words []string) (values []any) {
 	return values
 }
 
-// member adds the description of a member to its schema: text or, if there is neither a text nor a
-// description of the type, the glossary's.
-func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
-	if text == "" && (schema.Ref != "" || schema.Value.Description == "") {
-		text = s.glossary(name)
-	}
-	text = sentence(text)
+// describe adds a description, if it is not empty, to a schema.
+func (s *schemas) describe(text string, schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	switch {
 	case text == "":
 		return schema
@@ -240,7 +226,7 @@ func (s *schemas) member(name, text string, schema *openapi3.SchemaRef) *openapi
 		err = json.Unmarshal(raw, beside)
 	}
 	if err != nil {
-		s.faultf("describe %s: %w", name, err)
+		s.faultf("describe %s: %w", schema.Ref, err)
 	}
 	return beside
 }
